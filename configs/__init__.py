@@ -1,0 +1,1 @@
+"""Experiment configurations, one YAML file a paper; read by `lus_keras.config`."""

@@ -1,0 +1,1 @@
+"""Descriptions of data sets: source, licence, how labels are read."""

@@ -1,0 +1,69 @@
+"""Errors that a user can cause, each with the exit code of the command line.
+
+A message names the file, the place, the rule that was broken and what to do. Readers collect every
+problem of a file before they raise, so one run shows all that has to be mended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+MAX_LISTED = 10
+
+
+class LusKerasError(Exception):
+    """Base of all errors raised for bad input; never raised itself."""
+
+    exit_code = 1
+
+    @classmethod
+    def from_problems(cls, problems: Iterable[str]) -> LusKerasError:
+        """Joins problems into one error that lists the first ten and counts the rest.
+
+        Args:
+            problems: One sentence a problem, each starting with `file, place:`.
+
+        Returns:
+            An error of this class, ready to be raised.
+        """
+        problems = list(problems)
+        listed = problems[:MAX_LISTED]
+        if len(problems) > MAX_LISTED:
+            listed.append(f"… and {len(problems) - MAX_LISTED} more.")
+        return cls("\n".join(listed))
+
+
+class ConfigError(LusKerasError):
+    """A setting, target, option or config file is wrong."""
+
+    exit_code = 2
+
+
+class DataError(LusKerasError):
+    """Data are absent or unusable."""
+
+    exit_code = 3
+
+
+class ManifestError(DataError):
+    """A manifest cannot be read or breaks a rule."""
+
+
+class VideoError(DataError):
+    """A video cannot be decoded."""
+
+
+class LeakageError(DataError):
+    """A patient stands on both sides of a split."""
+
+
+class RunError(LusKerasError):
+    """A run directory cannot be used, or part of a run failed; finished work is kept."""
+
+    exit_code = 4
+
+
+class DivergedError(RunError):
+    """Training met a value that is not finite."""
+
+    exit_code = 5
