@@ -1,8 +1,8 @@
 """Lung-ultrasound deep learning in Keras 3: four papers, reproduced with their tables and figures.
 
-    import lus_keras
-    lus_keras.list_models()
-    model = lus_keras.build_model("c2d_lstm_a", input_shape=(30, 64, 64, 1))
+import lus_keras
+lus_keras.list_models()
+model = lus_keras.build_model("c2d_lstm_a", input_shape=(30, 64, 64, 1))
 """
 
 from __future__ import annotations

@@ -86,10 +86,15 @@ class CohortConfig(_Section):
 
 
 class ModelEntry(_Section):
-    """A network of the paper: its printed name and its parameter count."""
+    """A network of the paper: its printed name, its parameter count, what a training step costs.
+
+    `ns_per_pixel` is nanoseconds for each pixel of each clip of a batch, measured on two cores; it only
+    serves to estimate the time a run will take.
+    """
 
     title: str
     parameters: PositiveInt
+    ns_per_pixel: PositiveFloat
 
 
 class Choice(_Section):
@@ -250,7 +255,11 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
         field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
         model = field.annotation if field else None
         for argument in getattr(model, "__args__", ()):
-            model = argument if isinstance(argument, type) and issubclass(argument, BaseModel) else model
+            model = (
+                argument
+                if isinstance(argument, type) and issubclass(argument, BaseModel)
+                else model
+            )
     return list(getattr(model, "model_fields", {}))
 
 

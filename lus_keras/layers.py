@@ -118,7 +118,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
         count = ops.cast(ops.size(values) / ops.size(mean), "float32")
         self._update_moving(mean, variance * count / (count - 1.0))
         outputs = ops.batch_normalization(
-            values, mean, variance, axis=-1, offset=self.beta, scale=self.gamma, epsilon=self.epsilon
+            values,
+            mean,
+            variance,
+            axis=-1,
+            offset=self.beta,
+            scale=self.gamma,
+            epsilon=self.epsilon,
         )
         return ops.cast(outputs, self.compute_dtype)
 

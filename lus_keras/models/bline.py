@@ -1,11 +1,11 @@
 """The four networks of Kerdegari et al. 2021 (ISBI), "Automatic detection of B-lines in lung ultrasound videos".
 
-    clip (t, h, w, 1) → frame CNN → 256 a frame → [BiLSTM] → attention | mean → features → logits
+clip (t, h, w, 1) → frame CNN → 256 a frame → [BiLSTM] → attention | mean → features → logits
 
-    c2d_a        2D CNN                 attention
-    c3d_a        3D CNN, time kept      attention
-    c2d_lstm     2D CNN    BiLSTM(16)   mean over time
-    c2d_lstm_a   2D CNN    BiLSTM(16)   attention
+c2d_a        2D CNN                 attention
+c3d_a        3D CNN, time kept      attention
+c2d_lstm     2D CNN    BiLSTM(16)   mean over time
+c2d_lstm_a   2D CNN    BiLSTM(16)   attention
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ def build_bline(
         x = AttentionPooling(pool, name="features")([x, weights])
     else:
         x = layers.GlobalAveragePooling1D(name="features")(x)
-    logits = layers.Dense(HEADS[head], kernel_regularizer=penalty, dtype="float32", name="logits")(x)
+    logits = layers.Dense(HEADS[head], kernel_regularizer=penalty, dtype="float32", name="logits")(
+        x
+    )
     return keras.Model(clip, logits, name=name)
 
 

@@ -1,0 +1,124 @@
+"""The command `lus-keras`: parse, call one function, print; heavy imports wait for a command."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lus_keras import __version__
+from lus_keras.errors import LusKerasError
+
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
+class _Group(click.Group):
+    """Turns the package's errors into one clear message and the documented exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        signal.signal(signal.SIGTERM, _raise_terminated)
+        try:
+            return super().invoke(ctx)
+        except LusKerasError as error:
+            if ctx.params.get("debug"):
+                raise
+            _fail(str(error), error.exit_code)
+        except KeyboardInterrupt:
+            _fail("interrupted. The same command continues.", INTERRUPTED)
+        except _Terminated:
+            _fail("terminated. The same command continues.", TERMINATED)
+
+
+def _raise_terminated(*_: object) -> None:
+    raise _Terminated
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(code)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lus-keras")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def main(debug: bool) -> None:
+    r"""Lung-ultrasound papers, reproduced: every table and figure by one command.
+
+    \b
+    lus-keras reproduce table1 --preset quick     Table 1 on the simulated cohort
+    lus-keras report runs/simulated-quick         rebuild its report
+    lus-keras list                                papers, targets, models, data sets
+    """
+
+
+@main.command()
+@click.argument("targets", nargs=-1, required=True)
+@click.option("--paper", "papers", multiple=True, help="Only this paper (repeatable).")
+@click.option("--data", default="simulated", show_default=True, help="Data set or manifest.csv.")
+@click.option("--preset", default="paper", show_default=True, help="paper, quick or smoke.")
+@click.option("--model", "models", multiple=True, help="Only this network (repeatable).")
+@click.option("--fold", type=int, help="Only this fold.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--workers", type=click.IntRange(min=1), help="Folds to train at a time.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run directory.")
+@click.option("--root", type=click.Path(path_type=Path), help="Folder of the data set.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done.")
+def reproduce(dry_run: bool, workers: int | None, **options: Any) -> None:
+    r"""Reproduce TARGETS: table1, table2, figure1, …, all, or PAPER/TARGET.
+
+    The same command again continues where it stopped; finished folds are never trained twice.
+
+    \b
+    lus-keras reproduce table1 --preset quick
+    lus-keras reproduce table1 --paper bline --data covid-blues --preset quick
+    lus-keras reproduce bline/table2 --set fit.epochs=10 --out runs/ten-epochs
+    """
+    from lus_keras import reproduce as work
+    from lus_keras.progress import Reporter
+
+    command = shlex.join(["lus-keras", *sys.argv[1:]])
+    request = work.Request(workers=workers or work.default_workers(), command=command, **options)
+    if dry_run:
+        for line in work.describe(request):
+            click.echo(line)
+        return
+    from lus_keras.environment import start_tensorflow
+
+    start_tensorflow()
+    with Reporter() as reporter:
+        result = work.reproduce(request, reporter)
+    _name_files(result.files)
+    sys.exit(result.exit_code)
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+def report(run: Path) -> None:
+    r"""Rebuild every table and figure of RUN from its saved predictions.
+
+    \b
+    lus-keras report runs/simulated-quick
+    """
+    from lus_keras.report import write_report
+
+    _name_files(write_report(run))
+
+
+def _name_files(files: list[Path]) -> None:
+    click.echo("Files:")
+    for path in files:
+        click.echo(f"  {path}")
+    index = next((path for path in files if path.name == "index.html"), None)
+    if index:
+        click.echo(f"Open {os.fspath(index)}")

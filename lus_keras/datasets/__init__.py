@@ -1,0 +1,132 @@
+"""Data sets: one module a source, found by its file name; each gives a list of `Video`.
+
+A source module has `NAME` and `load(root=None) -> Dataset`, and, if its data are files, `MARKER` (a
+file that shows a folder to be the data set) and `OBTAIN` (how to get it), which `find_root` uses.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from lus_keras.errors import ConfigError, DataError
+from lus_keras.manifest import Video
+
+ENVIRONMENT_VARIABLE = "LUS_KERAS_DATA"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Videos of one source and what has to be said beside every number from them.
+
+    Attributes:
+        name: As given on the command line.
+        title: As printed.
+        videos: What is present, in the order of the source.
+        license: Licence, or licences, of the videos.
+        citation: What to cite, with a DOI if there is one.
+        notes: Sentences on what is missing or differs.
+        root: Folder that holds the files.
+    """
+
+    name: str
+    title: str
+    videos: list[Video]
+    license: str
+    citation: str
+    notes: tuple[str, ...]
+    root: Path
+
+
+def names() -> list[str]:
+    """Names that `load` takes, sorted; a manifest's path is taken as well."""
+    modules = (_import(module.name) for module in pkgutil.iter_modules(__path__))
+    return sorted(module.NAME for module in modules if hasattr(module, "NAME"))
+
+
+def load(
+    name_or_path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None
+) -> Dataset:
+    """Loads a data set by name, or a user's manifest by path.
+
+    Args:
+        name_or_path: One of `names()`, or a path that ends in `.csv`.
+        root: Folder of the data; for a manifest, the folder its paths start from.
+
+    Returns:
+        The data set; nothing is decoded.
+
+    Raises:
+        ConfigError: There is no data set of that name.
+        DataError: The data are absent or break a rule.
+    """
+    text = os.fspath(name_or_path)
+    if text.lower().endswith(".csv"):
+        return _import("manifest_file").load(text, root=root)
+    return _source(text).load(root)
+
+
+def find_root(name: str, root: str | os.PathLike[str] | None = None) -> Path:
+    """Finds the folder of a data set: `root`, else `LUS_KERAS_DATA`, else the user's cache.
+
+    Each may be the data set's folder itself or the folder that holds it under its name.
+
+    Args:
+        name: One of `names()`.
+        root: The only place to look at, if given.
+
+    Returns:
+        Folder of the data set.
+
+    Raises:
+        ConfigError: There is no data set of that name.
+        DataError: It is in none of the places; all of them are listed.
+    """
+    source = _source(name)
+    places = _places(root)
+    for place in places.values():
+        for folder in (place / name, place / name.upper(), place):
+            if (folder / source.MARKER).is_file():
+                return folder
+    looked_at = "; ".join(f"{how}: {place}" for how, place in places.items())
+    unset = "" if root is not None or ENVIRONMENT_VARIABLE in os.environ else " (not set now)"
+    raise DataError(
+        f"{name}: no folder with {source.MARKER!r} was found. Looked at {looked_at}. "
+        f"{source.OBTAIN} Then point to it with --root FOLDER, with the environment variable "
+        f"{ENVIRONMENT_VARIABLE}{unset}, or by moving it to {_cache() / name}."
+    )
+
+
+def _places(root: str | os.PathLike[str] | None) -> dict[str, Path]:
+    if root is not None:
+        return {"--root": Path(root)}
+    places = {"cache": _cache()}
+    if os.environ.get(ENVIRONMENT_VARIABLE):
+        return {ENVIRONMENT_VARIABLE: Path(os.environ[ENVIRONMENT_VARIABLE])} | places
+    return places
+
+
+def _cache() -> Path:
+    import pooch
+
+    return Path(pooch.os_cache("lus_keras"))
+
+
+def _source(name: str) -> ModuleType:
+    if name not in names():
+        nearest = difflib.get_close_matches(name.lower(), names(), n=1)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        raise ConfigError(
+            f"unknown data set {name!r}.{hint} Known: {', '.join(names())}, or the path of a "
+            "manifest that ends in .csv."
+        )
+    return _import(name.replace("-", "_"))
+
+
+def _import(module: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{module}")

@@ -1,0 +1,51 @@
+"""Start-up of TensorFlow: quietly, and with the number of threads that is wanted."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def start_tensorflow(threads: int | None = None) -> None:
+    """Imports TensorFlow, if it is Keras's backend, and finds its devices without its notices.
+
+    Its libraries write to the terminal before any log level can be set: file descriptor 2 is turned
+    aside meanwhile, and shown if the import fails.
+
+    Args:
+        threads: Threads within and across operations; None leaves the choice to TensorFlow.
+
+    Raises:
+        ImportError: TensorFlow cannot be imported.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        return
+    with _stderr_turned_aside():
+        import tensorflow as tf
+
+        tf.get_logger().setLevel("ERROR")
+        if threads:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
+        tf.config.list_logical_devices()
+
+
+@contextmanager
+def _stderr_turned_aside() -> Iterator[None]:
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as notices:
+        kept = os.dup(2)
+        os.dup2(notices.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            notices.seek(0)
+            os.write(kept, notices.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,68 @@
+"""Writing a file so that a reader finds the whole of it or none of it, and hashing one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Lends a temporary path beside `path` and moves it there once the block has ended well.
+
+    The temporary name ends as `path` does, so writers that look at the suffix do the right thing.
+    If the block raises, `path` keeps what it held before and the temporary file is removed.
+
+        with atomic_write("predictions.csv") as temporary_path:
+            temporary_path.write_text("clip_id,…")
+
+    Args:
+        path: File to create or replace; its folder is made if it is missing.
+
+    Yields:
+        Path in the same folder that the block has to write.
+
+    Raises:
+        OSError: The disk is full, the folder cannot be written, or the block wrote no file.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary_path = path.with_name(f".tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}-{path.name}")
+    try:
+        yield temporary_path
+        _flush_to_disk(temporary_path)
+        temporary_path.replace(path)
+    finally:
+        temporary_path.unlink(missing_ok=True)
+    # The rename itself lives in the folder: without this a power cut may undo it.
+    if os.name == "posix":
+        _flush_to_disk(path.parent)
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """Hashes a file in constant memory.
+
+    Args:
+        path: File to read.
+
+    Returns:
+        64 hexadecimal digits in lower case.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _flush_to_disk(path: Path) -> None:
+    flags = os.O_RDONLY if path.is_dir() or os.name == "posix" else os.O_RDWR
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,135 @@
+"""Metrics of a confusion matrix, for one matrix or a whole stack of resampled ones.
+
+Every function takes `confusion (…, k, k)`, rows = truth, columns = prediction, and gives `(…)`
+float64. `positive` picks the class that counts as positive against all others, so the same code
+serves two classes (positive = 1) and one class against the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, classes: int = 2) -> NDArray[np.int64]:
+    """Counts clips by true and predicted class.
+
+    Args:
+        y_true: `(n,)` integers 0 … classes-1.
+        y_pred: `(n,)` integers 0 … classes-1.
+        classes: Number of classes k.
+
+    Returns:
+        `(k, k)` int64, rows = truth, columns = prediction.
+    """
+    pairs = np.asarray(y_true, np.int64) * classes + np.asarray(y_pred, np.int64)
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def precision(confusion: ArrayLike, positive: int = 1) -> Floats:
+    """TP / (TP + FP).
+
+    Args:
+        confusion: `(…, k, k)` counts, rows = truth.
+        positive: Class that counts as positive.
+
+    Returns:
+        `(…)` float64 in 0 … 1; NaN where nothing is predicted positive.
+    """
+    hits, predicted, _, _ = _margins(confusion, positive)
+    return _ratio(hits, predicted)
+
+
+def recall(confusion: ArrayLike, positive: int = 1) -> Floats:
+    """TP / (TP + FN), also called sensitivity.
+
+    Args:
+        confusion: `(…, k, k)` counts, rows = truth.
+        positive: Class that counts as positive.
+
+    Returns:
+        `(…)` float64 in 0 … 1; NaN where nothing is positive.
+    """
+    hits, _, actual, _ = _margins(confusion, positive)
+    return _ratio(hits, actual)
+
+
+def f1(confusion: ArrayLike, positive: int = 1) -> Floats:
+    """2 TP / (2 TP + FP + FN).
+
+    Args:
+        confusion: `(…, k, k)` counts, rows = truth.
+        positive: Class that counts as positive.
+
+    Returns:
+        `(…)` float64 in 0 … 1; NaN only where nothing is positive and nothing predicted so.
+    """
+    hits, predicted, actual, _ = _margins(confusion, positive)
+    return _ratio(2 * hits, predicted + actual)
+
+
+def specificity(confusion: ArrayLike, positive: int = 1) -> Floats:
+    """TN / (TN + FP).
+
+    Args:
+        confusion: `(…, k, k)` counts, rows = truth.
+        positive: Class that counts as positive.
+
+    Returns:
+        `(…)` float64 in 0 … 1; NaN where nothing is negative.
+    """
+    hits, predicted, actual, total = _margins(confusion, positive)
+    return _ratio(total - predicted - actual + hits, total - actual)
+
+
+def accuracy(confusion: ArrayLike) -> Floats:
+    """Share of clips on the diagonal (micro-F1 when every clip has one class).
+
+    Args:
+        confusion: `(…, k, k)` counts, rows = truth.
+
+    Returns:
+        `(…)` float64 in 0 … 1; NaN where there are no clips.
+    """
+    confusion = np.asarray(confusion, np.float64)
+    return _ratio(np.trace(confusion, axis1=-2, axis2=-1), confusion.sum((-2, -1)))
+
+
+def cohen_kappa(confusion: ArrayLike, quadratic: bool = False) -> Floats:
+    """Agreement beyond chance, 1 - Σ w·observed / Σ w·expected.
+
+    Args:
+        confusion: `(…, k, k)` counts, rows = truth.
+        quadratic: Weigh an error by its squared distance (ordered classes) instead of by 1.
+
+    Returns:
+        `(…)` float64, at most 1; NaN where chance alone agrees fully (one class on both sides).
+    """
+    confusion = np.asarray(confusion, np.float64)
+    classes = np.arange(confusion.shape[-1])
+    distance = np.subtract.outer(classes, classes)
+    weights = distance**2 if quadratic else (distance != 0)
+    rows, columns = confusion.sum(-1), confusion.sum(-2)
+    expected = _ratio(
+        rows[..., :, None] * columns[..., None, :], confusion.sum((-2, -1))[..., None, None]
+    )
+    return 1 - _ratio((weights * confusion).sum((-2, -1)), (weights * expected).sum((-2, -1)))
+
+
+def _margins(confusion: ArrayLike, positive: int) -> tuple[Floats, Floats, Floats, Floats]:
+    confusion = np.asarray(confusion, np.float64)
+    hits = confusion[..., positive, positive]
+    predicted = confusion[..., :, positive].sum(-1)
+    actual = confusion[..., positive, :].sum(-1)
+    return hits, predicted, actual, confusion.sum((-2, -1))
+
+
+def _ratio(numerator: Any, denominator: Any) -> Floats:
+    """Divides, with NaN (and no warning) where the denominator is 0."""
+    numerator, denominator = np.broadcast_arrays(numerator, denominator)
+    undefined = np.full(numerator.shape, np.nan)
+    return np.divide(numerator, denominator, out=undefined, where=denominator > 0)

@@ -1,0 +1,179 @@
+"""Where in time: attention weights against annotated frames.
+
+All arrays are `(n, t)`: n clips of t frames. `truth` holds 1 (annotated), 0 (not) or -1 (unknown);
+a clip with any unknown frame scores NaN. The paper states neither the threshold nor the clips it
+counts; both are arguments here and are printed with every table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def minmax(attention: ArrayLike) -> Floats:
+    """Stretches each clip's weights to 0 … 1.
+
+    Args:
+        attention: `(n, t)` floats.
+
+    Returns:
+        `(n, t)` float64 in 0 … 1; all 0 for a clip whose weights are constant.
+    """
+    attention = np.asarray(attention, np.float64)
+    low = attention.min(axis=1, keepdims=True)
+    spread = attention.max(axis=1, keepdims=True) - low
+    return np.divide(attention - low, spread, out=np.zeros_like(attention), where=spread > 0)
+
+
+def temporal_iou(attention: ArrayLike, truth: ArrayLike, threshold: float = 0.5) -> Floats:
+    """Overlap |P ∩ G| / |P ∪ G| of P = {t: min-max attention ≥ threshold} and G = {t: truth = 1}.
+
+    Args:
+        attention: `(n, t)` floats.
+        truth: `(n, t)` integers 1, 0, or -1 for unknown.
+        threshold: Share of the way from a clip's lowest weight to its highest, in (0, 1].
+
+    Returns:
+        `(n,)` float64 in 0 … 1; NaN for unknown truth or if P and G are both empty.
+
+    Raises:
+        ValueError: The shapes differ or `threshold` is outside (0, 1].
+    """
+    attention, truth = _same_shape(attention, truth)
+    if not 0 < threshold <= 1:
+        raise ValueError(f"`threshold` must lie in (0, 1]. Received: threshold={threshold}.")
+    predicted, annotated = minmax(attention) >= threshold, truth == 1
+    union = (predicted | annotated).sum(1)
+    iou = np.full(len(truth), np.nan)
+    return np.divide(
+        (predicted & annotated).sum(1), union, out=iou, where=(union > 0) & known(truth)
+    )
+
+
+def localisation_accuracy(iou: ArrayLike, alphas: Sequence[float]) -> Floats:
+    """Share of clips whose IoU reaches each α (Table 2).
+
+    Args:
+        iou: `(n,)` floats in 0 … 1; NaN is left out.
+        alphas: Thresholds in 0 … 1, a of them.
+
+    Returns:
+        `(a,)` float64 in 0 … 1; NaN if no clip is left.
+    """
+    values = np.asarray(iou, np.float64)
+    values = values[~np.isnan(values)]
+    if not values.size:
+        return np.full(len(alphas), np.nan)
+    return (values[:, None] >= np.asarray(alphas)).mean(0)
+
+
+def representative_frame_hit(attention: ArrayLike, truth: ArrayLike) -> Floats:
+    """Whether the frame with the highest weight (the first of equals) is annotated.
+
+    Args:
+        attention: `(n, t)` floats.
+        truth: `(n, t)` integers 1, 0, or -1 for unknown.
+
+    Returns:
+        `(n,)` float64, 1 or 0; NaN for unknown truth.
+
+    Raises:
+        ValueError: The shapes differ.
+    """
+    attention, truth = _same_shape(attention, truth)
+    frame = attention.argmax(1)
+    return np.where(known(truth), truth[np.arange(len(truth)), frame] == 1, np.nan)
+
+
+def random_frame_hit(truth: ArrayLike) -> Floats:
+    """Chance that a frame drawn at random is annotated: |G| / t, exact, nothing is drawn.
+
+    Args:
+        truth: `(n, t)` integers 1, 0, or -1 for unknown.
+
+    Returns:
+        `(n,)` float64 in 0 … 1; NaN for unknown truth.
+    """
+    truth = np.asarray(truth)
+    return np.where(known(truth), (truth == 1).mean(1), np.nan)
+
+
+def random_frame_localised(truth: ArrayLike, alphas: Sequence[float]) -> Floats:
+    """Chance that one frame drawn at random reaches each α, exact.
+
+    A single frame inside G overlaps it by 1 / |G|, any other frame by 0.
+
+    Args:
+        truth: `(n, t)` integers 1, 0, or -1 for unknown.
+        alphas: Thresholds in (0, 1], a of them.
+
+    Returns:
+        `(n, a)` float64 in 0 … 1; NaN for unknown truth.
+    """
+    truth = np.asarray(truth)
+    annotated = (truth == 1).sum(1)
+    reached = 1 / np.maximum(annotated, 1)[:, None] >= np.asarray(alphas)
+    return np.where(reached, random_frame_hit(truth)[:, None], 0 * random_frame_hit(truth)[:, None])
+
+
+def all_frames_iou(truth: ArrayLike) -> Floats:
+    """IoU of predicting every frame: |G| / t.
+
+    Args:
+        truth: `(n, t)` integers 1, 0, or -1 for unknown.
+
+    Returns:
+        `(n,)` float64 in 0 … 1; NaN for unknown truth.
+    """
+    return random_frame_hit(truth)
+
+
+def population(truth: ArrayLike, predicted_positive: ArrayLike, which: str = "gt_pos") -> Mask:
+    """Clips that localisation is counted over.
+
+    Args:
+        truth: `(n, t)` integers 1, 0, or -1 for unknown.
+        predicted_positive: `(n,)` booleans, what the classifier said of the clip.
+        which: `gt_pos`, all clips with an annotated frame, or `tp`, those also predicted positive.
+
+    Returns:
+        `(n,)` booleans.
+
+    Raises:
+        ValueError: `which` is neither.
+    """
+    truth = np.asarray(truth)
+    positive = known(truth) & (truth == 1).any(1)
+    if which == "gt_pos":
+        return positive
+    if which == "tp":
+        return positive & np.asarray(predicted_positive, bool)
+    raise ValueError(f"`which` must be 'gt_pos' or 'tp'. Received: which={which!r}.")
+
+
+def known(truth: ArrayLike) -> Mask:
+    """Marks clips whose every frame is annotated as 1 or 0.
+
+    Args:
+        truth: `(n, t)` integers 1, 0, or -1 for unknown.
+
+    Returns:
+        `(n,)` booleans.
+    """
+    return np.all(np.asarray(truth) >= 0, axis=1)
+
+
+def _same_shape(attention: ArrayLike, truth: ArrayLike) -> tuple[Floats, NDArray[np.int64]]:
+    attention, truth = np.asarray(attention, np.float64), np.asarray(truth, np.int64)
+    if attention.ndim != 2 or attention.shape != truth.shape:
+        raise ValueError(
+            "`attention` and `truth` must both be (clips, frames). "
+            f"Received: shapes {attention.shape} and {truth.shape}."
+        )
+    return attention, truth

@@ -1,0 +1,34 @@
+"""What a paper module has to say; everything else is configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from lus_keras.config import PaperConfig
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper as code.
+
+    Attributes:
+        name: Name of its module and of its configuration.
+        targets: What can be reproduced, and the networks each target needs.
+        build: Makes a network by name, uncompiled, from the configuration.
+        loss: Makes the loss of (labels, logits).
+        metrics: Makes the metrics followed in training.
+        decode: Logits `(n, k)` to probabilities `(n, classes)`.
+    """
+
+    name: str
+    targets: Mapping[str, tuple[str, ...]]
+    build: Callable[[str, PaperConfig], keras.Model]
+    loss: Callable[[PaperConfig], keras.losses.Loss]
+    metrics: Callable[[PaperConfig], list[Any]]
+    decode: Callable[[np.ndarray], np.ndarray]

@@ -1,0 +1,145 @@
+"""Batches of clips for training and prediction; the order is a pure function of seed and epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from lus_keras.augment import flip_horizontally
+from lus_keras.cache import FrameStore
+from lus_keras.clips import ClipIndex
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+SCALINGS = ("unit", "minmax")
+
+
+@dataclass(frozen=True)
+class ClipSource:
+    """Where clips are read from: a memory map of frames and an index into it."""
+
+    store: FrameStore
+    index: ClipIndex
+    scaling: str = "unit"
+
+    def read(self, rows: Sequence[int], mirrored: Sequence[bool] | None = None) -> np.ndarray:
+        """Copies clips out of the memory map.
+
+        Args:
+            rows: `(b,)` rows of the index.
+            mirrored: `(b,)` which of them to flip left to right; None is none.
+
+        Returns:
+            `(b, t, h, w, c)` uint8, 0 … 255.
+        """
+        frames, length = self.store.frames(), self.index.frames
+        clips = np.empty((len(rows), length, *self.store.shape[1:]), np.uint8)
+        for position, row in enumerate(rows):
+            first = self.index.start[row]
+            clip = frames[first : first + length]
+            flip = mirrored is not None and mirrored[position]
+            clips[position] = flip_horizontally(clip) if flip else clip
+        return clips
+
+
+def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
+    """Order of the training clips in an epoch: `(count,)` int64, the same for equal arguments."""
+    return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+def scale(clips: Any, scaling: str) -> Any:
+    """Grey levels to the networks' input range.
+
+    Args:
+        clips: `(…, h, w, c)` uint8 tensor or array.
+        scaling: "unit" divides by 255; "minmax" maps each frame's own range to 0 … 1 (a constant frame
+            to 0).
+
+    Returns:
+        Float32 in 0 … 1.
+
+    Raises:
+        ValueError: `scaling` is neither.
+    """
+    if scaling not in SCALINGS:
+        raise ValueError(f"`scaling` must be one of {SCALINGS}. Received: {scaling!r}.")
+    ops = keras.ops
+    values = ops.cast(clips, "float32")
+    if scaling == "unit":
+        return values / 255.0
+    lowest = ops.min(values, axis=(-3, -2, -1), keepdims=True)
+    highest = ops.max(values, axis=(-3, -2, -1), keepdims=True)
+    return (values - lowest) / ops.maximum(highest - lowest, 1.0)
+
+
+class ClipBatches(keras.utils.PyDataset):
+    """Batches of `(clips, labels)` in a given order, for backends without `tf.data`.
+
+    Args:
+        source: Where clips are read from.
+        rows: `(n,)` rows of the index, in order.
+        mirrored: `(n,)` bool, which to flip.
+        batch_size: Clips a batch; the last may be smaller.
+    """
+
+    def __init__(self, source: ClipSource, rows, mirrored, batch_size: int):
+        super().__init__()
+        self.source, self.rows, self.mirrored = source, np.asarray(rows), np.asarray(mirrored)
+        self.size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.size)
+
+    def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
+        part = slice(batch * self.size, (batch + 1) * self.size)
+        clips = self.source.read(self.rows[part], self.mirrored[part])
+        scaled = np.asarray(keras.ops.convert_to_numpy(scale(clips, self.source.scaling)))
+        return scaled, self.source.index.label[self.rows[part]]
+
+
+def make_batches(
+    source: ClipSource, rows: np.ndarray, mirrored: np.ndarray, batch_size: int
+) -> tf.data.Dataset | ClipBatches:
+    """Makes the batches of one epoch: `tf.data` on TensorFlow, a `PyDataset` elsewhere.
+
+    Args:
+        source: Where clips are read from.
+        rows: `(n,)` rows of the index, in the order wanted.
+        mirrored: `(n,)` bool, which to flip.
+        batch_size: Clips a batch; the last may be smaller.
+
+    Returns:
+        Iterable of `(clips (b, t, h, w, c) float32 in 0 … 1, labels (b,) int64)`.
+    """
+    if keras.backend.backend() == "tensorflow":
+        return make_dataset(source, rows, mirrored, batch_size)
+    return ClipBatches(source, rows, mirrored, batch_size)
+
+
+def make_dataset(
+    source: ClipSource, rows: np.ndarray, mirrored: np.ndarray, batch_size: int
+) -> tf.data.Dataset:
+    """As `make_batches`, always `tf.data`: read a batch, scale it, keep two ready."""
+    import tensorflow as tf
+
+    shape = (None, source.index.frames, *source.store.shape[1:])
+
+    def read(rows, mirrored):
+        clips = tf.numpy_function(source.read, [rows, mirrored], tf.uint8, stateful=False)
+        return tf.ensure_shape(clips, shape)
+
+    dataset = tf.data.Dataset.from_tensor_slices(
+        (np.asarray(rows, np.int64), np.asarray(mirrored, bool), source.index.label[rows])
+    )
+    dataset = dataset.batch(batch_size)
+    dataset = dataset.map(
+        lambda rows, mirrored, labels: (scale(read(rows, mirrored), source.scaling), labels),
+        num_parallel_calls=2,
+        deterministic=True,
+    )
+    return dataset.prefetch(2)

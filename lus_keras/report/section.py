@@ -1,0 +1,188 @@
+"""One paper's part of a report, in the form that both HTML and Markdown print."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from lus_keras.config import LABELS
+from lus_keras.report.cells import Cell, Claim, Drawing, Table
+from lus_keras.report.drawings import claims_drawing
+from lus_keras.results import PaperRun
+
+RESEARCH_USE = "Research use only. Not a medical device; not for diagnosis."
+
+
+@dataclass(frozen=True)
+class Section:
+    """What is printed of one paper.
+
+    Attributes:
+        run: Results that everything below was made from.
+        title: Heading.
+        tables: Tables in the paper's order.
+        claims: Claimed orders, tested.
+        drawings: Figures, the paper's own first.
+        warnings: What is missing or wrong with the run, one sentence each.
+    """
+
+    run: PaperRun
+    title: str
+    tables: Sequence[Table]
+    claims: Sequence[Claim]
+    drawings: Sequence[Drawing]
+    warnings: Sequence[str]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the data came out of the simulator."""
+        return self.run.dataset.startswith("simulated")
+
+    @property
+    def citation(self) -> str:
+        """Authors, venue and DOI of the paper, as far as they are recorded."""
+        record = self.run.record
+        doi = f"https://doi.org/{record['doi']}" if record.get("doi") else ""
+        return ", ".join(filter(None, (record.get("authors"), record.get("venue"), doi)))
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Every cell of the tables, then of the claims."""
+        cells = [cell for table in self.tables for cell in table.cells]
+        return cells + [cell for claim in self.claims for cell in claim.cells(self.run.paper)]
+
+    @property
+    def choices(self) -> list[Mapping[str, Any]]:
+        """Settings the paper leaves open or that were overridden, with their labels."""
+        return list(self.run.record.get("choices", []))
+
+    @property
+    def choice_labels(self) -> dict[str, str]:
+        """Meaning of the labels that occur."""
+        used = {str(choice.get("label")) for choice in self.choices}
+        return {label: text for label, text in LABELS.items() if label in used}
+
+    @property
+    def data_facts(self) -> list[tuple[str, str]]:
+        """Counts of the data, as (name, text)."""
+        data = self.run.record.get("data", {})
+        return [(str(name), plain(value)) for name, value in data.items() if name != "notes"]
+
+    @property
+    def data_notes(self) -> list[str]:
+        """Sentences on the data."""
+        return [str(note) for note in self.run.record.get("data", {}).get("notes", [])]
+
+    @property
+    def inconsistencies(self) -> list[str]:
+        """Where the paper disagrees with itself."""
+        return [str(note) for note in self.run.record.get("inconsistencies", [])]
+
+    @property
+    def hashes(self) -> list[tuple[str, str]]:
+        """File or thing → sha256, of all that the numbers rest on."""
+        named = [(n, str(v)) for n, v in self.run.record.items() if "sha256" in n and v]
+        files = [pair for model in self.run.models.values() for pair in model.hashes.items()]
+        return named + files
+
+
+def build_section(run: PaperRun) -> Section:
+    """Makes every table, claim and figure that a paper declares.
+
+    Args:
+        run: Results of the paper.
+
+    Returns:
+        The section; with a warning instead of tables for a paper that declares none.
+    """
+    title = str(run.record.get("title", run.paper))
+    module = results_module(run.paper)
+    if module is None:
+        return Section(run, title, (), (), (), [f"Paper '{run.paper}' declares no tables."])
+    tables = [make(run) for make in module.TABLES.values()]
+    claims = module.claims(run)
+    drawings = [make(run) for make in module.FIGURES.values()]
+    drawings.append(claims_drawing(claims))
+    kept = [drawing for drawing in drawings if drawing is not None]
+    return Section(run, title, tables, claims, kept, _warnings(run, module.LABELS))
+
+
+def results_module(paper: str) -> ModuleType | None:
+    """Finds `papers/<paper>_results.py`, which holds `LABELS`, `TABLES`, `FIGURES`, `claims(run)`.
+
+    Args:
+        paper: Name of the paper.
+
+    Returns:
+        The module, or None if the paper has none.
+    """
+    name = f"lus_keras.papers.{paper}_results"
+    # run.json is a file anyone can edit: only a plain name may become an import.
+    if not paper.isidentifier() or importlib.util.find_spec(name) is None:
+        return None
+    return importlib.import_module(name)
+
+
+def plain(value: Any) -> str:
+    """Prints a setting: text as it is, numbers and lists as JSON.
+
+    Args:
+        value: Any JSON value.
+
+    Returns:
+        One line.
+    """
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def number(value: float | None, decimals: int, *, sign: bool = False) -> str:
+    """Prints a number, or a dash where there is none or it is not finite.
+
+    Args:
+        value: Number, None where undefined or not published.
+        decimals: Digits after the point.
+        sign: Whether a plus is printed.
+
+    Returns:
+        Text without spaces.
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:{'+' if sign else ''}.{decimals}f}".replace("-", "−")
+
+
+def interval(cell: Cell, decimals: int) -> str:
+    """Prints the confidence interval.
+
+    Args:
+        cell: The cell.
+        decimals: Digits after the point.
+
+    Returns:
+        Such as `(0.70 to 0.90)`; empty where there is none.
+    """
+    if cell.ci_low is None or cell.ci_high is None:
+        return ""
+    return f"({number(cell.ci_low, decimals)} to {number(cell.ci_high, decimals)})"
+
+
+def _warnings(run: PaperRun, labels: Mapping[str, str]) -> list[str]:
+    """Says which models are incomplete or diverged; models the run never asked for are no fault."""
+    warnings = []
+    for name, model in run.models.items():
+        label = labels.get(name, name)
+        if len(model.folds_done) < run.folds:
+            warnings.append(f"Incomplete: {label} has {len(model.folds_done)}/{run.folds} folds.")
+        for fold, report in sorted(model.diverged.items()):
+            epoch, batch = report.get("epoch", "?"), report.get("batch", "?")
+            message = str(report.get("message", "")).rstrip(".")
+            warnings.append(
+                f"Diverged: {label}, fold {fold}, epoch {epoch}, batch {batch}: {message}."
+            )
+    return warnings

@@ -1,0 +1,171 @@
+"""What a run holds once it is read: papers, models, finished folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Attention weights of tested clips.
+
+    Attributes:
+        clip_ids: `(n,)` text, unique within a fold.
+        folds: `(n,)` int64.
+        weights: `(n, t)` float32 softmax over the frames.
+        truth: `(n, t)` int8: 1 annotated, 0 not, -1 unknown.
+    """
+
+    clip_ids: NDArray[np.str_]
+    folds: NDArray[np.int64]
+    weights: NDArray[np.float32]
+    truth: NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Example:
+    """Frames of a tested clip, kept for figures.
+
+    Attributes:
+        clip_id: Clip the frames belong to.
+        fold: Fold that tested it.
+        frames: `(t, h, w)` uint8.
+    """
+
+    clip_id: str
+    fold: int
+    frames: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ModelRun:
+    """Everything the finished folds of one model left behind.
+
+    Attributes:
+        name: Model, as in `list_models()`.
+        predictions: Rows of all finished folds; None if none has finished.
+        attention: Weights of all finished folds; None for models without attention.
+        histories: Per finished fold, one row an epoch.
+        examples: Clips kept with their frames.
+        folds_done: Numbers of the finished folds, ascending.
+        diverged: Per diverged fold, `{"epoch", "batch", "message"}`.
+        hashes: sha256 of every predictions.csv that was read, by its path in the run.
+    """
+
+    name: str
+    predictions: pd.DataFrame | None = None
+    attention: Attention | None = None
+    histories: Mapping[int, pd.DataFrame] = field(default_factory=dict)
+    examples: tuple[Example, ...] = ()
+    folds_done: tuple[int, ...] = ()
+    diverged: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PaperRun:
+    """One paper of a run.
+
+    Attributes:
+        paper: Name of the paper.
+        record: What run.json holds under `papers.<paper>`.
+        models: Models by name, in the order they were asked for.
+    """
+
+    paper: str
+    record: Mapping[str, Any]
+    models: Mapping[str, ModelRun]
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        return str(self.record.get("dataset", ""))
+
+    @property
+    def preset(self) -> str:
+        """Name of the preset."""
+        return str(self.record.get("preset", ""))
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run; also seeds the bootstrap."""
+        return int(self.record.get("seed", 0))
+
+    @property
+    def folds(self) -> int:
+        """Folds that a complete run has."""
+        return int(self.record.get("folds", 0))
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """Settings the run was made with."""
+        return self.record.get("config", {})
+
+    @property
+    def published(self) -> Mapping[str, Any]:
+        """The paper's own numbers: table → row → metric → number."""
+        return self.record.get("published", {})
+
+    def published_value(self, table: str, row: str, metric: str) -> float | None:
+        """Looks up a printed number.
+
+        Args:
+            table: Table id.
+            row: Row id.
+            metric: Metric id.
+
+        Returns:
+            The number, or None where the paper prints none.
+        """
+        value = self.published.get(table, {}).get(row, {}).get(metric)
+        return None if value is None else float(value)
+
+    def rows_of(self, table: str) -> list[str]:
+        """Models that a table has a row for: those of the paper, then any others of the run.
+
+        Args:
+            table: Table id.
+
+        Returns:
+            Model names.
+        """
+        return list(dict.fromkeys([*self.published.get(table, {}), *self.models]))
+
+    def model(self, name: str) -> ModelRun:
+        """Finds a model, or an empty stand-in for one that was not run.
+
+        Args:
+            name: Model name.
+
+        Returns:
+            The model's results.
+        """
+        return self.models.get(name, ModelRun(name))
+
+    def status(self, name: str) -> str:
+        """Says in words what is missing of a model.
+
+        Args:
+            name: Model name.
+
+        Returns:
+            `""` if complete, else such as `3/5 folds; fold 2 diverged at epoch 4`.
+        """
+        model = self.model(name)
+        if name not in self.models:
+            return "not run"
+        parts = []
+        if len(model.folds_done) < self.folds:
+            parts.append(f"{len(model.folds_done)}/{self.folds} folds")
+        for fold, report in sorted(model.diverged.items()):
+            epoch = report.get("epoch")
+            parts.append(
+                f"fold {fold} diverged" + (f" at epoch {epoch}" if epoch is not None else "")
+            )
+        return "; ".join(parts)

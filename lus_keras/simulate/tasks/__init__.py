@@ -1,0 +1,42 @@
+"""One module a task: its cohort, what it draws into the lung, and what it measures."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from types import ModuleType
+
+from lus_keras.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class CohortSize:
+    """Size of a cohort as its paper has it."""
+
+    patients: int
+    videos: int
+    duration_s: float
+    fps: float
+
+
+def names() -> list[str]:
+    """Lists the tasks that can be simulated, found by file name."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def get(name: str) -> ModuleType:
+    """Imports the module of a task.
+
+    Args:
+        name: One of `names()`.
+
+    Returns:
+        A module with `COHORT`, `CLASSES`, `draw_pathology`, `measure` and `labels`.
+
+    Raises:
+        ConfigError: There is no such task.
+    """
+    if name not in names():
+        raise ConfigError(f"`task` must be one of {names()}. Received: task={name!r}.")
+    return importlib.import_module(f"{__name__}.{name}")

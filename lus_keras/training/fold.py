@@ -1,0 +1,213 @@
+"""One fold: train, checkpoint every epoch, predict the test clips, write the results, mark it done."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from lus_keras import checkpoint
+from lus_keras.augment import training_set
+from lus_keras.checkpoint import Checkpoint
+from lus_keras.config import FitConfig
+from lus_keras.errors import DivergedError
+from lus_keras.files import atomic_write, sha256_of
+from lus_keras.pipeline import ClipSource, epoch_order, make_batches
+from lus_keras.splits import Fold
+from lus_keras.training.network import Network
+
+EXAMPLES = 6
+OnEpoch = Callable[[int, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class FoldJob:
+    """What it takes to train one fold, but for the network and the clips.
+
+    Attributes:
+        folder: `<run>/<paper>/<dataset>/<model>/fold_<k>`.
+        model: Name of the network.
+        fold: Patients to train on and to test on.
+        fit: Settings of the training.
+        seed: Seed of the run; with model and fold it decides weights, order and dropout.
+        description: Written to model.json.
+    """
+
+    folder: Path
+    model: str
+    fold: Fold
+    fit: FitConfig
+    seed: int
+    description: dict[str, Any]
+
+    def seed_for(self, *parts: int) -> int:
+        """A 32-bit seed that is a function of run, model, fold and the parts."""
+        name = int.from_bytes(self.model.encode(), "little")
+        sequence = np.random.SeedSequence([self.seed, name, self.fold.fold, *parts])
+        return int(sequence.generate_state(1)[0])
+
+
+def is_done(folder: Path) -> bool:
+    """Whether a fold is finished and its files are those that DONE vouches for."""
+    try:
+        hashes = json.loads((folder / "DONE").read_text())["sha256"]
+        return all(sha256_of(folder / name) == value for name, value in hashes.items())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def train_fold(
+    network: Network,
+    source: ClipSource,
+    job: FoldJob,
+    *,
+    decode: Callable[[np.ndarray], np.ndarray],
+    on_epoch: OnEpoch | None = None,
+) -> None:
+    """Trains a fold, from its last checkpoint if there is one, and writes its results.
+
+    Args:
+        network: The network; its weights are replaced.
+        source: Clips of all patients.
+        job: The fold.
+        decode: Logits `(n, k)` to probabilities `(n, classes)`.
+        on_epoch: Called after each epoch with (epochs done, its history row).
+
+    Raises:
+        DivergedError: The loss is not finite; DIVERGED.json names epoch and batch, and the checkpoint of
+            the last finite epoch stays.
+        OSError: The disk is full; what was finished stays.
+    """
+    job.folder.mkdir(parents=True, exist_ok=True)
+    history = _start(network, job)
+    rows, mirrored = training_set(source.index.rows_of(job.fold.train), job.fit.augment)
+    for epoch in range(len(history), job.fit.epochs):
+        row = _train_epoch(network, source, job, rows, mirrored, epoch)
+        history.append(row)
+        state = Checkpoint(epoch + 1, network.weights(), network.optimizer_state(), history)
+        checkpoint.save(job.folder, state)
+        _write_history(job.folder / "history.csv", history)
+        if on_epoch:
+            on_epoch(epoch + 1, row)
+    _finish(network, source, job, decode)
+
+
+def _start(network: Network, job: FoldJob) -> list[dict[str, Any]]:
+    network.reset(job.seed_for(0))
+    saved = checkpoint.load(job.folder)
+    if saved is None:
+        return []
+    network.restore(saved.weights, saved.optimizer)
+    return saved.history
+
+
+def _train_epoch(
+    network: Network,
+    source: ClipSource,
+    job: FoldJob,
+    rows: np.ndarray,
+    mirrored: np.ndarray,
+    epoch: int,
+) -> dict[str, Any]:
+    began = time.perf_counter()
+    order = epoch_order(len(rows), seed=job.seed_for(1), epoch=epoch)
+    batches = make_batches(source, rows[order], mirrored[order], job.fit.batch_size)
+    network.seed_dropout(job.seed_for(2), epoch)
+    guard = _FiniteGuard(job, epoch)
+    result = network.model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[guard])
+    row = {name: float(values[0]) for name, values in result.history.items()}
+    return {"epoch": epoch + 1, **row, "seconds": round(time.perf_counter() - began, 3)}
+
+
+class _FiniteGuard(keras.callbacks.Callback):
+    """Stops at the first batch whose loss is not finite and says which it was."""
+
+    def __init__(self, job: FoldJob, epoch: int):
+        super().__init__()
+        self.job, self.number = job, epoch + 1
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = float((logs or {}).get("loss", 0.0))
+        if math.isfinite(loss):
+            return
+        message = (
+            f"{self.job.model} fold {self.job.fold.fold}: the loss became {loss} in epoch "
+            f"{self.number}, batch {batch + 1}. Lower fit.learning_rate or look at the data."
+        )
+        record = {"epoch": self.number, "batch": batch + 1, "message": message}
+        with atomic_write(self.job.folder / "DIVERGED.json") as temporary:
+            temporary.write_text(json.dumps(record) + "\n")
+        raise DivergedError(message)
+
+
+def _finish(network: Network, source: ClipSource, job: FoldJob, decode) -> None:
+    rows = source.index.rows_of(job.fold.test)
+    plain = np.zeros(len(rows), bool)
+    batches = make_batches(source, rows, plain, job.fit.batch_size)
+    outputs = network.predictor.predict(batches, verbose=0)
+    written = ["history.csv", "predictions.csv", "model.weights.h5", "model.json"]
+    _write_predictions(job.folder / "predictions.csv", source, rows, job, decode(outputs["logits"]))
+    if "attention" in outputs:
+        written += ["attention.npz", *_write_examples(job.folder, source, rows)]
+        _write_arrays(
+            job.folder / "attention.npz",
+            clip_id=source.index.clip_id[rows],
+            attention=outputs["attention"].astype(np.float32),
+            truth=source.index.truth[rows],
+        )
+    with atomic_write(job.folder / "model.weights.h5") as temporary:
+        network.model.save_weights(temporary)
+    with atomic_write(job.folder / "model.json") as temporary:
+        temporary.write_text(json.dumps(job.description, indent=1) + "\n")
+    hashes = {name: sha256_of(job.folder / name) for name in written}
+    with atomic_write(job.folder / "DONE") as temporary:
+        temporary.write_text(json.dumps({"sha256": hashes}, indent=1) + "\n")
+    (job.folder / "DIVERGED.json").unlink(missing_ok=True)
+    checkpoint.remove(job.folder)
+
+
+def _write_predictions(
+    path: Path, source: ClipSource, rows: np.ndarray, job: FoldJob, probabilities: np.ndarray
+) -> None:
+    index = source.index
+    header = ["clip_id", "video_id", "patient_id", "fold", "y_true"]
+    header += [f"p_{k}" for k in range(probabilities.shape[1])]
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(header)
+        for row, chances in zip(rows, probabilities, strict=True):
+            ids = [index.clip_id[row], index.video_id[row], index.patient_id[row]]
+            numbers = [f"{chance:.9g}" for chance in chances]
+            writer.writerow([*ids, job.fold.fold, index.label[row], *numbers])
+
+
+def _write_history(path: Path, history: list[dict[str, Any]]) -> None:
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(history[0]))
+        writer.writeheader()
+        writer.writerows(history)
+
+
+def _write_examples(folder: Path, source: ClipSource, rows: np.ndarray) -> list[str]:
+    """Keeps the frames of a few test clips that hold frames with and without the finding."""
+    truth = source.index.truth[rows]
+    mixed = rows[(truth.max(axis=1) == 1) & (truth.min(axis=1) == 0)]
+    if len(mixed) == 0:
+        return []
+    chosen = mixed[np.unique(np.linspace(0, len(mixed) - 1, EXAMPLES).astype(int))]
+    frames = source.read(chosen)[..., 0]
+    _write_arrays(folder / "examples.npz", clip_id=source.index.clip_id[chosen], frames=frames)
+    return ["examples.npz"]
+
+
+def _write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    with atomic_write(path) as temporary:
+        np.savez_compressed(temporary, **arrays)

@@ -1,0 +1,158 @@
+"""The grid of networks × folds: independent jobs, in this process or in several."""
+
+from __future__ import annotations
+
+import os
+import queue as queues
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
+
+from lus_keras import papers
+from lus_keras.environment import start_tensorflow
+from lus_keras.errors import DivergedError
+
+if TYPE_CHECKING:
+    from lus_keras.config import PaperConfig
+    from lus_keras.pipeline import ClipSource
+    from lus_keras.training.fold import FoldJob
+
+Report = Callable[[str, int, int, dict[str, Any]], None]
+POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: `status` is "done", "diverged" or "failed"; `message` says why not done."""
+
+    model: str
+    fold: int
+    status: str
+    message: str = ""
+    details: str = ""
+
+
+class Worker:
+    """Runs jobs of one paper one after another; keeps the network of the last job.
+
+    Args:
+        paper: Name of the paper.
+        config: Its configuration.
+        source: Clips of all patients.
+    """
+
+    def __init__(self, paper: str, config: PaperConfig, source: ClipSource):
+        self.paper, self.config, self.source = papers.get(paper), config, source
+        self._name, self._network = "", None
+
+    def run(self, job: FoldJob, report: Report) -> Outcome:
+        """Trains one fold; whatever goes wrong is told, not raised, so that other jobs go on."""
+        from lus_keras.training.fold import train_fold
+
+        def on_epoch(done: int, row: dict[str, Any]) -> None:
+            report(f"{job.model} fold {job.fold.fold}", done, job.fit.epochs, row)
+
+        try:
+            network = self._network_for(job.model)
+            train_fold(network, self.source, job, decode=self.paper.decode, on_epoch=on_epoch)
+        except DivergedError as error:
+            return Outcome(job.model, job.fold.fold, "diverged", str(error))
+        except Exception as error:
+            name = f"{job.model} fold {job.fold.fold}"
+            message = f"{name}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            return Outcome(job.model, job.fold.fold, "failed", message, traceback.format_exc())
+        return Outcome(job.model, job.fold.fold, "done")
+
+    def _network_for(self, name: str):
+        from lus_keras.training.network import Network
+
+        if name != self._name:
+            self._network = Network(
+                lambda: self.paper.build(name, self.config),
+                loss=self.paper.loss(self.config),
+                metrics=lambda: self.paper.metrics(self.config),
+                fit=self.config.fit,
+            )
+            self._name = name
+        return self._network
+
+
+def run_jobs(
+    paper: str,
+    config: PaperConfig,
+    source: ClipSource,
+    jobs: Sequence[FoldJob],
+    *,
+    workers: int,
+    report: Report,
+) -> list[Outcome]:
+    """Runs all jobs.
+
+    Args:
+        paper: Name of the paper.
+        config: Its configuration.
+        source: Clips of all patients.
+        jobs: The folds to train.
+        workers: Processes; 1 trains in this one.
+        report: Called after each epoch with (name of the job, epochs done, epochs in all, history row).
+
+    Returns:
+        One outcome a job, in the order of the jobs.
+    """
+    if workers <= 1 or len(jobs) <= 1:
+        worker = Worker(paper, config, source)
+        return [worker.run(job, report) for job in jobs]
+    context = get_context("spawn")
+    events = context.Queue()
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    arguments = (paper, config, source, events, threads)
+    with ProcessPoolExecutor(
+        min(workers, len(jobs)), mp_context=context, initializer=_start_child, initargs=arguments
+    ) as pool:
+        futures = [pool.submit(_run_in_child, job) for job in jobs]
+        try:
+            _forward(events, futures, report)
+        except BaseException:
+            # Ctrl-C or SIGTERM: do not start what is still waiting.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        return [_outcome(future, job) for future, job in zip(futures, jobs, strict=True)]
+
+
+def _forward(events: Any, futures: Sequence[Future], report: Report) -> None:
+    while not all(future.done() for future in futures):
+        try:
+            report(*events.get(timeout=POLL_S))
+        except queues.Empty:
+            continue
+    while not events.empty():
+        report(*events.get())
+
+
+def _outcome(future: Future, job: FoldJob) -> Outcome:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    message = (
+        f"{job.model} fold {job.fold.fold}: its process ended ({error}). Run the command again."
+    )
+    return Outcome(job.model, job.fold.fold, "failed", message)
+
+
+_child: Worker
+_events: Any
+
+
+def _start_child(
+    paper: str, config: PaperConfig, source: ClipSource, events: Any, threads: int
+) -> None:
+    global _child, _events
+    start_tensorflow(threads)
+    _child, _events = Worker(paper, config, source), events
+
+
+def _run_in_child(job: FoldJob) -> Outcome:
+    return _child.run(job, lambda *event: _events.put(event))

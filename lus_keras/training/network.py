@@ -1,0 +1,118 @@
+"""A compiled network that can be reset: the graph is traced once, not once a fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from lus_keras.config import FitConfig
+
+BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
+
+
+def resolve_precision(precision: str) -> str:
+    """Turns `auto` into the precision this machine is fastest in.
+
+    Args:
+        precision: "float32", "mixed_bfloat16" or "auto".
+
+    Returns:
+        "mixed_bfloat16" for `auto` where the processor multiplies in bfloat16, else "float32"; anything
+        else unchanged.
+    """
+    if precision != "auto":
+        return precision
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return "float32"
+    return "mixed_bfloat16" if any(flag in flags for flag in BFLOAT16_FLAGS) else "float32"
+
+
+@contextmanager
+def _dtype_policy(name: str):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+class Network:
+    """A network, its training graph and its prediction graph.
+
+    Args:
+        build: Makes the uncompiled model, from clips to logits; called again at every reset.
+        loss: Keras loss of (labels, logits).
+        metrics: Makes the metrics to follow in training.
+        fit: Optimizer settings and precision.
+
+    Attributes:
+        model: The compiled model.
+        precision: Dtype policy the model computes in.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[], keras.Model],
+        *,
+        loss: keras.losses.Loss,
+        metrics: Callable[[], list[keras.metrics.Metric]],
+        fit: FitConfig,
+    ):
+        self._build = build
+        self.precision = resolve_precision(fit.precision)
+        with _dtype_policy(self.precision):
+            self.model = build()
+        # XLA has no faster convolutions on a CPU and no deterministic gradient of max pooling.
+        jit_compile = False if keras.backend.backend() == "tensorflow" else "auto"
+        self.model.compile(
+            optimizer=keras.optimizers.Adam(fit.learning_rate),
+            loss=loss,
+            metrics=metrics(),
+            jit_compile=jit_compile,
+        )
+        self.model.optimizer.build(self.model.trainable_variables)
+        self._fresh_optimizer = self.optimizer_state()
+        outputs = {"logits": self.model.output}
+        if any(layer.name == "attention" for layer in self.model.layers):
+            outputs["attention"] = self.model.get_layer("attention").output
+        self.predictor = keras.Model(self.model.input, outputs)
+        self.predictor.compile(jit_compile=jit_compile)
+
+    def reset(self, seed: int) -> None:
+        """Gives the network new initial weights, a function of the seed alone, and a new optimizer."""
+        keras.utils.set_random_seed(seed)
+        with _dtype_policy(self.precision):
+            fresh = self._build()
+        self.restore(fresh.get_weights(), self._fresh_optimizer)
+
+    def restore(self, weights: list[np.ndarray], optimizer: list[np.ndarray]) -> None:
+        """Sets weights and optimizer variables, as given by `weights` and `optimizer_state`."""
+        self.model.set_weights(weights)
+        for variable, value in zip(self.model.optimizer.variables, optimizer, strict=True):
+            variable.assign(value)
+
+    def weights(self) -> list[np.ndarray]:
+        """Copies of the model's weights."""
+        return self.model.get_weights()
+
+    def optimizer_state(self) -> list[np.ndarray]:
+        """Copies of the optimizer's variables, step counter included."""
+        return [keras.ops.convert_to_numpy(v) for v in self.model.optimizer.variables]
+
+    def seed_dropout(self, *key: int) -> None:
+        """Sets the state of every random layer from a key, so that it does not depend on what ran before.
+
+        Keras keeps these states out of saved weights; without this a resumed run draws other dropout
+        masks than an uninterrupted one.
+        """
+        states = [v for v in self.model.variables if v.name == "seed_generator_state"]
+        for number, state in enumerate(states):
+            words = np.random.SeedSequence([*key, number]).generate_state(int(np.prod(state.shape)))
+            state.assign(words.reshape(state.shape).astype(state.dtype))

@@ -1,0 +1,18 @@
+"""Video files to pixels and time stamps, and back: the only decoder of the package (PyAV).
+
+    path → magic bytes → container, codec, size allowed? → frames with time stamps → crop, resize,
+    resample in time → uint8 (t, h, w)
+
+Headers lie about the number and the rate of frames, so frames are counted by decoding and placed by
+their own time stamps. Decoding holds one frame at a time, unless a whole video is asked for.
+"""
+
+from lus_keras.video.decode import DecodedVideo as DecodedVideo
+from lus_keras.video.decode import VideoInfo as VideoInfo
+from lus_keras.video.decode import iter_frames as iter_frames
+from lus_keras.video.decode import probe as probe
+from lus_keras.video.decode import read_video as read_video
+from lus_keras.video.resample import read_resampled as read_resampled
+from lus_keras.video.resample import resample_indices as resample_indices
+from lus_keras.video.sector import sector_box as sector_box
+from lus_keras.video.write import write_video as write_video

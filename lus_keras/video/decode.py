@@ -1,0 +1,296 @@
+"""Decoding: a file to frames in order of display, each with its time stamp."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from lus_keras.errors import VideoError
+
+_MPEG = ("h264", "hevc", "mpeg4", "msmpeg4", "msmpeg4v2", "msmpeg4v3", "mpeg1video", "mpeg2video")
+CODECS = frozenset((*_MPEG, "mjpeg", "gif", "png", "rawvideo", "ffv1", "vp8", "vp9"))
+MAX_PIXELS = 4096**2
+MAX_FRAMES = 20_000
+
+# Start of the file: (offset, bytes, demuxer). Naming the demuxer keeps FFmpeg from guessing, which
+# would follow a playlist under the name of a video.
+_MAGIC = (
+    (0, b"RIFF", "avi"),
+    *((4, box, "mov") for box in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")),
+    (0, b"\x00\x00\x01\xba", "mpeg"),
+    (0, b"\x00\x00\x01\xb3", "mpegvideo"),
+    (0, b"GIF8", "gif"),
+    (0, b"\x1a\x45\xdf\xa3", "matroska"),
+)
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a header says, before anything is decoded.
+
+    Attributes:
+        container: One of avi, mov, mpeg, mpegvideo, gif, matroska.
+        codec: One of `CODECS`.
+        width: Pixels.
+        height: Pixels.
+        fps: Average frames per second, or None.
+        declared_frames: Number of frames, or None; often wrong.
+    """
+
+    container: str
+    codec: str
+    width: int
+    height: int
+    fps: float | None
+    declared_frames: int | None
+
+
+@dataclass(frozen=True)
+class DecodedVideo:
+    """A whole video in memory.
+
+    Attributes:
+        frames: `(t, h, w)`, or `(t, h, w, 3)` RGB, uint8.
+        times_s: `(t,)` float64, seconds, strictly increasing from 0.
+        duration_s: Time stamp of the last frame plus the time it is shown.
+        corrupt_frames: Indices of frames the decoder had to guess at, or that follow a lost one.
+        declared_frames: What the header says, or None; more than t in a file that was cut short.
+    """
+
+    frames: np.ndarray
+    times_s: np.ndarray
+    duration_s: float
+    corrupt_frames: tuple[int, ...]
+    declared_frames: int | None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded frame, its pixels not yet converted."""
+
+    picture: av.VideoFrame
+    time_s: float
+    duration_s: float
+    corrupt: bool
+
+
+def probe(path: str | os.PathLike[str]) -> VideoInfo:
+    """Reads a header and checks it against what may be decoded.
+
+    Args:
+        path: Video file.
+
+    Returns:
+        Container, codec and size, all of them allowed.
+
+    Raises:
+        VideoError: Not a plain file, not a video, or of a kind or size that is not decoded.
+    """
+    with open_video(Path(path)) as (_, _, info):
+        return info
+
+
+def iter_frames(
+    path: str | os.PathLike[str], *, grayscale: bool = True
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Decodes frame by frame, in order of display.
+
+    Args:
+        path: Video file.
+        grayscale: Brightness 0 … 255 if true, RGB if not.
+
+    Yields:
+        Time stamp in seconds, strictly increasing from 0, and `(h, w)` or `(h, w, 3)` uint8.
+
+    Raises:
+        VideoError: The file cannot be opened or holds no frame, too many, or frames of two sizes.
+    """
+    path = Path(path)
+    to_pixels = pixel_converter(path, grayscale)
+    for frame in decode(path):
+        yield frame.time_s, to_pixels(frame.picture)
+
+
+def read_video(path: str | os.PathLike[str], *, grayscale: bool = True) -> DecodedVideo:
+    """Decodes a whole video; a file that was cut short gives the frames that are there.
+
+    Args:
+        path: Video file.
+        grayscale: Brightness 0 … 255 if true, RGB if not.
+
+    Returns:
+        Frames, time stamps, and what is wrong with them.
+
+    Raises:
+        VideoError: As `iter_frames`.
+    """
+    path = Path(path)
+    to_pixels = pixel_converter(path, grayscale)
+    pixels, times_s, corrupt, end_s = [], [], [], 0.0
+    with open_video(path) as (container, stream, info):
+        for index, frame in enumerate(_frames(path, container, stream, info)):
+            pixels.append(to_pixels(frame.picture))
+            times_s.append(frame.time_s)
+            end_s = frame.time_s + frame.duration_s
+            if frame.corrupt:
+                corrupt.append(index)
+    return DecodedVideo(
+        np.stack(pixels), np.array(times_s), end_s, tuple(corrupt), info.declared_frames
+    )
+
+
+def decode(path: Path) -> Iterator[Frame]:
+    """Yields at least one frame, or raises `VideoError`; for the other modules of this folder."""
+    with open_video(path) as (container, stream, info):
+        yield from _frames(path, container, stream, info)
+
+
+def pixel_converter(path: Path, grayscale: bool) -> Callable[[av.VideoFrame], np.ndarray]:
+    """Function from picture to uint8 pixels; it keeps its scaler, which halves the time a frame."""
+    reformatter = VideoReformatter()
+    pixel_format = "gray" if grayscale else "rgb24"
+
+    def to_pixels(picture: av.VideoFrame) -> np.ndarray:
+        try:
+            return reformatter.reformat(picture, format=pixel_format, threads=1).to_ndarray()
+        except (av.FFmpegError, ValueError) as error:
+            raise VideoError(
+                f"{path}: pixels of kind {picture.format.name} cannot be converted ({error}). "
+                "Convert the file to h264 or mjpeg."
+            ) from error
+
+    return to_pixels
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, VideoInfo]]:
+    """Opens a file that passed every check; what FFmpeg raises meanwhile becomes `VideoError`."""
+    container_format = _container_format(path)
+    options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
+    try:
+        with av.open(
+            str(path.resolve()), format=container_format, options=options, metadata_errors="replace"
+        ) as container:
+            info = _check_stream(path, container, container_format)
+            stream = container.streams.video[0]
+            # A picture may also grow after the header has been read.
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+            # Threads conceal errors in an order of their own: one keeps damaged files repeatable.
+            stream.codec_context.thread_count = 1
+            yield container, stream, info
+    except av.FFmpegError as error:
+        cause = "index missing or damaged" if container_format == "mov" else "header damaged"
+        raise VideoError(
+            f"{path}: cannot be opened as {container_format} ({cause}; FFmpeg: {error.strerror}). "
+            "Copy the file again from its source, or re-mux it."
+        ) from error
+
+
+def _container_format(path: Path) -> str:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise VideoError(f"{path}: is not a plain file. Name a video file.")
+        with path.open("rb") as stream:
+            start = stream.read(16)
+    except OSError as error:
+        raise VideoError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
+    for offset, magic, container_format in _MAGIC:
+        if start[offset:].startswith(magic):
+            return container_format
+    cause = f"it starts with {start!r}" if start else "0 bytes"
+    raise VideoError(
+        f"{path}: is not a video ({cause}). Copy it again, or convert it to AVI or MP4."
+    )
+
+
+def _check_stream(path: Path, container: InputContainer, container_format: str) -> VideoInfo:
+    if not container.streams.video:
+        raise VideoError(f"{path}: holds no video stream. Name another file.")
+    stream = container.streams.video[0]
+    context = stream.codec_context
+    if context is None or context.name not in CODECS:
+        codec = "unknown" if context is None else context.name
+        raise VideoError(
+            f"{path}: codec {codec} is not decoded. Convert the file to one of "
+            f"{', '.join(sorted(CODECS))}."
+        )
+    if not 0 < context.width * context.height <= MAX_PIXELS:
+        # FFmpeg reports no size at all for a picture that is over max_pixels.
+        size = f"{context.width}×{context.height}" if context.width else "unknown, or too large"
+        raise VideoError(
+            f"{path}: picture size is {size}; at most 4096² pixels are decoded. Scale it down."
+        )
+    fps = float(stream.average_rate) if stream.average_rate else None
+    return VideoInfo(
+        container_format, context.name, context.width, context.height, fps, stream.frames or None
+    )
+
+
+def _frames(
+    path: Path, container: InputContainer, stream: VideoStream, info: VideoInfo
+) -> Iterator[Frame]:
+    clock_s = float(stream.time_base or 0)
+    mean_s = 1 / info.fps if info.fps else None
+    first_s, last_s, size, count = 0.0, 0.0, None, 0
+    for picture, follows_loss in _pictures(container, stream):
+        if count == MAX_FRAMES:
+            raise VideoError(f"{path}: has more than {MAX_FRAMES} frames. Cut it into parts.")
+        if size not in (None, (picture.width, picture.height)):
+            raise VideoError(
+                f"{path}: frame {count} is {picture.width}×{picture.height} after frames of "
+                f"{size[0]}×{size[1]}. Cut it where the size changes."
+            )
+        size = picture.width, picture.height
+        time_s = None if picture.pts is None else picture.pts * clock_s
+        if count == 0:
+            first_s = time_s or 0.0
+            time_s = first_s
+        if time_s is None or (count and time_s - first_s <= last_s):
+            if mean_s is None:
+                raise VideoError(
+                    f"{path}: frame {count} has no time stamp and the file no frame rate. "
+                    "Re-mux it with a frame rate."
+                )
+            time_s = first_s + last_s + mean_s
+        last_s = time_s - first_s
+        # Durations go with packets: where these are reordered they belong to other pictures.
+        reordered = stream.codec_context.has_b_frames and mean_s
+        shown_s = (0 if reordered else picture.duration or 0) * clock_s or mean_s or clock_s
+        yield Frame(picture, last_s, shown_s, bool(picture.is_corrupt) or follows_loss)
+        count += 1
+    if not count:
+        raise VideoError(f"{path}: not one frame can be decoded. Copy it again from its source.")
+
+
+def _pictures(
+    container: InputContainer, stream: VideoStream
+) -> Iterator[tuple[av.VideoFrame, bool]]:
+    """Decodes whatever can be; the flag marks the first picture after a packet that could not."""
+    follows_loss = False
+    for packet in _packets(container, stream):
+        try:
+            pictures = stream.codec_context.decode(packet)
+        except av.FFmpegError:
+            follows_loss = True
+            continue
+        for picture in pictures:
+            yield picture, follows_loss
+            follows_loss = False
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet | None]:
+    try:
+        yield from container.demux(stream)
+    except av.FFmpegError:
+        # The file ends here. None makes the decoder hand out what it still holds.
+        yield None

@@ -1,0 +1,138 @@
+"""Resampling in time and in space while decoding, so that only the result is ever held."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lus_keras.errors import VideoError
+from lus_keras.video.decode import MAX_FRAMES, decode, pixel_converter
+
+Size = tuple[int, int]
+Box = tuple[int, int, int, int]
+
+# Time stamps come from decimal or binary clocks; closer than this to the middle is a tie.
+_TIE_S = 1e-6
+
+
+def resample_indices(
+    times_s: np.ndarray, fps: float, *, duration_s: float | None = None
+) -> np.ndarray:
+    """Chooses frames so that the video runs at `fps` and keeps its duration.
+
+    Output k stands for time k / fps and takes the nearest frame; of two equally near, the earlier.
+    For times 0, 0.04, 0.08, 0.12 (25 fps, 0.16 s) and 30 fps there are round(4.8) = 5 outputs, at
+    0, 0.033, 0.067, 0.1, 0.133 s. The fourth lies midway between 0.08 and 0.12: 0, 1, 2, 2, 3.
+
+    Args:
+        times_s: `(t,)` float, seconds, strictly increasing from 0.
+        fps: Frames per second wanted, positive.
+        duration_s: Length of the video; if None, the last frame is shown as long as the median one.
+
+    Returns:
+        `(round(duration_s * fps),)` int64 indices into `times_s`, at least one, never decreasing.
+
+    Raises:
+        ValueError: `fps` is not positive, `times_s` is empty, or the output exceeds 20,000 frames.
+    """
+    times_s = np.asarray(times_s, np.float64)
+    if not 0 < fps < math.inf:
+        raise ValueError(f"`fps` must be positive. Received: fps={fps}.")
+    if times_s.ndim != 1 or not times_s.size:
+        raise ValueError(f"`times_s` must be (t,), t > 0. Received: shape {times_s.shape}.")
+    if duration_s is None:
+        duration_s = times_s[-1] + (np.median(np.diff(times_s)) if times_s.size > 1 else 1 / fps)
+    outputs_s = np.arange(_count_outputs(float(duration_s), fps)) / fps
+    midpoints_s = (times_s[:-1] + times_s[1:]) / 2
+    return np.searchsorted(midpoints_s, outputs_s - _TIE_S, side="left")
+
+
+def read_resampled(
+    path: str | os.PathLike[str],
+    *,
+    fps: float,
+    size: Size | None = None,
+    box: Box | None = None,
+    grayscale: bool = True,
+) -> np.ndarray:
+    """Decodes once and keeps only cropped, resized frames at `fps`, those of `resample_indices`.
+
+    Args:
+        path: Video file.
+        fps: Frames per second wanted, positive.
+        size: `(h, w)` to resize to, by area, or linearly if an axis grows; None keeps the size.
+        box: `(x, y, w, h)` to crop to before that, pixels of the file; None keeps the whole.
+        grayscale: Brightness 0 … 255 if true, RGB if not.
+
+    Returns:
+        `(t, h, w)`, or `(t, h, w, 3)` RGB, uint8; t = round(duration * fps), at least one.
+
+    Raises:
+        VideoError: As `iter_frames`; `box` leaves the frame; more than 20,000 frames come out.
+        ValueError: `fps` is not positive.
+    """
+    if not 0 < fps < math.inf:
+        raise ValueError(f"`fps` must be positive. Received: fps={fps}.")
+    path = Path(path)
+    to_pixels = pixel_converter(path, grayscale)
+    fit = _fitter(path, size, box)
+    shown: list[np.ndarray] = []
+    frames = decode(path)
+    previous = next(frames)
+    try:
+        for frame in frames:
+            until = _outputs_until((previous.time_s + frame.time_s) / 2, fps, start=len(shown))
+            if until > len(shown):
+                shown += [fit(to_pixels(previous.picture))] * (until - len(shown))
+            previous = frame
+        count = _count_outputs(previous.time_s + previous.duration_s, fps)
+    except ValueError as error:
+        raise VideoError(f"{path}: time stamps are wrong: {error} Re-mux the file.") from error
+    if count > len(shown):
+        shown += [fit(to_pixels(previous.picture))] * (count - len(shown))
+    return np.stack(shown[:count])
+
+
+def _count_outputs(duration_s: float, fps: float) -> int:
+    exact = duration_s * fps
+    if not exact <= MAX_FRAMES:
+        raise ValueError(f"{duration_s:.6g} s at {fps:g} fps exceed {MAX_FRAMES} frames.")
+    return max(1, round(exact))
+
+
+def _outputs_until(midpoint_s: float, fps: float, *, start: int) -> int:
+    """Number of outputs that are not later than `midpoint_s`; the first `start` are known to be."""
+    count = start
+    # Written as in resample_indices, to the last bit: the two must choose alike.
+    while count / fps - _TIE_S <= midpoint_s:
+        count += 1
+        if count > MAX_FRAMES:
+            raise ValueError(f"{midpoint_s:.6g} s at {fps:g} fps exceed {MAX_FRAMES} frames.")
+    return count
+
+
+def _fitter(path: Path, size: Size | None, box: Box | None) -> Callable[[np.ndarray], np.ndarray]:
+    """Function that crops, then resizes."""
+
+    def fit(pixels: np.ndarray) -> np.ndarray:
+        if box is not None:
+            x, y, width, height = box
+            inside = min(x, y) >= 0 and min(width, height) > 0
+            if not inside or y + height > pixels.shape[0] or x + width > pixels.shape[1]:
+                raise VideoError(
+                    f"{path}: box {box} (x, y, w, h) must lie inside the frame of "
+                    f"{pixels.shape[1]}×{pixels.shape[0]}. Correct the region of interest."
+                )
+            pixels = pixels[y : y + height, x : x + width]
+        if size is None or pixels.shape[:2] == tuple(size):
+            return pixels
+        grows = size[0] > pixels.shape[0] or size[1] > pixels.shape[1]
+        method = cv2.INTER_LINEAR if grows else cv2.INTER_AREA
+        return cv2.resize(pixels, (size[1], size[0]), interpolation=method)
+
+    return fit
