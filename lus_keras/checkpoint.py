@@ -1,10 +1,11 @@
-"""Checkpoints of an unfinished fold: one file an epoch, two of them in turn, so one is always whole."""
+"""Checkpoints of an unfinished fold: a file an epoch, two of them in turn, so one is always whole.
+
+A file is a NumPy archive of plain arrays and one JSON text; there is no pickle in it.
+"""
 
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,17 @@ import numpy as np
 from lus_keras.files import atomic_write
 
 NAMES = ("checkpoint_a.npz", "checkpoint_b.npz")
-DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """State after an epoch; with the order and the dropout of later epochs known from the seed, all of it.
+    """State after an epoch: all of it, as the seed gives order and dropout of the later ones.
 
     Attributes:
-        epoch: Epochs that are done.
-        weights: The model's weights.
-        optimizer: The optimizer's variables.
-        history: One mapping an epoch.
+        epoch: Epochs that are done, from 1.
+        weights: The model's weights, arrays of numbers.
+        optimizer: The optimizer's variables, arrays of numbers.
+        history: One mapping an epoch, of numbers and text.
     """
 
     epoch: int
@@ -35,16 +35,16 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
-    """Writes the checkpoint over the older of the two.
+    """Writes the checkpoint over the one before the last.
 
     Args:
         folder: Folder of the fold.
         checkpoint: State to keep.
 
     Raises:
-        OSError: The disk is full; the other checkpoint is untouched.
+        OSError: The disk is full; both checkpoints are as they were.
     """
-    arrays = {f"w{i}": value for i, value in enumerate(checkpoint.weights)}
+    arrays: dict[str, Any] = {f"w{i}": value for i, value in enumerate(checkpoint.weights)}
     arrays |= {f"o{i}": value for i, value in enumerate(checkpoint.optimizer)}
     state = {
         "epoch": checkpoint.epoch,
@@ -63,16 +63,21 @@ def load(folder: Path) -> Checkpoint | None:
         folder: Folder of the fold.
 
     Returns:
-        The checkpoint, or None if there is none.
+        The checkpoint, or None if there is none or none is whole.
     """
     found = [checkpoint for name in NAMES if (checkpoint := _read(folder / name))]
     return max(found, key=lambda checkpoint: checkpoint.epoch, default=None)
 
 
 def remove(folder: Path) -> None:
-    """Deletes the checkpoints of a finished fold."""
+    """Deletes the checkpoints of a finished fold, and what a killed process left half written.
+
+    Args:
+        folder: Folder of the fold; no other process may write in it.
+    """
     for name in NAMES:
-        (folder / name).unlink(missing_ok=True)
+        for path in (folder / name, *folder.glob(f".tmp-*-{name}")):
+            path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Checkpoint | None:
@@ -80,7 +85,7 @@ def _read(path: Path) -> Checkpoint | None:
         return None
     try:
         # The archive's checksums are verified as its members are read.
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             state = json.loads(str(archive["state"]))
             return Checkpoint(
                 epoch=state["epoch"],
@@ -88,5 +93,7 @@ def _read(path: Path) -> Checkpoint | None:
                 optimizer=[archive[f"o{i}"] for i in range(state["optimizer"])],
                 history=state["history"],
             )
-    except DAMAGE:
+    except Exception:
+        # A damaged archive raises whatever its bytes happen to mean: a bad checksum, "encrypted",
+        # a missing member, an unknown compression, an array of 10¹⁸ numbers.
         return None

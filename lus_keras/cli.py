@@ -98,6 +98,9 @@ def reproduce(dry_run: bool, workers: int | None, **options: Any) -> None:
     start_tensorflow()
     with Reporter() as reporter:
         result = work.reproduce(request, reporter)
+        from lus_keras.report.terminal import print_tables
+
+        print_tables(result.out, result.targets, reporter.console)
     _name_files(result.files)
     sys.exit(result.exit_code)
 
@@ -113,6 +116,52 @@ def report(run: Path) -> None:
     from lus_keras.report import write_report
 
     _name_files(write_report(run))
+
+
+@main.command("list")
+def list_command() -> None:
+    """List papers, targets, networks with their parameters, and data sets."""
+    from rich.console import Console
+
+    from lus_keras.catalogue import tables
+
+    for table in tables():
+        Console().print(table)
+
+
+@main.command()
+def doctor() -> None:
+    """Show versions, devices, data found and free disk space."""
+    from lus_keras.catalogue import diagnosis
+
+    for name, value in diagnosis().items():
+        click.echo(f"{name:<24} {value}")
+
+
+@main.group()
+def data() -> None:
+    """Make, look at and check data."""
+
+
+@data.command()
+@click.option("--task", default="bline", show_default=True, help="Paper whose cohort is made.")
+@click.option("--patients", type=click.IntRange(min=1), help="Default: the paper's.")
+@click.option("--videos", type=click.IntRange(min=1), help="Default: the paper's.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--hard", type=float, default=1.0, show_default=True, help="Difficulty, 0 is easy.")
+@click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
+def simulate(out: Path, **options: Any) -> None:
+    r"""Write a simulated cohort as video files with manifest and truth.
+
+    \b
+    lus-keras data simulate --task bline --patients 4 --videos 8 --out cohort
+    lus-keras reproduce table1 --data cohort/manifest.csv --preset smoke
+    """
+    from lus_keras.simulate import write_cohort
+
+    manifest = write_cohort(options.pop("task"), out, **options)
+    _name_files([manifest])
 
 
 def _name_files(files: list[Path]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lus_keras.errors import DataError
-from lus_keras.manifest import Video
+from lus_keras.manifest import SIGNS, Video
 
 # Segment ends and time stamps are decimal text read as binary; a millisecond is far below a frame.
 TIME_TOLERANCE_S = 1e-3
@@ -54,6 +54,9 @@ def windows(count: int, frames: int, stride: int) -> range:
         count: Frames of the video, 0 or more.
         frames: Frames a window, positive.
         stride: Frames from one start to the next, positive.
+
+    Returns:
+        First frames, ascending; none if the video is shorter than a window.
     """
     return range(0, count - frames + 1, stride)
 
@@ -91,8 +94,8 @@ def index_clips(
 ) -> ClipIndex:
     """Cuts videos into clips and labels them.
 
-    With frame-level truth a clip is positive if at least `min_frames` of its frames are (B-lines only);
-    without, it inherits the label of its video.
+    With frame-level truth a clip is positive if at least `min_frames` of its frames are (B-lines
+    only); without, it inherits the label of its video. A sign becomes its place in `SIGNS`.
 
     Args:
         videos: One record a video.
@@ -108,12 +111,10 @@ def index_clips(
         The clips in the order of the videos.
 
     Raises:
-        DataError: A video has no label, or no video is long enough for one clip.
+        DataError: A video has neither label nor frame-level truth, or no video is long enough for
+            one clip.
     """
-    unlabelled = [video.video_id for video in videos if getattr(video, label_column) is None]
-    if unlabelled:
-        problems = [f"video '{name}': column '{label_column}' is empty." for name in unlabelled]
-        raise DataError.from_problems(problems)
+    _check_labels(videos, label_column)
     rows = []
     for video, first, count in zip(videos, starts, counts, strict=True):
         truth = _truth(video, count, fps, label_column)
@@ -127,22 +128,37 @@ def index_clips(
     if not rows:
         longest = max(counts, default=0)
         raise DataError(
-            f"no clip: the longest of {len(videos)} videos has {longest} frames at {fps:g} fps, a clip "
-            f"needs {frames}. Use longer videos or set clip.frames."
+            f"no clip: the longest of {len(videos)} videos has {longest} frames at {fps:g} fps, a "
+            f"clip needs {frames}. Use longer videos or set clip.frames."
         )
     return _columns(rows, frames)
 
 
+def _check_labels(videos: Sequence[Video], label_column: str) -> None:
+    problems = [
+        f"video '{video.video_id}': column '{label_column}' is empty. Fill it in."
+        for video in videos
+        if getattr(video, label_column) is None and not _has_truth(video, label_column)
+    ]
+    if problems:
+        raise DataError.from_problems(problems)
+
+
+def _has_truth(video: Video, label_column: str) -> bool:
+    return label_column == "b_lines" and video.segments is not None
+
+
 def _truth(video: Video, count: int, fps: float, label_column: str) -> np.ndarray:
-    if label_column != "b_lines" or video.segments is None:
+    if not _has_truth(video, label_column):
         return np.full(count, UNKNOWN, np.int8)
-    return frames_in_segments(count, fps, video.segments).astype(np.int8)
+    return frames_in_segments(count, fps, video.segments or ()).astype(np.int8)
 
 
 def _label(video: Video, truth: np.ndarray, label_column: str, min_frames: int) -> int:
-    if truth[0] == UNKNOWN:
-        return int(getattr(video, label_column))
-    return int(truth.sum() >= min_frames)
+    if _has_truth(video, label_column):
+        return int(truth.sum() >= min_frames)
+    label = getattr(video, label_column)
+    return SIGNS.index(label) if label_column == "sign" else int(label)
 
 
 def _columns(rows: list[tuple], frames: int) -> ClipIndex:

@@ -142,4 +142,7 @@ def make_dataset(
         num_parallel_calls=2,
         deterministic=True,
     )
-    return dataset.prefetch(2)
+    options = tf.data.Options()
+    # There is nothing to tune, and the tuner's thread delays the end of every epoch by up to seconds.
+    options.autotune.enabled = False
+    return dataset.prefetch(2).with_options(options)

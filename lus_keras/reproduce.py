@@ -60,6 +60,7 @@ class Plan:
         items: Videos or plans of videos.
         notes: What has to be said of the data.
         license: Licence of the data.
+        crop: How frames are cropped; videos that show the sector alone are not.
     """
 
     paper: Paper
@@ -68,6 +69,7 @@ class Plan:
     items: list[Item]
     notes: tuple[str, ...]
     license: str
+    crop: str
 
 
 @dataclass
@@ -75,6 +77,7 @@ class Result:
     """What came of a request."""
 
     out: Path
+    targets: set[tuple[str, str]] = field(default_factory=set)
     files: list[Path] = field(default_factory=list)
     outcomes: list[Any] = field(default_factory=list)
 
@@ -158,7 +161,8 @@ def reproduce(request: Request, reporter: Reporter) -> Result:
     plans = plan(request)
     out = run_folder(request)
     out.mkdir(parents=True, exist_ok=True)
-    result = Result(out)
+    wanted = {(name, target) for name, targets in _targets(request).items() for target in targets}
+    result = Result(out, wanted)
     try:
         with FileLock(out / ".lock", timeout=0):
             for paper_plan in plans:
@@ -207,11 +211,26 @@ def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
     models = tuple(model for model in settings.models if model in chosen)
     if request.fold is not None and not 0 <= request.fold < settings.split.folds:
         raise ConfigError(f"--fold {request.fold}: must be 0 … {settings.split.folds - 1}.")
+    crop = settings.clip.crop
     if request.data == simulated.NAME:
         items: list[Item] = list(simulated.plan(name, settings.cohort, request.seed))
-        return Plan(paper, settings, models, items, simulated.NOTES, simulated.LICENSE)
+        return Plan(paper, settings, models, items, simulated.NOTES, simulated.LICENSE, crop)
     data = datasets.load(request.data, root=request.root)
-    return Plan(paper, settings, models, list(data.videos), data.notes, data.license)
+    items, notes = _labelled(data, settings.label_column)
+    crop = "none" if data.cropped else crop
+    return Plan(paper, settings, models, items, (*data.notes, *notes), data.license, crop)
+
+
+def _labelled(data: datasets.Dataset, column: str) -> tuple[list[Item], list[str]]:
+    """Videos that have the label, and a note on those that have not."""
+    videos: list[Item] = [video for video in data.videos if getattr(video, column) is not None]
+    if not videos:
+        raise DataError(f"{data.name}: no video has a label in '{column}'. Fill in that column.")
+    missing = [video.video_id for video in data.videos if getattr(video, column) is None]
+    if not missing:
+        return videos, []
+    listed = ", ".join(missing[:10]) + (", …" if len(missing) > 10 else "")
+    return videos, [f"{len(missing)} videos have no label in '{column}' and are left out: {listed}."]
 
 
 def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter) -> list[Any]:
@@ -239,7 +258,7 @@ def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter
 
 def _open_store(plan: Plan, request: Request, reporter: Reporter) -> FrameStore:
     clip = plan.config.clip
-    spec = FrameSpec(clip.size, clip.fps, clip.crop, clip.channels)
+    spec = FrameSpec(clip.size, clip.fps, plan.crop, clip.channels)
     verb = "rendering" if request.data == simulated.NAME else "decoding"
 
     def progress(done: int, total: int) -> None:

@@ -1,21 +1,26 @@
 """Patient-wise splits: made once, written to `split.json`, verified whenever they are read.
 
-Proposing a split is scikit-learn's work; that no patient stands on both sides is checked here, every time.
+Proposing a split is scikit-learn's work; that no patient stands on both sides is checked here,
+every time.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lus_keras.errors import DataError, LeakageError
 from lus_keras.files import atomic_write
+
+SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,13 @@ class Fold:
 
 @dataclass(frozen=True)
 class Split:
-    """All folds of an experiment and how they were drawn."""
+    """All folds of an experiment and how they were drawn.
+
+    Attributes:
+        scheme: "kfold" (every patient is tested once) or "holdout" (one fold).
+        seed: Seed of the draw.
+        folds: The folds, numbered from 0.
+    """
 
     scheme: str
     seed: int
@@ -47,47 +58,46 @@ class Split:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
-def make_kfold(patients: Sequence[str], labels: Sequence[int], *, folds: int, seed: int) -> Split:
+def make_kfold(patients: ArrayLike, labels: ArrayLike, *, folds: int, seed: int) -> Split:
     """Divides patients into folds of similar size and class balance; each is tested once.
 
     Args:
-        patients: `(n,)` patient of every clip.
-        labels: `(n,)` class of every clip.
+        patients: `(n,)` text, patient of every clip.
+        labels: `(n,)` int, class of every clip.
         folds: Number of folds, at least 2.
-        seed: Seed of the division; the order of the rows does not matter.
+        seed: Seed of the division, 0 … 2³² - 1; the order of the rows does not matter.
 
     Returns:
         The split, verified.
 
     Raises:
-        DataError: There are fewer patients than folds.
+        DataError: There are fewer patients than folds, or less than two folds.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
     groups, classes = _in_canonical_order(patients, labels)
     count = len(set(groups))
     if not 2 <= folds <= count:
         raise DataError(
-            f"split.folds: {folds} folds need at least 2 folds and as many patients as folds. Received "
-            f"{count} patients. Set split.folds to 2 … {count} or add patients."
+            f"split.folds: must be at least 2 and at most the number of patients. Received {folds} "
+            f"folds of {count} patients. Set split.folds, or add patients."
         )
-    division = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    tests = [set(groups[test]) for _, test in division.split(groups, classes, groups)]
+    tests = _stratified_by_clips(groups, classes, folds, seed)
+    if not all(tests):
+        tests = _stratified_by_patients(groups, classes, folds, seed)
     split = Split("kfold", seed, tuple(_fold(i, set(groups), test) for i, test in enumerate(tests)))
     verify(split, groups)
     return split
 
 
 def make_holdout(
-    patients: Sequence[str], labels: Sequence[int], *, test_fraction: float, seed: int
+    patients: ArrayLike, labels: ArrayLike, *, test_fraction: float, seed: int
 ) -> Split:
     """Draws one test set of patients, stratified by the largest class each patient shows.
 
     Args:
-        patients: `(n,)` patient of every clip.
-        labels: `(n,)` class of every clip.
-        test_fraction: Share of the patients to test on, 0 … 1.
-        seed: Seed of the draw; the order of the rows does not matter.
+        patients: `(n,)` text, patient of every clip.
+        labels: `(n,)` int, class of every clip.
+        test_fraction: Share of the patients to test on, 0 … 1; at least one is on each side.
+        seed: Seed of the draw, 0 … 2³² - 1; the order of the rows does not matter.
 
     Returns:
         A split with one fold, verified.
@@ -101,7 +111,7 @@ def make_holdout(
     names = np.unique(groups)
     if len(names) < 2:
         raise DataError(f"a hold-out split needs at least 2 patients. Received {len(names)}.")
-    strata = np.array([classes[groups == name].max() for name in names])
+    strata = _largest_class(groups, classes)
     count = min(max(round(test_fraction * len(names)), 1), len(names) - 1)
     sizes = np.unique(strata, return_counts=True)[1]
     feasible = sizes.min() >= 2 and len(sizes) <= min(count, len(names) - count)
@@ -114,15 +124,16 @@ def make_holdout(
 
 
 def verify(split: Split, patients: Iterable[str]) -> None:
-    """Checks that no patient is on both sides and that the split and the data name the same patients.
+    """Checks that no patient is on both sides, and that split and data name the same patients.
 
     Args:
         split: The split.
         patients: Patients of the data.
 
     Raises:
-        LeakageError: A patient is on both sides of a fold or is tested in two folds of a k-fold split.
-        DataError: A fold lacks a side, or a patient of the data or of the split is missing in the other.
+        LeakageError: A patient is on both sides of a fold, or is tested in two folds of a k-fold.
+        DataError: A fold lacks a side, or a patient of the data is missing in the split or the
+            other way round.
     """
     known = set(map(str, patients))
     leaks = list(_leaks(split))
@@ -137,10 +148,18 @@ def verify(split: Split, patients: Iterable[str]) -> None:
 
 
 def write_split(path: Path, splits: dict[str, Split]) -> None:
-    """Writes the splits of a run, one a paper, with their hashes."""
+    """Writes the splits of a run, one a paper, with their hashes.
+
+    Args:
+        path: File to create or replace.
+        splits: Splits by paper.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
     papers = {name: {**asdict(split), "sha256": split.sha256} for name, split in splits.items()}
     with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps({"schema": 1, "papers": papers}, indent=1) + "\n")
+        temporary.write_text(json.dumps({"schema": SCHEMA, "papers": papers}, indent=1) + "\n")
 
 
 def read_splits(path: Path) -> dict[str, Split]:
@@ -159,7 +178,10 @@ def read_splits(path: Path) -> dict[str, Split]:
     if not path.exists():
         return {}
     try:
-        papers: dict[str, Any] = json.loads(path.read_text())["papers"]
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["schema"] != SCHEMA:
+            raise ValueError(f"schema must be {SCHEMA}. Received {content['schema']!r}.")
+        papers: dict[str, Any] = content["papers"]
         splits = {name: _parse(entry) for name, entry in papers.items()}
         edited = [name for name, split in splits.items() if papers[name]["sha256"] != split.sha256]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -171,7 +193,10 @@ def read_splits(path: Path) -> dict[str, Split]:
     if leaks:
         raise LeakageError.from_problems(leaks)
     if edited:
-        raise DataError(f"{path}: {', '.join(edited)}: the folds do not match their sha256.")
+        raise DataError(
+            f"{path}: {', '.join(edited)}: the folds do not match their sha256, the file was "
+            "edited. Restore it, or delete it and the folds beside it to draw the split again."
+        )
     return splits
 
 
@@ -183,9 +208,37 @@ def _parse(entry: dict[str, Any]) -> Split:
     return Split(str(entry["scheme"]), int(entry["seed"]), folds)
 
 
-def _in_canonical_order(
-    patients: Sequence[str], labels: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray]:
+def _stratified_by_clips(
+    groups: np.ndarray, classes: np.ndarray, folds: int, seed: int
+) -> list[set[str]]:
+    """Test patients of each fold, balanced in clips; folds are empty where that cannot be done."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    if np.unique(classes, return_counts=True)[1].max() < folds:
+        return [set()]
+    division = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # A class of fewer clips than folds cannot be in every fold; the report says n/a there.
+        warnings.simplefilter("ignore", UserWarning)
+        return [set(groups[test]) for _, test in division.split(groups, classes, groups)]
+
+
+def _stratified_by_patients(
+    groups: np.ndarray, classes: np.ndarray, folds: int, seed: int
+) -> list[set[str]]:
+    """Test patients of each fold: patients are dealt like cards, class by class; none is empty."""
+    names = np.random.default_rng(seed).permutation(np.unique(groups))
+    strata = dict(zip(np.unique(groups), _largest_class(groups, classes), strict=True))
+    dealt = sorted(names, key=strata.__getitem__)
+    return [set(dealt[fold::folds]) for fold in range(folds)]
+
+
+def _largest_class(groups: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Largest class that each patient shows, patients in ascending order."""
+    return np.array([classes[groups == name].max() for name in np.unique(groups)])
+
+
+def _in_canonical_order(patients: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     groups, classes = np.asarray(patients, dtype=str), np.asarray(labels, dtype=int)
     order = np.lexsort((classes, groups))
     return groups[order], classes[order]
@@ -206,7 +259,8 @@ def _leaks(split: Split) -> Iterator[str]:
             yield f"fold {fold.fold}: patient '{patient}' is in train and test."
         for patient in fold.test:
             if split.scheme == "kfold" and patient in tested:
-                yield f"patient '{patient}' is tested in fold {tested[patient]} and fold {fold.fold}."
+                first = tested[patient]
+                yield f"patient '{patient}' is tested in fold {first} and fold {fold.fold}."
             tested[patient] = fold.fold
 
 

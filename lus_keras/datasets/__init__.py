@@ -32,6 +32,7 @@ class Dataset:
         citation: What to cite, with a DOI if there is one.
         notes: Sentences on what is missing or differs.
         root: Folder that holds the files.
+        cropped: Whether the frames show the ultrasound sector and nothing around it.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Dataset:
     citation: str
     notes: tuple[str, ...]
     root: Path
+    cropped: bool = False
 
 
 def names() -> list[str]:
@@ -68,7 +70,7 @@ def load(
     text = os.fspath(name_or_path)
     if text.lower().endswith(".csv"):
         return _import("manifest_file").load(text, root=root)
-    return _source(text).load(root)
+    return source(text).load(root)
 
 
 def find_root(name: str, root: str | os.PathLike[str] | None = None) -> Path:
@@ -87,17 +89,17 @@ def find_root(name: str, root: str | os.PathLike[str] | None = None) -> Path:
         ConfigError: There is no data set of that name.
         DataError: It is in none of the places; all of them are listed.
     """
-    source = _source(name)
+    module = source(name)
     places = _places(root)
     for place in places.values():
         for folder in (place / name, place / name.upper(), place):
-            if (folder / source.MARKER).is_file():
+            if (folder / module.MARKER).is_file():
                 return folder
     looked_at = "; ".join(f"{how}: {place}" for how, place in places.items())
     unset = "" if root is not None or ENVIRONMENT_VARIABLE in os.environ else " (not set now)"
     raise DataError(
-        f"{name}: no folder with {source.MARKER!r} was found. Looked at {looked_at}. "
-        f"{source.OBTAIN} Then point to it with --root FOLDER, with the environment variable "
+        f"{name}: no folder with {module.MARKER!r} was found. Looked at {looked_at}. "
+        f"{module.OBTAIN} Then point to it with --root FOLDER, with the environment variable "
         f"{ENVIRONMENT_VARIABLE}{unset}, or by moving it to {_cache() / name}."
     )
 
@@ -117,7 +119,7 @@ def _cache() -> Path:
     return Path(pooch.os_cache("lus_keras"))
 
 
-def _source(name: str) -> ModuleType:
+def source(name: str) -> ModuleType:
     if name not in names():
         nearest = difflib.get_close_matches(name.lower(), names(), n=1)
         hint = f" Did you mean {nearest[0]!r}?" if nearest else ""

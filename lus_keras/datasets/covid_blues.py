@@ -66,7 +66,7 @@ def load(root: str | os.PathLike[str] | None = None) -> Dataset:
     if not videos:
         raise DataError(f"{folder / 'lus_videos'}: holds no labelled video. {OBTAIN}")
     notes = tuple(_notes(labelled, videos, folder))
-    return Dataset(NAME, TITLE, videos, LICENSE, CITATION, notes, folder)
+    return Dataset(NAME, TITLE, videos, LICENSE, CITATION, notes, folder, cropped=True)
 
 
 def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

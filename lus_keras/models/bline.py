@@ -36,6 +36,7 @@ def build_bline(
     filters: tuple[int, int] = (16, 32),
     dense_units: int = 256,
     bn_order: str = "relu_bn",
+    bn_momentum: float = 0.99,
     dropout: float = 0.2,
     l2: float = 1e-5,
     pool: str = "mean",
@@ -53,6 +54,8 @@ def build_bline(
         filters: Filters of the two convolutions before and the two after the first pooling.
         dense_units: Length of a frame's feature vector.
         bn_order: "relu_bn" as in the first author's public Keras code, "bn_relu" as in the group's later port.
+        bn_momentum: Share of the moving averages kept at a step; Keras's default needs several hundred
+            steps to forget its start.
         dropout: Rate after the frame features and after the BiLSTM, 0 … 1.
         l2: Factor of the L2 penalty on convolution, dense and LSTM kernels; its gradient is `2·l2·w`.
         pool: "mean" (Eq. for Ā) or "sum" of the attention-weighted frames.
@@ -68,10 +71,11 @@ def build_bline(
     """
     _check_options(conv=conv, bn_order=bn_order, head=head)
     penalty = keras.regularizers.L2(l2) if l2 else None
+    normalise = partial(BatchNormalization, momentum=bn_momentum)
     clip = keras.Input(input_shape, name="clip")
     x = clip
     for index, count in enumerate((filters[0], filters[0], filters[1], filters[1]), start=1):
-        x = _conv_block(x, count, conv, bn_order, penalty, name=f"conv{index}")
+        x = _conv_block(x, count, conv, bn_order, normalise, penalty, name=f"conv{index}")
         if index % 2 == 0:
             x = _max_pool(x, conv, name=f"pool{index // 2}")
     x = TimeDistributed(layers.Flatten(), name="flatten")(x)
@@ -79,7 +83,7 @@ def build_bline(
     x = TimeDistributed(dense, name="frame_features")(x)
     x = layers.Dropout(dropout, name="frame_dropout")(x)
     if lstm_units:
-        x = _bilstm(x, lstm_units, dropout, penalty)
+        x = _bilstm(x, lstm_units, dropout, normalise, penalty)
     if attention:
         weights = TemporalAttention(name="attention")(x)
         x = AttentionPooling(pool, name="features")([x, weights])
@@ -101,7 +105,7 @@ def _check_options(conv: str, bn_order: str, head: str) -> None:
             raise ValueError(f"`{option}` must be one of {allowed}. Received: {option}={value!r}.")
 
 
-def _conv_block(x, filters: int, conv: str, bn_order: str, penalty, name: str):
+def _conv_block(x, filters: int, conv: str, bn_order: str, normalise, penalty, name: str):
     """3×3 convolution, ReLU and normalisation in the order asked for; shape kept but for channels."""
     if conv == "3d":
 
@@ -116,9 +120,9 @@ def _conv_block(x, filters: int, conv: str, bn_order: str, penalty, name: str):
     if bn_order == "relu_bn":
         convolution.activation = keras.activations.relu
         x = wrap(convolution, name=name)(x)
-        return wrap(BatchNormalization(), name=f"{name}_bn")(x)
+        return wrap(normalise(), name=f"{name}_bn")(x)
     x = wrap(convolution, name=name)(x)
-    x = wrap(BatchNormalization(), name=f"{name}_bn")(x)
+    x = wrap(normalise(), name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
@@ -128,12 +132,12 @@ def _max_pool(x, conv: str, name: str):
     return TimeDistributed(layers.MaxPooling2D(2), name=name)(x)
 
 
-def _bilstm(x, units: int, dropout: float, penalty):
+def _bilstm(x, units: int, dropout: float, normalise, penalty):
     lstm = layers.LSTM(
         units, return_sequences=True, kernel_regularizer=penalty, recurrent_regularizer=penalty
     )
     x = layers.Bidirectional(lstm, name="bilstm")(x)
-    x = BatchNormalization(name="bilstm_bn")(x)
+    x = normalise(name="bilstm_bn")(x)
     return layers.Dropout(dropout, name="bilstm_dropout")(x)
 
 

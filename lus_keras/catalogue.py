@@ -1,0 +1,79 @@
+"""What there is: papers, targets, networks, data sets; and what this machine has."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib import metadata
+
+from rich.table import Table
+
+from lus_keras import __version__, config, datasets, papers
+from lus_keras.cache import cache_root
+from lus_keras.errors import DataError
+
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "opencv-python-headless", "av")
+
+
+def tables() -> list[Table]:
+    """Two tables to print: papers with targets and networks, and data sets with their licences."""
+    listed = Table("paper", "targets", "networks (parameters)", title="Papers", title_justify="left")
+    for name in papers.names():
+        settings = config.load(name)
+        networks = [f"{model} ({entry.parameters:,})" for model, entry in settings.models.items()]
+        listed.add_row(name, ", ".join(papers.get(name).targets), "\n".join(networks))
+    sources = Table("data set", "licence", "present", title="Data sets", title_justify="left")
+    for name in datasets.names():
+        sources.add_row(name, *_presence(name))
+    sources.add_row("PATH.csv", "yours", "a manifest of your own videos")
+    return [listed, sources]
+
+
+def diagnosis() -> dict[str, str]:
+    """Versions, processors, data and disk, as text by name."""
+    found = {"lus_keras": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    found |= {"platform": platform.platform(), "cores": str(os.cpu_count()), "devices": _devices()}
+    cache = cache_root()
+    existing = next(path for path in (cache, *cache.parents) if path.exists())
+    free = shutil.disk_usage(existing).free / 1e9
+    found |= {"cache": f"{cache} ({free:.1f} GB free)"}
+    for name in datasets.names():
+        licence, presence = _presence(name)
+        found[f"data: {name}"] = f"{presence} ({licence})"
+    return found
+
+
+def _presence(name: str) -> tuple[str, str]:
+    if name == "simulated":
+        return "MIT", "rendered on demand"
+    source = datasets.source(name)
+    try:
+        data = datasets.load(name)
+    except DataError:
+        return source.LICENSE, "not found"
+    return source.LICENSE, f"{len(data.videos)} videos in {data.root}"
+
+
+def _devices() -> str:
+    from lus_keras.environment import start_tensorflow
+
+    start_tensorflow()
+    import keras
+
+    return ", ".join(keras.distribution.list_devices("cpu") + _accelerators(keras))
+
+
+def _accelerators(keras) -> list[str]:
+    found = []
+    for kind in ("gpu", "tpu"):
+        try:
+            found += keras.distribution.list_devices(kind)
+        except (RuntimeError, ValueError):
+            continue
+    return found

@@ -1,0 +1,54 @@
+"""The tables that were asked for, printed on the terminal at the end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from lus_keras.report.cells import Cell, Table
+from lus_keras.report.section import interval, number, results_module
+from lus_keras.results import read_run
+
+
+def print_tables(run_dir: Path, wanted: Collection[tuple[str, str]], console: Console) -> None:
+    """Prints published | ours (95 % interval) of a run's tables.
+
+    Args:
+        run_dir: Run directory.
+        wanted: `(paper, target)` pairs; targets that are no tables are passed over.
+        console: Where to print.
+
+    Raises:
+        RunError: The run cannot be read.
+    """
+    _, runs = read_run(run_dir)
+    for paper, run in runs.items():
+        module = results_module(paper)
+        for target, make in module.TABLES.items() if module else ():
+            if (paper, target.replace("_", "-")) in {(p, t.replace("_", "-")) for p, t in wanted}:
+                console.print(_rendered(make(run), simulated=run.dataset == "simulated"))
+
+
+def _rendered(table: Table, *, simulated: bool) -> RichTable:
+    title = f"{table.title}{' (SIMULATED DATA)' if simulated else ''}"
+    caption = "published | ours (95 % interval over patients)"
+    rendered = RichTable(title=title, caption=caption, title_justify="left", caption_justify="left")
+    rendered.add_column("")
+    for metric in table.headline:
+        rendered.add_column(table.metric_labels[metric], justify="right")
+    for row, label in table.row_labels.items():
+        cells = [table.cell(row, metric) for metric in table.headline]
+        rendered.add_row(label, *(_text(cell, table) for cell in cells))
+    return rendered
+
+
+def _text(cell: Cell | None, table: Table) -> str:
+    if cell is None:
+        return ""
+    if cell.value is None and cell.published is None:
+        return cell.note.split(";")[0] if cell.note.startswith("n/a") else "–"
+    ours = f"{number(cell.value, table.decimals)} {interval(cell, table.decimals)}".strip()
+    return f"{number(cell.published, table.published_decimals)} | {ours}"
