@@ -11,10 +11,10 @@ def flip_horizontally(clips: np.ndarray) -> np.ndarray:
     """Mirrors every frame left to right; probe and lung are symmetric enough for that.
 
     Args:
-        clips: `(…, h, w, c)`.
+        clips: `(…, h, w, c)`, array or tensor of any dtype.
 
     Returns:
-        View of the same shape.
+        The same shape and dtype; of an array, a view.
     """
     return clips[..., ::-1, :]
 

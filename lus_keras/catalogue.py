@@ -18,7 +18,8 @@ PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "opencv-python-headl
 
 def tables() -> list[Table]:
     """Two tables to print: papers with targets and networks, and data sets with their licences."""
-    listed = Table("paper", "targets", "networks (parameters)", title="Papers", title_justify="left")
+    columns = ("paper", "targets", "networks (parameters)")
+    listed = Table(*columns, title="Papers", title_justify="left")
     for name in papers.names():
         settings = config.load(name)
         networks = [f"{model} ({entry.parameters:,})" for model, entry in settings.models.items()]

@@ -171,3 +171,7 @@ def _name_files(files: list[Path]) -> None:
     index = next((path for path in files if path.name == "index.html"), None)
     if index:
         click.echo(f"Open {os.fspath(index)}")
+
+
+if __name__ == "__main__":
+    main()

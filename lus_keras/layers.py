@@ -1,7 +1,8 @@
 """Layers that Keras 3 lacks or changed: folded time, fused normalisation, temporal attention.
 
-The originals were written for Keras 2. `TimeDistributed` and `BatchNormalization` restore its training
-behaviour; both compute with `keras.ops` on every backend, and with TensorFlow's fused kernel where it is there.
+The originals were written for Keras 2. `TimeDistributed` and `BatchNormalization` restore its
+training behaviour; both compute with `keras.ops` on every backend, and with TensorFlow's fused
+kernel where it is there.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ _register = keras.saving.register_keras_serializable("lus_keras")
 class TimeDistributed(keras.layers.TimeDistributed):
     """Applies a layer to every time step by folding time into the batch, as Keras 2 did.
 
-    Keras 3 calls the wrapped layer once a time step, so a normalisation inside sees one step at a time and
-    updates its moving averages `t` times. Folded, it sees `b·t` frames as one batch and updates once. The
-    results at inference are the same; the graph is `t` times smaller.
+    Keras 3 calls the wrapped layer once a time step, so a normalisation inside sees one step at a
+    time and updates its moving averages `t` times. Folded, it sees `b·t` frames as one batch and
+    updates once. The results at inference are the same; the graph is `t` times smaller.
 
         (b, t, …) → (b·t, …) → layer → (b·t, …) → (b, t, …)
 
@@ -53,9 +54,10 @@ class TimeDistributed(keras.layers.TimeDistributed):
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation with the numbers, and the speed, of Keras 2's fused kernel.
 
-    For inputs of rank 4 and 5 Keras 2 used TensorFlow's fused kernel, whose moving variance follows the
-    unbiased batch variance `n/(n-1)·var`; Keras 3 uses the biased one and computes the moments op by op. Other
-    ranks, masks and renormalisation behave as in Keras 3, which is what Keras 2 did for them.
+    For inputs of rank 4 and 5 Keras 2 used TensorFlow's fused kernel, whose moving variance
+    follows the unbiased batch variance `n/(n-1)·var`; Keras 3 uses the biased one and computes the
+    moments op by op. Other ranks, masks and renormalisation behave as in Keras 3, which is what
+    Keras 2 did for them.
     """
 
     def call(self, inputs, training=None, mask=None):
@@ -133,9 +135,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
 class FrameMaxPooling(keras.layers.Layer):
     """2×2 max pooling of every frame with the gradient of TensorFlow's own 3D kernel.
 
-    A ReLU makes ties: windows of equal values. Keras 2 on TensorFlow's CPU kernel for 3D pooling sent the
-    gradient to all of them, while oneDNN, cuDNN and XLA send it to the first. The C3D network was trained the
-    former way, so it is written out here, the same on every backend.
+    A ReLU makes ties: windows of equal values. Keras 2 on TensorFlow's CPU kernel for 3D pooling
+    sent the gradient to all of them, while oneDNN and XLA send it to the first. The reference
+    values of the C3D network were computed the former way, so it is written out here, the same on
+    every backend.
     """
 
     def call(self, inputs):
@@ -181,10 +184,10 @@ def _max_pool_frames(frames):
 
 @_register
 class TemporalAttention(keras.layers.Layer):
-    """Importance of every frame: `e_t = h_t·w_a`, `a = softmax(e)` over time (Kerdegari 2021, Eq. 1–2).
+    """Importance of every frame: `e_t = h_t·w_a`, `a = softmax(e)` over time.
 
-    The paper names Bahdanau's attention but prints no tanh and no second matrix; Eq. 1 is followed. A bias
-    would cancel in the softmax, so there is none.
+    These are Eq. 1 and 2 of Kerdegari 2021. The paper names Bahdanau's attention but prints no tanh
+    and no second matrix; Eq. 1 is followed. A bias would cancel in the softmax, so there is none.
     """
 
     def build(self, input_shape):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lus_keras.augment import flip_horizontally
 from lus_keras.cache import FrameStore
@@ -21,13 +21,19 @@ SCALINGS = ("unit", "minmax")
 
 @dataclass(frozen=True)
 class ClipSource:
-    """Where clips are read from: a memory map of frames and an index into it."""
+    """Where clips are read from: a memory map of frames and an index into it.
+
+    Attributes:
+        store: The decoded frames.
+        index: The clips.
+        scaling: How grey levels become inputs, one of `SCALINGS`.
+    """
 
     store: FrameStore
     index: ClipIndex
     scaling: str = "unit"
 
-    def read(self, rows: Sequence[int], mirrored: Sequence[bool] | None = None) -> np.ndarray:
+    def read(self, rows: ArrayLike, mirrored: ArrayLike | None = None) -> np.ndarray:
         """Copies clips out of the memory map.
 
         Args:
@@ -38,17 +44,26 @@ class ClipSource:
             `(b, t, h, w, c)` uint8, 0 … 255.
         """
         frames, length = self.store.frames(), self.index.frames
-        clips = np.empty((len(rows), length, *self.store.shape[1:]), np.uint8)
-        for position, row in enumerate(rows):
-            first = self.index.start[row]
-            clip = frames[first : first + length]
-            flip = mirrored is not None and mirrored[position]
-            clips[position] = flip_horizontally(clip) if flip else clip
+        starts = self.index.start[np.asarray(rows, np.int64)]
+        flips = np.zeros(len(starts), bool) if mirrored is None else np.asarray(mirrored, bool)
+        clips = np.empty((len(starts), length, *self.store.shape[1:]), np.uint8)
+        for clip, first, flip in zip(clips, starts, flips, strict=True):
+            shown = frames[first : first + length]
+            clip[...] = flip_horizontally(shown) if flip else shown
         return clips
 
 
 def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
-    """Order of the training clips in an epoch: `(count,)` int64, the same for equal arguments."""
+    """Order of the training clips in an epoch, the same for equal arguments.
+
+    Args:
+        count: Number of clips.
+        seed: Seed of the training, not negative.
+        epoch: Number of the epoch, from 0.
+
+    Returns:
+        `(count,)` int64, a permutation.
+    """
     return np.random.default_rng([seed, epoch]).permutation(count)
 
 
@@ -57,8 +72,8 @@ def scale(clips: Any, scaling: str) -> Any:
 
     Args:
         clips: `(…, h, w, c)` uint8 tensor or array.
-        scaling: "unit" divides by 255; "minmax" maps each frame's own range to 0 … 1 (a constant frame
-            to 0).
+        scaling: "unit" divides by 255; "minmax" maps each frame's own range to 0 … 1 (a constant
+            frame to 0).
 
     Returns:
         Float32 in 0 … 1.
@@ -82,12 +97,12 @@ class ClipBatches(keras.utils.PyDataset):
 
     Args:
         source: Where clips are read from.
-        rows: `(n,)` rows of the index, in order.
+        rows: `(n,)` rows of the index, in the order wanted.
         mirrored: `(n,)` bool, which to flip.
         batch_size: Clips a batch; the last may be smaller.
     """
 
-    def __init__(self, source: ClipSource, rows, mirrored, batch_size: int):
+    def __init__(self, source: ClipSource, rows: ArrayLike, mirrored: ArrayLike, batch_size: int):
         super().__init__()
         self.source, self.rows, self.mirrored = source, np.asarray(rows), np.asarray(mirrored)
         self.size = batch_size
@@ -96,9 +111,12 @@ class ClipBatches(keras.utils.PyDataset):
         return -(-len(self.rows) // self.size)
 
     def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
+        # Without it, Python's plain iteration would never end.
+        if not 0 <= batch < len(self):
+            raise IndexError(f"`batch` must be 0 … {len(self) - 1}. Received: batch={batch}.")
         part = slice(batch * self.size, (batch + 1) * self.size)
         clips = self.source.read(self.rows[part], self.mirrored[part])
-        scaled = np.asarray(keras.ops.convert_to_numpy(scale(clips, self.source.scaling)))
+        scaled = keras.ops.convert_to_numpy(scale(clips, self.source.scaling))
         return scaled, self.source.index.label[self.rows[part]]
 
 
@@ -124,7 +142,17 @@ def make_batches(
 def make_dataset(
     source: ClipSource, rows: np.ndarray, mirrored: np.ndarray, batch_size: int
 ) -> tf.data.Dataset:
-    """As `make_batches`, always `tf.data`: read a batch, scale it, keep two ready."""
+    """Makes the batches of one epoch with `tf.data`: read a batch, scale it, keep two ready.
+
+    Args:
+        source: As in `make_batches`; so are the others.
+        rows: `(n,)` rows of the index.
+        mirrored: `(n,)` bool.
+        batch_size: Clips a batch.
+
+    Returns:
+        As `make_batches`.
+    """
     import tensorflow as tf
 
     shape = (None, source.index.frames, *source.store.shape[1:])
@@ -143,6 +171,6 @@ def make_dataset(
         deterministic=True,
     )
     options = tf.data.Options()
-    # There is nothing to tune, and the tuner's thread delays the end of every epoch by up to seconds.
+    # There is nothing to tune, and the tuner's thread delays every epoch's end by up to seconds.
     options.autotune.enabled = False
     return dataset.prefetch(2).with_options(options)

@@ -96,7 +96,7 @@ def test_outputs_equal_those_of_keras(shape, training):
     ours, theirs = BatchNormalization(), keras.layers.BatchNormalization()
     for layer in (ours, theirs):
         layer.build(shape)
-        layer.set_weights([np.array(w, "float32") for w in ([2, 1, 3], [0, 1, -1], [1, 0, 2], [1, 2, 3])])
+        layer.set_weights(np.array([[2, 1, 3], [0, 1, -1], [1, 0, 2], [1, 2, 3]], "float32"))
     np.testing.assert_allclose(
         ours(values, training=training), theirs(values, training=training), atol=2e-5
     )

@@ -107,7 +107,8 @@ def test_attention_weights_sum_to_one_and_features_are_pooled(case):
     model, clips = build(case), golden_weights.seeded_clips(case)
     outputs = {layer.name: layer.output for layer in model.layers}
     assert model.layers[-1].name == "logits"
-    parts = keras.Model(model.input, {n: outputs[n] for n in outputs if n in ("attention", "features")})
+    chosen = outputs.keys() & {"attention", "features"}
+    parts = keras.Model(model.input, {name: outputs[name] for name in chosen})
     values = parts.predict(clips, verbose=0)
     assert values["features"].ndim == 2
     if "attention" in values:
@@ -135,9 +136,8 @@ def test_pool_sum_is_frames_times_mean():
     case = CASES["c2d_lstm_a"]
     clips = golden_weights.seeded_clips(case)
     models = [build(case, pool=pool) for pool in ("mean", "sum")]
-    mean, total = (
-        keras.Model(m.input, m.get_layer("features").output).predict(clips, verbose=0) for m in models
-    )
+    pooled = [keras.Model(m.input, m.get_layer("features").output) for m in models]
+    mean, total = (model.predict(clips, verbose=0) for model in pooled)
     np.testing.assert_allclose(total, mean * case["input_shape"][0], rtol=1e-5)
 
 

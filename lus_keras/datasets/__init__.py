@@ -120,6 +120,11 @@ def _cache() -> Path:
 
 
 def source(name: str) -> ModuleType:
+    """Module of a data set by its name.
+
+    Raises:
+        ConfigError: There is no data set of that name.
+    """
     if name not in names():
         nearest = difflib.get_close_matches(name.lower(), names(), n=1)
         hint = f" Did you mean {nearest[0]!r}?" if nearest else ""

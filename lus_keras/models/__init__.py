@@ -37,7 +37,8 @@ def build_model(name: str, *, input_shape: tuple[int, ...], **options: Any) -> k
         **options: Keywords of that network's builder, such as `dropout` or `num_outputs`.
 
     Returns:
-        Model with the layers `features` (pooled) and `logits` (last), and `attention` where it has one.
+        Model with the layers `features` (pooled) and `logits` (last), and `attention` where it has
+        one.
 
     Raises:
         ValueError: The name is not known, or the builder refuses an option.

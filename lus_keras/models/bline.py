@@ -1,4 +1,4 @@
-"""The four networks of Kerdegari et al. 2021 (ISBI), "Automatic detection of B-lines in lung ultrasound videos".
+"""The four B-line networks of Kerdegari et al. 2021 (ISBI).
 
 clip (t, h, w, 1) → frame CNN → 256 a frame → [BiLSTM] → attention | mean → features → logits
 
@@ -46,25 +46,28 @@ def build_bline(
     """Builds one of the four networks, uncompiled.
 
     Args:
-        input_shape: `(t, h, w, c)`; the paper's is (30, 64, 64, 1). Height and width are multiples of 4 or
-            lose their remainder in pooling.
-        conv: "2d" treats frames one by one, "3d" convolves over time too (3×3×3, time is never pooled).
+        input_shape: `(t, h, w, c)`; the paper's is (30, 64, 64, 1). Height and width are multiples
+            of 4 or lose their remainder in pooling.
+        conv: "2d" treats frames one by one, "3d" convolves over time too (3×3×3, time is never
+            pooled).
         lstm_units: Units per direction of the BiLSTM; 0 leaves it out.
         attention: Temporal attention (Eq. 1–2) instead of the plain mean over time.
         filters: Filters of the two convolutions before and the two after the first pooling.
         dense_units: Length of a frame's feature vector.
-        bn_order: "relu_bn" as in the first author's public Keras code, "bn_relu" as in the group's later port.
-        bn_momentum: Share of the moving averages kept at a step; Keras's default needs several hundred
-            steps to forget its start.
+        bn_order: "relu_bn" as in the first author's public Keras code, "bn_relu" as in the group's
+            later port.
+        bn_momentum: Share of the moving averages kept at a step; Keras's default needs several
+            hundred steps to forget its start.
         dropout: Rate after the frame features and after the BiLSTM, 0 … 1.
-        l2: Factor of the L2 penalty on convolution, dense and LSTM kernels; its gradient is `2·l2·w`.
+        l2: Factor of the L2 penalty on convolution, dense and LSTM kernels; its gradient is
+            `2·l2·w`.
         pool: "mean" (Eq. for Ā) or "sum" of the attention-weighted frames.
         head: "softmax2" (two logits) or "sigmoid1" (one).
         name: Name of the model.
 
     Returns:
-        Model from clips `(b, t, h, w, c)` float32 in 0 … 1 to logits `(b, 2)` or `(b, 1)` float32. The layer
-        `attention`, where there is one, gives the frame weights `(b, t)`.
+        Model from clips `(b, t, h, w, c)` float32 in 0 … 1 to logits `(b, 2)` or `(b, 1)` float32.
+        The layer `attention`, where there is one, gives the frame weights `(b, t)`.
 
     Raises:
         ValueError: An option is not one of those named.
@@ -106,7 +109,7 @@ def _check_options(conv: str, bn_order: str, head: str) -> None:
 
 
 def _conv_block(x, filters: int, conv: str, bn_order: str, normalise, penalty, name: str):
-    """3×3 convolution, ReLU and normalisation in the order asked for; shape kept but for channels."""
+    """3×3 convolution, ReLU and normalisation in the order asked for; only channels change."""
     if conv == "3d":
 
         def wrap(layer, name):

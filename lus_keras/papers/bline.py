@@ -1,12 +1,16 @@
-"""Kerdegari et al. 2021, "Automatic Detection of B-lines in Lung Ultrasound Videos From Severe Dengue Patients".
+"""Kerdegari et al. 2021: B-lines in one-second clips, localised by temporal attention.
 
+"Automatic Detection of B-lines in Lung Ultrasound Videos From Severe Dengue Patients".
 https://doi.org/10.48550/arXiv.2102.01059 (IEEE ISBI 2021)
 
 Run      lus-keras reproduce table1 --paper bline
-Differs  1. The data are private: the simulated cohort, public videos or the user's own take their place.
-         2. Folds are grouped by patient and stratified by label; the paper states neither (Sec. 3.2).
+Differs  1. The data are private: the simulated cohort, public videos or the user's own take their
+place.
+         2. Folds are grouped by patient and stratified by label; the paper states neither (Sec.
+         3.2).
          3. Eq. 1 is followed as printed, without the tanh of the attention it cites.
-         4. What the paper leaves open is listed, with its source, under `choices` in configs/bline.yaml.
+         4. What the paper leaves open is listed, with its source, under `choices` in
+         configs/bline.yaml.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Training: one fold is one job; a network's graph is built once and its weights are reset for each fold.
+"""Training: one fold is one job; a network is built once and reset for each fold.
 
-FoldJob ─▶ train_fold(network, source, job) ─▶ predictions.csv, attention.npz, history.csv,
+    FoldJob ─▶ train_fold(network, source, job) ─▶ predictions.csv, attention.npz, history.csv,
 model.weights.h5, model.json, DONE
 """
 

@@ -1,4 +1,4 @@
-"""One fold: train, checkpoint every epoch, predict the test clips, write the results, mark it done."""
+"""One fold: train, checkpoint every epoch, predict the test clips, write results, mark it done."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def train_fold(
         on_epoch: Called after each epoch with (epochs done, its history row).
 
     Raises:
-        DivergedError: The loss is not finite; DIVERGED.json names epoch and batch, and the checkpoint of
-            the last finite epoch stays.
+        DivergedError: The loss is not finite; DIVERGED.json names epoch and batch, and the
+            checkpoint of the last finite epoch stays.
         OSError: The disk is full; what was finished stays.
     """
     job.folder.mkdir(parents=True, exist_ok=True)
@@ -208,6 +208,6 @@ def _write_examples(folder: Path, source: ClipSource, rows: np.ndarray) -> list[
     return ["examples.npz"]
 
 
-def _write_arrays(path: Path, **arrays: np.ndarray) -> None:
+def _write_arrays(path: Path, **arrays: Any) -> None:
     with atomic_write(path) as temporary:
         np.savez_compressed(temporary, **arrays)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lus_keras.config import PaperConfig
     from lus_keras.pipeline import ClipSource
     from lus_keras.training.fold import FoldJob
+    from lus_keras.training.network import Network
 
 Report = Callable[[str, int, int, dict[str, Any]], None]
 POLL_S = 0.2
@@ -46,7 +47,8 @@ class Worker:
 
     def __init__(self, paper: str, config: PaperConfig, source: ClipSource):
         self.paper, self.config, self.source = papers.get(paper), config, source
-        self._name, self._network = "", None
+        self._name = ""
+        self._network: Network | None = None
 
     def run(self, job: FoldJob, report: Report) -> Outcome:
         """Trains one fold; whatever goes wrong is told, not raised, so that other jobs go on."""
@@ -62,14 +64,15 @@ class Worker:
             return Outcome(job.model, job.fold.fold, "diverged", str(error))
         except Exception as error:
             name = f"{job.model} fold {job.fold.fold}"
-            message = f"{name}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            reason = next(iter(str(error).splitlines()), "")
+            message = f"{name}: {type(error).__name__}: {reason}"
             return Outcome(job.model, job.fold.fold, "failed", message, traceback.format_exc())
         return Outcome(job.model, job.fold.fold, "done")
 
-    def _network_for(self, name: str):
+    def _network_for(self, name: str) -> Network:
         from lus_keras.training.network import Network
 
-        if name != self._name:
+        if self._network is None or name != self._name:
             self._network = Network(
                 lambda: self.paper.build(name, self.config),
                 loss=self.paper.loss(self.config),
@@ -97,7 +100,8 @@ def run_jobs(
         source: Clips of all patients.
         jobs: The folds to train.
         workers: Processes; 1 trains in this one.
-        report: Called after each epoch with (name of the job, epochs done, epochs in all, history row).
+        report: Called after each epoch with (name of the job, epochs done, epochs in all, history
+            row).
 
     Returns:
         One outcome a job, in the order of the jobs.

@@ -21,8 +21,8 @@ def resolve_precision(precision: str) -> str:
         precision: "float32", "mixed_bfloat16" or "auto".
 
     Returns:
-        "mixed_bfloat16" for `auto` where the processor multiplies in bfloat16, else "float32"; anything
-        else unchanged.
+        "mixed_bfloat16" for `auto` where the processor multiplies in bfloat16, else "float32";
+        anything else unchanged.
     """
     if precision != "auto":
         return precision
@@ -86,7 +86,7 @@ class Network:
         self.predictor.compile(jit_compile=jit_compile)
 
     def reset(self, seed: int) -> None:
-        """Gives the network new initial weights, a function of the seed alone, and a new optimizer."""
+        """Gives the network new weights, a function of the seed alone, and a new optimizer."""
         keras.utils.set_random_seed(seed)
         with _dtype_policy(self.precision):
             fresh = self._build()
@@ -107,10 +107,10 @@ class Network:
         return [keras.ops.convert_to_numpy(v) for v in self.model.optimizer.variables]
 
     def seed_dropout(self, *key: int) -> None:
-        """Sets the state of every random layer from a key, so that it does not depend on what ran before.
+        """Sets the state of every random layer from a key, whatever ran before.
 
-        Keras keeps these states out of saved weights; without this a resumed run draws other dropout
-        masks than an uninterrupted one.
+        Keras keeps these states out of saved weights; without this a resumed run draws other
+        dropout masks than an uninterrupted one.
         """
         states = [v for v in self.model.variables if v.name == "seed_generator_state"]
         for number, state in enumerate(states):

@@ -1,0 +1,21 @@
+"""One command from a target to its report.
+
+Request ─▶ plan ─▶ frames ─▶ clips ─▶ split ─▶ folds ─▶ report
+configuration,     cached     split.json    run.json, predictions.csv, …
+data set
+"""
+
+from lus_keras.reproduce.execute import Result, default_workers, reproduce
+from lus_keras.reproduce.planning import Plan, describe, plan
+from lus_keras.reproduce.request import Request, run_folder
+
+__all__ = [
+    "Plan",
+    "Request",
+    "Result",
+    "default_workers",
+    "describe",
+    "plan",
+    "reproduce",
+    "run_folder",
+]

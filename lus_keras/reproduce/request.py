@@ -1,0 +1,71 @@
+"""What is asked for: targets, papers and settings, and the folder its run goes to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from lus_keras import papers
+from lus_keras.config import did_you_mean
+from lus_keras.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for; fields are the options of `lus-keras reproduce`."""
+
+    targets: tuple[str, ...]
+    papers: tuple[str, ...] = ()
+    data: str = "simulated"
+    preset: str = "paper"
+    models: tuple[str, ...] = ()
+    fold: int | None = None
+    overrides: tuple[str, ...] = ()
+    seed: int = 0
+    workers: int = 1
+    out: Path | None = None
+    root: Path | None = None
+    command: str = ""
+
+
+def run_folder(request: Request) -> Path:
+    """Folder of the run: `--out`, or a name that is the same for the same experiment."""
+    if request.out:
+        return request.out
+    data = Path(request.data).stem if request.data.endswith(".csv") else request.data
+    name = f"{data}-{request.preset}"
+    if request.seed:
+        name += f"-seed{request.seed}"
+    if request.overrides:
+        settings = json.dumps(sorted(request.overrides))
+        name += f"-{hashlib.sha256(settings.encode()).hexdigest()[:6]}"
+    return Path("runs") / name
+
+
+def targets_by_paper(request: Request) -> dict[str, list[str]]:
+    """Targets by paper; `table1` is every paper's, `bline/table1` one paper's."""
+    names = request.papers or tuple(papers.names())
+    available = {name: papers.get(name).targets for name in names}
+    everything = sorted({target for targets in available.values() for target in targets})
+    wanted: dict[str, list[str]] = {}
+    for target in request.targets:
+        paper, _, rest = target.rpartition("/")
+        chosen = {paper: papers.get(paper).targets} if paper else available
+        found = {
+            name: list(targets) if rest == "all" else [rest]
+            for name, targets in chosen.items()
+            if rest == "all" or rest in targets
+        }
+        if not found:
+            hint = did_you_mean(rest, [*everything, "all"])
+            raise ConfigError(f"unknown target '{target}'.{hint}")
+        for name, targets in found.items():
+            wanted.setdefault(name, []).extend(targets)
+    return wanted
+
+
+def data_name(data: str) -> str:
+    """Name of the data set in paths: a manifest's stem, any other name as it is."""
+    return Path(data).stem if data.lower().endswith(".csv") else data
