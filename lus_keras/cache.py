@@ -29,7 +29,7 @@ import numpy as np
 from filelock import FileLock
 
 from lus_keras.errors import DataError, LeakageError, VideoError
-from lus_keras.files import atomic_write, sha256_of
+from lus_keras.files import atomic_write, cache_root, sha256_of
 from lus_keras.manifest import Video
 from lus_keras.simulate import SIM_VERSION, VideoPlan, simulate_video
 from lus_keras.video import read_resampled, resample_indices, sector_box
@@ -85,15 +85,6 @@ class FrameStore:
     def frames(self) -> np.ndarray:
         """`(n, h, w, c)` uint8 memory map, 0 … 255, read-only; open one in each process."""
         return np.memmap(self.path / "frames.u8", np.uint8, "r", shape=self.shape)
-
-
-def cache_root() -> Path:
-    """Folder of the cache: `LUS_KERAS_CACHE`, else the user's cache folder."""
-    if os.environ.get("LUS_KERAS_CACHE"):
-        return Path(os.environ["LUS_KERAS_CACHE"])
-    import pooch
-
-    return Path(pooch.os_cache("lus_keras"))
 
 
 def open_store(

@@ -10,8 +10,8 @@ from importlib import metadata
 from rich.table import Table
 
 from lus_keras import __version__, config, datasets, papers
-from lus_keras.cache import cache_root
 from lus_keras.errors import DataError
+from lus_keras.files import cache_root
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "opencv-python-headless", "av")
 

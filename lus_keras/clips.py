@@ -138,10 +138,15 @@ def _check_labels(videos: Sequence[Video], label_column: str) -> None:
     problems = [
         f"video '{video.video_id}': column '{label_column}' is empty. Fill it in."
         for video in videos
-        if getattr(video, label_column) is None and not _has_truth(video, label_column)
+        if not is_labelled(video, label_column)
     ]
     if problems:
         raise DataError.from_problems(problems)
+
+
+def is_labelled(video: Video, label_column: str) -> bool:
+    """Whether a video's clips can be given a class: by its label, or by its frame-level truth."""
+    return getattr(video, label_column) is not None or _has_truth(video, label_column)
 
 
 def _has_truth(video: Video, label_column: str) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 from sklearn import metrics as sklearn_metrics
 
@@ -52,6 +53,7 @@ def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figu
     for column, (label, folds) in enumerate(histories.items()):
         axes[0, column].set_title(label)
         axes[1, column].set_xlabel("epoch")
+        axes[1, column].xaxis.set_major_locator(MaxNLocator(integer=True))
         for row, quantity in enumerate(("loss", "accuracy")):
             _curve(axes[row, column], folds, quantity, "training", BLUE)
             _curve(axes[row, column], folds, f"val_{quantity}", "validation", ORANGE)

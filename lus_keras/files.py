@@ -59,6 +59,25 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def cache_root() -> Path:
+    """Folder of the cache: `LUS_KERAS_CACHE`, else the user's cache folder."""
+    if os.environ.get("LUS_KERAS_CACHE"):
+        return Path(os.environ["LUS_KERAS_CACHE"])
+    import pooch
+
+    return Path(pooch.os_cache("lus_keras"))
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Removes what killed writers of `atomic_write` left in a folder.
+
+    Args:
+        folder: Folder that no other process writes to now.
+    """
+    for path in folder.glob(".tmp-*"):
+        path.unlink(missing_ok=True)
+
+
 def _flush_to_disk(path: Path) -> None:
     flags = os.O_RDONLY if path.is_dir() or os.name == "posix" else os.O_RDWR
     descriptor = os.open(path, flags)

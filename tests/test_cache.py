@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from lus_keras import cache as cache_module
-from lus_keras.cache import FrameSpec, cache_root, load_item, open_store
+from lus_keras.cache import FrameSpec, load_item, open_store
 from lus_keras.errors import DataError, LeakageError, VideoError
-from lus_keras.files import sha256_of
+from lus_keras.files import cache_root, sha256_of
 from lus_keras.simulate import plan_cohort, simulate_video
 from lus_keras.video import write_video
 

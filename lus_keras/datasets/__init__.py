@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from lus_keras.errors import ConfigError, DataError
+from lus_keras.files import cache_root
 from lus_keras.manifest import Video
 
 ENVIRONMENT_VARIABLE = "LUS_KERAS_DATA"
@@ -100,23 +101,17 @@ def find_root(name: str, root: str | os.PathLike[str] | None = None) -> Path:
     raise DataError(
         f"{name}: no folder with {module.MARKER!r} was found. Looked at {looked_at}. "
         f"{module.OBTAIN} Then point to it with --root FOLDER, with the environment variable "
-        f"{ENVIRONMENT_VARIABLE}{unset}, or by moving it to {_cache() / name}."
+        f"{ENVIRONMENT_VARIABLE}{unset}, or by moving it to {cache_root() / name}."
     )
 
 
 def _places(root: str | os.PathLike[str] | None) -> dict[str, Path]:
     if root is not None:
         return {"--root": Path(root)}
-    places = {"cache": _cache()}
+    places = {"cache": cache_root()}
     if os.environ.get(ENVIRONMENT_VARIABLE):
         return {ENVIRONMENT_VARIABLE: Path(os.environ[ENVIRONMENT_VARIABLE])} | places
     return places
-
-
-def _cache() -> Path:
-    import pooch
-
-    return Path(pooch.os_cache("lus_keras"))
 
 
 def source(name: str) -> ModuleType:

@@ -24,6 +24,7 @@ class Paper:
         loss: Makes the loss of (labels, logits).
         metrics: Makes the metrics followed in training.
         decode: Logits `(n, k)` to probabilities `(n, classes)`.
+        architecture: Target that is the paper's drawing of its networks; they are written as text.
     """
 
     name: str
@@ -32,3 +33,4 @@ class Paper:
     loss: Callable[[PaperConfig], keras.losses.Loss]
     metrics: Callable[[PaperConfig], list[Any]]
     decode: Callable[[np.ndarray], np.ndarray]
+    architecture: str = ""

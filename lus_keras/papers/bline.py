@@ -81,4 +81,5 @@ PAPER = Paper(
     loss=loss,
     metrics=metrics,
     decode=decode,
+    architecture="figure2",
 )

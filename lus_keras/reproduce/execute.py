@@ -14,6 +14,7 @@ from lus_keras.cache import FrameSpec, FrameStore, open_store
 from lus_keras.clips import ClipIndex, index_clips
 from lus_keras.datasets import simulated
 from lus_keras.errors import DataError, RunError
+from lus_keras.files import atomic_write
 from lus_keras.progress import Reporter, epoch_text
 from lus_keras.reproduce.planning import Plan, check_model, open_choices, plan
 from lus_keras.reproduce.record import paper_record, write_record
@@ -68,10 +69,12 @@ def reproduce(request: Request, reporter: Reporter) -> Result:
         with FileLock(out / ".lock", timeout=0):
             for paper_plan in plans:
                 result.outcomes += _reproduce_paper(paper_plan, request, out, reporter)
+                if (paper_plan.paper.name, paper_plan.paper.architecture) in result.targets:
+                    result.files += _write_architectures(paper_plan, out)
             from lus_keras.report import write_report
 
             reporter.note("Writing the report …")
-            result.files = write_report(out)
+            result.files += write_report(out)
     except Timeout:
         raise RunError(
             f"{out}: another process works in this folder. Wait for it, or choose "
@@ -101,6 +104,19 @@ def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter
         f"{len(split.folds)} folds, {len(jobs)} folds to train."
     )
     return _train(plan, request, store, index, jobs, reporter)
+
+
+def _write_architectures(plan: Plan, out: Path) -> list[Path]:
+    """Draws the networks of a paper as text: its figure of the architecture."""
+    from lus_keras.models.architecture import describe_architecture
+
+    files = []
+    for model in plan.config.models:
+        path = out / plan.paper.name / "architecture" / f"{model}.txt"
+        with atomic_write(path) as temporary:
+            temporary.write_text(describe_architecture(plan.paper.build(model, plan.config)))
+        files.append(path)
+    return files
 
 
 def _open_store(plan: Plan, request: Request, reporter: Reporter) -> FrameStore:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lus_keras import config, datasets, papers
 from lus_keras.cache import Item
-from lus_keras.clips import windows
+from lus_keras.clips import is_labelled, windows
 from lus_keras.config import PaperConfig, did_you_mean
 from lus_keras.datasets import simulated
 from lus_keras.errors import ConfigError, DataError
@@ -86,8 +86,9 @@ def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
             raise ConfigError(f"unknown model '{model}'.{did_you_mean(model, settings.models)}")
     chosen = set(request.models) or needed
     models = tuple(model for model in settings.models if model in chosen)
-    if request.fold is not None and not 0 <= request.fold < settings.split.folds:
-        raise ConfigError(f"--fold {request.fold}: must be 0 … {settings.split.folds - 1}.")
+    last = settings.split.folds - 1 if settings.split.scheme == "kfold" else 0
+    if request.fold is not None and not 0 <= request.fold <= last:
+        raise ConfigError(f"--fold {request.fold}: must be 0 … {last}.")
     crop = settings.clip.crop
     if request.data == simulated.NAME:
         items: list[Item] = list(simulated.plan(name, settings.cohort, request.seed))
@@ -100,10 +101,10 @@ def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
 
 def _labelled(data: datasets.Dataset, column: str) -> tuple[list[Item], list[str]]:
     """Videos that have the label, and a note on those that have not."""
-    videos: list[Item] = [video for video in data.videos if getattr(video, column) is not None]
+    videos: list[Item] = [video for video in data.videos if is_labelled(video, column)]
     if not videos:
         raise DataError(f"{data.name}: no video has a label in '{column}'. Fill in that column.")
-    missing = [video.video_id for video in data.videos if getattr(video, column) is None]
+    missing = [video.video_id for video in data.videos if not is_labelled(video, column)]
     if not missing:
         return videos, []
     listed = ", ".join(missing[:10]) + (", …" if len(missing) > 10 else "")
@@ -150,14 +151,11 @@ def check_model(plan: Plan) -> None:
 def _describe_plan(plan: Plan) -> list[str]:
     settings, clip = plan.config, plan.config.clip
     folds = settings.split.folds if settings.split.scheme == "kfold" else 1
-    if plan.items and isinstance(plan.items[0], VideoPlan):
-        frames = sum(item.frames for item in plan.items if isinstance(item, VideoPlan))
-        clips = sum(
-            len(windows(item.frames, clip.frames, clip.stride))
-            for item in plan.items
-            if isinstance(item, VideoPlan)
-        )
-        amount = f"{len(plan.items)} videos, {frames} frames, {clips} clips"
+    plans = [item for item in plan.items if isinstance(item, VideoPlan)]
+    if plans:
+        counts = [round(item.frames * clip.fps / item.fps) for item in plans]
+        clips = sum(len(windows(count, clip.frames, clip.stride)) for count in counts)
+        amount = f"{len(plans)} videos, {sum(counts)} frames, {clips} clips"
     else:
         clips, amount = 0, f"{len(plan.items)} videos; clips are counted by decoding"
     batch = 4 * settings.fit.batch_size * clip.frames * clip.size[0] * clip.size[1] * clip.channels

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from lus_keras import __version__
+from lus_keras import __version__, config
 from lus_keras.cache import FrameStore
 from lus_keras.clips import ClipIndex
 from lus_keras.errors import ConfigError, RunError
@@ -58,7 +58,7 @@ def paper_record(
             "clips": len(index),
             "positives": int((index.label > 0).sum()),
             "frame_truth": bool((index.truth >= 0).any()),
-            "notes": [*plan.notes, *_length_notes(store, index)],
+            "notes": [*plan.notes, *_length_notes(store, index), *_scale_notes(plan, request)],
             "license": plan.license,
         },
         "fingerprint": {
@@ -109,6 +109,23 @@ def _length_notes(store: FrameStore, index: ClipIndex) -> list[str]:
         return []
     return [
         f"{len(short)} videos are shorter than one clip and give none: {', '.join(short[:10])}."
+    ]
+
+
+def _scale_notes(plan: Plan, request: Request) -> list[str]:
+    """What preset and overrides change of the paper's protocol."""
+    paper = _flat(config.load(plan.paper.name).experiment())
+    ours = _flat(plan.config.experiment())
+    changes = [
+        f"{key} {ours.get(key)} (paper: {paper.get(key)})"
+        for key in ours
+        if ours[key] != paper.get(key) and not key.startswith("cohort.")
+    ]
+    if not changes:
+        return []
+    return [
+        f"Preset '{request.preset}' is not the paper's protocol: {'; '.join(changes)}. A claim "
+        "tested at another scale says little about the paper's."
     ]
 
 

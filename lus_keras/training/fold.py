@@ -19,7 +19,7 @@ from lus_keras.augment import training_set
 from lus_keras.checkpoint import Checkpoint
 from lus_keras.config import FitConfig
 from lus_keras.errors import DivergedError
-from lus_keras.files import atomic_write, sha256_of
+from lus_keras.files import atomic_write, remove_unfinished, sha256_of
 from lus_keras.pipeline import ClipSource, epoch_order, make_batches
 from lus_keras.splits import Fold
 from lus_keras.training.network import Network
@@ -87,6 +87,7 @@ def train_fold(
         OSError: The disk is full; what was finished stays.
     """
     job.folder.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(job.folder)
     history = _start(network, job)
     rows, mirrored = training_set(source.index.rows_of(job.fold.train), job.fit.augment)
     for epoch in range(len(history), job.fit.epochs):
