@@ -100,12 +100,12 @@ def test_root_then_environment_then_cache_are_looked_at(copy, tmp_path, monkeypa
     folder = copy(*ROWS)
     empty = tmp_path / "empty"
     empty.mkdir()
-    monkeypatch.setattr("pooch.os_cache", lambda _: empty)
+    monkeypatch.setenv("LUS_KERAS_CACHE", str(empty))
     for place in (folder, folder.parent):
         assert datasets.find_root("covid-blues", place) == folder
         monkeypatch.setenv("LUS_KERAS_DATA", str(place))
         assert datasets.find_root("covid-blues") == folder
-    monkeypatch.setattr("pooch.os_cache", lambda _: folder.parent)
+    monkeypatch.setenv("LUS_KERAS_CACHE", str(folder.parent))
     monkeypatch.setenv("LUS_KERAS_DATA", str(empty))
     assert datasets.find_root("covid-blues") == folder
     with pytest.raises(DataError):
@@ -114,7 +114,7 @@ def test_root_then_environment_then_cache_are_looked_at(copy, tmp_path, monkeypa
 
 def test_absence_tells_where_it_looked_and_how_to_get_the_data(tmp_path, monkeypatch):
     monkeypatch.setenv("LUS_KERAS_DATA", str(tmp_path / "somewhere"))
-    monkeypatch.setattr("pooch.os_cache", lambda _: tmp_path / "cache")
+    monkeypatch.setenv("LUS_KERAS_CACHE", str(tmp_path / "cache"))
     with pytest.raises(DataError) as caught:
         datasets.load("covid-blues")
     message = str(caught.value)
