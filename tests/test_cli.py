@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock
 
 from lus_keras.cli import main
 from lus_keras.video import write_video
@@ -142,6 +143,33 @@ def test_killed_run_continues_and_ends_in_equal_predictions(whole, tmp_path, sen
     assert result.returncode == 0, result.stderr
     assert " 1/12 " not in result.stdout
     assert predictions(out) == whole
+
+
+def test_fold_that_another_process_trains_is_left_to_it(tmp_path):
+    """The other fold is trained; the message names the folder; the exit code says partial."""
+    out = tmp_path / "run"
+    folder = out / "bline" / "simulated" / "c2d_a" / "fold_0"
+    folder.mkdir(parents=True)
+    with FileLock(folder / ".lock"):
+        options = ("--model", "c2d_a", "--out", out)
+        result = run("reproduce", "table1", "--preset", "smoke", *options)
+    assert result.returncode == 4
+    assert f"{folder}: another process trains this fold" in result.stdout
+    assert list(predictions(out)) == ["bline/simulated/c2d_a/fold_1/predictions.csv"]
+
+
+def test_terminated_run_with_workers_ends_its_children_at_once(tmp_path):
+    options = ("--set", "fit.epochs=500", "--model", "c2d_a", "--workers", "2")
+    arguments = command("reproduce", "table1", "--preset", "smoke", *options, "--out", tmp_path)
+    process = subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    wait_for(lambda: any(tmp_path.rglob("checkpoint_*.npz")), process)
+    process.terminate()
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 143, stderr
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
 
 
 def test_two_workers_finish_every_fold(tmp_path):

@@ -7,9 +7,12 @@ import queue as queues
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
 
 from lus_keras import papers
 from lus_keras.environment import start_tensorflow
@@ -33,7 +36,6 @@ class Outcome:
     fold: int
     status: str
     message: str = ""
-    details: str = ""
 
 
 class Worker:
@@ -52,21 +54,35 @@ class Worker:
 
     def run(self, job: FoldJob, report: Report) -> Outcome:
         """Trains one fold; whatever goes wrong is told, not raised, so that other jobs go on."""
-        from lus_keras.training.fold import train_fold
+        from lus_keras.training.fold import is_done, train_fold
+
+        job.folder.mkdir(parents=True, exist_ok=True)
 
         def on_epoch(done: int, row: dict[str, Any]) -> None:
             report(f"{job.model} fold {job.fold.fold}", done, job.fit.epochs, row)
 
         try:
-            network = self._network_for(job.model)
-            train_fold(network, self.source, job, decode=self.paper.decode, on_epoch=on_epoch)
+            with FileLock(job.folder / ".lock", timeout=0):
+                # Another process may have finished it since the jobs were listed.
+                if not is_done(job.folder):
+                    network = self._network_for(job.model)
+                    train_fold(
+                        network, self.source, job, decode=self.paper.decode, on_epoch=on_epoch
+                    )
+        except Timeout:
+            message = (
+                f"{job.folder}: another process trains this fold. Run the command again later."
+            )
+            return Outcome(job.model, job.fold.fold, "failed", message)
         except DivergedError as error:
             return Outcome(job.model, job.fold.fold, "diverged", str(error))
         except Exception as error:
+            log, reason = job.folder / "error.log", next(iter(str(error).splitlines()), "")
+            with suppress(OSError):  # the error may be a full disk
+                log.write_text(traceback.format_exc())
             name = f"{job.model} fold {job.fold.fold}"
-            reason = next(iter(str(error).splitlines()), "")
-            message = f"{name}: {type(error).__name__}: {reason}"
-            return Outcome(job.model, job.fold.fold, "failed", message, traceback.format_exc())
+            message = f"{name}: {type(error).__name__}: {reason} (more in {log})."
+            return Outcome(job.model, job.fold.fold, "failed", message)
         return Outcome(job.model, job.fold.fold, "done")
 
     def _network_for(self, name: str) -> Network:
@@ -120,8 +136,10 @@ def run_jobs(
         try:
             _forward(events, futures, report)
         except BaseException:
-            # Ctrl-C or SIGTERM: do not start what is still waiting.
+            # Ctrl-C or SIGTERM: leaving the pool would wait for the folds that are being trained.
             pool.shutdown(wait=False, cancel_futures=True)
+            for child in active_children():
+                child.terminate()
             raise
         return [_outcome(future, job) for future, job in zip(futures, jobs, strict=True)]
 

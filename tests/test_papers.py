@@ -1,0 +1,104 @@
+"""The contract of a paper: files, configuration, networks and tables fit together."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lus_keras import config, papers
+from lus_keras.environment import start_tensorflow
+
+start_tensorflow()
+import keras  # noqa: E402
+
+ROOT = Path(__file__).parent.parent
+TINY = {"bline": ["clip.frames=3", "clip.stride=3", "clip.size=[8, 8]", "model.dense_units=4"]}
+
+
+@pytest.fixture(params=papers.names())
+def name(request):
+    return request.param
+
+
+def test_every_module_has_a_configuration_and_every_configuration_a_module():
+    modules = {path.stem for path in (ROOT / "lus_keras" / "papers").glob("*.py")}
+    modules -= {"__init__", "base"} | {stem for stem in modules if stem.endswith("_results")}
+    configurations = {path.stem for path in (ROOT / "configs").glob("*.yaml")}
+    assert modules == configurations == set(papers.names())
+
+
+def test_a_paper_cites_a_doi_and_has_every_preset(name):
+    for preset in config.PRESETS:
+        settings = config.load(name, preset)
+        assert re.fullmatch(r"10\.\d{4,9}/\S+", settings.doi)
+    assert settings.doi in (importlib.import_module(f"lus_keras.papers.{name}").__doc__ or "")
+
+
+def test_presets_change_scale_only(name):
+    """Size, epochs, precision, folds and cohort; and how fast moving averages forget."""
+    scale = {"clip.size", "fit.epochs", "fit.precision", "split.folds", "model.bn_momentum"}
+    paper = config.load(name).experiment()
+    for preset in ("quick", "smoke"):
+        ours = config.load(name, preset).experiment()
+        changed = {
+            f"{section}.{key}"
+            for section, values in ours.items()
+            if isinstance(values, dict)
+            for key in values
+            if values[key] != paper[section][key] and section != "cohort"
+        }
+        assert changed <= scale
+
+
+def test_targets_name_networks_of_the_paper(name):
+    paper, settings = papers.get(name), config.load(name)
+    assert {model for models in paper.targets.values() for model in models} <= set(settings.models)
+    assert "table1" in paper.targets
+    assert paper.architecture in (*paper.targets, "")
+
+
+def test_tables_and_figures_are_there_for_every_target(name):
+    paper = papers.get(name)
+    results = importlib.import_module(f"lus_keras.papers.{name}_results")
+    made = {*results.TABLES, *results.FIGURES, paper.architecture}
+    assert {target.replace("-", "_") for target in paper.targets} <= made
+    published = set(config.load(name).published) - {"source"}
+    assert published <= made
+
+
+def test_every_network_ends_in_features_and_logits_and_takes_a_step(name):
+    paper, settings = papers.get(name), config.load(name, "paper", TINY[name])
+    clip = settings.clip
+    clips = np.random.default_rng(0).random((2, clip.frames, *clip.size, clip.channels))
+    for model_name in settings.models:
+        model = paper.build(model_name, settings)
+        assert model.layers[-1].name == "logits"
+        assert any(layer.name == "features" for layer in model.layers)
+        model.compile("adam", paper.loss(settings), paper.metrics(settings), jit_compile=False)
+        history = model.fit(clips, np.array([0, 1]), verbose=0).history
+        assert all(np.isfinite(values).all() for values in history.values())
+        probabilities = paper.decode(model.predict(clips, verbose=0))
+        assert probabilities.shape == (2, len(settings.labels))
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_one_logit_decodes_to_two_probabilities():
+    """z = ln 3: sigmoid 3/4."""
+    probabilities = papers.get("bline").decode(np.array([[np.log(3)]]))
+    np.testing.assert_allclose(probabilities, [[1 / 4, 3 / 4]])
+
+
+def test_sigmoid_head_learns_with_its_own_loss():
+    paper = papers.get("bline")
+    settings = config.load("bline", "paper", [*TINY["bline"], "model.head=sigmoid1"])
+    assert isinstance(paper.loss(settings), keras.losses.BinaryCrossentropy)
+    model = paper.build("c2d_a", settings)
+    model.compile("sgd", paper.loss(settings), paper.metrics(settings), jit_compile=False)
+    clips = np.random.default_rng(0).random((2, 3, 8, 8, 1))
+    result = model.evaluate(clips, np.array([0, 1]), verbose=0, return_dict=True)
+    logits = model.predict(clips, verbose=0)[:, 0]
+    assert result["accuracy"] == np.mean((logits > 0) == [False, True])
