@@ -149,6 +149,7 @@ def data() -> None:
 @click.option("--videos", type=click.IntRange(min=1), help="Default: the paper's.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--hard", type=float, default=1.0, show_default=True, help="Difficulty, 0 is easy.")
+@click.option("--probe", type=click.Choice(["convex", "linear"]), help="Default: the paper's.")
 @click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
 def simulate(out: Path, **options: Any) -> None:

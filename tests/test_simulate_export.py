@@ -60,6 +60,7 @@ def test_description_suffices_to_make_the_cohort_again(manifest):
         "task": "bline",
         "hard": 1.0,
         "fps": 30.0,
+        "probe": "convex",
         "crop": "screen",
         **COHORT,
         **SIZE,

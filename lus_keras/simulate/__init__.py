@@ -7,6 +7,7 @@ plan_cohort ─▶ VideoPlan ─▶ simulate_video ─▶ frames, truth, manifes
 from lus_keras.simulate.cohort import VideoPlan, plan_cohort
 from lus_keras.simulate.export import write_cohort
 from lus_keras.simulate.parameters import SIM_VERSION
+from lus_keras.simulate.pleura import SlidingTruth
 from lus_keras.simulate.truth import Truth, segments_from_frames
 from lus_keras.simulate.video import (
     SimulatedVideo,
@@ -18,6 +19,7 @@ from lus_keras.simulate.video import (
 __all__ = [
     "SIM_VERSION",
     "SimulatedVideo",
+    "SlidingTruth",
     "Truth",
     "VideoPlan",
     "measure_truth",

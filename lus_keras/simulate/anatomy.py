@@ -17,7 +17,6 @@ from lus_keras.simulate.texture import from_db, smooth_field, smooth_profile, so
 SKIN_MM = 2.5
 PLEURA_EDGE_MM = 0.25
 CAP_MM = 0.7
-A_LINE_MM = 0.6
 # Beyond 30° nothing more is lost: echoes there come from roughness, not from the mirror.
 MAX_INCIDENCE_DEG = 30.0
 # Share of the specular loss that diffuse echoes under the pleura suffer too.
@@ -42,7 +41,9 @@ class ChestWall:
 
 
 def rib_centres(acquisition: Acquisition) -> np.ndarray:
-    """Places of the ribs that can shade the view, mm, `(n,)` float64."""
+    """Places of the ribs that can shade the view, mm, `(n,)` float64; none between two ribs."""
+    if not acquisition.video.shows_ribs:
+        return np.empty(0)
     pitch = acquisition.patient.rib_pitch_mm * acquisition.video.rib_pitch_scale
     centres = (np.arange(-6, 7) + acquisition.video.rib_phase) * pitch
     return centres[np.abs(centres) < acquisition.half_width_mm + 40]
@@ -65,7 +66,7 @@ def acoustic_window(acquisition: Acquisition, lateral_mm: np.ndarray) -> np.ndar
         `(n,)` float32 in 0 … 1, small behind a rib.
     """
     distance = np.abs(lateral_mm[None] - rib_centres(acquisition)[:, None])
-    shade = _shadow_profile(acquisition, distance).max(0)
+    shade = _shadow_profile(acquisition, distance).max(0, initial=0)
     return from_db(-acquisition.video.rib_shadow_db * shade)
 
 
@@ -174,7 +175,7 @@ def reverberation(acquisition: Acquisition, wall: ChestWall, a_line_db: float) -
     grain = wall.speckle
     line = from_db(acquisition.video.pleura_db + 4) * pleural_line(acquisition)
     source = wall.tissue * wall.above + line * (0.6 + 0.4 * grain)
-    thickness = A_LINE_MM + 0.5 * acquisition.row_mm
+    thickness = acquisition.patient.mirror_mm + 0.5 * acquisition.row_mm
     mirror = sum(np.exp(-0.5 * ((folded - d) / thickness) ** 2) for d in (0, pleura))
     rng = acquisition.rng("reverberation.jag")
     jag = 2 * smooth_profile(rng, acquisition.lateral_mm, 3.6) - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from lus_keras.simulate import tasks
 from lus_keras.simulate.parameters import Key, random_stream
 
 ZONES = 12
+PROBES = ("convex", "linear")
 # a + b of the symmetric beta prior; 2 gives videos of one patient a label correlation of 1/3.
 PRIOR_STRENGTH = 2.0
 
@@ -32,6 +33,9 @@ class VideoPlan:
         hard: How weak B-lines and how frequent lookalikes are; 0 is easy, 1 the default.
         duration_s: Length in seconds.
         fps: Frames per second.
+        probe: `convex` or `linear`.
+        height: Rows of the frames as the scanner stores them.
+        width: Columns of the frames as the scanner stores them.
     """
 
     task: str
@@ -46,6 +50,9 @@ class VideoPlan:
     hard: float = 1.0
     duration_s: float = 4.0
     fps: float = 30.0
+    probe: str = "convex"
+    height: int = 480
+    width: int = 640
 
     @property
     def frames(self) -> int:
@@ -109,6 +116,51 @@ def draw_classes(counts: np.ndarray, rng: np.random.Generator) -> list[np.ndarra
     return chosen
 
 
+def draw_patient_classes(
+    counts: np.ndarray, share: float, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Chooses the patients that have the finding in all their videos.
+
+    Args:
+        counts: `(patients,)` int, videos of each patient.
+        share: Share of patients with the finding.
+        rng: Random stream.
+
+    Returns:
+        One constant `(n,)` bool array a patient; both values occur from two patients on.
+    """
+    patients = len(counts)
+    positives = int(np.clip(round(share * patients), 1, max(patients - 1, 1)))
+    chosen = rng.permutation(np.arange(patients) < positives)
+    return [np.full(n, value) for n, value in zip(counts, chosen, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Formats:
+    """How scanners record, by patient; lengths by patient and video."""
+
+    duration_s: list[list[float]]
+    fps: list[float]
+    size: list[tuple[int, int]]
+
+
+def _draw_formats(cohort: tasks.CohortSize, counts: np.ndarray, seed: int, task: str) -> _Formats:
+    """Draws recording formats from a stream of their own, blind to the classes.
+
+    Values are dealt out evenly and shuffled, so that cohorts of one size hold equally many clips.
+    """
+    rng = random_stream((seed,), f"cohort.{task}.formats")
+    shortest, longest = np.broadcast_to(cohort.duration_s, 2)
+    duration_s = rng.permutation(np.linspace(shortest, longest, int(counts.sum())))
+    of_patient = np.split(duration_s, np.cumsum(counts)[:-1])
+    order = np.arange(len(counts))
+    return _Formats(
+        duration_s=[[float(d) for d in lengths] for lengths in of_patient],
+        fps=[cohort.fps[i] for i in rng.permutation(order % len(cohort.fps))],
+        size=[cohort.sizes[i] for i in rng.permutation(order % len(cohort.sizes))],
+    )
+
+
 def plan_cohort(
     task: str,
     *,
@@ -118,6 +170,7 @@ def plan_cohort(
     hard: float = 1.0,
     duration_s: float | None = None,
     fps: float | None = None,
+    probe: str | None = None,
 ) -> list[VideoPlan]:
     """Plans a cohort; nothing is rendered yet.
 
@@ -127,8 +180,9 @@ def plan_cohort(
         videos: Number of videos, at least one a patient; the paper's when not given.
         seed: Seed of the cohort, not negative.
         hard: Strength of lookalikes and weakness of findings; 0 is easy.
-        duration_s: Length of every video in seconds.
-        fps: Frames per second.
+        duration_s: Length of every video in seconds; the paper's when not given.
+        fps: Frames per second; the paper's when not given.
+        probe: `convex` or `linear`; the paper's when not given.
 
     Returns:
         Plans ordered by patient and video.
@@ -140,18 +194,31 @@ def plan_cohort(
     defaults = module.COHORT
     patients = defaults.patients if patients is None else patients
     videos = defaults.videos if videos is None else videos
-    duration_s = defaults.duration_s if duration_s is None else duration_s
-    fps = defaults.fps if fps is None else fps
-    _check_sizes(patients, videos, seed, hard, duration_s, fps)
+    defaults = replace(
+        defaults,
+        duration_s=defaults.duration_s if duration_s is None else duration_s,
+        fps=defaults.fps if fps is None else (fps,),
+        probe=defaults.probe if probe is None else probe,
+    )
+    _check_sizes(patients, videos, seed, hard, defaults)
     rng = random_stream((seed,), f"cohort.{task}")
     counts = videos_per_patient(patients, videos, rng)
-    classes = draw_classes(counts, rng)
-    shared = {"task": task, "seed": seed, "hard": hard, "duration_s": duration_s, "fps": fps}
+    classes = _draw_classes_of(module.COHORT, counts, rng)
+    formats = _draw_formats(defaults, counts, seed, task)
+    shared = {"task": task, "seed": seed, "hard": hard, "probe": defaults.probe}
     return [
-        _video_plan(patient, index, zone, module.CLASSES[int(drawn)], shared)
+        _video_plan(patient, index, zone, module.CLASSES[int(drawn)], formats, shared)
         for patient, chosen in enumerate(classes)
         for index, (zone, drawn) in enumerate(zip(_zones(len(chosen), rng), chosen, strict=True))
     ]
+
+
+def _draw_classes_of(
+    cohort: tasks.CohortSize, counts: np.ndarray, rng: np.random.Generator
+) -> list[np.ndarray]:
+    if cohort.positive_patients is None:
+        return draw_classes(counts, rng)
+    return draw_patient_classes(counts, cohort.positive_patients / cohort.patients, rng)
 
 
 def _zones(count: int, rng: np.random.Generator) -> list[int]:
@@ -160,8 +227,11 @@ def _zones(count: int, rng: np.random.Generator) -> list[int]:
     return [1 + int(z) for _ in range(rounds) for z in rng.permutation(ZONES)][:count]
 
 
-def _video_plan(patient: int, index: int, zone: int, drawn: str, shared: dict) -> VideoPlan:
+def _video_plan(
+    patient: int, index: int, zone: int, drawn: str, formats: _Formats, shared: dict
+) -> VideoPlan:
     patient_id = f"sim-p{patient:03d}"
+    height, width = formats.size[patient]
     exam_id = f"{patient_id}-e{index + 1}"
     return VideoPlan(
         patient_id=patient_id,
@@ -171,13 +241,18 @@ def _video_plan(patient: int, index: int, zone: int, drawn: str, shared: dict) -
         drawn=drawn,
         patient=patient,
         index=index,
+        duration_s=formats.duration_s[patient][index],
+        fps=formats.fps[patient],
+        height=height,
+        width=width,
         **shared,
     )
 
 
 def _check_sizes(
-    patients: int, videos: int, seed: int, hard: float, duration_s: float, fps: float
+    patients: int, videos: int, seed: int, hard: float, cohort: tasks.CohortSize
 ) -> None:
+    duration_s, fps = np.min(cohort.duration_s), cohort.fps[0]
     rules = (
         (patients >= 1, f"`patients` must be at least 1. Received: patients={patients}."),
         (
@@ -189,6 +264,10 @@ def _check_sizes(
         (0 <= hard <= 4, f"`hard` must be between 0 and 4. Received: hard={hard}."),
         (duration_s > 0, f"`duration_s` must be positive. Received: duration_s={duration_s}."),
         (fps > 0, f"`fps` must be positive. Received: fps={fps}."),
+        (
+            cohort.probe in PROBES,
+            f"`probe` must be one of {PROBES}. Received: probe={cohort.probe!r}.",
+        ),
     )
     problems = [message for kept, message in rules if not kept]
     if problems:

@@ -13,23 +13,21 @@ import functools
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-
-import numpy as np
 
 from lus_keras.files import atomic_write, sha256_of
 from lus_keras.manifest import Video, write_manifest
 from lus_keras.simulate.cohort import VideoPlan, plan_cohort
 from lus_keras.simulate.parameters import SIM_VERSION, random_stream
+from lus_keras.simulate.pleura import SlidingTruth
 from lus_keras.simulate.truth import Truth
 from lus_keras.simulate.video import simulate_video
 from lus_keras.video import write_video
 
 # MPEG-4 rather than H.264: every build of FFmpeg has it.
 CONTAINERS = ((".avi", "mjpeg"), (".mp4", "mpeg4"))
-TRUTH_COLUMNS = ("frame", "time_s", "b_line", "n_b_lines", "contrast_db", "beam_position")
 
 
 def container_of(plan: VideoPlan) -> tuple[str, str]:
@@ -37,25 +35,7 @@ def container_of(plan: VideoPlan) -> tuple[str, str]:
     return CONTAINERS[int(random_stream(plan.key, "container").integers(len(CONTAINERS)))]
 
 
-def _truth_rows(truth: Truth) -> Iterator[dict[str, object]]:
-    """Table of a truth, one row a frame; contrast and position are the strongest artefact's."""
-    drawn = len(truth.kind) > 0
-    for t, positive in enumerate(truth.b_line_frames):
-        strongest = int(truth.contrast_db[:, t].argmax()) if drawn else 0
-        contrast = float(truth.contrast_db[strongest, t]) if drawn else 0.0
-        position = float(truth.beam_position[strongest, t]) if contrast > 0 else np.nan
-        values = (
-            t,
-            f"{t / truth.fps:.6f}",
-            int(positive),
-            int(truth.n_b_lines[t]),
-            f"{contrast:.2f}",
-            "" if np.isnan(position) else f"{position:.3f}",
-        )
-        yield dict(zip(TRUTH_COLUMNS, values, strict=True))
-
-
-def write_truth(truth: Truth, path: str | os.PathLike[str]) -> None:
+def write_truth(truth: Truth | SlidingTruth, path: str | os.PathLike[str]) -> None:
     """Writes a truth as CSV, one row a frame.
 
     Args:
@@ -63,21 +43,21 @@ def write_truth(truth: Truth, path: str | os.PathLike[str]) -> None:
         path: File to create or replace.
     """
     with atomic_write(path) as temporary_path, temporary_path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, TRUTH_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(_truth_rows(truth))
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(truth.columns)
+        writer.writerows(truth.rows())
 
 
 def write_simulated_video(
-    plan: VideoPlan, out_dir: Path, height: int, width: int, crop: str
+    plan: VideoPlan, out_dir: Path, height: int | None, width: int | None, crop: str
 ) -> Video:
     """Renders one video and writes it with its truth.
 
     Args:
         plan: The video.
         out_dir: Folder of the cohort, absolute.
-        height: Rows of the frames.
-        width: Columns of the frames.
+        height: Rows of the frames; the scanner's when not given.
+        width: Columns of the frames; the scanner's when not given.
         crop: `screen` or `sector`.
 
     Returns:
@@ -112,8 +92,9 @@ def write_cohort(
     hard: float = 1.0,
     duration_s: float | None = None,
     fps: float | None = None,
-    height: int = 480,
-    width: int = 640,
+    probe: str | None = None,
+    height: int | None = None,
+    width: int | None = None,
     crop: str = "screen",
     workers: int = 1,
 ) -> Path:
@@ -126,10 +107,11 @@ def write_cohort(
         videos: Number of videos; the paper's when not given.
         seed: Seed of the cohort.
         hard: Strength of lookalikes and weakness of findings.
-        duration_s: Length of every video in seconds.
-        fps: Frames per second.
-        height: Rows of the frames.
-        width: Columns of the frames.
+        duration_s: Length of every video in seconds; the paper's when not given.
+        fps: Frames per second; the paper's when not given.
+        probe: `convex` or `linear`; the paper's when not given.
+        height: Rows of the frames; the scanner's when not given.
+        width: Columns of the frames; the scanner's when not given.
         crop: `screen` or `sector`.
         workers: Processes to render with; the files do not depend on it.
 
@@ -148,23 +130,30 @@ def write_cohort(
         hard=hard,
         duration_s=duration_s,
         fps=fps,
+        probe=probe,
     )
     folder = Path(out_dir).absolute()
     write = functools.partial(
         write_simulated_video, out_dir=folder, height=height, width=width, crop=crop
     )
     rows = _write_all(plans, write, workers)
-    _write_description(
-        plans, folder / "cohort.json", {"height": height, "width": width, "crop": crop}
-    )
+    size = {"height": height, "width": width, "crop": crop}
+    _write_description(plans, folder / "cohort.json", size)
     manifest = folder / "manifest.csv"
     write_manifest(rows, manifest)
     return manifest
 
 
-def _write_description(plans: Sequence[VideoPlan], path: Path, size: dict[str, int | str]) -> None:
-    """Writes what a cohort was made with, enough to make it again."""
+def _write_description(
+    plans: Sequence[VideoPlan], path: Path, size: dict[str, int | str | None]
+) -> None:
+    """Writes what a cohort was made with, enough to make it again; null is the paper's mixture."""
     first = plans[0]
+
+    def common(name: str) -> object:
+        values = {getattr(plan, name) for plan in plans}
+        return values.pop() if len(values) == 1 else None
+
     description = {
         "sim_version": SIM_VERSION,
         "task": first.task,
@@ -172,8 +161,9 @@ def _write_description(plans: Sequence[VideoPlan], path: Path, size: dict[str, i
         "videos": len(plans),
         "seed": first.seed,
         "hard": first.hard,
-        "duration_s": first.duration_s,
-        "fps": first.fps,
+        "duration_s": common("duration_s"),
+        "fps": common("fps"),
+        "probe": first.probe,
         **size,
     }
     with atomic_write(path) as temporary_path:

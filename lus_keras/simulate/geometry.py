@@ -1,4 +1,4 @@
-"""Where things are: the convex sector, the grid of beams and rows, and scan conversion.
+"""Where things are: the sector, the grid of beams and rows, and scan conversion.
 
 Frames are composed in a *pleura-flattened* beam space: columns are beams, rows are depth divided by
 the relative depth of the pleura at that beam. The pleura, and with it every reverberation at a
@@ -16,18 +16,24 @@ import numpy as np
 from lus_keras.errors import ConfigError
 from lus_keras.manifest import Box
 from lus_keras.simulate.cohort import VideoPlan
+from lus_keras.simulate.linear import LinearPatientParameters, LinearVideoParameters
 from lus_keras.simulate.parameters import (
     PatientParameters,
     VideoParameters,
     draw_parameters,
     random_stream,
 )
+from lus_keras.simulate.probes import Extent, Probe
 from lus_keras.simulate.texture import smooth_profile
 
 CROPS = ("screen", "sector")
+TABLES = {
+    "convex": (PatientParameters, VideoParameters),
+    "linear": (LinearPatientParameters, LinearVideoParameters),
+}
 WIGGLE_CORRELATION_MM = 13.0
-# Angles at which the pleura is evaluated, whatever the number of beams.
-LATTICE_ANGLES = 257
+# Places at which the pleura is evaluated, whatever the number of beams.
+LATTICE_PLACES = 257
 # Share of the display that the sector may take; the rest holds the annotations.
 SCREEN_SHARE = (0.92, 0.94)
 
@@ -53,8 +59,9 @@ class Acquisition:
     @classmethod
     def of(cls, plan: VideoPlan, beams: int, rows: int) -> Acquisition:
         """Draws the parameters of a planned video."""
-        patient = draw_parameters(PatientParameters, plan.patient_key)
-        return cls(plan, patient, draw_parameters(VideoParameters, plan.key), beams, rows)
+        patient, video = TABLES[plan.probe]
+        drawn = draw_parameters(patient, plan.patient_key), draw_parameters(video, plan.key)
+        return cls(plan, *drawn, beams, rows)
 
     def rng(self, name: str) -> np.random.Generator:
         """Opens one of the video's random streams."""
@@ -77,14 +84,19 @@ class Acquisition:
         return float(np.clip(depth, 7, 0.42 * self.depth_mm))
 
     @cached_property
+    def probe(self) -> Probe:
+        """The probe, which knows its lateral coordinate."""
+        return self.patient.probe
+
+    @property
     def half_angle(self) -> float:
-        """Half opening angle, radians."""
-        return float(np.deg2rad(self.patient.half_angle_deg))
+        """Half opening angle of a convex probe, radians."""
+        return self.probe.half
 
     @cached_property
     def half_width_mm(self) -> float:
-        """Half the length of pleura in view, mm along the arc."""
-        return self.half_angle * (self.patient.probe_radius_mm + self.pleura_mm)
+        """Half the length of pleura in view, mm along the pleura."""
+        return float(self.probe.half * self.probe.arc_mm(self.pleura_mm))
 
     @cached_property
     def beam_mm(self) -> float:
@@ -92,10 +104,15 @@ class Acquisition:
         return 2 * self.half_width_mm / (self.beams - 1)
 
     @cached_property
+    def lattice(self) -> np.ndarray:
+        """`(257,)` float64, lateral coordinates from edge to edge."""
+        return np.linspace(-self.probe.half, self.probe.half, LATTICE_PLACES)
+
+    @cached_property
     def row_mm(self) -> float:
         """Height of a row, mm; the rows reach the bottom of the sector where the pleura is high."""
-        angles = np.linspace(-self.half_angle, self.half_angle, LATTICE_ANGLES)
-        return self.depth_mm / float(self.relative_pleura(angles).min()) / (self.rows - 1)
+        highest = float(self.relative_pleura(self.lattice).min())
+        return self.depth_mm / highest / (self.rows - 1)
 
     @cached_property
     def lateral_mm(self) -> np.ndarray:
@@ -111,36 +128,34 @@ class Acquisition:
     def blur(self) -> tuple[float, float]:
         """Axial and lateral point spread (SD) in rows and beams, no finer than the grid shows."""
         axial = self.patient.axial_psf_mm / self.row_mm
-        beam_angle = 2 * self.half_angle / (self.beams - 1)
-        return max(axial, 0.5), max(self.patient.lateral_psf_rad / beam_angle, 0.6)
+        beam = 2 * self.probe.half / (self.beams - 1)
+        return max(axial, 0.5), max(self.probe.psf / beam, 0.6)
 
     @cached_property
     def lateral_psf_mm(self) -> float:
         """Lateral point spread (SD) at the pleura, mm."""
-        return self.patient.lateral_psf_rad * (self.patient.probe_radius_mm + self.pleura_mm)
+        return float(self.probe.psf * self.probe.arc_mm(self.pleura_mm))
 
-    def relative_pleura(self, angle: np.ndarray) -> np.ndarray:
+    def relative_pleura(self, lateral: np.ndarray) -> np.ndarray:
         """Depth of the pleura relative to the central beam.
 
         Args:
-            angle: `(n,)` beam angles in radians.
+            lateral: `(n,)` lateral coordinates of the probe.
 
         Returns:
             `(n,)` float64 between 0.5 and 1.9.
         """
-        apex_mm = self.patient.probe_radius_mm + self.pleura_mm
-        straight = (apex_mm / np.cos(angle) - apex_mm) / self.pleura_mm
-        wiggle = smooth_profile(self.rng("pleura.wiggle"), angle * apex_mm, WIGGLE_CORRELATION_MM)
-        relative = 1 + self.video.pleura_curvature * straight
-        relative += self.video.pleura_tilt * angle / self.half_angle
+        place_mm = lateral * self.probe.arc_mm(self.pleura_mm)
+        wiggle = smooth_profile(self.rng("pleura.wiggle"), place_mm, WIGGLE_CORRELATION_MM)
+        relative = 1 + self.video.pleura_curvature * self.probe.bow(lateral, self.pleura_mm)
+        relative += self.video.pleura_tilt * lateral / self.probe.half
         return np.clip(relative + self.video.pleura_wiggle * wiggle, 0.5, 1.9)
 
     def incidence_deg(self, lateral_mm: np.ndarray) -> np.ndarray:
         """Angle between beam and normal of the pleura, degrees, at `(n,)` places in mm."""
-        angle = np.linspace(-self.half_angle, self.half_angle, LATTICE_ANGLES)
-        depth = self.pleura_mm * self.relative_pleura(angle)
-        slope = np.gradient(depth, angle) / (self.patient.probe_radius_mm + depth)
-        lattice_mm = angle / self.half_angle * self.half_width_mm
+        depth = self.pleura_mm * self.relative_pleura(self.lattice)
+        slope = np.gradient(depth, self.lattice) / self.probe.arc_mm(depth)
+        lattice_mm = self.lattice / self.probe.half * self.half_width_mm
         return np.rad2deg(np.arctan(np.interp(lateral_mm, lattice_mm, slope)))
 
 
@@ -151,10 +166,12 @@ class ScanMap:
     Attributes:
         coordinates: `(h, w, 2)` int16 and `(h, w)` uint16, fixed-point map of `cv2.remap`.
         roi: Bounding box `(x, y, w, h)` of the sector in pixels.
+        extent: What the image shows, mm: left, top, width, height.
     """
 
     coordinates: tuple[np.ndarray, np.ndarray]
     roi: Box
+    extent: Extent
 
     def apply(self, beam_image: np.ndarray) -> np.ndarray:
         """Turns `(rows, beams)` uint8 into `(h, w)` uint8, black outside the sector."""
@@ -166,19 +183,19 @@ class ScanMap:
             borderValue=0,
         )
 
-
-def _sector_extent(acquisition: Acquisition) -> tuple[float, float, float, float]:
-    """Bounding box of the sector in mm from the apex: left, top, width, height."""
-    radius = acquisition.patient.probe_radius_mm
-    outer = radius + acquisition.depth_mm
-    right = outer * np.sin(acquisition.half_angle)
-    top = radius * np.cos(acquisition.half_angle)
-    return -right, top, 2 * right, outer - top
+    def pixels(self, x_mm: np.ndarray, y_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Turns places `(n,)` in mm into columns and rows, 0 at the centre of the first pixel."""
+        height, width = self.coordinates[0].shape[:2]
+        left, top, width_mm, height_mm = self.extent
+        return (x_mm - left) / width_mm * width - 0.5, (y_mm - top) / height_mm * height - 0.5
 
 
-def _image_extent(
-    extent: tuple[float, float, float, float], height: int, width: int
-) -> tuple[tuple[float, float, float, float], Box]:
+def sector_region(acquisition: Acquisition, scan: ScanMap) -> Box:
+    """Marks the whole sector, `(x, y, w, h)` in pixels."""
+    return scan.roi
+
+
+def _image_extent(extent: Extent, height: int, width: int) -> tuple[Extent, Box]:
     """Extent of a whole display around the sector, mm, and the sector's box in pixels."""
     left, top, sector_width, sector_height = extent
     mm_per_pixel = max(
@@ -210,32 +227,28 @@ def scan_map(acquisition: Acquisition, height: int, width: int, crop: str) -> Sc
     """
     if crop not in CROPS:
         raise ConfigError(f"`crop` must be one of {CROPS}. Received: crop={crop!r}.")
-    extent, box = _sector_extent(acquisition), (0, 0, width, height)
+    extent, box = acquisition.probe.extent(acquisition.depth_mm), (0, 0, width, height)
     if crop == "screen":
         extent, box = _image_extent(extent, height, width)
     x = extent[0] + (np.arange(width, dtype=np.float32) + 0.5) / width * extent[2]
     y = extent[1] + (np.arange(height, dtype=np.float32) + 0.5) / height * extent[3]
-    radius, angle = cv2.cartToPolar(*np.meshgrid(y.astype("f4"), x.astype("f4"), indexing="ij"))
-    angle = np.where(angle > np.pi, angle - np.float32(2 * np.pi), angle)
-    column, row, inside = _beam_coordinates(acquisition, radius, angle)
+    lateral, depth = acquisition.probe.coordinates(x.astype("f4"), y.astype("f4"))
+    column, row, inside = _beam_coordinates(acquisition, lateral, depth)
     column, row = (np.where(inside, c, -9).astype(np.float32) for c in (column, row))
     first, second = cv2.convertMaps(column, row, cv2.CV_16SC2)
-    return ScanMap((first, second), box)
+    return ScanMap((first, second), box, extent)
 
 
 def _beam_coordinates(
-    acquisition: Acquisition, radius_mm: np.ndarray, angle: np.ndarray
+    acquisition: Acquisition, lateral: np.ndarray, depth_mm: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Beam column, row, and whether a point lies in the sector."""
-    half = acquisition.half_angle
-    depth = radius_mm - acquisition.patient.probe_radius_mm
-    column = (angle + half) / (2 * half) * (acquisition.beams - 1)
-    lattice = np.linspace(-half, half, LATTICE_ANGLES)
+    half, last = acquisition.probe.half, LATTICE_PLACES - 1
+    column = (lateral + half) / (2 * half) * (acquisition.beams - 1)
     # Uniform lattice: direct look-up, ten times as fast as a search for every pixel.
-    last = LATTICE_ANGLES - 1
-    nearest = np.clip((angle + half) / (2 * half) * last, 0, last)
+    nearest = np.clip((lateral + half) / (2 * half) * last, 0, last)
     low = np.minimum(nearest.astype(np.int32), last - 1)
-    profile = acquisition.relative_pleura(lattice).astype(np.float32)
+    profile = acquisition.relative_pleura(acquisition.lattice).astype(np.float32)
     relative = profile[low] + (nearest - low) * (profile[low + 1] - profile[low])
-    inside = (np.abs(angle) <= half) & (depth >= 0) & (depth <= acquisition.depth_mm)
-    return column, depth / relative / np.float32(acquisition.row_mm), inside
+    inside = (np.abs(lateral) <= half) & (depth_mm >= 0) & (depth_mm <= acquisition.depth_mm)
+    return column, depth_mm / relative / np.float32(acquisition.row_mm), inside

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from lus_keras.simulate.probes import ConvexProbe
+
 SIM_VERSION = "1"
 
 Key = tuple[int, ...]
@@ -77,15 +79,18 @@ def _parameter(distribution: Distribution, unit: str, meaning: str) -> Any:
     return field(metadata={"distribution": distribution, "unit": unit, "meaning": meaning})
 
 
-def _uniform(low: float, high: float, unit: str, meaning: str) -> Any:
+def uniform(low: float, high: float, unit: str, meaning: str) -> Any:
+    """Declares a field that is uniform on [low, high)."""
     return _parameter(Uniform(low, high), unit, meaning)
 
 
-def _normal(mean: float, sd: float, unit: str, meaning: str, **limits: float) -> Any:
+def normal(mean: float, sd: float, unit: str, meaning: str, **limits: float) -> Any:
+    """Declares a field that is normal, within `low` and `high` if given."""
     return _parameter(Normal(mean, sd, **limits), unit, meaning)
 
 
-def _chance(probability: float, meaning: str) -> Any:
+def chance(probability: float, meaning: str) -> Any:
+    """Declares a field that is 1.0 with a probability, else 0.0."""
     return _parameter(Chance(probability), "0 or 1", meaning)
 
 
@@ -135,32 +140,32 @@ def draw_many(table: type[Any], key: Key, count: int) -> dict[str, np.ndarray]:
 class PatientParameters:
     """Body of a patient and the scanner that patient was examined with."""
 
-    bmi: float = _normal(27, 5, "kg/m²", "body mass index", low=18, high=42)
-    pleura_offset_mm: float = _normal(0, 3, "mm", "pleural depth beyond what the BMI explains")
-    rib_pitch_mm: float = _uniform(26, 40, "mm", "distance between rib centres")
-    rib_width_mm: float = _uniform(9, 14, "mm", "width of a rib")
-    fat_db: float = _uniform(-24, -13, "dB", "echogenicity of fat")
-    muscle_db: float = _uniform(-22, -12, "dB", "echogenicity of muscle")
-    streak_db: float = _uniform(4, 8, "dB", "contrast of fascia and fibres")
-    reverberation_db: float = _uniform(-17, -9, "dB", "loss per pleura-probe round trip")
-    breaths_per_min: float = _normal(20, 6, "1/min", "breathing rate", low=9, high=45)
-    inspiration_fraction: float = _uniform(0.35, 0.5, "cycle", "share of inspiration")
-    heart_rate_per_min: float = _uniform(55, 110, "1/min", "heart rate")
-    slide_mm: float = _uniform(3, 16, "mm", "pleural excursion of a breath")
-    frequency_mhz: float = _uniform(3.5, 5.0, "MHz", "centre frequency of the probe")
-    probe_radius_mm: float = _uniform(45, 60, "mm", "radius of the convex probe")
-    half_angle_deg: float = _uniform(30, 36, "°", "half opening angle of the sector")
-    depth_mm: float = _uniform(85, 150, "mm", "usual depth setting")
-    axial_psf: float = _uniform(0.55, 0.85, "wavelengths", "axial blur (SD)")
-    lateral_psf_deg: float = _uniform(0.5, 1.0, "° at 4.2 MHz", "lateral blur (SD)")
-    dynamic_range_db: float = _uniform(55, 66, "dB", "range shown between black and white")
-    gain_db: float = _normal(-2.5, 1.7, "dB", "usual gain", low=-6, high=3)
-    gamma: float = _uniform(1.1, 1.6, "1", "exponent of the grey map")
-    white_level: float = _uniform(150, 225, "grey levels", "brightest grey of the map")
-    tgc_error_db_cm: float = _normal(0, 0.4, "dB/cm", "error of time-gain compensation")
-    noise_floor_db: float = _uniform(-60, -48, "dB", "electronic noise")
-    persistence: float = _uniform(0, 0.45, "1", "weight of the previous frame")
-    has_annotations: float = _chance(0.6, "scanner shows a zone label and a depth scale")
+    bmi: float = normal(27, 5, "kg/m²", "body mass index", low=18, high=42)
+    pleura_offset_mm: float = normal(0, 3, "mm", "pleural depth beyond what the BMI explains")
+    rib_pitch_mm: float = uniform(26, 40, "mm", "distance between rib centres")
+    rib_width_mm: float = uniform(9, 14, "mm", "width of a rib")
+    fat_db: float = uniform(-24, -13, "dB", "echogenicity of fat")
+    muscle_db: float = uniform(-22, -12, "dB", "echogenicity of muscle")
+    streak_db: float = uniform(4, 8, "dB", "contrast of fascia and fibres")
+    reverberation_db: float = uniform(-17, -9, "dB", "loss per pleura-probe round trip")
+    breaths_per_min: float = normal(20, 6, "1/min", "breathing rate", low=9, high=45)
+    inspiration_fraction: float = uniform(0.35, 0.5, "cycle", "share of inspiration")
+    heart_rate_per_min: float = uniform(55, 110, "1/min", "heart rate")
+    slide_mm: float = uniform(3, 16, "mm", "pleural excursion of a breath")
+    frequency_mhz: float = uniform(3.5, 5.0, "MHz", "centre frequency of the probe")
+    probe_radius_mm: float = uniform(45, 60, "mm", "radius of the convex probe")
+    half_angle_deg: float = uniform(30, 36, "°", "half opening angle of the sector")
+    depth_mm: float = uniform(85, 150, "mm", "usual depth setting")
+    axial_psf: float = uniform(0.55, 0.85, "wavelengths", "axial blur (SD)")
+    lateral_psf_deg: float = uniform(0.5, 1.0, "° at 4.2 MHz", "lateral blur (SD)")
+    dynamic_range_db: float = uniform(55, 66, "dB", "range shown between black and white")
+    gain_db: float = normal(-2.5, 1.7, "dB", "usual gain", low=-6, high=3)
+    gamma: float = uniform(1.1, 1.6, "1", "exponent of the grey map")
+    white_level: float = uniform(150, 225, "grey levels", "brightest grey of the map")
+    tgc_error_db_cm: float = normal(0, 0.4, "dB/cm", "error of time-gain compensation")
+    noise_floor_db: float = uniform(-60, -48, "dB", "electronic noise")
+    persistence: float = uniform(0, 0.45, "1", "weight of the previous frame")
+    has_annotations: float = chance(0.6, "scanner shows a zone label and a depth scale")
 
     @property
     def pleura_depth_mm(self) -> float:
@@ -173,98 +178,109 @@ class PatientParameters:
         return self.axial_psf * 1.54 / self.frequency_mhz
 
     @property
-    def lateral_psf_rad(self) -> float:
-        """Lateral blur (SD), radians, inversely proportional to frequency."""
-        return float(np.deg2rad(self.lateral_psf_deg * 4.2 / self.frequency_mhz))
+    def mirror_mm(self) -> float:
+        """Axial size of an A-line (SD), mm."""
+        return 0.6
+
+    @property
+    def probe(self) -> ConvexProbe:
+        """The probe; its blur is inversely proportional to frequency."""
+        psf = float(np.deg2rad(self.lateral_psf_deg * 4.2 / self.frequency_mhz))
+        return ConvexProbe(self.probe_radius_mm, float(np.deg2rad(self.half_angle_deg)), psf)
 
 
 @dataclass(frozen=True)
 class VideoParameters:
     """One acquisition: where the probe stands, how it is set, how everything moves."""
 
-    depth_scale: float = _uniform(0.92, 1.08, "1", "depth setting / usual depth")
-    pleura_scale: float = _uniform(0.85, 1.15, "1", "pleural depth here / typical depth")
-    pleura_tilt: float = _uniform(-0.22, 0.22, "1", "relative change of depth, centre to edge")
-    pleura_curvature: float = _uniform(-0.1, 1.0, "1", "0 follows the probe, 1 is straight")
-    pleura_wiggle: float = _uniform(0, 0.02, "1", "relative irregularity of depth (SD)")
-    pleura_db: float = _uniform(-1, 7, "dB", "brightness of the pleural line")
-    pleura_thickness_mm: float = _uniform(0.3, 0.6, "mm", "thickness of the line (SD)")
-    specular_loss_db: float = _uniform(5, 11, "dB", "loss at 10° incidence")
-    rib_pitch_scale: float = _uniform(0.9, 1.1, "1", "rib distance here / typical distance")
-    rib_phase: float = _uniform(0, 1, "pitch", "where the ribs stand")
-    rib_edge_mm: float = _uniform(2, 7, "mm", "softness of the shadow edge")
-    rib_shadow_db: float = _uniform(14, 34, "dB", "depth of the shadow")
-    rib_cap_db: float = _uniform(-16, 2, "dB", "brightness of the rib surface")
-    rib_height_mm: float = _uniform(3, 8, "mm", "rib surface above the pleura")
-    skin_db: float = _uniform(-7, 0, "dB", "echogenicity of the first 2.5 mm")
-    fat_fraction: float = _uniform(0.3, 0.6, "pleural depth", "lower border of the fat")
-    fascia_slope: float = _uniform(-0.25, 0.25, "1", "slope of the fascia")
-    streak_length_mm: float = _uniform(2.5, 8.5, "mm", "lateral correlation of the fascia")
-    streak_thickness_mm: float = _uniform(0.35, 0.7, "mm", "axial correlation of the fascia")
-    clutter_db: float = _uniform(-40, -27, "dB", "static clutter at the probe")
-    clutter_slope_db_cm: float = _uniform(0.5, 2, "dB/cm", "decay of the clutter")
-    haze_db: float = _uniform(-20, -9, "dB", "lung haze at the pleura")
-    haze_slope_db_cm: float = _uniform(2, 9, "dB/cm", "decay of the haze")
-    trap_texture: float = _uniform(1.5, 2.5, "1", "lateral speckle size in vertical artefacts")
-    a_line_rank: float = _uniform(0, 1, "1", "A-line strength inside the range of its class")
-    breathing_rate_scale: float = _uniform(0.9, 1.1, "1", "breathing rate now / usual rate")
-    breathing_phase: float = _uniform(0, 1, "cycle", "phase at the first frame")
-    slide_scale: float = _uniform(0.6, 1.3, "1", "excursion here / typical excursion")
-    lung_start_mm: float = _uniform(0, 2, "mm", "offset that decorrelates lung and beam grid")
-    has_pulse: float = _chance(0.6, "heart beat moves the lung")
-    pulse_mm: float = _uniform(0.1, 0.8, "mm", "excursion of the lung pulse")
-    pulse_phase: float = _uniform(0, 1, "cycle", "cardiac phase at the first frame")
-    has_probe_sway: float = _chance(0.7, "hand moves the probe")
-    probe_sway_mm: float = _uniform(0, 0.9, "mm", "probe motion (SD)")
-    has_wall_shift: float = _chance(0.7, "chest wall moves with breathing")
-    wall_shift_mm: float = _uniform(-3.5, 3.5, "mm", "wall shift of a breath")
-    axial_breathing: float = _uniform(0, 0.03, "1", "axial stretch of a breath")
-    axial_jitter: float = _uniform(0, 0.01, "1", "axial stretch by the hand (SD)")
-    slip_ratio: float = _uniform(0.3, 1.0, "1", "out-of-plane share of the sliding")
-    slip_jitter_mm: float = _uniform(0, 0.8, "mm", "out-of-plane probe motion (SD)")
-    gain_jitter_db: float = _normal(0, 1.2, "dB", "gain here - usual gain")
-    tgc_jitter_db_cm: float = _normal(0, 0.25, "dB/cm", "change of the TGC error")
-    focus_fraction: float = _uniform(0.3, 0.8, "depth", "where the focus stands")
-    edge_loss_db: float = _uniform(4, 20, "dB", "loss at the edge of the sector")
-    edge_power: float = _uniform(2, 4, "1", "how late that loss sets in")
-    noise_jitter_db: float = _uniform(-3, 3, "dB", "noise here - usual noise")
-    noise_slope_db_cm: float = _uniform(0, 0.8, "dB/cm", "growth of the noise with depth")
-    contact_swing: float = _uniform(0, 1, "1", "relative change of contact bands in time")
-    grain_levels: float = _uniform(0.5, 2.0, "grey levels", "noise of capture (SD)")
+    depth_scale: float = uniform(0.92, 1.08, "1", "depth setting / usual depth")
+    pleura_scale: float = uniform(0.85, 1.15, "1", "pleural depth here / typical depth")
+    pleura_tilt: float = uniform(-0.22, 0.22, "1", "relative change of depth, centre to edge")
+    pleura_curvature: float = uniform(-0.1, 1.0, "1", "0 follows the probe, 1 is straight")
+    pleura_wiggle: float = uniform(0, 0.02, "1", "relative irregularity of depth (SD)")
+    pleura_db: float = uniform(-1, 7, "dB", "brightness of the pleural line")
+    pleura_thickness_mm: float = uniform(0.3, 0.6, "mm", "thickness of the line (SD)")
+    specular_loss_db: float = uniform(5, 11, "dB", "loss at 10° incidence")
+    rib_pitch_scale: float = uniform(0.9, 1.1, "1", "rib distance here / typical distance")
+    rib_phase: float = uniform(0, 1, "pitch", "where the ribs stand")
+    rib_edge_mm: float = uniform(2, 7, "mm", "softness of the shadow edge")
+    rib_shadow_db: float = uniform(14, 34, "dB", "depth of the shadow")
+    rib_cap_db: float = uniform(-16, 2, "dB", "brightness of the rib surface")
+    rib_height_mm: float = uniform(3, 8, "mm", "rib surface above the pleura")
+    skin_db: float = uniform(-7, 0, "dB", "echogenicity of the first 2.5 mm")
+    fat_fraction: float = uniform(0.3, 0.6, "pleural depth", "lower border of the fat")
+    fascia_slope: float = uniform(-0.25, 0.25, "1", "slope of the fascia")
+    streak_length_mm: float = uniform(2.5, 8.5, "mm", "lateral correlation of the fascia")
+    streak_thickness_mm: float = uniform(0.35, 0.7, "mm", "axial correlation of the fascia")
+    clutter_db: float = uniform(-40, -27, "dB", "static clutter at the probe")
+    clutter_slope_db_cm: float = uniform(0.5, 2, "dB/cm", "decay of the clutter")
+    haze_db: float = uniform(-20, -9, "dB", "lung haze at the pleura")
+    haze_slope_db_cm: float = uniform(2, 9, "dB/cm", "decay of the haze")
+    trap_texture: float = uniform(1.5, 2.5, "1", "lateral speckle size in vertical artefacts")
+    a_line_rank: float = uniform(0, 1, "1", "A-line strength inside the range of its class")
+    breathing_rate_scale: float = uniform(0.9, 1.1, "1", "breathing rate now / usual rate")
+    breathing_phase: float = uniform(0, 1, "cycle", "phase at the first frame")
+    slide_scale: float = uniform(0.6, 1.3, "1", "excursion here / typical excursion")
+    lung_start_mm: float = uniform(0, 2, "mm", "offset that decorrelates lung and beam grid")
+    has_pulse: float = chance(0.6, "heart beat moves the lung")
+    pulse_mm: float = uniform(0.1, 0.8, "mm", "excursion of the lung pulse")
+    pulse_phase: float = uniform(0, 1, "cycle", "cardiac phase at the first frame")
+    has_probe_sway: float = chance(0.7, "hand moves the probe")
+    probe_sway_mm: float = uniform(0, 0.9, "mm", "probe motion (SD)")
+    has_wall_shift: float = chance(0.7, "chest wall moves with breathing")
+    wall_shift_mm: float = uniform(-3.5, 3.5, "mm", "wall shift of a breath")
+    axial_breathing: float = uniform(0, 0.03, "1", "axial stretch of a breath")
+    axial_jitter: float = uniform(0, 0.01, "1", "axial stretch by the hand (SD)")
+    slip_ratio: float = uniform(0.3, 1.0, "1", "out-of-plane share of the sliding")
+    slip_jitter_mm: float = uniform(0, 0.8, "mm", "out-of-plane probe motion (SD)")
+    gain_jitter_db: float = normal(0, 1.2, "dB", "gain here - usual gain")
+    tgc_jitter_db_cm: float = normal(0, 0.25, "dB/cm", "change of the TGC error")
+    focus_fraction: float = uniform(0.3, 0.8, "depth", "where the focus stands")
+    edge_loss_db: float = uniform(4, 20, "dB", "loss at the edge of the sector")
+    edge_power: float = uniform(2, 4, "1", "how late that loss sets in")
+    noise_jitter_db: float = uniform(-3, 3, "dB", "noise here - usual noise")
+    noise_slope_db_cm: float = uniform(0, 0.8, "dB/cm", "growth of the noise with depth")
+    contact_swing: float = uniform(0, 1, "1", "relative change of contact bands in time")
+    grain_levels: float = uniform(0.5, 2.0, "grey levels", "noise of capture (SD)")
+
+    @property
+    def shows_ribs(self) -> bool:
+        """Whether ribs cross the view."""
+        return True
 
 
 @dataclass(frozen=True)
 class TrapParameters:
     """One acoustic trap, the cause of a B-line (before `hard` weakens it)."""
 
-    place: float = _uniform(0, 1, "span", "position along the lung that can come into view")
-    width_mm: float = _uniform(0.6, 2.2, "mm", "lateral size (SD)")
-    gain_db: float = _uniform(-18, -8, "dB", "power at the pleura")
-    slope_db_cm: float = _uniform(0, 1.2, "dB/cm", "decay with depth")
-    elevation_mm: float = _uniform(-6, 6, "mm", "distance from the image plane")
-    slice_mm: float = _uniform(0.6, 1.2, "mm", "elevational size (SD)")
-    is_persistent: float = _chance(0.1, "elevationally long, so always in the plane")
+    place: float = uniform(0, 1, "span", "position along the lung that can come into view")
+    width_mm: float = uniform(0.6, 2.2, "mm", "lateral size (SD)")
+    gain_db: float = uniform(-18, -8, "dB", "power at the pleura")
+    slope_db_cm: float = uniform(0, 1.2, "dB/cm", "decay with depth")
+    elevation_mm: float = uniform(-6, 6, "mm", "distance from the image plane")
+    slice_mm: float = uniform(0.6, 1.2, "mm", "elevational size (SD)")
+    is_persistent: float = chance(0.1, "elevationally long, so always in the plane")
 
 
 @dataclass(frozen=True)
 class ZLineParameters:
     """One Z-line, the short lookalike of a B-line that leaves A-lines intact."""
 
-    place: float = _uniform(0, 1, "span", "position along the lung that can come into view")
-    width_mm: float = _uniform(0.7, 2.0, "mm", "lateral size (SD)")
-    gain_db: float = _uniform(-14, -6, "dB", "power at the pleura")
-    slope_db_cm: float = _uniform(8, 16, "dB/cm", "decay with depth")
-    reach: float = _uniform(0.12, 0.34, "lung depth", "where it ends")
-    elevation_mm: float = _uniform(-3, 3, "mm", "distance from the image plane")
+    place: float = uniform(0, 1, "span", "position along the lung that can come into view")
+    width_mm: float = uniform(0.7, 2.0, "mm", "lateral size (SD)")
+    gain_db: float = uniform(-14, -6, "dB", "power at the pleura")
+    slope_db_cm: float = uniform(8, 16, "dB/cm", "decay with depth")
+    reach: float = uniform(0.12, 0.34, "lung depth", "where it ends")
+    elevation_mm: float = uniform(-3, 3, "mm", "distance from the image plane")
 
 
 @dataclass(frozen=True)
 class ContactParameters:
     """A dark band under poor contact, or a bright static streak: fixed to the probe."""
 
-    place: float = _uniform(-1, 1, "half width", "lateral position")
-    loss_db: float = _uniform(3, 14, "dB", "depth of a dark band")
-    loss_width_mm: float = _uniform(3, 9, "mm", "width of a dark band (SD)")
-    streak_place: float = _uniform(-0.9, 0.9, "half width", "lateral position of a streak")
-    streak_rank: float = _uniform(0, 1, "1", "brightness inside the range set by `hard`")
-    streak_width_mm: float = _uniform(1, 3, "mm", "width of a bright streak (SD)")
+    place: float = uniform(-1, 1, "half width", "lateral position")
+    loss_db: float = uniform(3, 14, "dB", "depth of a dark band")
+    loss_width_mm: float = uniform(3, 9, "mm", "width of a dark band (SD)")
+    streak_place: float = uniform(-0.9, 0.9, "half width", "lateral position of a streak")
+    streak_rank: float = uniform(0, 1, "1", "brightness inside the range set by `hard`")
+    streak_width_mm: float = uniform(1, 3, "mm", "width of a bright streak (SD)")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from lus_keras.manifest import Box
-from lus_keras.simulate import display
+from lus_keras.simulate import display, tasks
 from lus_keras.simulate.geometry import scan_map
 from lus_keras.simulate.scene import Scene
 
@@ -147,7 +147,7 @@ def render_frames(scene: Scene, height: int, width: int, crop: str) -> tuple[np.
         crop: `screen` or `sector`, as in `scan_map`.
 
     Returns:
-        `(t, h, w)` uint8 frames, and the sector's bounding box `(x, y, w, h)` in their pixels.
+        `(t, h, w)` uint8 frames, and the task's region of interest `(x, y, w, h)` in their pixels.
     """
     inner = render_size(height, width)
     scan = scan_map(scene.acquisition, *inner, crop)
@@ -166,5 +166,6 @@ def render_frames(scene: Scene, height: int, width: int, crop: str) -> tuple[np.
         if inner != (height, width):
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         frames[t] = image
-    left, top, box_width, box_height = (v * height // inner[0] for v in scan.roi)
+    region = tasks.get(scene.acquisition.plan.task).region(scene.acquisition, scan)
+    left, top, box_width, box_height = (v * height // inner[0] for v in region)
     return frames, (left, top, box_width, box_height)

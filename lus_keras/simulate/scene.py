@@ -11,7 +11,7 @@ from lus_keras.simulate import anatomy, display, tasks
 from lus_keras.simulate.artefacts import VerticalArtefacts
 from lus_keras.simulate.cohort import VideoPlan
 from lus_keras.simulate.geometry import Acquisition
-from lus_keras.simulate.motion import Motion, draw_motion
+from lus_keras.simulate.motion import Motion
 from lus_keras.simulate.texture import speckle
 
 
@@ -74,7 +74,7 @@ def build_scene(plan: VideoPlan, beams: int, rows: int) -> Scene:
     """
     task = tasks.get(plan.task)
     acquisition = Acquisition.of(plan, beams, rows)
-    motion = draw_motion(acquisition)
+    motion = task.draw_motion(acquisition)
     pathology = task.draw_pathology(acquisition, motion)
     wall = anatomy.chest_wall(acquisition)
     along_lung = lung_coordinates(acquisition, motion)

@@ -5,7 +5,9 @@ Contrast is measured on one fixed grid, so it does not depend on the size of the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -50,6 +52,22 @@ class Truth:
     beam_position: np.ndarray
     kind: tuple[str, ...]
     fps: float
+
+    columns: ClassVar[tuple[str, ...]] = (
+        *("frame", "time_s", "b_line", "n_b_lines"),
+        *("contrast_db", "beam_position"),
+    )
+
+    def rows(self) -> Iterator[tuple[object, ...]]:
+        """Values of `columns`, one row a frame; contrast and position of the strongest artefact."""
+        drawn = len(self.kind) > 0
+        for t, positive in enumerate(self.b_line_frames):
+            strongest = int(self.contrast_db[:, t].argmax()) if drawn else 0
+            contrast = float(self.contrast_db[strongest, t]) if drawn else 0.0
+            position = float(self.beam_position[strongest, t]) if contrast > 0 else np.nan
+            shown = "" if np.isnan(position) else f"{position:.3f}"
+            time_s, count = f"{t / self.fps:.6f}", int(self.n_b_lines[t])
+            yield t, time_s, int(positive), count, f"{contrast:.2f}", shown
 
     @property
     def segments(self) -> Segments:

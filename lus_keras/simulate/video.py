@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from lus_keras.simulate.cohort import VideoPlan
 from lus_keras.simulate.parameters import SIM_VERSION
 from lus_keras.simulate.render import grid_for, render_frames, single_thread
 from lus_keras.simulate.scene import build_scene
-from lus_keras.simulate.truth import TRUTH_BEAMS, TRUTH_ROWS, Truth
+from lus_keras.simulate.truth import TRUTH_BEAMS, TRUTH_ROWS
 
 MIN_SIDE, MAX_SIDE = 16, 4096
 
@@ -26,13 +27,13 @@ class SimulatedVideo:
     Attributes:
         plan: What it was rendered from.
         frames: `(t, h, w)` uint8 grey levels.
-        truth: Measured visibility, frame by frame.
-        roi: Bounding box `(x, y, w, h)` of the sector in pixels.
+        truth: What can be seen, frame by frame, of the task's kind.
+        roi: Box `(x, y, w, h)` in pixels of what the task looks at: sector or pleura.
     """
 
     plan: VideoPlan
     frames: np.ndarray
-    truth: Truth
+    truth: Any
     roi: Box
 
     @property
@@ -66,7 +67,7 @@ class SimulatedVideo:
         return manifest_row(self.plan, self.truth, self.roi)
 
 
-def manifest_row(plan: VideoPlan, truth: Truth, roi: Box | None = None) -> Video:
+def manifest_row(plan: VideoPlan, truth: Any, roi: Box | None = None) -> Video:
     """Builds the manifest row of a planned and measured video; its path is empty."""
     return Video(
         video="",
@@ -81,28 +82,28 @@ def manifest_row(plan: VideoPlan, truth: Truth, roi: Box | None = None) -> Video
     )
 
 
-def measure_truth(plan: VideoPlan) -> Truth:
+def measure_truth(plan: VideoPlan) -> Any:
     """Measures the truth of a planned video without rendering it.
 
     Args:
         plan: The video.
 
     Returns:
-        The truth that `simulate_video` gives at any size.
+        The truth that `simulate_video` gives at any size: a `Truth` or a `SlidingTruth`.
     """
     with single_thread():
         return tasks.get(plan.task).measure(build_scene(plan, TRUTH_BEAMS, TRUTH_ROWS))
 
 
 def simulate_video(
-    plan: VideoPlan, *, height: int = 480, width: int = 640, crop: str = "screen"
+    plan: VideoPlan, *, height: int | None = None, width: int | None = None, crop: str = "screen"
 ) -> SimulatedVideo:
     """Renders a planned video; equal arguments give equal pixels.
 
     Args:
         plan: One of `plan_cohort`'s.
-        height: Rows of the frames, 16 … 4096.
-        width: Columns of the frames, 16 … 4096.
+        height: Rows of the frames, 16 … 4096; the plan's when not given.
+        width: Columns of the frames, 16 … 4096; the plan's when not given.
         crop: `screen` renders the whole display with its annotations; with `sector` the bounding
             box of the scan sector fills the frame.
 
@@ -112,6 +113,7 @@ def simulate_video(
     Raises:
         ConfigError: A size or `crop` is out of range.
     """
+    height, width = height or plan.height, width or plan.width
     if min(height, width) < MIN_SIDE or max(height, width) > MAX_SIDE:
         raise ConfigError(
             f"`height` and `width` must be between {MIN_SIDE} and {MAX_SIDE}. "
@@ -128,14 +130,18 @@ def simulate_video(
 
 
 def simulate_cohort(
-    plans: Iterable[VideoPlan], *, height: int = 480, width: int = 640, crop: str = "screen"
+    plans: Iterable[VideoPlan],
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    crop: str = "screen",
 ) -> Iterator[SimulatedVideo]:
     """Renders videos one after another, so that a cohort never has to fit into memory.
 
     Args:
         plans: From `plan_cohort`, in any order.
-        height: Rows of the frames.
-        width: Columns of the frames.
+        height: Rows of the frames; each plan's when not given.
+        width: Columns of the frames; each plan's when not given.
         crop: `screen` or `sector`.
 
     Yields:

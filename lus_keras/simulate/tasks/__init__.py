@@ -12,12 +12,26 @@ from lus_keras.errors import ConfigError
 
 @dataclass(frozen=True)
 class CohortSize:
-    """Size of a cohort as its paper has it."""
+    """A cohort as its paper has it.
+
+    Attributes:
+        patients: Number of patients.
+        videos: Number of videos.
+        duration_s: Length of the videos in seconds: one number, or the shortest and the longest.
+        fps: Frame rates that scanners record at, one a patient.
+        sizes: Rows and columns that scanners record, one a patient.
+        probe: `convex` or `linear`.
+        positive_patients: How many patients have the finding in all their videos; without, videos
+            of a patient differ.
+    """
 
     patients: int
     videos: int
-    duration_s: float
-    fps: float
+    duration_s: float | tuple[float, float]
+    fps: tuple[float, ...]
+    sizes: tuple[tuple[int, int], ...] = ((480, 640),)
+    probe: str = "convex"
+    positive_patients: int | None = None
 
 
 def names() -> list[str]:
@@ -32,7 +46,8 @@ def get(name: str) -> ModuleType:
         name: One of `names()`.
 
     Returns:
-        A module with `COHORT`, `CLASSES`, `draw_pathology`, `measure` and `labels`.
+        A module with `COHORT`, `CLASSES`, `draw_motion`, `draw_pathology`, `measure`, `labels` and
+        `region`.
 
     Raises:
         ConfigError: There is no such task.
