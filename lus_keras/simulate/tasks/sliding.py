@@ -21,7 +21,7 @@ from lus_keras.simulate.tasks import CohortSize
 COHORT = CohortSize(
     patients=48,
     videos=48,
-    duration_s=(4.0, 11.5),
+    duration_s=(4.2, 11.25),
     fps=(30.0, 54.0),
     sizes=((480, 640), (480, 854)),
     probe="linear",
