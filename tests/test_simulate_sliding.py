@@ -312,6 +312,27 @@ def test_one_frame_tells_nothing_of_the_class(cohort):
     assert abs(auc - 0.5) <= 2 * auc_error(labels)
 
 
+def test_without_persistence_frames_of_both_classes_are_alike(monkeypatch):
+    """The same videos with either class: no texture feature differs by 4 standard errors."""
+    draw = Acquisition.of.__func__
+
+    def without_persistence(cls, plan, beams, rows):
+        drawn = draw(cls, plan, beams, rows)
+        patient = dataclasses.replace(drawn.patient, persistence=0.0)
+        return dataclasses.replace(drawn, patient=patient)
+
+    monkeypatch.setattr(Acquisition, "of", classmethod(without_persistence))
+    differences = []
+    for plan in plan_cohort("sliding", patients=80, videos=80, seed=21, duration_s=0.3, fps=10):
+        videos = [simulate_video(p, **SMALL) for p in (plan, with_other_class(plan))]
+        x, y, w, _ = videos[0].roi
+        left = min(max(x + w // 2 - TILE // 2, 0), SMALL["width"] - TILE)
+        one, two = (texture(v.frames[2, y : y + TILE, left : left + TILE]) for v in videos)
+        differences.append((np.array(one) - two) * (1 if plan.drawn == "sliding" else -1))
+    error = np.std(differences, axis=0) / np.sqrt(len(differences))
+    assert np.abs(np.mean(differences, axis=0) / error).max() < 4
+
+
 def test_change_in_time_tells_the_classes_apart(cohort):
     labels, _, _, changes = cohort
     assert rank_auc(labels, changes) >= 0.65

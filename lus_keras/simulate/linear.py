@@ -29,6 +29,8 @@ class LinearPatientParameters(PatientParameters):
     pleura_offset_mm: float = normal(0, 2, "mm", "pleural depth beyond what the BMI explains")
     slide_mm: float = uniform(3, 12, "mm", "pleural excursion of a breath")
     streak_db: float = uniform(6.4, 12.8, "dB", "contrast of fascia and fibres")
+    # Persistence smears what moves: were it strong, one frame would tell that the lung slides.
+    persistence: float = uniform(0, 0.2, "1", "weight of the previous frame")
     probe_width_mm: float = uniform(36, 50, "mm", "width of the probe")
     lateral_psf_9mhz_mm: float = uniform(0.35, 0.7, "mm at 9 MHz", "lateral blur (SD)")
 
