@@ -362,8 +362,9 @@ def test_speed_can_be_measured():
 
 
 def test_every_task_module_keeps_the_contract():
-    assert "bline" in sim_tasks.names()
+    assert {"bline", "sliding"} <= set(sim_tasks.names())
+    functions = ("draw_motion", "draw_pathology", "measure", "labels", "region")
     for name in sim_tasks.names():
         module = sim_tasks.get(name)
-        for attribute in ("COHORT", "CLASSES", "draw_pathology", "measure", "labels"):
+        for attribute in ("COHORT", "CLASSES", *functions):
             assert hasattr(module, attribute), f"{name}.{attribute}"
