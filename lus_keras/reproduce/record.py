@@ -31,7 +31,7 @@ def paper_record(
     split: Split,
 ) -> dict[str, Any]:
     """The paper's entry in run.json."""
-    from lus_keras.training import resolve_precision
+    from lus_keras.training.network import resolve_precision
 
     settings = plan.config
     return {
