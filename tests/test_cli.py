@@ -51,6 +51,7 @@ def test_table1_smoke_trains_every_network_on_every_fold(smoke):
     record = json.loads((out / "run.json").read_text())["papers"]["bline"]
     assert set(record["models"]) == MODELS
     assert "[X] split.seed = 0" in result.stdout
+    assert "[P] fit.epochs = 1: changed by this run from 60" in result.stdout
     assert "SIMULATED" in result.stdout
     assert result.stderr == ""
 

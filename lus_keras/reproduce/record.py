@@ -68,6 +68,7 @@ def paper_record(
             "split": split.sha256,
             "data": _data_hash(store, index),
             "versions": {name: _version(name) for name in ("keras", "tensorflow")},
+            "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
             "lus_keras": __version__,
         },
     }
