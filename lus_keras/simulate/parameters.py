@@ -268,3 +268,30 @@ class ContactParameters:
     streak_place: float = _uniform(-0.9, 0.9, "half width", "lateral position of a streak")
     streak_rank: float = _uniform(0, 1, "1", "brightness inside the range set by `hard`")
     streak_width_mm: float = _uniform(1, 3, "mm", "width of a bright streak (SD)")
+
+
+@dataclass(frozen=True)
+class WhiteAreaParameters:
+    """One white area: traps too dense to be told apart."""
+
+    width_mm: float = _uniform(5, 12, "mm", "lateral size (SD)")
+    gain_db: float = _uniform(-12, -5, "dB", "power at the pleura")
+    slope_db_cm: float = _uniform(0, 1.2, "dB/cm", "decay with depth")
+
+
+@dataclass(frozen=True)
+class BlobParameters:
+    """One small consolidation under the pleura."""
+
+    place: float = _uniform(0, 1, "span", "position along the lung that can come into view")
+    half_width_mm: float = _uniform(4, 11, "mm", "half of the size along the pleura")
+    depth_mm: float = _uniform(4.5, 12, "mm", "greatest depth below the pleura")
+
+
+@dataclass(frozen=True)
+class DefectParameters:
+    """One indentation of the pleural line, at a trap."""
+
+    width_mm: float = _uniform(0.8, 2.0, "mm", "lateral size (SD)")
+    dent_mm: float = _uniform(0.4, 1.6, "mm", "shift of the line towards the lung")
+    loss_db: float = _uniform(3, 8, "dB", "how much darker the line is")

@@ -79,10 +79,16 @@ class BeamSpace:
         """Echo power of frame t before probe motion, `(rows, beams)` float32."""
         scene, first = self.scene, self.scene.lung_column[t]
         out = _columns(scene.lung, first, self.beams)
-        out += scene.reverberation * self.erasure[t]
+        reverberation = scene.reverberation * self.erasure[t]
+        aerated = None if scene.solid is None else 1 - _columns(scene.solid, first, self.beams)
+        if aerated is not None:
+            reverberation *= aerated
+        out += reverberation
         if self.lateral.shape[1]:
             traps = self.decay @ self.lateral[t]
             traps *= _columns(scene.trap_speckle, first, self.beams)
+            if aerated is not None:
+                traps *= aerated
             out += traps
         out *= scene.window
         out += scene.wall
