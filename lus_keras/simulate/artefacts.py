@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from lus_keras.simulate.consolidation import Consolidation
+from lus_keras.simulate.parameters import EffusionParameters
 from lus_keras.simulate.pleura import PleuralDefects
 from lus_keras.simulate.texture import from_db, soft_step
 
@@ -99,12 +100,14 @@ class Pathology:
         a_line_db: Strength of the A-lines beyond what reverberation alone gives.
         defects: Where the pleural line is indented or broken.
         consolidation: Airless lung.
+        effusion: Fluid over the lung.
     """
 
     artefacts: VerticalArtefacts
     a_line_db: float
     defects: PleuralDefects | None = None
     consolidation: Consolidation | None = None
+    effusion: EffusionParameters | None = None
 
 
 def elevational_visibility(

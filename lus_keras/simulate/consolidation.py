@@ -13,13 +13,14 @@ from lus_keras.simulate.texture import from_db, smooth_field, smooth_profile, so
 # Thinner than this, nothing airless is left between the shreds.
 MIN_THICKNESS_MM = 0.8
 BORDER_MM = 0.8
-# Correlation (SD, mm) and relative depth of the shreds, fine and broad.
-SHREDS = ((0.8, 0.14), (3.0, 0.18))
+# Correlation (SD, mm) and relative depth of the shreds, fine and broad; those of a deep
+# consolidation are no longer than those of one of 12 mm.
+SHREDS, MAX_SHREDDED_MM = ((0.8, 0.14), (3.0, 0.18)), 12.0
 BORDER_RIPPLE_DB = 3.0
 # Air-filled bronchi: share of the field's SD above which there is one, and its size (SD, mm).
-BRONCHUS_THRESHOLD = 1.9
+BRONCHUS_THRESHOLD = 1.8
 BRONCHUS_MM = (0.6, 1.6)
-BRONCHUS_DB = -7.0
+BRONCHUS_DB = -3.0
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,12 @@ class Consolidation:
         """
         offset = (lung_mm[None] - self.position_mm[:, None]) / self.half_width_mm[:, None]
         smooth = self.depth_mm[:, None] * np.clip(1 - offset**2, 0, 1) ** 0.6
-        shred = np.ones(lung_mm.size)
+        shred = np.zeros(lung_mm.size)
         for i, (correlation_mm, share) in enumerate(SHREDS):
             rng = acquisition.rng(f"consolidation.shred{i}")
             shred += share * smooth_profile(rng, lung_mm, correlation_mm)
-        thickness = smooth.max(0, initial=0) * np.clip(shred, 0.2, 2)
+        deepest = smooth.max(0, initial=0)
+        thickness = deepest + np.minimum(deepest, MAX_SHREDDED_MM) * np.clip(shred, -0.8, 1)
         return np.where(thickness >= MIN_THICKNESS_MM, thickness, 0.0)
 
     def mask(self, acquisition: Acquisition, lung_mm: np.ndarray) -> np.ndarray:

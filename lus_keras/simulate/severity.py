@@ -73,17 +73,21 @@ def _on_probe_mm(scene: Scene) -> np.ndarray:
     return scene.acquisition.lateral_mm[:, None] + scene.motion.wall_mm[None]
 
 
-def visible_pleura(scene: Scene) -> np.ndarray:
+def visible_pleura(
+    scene: Scene, min_window: float = MIN_WINDOW, min_passed: float = MIN_PASSED
+) -> np.ndarray:
     """Beams under which the lung can be judged: no rib above, not too oblique, in the sector.
 
     Args:
         scene: The video.
+        min_window: Share of the power that ribs must let through.
+        min_passed: Share of the power that must return from under an oblique pleura.
 
     Returns:
         `(beams, t)` bool.
     """
-    free = acoustic_window(scene.acquisition, scene.acquisition.lateral_mm) >= MIN_WINDOW
-    passes = free & (scene.window >= MIN_PASSED * scene.window.max())
+    free = acoustic_window(scene.acquisition, scene.acquisition.lateral_mm) >= min_window
+    passes = free & (scene.window >= min_passed * scene.window.max())
     inside = np.abs(_on_probe_mm(scene)) <= MAX_PLACE * scene.acquisition.half_width_mm
     return passes[:, None] & inside
 
