@@ -12,13 +12,18 @@ from lus_keras.simulate.artefacts import VerticalArtefacts, elevational_visibili
 from lus_keras.simulate.geometry import Acquisition, scan_map
 from lus_keras.simulate.motion import breathing_curve, draw_motion
 from lus_keras.simulate.parameters import (
+    BlobParameters,
     Chance,
     ContactParameters,
+    DefectParameters,
+    EffusionParameters,
+    HepatisationParameters,
     Normal,
     PatientParameters,
     TrapParameters,
     Uniform,
     VideoParameters,
+    WhiteAreaParameters,
     ZLineParameters,
     distribution_of,
     draw_many,
@@ -37,7 +42,11 @@ from lus_keras.simulate.texture import (
 )
 from lus_keras.simulate.truth import MIN_CONTRAST_DB, measure_contrast, runs, without_short_runs
 
-TABLES = (PatientParameters, VideoParameters, TrapParameters, ZLineParameters, ContactParameters)
+TABLES = (
+    *(PatientParameters, VideoParameters, TrapParameters, ZLineParameters, ContactParameters),
+    *(WhiteAreaParameters, BlobParameters, DefectParameters),
+    *(EffusionParameters, HepatisationParameters),
+)
 
 
 @pytest.fixture

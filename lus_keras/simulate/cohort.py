@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lus_keras.errors import ConfigError
 from lus_keras.simulate import tasks
+from lus_keras.simulate.dealing import deal_classes, draw_lengths
 from lus_keras.simulate.parameters import Key, random_stream
 
 ZONES = 12
@@ -127,7 +128,7 @@ def plan_cohort(
         videos: Number of videos, at least one a patient; the paper's when not given.
         seed: Seed of the cohort, not negative.
         hard: Strength of lookalikes and weakness of findings; 0 is easy.
-        duration_s: Length of every video in seconds.
+        duration_s: Length of every video in seconds; as in the paper when not given.
         fps: Frames per second.
 
     Returns:
@@ -140,17 +141,26 @@ def plan_cohort(
     defaults = module.COHORT
     patients = defaults.patients if patients is None else patients
     videos = defaults.videos if videos is None else videos
+    lengths = defaults.lengths if duration_s is None else ()
     duration_s = defaults.duration_s if duration_s is None else duration_s
     fps = defaults.fps if fps is None else fps
     _check_sizes(patients, videos, seed, hard, duration_s, fps)
     rng = random_stream((seed,), f"cohort.{task}")
     counts = videos_per_patient(patients, videos, rng)
-    classes = draw_classes(counts, rng)
+    shares = defaults.shares
+    classes = deal_classes(counts, shares, rng) if shares else draw_classes(counts, rng)
     shared = {"task": task, "seed": seed, "hard": hard, "duration_s": duration_s, "fps": fps}
-    return [
+    plans = [
         _video_plan(patient, index, zone, module.CLASSES[int(drawn)], shared)
         for patient, chosen in enumerate(classes)
         for index, (zone, drawn) in enumerate(zip(_zones(len(chosen), rng), chosen, strict=True))
+    ]
+    if not lengths:
+        return plans
+    durations_s = draw_lengths(lengths, len(plans), rng) / defaults.fps
+    return [
+        replace(plan, duration_s=float(seconds))
+        for plan, seconds in zip(plans, durations_s, strict=True)
     ]
 
 

@@ -52,7 +52,8 @@ def _truth_rows(truth: Truth) -> Iterator[dict[str, object]]:
             f"{contrast:.2f}",
             "" if np.isnan(position) else f"{position:.3f}",
         )
-        yield dict(zip(TRUTH_COLUMNS, values, strict=True))
+        further = {name: f"{column[t]:.4f}" for name, column in truth.extra_columns.items()}
+        yield dict(zip(TRUTH_COLUMNS, values, strict=True)) | further
 
 
 def write_truth(truth: Truth, path: str | os.PathLike[str]) -> None:
@@ -63,7 +64,8 @@ def write_truth(truth: Truth, path: str | os.PathLike[str]) -> None:
         path: File to create or replace.
     """
     with atomic_write(path) as temporary_path, temporary_path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, TRUTH_COLUMNS, lineterminator="\n")
+        columns = (*TRUTH_COLUMNS, *truth.extra_columns)
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(_truth_rows(truth))
 
@@ -172,7 +174,7 @@ def _write_description(plans: Sequence[VideoPlan], path: Path, size: dict[str, i
         "videos": len(plans),
         "seed": first.seed,
         "hard": first.hard,
-        "duration_s": first.duration_s,
+        "duration_s": first.duration_s if len({p.duration_s for p in plans}) == 1 else None,
         "fps": first.fps,
         **size,
     }

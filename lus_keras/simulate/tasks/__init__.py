@@ -12,12 +12,23 @@ from lus_keras.errors import ConfigError
 
 @dataclass(frozen=True)
 class CohortSize:
-    """Size of a cohort as its paper has it."""
+    """Size of a cohort as its paper has it.
+
+    Attributes:
+        patients: Number of patients.
+        videos: Number of videos.
+        duration_s: Length of a video in seconds, if all are alike.
+        fps: Frames per second.
+        shares: Relative frequency of each class; empty for two classes of even size.
+        lengths: Pairs (frames, videos) of a histogram that lengths are drawn from instead.
+    """
 
     patients: int
     videos: int
     duration_s: float
     fps: float
+    shares: tuple[float, ...] = ()
+    lengths: tuple[tuple[int, int], ...] = ()
 
 
 def names() -> list[str]:
