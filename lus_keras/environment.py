@@ -6,25 +6,29 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 def start_tensorflow(threads: int | None = None) -> None:
-    """Imports TensorFlow, if it is Keras's backend, and finds its devices without its notices.
+    """Imports Keras and its backend, and finds TensorFlow's devices, without their notices.
 
     Its libraries write to the terminal before any log level can be set: file descriptor 2 is turned
     aside meanwhile, and shown if the import fails.
 
     Args:
-        threads: Threads within and across operations; None leaves the choice to TensorFlow.
+        threads: TensorFlow's threads within and across operations; None leaves the choice to it.
 
     Raises:
-        ImportError: TensorFlow cannot be imported.
+        ImportError: Keras or its backend cannot be imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
-        return
     with _stderr_turned_aside():
+        import keras
+
+        if keras.backend.backend() != "tensorflow":
+            with suppress(ImportError):  # Keras looks for it later, whatever the backend
+                import tensorflow  # noqa: F401
+            return
         import tensorflow as tf
 
         tf.get_logger().setLevel("ERROR")

@@ -27,6 +27,7 @@ LAYERS = (
     "clips",
     "cache",
     "augment",
+    "source",
     "pipeline",
     "layers",
     "losses",

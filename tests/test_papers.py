@@ -78,7 +78,9 @@ def test_every_network_ends_in_features_and_logits_and_takes_a_step(name):
         model = paper.build(model_name, settings)
         assert model.layers[-1].name == "logits"
         assert any(layer.name == "features" for layer in model.layers)
-        model.compile("adam", paper.loss(settings), paper.metrics(settings), jit_compile=False)
+        model.compile(
+            "adam", paper.loss(settings), metrics=paper.metrics(settings), jit_compile=False
+        )
         history = model.fit(clips, np.array([0, 1]), verbose=0).history
         assert all(np.isfinite(values).all() for values in history.values())
         probabilities = paper.decode(model.predict(clips, verbose=0))
@@ -97,7 +99,7 @@ def test_sigmoid_head_learns_with_its_own_loss():
     settings = config.load("bline", "paper", [*TINY["bline"], "model.head=sigmoid1"])
     assert isinstance(paper.loss(settings), keras.losses.BinaryCrossentropy)
     model = paper.build("c2d_a", settings)
-    model.compile("sgd", paper.loss(settings), paper.metrics(settings), jit_compile=False)
+    model.compile("sgd", paper.loss(settings), metrics=paper.metrics(settings), jit_compile=False)
     clips = np.random.default_rng(0).random((2, 3, 8, 8, 1))
     result = model.evaluate(clips, np.array([0, 1]), verbose=0, return_dict=True)
     logits = model.predict(clips, verbose=0)[:, 0]

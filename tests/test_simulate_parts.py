@@ -9,6 +9,13 @@ import pytest
 from lus_keras.clips import frames_in_segments
 from lus_keras.simulate import anatomy, display, plan_cohort, segments_from_frames
 from lus_keras.simulate.artefacts import VerticalArtefacts, elevational_visibility
+from lus_keras.simulate.finding_parameters import (
+    BlobParameters,
+    DefectParameters,
+    EffusionParameters,
+    HepatisationParameters,
+    WhiteAreaParameters,
+)
 from lus_keras.simulate.geometry import Acquisition, scan_map
 from lus_keras.simulate.motion import breathing_curve, draw_motion
 from lus_keras.simulate.parameters import (
@@ -37,7 +44,11 @@ from lus_keras.simulate.texture import (
 )
 from lus_keras.simulate.truth import MIN_CONTRAST_DB, measure_contrast, runs, without_short_runs
 
-TABLES = (PatientParameters, VideoParameters, TrapParameters, ZLineParameters, ContactParameters)
+TABLES = (
+    *(PatientParameters, VideoParameters, TrapParameters, ZLineParameters, ContactParameters),
+    *(WhiteAreaParameters, BlobParameters, DefectParameters),
+    *(EffusionParameters, HepatisationParameters),
+)
 
 
 @pytest.fixture

@@ -17,9 +17,10 @@ from lus_keras.clips import index_clips  # noqa: E402
 from lus_keras.errors import DivergedError  # noqa: E402
 from lus_keras.files import sha256_of  # noqa: E402
 from lus_keras.manifest import Video  # noqa: E402
-from lus_keras.pipeline import ClipSource  # noqa: E402
+from lus_keras.source import ClipSource  # noqa: E402
 from lus_keras.splits import Fold  # noqa: E402
-from lus_keras.training import FoldJob, Network, is_done, resolve_precision, train_fold  # noqa: E402
+from lus_keras.training.fold import FoldJob, is_done, train_fold  # noqa: E402
+from lus_keras.training.network import Network, resolve_precision  # noqa: E402
 
 FRAMES, SIZE = 6, 8
 PATIENTS = [f"p{number:02d}" for number in range(8)]

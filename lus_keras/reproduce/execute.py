@@ -163,7 +163,7 @@ def _split(plan: Plan, index: ClipIndex, out: Path) -> Split:
 
 def _jobs(plan: Plan, request: Request, split: Split, out: Path) -> list[Any]:
     """Folds that are asked for and neither done nor known to diverge."""
-    from lus_keras.training import FoldJob, is_done
+    from lus_keras.training.fold import FoldJob, is_done
 
     jobs = []
     for model in plan.models:
@@ -194,7 +194,7 @@ def _train(
 ) -> list[Any]:
     if not jobs:
         return []
-    from lus_keras.pipeline import ClipSource
+    from lus_keras.source import ClipSource
     from lus_keras.training.grid import run_jobs
 
     def report(name: str, done: int, total: int, row: dict[str, Any]) -> None:

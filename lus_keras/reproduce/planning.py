@@ -114,13 +114,21 @@ def _labelled(data: datasets.Dataset, column: str) -> tuple[list[Item], list[str
 
 
 def open_choices(plan: Plan, request: Request) -> list[dict[str, Any]]:
-    """Open choices that bear on this run: the cohort's only if it is simulated."""
-    simulation = request.data == simulated.NAME
-    return [
-        choice
-        for choice in plan.config.labelled_choices()
-        if simulation or not choice["field"].startswith("cohort.")
-    ]
+    """Settings that the paper leaves open or states, with label and reason; for printing.
+
+    Those of the cohort are left out where it is not simulated. A value that preset or override
+    changed says so: its label is that of the paper's value.
+    """
+    paper = config.load(plan.paper.name).labelled_choices()
+    choices = []
+    for choice, stated in zip(plan.config.labelled_choices(), paper, strict=True):
+        if request.data != simulated.NAME and choice["field"].startswith("cohort."):
+            continue
+        if choice["value"] != stated["value"]:
+            why = f"changed by this run from {stated['value']}; {choice['why']}"
+            choice = {**choice, "why": why}
+        choices.append(choice)
+    return choices
 
 
 def check_model(plan: Plan) -> None:

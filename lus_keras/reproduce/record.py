@@ -31,7 +31,7 @@ def paper_record(
     split: Split,
 ) -> dict[str, Any]:
     """The paper's entry in run.json."""
-    from lus_keras.training import resolve_precision
+    from lus_keras.training.network import resolve_precision
 
     settings = plan.config
     return {
@@ -68,6 +68,7 @@ def paper_record(
             "split": split.sha256,
             "data": _data_hash(store, index),
             "versions": {name: _version(name) for name in ("keras", "tensorflow")},
+            "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
             "lus_keras": __version__,
         },
     }

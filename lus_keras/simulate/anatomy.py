@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from lus_keras.simulate.geometry import Acquisition
+from lus_keras.simulate.pleural_defects import PleuralDefects
 from lus_keras.simulate.texture import from_db, smooth_field, smooth_profile, soft_step, speckle
 
 SKIN_MM = 2.5
@@ -151,10 +152,19 @@ def chest_wall(acquisition: Acquisition) -> ChestWall:
     return ChestWall(shaded + 0.7 * cap * grain + clutter, tissue, above, grain)
 
 
-def pleural_line(acquisition: Acquisition) -> np.ndarray:
-    """Axial profile of the pleural line, 0 … 1, `(rows, 1)` float32."""
+def pleural_line(acquisition: Acquisition, shift_mm: np.ndarray | float = 0.0) -> np.ndarray:
+    """Axial profile of the pleural line, 0 … 1.
+
+    Args:
+        acquisition: The video.
+        shift_mm: How much deeper the line lies than the pleura; a number or `(n,)`.
+
+    Returns:
+        `(rows, 1)` or `(rows, n)` float.
+    """
     thickness = acquisition.video.pleura_thickness_mm + 0.4 * acquisition.row_mm
-    return np.exp(-0.5 * ((acquisition.row_depth_mm - acquisition.pleura_mm) / thickness) ** 2)
+    distance = acquisition.row_depth_mm - (acquisition.pleura_mm + shift_mm)
+    return np.exp(-0.5 * (distance / thickness) ** 2)
 
 
 def reverberation(acquisition: Acquisition, wall: ChestWall, a_line_db: float) -> np.ndarray:
@@ -192,12 +202,15 @@ def haze_db(acquisition: Acquisition, depth_mm: np.ndarray) -> np.ndarray:
     return acquisition.video.haze_db - acquisition.video.haze_slope_db_cm * below / 10
 
 
-def lung(acquisition: Acquisition, lung_mm: np.ndarray) -> np.ndarray:
+def lung(
+    acquisition: Acquisition, lung_mm: np.ndarray, defects: PleuralDefects | None = None
+) -> np.ndarray:
     """Builds the lung: the pleural line that slides, and the haze under it.
 
     Args:
         acquisition: The video.
         lung_mm: `(n,)` places along the lung, one a column.
+        defects: Where the line is indented or broken; nowhere if not given.
 
     Returns:
         `(rows, n)` float32 power.
@@ -213,5 +226,9 @@ def lung(acquisition: Acquisition, lung_mm: np.ndarray) -> np.ndarray:
     below = soft_step((depth - acquisition.pleura_mm) / edge)
     haze = from_db(haze_db(acquisition, depth) + 2 * profile("haze", 3.0)) * grain * below
     ripple = 2 * profile("line_fine", 1.5) + profile("line_broad", 6.0)
-    line = from_db(acquisition.video.pleura_db + ripple) * pleural_line(acquisition)
-    return haze + line * (0.5 + 0.5 * grain)
+    level = acquisition.video.pleura_db + ripple
+    shift: np.ndarray | float = 0.0
+    if defects is not None:
+        level, shift = level - defects.fading_db(lung_mm), defects.shift_mm(lung_mm)
+    line = from_db(level) * pleural_line(acquisition, shift)
+    return (haze + line * (0.5 + 0.5 * grain)).astype(np.float32, copy=False)

@@ -6,6 +6,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from lus_keras.simulate.consolidation import Consolidation
+from lus_keras.simulate.finding_parameters import EffusionParameters
+from lus_keras.simulate.pleural_defects import PleuralDefects
 from lus_keras.simulate.texture import from_db, soft_step
 
 # How strongly a B-line of unit visibility erases the A-lines it crosses.
@@ -99,10 +102,16 @@ class Pathology:
     Attributes:
         artefacts: Vertical artefacts.
         a_line_db: Strength of the A-lines beyond what reverberation alone gives.
+        defects: Where the pleural line is indented or broken.
+        consolidation: Airless lung.
+        effusion: Fluid over the lung.
     """
 
     artefacts: VerticalArtefacts
     a_line_db: float
+    defects: PleuralDefects | None = None
+    consolidation: Consolidation | None = None
+    effusion: EffusionParameters | None = None
 
 
 def elevational_visibility(

@@ -8,6 +8,7 @@ import numpy as np
 
 from lus_keras.errors import ConfigError
 from lus_keras.simulate import tasks
+from lus_keras.simulate.dealing import deal_classes, draw_lengths
 from lus_keras.simulate.parameters import Key, random_stream
 
 ZONES = 12
@@ -194,6 +195,7 @@ def plan_cohort(
     defaults = module.COHORT
     patients = defaults.patients if patients is None else patients
     videos = defaults.videos if videos is None else videos
+    lengths = defaults.lengths if duration_s is None else ()
     defaults = replace(
         defaults,
         duration_s=defaults.duration_s if duration_s is None else duration_s,
@@ -206,16 +208,25 @@ def plan_cohort(
     classes = _draw_classes_of(module.COHORT, counts, rng)
     formats = _draw_formats(defaults, counts, seed, task)
     shared = {"task": task, "seed": seed, "hard": hard, "probe": defaults.probe}
-    return [
+    plans = [
         _video_plan(patient, index, zone, module.CLASSES[int(drawn)], formats, shared)
         for patient, chosen in enumerate(classes)
         for index, (zone, drawn) in enumerate(zip(_zones(len(chosen), rng), chosen, strict=True))
+    ]
+    if not lengths:
+        return plans
+    durations_s = draw_lengths(lengths, len(plans), rng) / module.COHORT.fps[0]
+    return [
+        replace(plan, duration_s=float(seconds))
+        for plan, seconds in zip(plans, durations_s, strict=True)
     ]
 
 
 def _draw_classes_of(
     cohort: tasks.CohortSize, counts: np.ndarray, rng: np.random.Generator
 ) -> list[np.ndarray]:
+    if cohort.shares:
+        return deal_classes(counts, cohort.shares, rng)
     if cohort.positive_patients is None:
         return draw_classes(counts, rng)
     return draw_patient_classes(counts, cohort.positive_patients / cohort.patients, rng)

@@ -10,6 +10,7 @@ import numpy as np
 
 from lus_keras.manifest import Box
 from lus_keras.simulate import display, tasks
+from lus_keras.simulate.effusion import REVERBERATION_SHARE
 from lus_keras.simulate.geometry import scan_map
 from lus_keras.simulate.scene import Scene
 
@@ -75,17 +76,47 @@ class BeamSpace:
         self.noise_column = rng.integers(0, self.beams, motion.lung_mm.size)
         self.previous: np.ndarray | None = None
 
-    def power(self, t: int) -> np.ndarray:
-        """Echo power of frame t before probe motion, `(rows, beams)` float32."""
+    def _lung(self, t: int) -> np.ndarray:
+        """Echo power of the lung, or of effusion and lung, `(rows, beams)` float32."""
         scene, first = self.scene, self.scene.lung_column[t]
-        out = _columns(scene.lung, first, self.beams)
-        out += scene.reverberation * self.erasure[t]
+        if scene.effusion is None:
+            return _columns(scene.lung, first, self.beams)
+        wave, grain = (
+            _columns(maps, first, self.beams)
+            for maps in (scene.effusion.wave, scene.effusion.grain)
+        )
+        return scene.effusion.power(scene.motion.breathing[t], wave, grain)
+
+    def _wall(self, t: int) -> np.ndarray:
+        """Echo power of the chest wall and of clutter, `(rows, beams)` float32."""
+        scene = self.scene
+        if scene.effusion is None:
+            return scene.wall
+        return scene.wall * scene.effusion.clutter_left(scene.motion.breathing[t])
+
+    def _artefacts(self, t: int) -> list[np.ndarray]:
+        """Echo powers of A-lines and of vertical artefacts, each `(rows, beams)` float32."""
+        scene, first = self.scene, self.scene.lung_column[t]
+        echoes = [scene.reverberation * self.erasure[t]]
+        if scene.effusion is not None:
+            echoes[0] *= np.float32(REVERBERATION_SHARE)
         if self.lateral.shape[1]:
             traps = self.decay @ self.lateral[t]
             traps *= _columns(scene.trap_speckle, first, self.beams)
-            out += traps
-        out *= scene.window
-        out += scene.wall
+            echoes.append(traps)
+        if scene.solid is not None:
+            aerated = 1 - _columns(scene.solid, first, self.beams)
+            for echo in echoes:
+                echo *= aerated
+        return echoes
+
+    def power(self, t: int) -> np.ndarray:
+        """Echo power of frame t before probe motion, `(rows, beams)` float32."""
+        out = self._lung(t)
+        for echo in self._artefacts(t):
+            out += echo
+        out *= self.scene.window
+        out += self._wall(t)
         return out
 
     def moved(self, power: np.ndarray, t: int) -> np.ndarray:

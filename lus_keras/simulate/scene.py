@@ -10,6 +10,8 @@ import numpy as np
 from lus_keras.simulate import anatomy, display, tasks
 from lus_keras.simulate.artefacts import VerticalArtefacts
 from lus_keras.simulate.cohort import VideoPlan
+from lus_keras.simulate.consolidation import Consolidation
+from lus_keras.simulate.effusion import Effusion, build_effusion
 from lus_keras.simulate.geometry import Acquisition
 from lus_keras.simulate.motion import Motion
 from lus_keras.simulate.texture import speckle
@@ -31,6 +33,9 @@ class Scene:
         noise: `(m, rows, 2 beams)` power of electronic noise, to be cut at random.
         gain: `(rows, beams)` dB that turn echo power into display level.
         contact: `(t, beams)` dB added to them.
+        consolidation: Airless lung, if there is any.
+        solid: `(rows, n)` where it is, 0 … 1, along the lung; nothing shines through it.
+        effusion: Fluid over the lung, if there is any; it then replaces `lung`.
     """
 
     acquisition: Acquisition
@@ -44,6 +49,9 @@ class Scene:
     noise: np.ndarray
     gain: np.ndarray
     contact: np.ndarray
+    consolidation: Consolidation | None = None
+    solid: np.ndarray | None = None
+    effusion: Effusion | None = None
 
     @cached_property
     def lung_column(self) -> np.ndarray:
@@ -80,6 +88,13 @@ def build_scene(plan: VideoPlan, beams: int, rows: int) -> Scene:
     along_lung = lung_coordinates(acquisition, motion)
     axial, lateral = acquisition.blur
     below = 1 - wall.above
+    lung = anatomy.lung(acquisition, along_lung, pathology.defects)
+    solid, effusion = None, None
+    if pathology.consolidation is not None:
+        lung = pathology.consolidation.paint(acquisition, along_lung, lung)
+        solid = pathology.consolidation.mask(acquisition, along_lung)
+    if pathology.effusion is not None:
+        effusion = build_effusion(acquisition, pathology.effusion, along_lung, wall.speckle)
     texture = speckle(
         acquisition.rng("lung.trap_speckle"),
         (rows, along_lung.size),
@@ -93,9 +108,12 @@ def build_scene(plan: VideoPlan, beams: int, rows: int) -> Scene:
         wall=wall.power,
         window=anatomy.transmission(acquisition, acquisition.lateral_mm),
         reverberation=anatomy.reverberation(acquisition, wall, pathology.a_line_db),
-        lung=anatomy.lung(acquisition, along_lung),
+        lung=lung,
         trap_speckle=texture * below,
         noise=display.noise_bank(acquisition),
         gain=display.gain_map(acquisition),
         contact=display.contact_gain(acquisition, motion),
+        consolidation=pathology.consolidation,
+        solid=solid,
+        effusion=effusion,
     )

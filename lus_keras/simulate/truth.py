@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -53,10 +52,11 @@ class Truth:
     kind: tuple[str, ...]
     fps: float
 
-    columns: ClassVar[tuple[str, ...]] = (
-        *("frame", "time_s", "b_line", "n_b_lines"),
-        *("contrast_db", "beam_position"),
-    )
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of what `rows` gives."""
+        names = ("frame", "time_s", "b_line", "n_b_lines", "contrast_db", "beam_position")
+        return (*names, *self.extra_columns)
 
     def rows(self) -> Iterator[tuple[object, ...]]:
         """Values of `columns`, one row a frame; contrast and position of the strongest artefact."""
@@ -67,12 +67,18 @@ class Truth:
             position = float(self.beam_position[strongest, t]) if contrast > 0 else np.nan
             shown = "" if np.isnan(position) else f"{position:.3f}"
             time_s, count = f"{t / self.fps:.6f}", int(self.n_b_lines[t])
-            yield t, time_s, int(positive), count, f"{contrast:.2f}", shown
+            further = (f"{column[t]:.4f}" for column in self.extra_columns.values())
+            yield t, time_s, int(positive), count, f"{contrast:.2f}", shown, *further
 
     @property
     def segments(self) -> Segments:
         """Intervals with B-lines in seconds; see `segments_from_frames`."""
         return segments_from_frames(self.b_line_frames, self.fps)
+
+    @property
+    def extra_columns(self) -> dict[str, np.ndarray]:
+        """Further `(t,)` measures of a task, for the table of the truth; none of B-lines."""
+        return {}
 
 
 def runs(mask: np.ndarray) -> list[tuple[int, int]]:
@@ -115,7 +121,7 @@ def segments_from_frames(mask: np.ndarray, fps: float) -> Segments:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class MeanRows:
     """Mean powers at the rows where contrast is read; `(r, beams)`, `(r, 1)` or `(k, r)`."""
 
     wall: np.ndarray
@@ -126,14 +132,15 @@ class _Rows:
     decay: np.ndarray
 
 
-def _read_rows(scene: Scene) -> _Rows:
+def read_rows(scene: Scene) -> MeanRows:
+    """Averages a scene's maps about the rows where an artefact must stand out."""
     acquisition = scene.acquisition
     lung_depth = acquisition.depth_mm - acquisition.pleura_mm
     depth = acquisition.pleura_mm + np.add.outer(DEPTHS, BAND).ravel() * lung_depth
     rows = np.clip(np.rint(depth / acquisition.row_mm), 0, acquisition.rows - 1).astype(int)
     # Averaging over a few beams leaves the mean power that speckle fluctuates about.
     size = (SMOOTH_BEAMS, 1)
-    return _Rows(
+    return MeanRows(
         wall=cv2.blur(scene.wall[rows], size),
         reverberation=cv2.blur(scene.reverberation[rows], size),
         haze=from_db(haze_db(acquisition, depth))[:, None],
@@ -143,14 +150,14 @@ def _read_rows(scene: Scene) -> _Rows:
     )
 
 
-def _along_beams(scene: Scene, maps: np.ndarray, place_mm: np.ndarray) -> np.ndarray:
+def along_beams(scene: Scene, maps: np.ndarray, place_mm: np.ndarray) -> np.ndarray:
     """Reads `(r, beams)` maps at `(k, t)` places, giving `(r, k, t)`."""
     lateral = scene.acquisition.lateral_mm
     flat = [np.interp(place_mm.ravel(), lateral, row) for row in maps]
     return np.stack(flat).reshape(len(maps), *place_mm.shape)
 
 
-def _contact(scene: Scene, place_mm: np.ndarray) -> np.ndarray:
+def contact_at(scene: Scene, place_mm: np.ndarray) -> np.ndarray:
     """Reads the contact gain at `(k, t)` places on the probe, dB."""
     lateral = scene.acquisition.lateral_mm
     at = [
@@ -160,12 +167,48 @@ def _contact(scene: Scene, place_mm: np.ndarray) -> np.ndarray:
     return np.stack(at, axis=1)
 
 
-def _persisted(level: np.ndarray, persistence: float) -> np.ndarray:
+def persisted(level: np.ndarray, persistence: float) -> np.ndarray:
     """Applies the display's recursive average along the last axis."""
     out = level.copy()
     for t in range(1, level.shape[-1]):
         out[..., t] = persistence * out[..., t - 1] + (1 - persistence) * level[..., t]
     return out
+
+
+def displayed_db(scene: Scene, power: np.ndarray, gain_db: np.ndarray) -> np.ndarray:
+    """Level at which the display shows mean powers, dB above black.
+
+    Args:
+        scene: The video.
+        power: `(…, t)` echo power.
+        gain_db: `(…, t)` gain at the same places.
+
+    Returns:
+        `(…, t)` float64 from 0 (black) to the dynamic range (white), persistence included.
+    """
+    patient = scene.acquisition.patient
+    shown_db = np.clip(10 * np.log10(power) + gain_db, 0, patient.dynamic_range_db)
+    return persisted(shown_db, patient.persistence)
+
+
+def least_contrast_db(
+    scene: Scene, shown: np.ndarray, hidden: np.ndarray, gain_db: np.ndarray
+) -> np.ndarray:
+    """Contrast of an image with artefacts to the same without, the least of all depths.
+
+    Args:
+        scene: The video.
+        shown: `(r, k, t)` power with artefacts, at the rows of `read_rows`.
+        hidden: `(r, k, t)` power without.
+        gain_db: `(r, k, t)` gain at the same places.
+
+    Returns:
+        `(k, t)` float64, dB.
+    """
+    contrast = displayed_db(scene, shown, gain_db)
+    contrast -= displayed_db(scene, hidden, gain_db)
+    by_depth = np.median(contrast.reshape(len(DEPTHS), len(BAND), *shown.shape[1:]), axis=1)
+    return by_depth.min(0)
 
 
 def measure_contrast(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
@@ -177,28 +220,27 @@ def measure_contrast(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         Contrast in dB and position, as in `Truth`, each `(k, t)`.
     """
-    artefacts, motion, patient = scene.artefacts, scene.motion, scene.acquisition.patient
-    rows = _read_rows(scene)
+    artefacts, motion = scene.artefacts, scene.motion
+    rows = read_rows(scene)
     place = artefacts.position_mm[:, None] + motion.lung_mm[None]
-    passes = _along_beams(scene, scene.window[None], place)
-    reverberation = _along_beams(scene, rows.reverberation, place)
+    passes = along_beams(scene, scene.window[None], place)
+    reverberation = along_beams(scene, rows.reverberation, place)
     erased = reverberation / (1 + ERASURE * artefacts.visibility * artefacts.is_trap[:, None])
     echo = rows.decay.T[:, :, None] * artefacts.visibility[None]
-    rest = _along_beams(scene, rows.wall, place) + rows.noise[:, :, None]
+    rest = along_beams(scene, rows.wall, place) + rows.noise[:, :, None]
     haze = rows.haze[:, :, None]
     on_probe = place + motion.wall_mm[None]
-    gain = _along_beams(scene, rows.gain, on_probe) + _contact(scene, on_probe)
+    gain = along_beams(scene, rows.gain, on_probe) + contact_at(scene, on_probe)
 
-    def level(power: np.ndarray) -> np.ndarray:
-        shown_db = np.clip(10 * np.log10(power) + gain, 0, patient.dynamic_range_db)
-        return _persisted(shown_db, patient.persistence)
-
-    contrast = level(rest + passes * (haze + erased + echo))
-    contrast -= level(rest + passes * (haze + reverberation))
-    by_depth = np.median(contrast.reshape(len(DEPTHS), len(BAND), *place.shape), axis=1)
+    visible_db = least_contrast_db(
+        scene,
+        rest + passes * (haze + erased + echo),
+        rest + passes * (haze + reverberation),
+        gain,
+    )
     shown = on_probe / scene.acquisition.half_width_mm
     inside = np.abs(shown) <= MAX_PLACE
-    visible = np.where(inside, np.maximum(by_depth.min(0), 0), 0.0)
+    visible = np.where(inside, np.maximum(visible_db, 0), 0.0)
     return visible, np.where(inside, shown, np.nan)
 
 

@@ -20,7 +20,8 @@ from lus_keras.checkpoint import Checkpoint
 from lus_keras.config import FitConfig
 from lus_keras.errors import DivergedError
 from lus_keras.files import atomic_write, remove_unfinished, sha256_of
-from lus_keras.pipeline import ClipSource, epoch_order, make_batches
+from lus_keras.pipeline import epoch_order, make_batches
+from lus_keras.source import ClipSource
 from lus_keras.splits import Fold
 from lus_keras.training.network import Network
 

@@ -20,7 +20,7 @@ from lus_keras.errors import DivergedError
 
 if TYPE_CHECKING:
     from lus_keras.config import PaperConfig
-    from lus_keras.pipeline import ClipSource
+    from lus_keras.source import ClipSource
     from lus_keras.training.fold import FoldJob
     from lus_keras.training.network import Network
 

@@ -23,6 +23,8 @@ class CohortSize:
         probe: `convex` or `linear`.
         positive_patients: How many patients have the finding in all their videos; without, videos
             of a patient differ.
+        shares: Relative frequency of each class; empty for two classes of even size.
+        lengths: Pairs (frames, videos) of a histogram that lengths are drawn from instead.
     """
 
     patients: int
@@ -32,6 +34,8 @@ class CohortSize:
     sizes: tuple[tuple[int, int], ...] = ((480, 640),)
     probe: str = "convex"
     positive_patients: int | None = None
+    shares: tuple[float, ...] = ()
+    lengths: tuple[tuple[int, int], ...] = ()
 
 
 def names() -> list[str]:

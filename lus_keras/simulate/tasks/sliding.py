@@ -11,11 +11,11 @@ from typing import Any
 
 from lus_keras.simulate.artefacts import Pathology
 from lus_keras.simulate.geometry import Acquisition
-from lus_keras.simulate.lookalikes import draw_z_lines
 from lus_keras.simulate.motion import Motion
 from lus_keras.simulate.motion import draw_motion as draw_any_motion
 from lus_keras.simulate.pleura import SlidingTruth, measure_sliding, pleural_region
 from lus_keras.simulate.tasks import CohortSize
+from lus_keras.simulate.traps import z_lines
 
 # 2 s clips without overlap: 163 in 48 videos.
 COHORT = CohortSize(
@@ -55,4 +55,4 @@ def draw_pathology(acquisition: Acquisition, motion: Motion) -> Pathology:
     slip_range = ratio * (low + MARGIN_MM), ratio * (high - MARGIN_MM)
     weakest, strongest = A_LINE_DB
     a_line_db = weakest + (strongest - weakest) * acquisition.video.a_line_rank
-    return Pathology(draw_z_lines(acquisition, motion, slip_range), a_line_db)
+    return Pathology(z_lines(acquisition, motion, slip_range), a_line_db)

@@ -1,15 +1,18 @@
-"""Z-lines: vertical artefacts in videos of every class, which end before the bottom."""
+"""Vertical artefacts as tasks draw them: traps where they can be seen, lookalikes anywhere."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from lus_keras.simulate.anatomy import transmission
 from lus_keras.simulate.artefacts import VerticalArtefacts, elevational_visibility
 from lus_keras.simulate.geometry import Acquisition
 from lus_keras.simulate.motion import Motion
-from lus_keras.simulate.parameters import ZLineParameters, draw_many
+from lus_keras.simulate.parameters import TrapParameters, ZLineParameters, draw_many
 from lus_keras.simulate.texture import from_db, ornstein_uhlenbeck
 
+HARD_LOSS_DB = 4.0
+PERSISTENT_SLICE_MM = 5.0
 Z_LINE_SLICE_MM = 2.0
 # Width of the distribution of `ZLineParameters.elevation_mm`.
 ELEVATION_SPAN_MM = 6.0
@@ -22,6 +25,13 @@ def span_mm(acquisition: Acquisition, motion: Motion) -> tuple[float, float]:
     return -half - high, half - low
 
 
+def clear_places(acquisition: Acquisition) -> np.ndarray:
+    """Places on the probe that no rib shades and no edge cuts, `(n,)` float64 mm."""
+    places = np.linspace(-0.8, 0.8, 161) * acquisition.half_width_mm
+    passes = transmission(acquisition, places)
+    return places[passes >= 0.5 * passes.max()]
+
+
 def flicker(acquisition: Acquisition, motion: Motion, name: str, count: int) -> np.ndarray:
     """Brightness changes of `count` artefacts, power, `(count, t)` float32."""
     rng, fps = acquisition.rng(f"{name}.flicker"), acquisition.plan.fps
@@ -30,7 +40,47 @@ def flicker(acquisition: Acquisition, motion: Motion, name: str, count: int) -> 
     return from_db(FLICKER_DB * np.reshape(paths, (count, frames)))
 
 
-def draw_z_lines(
+def _show_first_trap(
+    acquisition: Acquisition, motion: Motion, position_mm: np.ndarray, elevation_mm: np.ndarray
+) -> None:
+    """Moves the first trap, in place, to where it can be seen at one random moment."""
+    rng = acquisition.rng("traps.first")
+    moment, choice, offset = rng.integers(motion.lung_mm.size), rng.random(), rng.uniform(-1.0, 1.0)
+    clear = clear_places(acquisition)
+    position_mm[0] = clear[int(choice * clear.size)] - motion.lung_mm[moment]
+    elevation_mm[0] = offset - motion.slip_mm[moment]
+
+
+def narrow_traps(acquisition: Acquisition, motion: Motion, count: int) -> VerticalArtefacts:
+    """Draws the causes of separate B-lines.
+
+    Args:
+        acquisition: The video.
+        motion: Its paths.
+        count: Number of traps; the first can be seen at some moment, the others by chance.
+
+    Returns:
+        Traps, weaker the harder the cohort is.
+    """
+    trap = draw_many(TrapParameters, acquisition.plan.key, count)
+    low, high = span_mm(acquisition, motion)
+    position, elevation = low + (high - low) * trap["place"], trap["elevation_mm"]
+    if count:
+        _show_first_trap(acquisition, motion, position, elevation)
+    slices = np.where(trap["is_persistent"] > 0, PERSISTENT_SLICE_MM, trap["slice_mm"])
+    visibility = elevational_visibility(elevation, slices, motion.slip_mm)
+    return VerticalArtefacts(
+        kind=("b_line",) * count,
+        position_mm=position,
+        width_mm=trap["width_mm"],
+        gain_db=trap["gain_db"] - HARD_LOSS_DB * acquisition.plan.hard,
+        slope_db_cm=trap["slope_db_cm"],
+        reach_mm=np.full(count, np.inf),
+        visibility=visibility * flicker(acquisition, motion, "traps", count),
+    )
+
+
+def z_lines(
     acquisition: Acquisition, motion: Motion, slip_range_mm: tuple[float, float] = (0.0, 0.0)
 ) -> VerticalArtefacts:
     """Draws Z-lines, whatever the class of the video.
