@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from importlib import metadata
 
 from rich.table import Table
 
 from lus_keras import __version__, config, datasets, papers
+from lus_keras.environment import PACKAGES, package_version, start_tensorflow
 from lus_keras.errors import DataError
 from lus_keras.files import cache_root
-
-PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "opencv-python-headless", "av")
 
 
 def tables() -> list[Table]:
@@ -34,11 +32,7 @@ def tables() -> list[Table]:
 def diagnosis() -> dict[str, str]:
     """Versions, processors, data and disk, as text by name."""
     found = {"lus_keras": __version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "not installed"
+    found |= {package: package_version(package) or "not installed" for package in PACKAGES}
     found |= {"platform": platform.platform(), "cores": str(os.cpu_count()), "devices": _devices()}
     cache = cache_root()
     existing = next(path for path in (cache, *cache.parents) if path.exists())
@@ -62,8 +56,6 @@ def _presence(name: str) -> tuple[str, str]:
 
 
 def _devices() -> str:
-    from lus_keras.environment import start_tensorflow
-
     start_tensorflow()
     import keras
 

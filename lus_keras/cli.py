@@ -70,11 +70,17 @@ def main(debug: bool) -> None:
 @click.option("--fold", type=int, help="Only this fold.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--workers", type=click.IntRange(min=1), help="Folds to train at a time.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Folds to train at a time.",
+)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run directory.")
 @click.option("--root", type=click.Path(path_type=Path), help="Folder of the data set.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done.")
-def reproduce(dry_run: bool, workers: int | None, **options: Any) -> None:
+def reproduce(dry_run: bool, **options: Any) -> None:
     r"""Reproduce TARGETS: table1, table2, figure1, …, all, or PAPER/TARGET.
 
     The same command again continues where it stopped; finished folds are never trained twice.
@@ -88,7 +94,7 @@ def reproduce(dry_run: bool, workers: int | None, **options: Any) -> None:
     from lus_keras.progress import Reporter
 
     command = shlex.join(["lus-keras", *sys.argv[1:]])
-    request = work.Request(workers=workers or work.default_workers(), command=command, **options)
+    request = work.Request(command=command, **options)
     if dry_run:
         for line in work.describe(request):
             click.echo(line)

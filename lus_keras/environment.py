@@ -1,4 +1,4 @@
-"""Start-up of TensorFlow: quietly, and with the number of threads that is wanted."""
+"""What a run stands on: versions of packages, and TensorFlow, started quietly."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import metadata
+
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "opencv-python-headless", "av")
+
+
+def package_version(package: str) -> str | None:
+    """Installed version of a package, or None if it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def start_tensorflow(threads: int | None = None) -> None:

@@ -5,7 +5,7 @@ configuration,     cached     split.json    run.json, predictions.csv, …
 data set
 """
 
-from lus_keras.reproduce.execute import Result, default_workers, reproduce
+from lus_keras.reproduce.execute import Result, reproduce
 from lus_keras.reproduce.planning import Plan, describe, plan
 from lus_keras.reproduce.request import Request, run_folder
 
@@ -13,7 +13,6 @@ __all__ = [
     "Plan",
     "Request",
     "Result",
-    "default_workers",
     "describe",
     "plan",
     "reproduce",

@@ -18,7 +18,7 @@ from lus_keras.files import atomic_write
 from lus_keras.progress import Reporter, epoch_text
 from lus_keras.reproduce.planning import Plan, check_model, open_choices, plan
 from lus_keras.reproduce.record import paper_record, write_record
-from lus_keras.reproduce.request import Request, data_name, run_folder, targets_by_paper
+from lus_keras.reproduce.request import Request, data_name, run_folder
 from lus_keras.splits import Split
 
 
@@ -36,11 +36,6 @@ class Result:
         """0 if every job is done, 5 if one diverged, 4 if one failed."""
         statuses = {outcome.status for outcome in self.outcomes}
         return 4 if "failed" in statuses else 5 if "diverged" in statuses else 0
-
-
-def default_workers() -> int:
-    """Folds trained at a time unless `--workers` says otherwise."""
-    return 1
 
 
 def reproduce(request: Request, reporter: Reporter) -> Result:
@@ -61,13 +56,11 @@ def reproduce(request: Request, reporter: Reporter) -> Result:
     plans = plan(request)
     out = run_folder(request)
     out.mkdir(parents=True, exist_ok=True)
-    wanted = {
-        (name, target) for name, targets in targets_by_paper(request).items() for target in targets
-    }
+    wanted = {(item.paper.name, target) for item in plans for target in item.targets}
     result = Result(out, wanted)
     for paper_plan in plans:
         result.outcomes += _reproduce_paper(paper_plan, request, out, reporter)
-        if (paper_plan.paper.name, paper_plan.paper.architecture) in result.targets:
+        if paper_plan.paper.architecture in paper_plan.targets:
             result.files += _write_architectures(paper_plan, out)
     from lus_keras.report import write_report
 

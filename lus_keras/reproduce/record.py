@@ -7,20 +7,18 @@ import json
 import os
 import platform
 import subprocess
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from lus_keras import __version__, config
 from lus_keras.cache import FrameStore
 from lus_keras.clips import ClipIndex
+from lus_keras.environment import PACKAGES, package_version
 from lus_keras.errors import ConfigError, RunError
 from lus_keras.files import atomic_write
 from lus_keras.reproduce.planning import Plan, open_choices
 from lus_keras.reproduce.request import Request, data_name
 from lus_keras.splits import Split
-
-PACKAGES = ("keras", "tensorflow", "numpy", "scikit-learn", "opencv-python-headless", "av")
 
 
 def paper_record(
@@ -67,7 +65,7 @@ def paper_record(
             "precision": resolve_precision(settings.fit.precision),
             "split": split.sha256,
             "data": _data_hash(store, index),
-            "versions": {name: _version(name) for name in ("keras", "tensorflow")},
+            "versions": {name: package_version(name) for name in ("keras", "tensorflow")},
             "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
             "lus_keras": __version__,
         },
@@ -95,7 +93,7 @@ def write_record(out: Path, paper: str, record: dict[str, Any]) -> None:
     run |= {
         "seed": record["seed"],
         "versions": {"python": platform.python_version(), "lus_keras": __version__}
-        | {name: _version(name) for name in PACKAGES},
+        | {name: package_version(name) for name in PACKAGES},
         "device": _device(),
         "git_commit": _git_commit(),
     }
@@ -164,13 +162,6 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             result[f"{prefix}{key}"] = value
     return result
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _device() -> dict[str, Any]:
