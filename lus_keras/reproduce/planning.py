@@ -172,7 +172,7 @@ def _describe_plan(plan: Plan) -> list[str]:
         amount = f"{len(plans)} videos, {sum(counts)} frames, {clips} clips"
     else:
         clips, amount = 0, f"{len(plan.items)} videos; clips are counted by decoding"
-    # Measured peaks: c3d_a takes 1.2 GB at 32 × 32 pixels and 2.7 GB at 64 × 64; this gives 1.3, 2.8.
+    # Measured peaks of c3d_a: 1.2 GB at 32 × 32 pixels, 2.7 GB at 64 × 64; this gives 1.3, 2.8.
     batch = 4 * settings.fit.batch_size * clip.frames * clip.size[0] * clip.size[1] * clip.channels
     lines = [
         f"{plan.paper.name}: {len(plan.models)} networks × {folds} folds × "
