@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import sys
@@ -12,6 +11,8 @@ from typing import Any
 import click
 
 from lus_keras import __version__
+from lus_keras.cli.data import data
+from lus_keras.cli.output import name_files
 from lus_keras.errors import LusKerasError
 
 INTERRUPTED = 130
@@ -107,7 +108,7 @@ def reproduce(dry_run: bool, **options: Any) -> None:
         from lus_keras.report.terminal import print_tables
 
         print_tables(result.out, result.targets, reporter.console)
-    _name_files(result.files)
+    name_files(result.files)
     sys.exit(result.exit_code)
 
 
@@ -121,7 +122,7 @@ def report(run: Path) -> None:
     """
     from lus_keras.report import write_report
 
-    _name_files(write_report(run))
+    name_files(write_report(run))
 
 
 @main.command("list")
@@ -144,41 +145,4 @@ def doctor() -> None:
         click.echo(f"{name:<24} {value}")
 
 
-@main.group()
-def data() -> None:
-    """Make, look at and check data."""
-
-
-@data.command()
-@click.option("--task", default="bline", show_default=True, help="Paper whose cohort is made.")
-@click.option("--patients", type=click.IntRange(min=1), help="Default: the paper's.")
-@click.option("--videos", type=click.IntRange(min=1), help="Default: the paper's.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--hard", type=float, default=1.0, show_default=True, help="Difficulty, 0 is easy.")
-@click.option("--probe", type=click.Choice(["convex", "linear"]), help="Default: the paper's.")
-@click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
-def simulate(out: Path, **options: Any) -> None:
-    r"""Write a simulated cohort as video files with manifest and truth.
-
-    \b
-    lus-keras data simulate --task bline --patients 4 --videos 8 --out cohort
-    lus-keras reproduce table1 --data cohort/manifest.csv --preset smoke
-    """
-    from lus_keras.simulate import write_cohort
-
-    manifest = write_cohort(options.pop("task"), out, **options)
-    _name_files([manifest])
-
-
-def _name_files(files: list[Path]) -> None:
-    click.echo("Files:")
-    for path in files:
-        click.echo(f"  {path}")
-    index = next((path for path in files if path.name == "index.html"), None)
-    if index:
-        click.echo(f"Open {os.fspath(index)}")
-
-
-if __name__ == "__main__":
-    main()
+main.add_command(data)

@@ -1,0 +1,38 @@
+"""`lus-keras data …`: make, look at and check data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lus_keras.cli.output import name_files
+
+
+@click.group()
+def data() -> None:
+    """Make, look at and check data."""
+
+
+@data.command()
+@click.option("--task", default="bline", show_default=True, help="Paper whose cohort is made.")
+@click.option("--patients", type=click.IntRange(min=1), help="Default: the paper's.")
+@click.option("--videos", type=click.IntRange(min=1), help="Default: the paper's.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--hard", type=float, default=1.0, show_default=True, help="Difficulty, 0 is easy.")
+@click.option("--probe", type=click.Choice(["convex", "linear"]), help="Default: the paper's.")
+@click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
+def simulate(out: Path, **options: Any) -> None:
+    r"""Write a simulated cohort as video files with manifest and truth.
+
+    \b
+    lus-keras data simulate --task bline --patients 4 --videos 8 --out cohort
+    lus-keras reproduce table1 --data cohort/manifest.csv --preset smoke
+    """
+    from lus_keras.simulate import write_cohort
+
+    manifest = write_cohort(options.pop("task"), out, **options)
+    name_files([manifest])
