@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from lus_keras.errors import RunError
 from lus_keras.files import atomic_write
 
 NAMES = ("checkpoint_a.npz", "checkpoint_b.npz")
+BEST = "best.npz"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,41 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     Raises:
         OSError: The disk is full; both checkpoints are as they were.
     """
+    _write(folder, NAMES[checkpoint.epoch % 2], checkpoint)
+
+
+def save_best(folder: Path, checkpoint: Checkpoint) -> None:
+    """Writes the checkpoint of the epoch that is best so far over the one that was.
+
+    Args:
+        folder: Folder of the fold.
+        checkpoint: State to keep.
+
+    Raises:
+        OSError: The disk is full; the one before is as it was.
+    """
+    _write(folder, BEST, checkpoint)
+
+
+def load_best(folder: Path) -> Checkpoint:
+    """Reads the checkpoint of the best epoch.
+
+    Args:
+        folder: Folder of the fold.
+
+    Returns:
+        The checkpoint.
+
+    Raises:
+        RunError: It is absent or damaged.
+    """
+    found = _read(folder / BEST)
+    if found is None:
+        raise RunError(f"{folder / BEST}: absent or damaged. Delete {folder} to train it again.")
+    return found
+
+
+def _write(folder: Path, name: str, checkpoint: Checkpoint) -> None:
     arrays: dict[str, Any] = {f"w{i}": value for i, value in enumerate(checkpoint.weights)}
     arrays |= {f"o{i}": value for i, value in enumerate(checkpoint.optimizer)}
     state = {
@@ -52,7 +89,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
         "optimizer": len(checkpoint.optimizer),
         "history": checkpoint.history,
     }
-    with atomic_write(folder / NAMES[checkpoint.epoch % 2]) as temporary:
+    with atomic_write(folder / name) as temporary:
         np.savez(temporary, state=np.array(json.dumps(state)), **arrays)
 
 
@@ -75,7 +112,7 @@ def remove(folder: Path) -> None:
     Args:
         folder: Folder of the fold; no other process may write in it.
     """
-    for name in NAMES:
+    for name in (*NAMES, BEST):
         for path in (folder / name, *folder.glob(f".tmp-*-{name}")):
             path.unlink(missing_ok=True)
 

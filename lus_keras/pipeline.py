@@ -8,12 +8,16 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lus_keras.config import ClipConfig
 from lus_keras.source import ClipSource
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-SCALINGS = ("unit", "minmax")
+SCALINGS = ("unit", "minmax", "imagenet")
+# Mean and standard deviation of ImageNet's red, green and blue in 0 … 1, as torchvision has them.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_SD = (0.229, 0.224, 0.225)
 
 
 def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
@@ -36,10 +40,11 @@ def scale(clips: Any, scaling: str) -> Any:
     Args:
         clips: `(…, h, w, c)` uint8 tensor or array.
         scaling: "unit" divides by 255; "minmax" maps each frame's own range to 0 … 1 (a constant
-            frame to 0).
+            frame to 0); "imagenet" divides by 255, subtracts ImageNet's mean colour and divides by
+            its standard deviation.
 
     Returns:
-        Float32 in 0 … 1.
+        Float32 in 0 … 1, or of "imagenet" about -2.1 … 2.6.
 
     Raises:
         ValueError: `scaling` is neither.
@@ -50,9 +55,34 @@ def scale(clips: Any, scaling: str) -> Any:
     values = ops.cast(clips, "float32")
     if scaling == "unit":
         return values / 255.0
+    if scaling == "imagenet":
+        return (values / 255.0 - IMAGENET_MEAN) / IMAGENET_SD
     lowest = ops.min(values, axis=(-3, -2, -1), keepdims=True)
     highest = ops.max(values, axis=(-3, -2, -1), keepdims=True)
     return (values - lowest) / ops.maximum(highest - lowest, 1.0)
+
+
+def network_input(clips: Any, length: Any, clip: ClipConfig) -> Any:
+    """Stored clips to what a network takes.
+
+    Args:
+        clips: `(b, t, h, w, c)` uint8 tensor or array.
+        length: `(b,)` frames that exist.
+        clip: How to scale; grey becomes three equal channels where three are wanted.
+
+    Returns:
+        `(b, t, h, w, c)` float32, or `(b, h, w, c)` of single frames. Padding is 0, after scaling.
+    """
+    ops = keras.ops
+    if clips.shape[-1] != clip.channels:
+        clips = ops.repeat(clips, clip.channels, axis=-1)
+    values = scale(clips, clip.scaling)
+    if clip.unit == "frame":
+        return values[:, 0]
+    if clip.unit == "video":
+        exists = ops.arange(clip.frames)[None] < ops.cast(length, "int32")[:, None]
+        values = values * ops.cast(exists, "float32")[..., None, None, None]
+    return values
 
 
 class ClipBatches(keras.utils.PyDataset):
@@ -78,9 +108,10 @@ class ClipBatches(keras.utils.PyDataset):
         if not 0 <= batch < len(self):
             raise IndexError(f"`batch` must be 0 … {len(self) - 1}. Received: batch={batch}.")
         part = slice(batch * self.size, (batch + 1) * self.size)
-        clips = self.source.read(self.rows[part], self.mirrored[part])
-        scaled = keras.ops.convert_to_numpy(scale(clips, self.source.scaling))
-        return scaled, self.source.index.label[self.rows[part]]
+        rows, index = self.rows[part], self.source.index
+        clips = self.source.read(rows, self.mirrored[part])
+        inputs = network_input(clips, index.length[rows], self.source.clip)
+        return keras.ops.convert_to_numpy(inputs), index.label[rows]
 
 
 def make_batches(
@@ -95,7 +126,7 @@ def make_batches(
         batch_size: Clips a batch; the last may be smaller.
 
     Returns:
-        Iterable of `(clips (b, t, h, w, c) float32 in 0 … 1, labels (b,) int64)`.
+        Iterable of `(clips as `network_input` gives them, labels (b,) int64)`.
     """
     if keras.backend.backend() == "tensorflow":
         return make_dataset(source, rows, mirrored, batch_size)
@@ -118,21 +149,17 @@ def make_dataset(
     """
     import tensorflow as tf
 
-    shape = (None, source.index.frames, *source.store.shape[1:])
+    index = source.index
 
-    def read(rows, mirrored):
+    def load(rows, mirrored, length, labels):
         clips = tf.numpy_function(source.read, [rows, mirrored], tf.uint8, stateful=False)
-        return tf.ensure_shape(clips, shape)
+        clips = tf.ensure_shape(clips, (None, *source.shape))
+        return network_input(clips, length, source.clip), labels
 
-    dataset = tf.data.Dataset.from_tensor_slices(
-        (np.asarray(rows, np.int64), np.asarray(mirrored, bool), source.index.label[rows])
-    )
+    columns = (np.asarray(rows, np.int64), np.asarray(mirrored, bool))
+    dataset = tf.data.Dataset.from_tensor_slices((*columns, index.length[rows], index.label[rows]))
     dataset = dataset.batch(batch_size)
-    dataset = dataset.map(
-        lambda rows, mirrored, labels: (scale(read(rows, mirrored), source.scaling), labels),
-        num_parallel_calls=2,
-        deterministic=True,
-    )
+    dataset = dataset.map(load, num_parallel_calls=2, deterministic=True)
     options = tf.data.Options()
     # There is nothing to tune, and the tuner's thread delays every epoch's end by up to seconds.
     options.autotune.enabled = False

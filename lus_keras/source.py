@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,37 +12,50 @@ from numpy.typing import ArrayLike
 from lus_keras.augment import flip_horizontally
 from lus_keras.cache import FrameStore
 from lus_keras.clips import ClipIndex
+from lus_keras.config import ClipConfig
 
 
 @dataclass(frozen=True)
 class ClipSource:
-    """Where clips are read from: a memory map of frames and an index into it.
+    """Where clips are read from: memory maps of frames and an index into them.
 
     Attributes:
-        store: The decoded frames.
+        stores: The decoded frames; videos are counted over all of them.
         index: The clips.
-        scaling: How grey levels become inputs, one of `pipeline.SCALINGS`.
+        clip: How grey levels become a network's input.
     """
 
-    store: FrameStore
+    stores: tuple[FrameStore, ...]
     index: ClipIndex
-    scaling: str = "unit"
+    clip: ClipConfig
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """`(t, h, w, c)` of a clip as it is stored."""
+        return (self.index.frames, *self.index.size, self.stores[0].channels)
 
     def read(self, rows: ArrayLike, mirrored: ArrayLike | None = None) -> np.ndarray:
-        """Copies clips out of the memory map.
+        """Copies clips out of the memory maps.
 
         Args:
             rows: `(b,)` rows of the index.
             mirrored: `(b,)` which of them to flip left to right; None is none.
 
         Returns:
-            `(b, t, h, w, c)` uint8, 0 … 255.
+            `(b, t, h, w, c)` uint8, 0 … 255; frames beyond a clip's length are 0.
         """
-        frames, length = self.store.frames(), self.index.frames
-        starts = self.index.start[np.asarray(rows, np.int64)]
-        flips = np.zeros(len(starts), bool) if mirrored is None else np.asarray(mirrored, bool)
-        clips = np.empty((len(starts), length, *self.store.shape[1:]), np.uint8)
-        for clip, first, flip in zip(clips, starts, flips, strict=True):
-            shown = frames[first : first + length]
-            clip[...] = flip_horizontally(shown) if flip else shown
+        rows = np.asarray(rows, np.int64)
+        flips = np.zeros(len(rows), bool) if mirrored is None else np.asarray(mirrored, bool)
+        views = [store.views() for store in self.stores]
+        ends = list(accumulate(len(store.videos) for store in self.stores))
+        height, width = self.index.size
+        clips = np.zeros((len(rows), *self.shape), np.uint8)
+        for clip, row, flip in zip(clips, rows, flips, strict=True):
+            number = int(self.index.video[row])
+            store = bisect_right(ends, number)
+            frames = views[store](number - (ends[store - 1] if store else 0))
+            first, length = self.index.first[row], self.index.length[row]
+            y, x = self.index.corner[row]
+            shown = frames[first : first + length, y : y + height, x : x + width]
+            clip[:length] = flip_horizontally(shown) if flip else shown
         return clips

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lus_keras.clips import UNKNOWN, frames_in_segments, index_clips, windows
+from lus_keras.config import ClipConfig
 from lus_keras.errors import DataError
 from lus_keras.manifest import Video
 from lus_keras.simulate import measure_truth, plan_cohort, segments_from_frames
@@ -19,17 +20,8 @@ def video(name="v", patient="p", **labels):
 
 
 def index(videos, counts, *, frames=4, stride=2, fps=10.0, label_column="b_lines", min_frames=1):
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    return index_clips(
-        videos,
-        starts,
-        counts,
-        fps=fps,
-        frames=frames,
-        stride=stride,
-        label_column=label_column,
-        min_frames=min_frames,
-    )
+    clip = ClipConfig(fps=fps, frames=frames, stride=stride, size=(2, 3), min_frames=min_frames)
+    return index_clips(videos, counts, [(2, 3)] * len(videos), clip, label_column)
 
 
 def test_four_seconds_give_four_clips():
@@ -100,7 +92,7 @@ def test_the_simulators_segments_give_back_its_frames():
 
 
 def test_clips_carry_ids_places_labels_and_truth():
-    """Windows of 4 every 2: seven frames start at 0 and 2; the second video starts at frame 7."""
+    """Windows of 4 every 2: seven frames start at 0 and 2."""
     videos = [
         video("v1", "p1", b_lines=1, segments=((0.5, 0.7),)),
         video("v2", "p2", b_lines=0, segments=()),
@@ -110,10 +102,11 @@ def test_clips_carry_ids_places_labels_and_truth():
     assert list(clips.clip_id) == ["v1@0000", "v1@0002", "v2@0000"]
     assert list(clips.video_id) == ["v1", "v1", "v2"]
     assert list(clips.patient_id) == ["p1", "p1", "p2"]
-    assert list(clips.start) == [0, 2, 7]
+    assert list(clips.video) == [0, 0, 1]
+    assert list(clips.first) == [0, 2, 0]
     assert list(clips.label) == [0, 1, 0]
     np.testing.assert_array_equal(clips.truth, [[0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0]])
-    assert (clips.start.dtype, clips.label.dtype, clips.truth.dtype) == (
+    assert (clips.first.dtype, clips.label.dtype, clips.truth.dtype) == (
         np.int64,
         np.int64,
         np.int8,

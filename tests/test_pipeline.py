@@ -1,5 +1,7 @@
 """Batches hold the clips that were asked for, in that order, with the labels that are theirs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from lus_keras.augment import training_set
 from lus_keras.cache import FrameStore
 from lus_keras.clips import index_clips
+from lus_keras.config import ClipConfig
 from lus_keras.manifest import Video
 
 QUICK = settings(deadline=None, max_examples=50, derandomize=True)
@@ -32,12 +35,15 @@ def source(pipeline, tmp_path):
     videos = tuple(
         Video("", patient_id=f"p{i}", video_id=f"v{i}", severity=i % 4) for i in range(VIDEOS)
     )
-    starts, counts = tuple(range(0, VIDEOS * COUNT, COUNT)), (COUNT,) * VIDEOS
-    store = FrameStore(tmp_path, videos, starts, counts, frames.shape, "key")
-    index = index_clips(
-        videos, starts, counts, fps=30.0, frames=FRAMES, stride=STRIDE, label_column="severity"
-    )
-    return pipeline.ClipSource(store, index)
+    counts, sizes = (COUNT,) * VIDEOS, ((2, 3),) * VIDEOS
+    store = FrameStore(tmp_path, videos, counts, sizes, 1, "key")
+    clip = ClipConfig(fps=30.0, frames=FRAMES, stride=STRIDE, size=(2, 3))
+    index = index_clips(videos, counts, sizes, clip, "severity")
+    return pipeline.ClipSource((store,), index, clip)
+
+
+def scaled(source, scaling):
+    return replace(source, clip=source.clip.model_copy(update={"scaling": scaling}))
 
 
 def make(pipeline, kind, *arguments):
@@ -116,7 +122,7 @@ def test_the_last_batch_holds_what_is_left(pipeline, source, kind, batch_size, s
 @BOTH
 @pytest.mark.parametrize("scaling", ["unit", "minmax"])
 def test_batches_are_float32_from_0_to_1(pipeline, source, kind, scaling):
-    source = pipeline.ClipSource(source.store, source.index, scaling)
+    source = scaled(source, scaling)
     for clips, labels in make(pipeline, kind, source, np.arange(15), np.zeros(15, bool), 4):
         assert (clips.dtype, labels.dtype) == (np.float32, np.int64)
         assert clips.shape[1:] == (FRAMES, 2, 3, 1)
@@ -126,7 +132,7 @@ def test_batches_are_float32_from_0_to_1(pipeline, source, kind, scaling):
 
 @pytest.mark.parametrize("scaling", ["unit", "minmax"])
 def test_both_ways_give_the_same_batches(pipeline, source, scaling):
-    source = pipeline.ClipSource(source.store, source.index, scaling)
+    source = scaled(source, scaling)
     rows, mirrored = training_set(np.arange(15), "flip")
     order = pipeline.epoch_order(30, seed=3, epoch=1)
     arguments = (source, rows[order], mirrored[order], 7)

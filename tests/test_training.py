@@ -47,7 +47,7 @@ def source(tmp_path, settings):
     """Eight patients with two dark videos of 12 frames; B-lines are bright columns in 2 … 8."""
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 60, (len(PATIENTS) * 24, SIZE, SIZE, 1), dtype=np.uint8)
-    videos, starts = [], []
+    videos = []
     for patient in PATIENTS:
         for positive in (0, 1):
             start = 12 * len(videos)
@@ -56,14 +56,12 @@ def source(tmp_path, settings):
             segments = ((1.5 / 30, 8.5 / 30),) if positive else ()
             name = f"{patient}_{positive}"
             videos.append(Video("", patient, name, b_lines=positive, segments=segments))
-            starts.append(start)
     (tmp_path / "frames.u8").write_bytes(frames.tobytes())
     counts = [12] * len(videos)
-    store = FrameStore(tmp_path, tuple(videos), tuple(starts), tuple(counts), frames.shape, "key")
-    index = index_clips(
-        videos, starts, counts, fps=30, frames=FRAMES, stride=FRAMES, label_column="b_lines"
-    )
-    return ClipSource(store, index)
+    sizes = [(SIZE, SIZE)] * len(videos)
+    store = FrameStore(tmp_path, tuple(videos), tuple(counts), tuple(sizes), 1, "key")
+    index = index_clips(videos, counts, sizes, settings.clip, "b_lines")
+    return ClipSource((store,), index, settings.clip)
 
 
 @pytest.fixture

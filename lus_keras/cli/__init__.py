@@ -78,6 +78,8 @@ def main(debug: bool) -> None:
     show_default=True,
     help="Folds to train at a time.",
 )
+@click.option("--train-on", default="", help="Learn from this data set alone: simulated.")
+@click.option("--pretrain", default="", help="Train on this data set first: simulated.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run directory.")
 @click.option("--root", type=click.Path(path_type=Path), help="Folder of the data set.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done.")
@@ -90,6 +92,7 @@ def reproduce(dry_run: bool, **options: Any) -> None:
     lus-keras reproduce table1 --preset quick
     lus-keras reproduce table1 --paper bline --data covid-blues --preset quick
     lus-keras reproduce bline/table2 --set fit.epochs=10 --out runs/ten-epochs
+    lus-keras reproduce bline/table1 --data covid-blues --train-on simulated
     """
     from lus_keras import reproduce as work
     from lus_keras.progress import Reporter

@@ -18,16 +18,25 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from lus_keras.config.messages import Layer, did_you_mean, explained, has, shown
-from lus_keras.config.sections import LABELS, CohortConfig, FitConfig, PaperConfig
+from lus_keras.config.sections import (
+    LABELS,
+    ClipConfig,
+    CohortConfig,
+    FitConfig,
+    PaperConfig,
+    SplitConfig,
+)
 from lus_keras.errors import ConfigError
 
 PRESETS = ("paper", "quick", "smoke")
 __all__ = [
     "LABELS",
     "PRESETS",
+    "ClipConfig",
     "CohortConfig",
     "FitConfig",
     "PaperConfig",
+    "SplitConfig",
     "did_you_mean",
     "load",
     "papers",
@@ -41,13 +50,16 @@ def papers() -> list[str]:
     return sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml"))
 
 
-def load(paper: str, preset: str = "paper", overrides: Iterable[str] = ()) -> PaperConfig:
-    """Reads a paper's configuration, applies a preset and then overrides.
+def load(
+    paper: str, preset: str = "paper", overrides: Iterable[str] = (), arm: str = ""
+) -> PaperConfig:
+    """Reads a paper's configuration, applies a preset, an arm and then overrides.
 
     Args:
         paper: One of `papers()`.
         preset: One of `PRESETS`.
         overrides: `section.key=value` strings; the value is read as YAML 1.2.
+        arm: One of the configuration's `arms`; empty for none.
 
     Returns:
         The checked configuration.
@@ -60,10 +72,12 @@ def load(paper: str, preset: str = "paper", overrides: Iterable[str] = ()) -> Pa
     if preset not in PRESETS:
         raise ConfigError(f"unknown preset '{preset}'.{did_you_mean(preset, PRESETS)}")
     text = resources.files("lus_keras.configs").joinpath(f"{paper}.yaml").read_text("utf-8")
-    return parse(text, source=f"configs/{paper}.yaml", preset=preset, overrides=overrides)
+    return parse(text, source=f"configs/{paper}.yaml", preset=preset, overrides=overrides, arm=arm)
 
 
-def parse(text: str, *, source: str, preset: str, overrides: Iterable[str] = ()) -> PaperConfig:
+def parse(
+    text: str, *, source: str, preset: str, overrides: Iterable[str] = (), arm: str = ""
+) -> PaperConfig:
     """Parses the text of a configuration.
 
     Args:
@@ -71,6 +85,7 @@ def parse(text: str, *, source: str, preset: str, overrides: Iterable[str] = ())
         source: Name of the file, for messages.
         preset: One of the text's `presets`.
         overrides: As in `load`.
+        arm: As in `load`.
 
     Returns:
         The checked configuration.
@@ -80,15 +95,15 @@ def parse(text: str, *, source: str, preset: str, overrides: Iterable[str] = ())
     """
     base = _read_mapping(text, source)
     layers = [(source, base), _preset_layer(base.pop("presets", None), preset, source)]
+    if arm:
+        layers.append(_arm_layer(layers, arm, source))
     problems = []
     for override in overrides:
         try:
             layers.append((f"--set {override}", _override(override)))
         except ConfigError as error:
             problems.append(str(error))
-    values: dict[str, Any] = {}
-    for _, layer in layers:
-        values = _merged(values, layer)
+    values = _stacked(layers)
     try:
         config = PaperConfig.model_validate(values)
     except ValidationError as error:
@@ -142,6 +157,22 @@ def _preset_layer(presets: Any, preset: str, source: str) -> Layer:
     return f"{source}: presets.{preset}", presets[preset]
 
 
+def _arm_layer(layers: list[Layer], arm: str, source: str) -> Layer:
+    """What an arm changes; the arm itself may be changed by the preset."""
+    arms = _stacked(layers).get("arms") or {}
+    changes = arms.get(arm)
+    if not isinstance(changes, Mapping):
+        raise ConfigError(f"{source}: unknown arm '{arm}'.{did_you_mean(arm, arms)}")
+    return f"{source}: arms.{arm}.set", changes.get("set", {})
+
+
+def _stacked(layers: Iterable[Layer]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for _, layer in layers:
+        values = _merged(values, layer)
+    return values
+
+
 def _override(text: str) -> dict[str, Any]:
     key, separator, value = text.partition("=")
     parts = key.strip().split(".")
@@ -173,8 +204,36 @@ def _contradictions(config: PaperConfig) -> Iterator[str]:
             if name not in config.models:
                 hint = did_you_mean(name, config.models)
                 yield f"claims.{number}.{side}: unknown model '{name}'.{hint}"
-    if config.clip.min_frames > config.clip.frames:
+    yield from _clip_contradictions(config)
+    for name, arm in config.arms.items():
+        for model in arm.models or ():
+            if model not in config.models:
+                hint = did_you_mean(model, config.models)
+                yield f"arms.{name}.models: unknown model '{model}'.{hint}"
+    validated = config.fit.select in ("val_loss", "val_accuracy")
+    if validated and not config.split.validation_fraction:
         yield (
-            f"clip.min_frames: must be at most clip.frames, {config.clip.frames}. "
-            f"Received {config.clip.min_frames}."
+            f"fit.select: {config.fit.select} needs patients to validate on. "
+            "Set split.validation_fraction."
         )
+
+
+def _clip_contradictions(config: PaperConfig) -> Iterator[str]:
+    clip = config.clip
+    if clip.min_frames > clip.frames:
+        yield (
+            f"clip.min_frames: must be at most clip.frames, {clip.frames}. "
+            f"Received {clip.min_frames}."
+        )
+    if clip.unit == "tile" and clip.tile is None:
+        yield "clip.tile: must be (height, width) where clip.unit is tile. Received nothing."
+    if clip.unit == "frame" and clip.frames != 1:
+        yield f"clip.frames: must be 1 where clip.unit is frame. Received {clip.frames}."
+    if clip.crop == "roi" and clip.unit != "tile":
+        yield "clip.crop: roi keeps each region's own size, so clip.unit must be tile."
+    if clip.scaling == "imagenet" and clip.channels != 3:
+        yield f"clip.scaling: imagenet needs three channels. Received {clip.channels}."
+    if clip.colour and clip.channels != 3:
+        yield f"clip.colour: needs three channels. Received {clip.channels}."
+    if config.label_column == "b_lines" and clip.fps is None:
+        yield "clip.fps: must be a number, as B-lines are annotated in seconds."

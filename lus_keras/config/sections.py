@@ -25,42 +25,108 @@ Shares = Annotated[tuple[Share, ...], Strict(False)]
 Texts = Annotated[tuple[str, ...], Strict(False)]
 
 
+EXPERIMENT = {
+    *("clip", "split", "model", "fit", "localisation", "cohort", "transfer", "options"),
+    "label_column",
+}
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class ClipConfig(_Section):
-    """How videos are cut and scaled; lengths in frames at `fps`, `size` is (height, width)."""
+    """How videos are cut and scaled.
 
-    fps: PositiveFloat
+    `unit` is what a clip is: a `window` in time of the whole picture; a `tile`, a window in time of
+    a small part of the picture; the whole `video`, padded to `frames`; a single `frame`. Lengths
+    are in frames at `fps` (null keeps the video's own), `size` is (height, width) of the picture
+    and `tile` that of a tile. `crop` is to the ultrasound sector, to nothing, or to the region of
+    interest at its own size in a picture of `size`.
+    """
+
+    unit: Literal["window", "tile", "video", "frame"] = "window"
+    fps: PositiveFloat | None
     frames: PositiveInt
-    stride: PositiveInt
+    stride: PositiveInt = 1
     size: Size
+    tile: Size | None = None
+    tile_step: Size | None = None
+    tile_rows: PositiveInt | None = None
+    per_video: PositiveInt = 1
     channels: Literal[1, 3] = 1
-    crop: Literal["sector", "none"] = "sector"
-    scaling: Literal["unit", "minmax"] = "unit"
+    colour: bool = False
+    crop: Literal["sector", "none", "roi"] = "sector"
+    scaling: Literal["unit", "minmax", "imagenet"] = "unit"
     min_frames: PositiveInt = 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a clip as a network takes it: `(t, h, w, c)`, of a frame `(h, w, c)`."""
+        time = () if self.unit == "frame" else (self.frames,)
+        return (*time, *self.picture, self.channels)
+
+    @property
+    def picture(self) -> Size:
+        """`(h, w)` of a clip in pixels."""
+        return self.tile if self.unit == "tile" and self.tile else self.size
 
 
 class SplitConfig(_Section):
-    """How patients are divided."""
+    """How the data are divided.
 
-    scheme: Literal["kfold", "holdout"]
+    `kfold` and `holdout` divide patients. `as_published` and `image` divide clips, so that a
+    patient stands on both sides: the former as the published counts imply, with a test share and
+    seed of its own, the latter stratified by class. `repeats` draws so many times, with seeds one
+    after another. `validation_fraction` of the patients (or clips) to train on are kept for
+    choosing an epoch. `test_patients` are tested on whatever the seed.
+    """
+
+    scheme: Literal["kfold", "holdout", "as_published", "image"]
     folds: int = Field(default=5, ge=2)
     test_fraction: float = Field(default=0.3, gt=0, lt=1)
+    validation_fraction: float = Field(default=0.0, ge=0, lt=1)
+    repeats: PositiveInt = 1
+    test_patients: Texts = ()
     seed: int = Field(default=0, ge=0, le=MAX_SEED)
+
+    @property
+    def count(self) -> int:
+        """Number of folds."""
+        return self.folds if self.scheme == "kfold" else self.repeats
 
 
 class FitConfig(_Section):
-    """How one fold is trained."""
+    """How one fold is trained; `rate_multipliers` are by the beginning of a layer's name."""
 
-    optimizer: Literal["adam"]
+    optimizer: Literal["adam", "coupled_sgd"]
     learning_rate: PositiveFloat
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    rate_multipliers: dict[str, float] = {}
+    clip_norm: PositiveFloat | None = None
     batch_size: PositiveInt
     epochs: PositiveInt
-    select: Literal["last"] = "last"
+    shuffle: bool = True
+    drop_remainder: bool = False
+    select: Literal["last", "val_loss", "val_accuracy", "test_loss"] = "last"
     augment: Literal["none", "flip"] = "none"
     precision: Literal["float32", "mixed_bfloat16", "auto"] = "float32"
+
+
+class TransferConfig(_Section):
+    """Training on another data set than the one that is tested.
+
+    `train_on` trains on that data set alone; `pretrain` trains there first and then goes on within
+    the folds. `fit` and `cohort` are changes for that data set, `folds` how many networks are
+    trained on it.
+    """
+
+    train_on: Literal["simulated"] | None = None
+    pretrain: Literal["simulated"] | None = None
+    networks: PositiveInt = 1
+    fit: dict[str, Any] = {}
+    cohort: dict[str, Any] = {}
 
 
 class LocalisationConfig(_Section):
@@ -72,12 +138,12 @@ class LocalisationConfig(_Section):
 
 
 class CohortConfig(_Section):
-    """Shape and difficulty of the simulated cohort."""
+    """Shape and difficulty of the simulated cohort; null is as the paper's data are."""
 
     patients: PositiveInt
     videos: PositiveInt
-    duration_s: PositiveFloat
-    fps: PositiveFloat
+    duration_s: PositiveFloat | None = None
+    fps: PositiveFloat | None = None
     hard: float = Field(ge=0, le=3)
 
 
@@ -91,6 +157,17 @@ class ModelEntry(_Section):
     title: str
     parameters: PositiveInt
     ns_per_pixel: PositiveFloat
+
+
+class ArmConfig(_Section):
+    """One of several ways to use the data: a data set cut differently, another protocol.
+
+    `set` holds the changes, shaped as the file itself; `models` the networks, all if not given.
+    """
+
+    title: str
+    set: dict[str, Any] = {}
+    models: Texts | None = None
 
 
 class Choice(_Section):
@@ -111,7 +188,10 @@ class Claim(_Section):
 
 
 class PaperConfig(_Section):
-    """Everything a paper's YAML file says, with one preset applied."""
+    """Everything a paper's YAML file says, with one preset applied.
+
+    `options` are settings that only this paper's own code reads.
+    """
 
     paper: str
     title: str
@@ -126,6 +206,9 @@ class PaperConfig(_Section):
     fit: FitConfig
     localisation: LocalisationConfig | None = None
     cohort: CohortConfig
+    transfer: TransferConfig = TransferConfig()
+    options: dict[str, Any] = {}
+    arms: dict[str, ArmConfig] = {}
     models: dict[str, ModelEntry]
     choices: dict[str, Choice]
     published: dict[str, Any]
@@ -134,8 +217,7 @@ class PaperConfig(_Section):
 
     def experiment(self) -> dict[str, Any]:
         """The sections that decide the numbers, as plain data: what a run's fingerprint covers."""
-        sections = {"clip", "split", "model", "fit", "localisation", "cohort", "label_column"}
-        return self.model_dump(mode="json", include=sections)
+        return self.model_dump(mode="json", include=EXPERIMENT)
 
     def labelled_choices(self) -> list[dict[str, Any]]:
         """Every open choice with its value, label and reason, for printing."""

@@ -19,11 +19,15 @@ class Paper:
 
     Attributes:
         name: Name of its module and of its configuration.
-        targets: What can be reproduced, and the networks each target needs.
+        targets: What can be reproduced, and the networks each target needs: `model`, or `arm/model`
+            of the configuration's `arms`.
         build: Makes a network by name, uncompiled, from the configuration.
         loss: Makes the loss of (labels, logits).
         metrics: Makes the metrics followed in training.
         decode: Logits `(n, k)` to probabilities `(n, classes)`.
+        needs_real_data: Targets that cannot be had from simulated videos alone.
+        watch: Makes the callbacks of Keras for a job and an epoch, for studies that log more than
+            losses; None if there are none.
         architecture: Target that is the paper's drawing of its networks; they are written as text.
     """
 
@@ -33,4 +37,6 @@ class Paper:
     loss: Callable[[PaperConfig], keras.losses.Loss]
     metrics: Callable[[PaperConfig], list[Any]]
     decode: Callable[[np.ndarray], np.ndarray]
+    needs_real_data: frozenset[str] = frozenset()
+    watch: Callable[[Any, int], list[Any]] | None = None
     architecture: str = ""

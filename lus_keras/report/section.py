@@ -177,8 +177,9 @@ def _warnings(run: PaperRun, labels: Mapping[str, str]) -> list[str]:
     warnings = []
     for name, model in run.models.items():
         label = labels.get(name, name)
-        if len(model.folds_done) < run.folds:
-            warnings.append(f"Incomplete: {label} has {len(model.folds_done)}/{run.folds} folds.")
+        folds = run.folds_of(name)
+        if len(model.folds_done) < folds:
+            warnings.append(f"Incomplete: {label} has {len(model.folds_done)}/{folds} folds.")
         for fold, report in sorted(model.diverged.items()):
             epoch, batch = report.get("epoch", "?"), report.get("batch", "?")
             message = str(report.get("message", "")).rstrip(".")

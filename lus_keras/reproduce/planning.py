@@ -5,17 +5,61 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lus_keras import config, datasets, papers
 from lus_keras.cache import Item
-from lus_keras.clips import is_labelled, windows
-from lus_keras.config import PaperConfig, did_you_mean
+from lus_keras.clips import is_labelled
+from lus_keras.config import CohortConfig, PaperConfig, did_you_mean
 from lus_keras.datasets import simulated
 from lus_keras.errors import ConfigError, DataError
 from lus_keras.papers import Paper
-from lus_keras.reproduce.request import Request, run_folder, targets_by_paper
-from lus_keras.simulate import VideoPlan
+from lus_keras.reproduce.request import Request, data_name, targets_by_paper
+
+
+@dataclass(frozen=True)
+class Data:
+    """Videos of one data set, before any is opened.
+
+    Attributes:
+        name: As in paths.
+        items: Videos or plans of videos.
+        notes: What has to be said of the data.
+        license: Licence of the data.
+        cropped: Whether frames show the sector alone, so that they are not cropped to it.
+    """
+
+    name: str
+    items: list[Item]
+    notes: tuple[str, ...]
+    license: str
+    cropped: bool = False
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to use the data, and the networks that are trained in it.
+
+    Attributes:
+        name: Key in the configuration's `arms`; empty where a paper has none.
+        title: As printed.
+        config: The configuration with the arm's changes.
+        models: Networks to train, in the paper's order.
+        learnt: Another data set to learn from, where the arm asks for one.
+    """
+
+    name: str
+    title: str
+    config: PaperConfig
+    models: tuple[str, ...]
+    learnt: Data | None = None
+
+    def entry(self, model: str) -> str:
+        """Name of a network in this arm: `arm/model`, or `model` where there are no arms."""
+        return f"{self.name}/{model}" if self.name else model
+
+    def folder(self, data: str) -> str:
+        """Name of the folder that holds the arm's networks."""
+        return f"{data}-{self.name}" if self.name else data
 
 
 @dataclass(frozen=True)
@@ -25,22 +69,16 @@ class Plan:
     Attributes:
         paper: The paper.
         targets: What is asked of it.
-        config: Its configuration, preset and overrides applied.
-        models: Networks to train, in the paper's order.
-        items: Videos or plans of videos.
-        notes: What has to be said of the data.
-        license: Licence of the data.
-        crop: How frames are cropped; videos that show the sector alone are not.
+        config: Its configuration, preset and overrides applied, no arm's changes.
+        arms: What to train.
+        data: The data to test on.
     """
 
     paper: Paper
     targets: tuple[str, ...]
     config: PaperConfig
-    models: tuple[str, ...]
-    items: list[Item]
-    notes: tuple[str, ...]
-    license: str
-    crop: str
+    arms: tuple[Arm, ...]
+    data: Data
 
 
 def plan(request: Request) -> list[Plan]:
@@ -60,49 +98,88 @@ def plan(request: Request) -> list[Plan]:
     return [_plan_paper(name, targets, request) for name, targets in wanted.items()]
 
 
-def describe(request: Request) -> list[str]:
-    """What a request would do, in words; nothing is rendered, decoded or trained.
-
-    Args:
-        request: What was asked for.
-
-    Returns:
-        Lines to print.
-
-    Raises:
-        ConfigError: As `plan`.
-        DataError: As `plan`.
-    """
-    lines = [f"run directory: {run_folder(request)}"]
-    for paper_plan in plan(request):
-        lines += _describe_plan(paper_plan)
-    return lines
-
-
 def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
     paper = papers.get(name)
-    settings = config.load(name, request.preset, request.overrides)
-    needed = {model for target in targets for model in paper.targets[target]}
-    for model in request.models:
+    settings = _load(name, request)
+    arms = tuple(_arms(paper, settings, targets, request))
+    folds = max((arm.config.split.count for arm in arms), default=settings.split.count)
+    if request.fold is not None and not 0 <= request.fold < folds:
+        raise ConfigError(f"--fold {request.fold}: must be 0 … {folds - 1}.")
+    return Plan(paper, tuple(targets), settings, arms, _data(name, settings, request))
+
+
+def _load(name: str, request: Request, arm: str = "") -> PaperConfig:
+    overrides = list(request.overrides)
+    for key in ("train_on", "pretrain"):
+        if value := getattr(request, key):
+            overrides.append(f"transfer.{key}={value}")
+    return config.load(name, request.preset, overrides, arm)
+
+
+def _arms(
+    paper: Paper, settings: PaperConfig, targets: Sequence[str], request: Request
+) -> list[Arm]:
+    needed = {entry for target in targets for entry in paper.targets[target]}
+    by_arm: dict[str, set[str]] = {}
+    for entry in needed:
+        arm, _, model = entry.rpartition("/")
+        by_arm.setdefault(arm, set()).add(model)
+    asked = _asked_models(settings, request)
+    arms = []
+    for arm in ("", *settings.arms):
+        if arm not in by_arm:
+            continue
+        chosen = {model for name, model in asked if name in ("", arm)} if asked else by_arm[arm]
+        if not chosen:
+            continue
+        changed = _load(paper.name, request, arm) if arm else settings
+        title = settings.arms[arm].title if arm else ""
+        models = tuple(model for model in settings.models if model in chosen)
+        arms.append(Arm(arm, title, changed, models, _learnt(paper.name, changed, request)))
+    return arms
+
+
+def _asked_models(settings: PaperConfig, request: Request) -> list[tuple[str, str]]:
+    """`--model` as pairs (arm, model); an empty arm is any."""
+    asked = []
+    for name in request.models:
+        arm, _, model = name.rpartition("/")
         if model not in settings.models:
-            raise ConfigError(f"unknown model '{model}'.{did_you_mean(model, settings.models)}")
-    chosen = set(request.models) or needed
-    models = tuple(model for model in settings.models if model in chosen)
-    last = settings.split.folds - 1 if settings.split.scheme == "kfold" else 0
-    if request.fold is not None and not 0 <= request.fold <= last:
-        raise ConfigError(f"--fold {request.fold}: must be 0 … {last}.")
-    crop = settings.clip.crop
-    if request.data == simulated.NAME:
-        items: list[Item] = list(simulated.plan(name, settings.cohort, request.seed))
-        return Plan(
-            paper, tuple(targets), settings, models, items, simulated.NOTES, simulated.LICENSE, crop
+            raise ConfigError(f"unknown model '{name}'.{did_you_mean(model, settings.models)}")
+        if arm and arm not in settings.arms:
+            raise ConfigError(f"unknown arm '{arm}'.{did_you_mean(arm, settings.arms)}")
+        asked.append((arm, model))
+    return asked
+
+
+def _learnt(name: str, settings: PaperConfig, request: Request) -> Data | None:
+    """The data set to learn from, if it is not the one that is tested."""
+    transfer = settings.transfer
+    source = transfer.train_on or transfer.pretrain
+    if source is None:
+        return None
+    if transfer.train_on and transfer.pretrain:
+        raise ConfigError("transfer: set train_on or pretrain, not both.")
+    if request.data == source:
+        raise ConfigError(
+            f"transfer: learns from '{source}' and would be tested on it as well. "
+            "Choose real videos with --data."
         )
+    cohort = CohortConfig.model_validate({**settings.cohort.model_dump(), **transfer.cohort})
+    return _simulated(name, cohort, request.seed)
+
+
+def _data(name: str, settings: PaperConfig, request: Request) -> Data:
+    if request.data == simulated.NAME:
+        return _simulated(name, settings.cohort, request.seed)
     data = datasets.load(request.data, root=request.root)
     items, notes = _labelled(data, settings.label_column)
-    crop = "none" if data.cropped else crop
-    return Plan(
-        paper, tuple(targets), settings, models, items, (*data.notes, *notes), data.license, crop
-    )
+    return Data(data_name(request.data), items, (*data.notes, *notes), data.license, data.cropped)
+
+
+def _simulated(name: str, cohort: CohortConfig, seed: int) -> Data:
+    items: list[Item] = list(simulated.plan(name, cohort, seed))
+    return Data(simulated.NAME, items, simulated.NOTES, simulated.LICENSE)
 
 
 def _labelled(data: datasets.Dataset, column: str) -> tuple[list[Item], list[str]]:
@@ -119,75 +196,33 @@ def _labelled(data: datasets.Dataset, column: str) -> tuple[list[Item], list[str
     ]
 
 
-def open_choices(plan: Plan, request: Request) -> list[dict[str, Any]]:
-    """Settings that the paper leaves open or states, with label and reason; for printing.
+def check_models(plan: Plan) -> None:
+    """Refuses wrong `model:` settings before anything is rendered or decoded.
 
-    Those of the cohort are left out where it is not simulated. A value that preset or override
-    changed says so: its label is that of the paper's value.
+    Args:
+        plan: What is asked of a paper.
+
+    Raises:
+        ConfigError: A setting is unknown to a network or refused by it; all are listed.
     """
-    paper = config.load(plan.paper.name).labelled_choices()
-    choices = []
-    for choice, stated in zip(plan.config.labelled_choices(), paper, strict=True):
-        if request.data != simulated.NAME and choice["field"].startswith("cohort."):
-            continue
-        if choice["value"] != stated["value"]:
-            why = f"changed by this run from {stated['value']}; {choice['why']}"
-            choice = {**choice, "why": why}
-        choices.append(choice)
-    return choices
-
-
-def check_model(plan: Plan) -> None:
-    """Refuses wrong `model:` settings before anything is rendered or decoded."""
     from lus_keras.models import builders
 
     known = builders()
     source = f"configs/{plan.paper.name}.yaml"
-    problems = []
-    for model in plan.models:
-        options = [
-            name for name in inspect.signature(known[model]).parameters if name != "input_shape"
-        ]
-        problems += [
-            f"{source}: unknown key 'model.{key}'.{did_you_mean(key, options)}"
-            for key in plan.config.model
-            if key not in options
-        ]
+    problems: list[str] = []
+    for arm in plan.arms:
+        for model in arm.models:
+            options = list(inspect.signature(known[model]).parameters)
+            options.remove("input_shape")
+            problems += [
+                f"{source}: unknown key 'model.{key}'.{did_you_mean(key, options)}"
+                for key in arm.config.model
+                if key not in options
+            ]
     if problems:
         raise ConfigError.from_problems(dict.fromkeys(problems))
-    for model in plan.models[:1]:
+    for arm in plan.arms[:1]:
         try:
-            plan.paper.build(model, plan.config)
+            plan.paper.build(arm.models[0], arm.config)
         except (ValueError, TypeError) as error:
             raise ConfigError(f"{source}: model: {error}") from None
-
-
-def _describe_plan(plan: Plan) -> list[str]:
-    settings, clip = plan.config, plan.config.clip
-    folds = settings.split.folds if settings.split.scheme == "kfold" else 1
-    plans = [item for item in plan.items if isinstance(item, VideoPlan)]
-    if plans:
-        counts = [round(item.frames * clip.fps / item.fps) for item in plans]
-        clips = sum(len(windows(count, clip.frames, clip.stride)) for count in counts)
-        amount = f"{len(plans)} videos, {sum(counts)} frames, {clips} clips"
-    else:
-        clips, amount = 0, f"{len(plan.items)} videos; clips are counted by decoding"
-    # Measured peaks of c3d_a: 1.2 GB at 32 × 32 pixels, 2.7 GB at 64 × 64; this gives 1.3, 2.8.
-    batch = 4 * settings.fit.batch_size * clip.frames * clip.size[0] * clip.size[1] * clip.channels
-    lines = [
-        f"{plan.paper.name}: {len(plan.models)} networks × {folds} folds × "
-        f"{settings.fit.epochs} epochs",
-        f"  networks: {', '.join(plan.models)}",
-        f"  data: {amount}",
-        f"  memory: about {0.8 + 200 * batch / 1e9:.1f} GB",
-    ]
-    if clips:
-        share = (folds - 1) / folds if folds > 1 else 1 - settings.split.test_fraction
-        copies = 2 if settings.fit.augment == "flip" else 1
-        seen = clips * share * copies * settings.fit.epochs * folds
-        pixels = clip.frames * clip.size[0] * clip.size[1]
-        seconds = sum(
-            seen * pixels * settings.models[name].ns_per_pixel * 1e-9 for name in plan.models
-        )
-        lines.append(f"  time: about {seconds / 60:.0f} min on two cores")
-    return lines

@@ -7,74 +7,39 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lus_keras import __version__, config
-from lus_keras.cache import FrameStore
-from lus_keras.clips import ClipIndex
+from lus_keras.config import PaperConfig
 from lus_keras.environment import PACKAGES, package_version
 from lus_keras.errors import ConfigError, RunError
 from lus_keras.files import atomic_write
-from lus_keras.reproduce.planning import Plan, open_choices
+from lus_keras.reproduce.describe import open_choices
+from lus_keras.reproduce.planning import Plan
+from lus_keras.reproduce.prepare import LEAKAGE, Prepared
 from lus_keras.reproduce.request import Request, data_name
-from lus_keras.splits import Split
+from lus_keras.source import ClipSource
 
 
-def paper_record(
-    plan: Plan,
-    request: Request,
-    store: FrameStore,
-    index: ClipIndex,
-    split: Split,
-) -> dict[str, Any]:
-    """The paper's entry in run.json."""
-    from lus_keras.training.network import resolve_precision
+def write_record(out: Path, plan: Plan, request: Request, prepared: Sequence[Prepared]) -> None:
+    """Adds the paper's entry to run.json; a folder of another experiment is refused.
 
-    settings = plan.config
-    return {
-        "title": settings.title,
-        "authors": settings.authors,
-        "venue": settings.venue,
-        "doi": settings.doi,
-        "dataset": data_name(request.data),
-        "preset": request.preset,
-        "seed": request.seed,
-        "command": request.command,
-        "labels": list(settings.labels),
-        "models": list(plan.models),
-        "model_titles": {name: entry.title for name, entry in settings.models.items()},
-        "folds": len(split.folds),
-        "config": settings.experiment(),
-        "choices": open_choices(plan, request),
-        "published": settings.published,
-        "claims": [claim.model_dump() for claim in settings.claims],
-        "inconsistencies": list(settings.inconsistencies),
-        "data": {
-            "patients": len(set(index.patient_id)),
-            "videos": len(store.videos),
-            "clips": len(index),
-            "positives": int((index.label > 0).sum()),
-            "frame_truth": bool((index.truth >= 0).any()),
-            "notes": [*plan.notes, *_length_notes(store, index), *_scale_notes(plan, request)],
-            "license": plan.license,
-        },
-        "fingerprint": {
-            **settings.experiment(),
-            "seed": request.seed,
-            "precision": resolve_precision(settings.fit.precision),
-            "split": split.sha256,
-            "data": _data_hash(store, index),
-            "versions": {name: package_version(name) for name in ("keras", "tensorflow")},
-            "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
-            "lus_keras": __version__,
-        },
-    }
+    Args:
+        out: Run directory.
+        plan: What is asked of the paper.
+        request: What was asked for.
+        prepared: The paper's arms.
 
-
-def write_record(out: Path, paper: str, record: dict[str, Any]) -> None:
-    """Adds the paper's entry to run.json; a folder of another experiment is refused."""
-    path = out / "run.json"
+    Raises:
+        ConfigError: The folder holds a run of another experiment.
+        RunError: run.json is damaged.
+    """
+    path, paper = out / "run.json", plan.paper.name
+    record = _paper_record(plan, request, prepared)
     run: dict[str, Any] = {"schema": 1, "papers": {}}
     if path.exists():
         try:
@@ -84,11 +49,10 @@ def write_record(out: Path, paper: str, record: dict[str, Any]) -> None:
             raise RunError(f"{path}: damaged. Delete it; finished folds are kept.") from None
         if before:
             _refuse_other(path, paper, before, record, out)
-            record["models"] = [
-                name
-                for name in record["model_titles"]
-                if name in {*before["models"], *record["models"]}
-            ]
+            record["arms"] = {**before.get("arms", {}), **record["arms"]}
+            known = {*before["models"], *record["models"]}
+            record["models"] = [name for name in record["model_titles"] if name in known]
+            record["data"] = record["data"] or before.get("data", {})
     run["papers"][paper] = record
     run |= {
         "seed": record["seed"],
@@ -101,13 +65,104 @@ def write_record(out: Path, paper: str, record: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(run, indent=1) + "\n")
 
 
-def _length_notes(store: FrameStore, index: ClipIndex) -> list[str]:
-    lengths = zip(store.videos, store.counts, strict=True)
-    short = [video.video_id for video, count in lengths if count < index.frames]
-    if not short:
+def _paper_record(plan: Plan, request: Request, prepared: Sequence[Prepared]) -> dict[str, Any]:
+    """The paper's entry in run.json."""
+    settings = plan.config
+    arms = {item.arm.name: _arm_record(plan, request, item) for item in prepared}
+    first = next(iter(arms.values()), {})
+    return {
+        "title": settings.title,
+        "authors": settings.authors,
+        "venue": settings.venue,
+        "doi": settings.doi,
+        "dataset": data_name(request.data),
+        "preset": request.preset,
+        "seed": request.seed,
+        "command": request.command,
+        "labels": list(settings.labels),
+        "models": [item.arm.entry(model) for item in prepared for model in item.arm.models],
+        "model_titles": _titles(settings),
+        "folds": first.get("folds", settings.split.count),
+        "config": settings.experiment(),
+        "choices": open_choices(plan, request),
+        "published": settings.published,
+        "claims": [claim.model_dump() for claim in settings.claims],
+        "inconsistencies": list(settings.inconsistencies),
+        "data": first.get("data", {}),
+        "arms": arms,
+    }
+
+
+def _titles(settings: PaperConfig) -> dict[str, str]:
+    """What is printed of every network, in and out of arms, in the order of the tables."""
+    titles = {name: entry.title for name, entry in settings.models.items()}
+    for arm, entry in settings.arms.items():
+        for model in entry.models or settings.models:
+            titles[f"{arm}/{model}"] = f"{entry.title} {settings.models[model].title}"
+    return titles
+
+
+def _arm_record(plan: Plan, request: Request, prepared: Prepared) -> dict[str, Any]:
+    from lus_keras.training.network import resolve_precision
+
+    arm, index = prepared.arm, prepared.source.index
+    settings = arm.config
+    tested = index
+    if len(prepared.source.stores) == 2:
+        notes = [f"Learnt from {arm.learnt.name if arm.learnt else ''} videos alone."]
+        rows = prepared.split.folds[0].rows(index, "test")
+    else:
+        notes, rows = [], np.arange(len(index))
+    if prepared.pretraining and arm.learnt:
+        notes.append(f"Trained on {arm.learnt.name} videos first, then within the folds.")
+    if prepared.split.leaks:
+        notes.append(LEAKAGE)
+    labels = tested.label[rows]
+    counts = np.bincount(labels, minlength=len(settings.labels))
+    return {
+        "title": arm.title,
+        "folds": len(prepared.split.folds),
+        "config": settings.experiment(),
+        "leaks": prepared.split.leaks,
+        "data": {
+            "patients": len(set(tested.patient_id[rows])),
+            "videos": len(set(tested.video_id[rows])),
+            "clips": len(rows),
+            "positives": int((labels > 0).sum()),
+            "classes": {
+                name: int(count) for name, count in zip(settings.labels, counts, strict=False)
+            },
+            "frame_truth": bool((tested.truth[rows] >= 0).any()),
+            "notes": [
+                *plan.data.notes,
+                *notes,
+                *_left_out_notes(prepared.source),
+                *_scale_notes(plan, request),
+            ],
+            "license": plan.data.license,
+        },
+        "fingerprint": {
+            **settings.experiment(),
+            "seed": request.seed,
+            "precision": resolve_precision(settings.fit.precision),
+            "split": prepared.split.sha256,
+            "data": _data_hash(prepared.source),
+            "versions": {name: package_version(name) for name in ("keras", "tensorflow")},
+            "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
+            "lus_keras": __version__,
+        },
+    }
+
+
+def _left_out_notes(source: ClipSource) -> list[str]:
+    videos = [video.video_id for store in source.stores for video in store.videos]
+    used = set(source.index.video.tolist())
+    left_out = [name for number, name in enumerate(videos) if number not in used]
+    if not left_out:
         return []
     return [
-        f"{len(short)} videos are shorter than one clip and give none: {', '.join(short[:10])}."
+        f"{len(left_out)} videos are shorter or smaller than one clip and give none: "
+        f"{', '.join(left_out[:10])}."
     ]
 
 
@@ -128,8 +183,9 @@ def _scale_notes(plan: Plan, request: Request) -> list[str]:
     ]
 
 
-def _data_hash(store: FrameStore, index: ClipIndex) -> str:
-    digest = hashlib.sha256(store.key.encode())
+def _data_hash(source: ClipSource) -> str:
+    index = source.index
+    digest = hashlib.sha256("\n".join(store.key for store in source.stores).encode())
     for column in (index.clip_id, index.patient_id):
         digest.update("\n".join(column).encode())
     digest.update(index.label.tobytes() + index.truth.tobytes())
@@ -139,19 +195,31 @@ def _data_hash(store: FrameStore, index: ClipIndex) -> str:
 def _refuse_other(
     path: Path, paper: str, before: dict[str, Any], record: dict[str, Any], out: Path
 ) -> None:
-    old, new = _flat(before.get("fingerprint", {})), _flat(record["fingerprint"])
-    # Through JSON, as the file was: tuples become lists.
-    new = json.loads(json.dumps(new))
-    changes = [
-        f"{path}: {paper}: {key} was {old.get(key)!r}, is now {new.get(key)!r}."
-        for key in sorted({*old, *new})
-        if old.get(key) != new.get(key)
-    ]
-    folder = out / paper / before.get("dataset", "")
-    started = any(folder.glob("*/fold_*/*"))
-    if changes and started:
+    started = any((out / paper).glob("*/*/*/*"))
+    if not started:
+        return
+    changes = []
+    if before.get("dataset") != record["dataset"]:
+        changes.append(
+            f"{path}: {paper}: dataset was {before.get('dataset')!r}, is now {record['dataset']!r}."
+        )
+    for arm, entry in record["arms"].items():
+        if arm in before.get("arms", {}):
+            place = f"{paper}/{arm}" if arm else paper
+            changes += _changes(path, place, before["arms"][arm]["fingerprint"], entry)
+    if changes:
         changes.append("Choose another folder with --out, or delete this one.")
         raise ConfigError("\n".join(changes))
+
+
+def _changes(
+    path: Path, place: str, before: dict[str, Any], entry: dict[str, Any]
+) -> Iterator[str]:
+    # Through JSON, as the file was: tuples become lists.
+    old, new = _flat(before), json.loads(json.dumps(_flat(entry["fingerprint"])))
+    for key in sorted({*old, *new}):
+        if old.get(key) != new.get(key):
+            yield f"{path}: {place}: {key} was {old.get(key)!r}, is now {new.get(key)!r}."
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

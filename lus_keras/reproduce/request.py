@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lus_keras import papers
 from lus_keras.config import did_you_mean
+from lus_keras.datasets import simulated
 from lus_keras.errors import ConfigError
 
 
@@ -28,6 +29,8 @@ class Request:
     out: Path | None = None
     root: Path | None = None
     command: str = ""
+    train_on: str = ""
+    pretrain: str = ""
 
 
 def run_folder(request: Request) -> Path:
@@ -36,6 +39,10 @@ def run_folder(request: Request) -> Path:
         return request.out
     data = Path(request.data).stem if request.data.endswith(".csv") else request.data
     name = f"{data}-{request.preset}"
+    if request.train_on:
+        name += f"-from-{request.train_on}"
+    if request.pretrain:
+        name += f"-pretrained-{request.pretrain}"
     if request.seed:
         name += f"-seed{request.seed}"
     if request.overrides:
@@ -54,7 +61,7 @@ def targets_by_paper(request: Request) -> dict[str, list[str]]:
         paper, _, rest = target.rpartition("/")
         chosen = {paper: papers.get(paper).targets} if paper else available
         found = {
-            name: list(targets) if rest == "all" else [rest]
+            name: _all_targets(name, request.data) if rest == "all" else [rest]
             for name, targets in chosen.items()
             if rest == "all" or rest in targets
         }
@@ -63,7 +70,26 @@ def targets_by_paper(request: Request) -> dict[str, list[str]]:
             raise ConfigError(f"unknown target '{target}'.{hint}")
         for name, targets in found.items():
             wanted.setdefault(name, []).extend(targets)
+    _refuse_simulated(wanted, request.data)
     return wanted
+
+
+def _all_targets(name: str, data: str) -> list[str]:
+    paper = papers.get(name)
+    left_out = paper.needs_real_data if data == simulated.NAME else frozenset()
+    return [target for target in paper.targets if target not in left_out]
+
+
+def _refuse_simulated(wanted: dict[str, list[str]], data: str) -> None:
+    if data != simulated.NAME:
+        return
+    problems = [
+        f"{name}/{target}: is tested on real videos. Add --data covid-blues or a manifest."
+        for name, targets in wanted.items()
+        for target in sorted(papers.get(name).needs_real_data.intersection(targets))
+    ]
+    if problems:
+        raise ConfigError.from_problems(problems)
 
 
 def data_name(data: str) -> str:

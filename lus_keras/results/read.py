@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,13 @@ def read_paper(run_dir: str | Path, paper: str, record: Mapping[str, Any]) -> Pa
     Raises:
         RunError: A finished fold cannot be used.
     """
-    root = Path(run_dir) / paper / str(record.get("dataset", ""))
-    models = {name: read_model(root / name, relative_to=Path(run_dir)) for name in record["models"]}
+    root = Path(run_dir) / paper
+    models = {}
+    for name in record["models"]:
+        arm, _, model = name.rpartition("/")
+        data = "-".join(filter(None, (str(record.get("dataset", "")), arm)))
+        found = read_model(root / data / model, relative_to=Path(run_dir))
+        models[name] = replace(found, name=name)
     return PaperRun(paper, record, models)
 
 

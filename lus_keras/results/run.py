@@ -48,7 +48,7 @@ class ModelRun:
     """Everything the finished folds of one model left behind.
 
     Attributes:
-        name: Model, as in `list_models()`.
+        name: Model, as in `list_models()`, or `arm/model`.
         predictions: Rows of all finished folds; None if none has finished.
         attention: Weights of all finished folds; None for models without attention.
         histories: Per finished fold, one row an epoch.
@@ -101,6 +101,18 @@ class PaperRun:
     def folds(self) -> int:
         """Folds that a complete run has."""
         return int(self.record.get("folds", 0))
+
+    def folds_of(self, name: str) -> int:
+        """Folds that a complete run of a network has.
+
+        Args:
+            name: `model`, or `arm/model`.
+
+        Returns:
+            Their number.
+        """
+        arm = self.record.get("arms", {}).get(name.rpartition("/")[0], {})
+        return int(arm.get("folds", self.folds))
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -161,8 +173,8 @@ class PaperRun:
         if name not in self.models:
             return "not run"
         parts = []
-        if len(model.folds_done) < self.folds:
-            parts.append(f"{len(model.folds_done)}/{self.folds} folds")
+        if len(model.folds_done) < self.folds_of(name):
+            parts.append(f"{len(model.folds_done)}/{self.folds_of(name)} folds")
         for fold, report in sorted(model.diverged.items()):
             epoch = report.get("epoch")
             parts.append(

@@ -6,7 +6,7 @@ import csv
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from lus_keras.training.network import Network
 
 EXAMPLES = 6
 OnEpoch = Callable[[int, dict[str, Any]], None]
+Decode = Callable[[np.ndarray], np.ndarray]
+Watch = Callable[["FoldJob", int], list[Any]]
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class FoldJob:
         fit: Settings of the training.
         seed: Seed of the run; with model and fold it decides weights, order and dropout.
         description: Written to model.json.
+        initial: Weights to start from instead of new ones.
+        title: What is printed of it; the network's name if not given.
     """
 
     folder: Path
@@ -48,6 +52,13 @@ class FoldJob:
     fit: FitConfig
     seed: int
     description: dict[str, Any]
+    initial: Path | None = None
+    title: str = ""
+
+    @property
+    def name(self) -> str:
+        """Network and fold, for messages."""
+        return f"{self.title or self.model} fold {self.fold.fold}"
 
     def seed_for(self, *parts: int) -> int:
         """A 32-bit seed that is a function of run, model, fold and the parts."""
@@ -70,8 +81,9 @@ def train_fold(
     source: ClipSource,
     job: FoldJob,
     *,
-    decode: Callable[[np.ndarray], np.ndarray],
+    decode: Decode,
     on_epoch: OnEpoch | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """Trains a fold, from its last checkpoint if there is one, and writes its results.
 
@@ -81,6 +93,7 @@ def train_fold(
         job: The fold.
         decode: Logits `(n, k)` to probabilities `(n, classes)`.
         on_epoch: Called after each epoch with (epochs done, its history row).
+        watch: Makes further callbacks of Keras for a job and an epoch, counted from 0.
 
     Raises:
         DivergedError: The loss is not finite; DIVERGED.json names epoch and batch, and the
@@ -90,43 +103,82 @@ def train_fold(
     job.folder.mkdir(parents=True, exist_ok=True)
     remove_unfinished(job.folder)
     history = _start(network, job)
-    rows, mirrored = training_set(source.index.rows_of(job.fold.train), job.fit.augment)
+    rows, mirrored = training_set(job.fold.rows(source.index, "train"), job.fit.augment)
     for epoch in range(len(history), job.fit.epochs):
-        row = _train_epoch(network, source, job, rows, mirrored, epoch)
+        callbacks = [_FiniteGuard(job, epoch), *(watch(job, epoch) if watch else ())]
+        row = _train_epoch(network, source, job, (rows, mirrored), epoch, callbacks)
         history.append(row)
         state = Checkpoint(epoch + 1, network.weights(), network.optimizer_state(), history)
         checkpoint.save(job.folder, state)
+        if job.fit.select != "last" and best_epoch(history, job.fit.select) == epoch:
+            checkpoint.save_best(job.folder, state)
         _write_history(job.folder / "history.csv", history)
         if on_epoch:
             on_epoch(epoch + 1, row)
+    if job.fit.select != "last":
+        best = checkpoint.load_best(job.folder)
+        network.restore(best.weights, best.optimizer)
     _finish(network, source, job, decode)
+
+
+def best_epoch(history: Sequence[Mapping[str, Any]], select: str) -> int:
+    """Epoch that is chosen, from 0; of equals the first, as Keras' checkpoint has it.
+
+    Args:
+        history: One row an epoch.
+        select: Column to choose by: the smallest loss or the largest accuracy.
+
+    Returns:
+        Its place in the history.
+    """
+    values = [row[select] for row in history]
+    return int(np.argmax(values) if select.endswith("accuracy") else np.argmin(values))
 
 
 def _start(network: Network, job: FoldJob) -> list[dict[str, Any]]:
     network.reset(job.seed_for(0))
     saved = checkpoint.load(job.folder)
-    if saved is None:
-        return []
-    network.restore(saved.weights, saved.optimizer)
-    return saved.history
+    if saved is not None:
+        network.restore(saved.weights, saved.optimizer)
+        return saved.history
+    if job.initial is not None:
+        network.model.load_weights(job.initial)
+    return []
 
 
 def _train_epoch(
     network: Network,
     source: ClipSource,
     job: FoldJob,
-    rows: np.ndarray,
-    mirrored: np.ndarray,
+    clips: tuple[np.ndarray, np.ndarray],
     epoch: int,
+    callbacks: list[Any],
 ) -> dict[str, Any]:
     began = time.perf_counter()
-    order = epoch_order(len(rows), seed=job.seed_for(1), epoch=epoch)
+    rows, mirrored = clips
+    order = np.arange(len(rows))
+    if job.fit.shuffle:
+        order = epoch_order(len(rows), seed=job.seed_for(1), epoch=epoch)
+    if job.fit.drop_remainder and len(order) >= job.fit.batch_size:
+        order = order[: len(order) // job.fit.batch_size * job.fit.batch_size]
     batches = make_batches(source, rows[order], mirrored[order], job.fit.batch_size)
     network.seed_dropout(job.seed_for(2), epoch)
-    guard = _FiniteGuard(job, epoch)
-    result = network.model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[guard])
+    result = network.model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=callbacks)
     row = {name: float(values[0]) for name, values in result.history.items()}
+    row |= _evaluate(network, source, job)
     return {"epoch": epoch + 1, **row, "seconds": round(time.perf_counter() - began, 3)}
+
+
+def _evaluate(network: Network, source: ClipSource, job: FoldJob) -> dict[str, float]:
+    """Loss, penalties included as in Keras' `val_loss`, and metrics on what chooses the epoch."""
+    side = "test" if job.fit.select == "test_loss" else "validation"
+    rows = job.fold.rows(source.index, side)
+    if len(rows) == 0:
+        return {}
+    batches = make_batches(source, rows, np.zeros(len(rows), bool), job.fit.batch_size)
+    found = network.model.evaluate(batches, verbose=0, return_dict=True)
+    prefix = "test" if side == "test" else "val"
+    return {f"{prefix}_{name}": float(value) for name, value in found.items()}
 
 
 class _FiniteGuard(keras.callbacks.Callback):
@@ -141,7 +193,7 @@ class _FiniteGuard(keras.callbacks.Callback):
         if math.isfinite(loss):
             return
         message = (
-            f"{self.job.model} fold {self.job.fold.fold}: the loss became {loss} in epoch "
+            f"{self.job.name}: the loss became {loss} in epoch "
             f"{self.number}, batch {batch + 1}. Lower fit.learning_rate or look at the data."
         )
         record = {"epoch": self.number, "batch": batch + 1, "message": message}
@@ -150,8 +202,8 @@ class _FiniteGuard(keras.callbacks.Callback):
         raise DivergedError(message)
 
 
-def _finish(network: Network, source: ClipSource, job: FoldJob, decode) -> None:
-    rows = source.index.rows_of(job.fold.test)
+def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) -> None:
+    rows = job.fold.rows(source.index, "test")
     plain = np.zeros(len(rows), bool)
     batches = make_batches(source, rows, plain, job.fit.batch_size)
     outputs = network.predictor.predict(batches, verbose=0)

@@ -59,7 +59,7 @@ class Worker:
         job.folder.mkdir(parents=True, exist_ok=True)
 
         def on_epoch(done: int, row: dict[str, Any]) -> None:
-            report(f"{job.model} fold {job.fold.fold}", done, job.fit.epochs, row)
+            report(job.name, done, job.fit.epochs, row)
 
         try:
             with FileLock(job.folder / ".lock", timeout=0):
@@ -67,7 +67,12 @@ class Worker:
                 if not is_done(job.folder):
                     network = self._network_for(job.model)
                     train_fold(
-                        network, self.source, job, decode=self.paper.decode, on_epoch=on_epoch
+                        network,
+                        self.source,
+                        job,
+                        decode=self.paper.decode,
+                        on_epoch=on_epoch,
+                        watch=self.paper.watch,
                     )
         except Timeout:
             message = (
@@ -80,8 +85,7 @@ class Worker:
             log, reason = job.folder / "error.log", next(iter(str(error).splitlines()), "")
             with suppress(OSError):  # the error may be a full disk
                 log.write_text(traceback.format_exc())
-            name = f"{job.model} fold {job.fold.fold}"
-            message = f"{name}: {type(error).__name__}: {reason} (more in {log})."
+            message = f"{job.name}: {type(error).__name__}: {reason} (more in {log})."
             return Outcome(job.model, job.fold.fold, "failed", message)
         return Outcome(job.model, job.fold.fold, "done")
 
@@ -158,9 +162,7 @@ def _outcome(future: Future, job: FoldJob) -> Outcome:
     error = future.exception()
     if error is None:
         return future.result()
-    message = (
-        f"{job.model} fold {job.fold.fold}: its process ended ({error}). Run the command again."
-    )
+    message = f"{job.name}: its process ended ({error}). Run the command again."
     return Outcome(job.model, job.fold.fold, "failed", message)
 
 

@@ -33,6 +33,28 @@ def resolve_precision(precision: str) -> str:
     return "mixed_bfloat16" if any(flag in flags for flag in BFLOAT16_FLAGS) else "float32"
 
 
+def make_optimizer(fit: FitConfig) -> keras.optimizers.Optimizer:
+    """Makes the optimizer that is configured.
+
+    Args:
+        fit: Settings of the training.
+
+    Returns:
+        Adam with Keras' defaults, or SGD with PyTorch's coupled weight decay.
+    """
+    if fit.optimizer == "adam":
+        return keras.optimizers.Adam(fit.learning_rate, global_clipnorm=fit.clip_norm)
+    from lus_keras.optimizers import CoupledSGD
+
+    return CoupledSGD(
+        fit.learning_rate,
+        momentum=fit.momentum,
+        weight_decay=fit.weight_decay,
+        rate_multipliers=fit.rate_multipliers,
+        global_clipnorm=fit.clip_norm,
+    )
+
+
 @contextmanager
 def _dtype_policy(name: str):
     before = keras.config.dtype_policy()
@@ -72,7 +94,7 @@ class Network:
         # XLA has no faster convolutions on a CPU and no deterministic gradient of max pooling.
         jit_compile = False if keras.backend.backend() == "tensorflow" else "auto"
         self.model.compile(
-            optimizer=keras.optimizers.Adam(fit.learning_rate),
+            optimizer=make_optimizer(fit),
             loss=loss,
             metrics=metrics(),
             jit_compile=jit_compile,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from av import VideoFrame
 
 from lus_keras.errors import VideoError
 from lus_keras.video.decode import MAX_FRAMES, decode, pixel_converter
@@ -55,32 +56,38 @@ def resample_indices(
 def read_resampled(
     path: str | os.PathLike[str],
     *,
-    fps: float,
+    fps: float | None,
     size: Size | None = None,
     box: Box | None = None,
+    region: Box | None = None,
     grayscale: bool = True,
 ) -> np.ndarray:
     """Decodes once and keeps only cropped, resized frames at `fps`, those of `resample_indices`.
 
     Args:
         path: Video file.
-        fps: Frames per second wanted, positive.
+        fps: Frames per second wanted, positive; None keeps every frame as it is.
         size: `(h, w)` to resize to, by area, or linearly if an axis grows; None keeps the size.
         box: `(x, y, w, h)` to crop to before that, pixels of the file; None keeps the whole.
+        region: `(x, y, w, h)` to crop to after that, pixels of the resized frame.
         grayscale: Brightness 0 … 255 if true, RGB if not.
 
     Returns:
-        `(t, h, w)`, or `(t, h, w, 3)` RGB, uint8; t = round(duration * fps), at least one.
+        `(t, h, w)`, or `(t, h, w, 3)` RGB, uint8; t = round(duration * fps), at least one, or the
+        number of frames where `fps` is None.
 
     Raises:
-        VideoError: As `iter_frames`; `box` leaves the frame; more than 20,000 frames come out.
+        VideoError: As `iter_frames`; `box` or `region` leaves the frame; more than 20,000 frames
+            come out.
         ValueError: `fps` is not positive.
     """
-    if not 0 < fps < math.inf:
+    if fps is not None and not 0 < fps < math.inf:
         raise ValueError(f"`fps` must be positive. Received: fps={fps}.")
     path = Path(path)
     to_pixels = pixel_converter(path, grayscale)
-    fit = _fitter(path, size, box)
+    fit = _fitter(path, size, box, region)
+    if fps is None:
+        return _all_frames(path, lambda picture: fit(to_pixels(picture)))
     shown: list[np.ndarray] = []
     frames = decode(path)
     previous = next(frames)
@@ -96,6 +103,15 @@ def read_resampled(
     if count > len(shown):
         shown += [fit(to_pixels(previous.picture))] * (count - len(shown))
     return np.stack(shown[:count])
+
+
+def _all_frames(path: Path, fit: Callable[[VideoFrame], np.ndarray]) -> np.ndarray:
+    shown: list[np.ndarray] = []
+    for frame in decode(path):
+        if len(shown) == MAX_FRAMES:
+            raise VideoError(f"{path}: has more than {MAX_FRAMES} frames. Cut it.")
+        shown.append(fit(frame.picture))
+    return np.stack(shown)
 
 
 def _count_outputs(duration_s: float, fps: float) -> int:
@@ -116,23 +132,30 @@ def _outputs_until(midpoint_s: float, fps: float, *, start: int) -> int:
     return count
 
 
-def _fitter(path: Path, size: Size | None, box: Box | None) -> Callable[[np.ndarray], np.ndarray]:
-    """Function that crops, then resizes."""
+def _fitter(
+    path: Path, size: Size | None, box: Box | None, region: Box | None
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Function that crops, resizes and crops again."""
 
     def fit(pixels: np.ndarray) -> np.ndarray:
         if box is not None:
-            x, y, width, height = box
-            inside = min(x, y) >= 0 and min(width, height) > 0
-            if not inside or y + height > pixels.shape[0] or x + width > pixels.shape[1]:
-                raise VideoError(
-                    f"{path}: box {box} (x, y, w, h) must lie inside the frame of "
-                    f"{pixels.shape[1]}×{pixels.shape[0]}. Correct the region of interest."
-                )
-            pixels = pixels[y : y + height, x : x + width]
-        if size is None or pixels.shape[:2] == tuple(size):
-            return pixels
-        grows = size[0] > pixels.shape[0] or size[1] > pixels.shape[1]
-        method = cv2.INTER_LINEAR if grows else cv2.INTER_AREA
-        return cv2.resize(pixels, (size[1], size[0]), interpolation=method)
+            pixels = _cropped(path, pixels, box)
+        if size is not None and pixels.shape[:2] != tuple(size):
+            grows = size[0] > pixels.shape[0] or size[1] > pixels.shape[1]
+            method = cv2.INTER_LINEAR if grows else cv2.INTER_AREA
+            pixels = cv2.resize(pixels, (size[1], size[0]), interpolation=method)
+        # A copy, so that what is cut away can be freed.
+        return pixels if region is None else _cropped(path, pixels, region).copy()
 
     return fit
+
+
+def _cropped(path: Path, pixels: np.ndarray, box: Box) -> np.ndarray:
+    x, y, width, height = box
+    inside = min(x, y) >= 0 and min(width, height) > 0
+    if not inside or y + height > pixels.shape[0] or x + width > pixels.shape[1]:
+        raise VideoError(
+            f"{path}: box {box} (x, y, w, h) must lie inside the frame of "
+            f"{pixels.shape[1]}×{pixels.shape[0]}. Correct the region of interest."
+        )
+    return pixels[y : y + height, x : x + width]

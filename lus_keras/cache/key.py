@@ -1,0 +1,80 @@
+"""What a store's pixels depend on, as one hash; files that are not what they say are refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from lus_keras.cache.load import FrameSpec, Item
+from lus_keras.errors import DataError, LeakageError, VideoError
+from lus_keras.files import sha256_of
+from lus_keras.manifest import Video
+from lus_keras.simulate import SIM_VERSION, VideoPlan
+
+STORE_VERSION = 2
+
+
+def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
+    """Hashes the contents of files, or the plans, and how frames are stored.
+
+    Args:
+        items: Videos or plans.
+        spec: How frames are stored.
+
+    Returns:
+        24 hexadecimal digits.
+
+    Raises:
+        VideoError: A file cannot be read; all are listed.
+        DataError: A file is not the one of the manifest.
+        LeakageError: One file stands under two patients.
+    """
+    hashes = _file_hashes([item for item in items if isinstance(item, Video)])
+    content: list[Any] = [STORE_VERSION, asdict(spec)]
+    for item in items:
+        if isinstance(item, VideoPlan):
+            content.append([SIM_VERSION, asdict(item)])
+        else:
+            content.append([hashes[item.video], item.roi])
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
+
+
+def _file_hashes(videos: Sequence[Video]) -> dict[str, str]:
+    """Hash of each file by path; a stated hash is verified: a stale one would give old frames."""
+    hashes: dict[str, str] = {}
+    missing, changed = [], []
+    for video in videos:
+        try:
+            hashes[video.video] = sha256_of(video.video)
+        except OSError as error:
+            missing.append(f"{video.video}: cannot be read ({error.strerror}). Check the path.")
+            continue
+        if video.sha256 and video.sha256 != hashes[video.video]:
+            changed.append(
+                f"{video.video}: is not the file of the manifest, whose sha256 starts with "
+                f"{video.sha256[:8]}, not {hashes[video.video][:8]}. Copy it again, or hash anew."
+            )
+    if missing:
+        raise VideoError.from_problems(missing)
+    if changed:
+        raise DataError.from_problems(changed)
+    _refuse_shared_files(videos, hashes)
+    return hashes
+
+
+def _refuse_shared_files(videos: Sequence[Video], hashes: Mapping[str, str]) -> None:
+    owners: dict[str, set[str]] = defaultdict(set)
+    for video in videos:
+        owners[hashes[video.video]].add(video.patient_id)
+    problems = [
+        f"video '{video.video_id}': patient '{video.patient_id}' shares the very same file with "
+        f"'{other}', so that a split may leak. Keep one of the rows."
+        for video in videos
+        for other in sorted(owners[hashes[video.video]] - {video.patient_id})
+    ]
+    if problems:
+        raise LeakageError.from_problems(problems)

@@ -1,0 +1,120 @@
+"""One video, or one plan of a video, to the frames that are stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lus_keras.errors import VideoError
+from lus_keras.manifest import Box, Video
+from lus_keras.simulate import VideoPlan, simulate_video
+from lus_keras.video import probe, read_resampled, resample_indices, sector_box
+
+Item = Video | VideoPlan
+
+
+@dataclass(frozen=True)
+class FrameSpec:
+    """How frames are stored.
+
+    Attributes:
+        size: `(height, width)` in pixels.
+        fps: Frames a second after resampling by time stamp; None keeps every frame of the file.
+        crop: "sector" crops to the manifest's region of interest, or where there is none to the
+            ultrasound sector; "none" keeps the whole picture; "roi" scales the whole picture to
+            `size` and then crops to the region of interest, which keeps its own size.
+        channels: 1 grey, 3 RGB.
+    """
+
+    size: tuple[int, int]
+    fps: float | None
+    crop: str = "sector"
+    channels: int = 1
+
+
+def load_item(item: Item, spec: FrameSpec) -> tuple[np.ndarray, Video] | str:
+    """Decodes or renders one video.
+
+    Args:
+        item: What to load.
+        spec: How frames are wanted.
+
+    Returns:
+        Frames `(t, h, w, c)` uint8 and the manifest row; or, as it must cross process borders, the
+        message of what is wrong with the video.
+    """
+    if isinstance(item, VideoPlan):
+        return _render(item, spec)
+    try:
+        frames = _decode(item, spec)
+    except VideoError as error:
+        return str(error)
+    return (frames[..., None] if frames.ndim == 3 else frames), item
+
+
+def _render(plan: VideoPlan, spec: FrameSpec) -> tuple[np.ndarray, Video]:
+    height, width = spec.size
+    crop = "sector" if spec.crop == "sector" else "screen"
+    simulated = simulate_video(plan, height=height, width=width, crop=crop)
+    frames = simulated.frames
+    if spec.crop == "roi":
+        x, y, w, h = simulated.roi
+        frames = frames[:, y : y + h, x : x + w]
+    frames = frames[simulated_indices(plan, spec), ..., None]
+    return np.repeat(frames, spec.channels, axis=-1), simulated.video
+
+
+def _decode(video: Video, spec: FrameSpec) -> np.ndarray:
+    grayscale = spec.channels == 1
+    if spec.crop == "roi":
+        return _decode_region(video, spec, grayscale)
+    box = None if spec.crop == "none" else video.roi or sector_box(video.video)
+    return read_resampled(video.video, fps=spec.fps, size=spec.size, box=box, grayscale=grayscale)
+
+
+def _decode_region(video: Video, spec: FrameSpec, grayscale: bool) -> np.ndarray:
+    if video.roi is None:
+        raise VideoError(
+            f"video '{video.video_id}': has no region of interest. Fill in the manifest's column "
+            "`roi` (x,y,w,h), by hand or with `lus-keras data mark`."
+        )
+    info = probe(video.video)
+    region = scaled_box(video.roi, (info.height, info.width), spec.size)
+    return read_resampled(
+        video.video, fps=spec.fps, size=spec.size, region=region, grayscale=grayscale
+    )
+
+
+def scaled_box(box: Box, size: tuple[int, int], to: tuple[int, int]) -> Box:
+    """Scales a box with the picture it lies in.
+
+    Args:
+        box: `(x, y, w, h)` in pixels.
+        size: `(height, width)` of the picture.
+        to: `(height, width)` that the picture is scaled to.
+
+    Returns:
+        `(x, y, w, h)` in pixels of the scaled picture, at least one pixel wide and high.
+    """
+    x, y, w, h = box
+    down, across = to[0] / size[0], to[1] / size[1]
+    left, top = round(x * across), round(y * down)
+    right, bottom = round((x + w) * across), round((y + h) * down)
+    return left, top, max(1, right - left), max(1, bottom - top)
+
+
+def simulated_indices(plan: VideoPlan, spec: FrameSpec) -> np.ndarray:
+    """Frames of a rendered video that stand for it at the frame rate of the store.
+
+    Args:
+        plan: The video.
+        spec: How frames are stored.
+
+    Returns:
+        `(t,)` int64.
+    """
+    if spec.fps is None:
+        return np.arange(plan.frames)
+    times_s = np.arange(plan.frames) / plan.fps
+    return resample_indices(times_s, spec.fps, duration_s=plan.frames / plan.fps)

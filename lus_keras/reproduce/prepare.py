@@ -1,0 +1,176 @@
+"""From a plan to clips and splits on disk, and their entry in run.json."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from lus_keras import splits
+from lus_keras.cache import FrameSpec, FrameStore, open_store
+from lus_keras.clips import index_clips
+from lus_keras.datasets import simulated
+from lus_keras.errors import DataError
+from lus_keras.progress import Reporter
+from lus_keras.reproduce.planning import Arm, Data, Plan
+from lus_keras.reproduce.record import write_record
+from lus_keras.reproduce.request import Request
+from lus_keras.source import ClipSource
+from lus_keras.splits import Split
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An arm whose frames are stored and whose clips are divided.
+
+    Attributes:
+        arm: What to train.
+        source: The clips.
+        split: Their division.
+        pretraining: Clips and division of the data set to train on first, where there is one.
+    """
+
+    arm: Arm
+    source: ClipSource
+    split: Split
+    pretraining: tuple[ClipSource, Split] | None = None
+
+
+def prepare(plan: Plan, request: Request, out: Path, reporter: Reporter) -> list[Prepared]:
+    """Stores frames, cuts clips and divides them, for every arm; writes split.json and run.json.
+
+    Args:
+        plan: What is asked of a paper.
+        request: What was asked for.
+        out: Run directory.
+        reporter: Told of the progress.
+
+    Returns:
+        The arms in the order of the plan.
+
+    Raises:
+        ConfigError: The folder holds a run of another experiment.
+        DataError: A video cannot be decoded, there is no clip, or the split leaks.
+    """
+    # Processes that share a folder, one a fold say, make the split once.
+    with FileLock(out / ".lock"):
+        prepared = [_prepare_arm(arm, plan, out, reporter) for arm in plan.arms]
+        write_record(out, plan, request, prepared)
+    return prepared
+
+
+def _prepare_arm(arm: Arm, plan: Plan, out: Path, reporter: Reporter) -> Prepared:
+    stores = [_open_store(plan.data, arm, plan, reporter)]
+    pretraining = None
+    if arm.learnt:
+        learnt = _open_store(arm.learnt, arm, plan, reporter)
+        if arm.config.transfer.train_on:
+            stores.insert(0, learnt)
+        else:
+            source = _source(arm, [learnt])
+            pretraining = (source, _draw(arm, source, "holdout"))
+    source = _source(arm, stores)
+    split = _split(plan, arm, source, out)
+    index = source.index
+    title = f"{arm.title}: " if arm.title else ""
+    reporter.note(
+        f"{plan.paper.name}: {title}{len(index)} clips of {len(set(index.video_id))} videos of "
+        f"{len(set(index.patient_id))} patients, {_class_counts(arm, index.label)}."
+    )
+    if split.leaks:
+        reporter.note(f"  {LEAKAGE}")
+    return Prepared(arm, source, split, pretraining)
+
+
+LEAKAGE = (
+    "LEAKAGE: clips of one patient are learnt from and tested on. These numbers say how well "
+    "patients are recognised, not how well disease is."
+)
+
+
+def _class_counts(arm: Arm, labels: np.ndarray) -> str:
+    names = arm.config.labels
+    counts = np.bincount(labels, minlength=len(names))
+    return ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=False))
+
+
+def _open_store(data: Data, arm: Arm, plan: Plan, reporter: Reporter) -> FrameStore:
+    clip = arm.config.clip
+    crop = "none" if data.cropped and clip.crop == "sector" else clip.crop
+    spec = FrameSpec(clip.size, clip.fps, crop, clip.channels if clip.colour else 1)
+    verb = "rendering" if data.name == simulated.NAME else "decoding"
+
+    def progress(done: int, total: int) -> None:
+        if reporter.live or done == total:
+            reporter.advance(f"{plan.paper.name}: {verb} videos", done, total)
+
+    return open_store(data.items, spec, workers=os.cpu_count() or 1, progress=progress)
+
+
+def _source(arm: Arm, stores: Sequence[FrameStore]) -> ClipSource:
+    index = index_clips(
+        [video for store in stores for video in store.videos],
+        [count for store in stores for count in store.counts],
+        [size for store in stores for size in store.sizes],
+        arm.config.clip,
+        arm.config.label_column,
+    )
+    return ClipSource(tuple(stores), index, arm.config.clip)
+
+
+def _split(plan: Plan, arm: Arm, source: ClipSource, out: Path) -> Split:
+    path, name = out / "split.json", arm.entry(plan.paper.name)
+    if arm.name:
+        name = f"{plan.paper.name}/{arm.name}"
+    known = splits.read_splits(path)
+    if name in known:
+        split = known[name]
+        try:
+            splits.verify(split, _divided(source, split))
+        except DataError as error:
+            raise type(error)(f"{path}: {name}: of other data than this run's. {error}") from None
+        return split
+    made = _draw(arm, source, arm.config.split.scheme)
+    splits.write_split(path, {**known, name: made})
+    return made
+
+
+def _divided(source: ClipSource, split: Split) -> np.ndarray:
+    """What a split divides: clips, or patients."""
+    index = source.index
+    return index.clip_id if split.leaks else index.patient_id
+
+
+def _draw(arm: Arm, source: ClipSource, scheme: str) -> Split:
+    settings, index = arm.config.split, source.index
+    if len(source.stores) == 2:
+        patients = [{video.patient_id for video in store.videos} for store in source.stores]
+        networks = arm.config.transfer.networks
+        return splits.make_transfer(*patients, networks=networks, seed=settings.seed)
+    if scheme == "kfold":
+        return splits.make_kfold(
+            index.patient_id, index.label, folds=settings.folds, seed=settings.seed
+        )
+    if scheme == "holdout":
+        return splits.make_holdout(
+            index.patient_id,
+            index.label,
+            test_fraction=settings.test_fraction,
+            seed=settings.seed,
+            repeats=settings.repeats,
+            validation_fraction=settings.validation_fraction,
+            test_patients=settings.test_patients,
+        )
+    return splits.make_clipwise(
+        index.clip_id,
+        index.label,
+        scheme=scheme,
+        test_fraction=settings.test_fraction,
+        seed=settings.seed,
+        repeats=settings.repeats,
+        validation_fraction=settings.validation_fraction,
+    )

@@ -1,0 +1,155 @@
+"""Trains the folds of an arm that are not done yet."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lus_keras import __version__
+from lus_keras.config import FitConfig, PaperConfig
+from lus_keras.progress import Reporter, epoch_text
+from lus_keras.reproduce.planning import Arm, Plan
+from lus_keras.reproduce.prepare import Prepared
+from lus_keras.reproduce.request import Request
+from lus_keras.source import ClipSource
+from lus_keras.splits import Fold
+
+if TYPE_CHECKING:
+    from lus_keras.training.fold import FoldJob
+    from lus_keras.training.grid import Outcome
+
+PRETRAINING = "pretraining"
+
+
+def train_arm(
+    prepared: Prepared, plan: Plan, request: Request, out: Path, reporter: Reporter
+) -> list[Outcome]:
+    """Trains what is asked for and not done; first on the other data set, where there is one.
+
+    Args:
+        prepared: The arm.
+        plan: What is asked of the paper.
+        request: What was asked for.
+        out: Run directory.
+        reporter: Told of the progress.
+
+    Returns:
+        One outcome a job that was run.
+    """
+    arm = prepared.arm
+    outcomes = []
+    if prepared.pretraining:
+        source, split = prepared.pretraining
+        learning = _learning(arm.config)
+        jobs = [
+            _job(plan, arm, model, split.folds[0], request, out, learning.fit, PRETRAINING)
+            for model in arm.models
+        ]
+        outcomes += _run(plan, learning, source, _unfinished(jobs), request, reporter)
+    settings = _learning(arm.config) if arm.config.transfer.train_on else arm.config
+    jobs = []
+    for model in arm.models:
+        first = _weights(plan, arm, out, model) if prepared.pretraining else None
+        for fold in prepared.split.folds:
+            if request.fold not in (None, fold.fold):
+                continue
+            name = f"fold_{fold.fold}"
+            jobs.append(
+                _job(plan, arm, model, fold, request, out, settings.fit, name, initial=first)
+            )
+    missing = [job for job in jobs if job.initial and not job.initial.exists()]
+    jobs = [job for job in _unfinished(jobs) if job not in missing]
+    return outcomes + _run(plan, settings, prepared.source, jobs, request, reporter)
+
+
+def _learning(config: PaperConfig) -> PaperConfig:
+    """Settings for training on the other data set."""
+    fit = FitConfig.model_validate({**config.fit.model_dump(), **config.transfer.fit})
+    return config.model_copy(update={"fit": fit})
+
+
+def _weights(plan: Plan, arm: Arm, out: Path, model: str) -> Path:
+    folder = out / plan.paper.name / arm.folder(plan.data.name) / model / PRETRAINING
+    return folder / "model.weights.h5"
+
+
+def _job(
+    plan: Plan,
+    arm: Arm,
+    model: str,
+    fold: Fold,
+    request: Request,
+    out: Path,
+    fit: FitConfig,
+    name: str,
+    *,
+    initial: Path | None = None,
+) -> FoldJob:
+    from lus_keras.training.fold import FoldJob
+
+    return FoldJob(
+        folder=out / plan.paper.name / arm.folder(plan.data.name) / model / name,
+        model=model,
+        fold=fold,
+        fit=fit,
+        seed=request.seed,
+        description=_describe(plan, arm, model),
+        initial=initial,
+        title=arm.entry(model) + ("" if name.startswith("fold_") else f" {name}"),
+    )
+
+
+def _unfinished(jobs: list[FoldJob]) -> list[FoldJob]:
+    from lus_keras.training.fold import is_done
+
+    return [job for job in jobs if not is_done(job.folder)]
+
+
+def _run(
+    plan: Plan,
+    config: PaperConfig,
+    source: ClipSource,
+    jobs: list[FoldJob],
+    request: Request,
+    reporter: Reporter,
+) -> list[Outcome]:
+    if not jobs:
+        return []
+    from lus_keras.training.grid import run_jobs
+
+    reporter.note(f"{plan.paper.name}: {len(jobs)} trainings.")
+    outcomes = run_jobs(
+        plan.paper.name,
+        config,
+        source,
+        jobs,
+        workers=request.workers,
+        report=partial(_report, reporter, plan.paper.name),
+    )
+    for outcome in outcomes:
+        if outcome.status != "done":
+            reporter.note(f"{plan.paper.name}: {outcome.message}")
+    return outcomes
+
+
+def _report(
+    reporter: Reporter, paper: str, name: str, done: int, total: int, row: dict[str, Any]
+) -> None:
+    reporter.advance(f"{paper} {name}", done, total, epoch_text(row))
+
+
+def _describe(plan: Plan, arm: Arm, model: str) -> dict[str, Any]:
+    """What is needed to build the network again and to feed it."""
+    clip = arm.config.clip
+    return {
+        "schema": 1,
+        "paper": plan.paper.name,
+        "arm": arm.name,
+        "model": model,
+        "input_shape": list(clip.shape),
+        "options": arm.config.model,
+        "labels": list(arm.config.labels),
+        "clip": clip.model_dump(mode="json"),
+        "lus_keras": __version__,
+    }
