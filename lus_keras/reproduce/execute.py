@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from lus_keras.files import atomic_write
 from lus_keras.progress import Reporter
 from lus_keras.reproduce.describe import open_choices
 from lus_keras.reproduce.planning import Plan, check_models, plan
 from lus_keras.reproduce.prepare import prepare
+from lus_keras.reproduce.record import write_record
 from lus_keras.reproduce.request import Request, run_folder
 from lus_keras.reproduce.train import train_arm
 
@@ -72,7 +75,10 @@ def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter
             f"  [{choice['label']}] {choice['field']} = {choice['value']}: {choice['why']}"
         )
     check_models(plan)
-    prepared = prepare(plan, request, out, reporter)
+    # Processes that share a folder, one a fold say, make the split once.
+    with FileLock(out / ".lock"):
+        prepared = prepare(plan, out, reporter)
+        write_record(out, plan, request, prepared)
     outcomes = []
     for arm in prepared:
         outcomes += train_arm(arm, plan, request, out, reporter)

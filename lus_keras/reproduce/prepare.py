@@ -1,4 +1,4 @@
-"""From a plan to clips and splits on disk, and their entry in run.json."""
+"""From a plan to clips and splits on disk, an arm at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
 from lus_keras import splits
 from lus_keras.cache import FrameSpec, FrameStore, open_store
@@ -17,8 +16,6 @@ from lus_keras.datasets import simulated
 from lus_keras.errors import DataError
 from lus_keras.progress import Reporter
 from lus_keras.reproduce.planning import Arm, Data, Plan
-from lus_keras.reproduce.record import write_record
-from lus_keras.reproduce.request import Request
 from lus_keras.source import ClipSource
 from lus_keras.splits import Split
 
@@ -40,12 +37,11 @@ class Prepared:
     pretraining: tuple[ClipSource, Split] | None = None
 
 
-def prepare(plan: Plan, request: Request, out: Path, reporter: Reporter) -> list[Prepared]:
-    """Stores frames, cuts clips and divides them, for every arm; writes split.json and run.json.
+def prepare(plan: Plan, out: Path, reporter: Reporter) -> list[Prepared]:
+    """Stores frames, cuts clips and divides them, for every arm; writes split.json.
 
     Args:
         plan: What is asked of a paper.
-        request: What was asked for.
         out: Run directory.
         reporter: Told of the progress.
 
@@ -53,14 +49,9 @@ def prepare(plan: Plan, request: Request, out: Path, reporter: Reporter) -> list
         The arms in the order of the plan.
 
     Raises:
-        ConfigError: The folder holds a run of another experiment.
         DataError: A video cannot be decoded, there is no clip, or the split leaks.
     """
-    # Processes that share a folder, one a fold say, make the split once.
-    with FileLock(out / ".lock"):
-        prepared = [_prepare_arm(arm, plan, out, reporter) for arm in plan.arms]
-        write_record(out, plan, request, prepared)
-    return prepared
+    return [_prepare_arm(arm, plan, out, reporter) for arm in plan.arms]
 
 
 def _prepare_arm(arm: Arm, plan: Plan, out: Path, reporter: Reporter) -> Prepared:

@@ -55,9 +55,9 @@ def read_splits(path: Path) -> dict[str, Split]:
             f"{path}: not a split file ({type(error).__name__}: {error}). Delete it and the folds "
             "beside it to draw the split again."
         ) from None
-    leaks = [f"{path}: {name}: {leak}" for name, split in splits.items() for leak in leaks(split)]
-    if leaks:
-        raise LeakageError.from_problems(leaks)
+    found = [f"{path}: {name}: {leak}" for name, split in splits.items() for leak in leaks(split)]
+    if found:
+        raise LeakageError.from_problems(found)
     if edited:
         raise DataError(
             f"{path}: {', '.join(edited)}: the folds do not match their sha256, the file was "
