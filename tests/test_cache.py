@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lus_keras import cache as cache_module
 from lus_keras.cache import FrameSpec, load_item, open_store
+from lus_keras.cache import build as build_module
 from lus_keras.errors import DataError, LeakageError, VideoError
 from lus_keras.files import cache_root, sha256_of
 from lus_keras.simulate import plan_cohort, simulate_video
@@ -34,7 +34,7 @@ def decoded(monkeypatch):
         ids.append(item.video_id)
         return load_item(item, spec)
 
-    monkeypatch.setattr(cache_module, "load_item", counting)
+    monkeypatch.setattr(build_module, "load_item", counting)
     return ids
 
 
@@ -204,8 +204,8 @@ def _die(item, spec):
 
 
 def test_a_process_that_dies_becomes_an_error_that_names_where(cache, make_videos, monkeypatch):
-    monkeypatch.setattr(cache_module, "FEW_ITEMS", 2)
-    monkeypatch.setattr(cache_module, "load_item", _die)
+    monkeypatch.setattr(build_module, "FEW_ITEMS", 2)
+    monkeypatch.setattr(build_module, "load_item", _die)
     with pytest.raises(VideoError, match=r"'v00', or one of the \d after it: the process .* died"):
         open_store(make_videos(4), SPEC, workers=2)
     assert leftovers(cache) == []
@@ -214,7 +214,7 @@ def test_a_process_that_dies_becomes_an_error_that_names_where(cache, make_video
 def _open_in_process(videos, root, go, queue):
     os.environ["LUS_KERAS_CACHE"] = root
     decodes = []
-    cache_module.load_item = lambda item, spec: decodes.append(1) or load_item(item, spec)
+    build_module.load_item = lambda item, spec: decodes.append(1) or load_item(item, spec)
     go.wait()
     store = open_store(videos, SPEC)
     queue.put((len(decodes), store.key, int(store.frames().sum())))
@@ -238,11 +238,12 @@ def test_two_processes_that_start_together_build_once(cache, make_videos):
 KILLED = """
 import os, signal
 from lus_keras import cache
+from lus_keras.cache import build as module
 def load(item, spec, load_item=cache.load_item):
     if item.video_id == "v02":
         os.kill(os.getpid(), signal.SIGKILL)
     return load_item(item, spec)
-cache.load_item = load
+module.load_item = load
 cache.open_store(plan, cache.FrameSpec((24, 32), 30.0, "none"))
 """
 
@@ -268,7 +269,7 @@ def test_an_interrupted_build_leaves_nothing(cache, make_videos, monkeypatch, er
 
     videos = make_videos(3)
     with monkeypatch.context() as patch:
-        patch.setattr(cache_module, "load_item", interrupted)
+        patch.setattr(build_module, "load_item", interrupted)
         with pytest.raises(error):
             open_store(videos, SPEC)
     assert [path.suffix for path in (cache / "frames").iterdir()] == [".lock"]
@@ -283,9 +284,9 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing(cache, make_videos, mon
     videos = make_videos(2)
     with monkeypatch.context() as patch:
         if at == "frames":
-            patch.setattr(cache_module.np, "ascontiguousarray", full)
+            patch.setattr(build_module.np, "ascontiguousarray", full)
         else:
-            patch.setattr(cache_module, "atomic_write", full)
+            patch.setattr(build_module, "atomic_write", full)
         with pytest.raises(DataError, match=r"cannot be written \(No space left.*LUS_KERAS_CACHE"):
             open_store(videos, SPEC)
     assert [path.suffix for path in (cache / "frames").iterdir()] == [".lock"]

@@ -157,7 +157,10 @@ def test_a_video_shorter_than_a_clip_gives_none():
 
 
 def test_no_clip_at_all_names_the_longest_video_and_what_is_needed():
-    message = r"the longest of 2 videos has 3 frames at 10 fps, a clip needs 4\."
+    message = (
+        r"the longest of 2 videos has 3 frames at 10 fps, the largest 2×3 pixels; "
+        r"a clip needs 4 of 2×3\."
+    )
     with pytest.raises(DataError, match=message):
         index([video("a", b_lines=1), video("b", b_lines=1)], [2, 3])
 

@@ -105,7 +105,7 @@ def test_pixels_labels_and_order_go_together(pipeline, source, kind):
     labels = np.concatenate([batch[1] for batch in batches])
     column = np.where(mirrored, 2, 0)
     first = np.rint(clips[np.arange(len(clips)), 0, 0, column, 0] * 255)
-    np.testing.assert_array_equal(first, source.index.start[rows])
+    np.testing.assert_array_equal(first, (COUNT * source.index.video + source.index.first)[rows])
     np.testing.assert_array_equal(labels, (first // COUNT) % 4)
     assert set(first // COUNT) == {0, 2, 4}
     assert mirrored.sum() == len(rows) / 2

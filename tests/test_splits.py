@@ -12,8 +12,10 @@ from lus_keras.errors import DataError, LeakageError
 from lus_keras.splits import (
     Fold,
     Split,
+    make_clipwise,
     make_holdout,
     make_kfold,
+    make_transfer,
     read_splits,
     verify,
     write_split,
@@ -269,3 +271,66 @@ def test_a_file_cut_at_any_byte_is_never_taken_for_whole(written):
             read_splits(path)
     path.write_bytes(content)
     assert read_splits(path) == splits
+
+
+# Test sizes and positives that solve the lung-sliding paper's printed rates, with all clips and all
+# positives of each data set.
+PUBLISHED = {
+    "2_30": ((1928, 1338), (386, 264)),
+    "all_30": ((7774, 5435), (1555, 1094)),
+    "2_60": ((890, 620), (178, 119)),
+    "all_60": ((1647, 1155), (330, 227)),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_published_counts_are_those_of_one_split_by_clip(name):
+    (clips, positives), (tested, positive) = PUBLISHED[name]
+    labels = np.arange(clips) >= clips - positives
+    names = [f"c{number:05d}" for number in range(clips)]
+    split = make_clipwise(names, labels, scheme="as_published", test_fraction=0.3, seed=0)
+    (fold,) = split.folds
+    assert len(fold.test) == tested
+    assert sum(labels[int(name[1:])] for name in fold.test) == positive
+    assert split.leaks
+    assert fold.unit == "clip"
+
+
+def test_a_validation_set_is_of_other_patients_and_known_to_the_file(tmp_path):
+    patients = np.repeat([f"p{i:02d}" for i in range(20)], 3)
+    labels = np.repeat(np.arange(20) % 2, 3)
+    split = make_holdout(
+        patients, labels, test_fraction=0.3, seed=4, repeats=3, validation_fraction=0.2
+    )
+    assert len(split.folds) == 3
+    assert len({fold.test for fold in split.folds}) == 3
+    for fold in split.folds:
+        assert len(fold.test) == 6
+        assert len(fold.validation) == 3
+        assert not {*fold.test, *fold.validation} & set(fold.train)
+        assert len(fold.train) == 11
+    write_split(tmp_path / "split.json", {"x": split})
+    assert read_splits(tmp_path / "split.json") == {"x": split}
+
+
+def test_a_patient_in_train_and_validation_is_a_leak():
+    fold = Fold(0, ("a", "b"), ("c",), ("b",))
+    with pytest.raises(LeakageError, match="patient 'b' is in train and validation"):
+        verify(Split("holdout", 0, (fold,)), ["a", "b", "c"])
+
+
+def test_patients_to_test_can_be_named(tmp_path):
+    patients = [f"p{i}" for i in range(8)]
+    split = make_holdout(
+        patients, np.zeros(8, int), test_fraction=0.2, seed=0, test_patients=("p3", "p5")
+    )
+    assert split.folds[0].test == ("p3", "p5")
+    with pytest.raises(DataError, match=r"split\.test_patients: q: not in the data"):
+        make_holdout(patients, np.zeros(8, int), test_fraction=0.2, seed=0, test_patients=("q",))
+
+
+def test_two_data_sets_that_share_a_patient_cannot_be_learnt_from_and_tested_on():
+    split = make_transfer(["a", "b"], ["c"], networks=2, seed=0)
+    assert [fold.test for fold in split.folds] == [("c",), ("c",)]
+    with pytest.raises(LeakageError, match="patient 'b' is in train and test"):
+        make_transfer(["a", "b"], ["b"], networks=1, seed=0)

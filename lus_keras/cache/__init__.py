@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from lus_keras.cache.build import Progress, build
+from lus_keras.cache.build import Progress, build_store
 from lus_keras.cache.key import STORE_VERSION, store_key
 from lus_keras.cache.load import FrameSpec, Item, load_item, scaled_box
 from lus_keras.errors import DataError
@@ -128,7 +128,7 @@ def open_store(
         with FileLock(path.with_suffix(".lock")):
             index = _read_index(path, len(items))
             if index is None:
-                build(path, items, spec, workers, progress)
+                build_store(path, items, spec, workers, progress)
                 index = json.loads((path / "index.json").read_text())
     except OSError as error:
         raise DataError(

@@ -34,7 +34,7 @@ FEW_ITEMS = 16
 AHEAD = 4
 
 
-def build(
+def build_store(
     path: Path, items: Sequence[Item], spec: FrameSpec, workers: int, progress: Progress | None
 ) -> None:
     """Writes a store; the caller holds its lock.
