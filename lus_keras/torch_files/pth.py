@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import mmap
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +46,7 @@ def read_pth(path: str | Path) -> dict[str, np.ndarray]:
             # Mapped, not read: whatever length the file announces, no more than it has is taken.
             with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as plain:
                 return _read_plain(path, plain)
-        except (zipfile.BadZipFile, RuntimeError) as error:
+        except (zipfile.BadZipFile, RuntimeError, ValueError, EOFError, struct.error) as error:
             raise DataError(f"{path}: damaged: {error}. Get the file again.") from error
 
 

@@ -68,7 +68,7 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
 
 def _is_sound(entry: Any, size: int) -> bool:
     """Whether an entry of the header has a known type and as many bytes as its shape needs."""
-    if not isinstance(entry, dict) or entry.get("dtype") not in DTYPES:
+    if not isinstance(entry, dict) or str(entry.get("dtype")) not in DTYPES:
         return False
     shape, offsets = entry.get("shape", ()), entry.get("data_offsets", ())
     if not (_are_counts(shape) and _are_counts(offsets) and len(offsets) == 2):
