@@ -76,3 +76,19 @@ class FrameMask(keras.layers.Layer):
     def compute_output_spec(self, inputs):
         """`(b, t, h, w, c)` → `(b, t)` bool."""
         return keras.KerasTensor(inputs.shape[:2], dtype="bool")
+
+
+@_register
+class ZeroMasked(keras.layers.Layer):
+    """Sets masked frames to zero; what follows sees no mask."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None):
+        """Multiplies frames `(b, t, d)` by their mask `(b, t)`."""
+        return inputs if mask is None else inputs * ops.cast(mask, inputs.dtype)[..., None]
+
+    def compute_mask(self, inputs, previous_mask=None):
+        """None."""

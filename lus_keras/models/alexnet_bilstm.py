@@ -16,6 +16,7 @@ from lus_keras.torch_layers import (
     FrameMask,
     SummedUniform,
     TorchLSTMCell,
+    ZeroMasked,
     kernel_uniform,
     uniform,
 )
@@ -23,7 +24,8 @@ from lus_keras.torch_layers import (
 # Kernel, stride, padding, and whether a max pooling of 3, stride 2, follows.
 ALEXNET = ((11, 4, 2, True), (5, 1, 2, True), (3, 1, 1, False), (3, 1, 1, False), (3, 1, 1, True))
 SMALLEST = 63
-ACTIVATIONS = ("relu", "leaky_relu")
+# Slope below zero; PyTorch's default where it leaks (Keras's is 0.2 or 0.3).
+SLOPES = {"relu": 0.0, "leaky_relu": 0.01}
 
 
 def build_alexnet_bilstm(
@@ -65,6 +67,8 @@ def build_alexnet_bilstm(
     x = TimeDistributed(layers.GlobalAveragePooling2D(), name="frame_features")(x)
     mask = FrameMask(name="frame_mask")(clip) if masking else None
     x = _bilstm(lstm_units)(x, mask=mask)
+    if masking:
+        x = ZeroMasked(name="unpadded")(x)
     x = layers.Flatten(name="features")(x)
     head = layers.Dense(
         num_outputs,
@@ -82,9 +86,9 @@ def _check(input_shape: tuple[int, ...], activation: str) -> None:
             f"`input_shape` must be (t, h, w, c) with sides of at least {SMALLEST} pixels. "
             f"Received: input_shape={input_shape}."
         )
-    if activation not in ACTIVATIONS:
+    if activation not in SLOPES:
         raise ValueError(
-            f"`activation` must be one of {ACTIVATIONS}. Received: activation={activation!r}."
+            f"`activation` must be one of {list(SLOPES)}. Received: activation={activation!r}."
         )
 
 
@@ -113,9 +117,9 @@ def _backbone(x, filters: tuple[int, ...], activation: str):
             kernel,
             strides=strides,
             padding="valid" if strides > 1 else "same",
-            activation=activation,
         )
         x = TimeDistributed(convolution, name=f"backbone_conv{index}")(x)
+        x = layers.ReLU(negative_slope=SLOPES[activation], name=f"backbone_relu{index}")(x)
         if pool:
             x = TimeDistributed(layers.MaxPooling2D(3, 2), name=f"backbone_pool{index}")(x)
     return x
@@ -142,7 +146,7 @@ def _bilstm(units: int) -> layers.Bidirectional:
         bias_initializer=SummedUniform(units),
         unit_forget_bias=False,
     )
-    steps = layers.RNN(cell, return_sequences=True, zero_output_for_mask=True)
+    steps = layers.RNN(cell, return_sequences=True)
     return layers.Bidirectional(steps, name="bilstm")
 
 
