@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import numpy as np
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def cases(name: str) -> list[dict]:
-    return json.loads((GOLDEN / name).read_text())["cases"]
+def cases(name: str, section: str = "cases") -> list[dict]:
+    return json.loads((GOLDEN / name).read_text())[section]
 
 
 def seeded_weights(model, seed: int) -> list[np.ndarray]:
@@ -37,3 +38,26 @@ def seeded_clips(case: dict) -> np.ndarray:
     rng = np.random.default_rng(case["seed"] + 1)
     brightness = np.linspace(0.3, 1.5, shape[0]).reshape(1, -1, 1, 1, 1)
     return (rng.random((case["batch"], *shape)) * brightness).astype(np.float32)
+
+
+def seeded_torch_state(shapes: dict, seed: int) -> dict[str, np.ndarray]:
+    """One generator an array, seeded by its name; PyTorch's names and shapes (out, in, kh, kw)."""
+    state = {}
+    for name, shape in shapes.items():
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        if name.endswith("running_var"):
+            value = 1 + 0.1 * rng.random(shape)
+        elif len(shape) == 1 and name.endswith(".weight"):
+            value = 1 + 0.1 * rng.standard_normal(shape)
+        elif len(shape) > 1:
+            value = rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
+        else:
+            value = 0.05 * rng.standard_normal(shape)
+        # Small last normalisations keep 50 residual blocks from growing without bound.
+        state[name] = (value * (0.2 if name.endswith("bn3.weight") else 1)).astype(np.float32)
+    return state
+
+
+def seeded_inputs(shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """Normal noise, channels last."""
+    return np.random.default_rng(seed + 1).standard_normal(shape).astype(np.float32)

@@ -17,6 +17,7 @@ PACKAGE = "lus_keras"
 LAYERS = (
     "errors",
     "files",
+    "torch_files",
     "cells",
     "config",
     "manifest",
@@ -30,9 +31,11 @@ LAYERS = (
     "source",
     "pipeline",
     "layers",
+    "torch_layers",
     "losses",
     "optimizers",
     "models",
+    "torch_weights",
     "papers",
     "checkpoint",
     "environment",
@@ -53,7 +56,8 @@ LAYERS = (
 )
 # Only these may import Keras or TensorFlow when they are imported themselves.
 HEAVY = {
-    *("pipeline", "layers", "losses", "optimizers", "models", "training"),
+    *("pipeline", "layers", "torch_layers", "losses", "optimizers", "models", "torch_weights"),
+    "training",
     *("saliency", "predict", "export", "benchmark"),
 }
 FORBIDDEN_MODULES = {

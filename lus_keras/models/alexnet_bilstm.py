@@ -1,0 +1,153 @@
+"""The video network of Corso et al. 2023: AlexNet with spatial attention, BiLSTM, severity 0 … 3.
+
+clip (t, h, w, 3) → AlexNet features → spatial mask ⊙ → mean → BiLSTM → features → logits
+
+The original is PyTorch: initial values, momentum and epsilon of normalisation, padding and the two
+biases of its LSTM are kept.
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from lus_keras.layers import BatchNormalization, TimeDistributed
+from lus_keras.torch_layers import (
+    FrameMask,
+    SummedUniform,
+    TorchLSTMCell,
+    ZeroMasked,
+    kernel_uniform,
+    uniform,
+)
+
+# Kernel, stride, padding, and whether a max pooling of 3, stride 2, follows.
+ALEXNET = ((11, 4, 2, True), (5, 1, 2, True), (3, 1, 1, False), (3, 1, 1, False), (3, 1, 1, True))
+SMALLEST = 63
+# Slope below zero; PyTorch's default where it leaks (Keras's is 0.2 or 0.3).
+SLOPES = {"relu": 0.0, "leaky_relu": 0.01}
+
+
+def build_alexnet_bilstm(
+    input_shape: tuple[int, int, int, int],
+    *,
+    num_outputs: int = 4,
+    filters: tuple[int, int, int, int, int] = (64, 192, 384, 256, 256),
+    attention_filters: tuple[int, int] = (16, 8),
+    lstm_units: int = 256,
+    activation: str = "relu",
+    masking: bool = False,
+    name: str = "alexnet_attention_bilstm",
+) -> keras.Model:
+    """Builds the network, uncompiled.
+
+    Args:
+        input_shape: `(t, h, w, c)`; the paper's is (252, 256, 256, 3). The last layer reads all
+            frames, so `t` is fixed. From 63 pixels a side; the mask is 1×1 below 127.
+        num_outputs: Number of logits.
+        filters: Filters of the five convolutions.
+        attention_filters: Filters of the two hidden convolutions of the spatial mask.
+        lstm_units: Units per direction of the BiLSTM.
+        activation: "relu", or "leaky_relu" (slope 0.01) in the backbone.
+        masking: Leave padding out: the BiLSTM steps over frames that are zero in every pixel and
+            channel, and gives zeros for them. The paper's network sees its padding.
+        name: Name of the model.
+
+    Returns:
+        Model from clips `(b, t, h, w, c)` float32, channels normalised, to logits
+        `(b, num_outputs)` float32. The layer `spatial_mask` gives `(b, t, h', w', 1)` in 0 … 1.
+
+    Raises:
+        ValueError: A side is too short for the backbone, or `activation` is not known.
+    """
+    _check(input_shape, activation)
+    clip = keras.Input(input_shape, name="clip")
+    maps = _backbone(clip, filters, activation)
+    x = layers.Multiply(name="attended")([maps, _spatial_mask(maps, attention_filters)])
+    x = TimeDistributed(layers.GlobalAveragePooling2D(), name="frame_features")(x)
+    mask = FrameMask(name="frame_mask")(clip) if masking else None
+    x = _bilstm(lstm_units)(x, mask=mask)
+    if masking:
+        x = ZeroMasked(name="unpadded")(x)
+    x = layers.Flatten(name="features")(x)
+    head = layers.Dense(
+        num_outputs,
+        kernel_initializer=kernel_uniform(),
+        bias_initializer=uniform(x.shape[-1]),
+        dtype="float32",
+        name="logits",
+    )
+    return keras.Model(clip, head(x), name=name)
+
+
+def _check(input_shape: tuple[int, ...], activation: str) -> None:
+    if len(input_shape) != 4 or min(input_shape[1:3]) < SMALLEST:
+        raise ValueError(
+            f"`input_shape` must be (t, h, w, c) with sides of at least {SMALLEST} pixels. "
+            f"Received: input_shape={input_shape}."
+        )
+    if activation not in SLOPES:
+        raise ValueError(
+            f"`activation` must be one of {list(SLOPES)}. Received: activation={activation!r}."
+        )
+
+
+def _convolution(channels: int, filters: int, kernel: int, **options) -> layers.Conv2D:
+    return layers.Conv2D(
+        filters,
+        kernel,
+        kernel_initializer=kernel_uniform(),
+        bias_initializer=uniform(channels * kernel**2),
+        **options,
+    )
+
+
+def _backbone(x, filters: tuple[int, ...], activation: str):
+    """AlexNet's `features`: t maps of h/32 × w/32, without the adaptive pooling behind them."""
+    for index, (count, (kernel, strides, padding, pool)) in enumerate(
+        zip(filters, ALEXNET, strict=True), start=1
+    ):
+        # "same" may pad more on one side where the stride is not 1; PyTorch pads both alike.
+        if strides > 1:
+            pad = layers.ZeroPadding2D(padding)
+            x = TimeDistributed(pad, name=f"backbone_pad{index}")(x)
+        convolution = _convolution(
+            x.shape[-1],
+            count,
+            kernel,
+            strides=strides,
+            padding="valid" if strides > 1 else "same",
+        )
+        x = TimeDistributed(convolution, name=f"backbone_conv{index}")(x)
+        x = layers.ReLU(negative_slope=SLOPES[activation], name=f"backbone_relu{index}")(x)
+        if pool:
+            x = TimeDistributed(layers.MaxPooling2D(3, 2), name=f"backbone_pool{index}")(x)
+    return x
+
+
+def _spatial_mask(maps, filters: tuple[int, int]):
+    """Two 3×3 convolutions with normalisation, a third with a sigmoid: one weight a place."""
+    x = maps
+    for index, count in enumerate(filters, start=1):
+        convolution = _convolution(x.shape[-1], count, 3, padding="same")
+        x = TimeDistributed(convolution, name=f"attention_conv{index}")(x)
+        normalise = BatchNormalization(epsilon=1e-5, momentum=0.9)
+        x = TimeDistributed(normalise, name=f"attention_bn{index}")(x)
+        x = layers.ReLU(name=f"attention_relu{index}")(x)
+    last = _convolution(x.shape[-1], 1, 3, padding="same", activation="sigmoid")
+    return TimeDistributed(last, name="spatial_mask")(x)
+
+
+def _bilstm(units: int) -> layers.Bidirectional:
+    cell = TorchLSTMCell(
+        units,
+        kernel_initializer=uniform(units),
+        recurrent_initializer=uniform(units),
+        bias_initializer=SummedUniform(units),
+        unit_forget_bias=False,
+    )
+    steps = layers.RNN(cell, return_sequences=True)
+    return layers.Bidirectional(steps, name="bilstm")
+
+
+MODELS = {"alexnet_attention_bilstm": build_alexnet_bilstm}

@@ -1,0 +1,93 @@
+"""Optimizers that Keras lacks: PyTorch's SGD, with coupled decay and rates by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("lus_keras")
+class CoupledSGD(keras.optimizers.Optimizer):
+    """Stochastic gradient descent with the update of PyTorch.
+
+        g ← g + weight_decay·w        every parameter, biases and normalisation included
+        v ← momentum·v + g
+        w ← w - rate·factor·v
+
+    Keras's own `weight_decay` is decoupled: it shrinks `w` beside the momentum. Here the decay goes
+    through the momentum, as an L2 penalty of `weight_decay/2` would, but stays out of the loss.
+
+    Args:
+        learning_rate: Rate, or a schedule of it.
+        momentum: Share of the velocity kept at a step, 0 … 1.
+        weight_decay: Factor of the decay, at least 0.
+        rate_multipliers: Factor of the rate by prefix of the layer's name; the longest prefix that
+            fits counts, other layers have factor 1.
+        name: Name of the optimizer.
+        **kwargs: Other keywords of `keras.optimizers.Optimizer`, such as `global_clipnorm`.
+
+    Raises:
+        ValueError: `momentum` or `weight_decay` is out of range, or, when it is built, a prefix
+            fits no layer.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 1e-3,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        rate_multipliers: Mapping[str, float] | None = None,
+        name: str = "coupled_sgd",
+        **kwargs: Any,
+    ):
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"`momentum` must be in 0 … 1. Received: momentum={momentum}.")
+        if weight_decay < 0:
+            raise ValueError(
+                f"`weight_decay` must not be negative. Received: weight_decay={weight_decay}."
+            )
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.momentum = float(momentum)
+        # Not `self.weight_decay`: Keras would apply that one too, in its own way.
+        self.coupled_decay = float(weight_decay)
+        self.rate_multipliers = dict(rate_multipliers or {})
+
+    def build(self, variables):
+        """Creates a velocity for each variable."""
+        if self.built:
+            return
+        super().build(variables)
+        layers = [variable.path.partition("/")[0] for variable in variables]
+        unused = [p for p in self.rate_multipliers if not any(n.startswith(p) for n in layers)]
+        if unused:
+            raise ValueError(
+                f"`rate_multipliers` must name layers of the model. Received: {unused}; "
+                f"layers with weights: {list(dict.fromkeys(layers))}."
+            )
+        self._multipliers = [self._multiplier(layer) for layer in layers]
+        self.velocities = self.add_optimizer_variables(variables, "velocity")
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Updates one variable `(…)` by its gradient `(…)`."""
+        gradient = ops.cast(gradient, variable.dtype) + self.coupled_decay * variable
+        index = self._get_variable_index(variable)
+        velocity = self.velocities[index]
+        self.assign(velocity, self.momentum * velocity + gradient)
+        rate = ops.cast(learning_rate, variable.dtype) * self._multipliers[index]
+        self.assign_sub(variable, rate * velocity)
+
+    def get_config(self):
+        """Adds what `__init__` takes."""
+        return {
+            **super().get_config(),
+            "momentum": self.momentum,
+            "weight_decay": self.coupled_decay,
+            "rate_multipliers": self.rate_multipliers,
+        }
+
+    def _multiplier(self, layer: str) -> float:
+        fitting = [prefix for prefix in self.rate_multipliers if layer.startswith(prefix)]
+        return float(self.rate_multipliers[max(fitting, key=len)]) if fitting else 1.0
