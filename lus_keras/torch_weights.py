@@ -173,7 +173,7 @@ def _unusable(names: Iterable[str], given: Mapping[str, Any]) -> dict[str, str]:
             continue
         try:
             finite = np.isfinite(_as_float(given[name])).all()
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RuntimeError):
             reasons[name] = f"is not made of numbers, but of {type(given[name]).__name__}"
         else:
             if not finite:
