@@ -15,13 +15,18 @@ def cases(name: str, section: str = "cases") -> list[dict]:
     return json.loads((GOLDEN / name).read_text())[section]
 
 
-def seeded_weights(model, seed: int) -> list[np.ndarray]:
-    """One generator over all weights in order; the kind of a weight is told by its name."""
+def seeded_weights(model, seed: int, dense_scale: float | None = None) -> list[np.ndarray]:
+    """One generator over all weights in order; the kind of a weight is told by its name.
+
+    Matrices are scaled by `dense_scale` if it is given, as all else by their fan-in if it is not.
+    """
     rng = np.random.default_rng(seed)
     values = []
     for weight in model.weights:
         if weight.name in ("kernel", "recurrent_kernel"):
-            value = rng.standard_normal(weight.shape) * np.sqrt(2 / np.prod(weight.shape[:-1]))
+            by_fan_in = dense_scale is None or len(weight.shape) > 2
+            scale = np.sqrt(2 / np.prod(weight.shape[:-1])) if by_fan_in else dense_scale
+            value = rng.standard_normal(weight.shape) * scale
         elif weight.name == "gamma":
             value = 1 + 0.1 * rng.standard_normal(weight.shape)
         elif weight.name == "moving_variance":

@@ -3,6 +3,7 @@
     confusion      counts → precision, recall, F1, specificity, accuracy, κ
     ranking        probabilities → ROC-AUC, PR-AUC, Brier score
     localisation   attention + frame-level truth → IoU, hits, and what no model at all would score
+    saliency       maps against each other and against a region
     bootstrap      any of these, resampled over patients: intervals and paired differences
     statistics     the form in which the bootstrap takes them
     scores         predictions.csv → the statistics that tables are made of
@@ -41,6 +42,7 @@ from lus_keras.metrics.localisation import (
     temporal_iou,
 )
 from lus_keras.metrics.ranking import brier, pr_auc, roc_auc
+from lus_keras.metrics.saliency import map_similarity, share_in
 from lus_keras.metrics.scores import (
     Scores,
     aligned,
@@ -76,6 +78,7 @@ __all__ = [
     "fold_mean",
     "localisation_accuracy",
     "majority_baseline",
+    "map_similarity",
     "mean_statistic",
     "minmax",
     "paired_difference",
@@ -91,6 +94,7 @@ __all__ = [
     "representative_frame_hit",
     "roc_auc",
     "roc_auc_statistic",
+    "share_in",
     "specificity",
     "temporal_iou",
     "video_level",

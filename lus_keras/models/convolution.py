@@ -1,0 +1,127 @@
+"""3D convolution and L2 penalty of the deep networks: Keras's numbers with less work.
+
+Both are `keras.layers.Conv3D` and `keras.regularizers.L2` to whoever uses, saves or loads them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import ops
+
+_register = keras.saving.register_keras_serializable("lus_keras")
+
+
+# Cutting a kernel copies it, and pads its gradient again: it pays when little is left.
+WORTH_CUTTING = 1 / 3
+
+
+@_register
+class Conv3D(keras.layers.Conv3D):
+    """3D convolution that leaves out what cannot change the result.
+
+    Deep in a network maps are a few pixels wide. Parts of a 3³ kernel then meet nothing but
+    padding: their products are 0 and so is their gradient, but they cost as much as the others.
+    Where that is most of the kernel, they are cut off before the convolution. A 1³ kernel with
+    strides picks the pixels that it meets first: the gradient of its kernel is slow with strides.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # What is left of a kernel is cast, rather than all of it.
+        self.autocast = False
+
+    def call(self, inputs):
+        """Convolves.
+
+        Args:
+            inputs: `(b, t, h, w, c)` float.
+
+        Returns:
+            `(b, t', h', w', filters)`, the layer's compute dtype.
+        """
+        kernel, strides = self.kernel, self.strides
+        inputs = ops.cast(inputs, self.compute_dtype)
+        if self._is_plain(inputs.shape[1:4]):
+            kernel = self._cut(inputs.shape[1:4])
+            if self.kernel_size == (1, 1, 1) and strides != (1, 1, 1):
+                # The mean over windows of one pixel: the fastest way to pick them, and exact.
+                inputs = ops.average_pool(inputs, 1, strides=strides, padding="same")
+                strides = (1, 1, 1)
+        outputs = ops.conv(
+            inputs,
+            ops.cast(kernel, self.compute_dtype),
+            strides=strides,
+            padding=self.padding,
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
+        )
+        if self.use_bias:
+            outputs = outputs + ops.cast(self.bias, self.compute_dtype)
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def _cut(self, sizes):
+        axes = zip(sizes, self.kernel_size, self.strides, strict=True)
+        met = [taps_that_meet_data(*axis) for axis in axes]
+        if math.prod(map(len, met)) > WORTH_CUTTING * math.prod(self.kernel_size):
+            return self.kernel
+        return self.kernel[tuple(slice(taps.start, taps.stop) for taps in met)]
+
+    def _is_plain(self, sizes) -> bool:
+        return (
+            self.padding == "same"
+            and self.data_format == "channels_last"
+            and self.dilation_rate == (1, 1, 1)
+            and self.groups == 1
+            and None not in sizes
+        )
+
+
+def taps_that_meet_data(size: int, kernel_size: int, stride: int) -> range:
+    """Taps of a kernel that ever lie on data rather than padding, along one axis.
+
+    With the others cut off, "same" padding puts the rest where it was.
+
+    Args:
+        size: Length of the input.
+        kernel_size: Taps of the kernel.
+        stride: Step between two positions of the kernel; padding is "same".
+
+    Returns:
+        Consecutive taps, counted from 0.
+    """
+    last = (-(-size // stride) - 1) * stride
+    before = max(last + kernel_size - size, 0) // 2
+    return range(max(before - last, 0), min(size + before, kernel_size))
+
+
+@_register
+class L2(keras.regularizers.L2):
+    """Penalty `l2·Σw²` whose gradient is written as `2·l2·w`.
+
+    Derived automatically, the gradient passes over all weights four times instead of once; with
+    tens of millions of weights that shows in every training step.
+    """
+
+    def __call__(self, x):
+        """Sums the squares.
+
+        Args:
+            x: Weights of any shape, float.
+
+        Returns:
+            Scalar, 0 or more.
+        """
+        # Flat, it is a tensor and no longer a variable, as the gradient's decorator asks for.
+        weights = ops.reshape(x, (-1,))
+        return _penalty(weights, ops.convert_to_tensor(self.l2, dtype=weights.dtype))
+
+
+@ops.custom_gradient
+def _penalty(weights, factor):
+    def grad(*args, upstream=None):
+        upstream = args[0] if upstream is None else upstream
+        return 2.0 * factor * upstream * weights, ops.zeros_like(factor)
+
+    return factor * ops.sum(ops.square(weights)), grad

@@ -1,0 +1,165 @@
+"""3D residual networks of the lung-sliding paper, number for number those of keras-resnet3d.
+
+clip (t, h, w, c) → stem 7³/2 → max pool 3³/2 → stage1 … stage4 → BN → ReLU → features → logits
+
+    basic        BN ReLU 3³    BN ReLU 3³
+    bottleneck   BN ReLU 1³    BN ReLU 3³    BN ReLU 1³ (4 times the filters)
+
+A block adds its raw input to that, through a 1³ convolution where shape or channels differ. The
+very first block starts with its convolution, as the stem has just been normalised. Stages 2 to 4
+start with stride 2 in time, height and width. The original ends in a sigmoid or a softmax; ours
+ends before it. Weights come in the original's order: `ours.set_weights(original.get_weights())`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import keras
+from keras import layers
+
+from lus_keras.layers import BatchNormalization
+from lus_keras.models.convolution import L2, Conv3D
+
+# The original's own constant: its shortcuts ignore `reg_factor`.
+SHORTCUT_L2 = 1e-4
+
+# Kernel size, and filters as a multiple of the stage's, of each convolution in a block.
+BASIC = ((3, 1), (3, 1))
+BOTTLENECK = ((1, 1), (3, 1), (1, 4))
+
+# Depth: kind of block, blocks in each of the four stages.
+DEPTHS = {
+    18: (BASIC, (2, 2, 2, 2)),
+    34: (BASIC, (3, 4, 6, 3)),
+    50: (BOTTLENECK, (3, 4, 6, 3)),
+    101: (BOTTLENECK, (3, 4, 23, 3)),
+    152: (BOTTLENECK, (3, 8, 36, 3)),
+}
+
+
+def build_resnet3d(
+    input_shape: tuple[int, int, int, int],
+    *,
+    depth: int = 18,
+    num_outputs: int = 1,
+    filters: int = 64,
+    reg_factor: float = 1e-4,
+    bn_momentum: float = 0.99,
+) -> keras.Model:
+    """Builds the network of one depth, uncompiled.
+
+    Args:
+        input_shape: `(t, h, w, c)`; the paper's are (60, s, s, 3) with s = 30, 60 or 90. Every
+            stride halves a size and rounds up.
+        depth: One of `DEPTHS`.
+        num_outputs: Logits, 1 or more; the paper's is 1.
+        filters: Filters of the stem and of stage 1; each stage doubles them.
+        reg_factor: Factor of the L2 penalty on kernels (gradient `2·reg_factor·w`), 0 or more; that
+            of the shortcuts stays 1e-4, as in the original.
+        bn_momentum: Share of the moving averages kept at a step.
+
+    Returns:
+        Model from clips `(b, t, h, w, c)` float32 to logits `(b, num_outputs)` float32. The layer
+        `features` gives the pooled vector `(b, c)`, c = 8·`filters`, 4 times that for bottlenecks.
+
+    Raises:
+        ValueError: An option or a size is out of range.
+    """
+    _check(input_shape, depth=depth, num_outputs=num_outputs, reg_factor=reg_factor)
+    kind, blocks_per_stage = DEPTHS[depth]
+    normalise = partial(_bn_relu, momentum=bn_momentum)
+    convolve = partial(
+        Conv3D, padding="same", kernel_initializer="he_normal", kernel_regularizer=L2(reg_factor)
+    )
+    clip = keras.Input(input_shape, name="clip")
+    x = convolve(filters, 7, strides=2, name="stem")(clip)
+    x = normalise(x, name="stem")
+    x = layers.MaxPooling3D(3, strides=2, padding="same", name="stem_pool")(x)
+    for stage, blocks in enumerate(blocks_per_stage, start=1):
+        for block in range(1, blocks + 1):
+            x = _block(
+                x,
+                kind,
+                filters * 2 ** (stage - 1),
+                strides=2 if stage > 1 and block == 1 else 1,
+                normalised=stage == block == 1,
+                convolve=convolve,
+                normalise=normalise,
+                name=f"stage{stage}_block{block}",
+            )
+    x = normalise(x, name="top")
+    x = layers.GlobalAveragePooling3D(dtype="float32", name="features")(x)
+    logits = layers.Dense(
+        num_outputs,
+        kernel_initializer="he_normal",
+        kernel_regularizer=L2(reg_factor),
+        dtype="float32",
+        name="logits",
+    )(x)
+    return keras.Model(clip, logits, name=f"resnet3d_{depth}")
+
+
+def _check(input_shape: tuple[int, ...], depth: int, num_outputs: int, reg_factor: float) -> None:
+    rules = (
+        (
+            "input_shape",
+            input_shape,
+            "four sizes (t, h, w, c) of 1 or more",
+            len(input_shape) == 4 and all(isinstance(s, int) and s > 0 for s in input_shape),
+        ),
+        ("depth", depth, f"one of {tuple(DEPTHS)}", depth in DEPTHS),
+        ("num_outputs", num_outputs, "1 or more", num_outputs >= 1),
+        ("reg_factor", reg_factor, "0 or more", reg_factor >= 0),
+    )
+    for option, value, rule, kept in rules:
+        if not kept:
+            raise ValueError(f"`{option}` must be {rule}. Received: {option}={value!r}.")
+
+
+def _bn_relu(x, momentum: float, name: str):
+    x = BatchNormalization(momentum=momentum, name=f"{name}_bn")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _block(
+    x,
+    kind: tuple[tuple[int, int], ...],
+    filters: int,
+    *,
+    strides: int,
+    normalised: bool,
+    convolve: Callable[..., Any],
+    normalise: Callable[..., Any],
+    name: str,
+):
+    """Residual block; its stride is on its first convolution."""
+    residual = x
+    for index, (size, widening) in enumerate(kind, start=1):
+        conv = f"{name}_conv{index}"
+        if index > 1 or not normalised:
+            residual = normalise(residual, name=conv)
+        residual = convolve(
+            filters * widening, size, strides=strides if index == 1 else 1, name=conv
+        )(residual)
+    return layers.Add(name=name)([_shortcut(x, residual, convolve, name), residual])
+
+
+def _shortcut(x, residual, convolve: Callable[..., Any], name: str):
+    if x.shape == residual.shape:
+        return x
+    # An axis of size 1 cannot be halved: the stride follows from the sizes, rounded up.
+    sizes = zip(x.shape[1:4], residual.shape[1:4], strict=True)
+    strides = tuple(-(-before // after) for before, after in sizes)
+    return convolve(
+        residual.shape[-1],
+        1,
+        strides=strides,
+        kernel_regularizer=L2(SHORTCUT_L2),
+        name=f"{name}_shortcut",
+    )(x)
+
+
+MODELS = {f"resnet3d_{depth}": partial(build_resnet3d, depth=depth) for depth in DEPTHS}
