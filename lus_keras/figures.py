@@ -240,6 +240,70 @@ def forest_plot(rows: Sequence[tuple[str, float, float, float, str]], title: str
     return figure
 
 
+def class_bars(
+    ours: Mapping[str, Mapping[str, float]],
+    published: Mapping[str, Mapping[str, float]],
+    classes: Sequence[str],
+) -> Figure:
+    """Bars of the classes of several data sets, beside the published ones.
+
+    Args:
+        ours: Data set → class → count.
+        published: The same, as printed.
+        classes: Names of the classes, in order.
+
+    Returns:
+        The figure.
+    """
+    figure = _figure(max(1.3 * len(ours), 4), 3.6)
+    axes = figure.subplots()
+    width = 0.8 / (2 * len(classes))
+    for number, name in enumerate(classes):
+        places = np.arange(len(ours)) + 2 * number * width - 0.4
+        colour = _style(number)["color"]
+        heights = [counts.get(name, 0) for counts in ours.values()]
+        printed = [counts.get(name, 0) for counts in published.values()]
+        axes.bar(places, heights, width, align="edge", color=colour, label=name)
+        axes.bar(
+            places + width, printed, width, align="edge", fill=False, edgecolor=colour,
+            label=f"{name}, published",
+        )  # fmt: skip
+    axes.set_xticks(range(len(ours)), list(ours), fontsize=8)
+    axes.set_ylabel("clips")
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def saliency_sheet(
+    frames: ArrayLike, vanilla: ArrayLike, smooth: ArrayLike, shown: Sequence[int]
+) -> Figure:
+    """Frames of a clip over time, their saliency and their SmoothGrad, one row each.
+
+    Args:
+        frames: `(t, h, w)` uint8.
+        vanilla: `(t, h, w)` floats 0 … 1.
+        smooth: `(t, h, w)` floats 0 … 1.
+        shown: Numbers of the frames to show.
+
+    Returns:
+        The figure.
+    """
+    figure = _figure(max(1.1 * len(shown), 3), 3.6)
+    panels = figure.subplots(3, len(shown), squeeze=False)
+    rows = (("input", frames, "gray", 255), ("saliency", vanilla, "inferno", 1),
+            ("SmoothGrad", smooth, "inferno", 1))  # fmt: skip
+    for line, (label, values, colours, top) in zip(panels, rows, strict=True):
+        for axes, frame in zip(line, shown, strict=True):
+            picture = np.asarray(values, np.float32)[frame]
+            axes.imshow(picture, cmap=colours, vmin=0, vmax=top, interpolation="nearest")
+            axes.set_xticks([])
+            axes.set_yticks([])
+            if line is panels[0]:
+                axes.set_title(f"frame {frame}", fontsize=8)
+        line[0].set_ylabel(label, fontsize=9)
+    return figure
+
+
 def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 

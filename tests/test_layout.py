@@ -44,11 +44,13 @@ LAYERS = (
     "figures",
     "results",
     "report",
+    "papers.*_figures",
     "papers.*_results",
     "progress",
     "saliency",
     "predict",
     "export",
+    "papers.*_explain",
     "reproduce",
     "catalogue",
     "benchmark",
@@ -58,7 +60,7 @@ LAYERS = (
 HEAVY = {
     *("pipeline", "layers", "torch_layers", "losses", "optimizers", "models", "torch_weights"),
     "training",
-    *("saliency", "predict", "export", "benchmark"),
+    *("saliency", "predict", "export", "benchmark", "papers.*_explain"),
 }
 FORBIDDEN_MODULES = {
     "pickle",

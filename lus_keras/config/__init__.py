@@ -201,8 +201,9 @@ def _contradictions(config: PaperConfig) -> Iterator[str]:
     for number, claim in enumerate(config.claims):
         for side in ("better", "worse"):
             name = getattr(claim, side)
-            if name not in config.models:
-                hint = did_you_mean(name, config.models)
+            entries = [*config.models, *config.entries()]
+            if name not in entries:
+                hint = did_you_mean(name, entries)
                 yield f"claims.{number}.{side}: unknown model '{name}'.{hint}"
     yield from _clip_contradictions(config)
     for name, arm in config.arms.items():

@@ -219,6 +219,15 @@ class PaperConfig(_Section):
         """The sections that decide the numbers, as plain data: what a run's fingerprint covers."""
         return self.model_dump(mode="json", include=EXPERIMENT)
 
+    def entries(self) -> dict[str, str]:
+        """Titles of the networks of every arm, by `arm/model`, in the order of the file."""
+        return {
+            f"{arm}/{model}": f"{entry.title} {self.models[model].title}"
+            for arm, entry in self.arms.items()
+            for model in entry.models or self.models
+            if model in self.models
+        }
+
     def labelled_choices(self) -> list[dict[str, Any]]:
         """Every open choice with its value, label and reason, for printing."""
         values = self.model_dump(mode="json")

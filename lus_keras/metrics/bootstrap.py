@@ -246,6 +246,41 @@ def paired_difference(
     return Difference(found.value, found.ci_low, found.ci_high, found.undefined)
 
 
+def independent_difference(
+    first: tuple[Statistic, Clusters],
+    second: tuple[Statistic, Clusters],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Difference:
+    """Compares one metric on two sets of clips, whose patients are drawn independently.
+
+    Args:
+        first: Statistic and its clusters.
+        second: The other ones.
+        resamples: Number of bootstrap draws.
+        seed: Seed of the draws.
+
+    Returns:
+        Difference first - second with its interval; NaN where a side is undefined.
+    """
+    sides, counts = [], []
+    for statistic, clusters in (first, second):
+        clips = np.arange(len(clusters.patients))
+        members = np.unique(clusters.patients)
+        sides.append(_only(statistic(clips), members, clusters.n_patients))
+        counts.append(len(members))
+    value = float((sides[0](np.ones((1, counts[0]))) - sides[1](np.ones((1, counts[1]))))[0])
+    rng = np.random.default_rng(seed)
+    draws = [_weights(rng.integers(0, count, (resamples, count)), count) for count in counts]
+    values = sides[0](draws[0]) - sides[1](draws[1])
+    defined = values[~np.isnan(values)]
+    if min(counts) < 2 or not len(defined):
+        return Difference(value, float("nan"), float("nan"), 1.0)
+    low, high = np.percentile(defined, [2.5, 97.5])
+    return Difference(value, float(low), float(high), 1 - len(defined) / resamples)
+
+
 def fold_mean(statistic: Statistic, clusters: Clusters) -> Statistic:
     """Mean over the folds in which the statistic is defined, for any draw of patients.
 

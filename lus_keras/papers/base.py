@@ -13,6 +13,75 @@ if TYPE_CHECKING:
     from lus_keras.config import PaperConfig
 
 
+def to_probabilities(logits: np.ndarray) -> np.ndarray:
+    """Turns logits into probabilities of every class.
+
+    Args:
+        logits: `(n, k)` of k classes; one column is the logit of the second of two.
+
+    Returns:
+        `(n, classes)` float64, rows sum to 1.
+    """
+    import numpy as np
+    from scipy.special import softmax
+
+    values = np.asarray(logits, np.float64)
+    if values.shape[1] == 1:
+        # One sigmoid logit z is a softmax over (0, z).
+        values = np.concatenate([np.zeros_like(values), values], axis=1)
+    return softmax(values, axis=1)
+
+
+def cross_entropy(outputs: int) -> keras.losses.Loss:
+    """Cross-entropy of integer labels and logits: binary for one output, else over classes.
+
+    Args:
+        outputs: Number of logits.
+
+    Returns:
+        The loss.
+    """
+    import keras
+
+    if outputs == 1:
+        return keras.losses.BinaryCrossentropy(from_logits=True)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def accuracy(outputs: int) -> keras.metrics.Metric:
+    """Accuracy of logits, followed in training.
+
+    Args:
+        outputs: Number of logits.
+
+    Returns:
+        A new metric.
+    """
+    import keras
+
+    if outputs == 1:
+        return keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
+    return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+
+
+def network_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a paper's network settings that one of its networks has.
+
+    Args:
+        name: Network.
+        options: The configuration's `model`.
+
+    Returns:
+        Keywords of the network's builder.
+    """
+    import inspect
+
+    from lus_keras.models import builders
+
+    known = inspect.signature(builders()[name]).parameters
+    return {key: value for key, value in options.items() if key in known}
+
+
 @dataclass(frozen=True)
 class Paper:
     """A paper as code.

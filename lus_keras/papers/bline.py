@@ -17,11 +17,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lus_keras.papers.base import Paper
+from lus_keras.papers.base import Paper, accuracy, cross_entropy, to_probabilities
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
 
     from lus_keras.config import PaperConfig
 
@@ -38,34 +37,19 @@ def build(name: str, config: PaperConfig) -> keras.Model:
     return build_model(name, input_shape=(clip.frames, *clip.size, clip.channels), **config.model)
 
 
+def outputs(config: PaperConfig) -> int:
+    """Number of logits."""
+    return 1 if config.model.get("head") == "sigmoid1" else 2
+
+
 def loss(config: PaperConfig) -> keras.losses.Loss:
     """Cross-entropy of the head that is configured (the paper does not name its loss)."""
-    import keras
-
-    if config.model.get("head") == "sigmoid1":
-        return keras.losses.BinaryCrossentropy(from_logits=True)
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return cross_entropy(outputs(config))
 
 
 def metrics(config: PaperConfig) -> list[Any]:
     """Accuracy in training."""
-    import keras
-
-    if config.model.get("head") == "sigmoid1":
-        return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]
-    return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-
-
-def decode(logits: np.ndarray) -> np.ndarray:
-    """Logits `(n, 2)` or `(n, 1)` to probabilities `(n, 2)` float64 of no B-line and B-line."""
-    import numpy as np
-    from scipy.special import softmax
-
-    values = np.asarray(logits, np.float64)
-    if values.shape[1] == 1:
-        # One sigmoid logit z is a softmax over (0, z).
-        values = np.concatenate([np.zeros_like(values), values], axis=1)
-    return softmax(values, axis=1)
+    return [accuracy(outputs(config))]
 
 
 PAPER = Paper(
@@ -80,6 +64,6 @@ PAPER = Paper(
     build=build,
     loss=loss,
     metrics=metrics,
-    decode=decode,
+    decode=to_probabilities,
     architecture="figure2",
 )

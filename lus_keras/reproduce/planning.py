@@ -130,7 +130,7 @@ def _arms(
         if arm not in by_arm:
             continue
         chosen = {model for name, model in asked if name in ("", arm)} if asked else by_arm[arm]
-        if not chosen:
+        if asked and not chosen:
             continue
         changed = _load(paper.name, request, arm) if arm else settings
         title = settings.arms[arm].title if arm else ""
@@ -207,21 +207,20 @@ def check_models(plan: Plan) -> None:
     """
     from lus_keras.models import builders
 
-    known = builders()
     source = f"configs/{plan.paper.name}.yaml"
-    problems: list[str] = []
-    for arm in plan.arms:
-        for model in arm.models:
-            options = list(inspect.signature(known[model]).parameters)
-            options.remove("input_shape")
-            problems += [
-                f"{source}: unknown key 'model.{key}'.{did_you_mean(key, options)}"
-                for key in arm.config.model
-                if key not in options
-            ]
+    known = builders()
+    signatures = [inspect.signature(known[model]) for model in plan.config.models]
+    options = dict.fromkeys(name for signature in signatures for name in signature.parameters)
+    options.pop("input_shape", None)
+    keys = {key: None for arm in plan.arms for key in arm.config.model}
+    problems = [
+        f"{source}: unknown key 'model.{key}'.{did_you_mean(key, options)}"
+        for key in keys
+        if key not in options
+    ]
     if problems:
-        raise ConfigError.from_problems(dict.fromkeys(problems))
-    for arm in plan.arms[:1]:
+        raise ConfigError.from_problems(problems)
+    for arm in [arm for arm in plan.arms if arm.models][:1]:
         try:
             plan.paper.build(arm.models[0], arm.config)
         except (ValueError, TypeError) as error:

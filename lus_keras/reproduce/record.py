@@ -95,11 +95,7 @@ def _paper_record(plan: Plan, request: Request, prepared: Sequence[Prepared]) ->
 
 def _titles(settings: PaperConfig) -> dict[str, str]:
     """What is printed of every network, in and out of arms, in the order of the tables."""
-    titles = {name: entry.title for name, entry in settings.models.items()}
-    for arm, entry in settings.arms.items():
-        for model in entry.models or settings.models:
-            titles[f"{arm}/{model}"] = f"{entry.title} {settings.models[model].title}"
-    return titles
+    return {name: entry.title for name, entry in settings.models.items()} | settings.entries()
 
 
 def _arm_record(plan: Plan, request: Request, prepared: Prepared) -> dict[str, Any]:

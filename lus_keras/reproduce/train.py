@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from lus_keras import __version__
 from lus_keras.config import FitConfig, PaperConfig
+from lus_keras.files import atomic_write
 from lus_keras.progress import Reporter, epoch_text
 from lus_keras.reproduce.planning import Arm, Plan
 from lus_keras.reproduce.prepare import Prepared
@@ -59,8 +65,43 @@ def train_arm(
                 _job(plan, arm, model, fold, request, out, settings.fit, name, initial=first)
             )
     missing = [job for job in jobs if job.initial and not job.initial.exists()]
-    jobs = [job for job in _unfinished(jobs) if job not in missing]
-    return outcomes + _run(plan, settings, prepared.source, jobs, request, reporter)
+    wanted = [job for job in _unfinished(jobs) if job not in missing]
+    outcomes += _run(plan, settings, prepared.source, wanted, request, reporter)
+    _explain(plan, prepared, jobs, reporter)
+    return outcomes
+
+
+def _explain(plan: Plan, prepared: Prepared, jobs: list[FoldJob], reporter: Reporter) -> None:
+    """Lets trained networks be explained where a target of the paper asks for it."""
+    module = explain_module(plan.paper.name)
+    if module is None:
+        return
+    asked = {entry for target in plan.targets for entry in module.TARGETS.get(target, ())}
+    for job in jobs:
+        path = job.folder / "explanations.npz"
+        name = prepared.arm.entry(job.model)
+        if name not in asked or job.fold.fold != 0 or path.exists() or _unfinished([job]):
+            continue
+        reporter.note(f"{plan.paper.name}: explaining {name} …")
+        model = plan.paper.build(job.model, prepared.arm.config)
+        model.load_weights(job.folder / "model.weights.h5")
+        rows = job.fold.rows(prepared.source.index, "test")
+        arrays = module.explain(model, prepared.source, rows, prepared.arm.config, plan.data.items)
+        with atomic_write(path) as temporary:
+            np.savez_compressed(temporary, **arrays)
+
+
+def explain_module(paper: str) -> ModuleType | None:
+    """Finds `papers/<paper>_explain.py`, which holds `TARGETS` and `explain`.
+
+    Args:
+        paper: Name of the paper.
+
+    Returns:
+        The module, or None if the paper has none.
+    """
+    name = f"lus_keras.papers.{paper}_explain"
+    return importlib.import_module(name) if importlib.util.find_spec(name) else None
 
 
 def _learning(config: PaperConfig) -> PaperConfig:

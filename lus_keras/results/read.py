@@ -114,6 +114,7 @@ def read_model(folder: Path, relative_to: Path) -> ModelRun:
             )
             for path in done.values()
         },
+        explanations=_read_explanations(done),
     )
 
 
@@ -195,11 +196,20 @@ def _read_examples(done: Mapping[int, Path]) -> tuple[Example, ...]:
     return tuple(examples)
 
 
-def _read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+def _read_explanations(done: Mapping[int, Path]) -> dict[str, NDArray[Any]] | None:
+    """Maps of the first fold that was explained."""
+    for folder in done.values():
+        path = folder / "explanations.npz"
+        if path.is_file():
+            return _read_arrays(path, None)
+    return None
+
+
+def _read_arrays(path: Path, names: tuple[str, ...] | None) -> dict[str, NDArray[Any]]:
     try:
         # Opened here because NumPy leaves a file open when it turns out to be torn.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            return {name: stored[name] for name in names}
+            return {name: stored[name] for name in names or stored.files}
     except UNREADABLE as error:
         raise RunError(
             f"{path}: must hold {names}; cannot be read ({error}). Train the fold again."

@@ -56,6 +56,8 @@ class ModelRun:
         folds_done: Numbers of the finished folds, ascending.
         diverged: Per diverged fold, `{"epoch", "batch", "message"}`.
         hashes: sha256 of every predictions.csv that was read, by its path in the run.
+        explanations: Saliency maps of test clips and what was measured on them, by name; None if
+            the network was not explained.
     """
 
     name: str
@@ -66,6 +68,7 @@ class ModelRun:
     folds_done: tuple[int, ...] = ()
     diverged: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
+    explanations: Mapping[str, NDArray[Any]] | None = None
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import numpy as np
 
 from lus_keras.manifest import Box
 from lus_keras.simulate.anatomy import acoustic_window
-from lus_keras.simulate.geometry import Acquisition, ScanMap
+from lus_keras.simulate.cohort import VideoPlan
+from lus_keras.simulate.geometry import Acquisition, ScanMap, scan_map
 from lus_keras.simulate.scene import Scene
-from lus_keras.simulate.truth import runs
+from lus_keras.simulate.truth import TRUTH_BEAMS, TRUTH_ROWS, runs
 
 # Places across the view at which window and pleura are looked up.
 PLACES = 401
@@ -127,3 +128,22 @@ def pleural_region(acquisition: Acquisition, scan: ScanMap) -> Box:
     low, high = float(top.min()), min(float(bottom.min()), scan.roi[1] + scan.roi[3])
     y, h = _inside(low, high, scan.roi[1], scan.roi[3])
     return x, y, w, h
+
+
+def pleural_rows(plan: VideoPlan, height: int, width: int) -> np.ndarray:
+    """Where the pleural line lies in the whole picture, at the lung's and the probe's usual place.
+
+    Args:
+        plan: The video.
+        height: Rows of the picture.
+        width: Columns of the picture.
+
+    Returns:
+        `(width,)` float64 row of the line in each column, NaN beside the sector.
+    """
+    acquisition = Acquisition.of(plan, TRUTH_BEAMS, TRUTH_ROWS)
+    scan = scan_map(acquisition, height, width, "screen")
+    lateral = np.linspace(-1, 1, PLACES) * acquisition.probe.half
+    depth = acquisition.pleura_mm * acquisition.relative_pleura(lateral)
+    columns, rows = scan.pixels(*acquisition.probe.point(lateral, depth))
+    return np.interp(np.arange(width), columns, rows, left=np.nan, right=np.nan)
