@@ -49,35 +49,35 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     _write(folder, NAMES[checkpoint.epoch % 2], checkpoint)
 
 
-def save_best(folder: Path, checkpoint: Checkpoint) -> None:
-    """Writes the checkpoint of the epoch that is best so far over the one that was.
+def save_best(folder: Path, weights: list[np.ndarray]) -> None:
+    """Writes the weights of the epoch that is best so far over those of the one that was.
 
     Args:
         folder: Folder of the fold.
-        checkpoint: State to keep.
+        weights: The model's weights.
 
     Raises:
-        OSError: The disk is full; the one before is as it was.
+        OSError: The disk is full; the ones before are as they were.
     """
-    _write(folder, BEST, checkpoint)
+    _write(folder, BEST, Checkpoint(0, weights, [], []))
 
 
-def load_best(folder: Path) -> Checkpoint:
-    """Reads the checkpoint of the best epoch.
+def load_best(folder: Path) -> list[np.ndarray]:
+    """Reads the weights of the best epoch.
 
     Args:
         folder: Folder of the fold.
 
     Returns:
-        The checkpoint.
+        The weights.
 
     Raises:
-        RunError: It is absent or damaged.
+        RunError: They are absent or damaged.
     """
     found = _read(folder / BEST)
     if found is None:
         raise RunError(f"{folder / BEST}: absent or damaged. Delete {folder} to train it again.")
-    return found
+    return found.weights
 
 
 def _write(folder: Path, name: str, checkpoint: Checkpoint) -> None:

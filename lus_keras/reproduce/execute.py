@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from lus_keras.files import atomic_write
 from lus_keras.progress import Reporter
 from lus_keras.reproduce.describe import open_choices
 from lus_keras.reproduce.planning import Plan, check_models, plan
-from lus_keras.reproduce.prepare import prepare
+from lus_keras.reproduce.prepare import Prepared, prepare
 from lus_keras.reproduce.record import write_record
 from lus_keras.reproduce.request import Request, run_folder
 from lus_keras.reproduce.train import train_arm
@@ -80,9 +81,27 @@ def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter
         prepared = prepare(plan, out, reporter)
         write_record(out, plan, request, prepared)
     outcomes = []
-    for arm in prepared:
-        outcomes += train_arm(arm, plan, request, out, reporter)
+    for part in _by_network(prepared) if request.workers == 1 else prepared:
+        outcomes += train_arm(part, plan, request, out, reporter)
     return outcomes
+
+
+def _by_network(prepared: Sequence[Prepared]) -> list[Prepared]:
+    """One network at a time, in all arms that feed it alike: its graph is then traced once."""
+    shapes = [item.arm.config.clip.shape for item in prepared]
+    models = [model for item in prepared for model in item.arm.models]
+    parts = [
+        replace(item, arm=replace(item.arm, models=(model,)))
+        for item in prepared
+        for model in item.arm.models
+    ]
+    return sorted(
+        parts,
+        key=lambda part: (
+            shapes.index(part.arm.config.clip.shape),
+            models.index(part.arm.models[0]),
+        ),
+    )
 
 
 def _write_architectures(plan: Plan, out: Path) -> list[Path]:

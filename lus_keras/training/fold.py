@@ -108,17 +108,24 @@ def train_fold(
         callbacks = [_FiniteGuard(job, epoch), *(watch(job, epoch) if watch else ())]
         row = _train_epoch(network, source, job, (rows, mirrored), epoch, callbacks)
         history.append(row)
-        state = Checkpoint(epoch + 1, network.weights(), network.optimizer_state(), history)
-        checkpoint.save(job.folder, state)
-        if job.fit.select != "last" and best_epoch(history, job.fit.select) == epoch:
-            checkpoint.save_best(job.folder, state)
+        _keep(network, job, history)
         _write_history(job.folder / "history.csv", history)
         if on_epoch:
             on_epoch(epoch + 1, row)
-    if job.fit.select != "last":
-        best = checkpoint.load_best(job.folder)
-        network.restore(best.weights, best.optimizer)
+    if job.fit.select != "last" and best_epoch(history, job.fit.select) + 1 < len(history):
+        network.model.set_weights(checkpoint.load_best(job.folder))
     _finish(network, source, job, decode)
+
+
+def _keep(network: Network, job: FoldJob, history: list[dict[str, Any]]) -> None:
+    """Saves what a later start needs; after the last epoch that is little, as results follow."""
+    last = len(history) == job.fit.epochs
+    select = job.fit.select
+    if select != "last" and not last and best_epoch(history, select) + 1 == len(history):
+        checkpoint.save_best(job.folder, network.weights())
+    if not last:
+        state = Checkpoint(len(history), network.weights(), network.optimizer_state(), history)
+        checkpoint.save(job.folder, state)
 
 
 def best_epoch(history: Sequence[Mapping[str, Any]], select: str) -> int:

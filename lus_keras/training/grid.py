@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue as queues
 import traceback
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 Report = Callable[[str, int, int, dict[str, Any]], None]
 POLL_S = 0.2
+# What of `fit` is built into a compiled network.
+NETWORK_SETTINGS = (
+    *("optimizer", "learning_rate", "momentum", "weight_decay", "rate_multipliers"),
+    *("clip_norm", "precision"),
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Outcome:
 
 
 class Worker:
-    """Runs jobs of one paper one after another; keeps the network of the last job.
+    """Runs jobs of one paper one after another; the process keeps the network of the last job.
 
     Args:
         paper: Name of the paper.
@@ -49,8 +55,6 @@ class Worker:
 
     def __init__(self, paper: str, config: PaperConfig, source: ClipSource):
         self.paper, self.config, self.source = papers.get(paper), config, source
-        self._name = ""
-        self._network: Network | None = None
 
     def run(self, job: FoldJob, report: Report) -> Outcome:
         """Trains one fold; whatever goes wrong is told, not raised, so that other jobs go on."""
@@ -65,7 +69,7 @@ class Worker:
             with FileLock(job.folder / ".lock", timeout=0):
                 # Another process may have finished it since the jobs were listed.
                 if not is_done(job.folder):
-                    network = self._network_for(job.model)
+                    network = self._network_for(job)
                     train_fold(
                         network,
                         self.source,
@@ -89,18 +93,27 @@ class Worker:
             return Outcome(job.model, job.fold.fold, "failed", message)
         return Outcome(job.model, job.fold.fold, "done")
 
-    def _network_for(self, name: str) -> Network:
-        from lus_keras.training.network import Network
+    def _network_for(self, job: FoldJob) -> Network:
+        """The network of the last job if this one's is the same, else a new one in its place."""
+        from lus_keras.training.network import Network, release
 
-        if self._network is None or name != self._name:
-            self._network = Network(
-                lambda: self.paper.build(name, self.config),
+        spec = self.config.model_dump(mode="json", include={"model", "options", "labels", "fit"})
+        spec["fit"] = {key: spec["fit"][key] for key in NETWORK_SETTINGS}
+        key = json.dumps([self.paper.name, job.model, self.config.clip.shape, spec])
+        if key not in _networks:
+            # A 3D ResNet and its optimizer take a gigabyte; two at a time are one too many.
+            _networks.clear()
+            release()
+            _networks[key] = Network(
+                lambda: self.paper.build(job.model, self.config),
                 loss=self.paper.loss(self.config),
                 metrics=lambda: self.paper.metrics(self.config),
                 fit=self.config.fit,
             )
-            self._name = name
-        return self._network
+        return _networks[key]
+
+
+_networks: dict[str, Network] = {}
 
 
 def run_jobs(

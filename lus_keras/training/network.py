@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +64,12 @@ def _dtype_policy(name: str):
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def release() -> None:
+    """Frees what networks that are no longer used still hold in Keras."""
+    keras.utils.clear_session()
+    gc.collect()
 
 
 class Network:
