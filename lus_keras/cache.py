@@ -29,10 +29,10 @@ import numpy as np
 from filelock import FileLock
 
 from lus_keras.errors import DataError, LeakageError, VideoError
-from lus_keras.files import atomic_write, cache_root, sha256_of
+from lus_keras.files import atomic_write, cache_root
 from lus_keras.manifest import Video
 from lus_keras.simulate import SIM_VERSION, VideoPlan, simulate_video
-from lus_keras.video import read_resampled, resample_indices, sector_box
+from lus_keras.video import read_resampled, resample_indices, sector_box, sha256_of_video
 
 Item = Video | VideoPlan
 Progress = Callable[[int, int], None]
@@ -149,9 +149,16 @@ def load_item(item: Item, spec: FrameSpec) -> tuple[np.ndarray, Video] | str:
         frames = simulated.frames[_simulated_indices(item, spec), ..., None]
         return (np.repeat(frames, spec.channels, axis=-1), simulated.video)
     try:
-        box = None if spec.crop == "none" else item.roi or sector_box(item.video)
+        box = None
+        if spec.crop != "none":
+            box = item.roi or sector_box(item.video, picture_fps=item.fps)
         frames = read_resampled(
-            item.video, fps=spec.fps, size=spec.size, box=box, grayscale=spec.channels == 1
+            item.video,
+            fps=spec.fps,
+            size=spec.size,
+            box=box,
+            grayscale=spec.channels == 1,
+            picture_fps=item.fps,
         )
     except VideoError as error:
         return str(error)
@@ -171,7 +178,9 @@ def _key(items: Sequence[Item], spec: FrameSpec) -> str:
         if isinstance(item, VideoPlan):
             content.append([SIM_VERSION, asdict(item)])
         else:
-            content.append([hashes[item.video], item.roi])
+            # Files bring their own clock; only of pictures does the manifest's rate place frames.
+            rate = [item.fps] if Path(item.video).is_dir() else []
+            content.append([hashes[item.video], item.roi, *rate])
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
 
@@ -181,7 +190,7 @@ def _file_hashes(videos: Sequence[Video]) -> dict[str, str]:
     missing, changed = [], []
     for video in videos:
         try:
-            hashes[video.video] = sha256_of(video.video)
+            hashes[video.video] = sha256_of_video(video.video)
         except OSError as error:
             missing.append(f"{video.video}: cannot be read ({error.strerror}). Check the path.")
             continue

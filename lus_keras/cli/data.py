@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from lus_keras.cli.imports import COMMANDS
 from lus_keras.cli.output import name_files
 
 
@@ -36,3 +37,7 @@ def simulate(out: Path, **options: Any) -> None:
 
     manifest = write_cohort(options.pop("task"), out, **options)
     name_files([manifest])
+
+
+for command in COMMANDS:
+    data.add_command(command)

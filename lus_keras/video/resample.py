@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from lus_keras.errors import VideoError
-from lus_keras.video.decode import MAX_FRAMES, decode, pixel_converter
+from lus_keras.video.decode import decode, pixel_converter
+from lus_keras.video.records import MAX_FRAMES
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
@@ -59,15 +60,17 @@ def read_resampled(
     size: Size | None = None,
     box: Box | None = None,
     grayscale: bool = True,
+    picture_fps: float | None = None,
 ) -> np.ndarray:
     """Decodes once and keeps only cropped, resized frames at `fps`, those of `resample_indices`.
 
     Args:
-        path: Video file.
+        path: Video file, or folder of numbered pictures.
         fps: Frames per second wanted, positive.
         size: `(h, w)` to resize to, by area, or linearly if an axis grows; None keeps the size.
         box: `(x, y, w, h)` to crop to before that, pixels of the file; None keeps the whole.
         grayscale: Brightness 0 … 255 if true, RGB if not.
+        picture_fps: Frames per second of a folder of pictures; a file's own clock is kept.
 
     Returns:
         `(t, h, w)`, or `(t, h, w, 3)` RGB, uint8; t = round(duration * fps), at least one.
@@ -82,7 +85,7 @@ def read_resampled(
     to_pixels = pixel_converter(path, grayscale)
     fit = _fitter(path, size, box)
     shown: list[np.ndarray] = []
-    frames = decode(path)
+    frames = decode(path, picture_fps)
     previous = next(frames)
     try:
         for frame in frames:
