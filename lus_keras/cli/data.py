@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from lus_keras.cli.imports import COMMANDS
-from lus_keras.cli.output import name_files
+from lus_keras.cli.output import Group, name_files
 
 
-@click.group()
+@click.group(cls=Group)
 def data() -> None:
     """Make, look at and check data."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lus_keras.cli.output import name_files
+from lus_keras.cli.output import Command, name_files
 
 if TYPE_CHECKING:
     from lus_keras.datasets.importers import Imported
@@ -38,7 +38,7 @@ def _finish(imported: Imported) -> None:
     name_files([imported.manifest, *imported.others])
 
 
-@click.command("import-via")
+@click.command("import-via", cls=Command)
 @click.argument("project", type=_PATH)
 @click.argument("videos", nargs=-1, type=_PATH)
 @_OUT
@@ -101,7 +101,7 @@ def import_via(
     _finish(work(project, videos, out, options))
 
 
-@click.command("import-frames")
+@click.command("import-frames", cls=Command)
 @click.argument("folder", type=_PATH)
 @_OUT
 @click.option("--fps", type=click.FloatRange(0, min_open=True), required=True)
@@ -120,7 +120,7 @@ def import_frames(folder: Path, out: Path, fps: float, layout: str, root: Path |
     _finish(import_frame_folders(folder, out, fps=fps, layout=layout, root=root))
 
 
-@click.command("import-dicom")
+@click.command("import-dicom", cls=Command)
 @click.argument("files", nargs=-1, required=True, type=_PATH)
 @click.option("--out", type=_PATH, required=True, help="Folder to write to.")
 @click.option("--key", type=_PATH, required=True, help="File with the secret for the ids.")
@@ -163,7 +163,7 @@ def import_dicom(
     _finish(work(files, out, key, DicomOptions(frame_rate, box, banner, codec)))
 
 
-@click.command("import-table")
+@click.command("import-table", cls=Command)
 @click.argument("sheet", type=_PATH)
 @click.argument("videos", nargs=-1, type=_PATH)
 @_OUT

@@ -1,11 +1,33 @@
-"""How every command ends: by naming the files it wrote."""
+"""How commands look: their help, and how each ends, by naming the files it wrote."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
+
+
+def _keep_lines(help_text: str | None) -> str | None:
+    """Click keeps the lines of a block that starts with this character, not with its escape."""
+    return help_text and help_text.replace("\\b\n", "\b\n")
+
+
+class Command(click.Command):
+    """Command whose help is a raw docstring, in which `\\b` still keeps the lines of examples."""
+
+    def __init__(self, *args: Any, help: str | None = None, **options: Any) -> None:
+        super().__init__(*args, help=_keep_lines(help), **options)
+
+
+class Group(click.Group):
+    """Group of such commands."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, help: str | None = None, **options: Any) -> None:
+        super().__init__(*args, help=_keep_lines(help), **options)
 
 
 def name_files(files: list[Path]) -> None:

@@ -107,8 +107,8 @@ def finding_test(findings: Iterable[str]) -> Callable[[str, str], bool | None]:
             return True
         if any(plain_word == f"{negation}{name}" for negation in _NOT for name in names):
             return False
-        if plain(attribute) in names and plain_word in _YES | _NO:
-            return plain_word in _YES
+        if plain(attribute) in names and _exact(word) in _YES | _NO:
+            return _exact(word) in _YES
         return True if anything else None
 
     return is_present
