@@ -302,6 +302,12 @@ def test_a_file_without_region_is_masked_by_the_user_s(tmp_path, key):
     assert result.exit_code == 0, result.output
     (row,) = read_manifest(tmp_path / "out" / "manifest.csv")
     assert row.roi == (20, 10, 30, 20)
+    assert "cuts the ultrasound region" not in result.output
+    result = run(tmp_path, key, "--region", "20,10,30,20", "--banner", "0.25")
+    assert read_manifest(tmp_path / "out" / "manifest.csv")[0].roi == (20, 15, 30, 15)
+    assert "The top 25% of the picture is black, which cuts the ultrasound region of 1 videos" in (
+        result.output
+    )
     assert run(tmp_path, key, "--region", "20,10,30").exit_code == 2
     assert run(tmp_path, key, "--region", "20,10,300,20").exit_code == 3
 

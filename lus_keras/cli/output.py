@@ -9,16 +9,17 @@ from typing import Any
 import click
 
 
-def _keep_lines(help_text: str | None) -> str | None:
+def _keep_lines(options: dict[str, Any]) -> dict[str, Any]:
     """Click keeps the lines of a block that starts with this character, not with its escape."""
-    return help_text and help_text.replace("\\b\n", "\b\n")
+    help_text = options.get("help")
+    return {**options, "help": help_text and help_text.replace("\\b\n", "\b\n")}
 
 
 class Command(click.Command):
-    """Command whose help is a raw docstring, in which `\\b` still keeps the lines of examples."""
+    """Command whose help is a raw docstring and shows its examples as they are typed."""
 
-    def __init__(self, *args: Any, help: str | None = None, **options: Any) -> None:
-        super().__init__(*args, help=_keep_lines(help), **options)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **_keep_lines(options))
 
 
 class Group(click.Group):
@@ -26,8 +27,8 @@ class Group(click.Group):
 
     command_class = Command
 
-    def __init__(self, *args: Any, help: str | None = None, **options: Any) -> None:
-        super().__init__(*args, help=_keep_lines(help), **options)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **_keep_lines(options))
 
 
 def name_files(files: list[Path]) -> None:

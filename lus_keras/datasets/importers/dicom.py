@@ -96,6 +96,12 @@ def import_dicom(
     manifest = out / "manifest.csv"
     write_manifest(videos, manifest)
     notes = [f"Passed over: {count} × {what}." for what, count in skipped.most_common()]
+    cut = sum(_banner_cuts(header, options.banner) for _, _, header in headers)
+    if cut:
+        notes.append(
+            f"The top {options.banner:.0%} of the picture is black, which cuts the ultrasound region "
+            f"of {cut} videos. Where no text stands there, give a smaller --banner."
+        )
     notes.append(
         "Look at every picture of the contact sheets, which show the brightest value each pixel "
         "ever has: text that is left there identifies someone. Share nothing before."
@@ -199,6 +205,10 @@ def tissue_mask(header: Header, banner: float) -> np.ndarray:
         mask[y : y + height, x : x + width] = True
     mask[: round(banner * header.height)] = False
     return mask
+
+
+def _banner_cuts(header: Header, banner: float) -> bool:
+    return not np.array_equal(tissue_mask(header, banner), tissue_mask(header, 0))
 
 
 def _pixels(path: Path, header: Header) -> Iterator[np.ndarray]:
