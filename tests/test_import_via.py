@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lus_keras.cli import main
@@ -224,6 +224,26 @@ def test_unknown_videos_and_names_are_listed_with_the_nearest(tmp_path):
         import_via(source, [tmp_path / "videos"], tmp_path / "m.csv", OPTIONS)
     assert "no video is named 'p01_e1_z1.mp4' or alike. Is it 'p01_e1_z2.mp4'?" in str(caught.value)
     assert "--patient does not fit the name 'x_e1_z1'" in str(caught.value)
+
+
+def test_two_files_of_one_name_are_never_taken_for_one(tmp_path):
+    """Each clinic calls its first clip alike; only the folder, where VIA knows it, tells whose."""
+    for patient in ("p01", "p02"):
+        write(tmp_path / "videos" / patient / "clip 1.mp4")
+    marks = {"a": [([0.5, 1], {FINDING: "0"})], "b": [([], {CLIP: "0"})]}
+    source = project(tmp_path / "project.json", marks)
+    content = json.loads(source.read_text())
+    for file in content["file"].values():
+        file["fname"] = "clip 1.mp4"
+    source.write_text(json.dumps(content))
+    options = ViaOptions(NamePattern.parse(r"(?P<patient>p\d+)/.*"))
+    with pytest.raises(DataError, match="2 annotated files have the name 'clip 1.mp4'"):
+        import_via(source, [tmp_path / "videos"], tmp_path / "m.csv", options)
+    content["file"]["1"]["src"] = "file:///data/p01/clip%201.mp4"
+    content["file"]["2"]["src"] = "../p02/clip 1.mp4"
+    source.write_text(json.dumps(content))
+    rows = import_via(source, [tmp_path / "videos"], tmp_path / "m.csv", options).videos
+    assert [(row.patient_id, row.b_lines) for row in rows] == [("p01", 1), ("p02", 0)]
 
 
 def test_findings_of_any_name(tmp_path):
@@ -529,6 +549,55 @@ def test_a_segment_that_fits_lies_in_the_video(start, end):
     else:
         assert 0 <= fitted[0] < fitted[1] <= 3 and fitted[0] == start
         assert fitted[1] == end or 3 < end <= 3.1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+def places_in(content, path=()):
+    """Paths of all values in nested JSON."""
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, value in items:
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from places_in(value, (*path, key))
+
+
+@pytest.fixture(scope="module")
+def annotated(tmp_path_factory):
+    """Folder with a video, and a project in which every kind of annotation occurs."""
+    folder = tmp_path_factory.mktemp("annotated")
+    marks = [([0.5, 1], {FINDING: "0"}), ([], {CLIP: "1", SCORE: "2"}), ([0], {}, [2, 1, 1, 5, 5])]
+    write(folder / "p01_e1_z1.mp4")
+    return folder, json.loads(project(folder / "whole.json", {"p01_e1_z1.mp4": marks}).read_text())
+
+
+@settings(max_examples=60)
+@given(st.data(), JSON)
+def test_a_project_with_anything_in_any_place_is_read_or_refused(annotated, data, value):
+    folder, whole = annotated
+    content = json.loads(json.dumps(whole))
+    *above, last = data.draw(st.sampled_from(sorted(places_in(content), key=str)))
+    inner = content
+    for key in above:
+        inner = inner[key]
+    inner[last] = value
+    (folder / "project.json").write_text(json.dumps(content))
+    options = ViaOptions(NAMES, Reading(labels={"score": "severity"}))
+    (folder / "m.csv").unlink(missing_ok=True)
+    try:
+        done = import_via(folder / "project.json", [], folder / "m.csv", options)
+    except (DataError, ConfigError) as error:
+        assert "project.json" in str(error)
+        assert not (folder / "m.csv").exists()
+    else:
+        assert tuple(read_manifest(folder / "m.csv")) == done.videos
 
 
 # The command

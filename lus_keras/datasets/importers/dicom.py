@@ -99,8 +99,8 @@ def import_dicom(
     cut = sum(_banner_cuts(header, options.banner) for _, _, header in headers)
     if cut:
         notes.append(
-            f"The top {options.banner:.0%} of the picture is black, which cuts the ultrasound region "
-            f"of {cut} videos. Where no text stands there, give a smaller --banner."
+            f"The top {options.banner:.0%} of the picture is black, which cuts the ultrasound "
+            f"region of {cut} videos. Where no text stands there, give a smaller --banner."
         )
     notes.append(
         "Look at every picture of the contact sheets, which show the brightest value each pixel "

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, ValidationError
 
@@ -33,6 +34,14 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 
 class _File(Model):
     fname: str
+    src: str | None = ""
+
+    def name(self) -> str:
+        """Path or address as far as VIA knows it, which tells files of one name apart."""
+        src = self.src or ""
+        if not src or src.startswith(("data:", "blob:")):
+            return self.fname
+        return unquote(urlsplit(src).path) if "://" in src else src
 
 
 class _View(Model):
@@ -128,6 +137,7 @@ def _is_picture(value: Any) -> bool:
 
 def _via3(path: Path, project: _Via3, problems: list[str]) -> Project:
     annotations = []
+    problems += _files_of_one_name(project)
     options = {key: attribute.options for key, attribute in project.attribute.items()}
     names = {key: attribute.aname for key, attribute in project.attribute.items()}
     for key, metadata in project.metadata.items():
@@ -145,10 +155,10 @@ def _via3(path: Path, project: _Via3, problems: list[str]) -> Project:
         box, other = read_shape(metadata.xy)
         annotations.append(
             Annotation(
-                f"{path}, {place}", files[0].fname, tuple(metadata.z), box, other, tuple(words)
+                f"{path}, {place}", files[0].name(), tuple(metadata.z), box, other, tuple(words)
             )
         )
-    return Project(3, tuple(annotations), tuple(file.fname for file in project.file.values()))
+    return Project(3, tuple(annotations), tuple(file.name() for file in project.file.values()))
 
 
 def _via2(path: Path, project: _Via2, pointer: str) -> Project:
@@ -171,6 +181,17 @@ def _via2(path: Path, project: _Via2, pointer: str) -> Project:
                 )
             )
     return Project(2, tuple(annotations), tuple(p.filename for p in project.metadata.values()))
+
+
+def _files_of_one_name(project: _Via3) -> Iterator[str]:
+    annotated = {metadata.vid for metadata in project.metadata.values()}
+    shown = {fid for vid in annotated if vid in project.view for fid in project.view[vid].fid_list}
+    names = [project.file[fid].name() for fid in sorted(shown) if fid in project.file]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield (
+            f"/file: {names.count(name)} annotated files have the name {name!r} and cannot be told "
+            "apart. Give each video its own name, or annotate them in separate projects."
+        )
 
 
 def _rectangle(shape: Mapping[str, Any]) -> Box | None:
