@@ -1,6 +1,7 @@
 """DICOM cines come out with their pixels and their time, and without a byte that identifies."""
 
 import re
+import traceback
 import warnings
 
 import cv2
@@ -156,7 +157,7 @@ def test_the_contact_sheet_shows_the_brightest_value_of_each_pixel(tmp_path, key
 @pytest.mark.parametrize(
     ("elements", "drop", "times_ms"),
     [
-        ({"FrameTimeVector": [0, 20, 100, 20, 40], "FrameTime": "40"}, (), [0, 20, 120, 140, 180]),
+        ({"FrameTimeVector": [7, 20, 100, 20, 40], "FrameTime": "40"}, (), [0, 20, 120, 140, 180]),
         ({"FrameTime": "40", "CineRate": "10"}, (), [0, 40, 80, 120, 160]),
         ({"CineRate": "20", "RecommendedDisplayFrameRate": "10"}, ["FrameTime"], range(0, 250, 50)),
         ({"RecommendedDisplayFrameRate": "10"}, ["FrameTime"], range(0, 500, 100)),
@@ -251,6 +252,23 @@ def test_damaged_files_are_errors_that_quote_nothing(tmp_path, key):
     assert outcomes == {0, 3}
 
 
+@pytest.mark.parametrize("function", ["dcmread", "iter_pixels"])
+def test_what_a_parser_says_is_never_repeated(tmp_path, key, monkeypatch, function):
+    def fail(*_, **__):
+        warnings.warn("SMITH^JOHN", UserWarning, stacklevel=1)
+        raise ValueError("invalid value SMITH^JOHN")
+
+    write(tmp_path / "in" / "a.dcm")
+    monkeypatch.setattr(pydicom, function, fail)
+    for debug in ([], ["--debug"]):
+        arguments = [*debug, "data", "import-dicom", str(tmp_path / "in"), "--key", str(key)]
+        result = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "out")])
+        # With --debug the whole traceback is shown, causes included.
+        shown = result.output + "".join(traceback.format_exception(result.exception))
+        assert "(ValueError)" in shown
+        assert identifying(shown) == []
+
+
 # Ids
 
 
@@ -264,6 +282,7 @@ def test_ids_are_keyed_hashes_that_keep_patients_together(tmp_path, key):
     assert [row.video_id for row in rows] == sorted(row.video_id for row in rows)
     secret = key.read_bytes().strip()
     assert keyed_hash(secret, "patient", "MRN4711") in {row.patient_id for row in rows}
+    assert keyed_hash(secret, "patient", "1") != keyed_hash(secret, "exam", "1")
     assert keyed_hash(b"another" * 4, "patient", "MRN4711") not in {row.patient_id for row in rows}
 
 

@@ -237,7 +237,7 @@ def test_two_files_of_one_name_are_never_taken_for_one(tmp_path):
         file["fname"] = "clip 1.mp4"
     source.write_text(json.dumps(content))
     options = ViaOptions(NamePattern.parse(r"(?P<patient>p\d+)/.*"))
-    with pytest.raises(DataError, match="2 annotated files have the name 'clip 1.mp4'"):
+    with pytest.raises(DataError, match=r"2 annotated files have the name 'clip 1\.mp4'"):
         import_via(source, [tmp_path / "videos"], tmp_path / "m.csv", options)
     content["file"]["1"]["src"] = "file:///data/p01/clip%201.mp4"
     content["file"]["2"]["src"] = "../p02/clip 1.mp4"
@@ -461,6 +461,20 @@ def test_labelled_frames_become_segments(tmp_path, bare):
     (row,) = import_via(source, [], tmp_path / "m.csv", FRAMES).videos
     assert row.b_lines == 1
     np.testing.assert_allclose(row.segments, [(0.1, 0.3), (0.4, 0.5)])
+
+
+def test_frames_may_be_counted_from_one(tmp_path):
+    """Pictures 1 and 2 are frames 0 and 1; picture 0 is none."""
+    write(tmp_path / "p01_e1_z1.mp4", frames=2)
+    from_one = ViaOptions(NAMES, frames=FramePattern.parse(r"(?P<video>.+)_f(?P<frame>\d+)", 1))
+    source = via2(tmp_path / "p.json", ["B-line", "B-line", "non-B-line"])
+    with pytest.raises(DataError, match="its number is below 1"):
+        import_via(source, [], tmp_path / "m.csv", from_one)
+    content = json.loads(source.read_text())
+    del content["_via_img_metadata"]["p01_e1_z1_f0.png123"]
+    source.write_text(json.dumps(content))
+    (row,) = import_via(source, [], tmp_path / "m.csv", from_one).videos
+    np.testing.assert_allclose(row.segments, [(0, 0.1)])
 
 
 def test_frames_without_label_leave_the_video_without_segments(tmp_path):

@@ -161,14 +161,16 @@ def _write_cine(
     mask = tissue_mask(header, options.banner)
     if not mask.any():
         raise DataError("no tissue is left below the banner. Give a smaller --banner.")
+    kept = mask.astype(np.uint8)
     brightest = np.zeros((header.height, header.width), np.uint8)
     suffix = ".avi" if header.is_even else ".mkv"
     target = out / "videos" / f"{header.video_id}{suffix}"
 
     def masked() -> Iterator[np.ndarray]:
         for pixels in _pixels(path, header):
-            shown = np.where(mask if pixels.ndim == 2 else mask[..., None], pixels, 0)
-            np.maximum(brightest, shown if shown.ndim == 2 else shown.max(axis=2), out=brightest)
+            shown = cv2.bitwise_and(pixels, pixels, mask=kept)
+            for plane in [shown] if shown.ndim == 2 else cv2.split(shown):
+                np.maximum(brightest, plane, out=brightest)
             yield shown
 
     times_s = None if header.is_even else header.times_s
@@ -176,7 +178,7 @@ def _write_cine(
         write_video(target, masked(), header.fps, options.codec, times_s=times_s)
     except VideoError as error:
         raise DataError(f"cannot be written ({type(error).__name__}).") from None
-    box = tuple(int(side) for side in cv2.boundingRect(mask.astype(np.uint8)))
+    box = tuple(int(side) for side in cv2.boundingRect(kept))
     video = Video(
         video=str(target),
         patient_id=header.patient_id,
