@@ -14,6 +14,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from lus_keras.files import is_picture_folder
+
 Segments = tuple[tuple[float, float], ...]
 Box = tuple[int, int, int, int]
 
@@ -106,7 +108,10 @@ def parse_sha256(column: str, text: str) -> str:
 
 
 def parse_path(column: str, text: str, folder: Path) -> str:
-    """Absolute path, by `..` and links still inside `folder`, of a plain file if it exists."""
+    """Absolute path, by `..` and links still inside `folder`.
+
+    If it exists, it is a plain file or a folder of pictures.
+    """
     if re.match(r"[A-Za-z][\w+.-]+:", text):
         raise ValueError(
             f"`{column}` must be a path, not an address. Received {text!r}. Fetch the file first."
@@ -116,7 +121,7 @@ def parse_path(column: str, text: str, folder: Path) -> str:
     path = Path(os.path.normpath(folder / text))
     try:
         inside = path.is_relative_to(folder) and path.resolve().is_relative_to(folder.resolve())
-        special = path.exists() and not path.is_file()
+        special = path.exists() and not path.is_file() and not is_picture_folder(path)
     except (OSError, RuntimeError) as error:
         raise ValueError(f"`{column}` cannot be looked up: {error}. Correct the path.") from error
     if not inside:
@@ -125,7 +130,10 @@ def parse_path(column: str, text: str, folder: Path) -> str:
             "Move the file there, or give the folder that holds all videos as root."
         )
     if special:
-        raise ValueError(f"`{column}` must be a plain file. Received {text!r}. Name a video file.")
+        raise ValueError(
+            f"`{column}` must be a plain file, or a folder of numbered pictures. "
+            f"Received {text!r}. Name a video file."
+        )
     return str(path)
 
 

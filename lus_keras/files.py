@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -57,6 +59,15 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
     """
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def is_picture_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is a folder that holds pictures, which is read as a video."""
+    path = Path(path)
+    return path.is_dir() and any(
+        found.suffix.lower() in PICTURE_SUFFIXES and not found.name.startswith(".")
+        for found in path.iterdir()
+    )
 
 
 def cache_root() -> Path:

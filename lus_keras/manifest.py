@@ -34,7 +34,8 @@ class Video:
     """One video and its labels; `None` wherever something is not known.
 
     Attributes:
-        video: Path of the file, absolute once read; empty when frames are rendered, not decoded.
+        video: Path of the file or of a folder of numbered pictures, absolute once read; empty when
+            frames are rendered, not decoded.
         patient_id: The unit of splits and of statistics.
         video_id: Unique in its manifest.
         exam_id: Examination the video belongs to.
@@ -45,8 +46,8 @@ class Video:
         sign: One of `SIGNS`.
         segments: Intervals with B-lines in seconds, start ≤ t < end; empty means "looked at, none".
         roi: Region of interest `(x, y, w, h)` in pixels of the file.
-        fps: Nominal frames per second; time stamps in the file take precedence.
-        sha256: Hash of the file.
+        fps: Nominal frames per second; time stamps in the file take precedence. Pictures have none.
+        sha256: Hash of the file, or of the folder as `video.sha256_of_video` takes it.
         license: Licence the video comes under.
         source: Where it was obtained.
     """
@@ -74,7 +75,7 @@ COLUMNS = tuple(field.name for field in fields(Video))
 MAX_MISSING_LISTED = 50
 MAX_FILES_COMPARED = 5_000
 
-_PARSERS: dict[str, Callable[[str, str], Any]] = {
+PARSERS: dict[str, Callable[[str, str], Any]] = {
     **dict.fromkeys(COLUMNS, cells.parse_text),
     **dict.fromkeys(cells.SCORES, cells.parse_score),
     "sign": cells.parse_sign,
@@ -240,14 +241,17 @@ def _parse_row(row: dict[str, str], folder: Path, labels: Sequence[str]) -> tupl
             if column == "video" and text:
                 values[column] = cells.parse_path(column, text, folder)
             elif column in COLUMNS and text:
-                values[column] = _PARSERS[column](column, text)
+                values[column] = PARSERS[column](column, text)
             elif column in REQUIRED or column in labels:
                 problems.append(f"`{column}` must be filled. Received a blank. Fill it in.")
         except ValueError as error:
             problems.append(str(error))
     if values["video"] and not row.get("video_id"):
-        relative = Path(values["video"]).relative_to(folder)
-        values["video_id"] = relative.with_suffix("").as_posix()
+        path = Path(values["video"])
+        named = path if path.is_dir() else path.with_suffix("")
+        values["video_id"] = named.relative_to(folder).as_posix()
+    if values["video"] and not row.get("fps") and Path(values["video"]).is_dir():
+        problems.append("`fps` must be filled for pictures. Received a blank. Give their rate.")
     return Video(**values), problems
 
 

@@ -108,6 +108,22 @@ def test_lossy_codecs_keep_the_whole_range_of_grey(tmp_path, suffix, codec, chan
     assert np.abs(decoded.astype(int) - frames).max() <= 3
 
 
+@pytest.mark.parametrize("codec", ["ffv1", "mjpeg"])
+def test_time_stamps_of_frames_are_written_as_given(tmp_path, codec):
+    """The last frame is shown for the mean of 20 fps: 0.3 + 0.05 s."""
+    times = [0, 0.03, 0.07, 0.2, 0.24, 0.3]
+    video.write_video(tmp_path / "v.mkv", coded_frames(6), 20, codec, times_s=times)
+    decoded = video.read_video(tmp_path / "v.mkv")
+    np.testing.assert_allclose(decoded.times_s, times, atol=1e-9)
+    assert decoded.duration_s == pytest.approx(0.35)
+    assert numbers(decoded.frames) == list(range(6))
+
+
+def test_time_stamps_need_a_container_that_keeps_them(tmp_path):
+    with pytest.raises(VideoError, match=r"only \.mkv"):
+        video.write_video(tmp_path / "v.avi", coded_frames(2), 20, "ffv1", times_s=[0, 1])
+
+
 def test_rgb_channels_come_in_that_order(tmp_path):
     frames = np.zeros((2, 32, 32, 3), np.uint8)
     frames[..., 0] = 250

@@ -7,13 +7,14 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from lus_keras.cache.load import FrameSpec, Item
 from lus_keras.errors import DataError, LeakageError, VideoError
-from lus_keras.files import sha256_of
 from lus_keras.manifest import Video
 from lus_keras.simulate import SIM_VERSION, VideoPlan
+from lus_keras.video import sha256_of_video
 
 STORE_VERSION = 2
 
@@ -40,6 +41,9 @@ def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
             content.append([SIM_VERSION, asdict(item)])
         else:
             content.append([hashes[item.video], item.roi])
+            if Path(item.video).is_dir():
+                # Pictures have no clock of their own: the manifest's frame rate places them.
+                content.append(item.fps)
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
 
@@ -49,7 +53,7 @@ def _file_hashes(videos: Sequence[Video]) -> dict[str, str]:
     missing, changed = [], []
     for video in videos:
         try:
-            hashes[video.video] = sha256_of(video.video)
+            hashes[video.video] = sha256_of_video(video.video)
         except OSError as error:
             missing.append(f"{video.video}: cannot be read ({error.strerror}). Check the path.")
             continue

@@ -69,8 +69,17 @@ def _decode(video: Video, spec: FrameSpec) -> np.ndarray:
     grayscale = spec.channels == 1
     if spec.crop == "roi":
         return _decode_region(video, spec, grayscale)
-    box = None if spec.crop == "none" else video.roi or sector_box(video.video)
-    return read_resampled(video.video, fps=spec.fps, size=spec.size, box=box, grayscale=grayscale)
+    box = (
+        None if spec.crop == "none" else video.roi or sector_box(video.video, picture_fps=video.fps)
+    )
+    return read_resampled(
+        video.video,
+        fps=spec.fps,
+        size=spec.size,
+        box=box,
+        grayscale=grayscale,
+        picture_fps=video.fps,
+    )
 
 
 def _decode_region(video: Video, spec: FrameSpec, grayscale: bool) -> np.ndarray:
@@ -82,7 +91,12 @@ def _decode_region(video: Video, spec: FrameSpec, grayscale: bool) -> np.ndarray
     info = probe(video.video)
     region = scaled_box(video.roi, (info.height, info.width), spec.size)
     return read_resampled(
-        video.video, fps=spec.fps, size=spec.size, region=region, grayscale=grayscale
+        video.video,
+        fps=spec.fps,
+        size=spec.size,
+        region=region,
+        grayscale=grayscale,
+        picture_fps=video.fps,
     )
 
 

@@ -12,7 +12,7 @@ import click
 
 from lus_keras import __version__
 from lus_keras.cli.data import data
-from lus_keras.cli.output import name_files
+from lus_keras.cli.output import Group, name_files
 from lus_keras.errors import LusKerasError
 
 INTERRUPTED = 130
@@ -23,7 +23,7 @@ class _Terminated(BaseException):
     """SIGTERM arrived."""
 
 
-class _Group(click.Group):
+class _Group(Group):
     """Turns the package's errors into one clear message and the documented exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from lus_keras.cli.output import name_files
+from lus_keras.cli.imports import COMMANDS
+from lus_keras.cli.output import Group, name_files
 
 
-@click.group()
+@click.group(cls=Group)
 def data() -> None:
     """Make, look at and check data."""
 
@@ -36,3 +37,7 @@ def simulate(out: Path, **options: Any) -> None:
 
     manifest = write_cohort(options.pop("task"), out, **options)
     name_files([manifest])
+
+
+for command in COMMANDS:
+    data.add_command(command)

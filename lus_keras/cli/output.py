@@ -1,11 +1,34 @@
-"""How every command ends: by naming the files it wrote."""
+"""How commands look: their help, and how each ends, by naming the files it wrote."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
+
+
+def _keep_lines(options: dict[str, Any]) -> dict[str, Any]:
+    """Click keeps the lines of a block that starts with this character, not with its escape."""
+    help_text = options.get("help")
+    return {**options, "help": help_text and help_text.replace("\\b\n", "\b\n")}
+
+
+class Command(click.Command):
+    """Command whose help is a raw docstring and shows its examples as they are typed."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **_keep_lines(options))
+
+
+class Group(click.Group):
+    """Group of such commands."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **_keep_lines(options))
 
 
 def name_files(files: list[Path]) -> None:

@@ -7,11 +7,13 @@ Headers lie about the number and the rate of frames, so frames are counted by de
 their own time stamps. Decoding holds one frame at a time, unless a whole video is asked for.
 """
 
-from lus_keras.video.decode import DecodedVideo as DecodedVideo
-from lus_keras.video.decode import VideoInfo as VideoInfo
 from lus_keras.video.decode import iter_frames as iter_frames
 from lus_keras.video.decode import probe as probe
 from lus_keras.video.decode import read_video as read_video
+from lus_keras.video.pictures import picture_paths as picture_paths
+from lus_keras.video.pictures import sha256_of_video as sha256_of_video
+from lus_keras.video.records import DecodedVideo as DecodedVideo
+from lus_keras.video.records import VideoInfo as VideoInfo
 from lus_keras.video.resample import read_resampled as read_resampled
 from lus_keras.video.resample import resample_indices as resample_indices
 from lus_keras.video.sector import sector_box as sector_box

@@ -1,4 +1,7 @@
-"""Decoding: a file to frames in order of display, each with its time stamp."""
+"""Decoding: a file to frames in order of display, each with its time stamp.
+
+A folder of numbered pictures is a video, too; as it has no clock, its frame rate has to be given.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -16,11 +18,15 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from lus_keras.errors import VideoError
-
-_MPEG = ("h264", "hevc", "mpeg4", "msmpeg4", "msmpeg4v2", "msmpeg4v3", "mpeg1video", "mpeg2video")
-CODECS = frozenset((*_MPEG, "mjpeg", "gif", "png", "rawvideo", "ffv1", "vp8", "vp9"))
-MAX_PIXELS = 4096**2
-MAX_FRAMES = 20_000
+from lus_keras.video.pictures import decode_pictures, probe_pictures
+from lus_keras.video.records import (
+    CODECS,
+    MAX_FRAMES,
+    MAX_PIXELS,
+    DecodedVideo,
+    Frame,
+    VideoInfo,
+)
 
 # Start of the file: (offset, bytes, demuxer). Naming the demuxer keeps FFmpeg from guessing, which
 # would follow a playlist under the name of a video.
@@ -34,61 +40,11 @@ _MAGIC = (
 )
 
 
-@dataclass(frozen=True)
-class VideoInfo:
-    """What a header says, before anything is decoded.
-
-    Attributes:
-        container: One of avi, mov, mpeg, mpegvideo, gif, matroska.
-        codec: One of `CODECS`.
-        width: Pixels.
-        height: Pixels.
-        fps: Average frames per second, or None.
-        declared_frames: Number of frames, or None; often wrong.
-    """
-
-    container: str
-    codec: str
-    width: int
-    height: int
-    fps: float | None
-    declared_frames: int | None
-
-
-@dataclass(frozen=True)
-class DecodedVideo:
-    """A whole video in memory.
-
-    Attributes:
-        frames: `(t, h, w)`, or `(t, h, w, 3)` RGB, uint8.
-        times_s: `(t,)` float64, seconds, strictly increasing from 0.
-        duration_s: Time stamp of the last frame plus the time it is shown.
-        corrupt_frames: Indices of frames the decoder had to guess at, or that follow a lost one.
-        declared_frames: What the header says, or None; more than t in a file that was cut short.
-    """
-
-    frames: np.ndarray
-    times_s: np.ndarray
-    duration_s: float
-    corrupt_frames: tuple[int, ...]
-    declared_frames: int | None
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One decoded frame, its pixels not yet converted."""
-
-    picture: av.VideoFrame
-    time_s: float
-    duration_s: float
-    corrupt: bool
-
-
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
     """Reads a header and checks it against what may be decoded.
 
     Args:
-        path: Video file.
+        path: Video file, or folder of numbered pictures, whose first is looked at.
 
     Returns:
         Container, codec and size, all of them allowed.
@@ -96,37 +52,45 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
     Raises:
         VideoError: Not a plain file, not a video, or of a kind or size that is not decoded.
     """
-    with open_video(Path(path)) as (_, _, info):
+    path = Path(path)
+    if path.is_dir():
+        return probe_pictures(path)
+    with open_video(path) as (_, _, info):
         return info
 
 
 def iter_frames(
-    path: str | os.PathLike[str], *, grayscale: bool = True
+    path: str | os.PathLike[str], *, grayscale: bool = True, picture_fps: float | None = None
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Decodes frame by frame, in order of display.
 
     Args:
-        path: Video file.
+        path: Video file, or folder of numbered pictures.
         grayscale: Brightness 0 … 255 if true, RGB if not.
+        picture_fps: Frames per second of a folder of pictures; a file's own clock is kept.
 
     Yields:
         Time stamp in seconds, strictly increasing from 0, and `(h, w)` or `(h, w, 3)` uint8.
 
     Raises:
-        VideoError: The file cannot be opened or holds no frame, too many, or frames of two sizes.
+        VideoError: The file cannot be opened or holds no frame, too many, or frames of two sizes;
+            or a folder of pictures comes without frame rate.
     """
     path = Path(path)
     to_pixels = pixel_converter(path, grayscale)
-    for frame in decode(path):
+    for frame in decode(path, picture_fps):
         yield frame.time_s, to_pixels(frame.picture)
 
 
-def read_video(path: str | os.PathLike[str], *, grayscale: bool = True) -> DecodedVideo:
+def read_video(
+    path: str | os.PathLike[str], *, grayscale: bool = True, picture_fps: float | None = None
+) -> DecodedVideo:
     """Decodes a whole video; a file that was cut short gives the frames that are there.
 
     Args:
-        path: Video file.
+        path: Video file, or folder of numbered pictures.
         grayscale: Brightness 0 … 255 if true, RGB if not.
+        picture_fps: Frames per second of a folder of pictures; a file's own clock is kept.
 
     Returns:
         Frames, time stamps, and what is wrong with them.
@@ -137,20 +101,26 @@ def read_video(path: str | os.PathLike[str], *, grayscale: bool = True) -> Decod
     path = Path(path)
     to_pixels = pixel_converter(path, grayscale)
     pixels, times_s, corrupt, end_s = [], [], [], 0.0
-    with open_video(path) as (container, stream, info):
-        for index, frame in enumerate(_frames(path, container, stream, info)):
-            pixels.append(to_pixels(frame.picture))
-            times_s.append(frame.time_s)
-            end_s = frame.time_s + frame.duration_s
-            if frame.corrupt:
-                corrupt.append(index)
-    return DecodedVideo(
-        np.stack(pixels), np.array(times_s), end_s, tuple(corrupt), info.declared_frames
-    )
+    declared_frames = probe(path).declared_frames
+    for index, frame in enumerate(decode(path, picture_fps)):
+        pixels.append(to_pixels(frame.picture))
+        times_s.append(frame.time_s)
+        end_s = frame.time_s + frame.duration_s
+        if frame.corrupt:
+            corrupt.append(index)
+    return DecodedVideo(np.stack(pixels), np.array(times_s), end_s, tuple(corrupt), declared_frames)
 
 
-def decode(path: Path) -> Iterator[Frame]:
-    """Yields at least one frame, or raises `VideoError`; for the other modules of this folder."""
+def decode(path: Path, picture_fps: float | None = None) -> Iterator[Frame]:
+    """Yields at least one frame, or raises `VideoError`; pixels are not converted yet.
+
+    Args:
+        path: Video file, or folder of numbered pictures.
+        picture_fps: Frames per second of a folder of pictures; a file's own clock is kept.
+    """
+    if path.is_dir():
+        yield from decode_pictures(path, picture_fps)
+        return
     with open_video(path) as (container, stream, info):
         yield from _frames(path, container, stream, info)
 

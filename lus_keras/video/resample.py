@@ -12,7 +12,8 @@ import numpy as np
 from av import VideoFrame
 
 from lus_keras.errors import VideoError
-from lus_keras.video.decode import MAX_FRAMES, decode, pixel_converter
+from lus_keras.video.decode import decode, pixel_converter
+from lus_keras.video.records import MAX_FRAMES
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
@@ -61,16 +62,18 @@ def read_resampled(
     box: Box | None = None,
     region: Box | None = None,
     grayscale: bool = True,
+    picture_fps: float | None = None,
 ) -> np.ndarray:
     """Decodes once and keeps only cropped, resized frames at `fps`, those of `resample_indices`.
 
     Args:
-        path: Video file.
+        path: Video file, or folder of numbered pictures.
         fps: Frames per second wanted, positive; None keeps every frame as it is.
         size: `(h, w)` to resize to, by area, or linearly if an axis grows; None keeps the size.
         box: `(x, y, w, h)` to crop to before that, pixels of the file; None keeps the whole.
         region: `(x, y, w, h)` to crop to after that, pixels of the resized frame.
         grayscale: Brightness 0 … 255 if true, RGB if not.
+        picture_fps: Frames per second of a folder of pictures; a file's own clock is kept.
 
     Returns:
         `(t, h, w)`, or `(t, h, w, 3)` RGB, uint8; t = round(duration * fps), at least one, or the
@@ -87,9 +90,9 @@ def read_resampled(
     to_pixels = pixel_converter(path, grayscale)
     fit = _fitter(path, size, box, region)
     if fps is None:
-        return _all_frames(path, lambda picture: fit(to_pixels(picture)))
+        return _all_frames(path, picture_fps, lambda picture: fit(to_pixels(picture)))
     shown: list[np.ndarray] = []
-    frames = decode(path)
+    frames = decode(path, picture_fps)
     previous = next(frames)
     try:
         for frame in frames:
@@ -105,9 +108,11 @@ def read_resampled(
     return np.stack(shown[:count])
 
 
-def _all_frames(path: Path, fit: Callable[[VideoFrame], np.ndarray]) -> np.ndarray:
+def _all_frames(
+    path: Path, picture_fps: float | None, fit: Callable[[VideoFrame], np.ndarray]
+) -> np.ndarray:
     shown: list[np.ndarray] = []
-    for frame in decode(path):
+    for frame in decode(path, picture_fps):
         if len(shown) == MAX_FRAMES:
             raise VideoError(f"{path}: has more than {MAX_FRAMES} frames. Cut it.")
         shown.append(fit(frame.picture))

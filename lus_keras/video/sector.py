@@ -17,16 +17,22 @@ THRESHOLD = 10
 MIN_AREA = 0.1
 
 
-def sector_box(video: str | os.PathLike[str] | np.ndarray, *, seconds: float = 2.0) -> Box:
+def sector_box(
+    video: str | os.PathLike[str] | np.ndarray,
+    *,
+    seconds: float = 2.0,
+    picture_fps: float | None = None,
+) -> Box:
     """Finds the sector: the largest connected area that is ever brighter than 10 of 255.
 
     Text and scales are smaller than the sector and apart from it, so they are left out unless they
     stand beside it within its bounding box.
 
     Args:
-        video: Video file, of which the first `seconds` are decoded; or frames `(t, h, w)` or
-            `(t, h, w, 3)` uint8, all of which are used.
+        video: Video file or folder of pictures, of which the first `seconds` are decoded; or frames
+            `(t, h, w)` or `(t, h, w, 3)` uint8, all of which are used.
         seconds: How much of a file to look at.
+        picture_fps: Frames per second of a folder of pictures.
 
     Returns:
         `(x, y, w, h)` in pixels; the whole frame if the box would fill less than a tenth of it.
@@ -34,7 +40,7 @@ def sector_box(video: str | os.PathLike[str] | np.ndarray, *, seconds: float = 2
     Raises:
         VideoError: The file cannot be decoded.
     """
-    brightest = _brightest(video, seconds)
+    brightest = _brightest(video, seconds, picture_fps)
     height, width = brightest.shape
     # Shadows and speckle leave dark gaps; closing them keeps the sector in one piece.
     reach = 2 * round(0.01 * min(height, width)) + 1
@@ -47,9 +53,12 @@ def sector_box(video: str | os.PathLike[str] | np.ndarray, *, seconds: float = 2
     return (x, y, w, h) if w * h >= MIN_AREA * width * height else (0, 0, width, height)
 
 
-def _brightest(video: str | os.PathLike[str] | np.ndarray, seconds: float) -> np.ndarray:
+def _brightest(
+    video: str | os.PathLike[str] | np.ndarray, seconds: float, picture_fps: float | None
+) -> np.ndarray:
     """Maximum over time, `(h, w)` uint8."""
     if isinstance(video, np.ndarray):
         return np.asarray(video.max(axis=0 if video.ndim == 3 else (0, 3)))
-    frames = itertools.takewhile(lambda frame: frame[0] < seconds, iter_frames(video))
+    decoded = iter_frames(video, picture_fps=picture_fps)
+    frames = itertools.takewhile(lambda frame: frame[0] < seconds, decoded)
     return functools.reduce(np.maximum, (pixels for _, pixels in frames))

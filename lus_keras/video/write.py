@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +19,7 @@ from lus_keras.errors import VideoError
 from lus_keras.files import atomic_write
 
 _QSCALE = 2
+_MATROSKA_CLOCK = Fraction(1, 1000)
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,10 @@ def write_video(
     frames: np.ndarray | Iterable[np.ndarray],
     fps: float,
     codec: str = "mjpeg",
+    *,
+    times_s: Sequence[float] | None = None,
 ) -> None:
-    """Encodes frames at a constant rate; `rawvideo` and `ffv1` lose nothing.
+    """Encodes frames, `rawvideo` and `ffv1` without loss; at a constant rate without `times_s`.
 
     Args:
         path: File to create or replace; its suffix chooses the container.
@@ -60,6 +63,8 @@ def write_video(
             which is used up one by one.
         fps: Frames per second, positive.
         codec: mjpeg, rawvideo, ffv1 or mpeg4 for .avi; mpeg4 or h264 for .mp4.
+        times_s: Time stamp of each frame in seconds, increasing by a millisecond at least, for
+            .mkv only; None places frame i at i / fps.
 
     Raises:
         VideoError: The codec does not go with the container or is not built in, `fps` is not
@@ -70,13 +75,17 @@ def write_video(
     encoding = _encoding(path, codec)
     if not 0 < fps < math.inf:
         raise VideoError(f"{path}: `fps` must be positive. Received {fps}. Give the frame rate.")
+    if times_s is not None and path.suffix.lower() != ".mkv":
+        raise VideoError(f"{path}: only .mkv keeps time stamps of frames. Change the suffix.")
     iterator = iter(frames)
     first = next(iterator, None)
     if first is None:
         raise VideoError(f"{path}: a video must hold a frame. Received none. Give at least one.")
     with atomic_write(path) as temporary_path:
         try:
-            _encode(path, temporary_path, itertools.chain([first], iterator), fps, encoding)
+            _encode(
+                path, temporary_path, itertools.chain([first], iterator), fps, encoding, times_s
+            )
         except (av.FFmpegError, ValueError) as error:
             raise VideoError(
                 f"{path}: {codec} cannot encode frames of shape {first.shape} at {fps:g} fps "
@@ -103,14 +112,21 @@ def _encoding(path: Path, codec: str) -> _Encoding:
 
 
 def _encode(
-    path: Path, temporary_path: Path, frames: Iterable[np.ndarray], fps: float, encoding: _Encoding
+    path: Path,
+    temporary_path: Path,
+    frames: Iterable[np.ndarray],
+    fps: float,
+    encoding: _Encoding,
+    times_s: Sequence[float] | None,
 ) -> None:
     # MPEG-4 keeps the clock in 16 bits, so the fraction has to be short.
     rate = Fraction(fps).limit_denominator(1001)
+    clock = 1 / rate if times_s is None else _MATROSKA_CLOCK
     shape = None
     with av.open(str(temporary_path), "w") as container:
         stream = cast(VideoStream, container.add_stream(encoding.encoder, rate=rate))
         stream.options = dict(encoding.options)
+        stream.codec_context.time_base = clock
         for index, pixels in enumerate(frames):
             shape = pixels.shape if shape is None else shape
             _check_frame(path, index, pixels, shape)
@@ -122,8 +138,8 @@ def _encode(
                     stream.codec_context.global_quality = _QSCALE * 118  # FF_QP2LAMBDA
             layout = "gray" if pixels.ndim == 2 else "rgb24"
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=layout)
-            picture.pts = index
-            picture.time_base = 1 / rate
+            picture.pts = index if times_s is None else round(times_s[index] / clock)
+            picture.time_base = clock
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
 

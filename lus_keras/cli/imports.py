@@ -1,0 +1,201 @@
+"""`lus-keras data import-…`: users' own data become a manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lus_keras.cli.output import Command, name_files
+
+if TYPE_CHECKING:
+    from lus_keras.datasets.importers import Imported
+
+_PATH = click.Path(path_type=Path)
+_OUT = click.option("--out", type=_PATH, required=True, help="Manifest to write, such as m.csv.")
+_ROOT = click.option("--root", type=_PATH, help="Folder that paths start from. Default: its own.")
+_VALUE = click.option(
+    "--value", "values", multiple=True, metavar="COLUMN:WORD=VALUE", help="A word for a label."
+)
+_LABELS = ("b_lines", "sliding", "severity", "sign")
+
+
+def _finish(imported: Imported) -> None:
+    """Says what was used and what was not, and names the files."""
+    videos = imported.videos
+    patients = len({video.patient_id for video in videos})
+    click.echo(f"{len(videos)} videos of {patients} patients.")
+    first = videos[0]
+    known = f"patient {first.patient_id!r}, exam {first.exam_id!r}, zone {first.zone!r}"
+    click.echo(f"  {first.video_id}: {known}")
+    for name in (*_LABELS, "segments", "roi"):
+        count = sum(getattr(video, name) is not None for video in videos)
+        if count:
+            click.echo(f"  {name}: known of {count}")
+    for note in imported.notes:
+        click.echo(note)
+    name_files([imported.manifest, *imported.others])
+
+
+@click.command("import-via", cls=Command)
+@click.argument("project", type=_PATH)
+@click.argument("videos", nargs=-1, type=_PATH)
+@_OUT
+@click.option(
+    "--patient", required=True, metavar="REGEX", help="Groups patient, exam, zone in file names."
+)
+@click.option("--finding", "findings", multiple=True, help="Name of B-lines; '*' any. [B-line]")
+@click.option(
+    "--label", "labels", multiple=True, metavar="ATTRIBUTE=COLUMN", help="Label of whole files."
+)
+@_VALUE
+@click.option("--roi", "roi_names", multiple=True, help="Name of rectangles to crop to. [roi]")
+@click.option("--annotated", multiple=True, type=_PATH, help="Transcodes that were annotated.")
+@click.option("--frame", metavar="REGEX", help="VIA 2: groups video, frame in pictures' names.")
+@click.option("--first-frame", type=click.IntRange(0, 1), default=0, show_default=True)
+@_ROOT
+def import_via(
+    project: Path,
+    videos: tuple[Path, ...],
+    out: Path,
+    patient: str,
+    findings: tuple[str, ...],
+    labels: tuple[str, ...],
+    values: tuple[str, ...],
+    roi_names: tuple[str, ...],
+    annotated: tuple[Path, ...],
+    frame: str | None,
+    first_frame: int,
+    root: Path | None,
+) -> None:
+    r"""Make a manifest of a VIA PROJECT (VGG Image Annotator 2 or 3) and its VIDEOS.
+
+    Temporal segments become `segments`, labels of files become columns, rectangles become `roi`. A
+    video without annotation is left out: it is not a video without B-lines.
+
+    \b
+    lus-keras data import-via project.json videos --out manifest.csv \
+        --patient '(?P<patient>p\d+)_(?P<exam>e\d+)_(?P<zone>z\d+)' --label score=severity
+    """
+    from lus_keras.datasets.importers.naming import NamePattern
+    from lus_keras.datasets.importers.values import ValueMap, pairs
+    from lus_keras.datasets.importers.via import ViaOptions
+    from lus_keras.datasets.importers.via import import_via as work
+    from lus_keras.datasets.importers.via_frames import FramePattern
+    from lus_keras.datasets.importers.via_labels import FINDINGS, ROI_NAMES, Reading
+
+    reading = Reading(
+        findings=findings or FINDINGS,
+        labels=pairs("--label", labels, _LABELS),
+        values=ValueMap.parse(values),
+        roi_names=roi_names or ROI_NAMES,
+    )
+    options = ViaOptions(
+        names=NamePattern.parse(patient),
+        reading=reading,
+        frames=FramePattern.parse(frame, first_frame) if frame else None,
+        annotated=annotated,
+        root=root,
+    )
+    _finish(work(project, videos, out, options))
+
+
+@click.command("import-frames", cls=Command)
+@click.argument("folder", type=_PATH)
+@_OUT
+@click.option("--fps", type=click.FloatRange(0, min_open=True), required=True)
+@click.option("--layout", default="patient/exam/zone", show_default=True, help="- skips a level.")
+@_ROOT
+def import_frames(folder: Path, out: Path, fps: float, layout: str, root: Path | None) -> None:
+    r"""Make a manifest of folders of numbered pictures below FOLDER; each is one video.
+
+    Pictures are taken in the order of their numbers: 2.jpg comes before 10.jpg. Nothing is copied.
+
+    \b
+    lus-keras data import-frames frames --fps 25 --out frames/manifest.csv
+    """
+    from lus_keras.datasets.importers.frame_folders import import_frame_folders
+
+    _finish(import_frame_folders(folder, out, fps=fps, layout=layout, root=root))
+
+
+@click.command("import-dicom", cls=Command)
+@click.argument("files", nargs=-1, required=True, type=_PATH)
+@click.option("--out", type=_PATH, required=True, help="Folder to write to.")
+@click.option("--key", type=_PATH, required=True, help="File with the secret for the ids.")
+@click.option("--frame-rate", type=click.FloatRange(0, min_open=True), help="If files state none.")
+@click.option("--region", metavar="X,Y,W,H", help="Tissue in the picture, if files state none.")
+@click.option(
+    "--banner",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.1,
+    show_default=True,
+    help="Share of the height, from the top, that is black in any case.",
+)
+@click.option("--codec", type=click.Choice(["ffv1", "mjpeg"]), default="ffv1", show_default=True)
+def import_dicom(
+    files: tuple[Path, ...],
+    out: Path,
+    key: Path,
+    frame_rate: float | None,
+    region: str | None,
+    banner: float,
+    codec: str,
+) -> None:
+    r"""Write the ultrasound cines among DICOM FILES (or folders) as de-identified videos.
+
+    Only pixels are kept, all outside the ultrasound region is black, ids are keyed hashes. Text
+    inside the region is for you to find: look at the contact sheets before you share anything.
+
+    \b
+    python -c 'import secrets; print(secrets.token_hex(32))' > dicom.key
+    lus-keras data import-dicom export --key dicom.key --out videos
+    """
+    from lus_keras.cells import parse_box
+    from lus_keras.datasets.importers.dicom import DicomOptions
+    from lus_keras.datasets.importers.dicom import import_dicom as work
+
+    try:
+        box = parse_box("--region", region) if region else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    _finish(work(files, out, key, DicomOptions(frame_rate, box, banner, codec)))
+
+
+@click.command("import-table", cls=Command)
+@click.argument("sheet", type=_PATH)
+@click.argument("videos", nargs=-1, type=_PATH)
+@_OUT
+@click.option("--map", "columns", multiple=True, metavar="COLUMN=FIELD", help="What a column is.")
+@_VALUE
+@click.option("--video", metavar="TEMPLATE", help="Path from columns, such as '{id}/{zone}'.")
+@_ROOT
+def import_table(
+    sheet: Path,
+    videos: tuple[Path, ...],
+    out: Path,
+    columns: tuple[str, ...],
+    values: tuple[str, ...],
+    video: str | None,
+    root: Path | None,
+) -> None:
+    r"""Make a manifest of a SHEET (.csv or .xlsx) with a row a video, and its VIDEOS.
+
+    Columns that are named as a manifest's need no --map. Ids stay text: 010 is not 10.
+
+    \b
+    lus-keras data import-table labels.xlsx videos --out manifest.csv \
+        --map File=video --map Patient=patient_id --map Finding=sign --value 'sign:B line=b_lines'
+    """
+    from lus_keras.datasets.importers.table import TableOptions
+    from lus_keras.datasets.importers.table import import_table as work
+    from lus_keras.datasets.importers.values import ValueMap, pairs
+    from lus_keras.manifest import COLUMNS
+
+    mapped = pairs("--map", columns, COLUMNS)
+    options = TableOptions(mapped, ValueMap.parse(values), video, videos, root)
+    _finish(work(sheet, out, options))
+
+
+COMMANDS = (import_via, import_frames, import_dicom, import_table)

@@ -1,0 +1,63 @@
+"""What decoding hands on, and what may be decoded at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import av
+import numpy as np
+
+_MPEG = ("h264", "hevc", "mpeg4", "msmpeg4", "msmpeg4v2", "msmpeg4v3", "mpeg1video", "mpeg2video")
+CODECS = frozenset((*_MPEG, "mjpeg", "gif", "png", "rawvideo", "ffv1", "vp8", "vp9"))
+MAX_PIXELS = 4096**2
+MAX_FRAMES = 20_000
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a header says, before anything is decoded.
+
+    Attributes:
+        container: One of avi, mov, mpeg, mpegvideo, gif, matroska, or pictures for a folder.
+        codec: One of `CODECS`.
+        width: Pixels.
+        height: Pixels.
+        fps: Average frames per second, or None.
+        declared_frames: Number of frames, or None; often wrong.
+    """
+
+    container: str
+    codec: str
+    width: int
+    height: int
+    fps: float | None
+    declared_frames: int | None
+
+
+@dataclass(frozen=True)
+class DecodedVideo:
+    """A whole video in memory.
+
+    Attributes:
+        frames: `(t, h, w)`, or `(t, h, w, 3)` RGB, uint8.
+        times_s: `(t,)` float64, seconds, strictly increasing from 0.
+        duration_s: Time stamp of the last frame plus the time it is shown.
+        corrupt_frames: Indices of frames the decoder had to guess at, or that follow a lost one.
+        declared_frames: What the header says, or None; more than t in a file that was cut short.
+    """
+
+    frames: np.ndarray
+    times_s: np.ndarray
+    duration_s: float
+    corrupt_frames: tuple[int, ...]
+    declared_frames: int | None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded frame, its pixels not yet converted."""
+
+    picture: av.VideoFrame
+    time_s: float
+    duration_s: float
+    corrupt: bool
