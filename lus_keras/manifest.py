@@ -114,12 +114,36 @@ def read_manifest(
         raise ConfigError(f"`labels` must be among {', '.join(LABELS)}. Received {unknown}.")
     path = Path(path)
     folder = _folder_of(path, root)
-    rows, problems = _parse(path, folder, labels)
-    problems += _missing_files(rows, folder)
+    rows, broken = _parse(path, folder, labels)
+    problems = [*_numbered(broken), *_missing_files(rows, folder)]
     if problems:
         raise ManifestError.from_problems(f"{path}, {problem}" for problem in problems)
     _warn_of_similar_patients(path, {video.patient_id for video in rows.values()})
     return list(rows.values())
+
+
+def scan_manifest(
+    path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None
+) -> tuple[dict[int, Video], dict[int, list[str]]]:
+    """Reads a manifest row by row, so that one bad row does not hide what the others hold.
+
+    Args:
+        path: As in `read_manifest`.
+        root: As in `read_manifest`.
+
+    Returns:
+        Videos by row number, whether their files exist or not (`video` is empty where the path was
+        refused), and problems by row number.
+
+    Raises:
+        ManifestError: The file cannot be read, its columns are wrong, or it has no row.
+    """
+    path = Path(path)
+    rows, broken = _parse(path, _folder_of(path, root), ())
+    if 1 in broken or not rows:
+        raise ManifestError.from_problems(f"{path}, {problem}" for problem in _numbered(broken))
+    _warn_of_similar_patients(path, {video.patient_id for video in rows.values()})
+    return rows, broken
 
 
 def write_manifest(
@@ -152,7 +176,8 @@ def write_manifest(
             writer = csv.DictWriter(stream, columns, extrasaction="ignore", lineterminator="\n")
             writer.writeheader()
             writer.writerows(lines)
-        rows, problems = _parse(temporary_path, folder, ())
+        rows, broken = _parse(temporary_path, folder, ())
+        problems = list(_numbered(broken))
         if not problems and list(rows.values()) != list(videos):
             changed = [video for video in videos if video not in rows.values()]
             problems = [f"{video} would not be read back as it is. Mend it." for video in changed]
@@ -173,12 +198,14 @@ def _format_row(video: Video, folder: Path) -> dict[str, str]:
     return line
 
 
-def _parse(path: Path, folder: Path, labels: Sequence[str]) -> tuple[dict[int, Video], list[str]]:
-    """Parses all rows but looks for no file; returns videos by row number, and problems."""
+def _parse(
+    path: Path, folder: Path, labels: Sequence[str]
+) -> tuple[dict[int, Video], dict[int, list[str]]]:
+    """Parses all rows but looks for no file; returns videos and problems by row number."""
     header, table = _read_table(path)
-    problems = [f"row 1: {problem}" for problem in _check_header(header, labels)]
+    problems: dict[int, list[str]] = {1: list(_check_header(header, labels))}
     if not table:
-        problems.append("row 2: a manifest must hold a row a video. Received none. Add them.")
+        problems[2] = ["a manifest must hold a row a video. Received none. Add them."]
     videos: dict[int, Video] = {}
     first_row: dict[str, int] = {}
     for number, row in table:
@@ -193,9 +220,13 @@ def _parse(path: Path, folder: Path, labels: Sequence[str]) -> tuple[dict[int, V
                 f"`video_id` must be unique. Received {video.video_id!r}, as in row "
                 f"{first_row[video.video_id]}. Give each row its own."
             )
-        videos[number] = video
-        problems += [f"row {number}: {problem}" for problem in broken]
-    return videos, problems
+        videos[number], problems[number] = video, broken
+    return videos, {number: broken for number, broken in problems.items() if broken}
+
+
+def _numbered(broken: dict[int, list[str]]) -> Iterator[str]:
+    for number, problems in broken.items():
+        yield from (f"row {number}: {problem}" for problem in problems)
 
 
 def _read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -251,6 +282,26 @@ def _parse_row(row: dict[str, str], folder: Path, labels: Sequence[str]) -> tupl
     return Video(**values), problems
 
 
+def nearest_files(names: Iterable[str], folder: Path) -> dict[str, str]:
+    """Finds, for names of files that are absent, what they may have been meant to be.
+
+    Args:
+        names: Paths relative to `folder`.
+        folder: Folder to search, with all below it.
+
+    Returns:
+        By name, the path relative to `folder` of the file named most alike, where there is one.
+    """
+    files = (found for found in folder.rglob("*") if found.is_file())
+    there: dict[str, str] = {}
+    for found in itertools.islice(files, MAX_FILES_COMPARED):
+        there[_fold(found.name)] = found.relative_to(folder).as_posix()
+    nearest = {
+        name: difflib.get_close_matches(_fold(Path(name).name), there, n=1) for name in names
+    }
+    return {name: there[near[0]] for name, near in nearest.items() if near}
+
+
 def _missing_files(rows: dict[int, Video], folder: Path) -> list[str]:
     """One problem that names every missing file, each with the nearest file that is there."""
     missing = {
@@ -260,15 +311,12 @@ def _missing_files(rows: dict[int, Video], folder: Path) -> list[str]:
     }
     if not missing:
         return []
-    files = (found for found in folder.rglob("*") if found.is_file())
-    there: dict[str, str] = {}
-    for found in itertools.islice(files, MAX_FILES_COMPARED):
-        there[_fold(found.name)] = found.relative_to(folder).as_posix()
-    listed = []
-    for number, name in itertools.islice(missing.items(), MAX_MISSING_LISTED):
-        nearest = difflib.get_close_matches(_fold(Path(name).name), there, n=1)
-        hint = f" (is it {there[nearest[0]]!r}?)" if nearest else ""
-        listed.append(f"row {number} {name!r}{hint}")
+    shown = dict(itertools.islice(missing.items(), MAX_MISSING_LISTED))
+    nearest = nearest_files(shown.values(), folder)
+    listed = [
+        f"row {number} {name!r}" + (f" (is it {nearest[name]!r}?)" if name in nearest else "")
+        for number, name in shown.items()
+    ]
     if len(missing) > len(listed):
         listed.append(f"… and {len(missing) - len(listed)} more")
     return [

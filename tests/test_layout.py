@@ -17,6 +17,7 @@ PACKAGE = "lus_keras"
 LAYERS = (
     "errors",
     "files",
+    "isolation",
     "cells",
     "config",
     "manifest",
@@ -47,6 +48,8 @@ LAYERS = (
     "predict",
     "export",
     "reproduce",
+    "inspection",
+    "fetch",
     "catalogue",
     "benchmark",
     "cli",

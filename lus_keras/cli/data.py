@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from lus_keras.cli import inspect
 from lus_keras.cli.output import name_files
 
 
@@ -36,3 +37,9 @@ def simulate(out: Path, **options: Any) -> None:
 
     manifest = write_cohort(options.pop("task"), out, **options)
     name_files([manifest])
+
+
+data.add_command(inspect.check)
+data.add_command(inspect.show)
+data.add_command(inspect.stats)
+data.add_command(inspect.split)

@@ -12,6 +12,8 @@ from lus_keras.video.decode import VideoInfo as VideoInfo
 from lus_keras.video.decode import iter_frames as iter_frames
 from lus_keras.video.decode import probe as probe
 from lus_keras.video.decode import read_video as read_video
+from lus_keras.video.inspect import Inspection as Inspection
+from lus_keras.video.inspect import inspect_video as inspect_video
 from lus_keras.video.resample import read_resampled as read_resampled
 from lus_keras.video.resample import resample_indices as resample_indices
 from lus_keras.video.sector import sector_box as sector_box

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,23 +15,13 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from lus_keras.errors import VideoError
-
-_MPEG = ("h264", "hevc", "mpeg4", "msmpeg4", "msmpeg4v2", "msmpeg4v3", "mpeg1video", "mpeg2video")
-CODECS = frozenset((*_MPEG, "mjpeg", "gif", "png", "rawvideo", "ffv1", "vp8", "vp9"))
-MAX_PIXELS = 4096**2
-MAX_FRAMES = 20_000
-
-# Start of the file: (offset, bytes, demuxer). Naming the demuxer keeps FFmpeg from guessing, which
-# would follow a playlist under the name of a video.
-_MAGIC = (
-    (0, b"RIFF", "avi"),
-    *((4, box, "mov") for box in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")),
-    (0, b"\x00\x00\x01\xba", "mpeg"),
-    (0, b"\x00\x00\x01\xb3", "mpegvideo"),
-    (0, b"GIF8", "gif"),
-    (0, b"\x1a\x45\xdf\xa3", "matroska"),
+from lus_keras.video.allowed import (
+    CODECS,
+    MAX_FRAMES,
+    MAX_PIXELS,
+    MAX_SECONDS,
+    container_format_of,
 )
-
 
 @dataclass(frozen=True)
 class VideoInfo:
@@ -175,7 +164,7 @@ def pixel_converter(path: Path, grayscale: bool) -> Callable[[av.VideoFrame], np
 @contextmanager
 def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, VideoInfo]]:
     """Opens a file that passed every check; what FFmpeg raises meanwhile becomes `VideoError`."""
-    container_format = _container_format(path)
+    container_format = container_format_of(path)
     options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
     try:
         with av.open(
@@ -194,23 +183,6 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, VideoI
             f"{path}: cannot be opened as {container_format} ({cause}; FFmpeg: {error.strerror}). "
             "Copy the file again from its source, or re-mux it."
         ) from error
-
-
-def _container_format(path: Path) -> str:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise VideoError(f"{path}: is not a plain file. Name a video file.")
-        with path.open("rb") as stream:
-            start = stream.read(16)
-    except OSError as error:
-        raise VideoError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
-    for offset, magic, container_format in _MAGIC:
-        if start[offset:].startswith(magic):
-            return container_format
-    cause = f"it starts with {start!r}" if start else "0 bytes"
-    raise VideoError(
-        f"{path}: is not a video ({cause}). Copy it again, or convert it to AVI or MP4."
-    )
 
 
 def _check_stream(path: Path, container: InputContainer, container_format: str) -> VideoInfo:
@@ -263,6 +235,11 @@ def _frames(
                 )
             time_s = first_s + last_s + mean_s
         last_s = time_s - first_s
+        if last_s > MAX_SECONDS:
+            raise VideoError(
+                f"{path}: frame {count} is shown at {last_s:.0f} s; at most {MAX_SECONDS} s are "
+                "decoded. Cut it into parts, or re-mux it if its time stamps are wrong."
+            )
         # Durations go with packets: where these are reordered they belong to other pictures.
         reordered = stream.codec_context.has_b_frames and mean_s
         shown_s = (0 if reordered else picture.duration or 0) * clock_s or mean_s or clock_s
