@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from lus_keras.cli import inspect
+from lus_keras.cli.fetch import fetch
 from lus_keras.cli.output import name_files
 
 
@@ -39,6 +40,7 @@ def simulate(out: Path, **options: Any) -> None:
     name_files([manifest])
 
 
+data.add_command(fetch)
 data.add_command(inspect.check)
 data.add_command(inspect.show)
 data.add_command(inspect.stats)

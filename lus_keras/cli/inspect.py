@@ -79,8 +79,8 @@ def check(
 def stats(target: str, out: Path | None, workers: int, root: Path | None) -> None:
     r"""Count patients, videos and labels of TARGET and measure durations, sizes and frame rates.
 
-    TARGET is a manifest.csv, a folder or the name of a data set. Everything is measured by decoding,
-    since headers are often wrong.
+    TARGET is a manifest.csv, a folder or the name of a data set. All is measured by decoding, since
+    headers are often wrong.
 
     \b
     lus-keras data stats manifest.csv --out stats.png
@@ -120,7 +120,9 @@ def show(video: Path, manifest: Path | None, frames: int, out: Path, root: Path 
 
         rows, _ = scan_manifest(manifest, root=root)
         wanted = video.resolve()
-        row = next((v for v in rows.values() if v.video and Path(v.video).resolve() == wanted), None)
+        row = next(
+            (v for v in rows.values() if v.video and Path(v.video).resolve() == wanted), None
+        )
         if row is None:
             raise DataError(f"{manifest}: has no row for {video}. Name a video of the manifest.")
     _write_figure(out, contact_sheet(video, row, pictures=frames))

@@ -52,9 +52,7 @@ def read_labels(
 def make(labels: Labels, *, folds: int | None, test_fraction: float | None, seed: int) -> Split:
     """Draws folds, or one test set if `test_fraction` is given."""
     if test_fraction is not None:
-        return make_holdout(
-            labels.patients, labels.classes, test_fraction=test_fraction, seed=seed
-        )
+        return make_holdout(labels.patients, labels.classes, test_fraction=test_fraction, seed=seed)
     return make_kfold(labels.patients, labels.classes, folds=folds or FOLDS, seed=seed)
 
 
@@ -83,9 +81,7 @@ def table(name: str, split: Split, labels: Labels) -> Table:
             patients = getattr(fold, side)
             videos = _classes_of(patients, labels)
             positive = sum(value > 0 for value in videos)
-            shown.add_row(
-                str(fold.fold), side, str(len(patients)), str(len(videos)), str(positive)
-            )
+            shown.add_row(str(fold.fold), side, str(len(patients)), str(len(videos)), str(positive))
     return shown
 
 

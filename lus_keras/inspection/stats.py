@@ -92,7 +92,10 @@ def _measured(seen: Sequence[Inspection]) -> list[tuple[str, str]]:
     sizes = Counter(f"{one.width}×{one.height}" for one in seen)
     kinds = Counter(f"{one.container}/{one.codec}" for one in seen)
     return [
-        ("duration", f"{_spread(durations_s, ' s', '.2f')}; {durations_s.sum() / 60:.1f} min in all"),
+        (
+            "duration",
+            f"{_spread(durations_s, ' s', '.2f')}; {durations_s.sum() / 60:.1f} min in all",
+        ),
         ("frames", f"{sum(one.frames for one in seen):,}"),
         ("frames a second", _spread(np.array([one.fps for one in seen]), "", ".4g")),
         ("sizes", _counts(dict(sizes.most_common(8)), more=len(sizes) - 8)),

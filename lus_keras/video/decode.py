@@ -23,6 +23,7 @@ from lus_keras.video.allowed import (
     container_format_of,
 )
 
+
 @dataclass(frozen=True)
 class VideoInfo:
     """What a header says, before anything is decoded.
