@@ -250,8 +250,7 @@ def _download(remote: Remote, staging: Path) -> None:
                 answered=True,
             ) from error
         except requests.HTTPError as error:
-            status = f"{error.response.status_code} {error.response.reason}"
-            raise _Unavailable(f"{remote.url}: the server says {status}.", answered=True) from error
+            raise _Unavailable(f"the server says {error}.", answered=True) from error
         except requests.RequestException as error:
             if tried == TRIES:
                 cause = "no answer" if _unreachable(error) else "the transfer broke off"

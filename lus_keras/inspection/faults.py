@@ -19,7 +19,7 @@ DARK = 10
 STILL = 0.1
 UNEVEN = 1.5
 USUAL_FPS = (5.0, 120.0)
-# Bits of 256 in which fingerprints differ: copies encoded anew up to 5, other public videos from 23 on.
+# Bits of 256 in which fingerprints differ: up to 5 in copies encoded anew, from 23 on in others.
 ALIKE_BITS = 8
 
 

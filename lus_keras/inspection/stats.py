@@ -1,4 +1,4 @@
-"""`data stats`: how many patients, videos and labels, and how long, large and fast the videos are."""
+"""`data stats`: patients, videos and labels, and how long, large and fast the videos are."""
 
 from __future__ import annotations
 
