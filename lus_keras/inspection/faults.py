@@ -81,17 +81,22 @@ def _integrity(seen: Inspection, video: Video | None) -> Iterator[Problem]:
             f"sha256 is {seen.sha256[:12]}…, the manifest says {video.sha256[:12]}….",
             "Copy the file again, or correct the manifest if it was replaced on purpose.",
         )  # fmt: skip
-    if declared and frames < TRUNCATED_SHARE * declared:
+    if seen.cut_short or (declared and frames < TRUNCATED_SHARE * declared):
+        of = f" of {declared}" if declared and declared > frames else ""
+        cut = "the file is cut short: " if seen.cut_short else ""
         yield Problem(
             "truncated", "error",
-            f"{frames} of {declared} frames decode.",
+            f"{cut}{frames}{of} frames decode.",
             "Copy the file again from its source; if it is no better there, leave it out.",
         )  # fmt: skip
     elif declared and frames != declared:
+        # Headers of MOV and MPEG are often wrong in healthy files; those of AVI are not.
+        lost = seen.container == "avi" and frames < declared
         yield Problem(
-            "header-count", "note",
+            "header-count", "warning" if lost else "note",
             f"the header says {declared} frames, {frames} decode.",
-            "Nothing: frames are counted by decoding.",
+            "Copy the file again if you can: frames may have been lost." if lost
+            else "Nothing: frames are counted by decoding.",
         )  # fmt: skip
     if seen.corrupt_frames:
         yield Problem(

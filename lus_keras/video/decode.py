@@ -53,7 +53,8 @@ class DecodedVideo:
         frames: `(t, h, w)`, or `(t, h, w, 3)` RGB, uint8.
         times_s: `(t,)` float64, seconds, strictly increasing from 0.
         duration_s: Time stamp of the last frame plus the time it is shown.
-        corrupt_frames: Indices of frames the decoder had to guess at, or that follow a lost one.
+        corrupt_frames: Indices of frames the decoder had to guess at, or that follow a lost one;
+            the last, if what came after it was lost.
         declared_frames: What the header says, or None; more than t in a file that was cut short.
     """
 
@@ -253,8 +254,11 @@ def _frames(
 def _pictures(
     container: InputContainer, stream: VideoStream
 ) -> Iterator[tuple[av.VideoFrame, bool]]:
-    """Decodes whatever can be; the flag marks the first picture after a packet that could not."""
-    follows_loss = False
+    """Decodes whatever can be; the flag marks the first picture after a packet that could not.
+
+    A loss at the very end marks the last picture, which is held back until that is known.
+    """
+    follows_loss, held = False, None
     for packet in _packets(container, stream):
         try:
             pictures = stream.codec_context.decode(packet)
@@ -262,8 +266,12 @@ def _pictures(
             follows_loss = True
             continue
         for picture in pictures:
-            yield picture, follows_loss
+            if held is not None:
+                yield held
+            held = picture, follows_loss
             follows_loss = False
+    if held is not None:
+        yield held[0], held[1] or follows_loss
 
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet | None]:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from lus_keras.files import sha256_of
+from lus_keras.video.complete import is_cut_short
 from lus_keras.video.decode import decode, pixel_converter, probe
 
 _HASH = 16
@@ -33,7 +34,8 @@ class Inspection:
         shortest_s: Shortest time between two frames; 0 if there is one frame only.
         median_s: Median time between two frames.
         longest_s: Longest time between two frames.
-        corrupt_frames: Indices of frames the decoder had to guess at, or that follow a lost one.
+        cut_short: Whether bytes are missing at the end, where the container tells.
+        corrupt_frames: As in `DecodedVideo`.
         brightest: Largest grey value of all frames, 0 … 255.
         contrast: Largest difference of two grey values within a frame, 0 … 255.
         change: Largest mean absolute difference of a frame to the one before, grey values.
@@ -52,6 +54,7 @@ class Inspection:
     shortest_s: float
     median_s: float
     longest_s: float
+    cut_short: bool
     corrupt_frames: tuple[int, ...]
     brightest: int
     contrast: int
@@ -110,6 +113,7 @@ def inspect_video(path: str | os.PathLike[str]) -> Inspection:
         shortest_s=float(gaps_s.min()),
         median_s=float(np.median(gaps_s)),
         longest_s=float(gaps_s.max()),
+        cut_short=is_cut_short(path, info.container),
         corrupt_frames=tuple(corrupt),
         brightest=brightest,
         contrast=contrast,

@@ -1,0 +1,75 @@
+"""A child that crashes, hangs or swells costs one message, and the others go on."""
+
+import os
+import time
+
+from lus_keras.errors import VideoError
+from lus_keras.isolation import Limits, run_isolated
+
+LIMITS = Limits(memory_bytes=2 << 30, cpu_s=1, wall_s=4)
+
+
+def behave(text):
+    """Runs in the child: does what the text says."""
+    if text == "abort":
+        os.abort()
+    if text == "exit":
+        os._exit(7)
+    if text == "spin":
+        while True:
+            pass
+    if text == "sleep":
+        time.sleep(60)
+    if text == "swell":
+        return {"bytes": len(bytearray(8 << 30))}
+    if text == "refuse":
+        raise VideoError("v.avi: is broken. Mend it.")
+    return {"text": text, "pid": os.getpid()}
+
+
+def test_each_death_is_told_and_the_next_call_gets_a_new_child():
+    texts = ["one", "abort", "two", "exit", "spin", "swell", "refuse", "three"]
+    outcomes = run_isolated(behave, texts, limits=LIMITS)
+    one, aborted, two, ended, spun, swelled, refused, three = outcomes
+    assert [one["text"], two["text"], three["text"]] == ["one", "two", "three"]
+    assert aborted == "crashed the process that worked on it (SIGABRT)."
+    assert ended == "ended the process that worked on it (exit code 7)."
+    assert spun == "took more than 1 s of processor time."
+    assert swelled == "needs more than 2.1 GB of memory."
+    assert refused == "v.avi: is broken. Mend it."
+    assert one["pid"] != two["pid"] != three["pid"] != os.getpid()
+
+
+def test_what_only_waits_is_killed_in_time():
+    start = time.perf_counter()
+    limits = Limits(wall_s=1)
+    assert run_isolated(behave, ["sleep"], limits=limits) == ["took longer than 1 s."]
+    assert time.perf_counter() - start < 20
+
+
+def test_processor_time_is_counted_for_each_call_anew():
+    """Four calls of 0.4 s each pass a limit of 1 s, though the child uses 1.6 s."""
+    outcomes = run_isolated(burn, ["0.4"] * 4, limits=LIMITS)
+    assert [outcome["pid"] for outcome in outcomes] == [outcomes[0]["pid"]] * 4
+
+
+def burn(text):
+    """Runs in the child: uses processor time."""
+    until = time.process_time() + float(text)
+    while time.process_time() < until:
+        pass
+    return {"pid": os.getpid()}
+
+
+def test_two_workers_keep_the_order_and_names_outside_unicode():
+    texts = [f"v{number}" for number in range(6)] + [os.fsdecode(b"\xff.avi")]
+    done = []
+    outcomes = run_isolated(
+        behave, texts, workers=2, progress=lambda count, total: done.append((count, total))
+    )
+    assert [outcome["text"] for outcome in outcomes] == texts
+    assert done == [(count, 7) for count in range(1, 8)]
+
+
+def test_nothing_to_do_starts_no_child():
+    assert run_isolated(behave, []) == []
