@@ -232,7 +232,7 @@ def _copy(path: Path, target: Path) -> None:
 def _download(remote: Remote, staging: Path) -> None:
     """Downloads to `staging / sha256`, with pooch, which moves only what has the right hash."""
     import pooch
-    import requests
+    from requests import exceptions
 
     pooch.get_logger().setLevel("ERROR")
     downloader = pooch.HTTPDownloader(timeout=TIMEOUT_S)
@@ -242,31 +242,21 @@ def _download(remote: Remote, staging: Path) -> None:
                 remote.url, f"sha256:{remote.sha256}", remote.sha256, staging, downloader=downloader
             )
             return
-        except ValueError as error:
-            if isinstance(error, requests.RequestException):
+        except exceptions.RequestException as error:
+            broke_off = isinstance(error, exceptions.ChunkedEncodingError)
+            unreachable = isinstance(error, exceptions.ConnectionError | exceptions.Timeout)
+            if not broke_off and not unreachable:
                 raise _Unavailable(f"{remote.url}: {error}.", answered=True) from error
+            if tried == TRIES:
+                cause = "no answer" if unreachable else "the transfer broke off"
+                message = f"{remote.url}: {cause}, {TRIES} times."
+                raise _Unavailable(message, answered=broke_off) from error
+            time.sleep(PAUSE_S * tried)
+        except ValueError as error:
             raise _Unavailable(
                 f"{remote.url}: the bytes that came have another sha256 and were thrown away.",
                 answered=True,
             ) from error
-        except requests.HTTPError as error:
-            raise _Unavailable(f"the server says {error}.", answered=True) from error
-        except requests.RequestException as error:
-            if tried == TRIES:
-                cause = "no answer" if _unreachable(error) else "the transfer broke off"
-                raise _Unavailable(
-                    f"{remote.url}: {cause}, {TRIES} times.", answered=not _unreachable(error)
-                ) from error
-            time.sleep(PAUSE_S * tried)
-
-
-def _unreachable(error: Exception) -> bool:
-    import requests
-
-    broke_off = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
-    return isinstance(error, requests.ConnectionError | requests.Timeout) and not isinstance(
-        error, broke_off
-    )
 
 
 def _advice(source: Source, folder: Path, problems: list[str], offline: bool) -> Iterator[str]:

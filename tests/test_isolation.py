@@ -6,7 +6,7 @@ import time
 from lus_keras.errors import VideoError
 from lus_keras.isolation import Limits, run_isolated
 
-LIMITS = Limits(memory_bytes=2 << 30, cpu_s=1, wall_s=4)
+LIMITS = Limits(memory_bytes=2 << 30, cpu_s=1, wall_s=120)
 
 
 def behave(text):

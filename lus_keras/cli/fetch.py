@@ -39,7 +39,7 @@ def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, acce
     click.echo(f"{len(source.files)} files, {size:.0f} MB\nLicence: {source.license}")
     click.echo(f"Cite: {source.citation}")
     if not accepted:
-        if not sys.stdin.isatty():
+        if not _asks():
             raise ConfigError(f"{name}: accept the licence above with --accept-licence.")
         if not click.confirm("Do you accept the licence?"):
             raise ConfigError(f"{name}: the licence was not accepted. Nothing was fetched.")
@@ -58,3 +58,8 @@ def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, acce
     )
     for sentence in source.not_listed:
         click.echo(f"Not listed: {sentence}.")
+
+
+def _asks() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty()

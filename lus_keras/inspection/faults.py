@@ -70,7 +70,8 @@ def problems_of(
             f"is named {suffix or 'without suffix'}, but holds {seen.container}.",
             f"It is decoded all the same; rename it to {SUFFIXES[seen.container][0]}.",
         )  # fmt: skip
-    yield from _timing(seen)
+    # Lost frames leave gaps, which would only say the same again.
+    yield from () if seen.corrupt_frames else _timing(seen)
 
 
 def _integrity(seen: Inspection, video: Video | None) -> Iterator[Problem]:
@@ -89,7 +90,7 @@ def _integrity(seen: Inspection, video: Video | None) -> Iterator[Problem]:
             f"{cut}{frames}{of} frames decode.",
             "Copy the file again from its source; if it is no better there, leave it out.",
         )  # fmt: skip
-    elif declared and frames != declared:
+    elif declared and frames != declared and not seen.corrupt_frames:
         # Headers of MOV and MPEG are often wrong in healthy files; those of AVI are not.
         lost = seen.container == "avi" and frames < declared
         yield Problem(
