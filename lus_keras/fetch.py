@@ -157,22 +157,16 @@ def fetch(
                     counts["copied"] += 1
                 elif offline:
                     problems.append(f"{target}: is missing.")
-                elif unanswered < MAX_UNANSWERED:
+                elif unanswered == MAX_UNANSWERED:
+                    problems.append(f"{remote.path}: not tried, as no server answered.")
+                else:
                     _download(remote, staging)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     (staging / remote.sha256).replace(target)
                     counts["downloaded"] += 1
-                    unanswered = 0
-                else:
-                    problems.append(f"{remote.path}: not tried, as no server answered.")
-            except OSError as error:
-                raise DataError(
-                    f"{target}: cannot be written ({error.strerror or error}). Free space, or name "
-                    "another folder with --to. The same command continues."
-                ) from error
             except _Unavailable as error:
                 problems.append(str(error))
-                unanswered += not error.answered
+                unanswered = 0 if error.answered else unanswered + 1
             if progress:
                 progress(number, len(source.files))
     if problems:

@@ -143,6 +143,8 @@ class _Child:
 
     def _death(self, wait_s: float) -> str:
         process = self._process
+        if process is None:
+            return "was stopped."
         process.join(wait_s)
         code = process.exitcode
         self._kill()
@@ -173,7 +175,11 @@ def _serve(connection: Connection, work: Work, limits: Limits) -> None:
         except (EOFError, OSError):
             return
         _renew_processor_time(limits)
-        connection.send_bytes(json.dumps(_outcome(work, text, limits)).encode())
+        answer = json.dumps(_outcome(work, text, limits)).encode()
+        try:
+            connection.send_bytes(answer)
+        except OSError:
+            return
 
 
 def _outcome(work: Work, text: str, limits: Limits) -> Outcome:

@@ -13,10 +13,7 @@ import csv
 import difflib
 import itertools
 import os
-import re
-import unicodedata
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,6 +24,7 @@ from lus_keras.cells import SIGNS as SIGNS
 from lus_keras.cells import Box, Segments
 from lus_keras.errors import ConfigError, ManifestError
 from lus_keras.files import atomic_write
+from lus_keras.lookalikes import groups_alike, nearest_files
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,6 @@ REQUIRED = ("video", "patient_id")
 LABELS = ("b_lines", "sliding", "severity", "sign", "segments")
 COLUMNS = tuple(field.name for field in fields(Video))
 MAX_MISSING_LISTED = 50
-MAX_FILES_COMPARED = 5_000
 
 _PARSERS: dict[str, Callable[[str, str], Any]] = {
     **dict.fromkeys(COLUMNS, cells.parse_text),
@@ -282,26 +279,6 @@ def _parse_row(row: dict[str, str], folder: Path, labels: Sequence[str]) -> tupl
     return Video(**values), problems
 
 
-def nearest_files(names: Iterable[str], folder: Path) -> dict[str, str]:
-    """Finds, for names of files that are absent, what they may have been meant to be.
-
-    Args:
-        names: Paths relative to `folder`.
-        folder: Folder to search, with all below it.
-
-    Returns:
-        By name, the path relative to `folder` of the file named most alike, where there is one.
-    """
-    files = (found for found in folder.rglob("*") if found.is_file())
-    there: dict[str, str] = {}
-    for found in itertools.islice(files, MAX_FILES_COMPARED):
-        there[_fold(found.name)] = found.relative_to(folder).as_posix()
-    nearest = {
-        name: difflib.get_close_matches(_fold(Path(name).name), there, n=1) for name in names
-    }
-    return {name: there[near[0]] for name, near in nearest.items() if near}
-
-
 def _missing_files(rows: dict[int, Video], folder: Path) -> list[str]:
     """One problem that names every missing file, each with the nearest file that is there."""
     missing = {
@@ -326,19 +303,10 @@ def _missing_files(rows: dict[int, Video], folder: Path) -> list[str]:
 
 
 def _warn_of_similar_patients(path: Path, patient_ids: Iterable[str]) -> None:
-    groups = defaultdict(list)
-    for patient_id in sorted(patient_ids):
-        # Leading zeros are lost in spreadsheets, case and blanks in typing.
-        key = re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"\s", "", _fold(patient_id)))
-        groups[key].append(patient_id)
-    similar = [" and ".join(map(repr, group)) for group in groups.values() if len(group) > 1]
+    similar = [" and ".join(map(repr, group)) for group in groups_alike(patient_ids)]
     if similar:
         warnings.warn(
             f"{path}: patient ids look alike and are kept apart: {'; '.join(similar)}. "
             "If they are one person, write them alike, or a split may leak.",
             stacklevel=3,
         )
-
-
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()

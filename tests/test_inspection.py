@@ -3,6 +3,7 @@
 import json
 import os
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,8 @@ def test_json_says_all_that_the_table_says(checked):
     assert content["errors"] == errors == checked[2].count("error")
     whole = content["videos"][-1]
     assert whole["usable"] and whole["row"] == len(ROWS) + 1 and whole["problems"] == []
+    text = next(v for v in content["videos"] if v["video"] == "text.avi")
+    assert text["sha256"] == sha256_of(checked[0].parent / "text.avi") and text["seen"] is None
     assert whole["seen"]["frames"] == 40 and whole["seen"]["fps"] == pytest.approx(25)
 
 
@@ -260,6 +263,14 @@ def test_statistics_count_and_measure(checked):
     assert rows["sizes"] == f"128×64: {decoding}"
     assert len(statistics.durations_s) == decoding
     assert len(statistics_figure(statistics).axes) == 4
+
+
+def test_rates_that_differ_in_the_last_bit_are_drawn_as_one(checked):
+    statistics = replace(
+        statistics_of(checked[2]), fps=np.nextafter(np.full(200, 30.0), [0, 60] * 100)
+    )
+    bars = statistics_figure(statistics).axes[1].patches
+    assert [bar.get_height() for bar in bars] == [200]
 
 
 def test_a_contact_sheet_shows_frames_labels_and_segments(checked):
@@ -376,4 +387,4 @@ def test_every_real_video_can_be_used(name):
         pytest.skip(f"LUS_KERAS_DATA holds no {name}: its videos are NOT checked")
     report = inspection.check(inspection.find_target(Path(root, name)), workers=2)
     assert report.count("error") == 0
-    assert {p.code for v in report.videos for p in v.problems} <= {"misnamed"}
+    assert {p.code for v in report.videos for p in v.problems} <= {"misnamed", "too-short"}

@@ -1,7 +1,11 @@
 """A child that crashes, hangs or swells costs one message, and the others go on."""
 
 import os
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 from lus_keras.errors import VideoError
 from lus_keras.isolation import Limits, run_isolated
@@ -20,6 +24,9 @@ def behave(text):
             pass
     if text == "sleep":
         time.sleep(60)
+    if text.startswith("/"):
+        Path(text).write_text(str(os.getpid()))
+        time.sleep(600)
     if text == "swell":
         return {"bytes": len(bytearray(8 << 30))}
     if text == "refuse":
@@ -73,3 +80,33 @@ def test_two_workers_keep_the_order_and_names_outside_unicode():
 
 def test_nothing_to_do_starts_no_child():
     assert run_isolated(behave, []) == []
+
+
+INTERRUPTED = """
+import sys
+from test_isolation import behave
+from lus_keras.isolation import run_isolated
+try:
+    run_isolated(behave, sys.argv[1:], workers=2)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interrupt_ends_the_children_at_once(tmp_path):
+    files = [tmp_path / "a", tmp_path / "b"]
+    tests = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    parent = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, *map(str, files)],
+        env={**os.environ, "PYTHONPATH": tests},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    until = time.monotonic() + 120
+    while not all(file.exists() and file.read_text() for file in files):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    parent.send_signal(signal.SIGINT)
+    assert parent.communicate(timeout=60)[0] == "interrupted\n"
+    for file in files:
+        assert not Path("/proc", file.read_text()).exists()

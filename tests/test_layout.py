@@ -19,6 +19,7 @@ LAYERS = (
     "files",
     "isolation",
     "cells",
+    "lookalikes",
     "config",
     "manifest",
     "video",

@@ -3,7 +3,9 @@
 import os
 import socket
 import time
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 import zoo
@@ -99,6 +101,31 @@ def test_a_misnamed_file_is_decoded_the_same_and_told(member, tmp_path):
     np.testing.assert_array_equal(video.read_video(path).frames, video.read_video(whole).frames)
     assert "misnamed" in found(path) and "misnamed" not in found(whole)
     assert whole.suffix in SUFFIXES[video.probe(whole).container]
+
+
+def test_a_pixel_format_that_changes_is_converted_picture_by_picture(tmp_path):
+    """Five frames with halved colour, then five with full colour, in one stream."""
+    path, clock = tmp_path / "v.avi", Fraction(1, 25)
+    frames = zoo.coded_frames(10)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.height, stream.width, stream.pix_fmt = zoo.HEIGHT, zoo.WIDTH, "yuvj420p"
+        for half, pixel_format in enumerate(("yuvj420p", "yuvj444p")):
+            encoder = av.CodecContext.create("mjpeg", "w")
+            encoder.height, encoder.width, encoder.pix_fmt = zoo.HEIGHT, zoo.WIDTH, pixel_format
+            encoder.time_base = clock
+            for number in range(5 * half, 5 * half + 5):
+                picture = av.VideoFrame.from_ndarray(frames[number], format="gray")
+                picture.pts, picture.time_base = number, clock
+                for packet in encoder.encode(picture.reformat(format=pixel_format)):
+                    packet.stream, packet.time_base = stream, clock
+                    packet.pts = packet.dts = number
+                    container.mux(packet)
+    with av.open(str(path)) as container:
+        formats = {picture.format.name for picture in container.decode(video=0)}
+    assert formats == {"yuvj420p", "yuvj444p"}
+    assert zoo.numbers(video.read_video(path).frames) == list(range(10))
+    assert found(path) == set()
 
 
 # What must never be opened

@@ -181,13 +181,16 @@ def split(
 
 
 def _report(target, root, workers, min_seconds=0.0, *, quiet=False):
+    from rich.console import Console
+
     from lus_keras import inspection
     from lus_keras.progress import Reporter
 
     found = inspection.find_target(target, root=root)
     if quiet or not sys.stderr.isatty():
         return inspection.check(found, min_seconds=min_seconds, workers=workers)
-    with Reporter() as reporter:
+    # Not standard output, which may be a file.
+    with Reporter(Console(stderr=True)) as reporter:
         return inspection.check(
             found,
             min_seconds=min_seconds,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lus_keras.errors import ConfigError, DataError
+from lus_keras.files import sha256_of
 from lus_keras.inspection.faults import Problem, copies, problems_of
 from lus_keras.inspection.targets import Item, Target
 from lus_keras.isolation import Limits, Outcome, run_isolated
@@ -26,11 +27,13 @@ class Checked:
 
     Attributes:
         item: What was looked at.
+        sha256: Hash of the file, for comparison with its source; empty where there is no file.
         seen: What decoding showed; None if it could not be decoded.
         problems: All that is wrong.
     """
 
     item: Item
+    sha256: str
     seen: Inspection | None
     problems: tuple[Problem, ...]
 
@@ -85,7 +88,7 @@ class Report:
         if any(checked.item.video is None for checked in self.videos):
             raise ConfigError(f"{self.target.name}: a folder names no patients. Write a manifest.")
         kept: list[Video] = [
-            replace(checked.item.video, sha256=checked.seen.sha256)
+            replace(checked.item.video, sha256=checked.sha256)
             for checked in self.videos
             if checked.usable and checked.seen and checked.item.video
         ]
@@ -140,10 +143,17 @@ def _checked(item: Item, outcome: Outcome | None, min_seconds: float) -> Checked
             else Problem("decoder", "error", text, "Leave the file out, or encode it anew.")
         )
     if outcome is None or isinstance(outcome, str):
-        return Checked(item, None, tuple(problems))
+        return Checked(item, _hash_of(item.path), None, tuple(problems))
     seen = inspection_from_json(outcome)
     problems += problems_of(seen, item.path, item.video, min_seconds=min_seconds)
-    return Checked(item, seen, tuple(problems))
+    return Checked(item, seen.sha256, seen, tuple(problems))
+
+
+def _hash_of(path: str) -> str:
+    try:
+        return sha256_of(path) if path and Path(path).is_file() else ""
+    except OSError:
+        return ""
 
 
 def _as_json(checked: Checked) -> dict[str, Any]:
@@ -153,6 +163,7 @@ def _as_json(checked: Checked) -> dict[str, Any]:
         "row": item.row,
         "video_id": item.video.video_id if item.video else None,
         "patient_id": item.video.patient_id if item.video else None,
+        "sha256": checked.sha256,
         "usable": checked.usable,
         "seen": asdict(seen) | {"fps": seen.fps} if seen else None,
         "problems": [asdict(problem) for problem in checked.problems],

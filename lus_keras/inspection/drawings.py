@@ -133,7 +133,11 @@ def _time_line(
 
 
 def _histogram(axes: Axes, values: np.ndarray, label: str) -> None:
-    axes.hist(values, bins=min(30, max(5, len(values) // 4)), color=BLUE, alpha=0.8)
+    # Rates that differ in the last bit only are one rate.
+    values = values.round(3)
+    alike = len(np.unique(values)) == 1
+    bins = [values[0] - 0.5, values[0] + 0.5] if alike else min(30, max(5, len(values) // 4))
+    axes.hist(values, bins=bins, color=BLUE, alpha=0.8)
     axes.set(xlabel=label, ylabel="videos")
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from lus_keras import datasets
 from lus_keras.errors import ConfigError, DataError
 from lus_keras.inspection.faults import Problem
-from lus_keras.manifest import Video, nearest_files, scan_manifest
+from lus_keras.lookalikes import nearest_files
+from lus_keras.manifest import Video, scan_manifest
 from lus_keras.video.allowed import VIDEO_SUFFIXES
 
 
