@@ -139,7 +139,6 @@ def scan_manifest(
     rows, broken = _parse(path, _folder_of(path, root), ())
     if 1 in broken or not rows:
         raise ManifestError.from_problems(f"{path}, {problem}" for problem in _numbered(broken))
-    _warn_of_similar_patients(path, {video.patient_id for video in rows.values()})
     return rows, broken
 
 

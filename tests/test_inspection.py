@@ -140,6 +140,14 @@ def test_a_missing_file_gets_the_nearest_name(tmp_path):
     assert found.problems[0].remedy.startswith("Is it 'Patient 1.avi'? ")
 
 
+def test_patient_ids_that_look_alike_are_told_at_their_rows(tmp_path):
+    (tmp_path / "m.csv").write_text("video,patient_id\na.avi,01\nb.avi,1\nc.avi,2\n")
+    items = inspection.find_target(tmp_path / "m.csv").items
+    told = [[p.cause for p in item.problems if p.code == "patients-alike"] for item in items]
+    cause = "patient ids '01' and '1' look alike and are kept apart."
+    assert told == [[cause], [cause], []]
+
+
 def test_no_original_is_touched(checked):
     path, before, report = checked
     clean = report.write_clean_manifest(path.parent / "clean.csv")
@@ -388,3 +396,8 @@ def test_every_real_video_can_be_used(name):
     report = inspection.check(inspection.find_target(Path(root, name)), workers=2)
     assert report.count("error") == 0
     assert {p.code for v in report.videos for p in v.problems} <= {"misnamed", "too-short"}
+
+
+@pytest.mark.parametrize("name", sorted(main.commands["data"].commands))
+def test_the_help_of_every_command_has_an_example(name):
+    assert f"lus-keras data {name} " in run(name, "--help").stdout

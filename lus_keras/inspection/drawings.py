@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lus_keras.errors import VideoError
 from lus_keras.figures import BLUE, GREEN, GREY
@@ -77,6 +78,7 @@ def statistics_figure(statistics: Statistics) -> Figure:
     labels.barh([name for name, _ in bars], [count for _, count in bars], color=BLUE)
     labels.invert_yaxis()
     labels.set_xlabel("videos")
+    labels.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.suptitle(statistics.title)
     return figure
 
@@ -130,6 +132,7 @@ def _time_line(
     axes.set_yticks([0.3, 1.0][: len(names)], names, fontsize=8)
     axes.set(xlim=(0, seen.duration_s), ylim=(0, 1.4 if len(names) > 1 else 0.7))
     axes.set_xlabel("time, s", fontsize=8)
+    axes.tick_params(labelsize=8)
 
 
 def _histogram(axes: Axes, values: np.ndarray, label: str) -> None:
@@ -139,6 +142,7 @@ def _histogram(axes: Axes, values: np.ndarray, label: str) -> None:
     bins = [values[0] - 0.5, values[0] + 0.5] if alike else min(30, max(5, len(values) // 4))
     axes.hist(values, bins=bins, color=BLUE, alpha=0.8)
     axes.set(xlabel=label, ylabel="videos")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _border(axes: Any, colour: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from lus_keras import datasets
 from lus_keras.errors import ConfigError, DataError
 from lus_keras.inspection.faults import Problem
-from lus_keras.lookalikes import nearest_files
+from lus_keras.lookalikes import groups_alike, nearest_files
 from lus_keras.manifest import Video, scan_manifest
 from lus_keras.video.allowed import VIDEO_SUFFIXES
 
@@ -93,6 +93,8 @@ def _of_manifest(path: Path, root: str | os.PathLike[str] | None) -> Target:
         if video.video and not Path(video.video).exists()
     }
     nearest = nearest_files(absent, folder) if absent else {}
+    alike = groups_alike({video.patient_id for video in videos.values()})
+    twins = {patient: group for group in alike for patient in group}
     items = []
     for row, video in videos.items():
         name = _shown(video.video, folder) if video.video else f"row {row}"
@@ -101,9 +103,20 @@ def _of_manifest(path: Path, root: str | os.PathLike[str] | None) -> Target:
             hint = f"Is it {nearest[name]!r}? " if name in nearest else ""
             remedy = f"{hint}Correct the path, or copy the file there."
             problems.append(Problem("missing", "error", f"is not in {folder}.", remedy))
+        if video.patient_id in twins:
+            problems.append(_alike(twins[video.patient_id]))
         path_there = "" if name in absent else video.video
         items.append(Item(name, path_there, row, video, tuple(problems)))
     return Target(os.fspath(path), folder, tuple(items), path)
+
+
+def _alike(patients: list[str]) -> Problem:
+    return Problem(
+        "patients-alike",
+        "warning",
+        f"patient ids {' and '.join(map(repr, patients))} look alike and are kept apart.",
+        "If they are one person, write them alike, or a split may leak.",
+    )
 
 
 def _of_folder(folder: Path) -> Target:
