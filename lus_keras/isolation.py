@@ -22,6 +22,9 @@ from lus_keras.errors import LusKerasError
 
 # Longest that a child may take to start; importing a decoder takes about a second.
 START_S = 60.0
+# Longest that a child may take to end once it has hung up.
+END_S = 5.0
+MAX_ANSWER = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -114,16 +117,16 @@ class _Child:
         if self._closed:
             return "was stopped."
         if self._process is None and not self._start():
-            return self._death(START_S)
+            return self._death()
         assert self._connection is not None
         try:
             self._connection.send_bytes(text.encode("utf-8", "surrogateescape"))
             if not self._connection.poll(self._limits.wall_s):
                 self._kill()
                 return f"took longer than {self._limits.wall_s:g} s."
-            return json.loads(self._connection.recv_bytes())
-        except (EOFError, OSError):
-            return self._death(self._limits.wall_s)
+            return json.loads(self._connection.recv_bytes(MAX_ANSWER))
+        except (EOFError, OSError, ValueError):
+            return self._death()
 
     def close(self) -> None:
         self._closed = True
@@ -141,16 +144,18 @@ class _Child:
         except (EOFError, OSError):
             return False
 
-    def _death(self, wait_s: float) -> str:
+    def _death(self) -> str:
         process = self._process
         if process is None:
             return "was stopped."
-        process.join(wait_s)
+        process.join(END_S)
         code = process.exitcode
         self._kill()
-        if code is not None and -code == getattr(signal, "SIGXCPU", None):
+        if code is not None and -code == getattr(signal, "SIGXCPU", 0):
             return f"took more than {self._limits.cpu_s:g} s of processor time."
-        if code is not None and code < 0:
+        if code is None:
+            return "gave no readable answer."
+        if code < 0:
             return f"crashed the process that worked on it ({signal.Signals(-code).name})."
         return f"ended the process that worked on it (exit code {code})."
 

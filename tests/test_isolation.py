@@ -1,10 +1,12 @@
 """A child that crashes, hangs or swells costs one message, and the others go on."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from lus_keras.errors import VideoError
@@ -29,6 +31,10 @@ def behave(text):
         time.sleep(600)
     if text == "swell":
         return {"bytes": len(bytearray(8 << 30))}
+    if text == "babble":
+        # A child that was taken over holds the same pipe and may send anything.
+        for connection in (o for o in gc.get_objects() if isinstance(o, Connection)):
+            connection.send_bytes(b"\x80\x04not json")
     if text == "refuse":
         raise VideoError("v.avi: is broken. Mend it.")
     return {"text": text, "pid": os.getpid()}
@@ -45,6 +51,11 @@ def test_each_death_is_told_and_the_next_call_gets_a_new_child():
     assert swelled == "needs more than 2.1 GB of memory."
     assert refused == "v.avi: is broken. Mend it."
     assert one["pid"] != two["pid"] != three["pid"] != os.getpid()
+
+
+def test_an_answer_that_is_no_json_is_never_interpreted():
+    outcomes = run_isolated(behave, ["babble", "next"], limits=LIMITS)
+    assert outcomes[0] == "gave no readable answer." and outcomes[1]["text"] == "next"
 
 
 def test_what_only_waits_is_killed_in_time():

@@ -15,6 +15,7 @@ from lus_keras.errors import VideoError
 from lus_keras.inspection.faults import problems_of
 from lus_keras.manifest import Video
 from lus_keras.video.allowed import SUFFIXES
+from lus_keras.video.complete import is_cut_short
 
 # These name no number of frames and no length, and players accept any end.
 ENDLESS = {".mpg", ".mpeg"}
@@ -126,6 +127,43 @@ def test_a_pixel_format_that_changes_is_converted_picture_by_picture(tmp_path):
     assert formats == {"yuvj420p", "yuvj444p"}
     assert zoo.numbers(video.read_video(path).frames) == list(range(10))
     assert found(path) == set()
+
+
+def riff(length, bytes_there):
+    return b"RIFF" + length.to_bytes(4, "little") + bytes(bytes_there)
+
+
+def box(length, bytes_there, wide=b""):
+    return length.to_bytes(4, "big") + b"mdat" + wide + bytes(bytes_there)
+
+
+@pytest.mark.parametrize(
+    ("container", "content", "cut"),
+    [
+        ("avi", riff(10, 10), False),
+        ("avi", riff(10, 9), True),
+        # Odd lengths are padded, though some writers leave the last pad out.
+        ("avi", riff(9, 10) + riff(4, 4), False),
+        ("avi", riff(9, 9), False),
+        # Large files hold several chunks; one recorder crashed before it wrote the length.
+        ("avi", riff(10, 10) + riff(10, 3), True),
+        ("avi", riff(0, 50), False),
+        ("avi", riff(10, 10) + b"JUNKJUNKJUNK", False),
+        ("mov", box(20, 12) + box(12, 4), False),
+        ("mov", box(20, 12) + box(12, 3), True),
+        ("mov", box(1, 8, (24).to_bytes(8, "big")), False),
+        ("mov", box(1, 7, (24).to_bytes(8, "big")), True),
+        ("mov", box(0, 50), False),
+        ("gif", b"GIF89a....;", False),
+        ("gif", b"GIF89a....;\0\0", False),
+        ("gif", b"GIF89a....", True),
+        ("mpeg", b"anything", False),
+    ],
+)
+def test_a_file_is_cut_short_if_its_own_lengths_say_so(tmp_path, container, content, cut):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    assert is_cut_short(path, container) is cut
 
 
 # What must never be opened
