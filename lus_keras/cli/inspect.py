@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from lus_keras.cli.output import name_files
 from lus_keras.errors import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from lus_keras.inspection import Report, Target
 
 _ROOT = click.option("--root", type=click.Path(path_type=Path), help="Folder of the videos.")
 _WORKERS = click.option(
@@ -180,7 +186,9 @@ def split(
         click.echo(f"{verify}: no patient is on both sides.")
 
 
-def _report(target, root, workers, min_seconds=0.0, *, quiet=False):
+def _report(
+    target: str, root: Path | None, workers: int, min_seconds: float = 0.0, *, quiet: bool = False
+) -> Report:
     from rich.console import Console
 
     from lus_keras import inspection
@@ -199,12 +207,12 @@ def _report(target, root, workers, min_seconds=0.0, *, quiet=False):
         )
 
 
-def _explain_root(path: Path, target) -> None:
+def _explain_root(path: Path, target: Target) -> None:
     if path.resolve().parent != target.root.resolve():
         click.echo(f"Its paths start from {target.root}: give that as --root when it is read.")
 
 
-def _write_figure(path: Path, figure) -> None:
+def _write_figure(path: Path, figure: Figure) -> None:
     from lus_keras.figures import png_bytes
     from lus_keras.files import atomic_write
 
