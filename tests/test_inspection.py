@@ -166,7 +166,7 @@ def test_the_clean_manifest_holds_the_usable_rows_with_their_hashes(checked):
     whole = videos[-1]
     assert (whole.patient_id, whole.b_lines, whole.segments) == ("p4", 1, ((0.5, 1.0),))
     clean.unlink()
-    with pytest.raises(ConfigError, match="is the manifest that was checked"):
+    with pytest.raises(ConfigError, match="is the manifest that is checked"):
         report.write_clean_manifest(path)
 
 
@@ -326,6 +326,11 @@ def test_check_ends_with_0_or_3_and_writes_the_clean_manifest(small):
     result = run("check", small, "--json")
     assert result.exit_code == 3 and json.loads(result.stdout)["errors"] == 1
     assert run("check", clean).exit_code == 0
+    before = small.read_bytes()
+    result = run("check", small, "--fix", small)
+    assert result.exit_code == 2 and small.read_bytes() == before
+    # Refused before a single video is decoded.
+    assert "videos can be used" not in result.output
 
 
 def test_show_and_stats_write_figures(small):

@@ -56,9 +56,14 @@ def check(
     """
     from rich.console import Console
 
+    from lus_keras.inspection.check import refuse_unless_fixable
     from lus_keras.inspection.tables import problem_table, verdict
+    from lus_keras.inspection.targets import find_target
 
-    report = _report(target, root, workers, min_seconds, quiet=as_json)
+    found = find_target(target, root=root)
+    if fix is not None:
+        refuse_unless_fixable(found, fix)
+    report = _report(found, workers, min_seconds, quiet=as_json)
     if as_json:
         click.echo(json.dumps(report.as_json(), indent=1))
     else:
@@ -95,8 +100,9 @@ def stats(target: str, out: Path | None, workers: int, root: Path | None) -> Non
 
     from lus_keras.inspection.stats import statistics_of
     from lus_keras.inspection.tables import statistics_table
+    from lus_keras.inspection.targets import find_target
 
-    statistics = statistics_of(_report(target, root, workers))
+    statistics = statistics_of(_report(find_target(target, root=root), workers))
     Console(highlight=False).print(statistics_table(statistics))
     if out is not None:
         from lus_keras.inspection.drawings import statistics_figure
@@ -187,14 +193,13 @@ def split(
 
 
 def _report(
-    target: str, root: Path | None, workers: int, min_seconds: float = 0.0, *, quiet: bool = False
+    found: Target, workers: int, min_seconds: float = 0.0, *, quiet: bool = False
 ) -> Report:
     from rich.console import Console
 
     from lus_keras import inspection
     from lus_keras.progress import Reporter
 
-    found = inspection.find_target(target, root=root)
     if quiet or not sys.stderr.isatty():
         return inspection.check(found, min_seconds=min_seconds, workers=workers)
     # Not standard output, which may be a file.

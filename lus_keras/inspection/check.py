@@ -82,11 +82,7 @@ class Report:
             ConfigError: It would replace the manifest that was checked, or no patients are known.
             DataError: No video is left.
         """
-        manifest = self.target.manifest
-        if manifest is not None and path.resolve() == manifest.resolve():
-            raise ConfigError(f"{path}: is the manifest that was checked. Name another file.")
-        if any(checked.item.video is None for checked in self.videos):
-            raise ConfigError(f"{self.target.name}: a folder names no patients. Write a manifest.")
+        refuse_unless_fixable(self.target, path)
         kept: list[Video] = [
             replace(checked.item.video, sha256=checked.sha256)
             for checked in self.videos
@@ -96,6 +92,22 @@ class Report:
             raise DataError(f"{self.target.name}: no video is free of errors. Mend them first.")
         write_manifest(kept, path, root=self.target.root)
         return path
+
+
+def refuse_unless_fixable(target: Target, path: Path) -> None:
+    """Checks, before hours of decoding, that a clean manifest could be written.
+
+    Args:
+        target: What will be looked at.
+        path: File that is to be created.
+
+    Raises:
+        ConfigError: It would replace the manifest that is checked, or no patients are known.
+    """
+    if target.manifest is not None and path.resolve() == target.manifest.resolve():
+        raise ConfigError(f"{path}: is the manifest that is checked. Name another file.")
+    if any(item.video is None for item in target.items):
+        raise ConfigError(f"{target.name}: a folder names no patients. Write a manifest.")
 
 
 def check(
