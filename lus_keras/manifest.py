@@ -13,10 +13,7 @@ import csv
 import difflib
 import itertools
 import os
-import re
-import unicodedata
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,6 +24,7 @@ from lus_keras.cells import SIGNS as SIGNS
 from lus_keras.cells import Box, Segments
 from lus_keras.errors import ConfigError, ManifestError
 from lus_keras.files import atomic_write
+from lus_keras.lookalikes import groups_alike, nearest_files
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,6 @@ REQUIRED = ("video", "patient_id")
 LABELS = ("b_lines", "sliding", "severity", "sign", "segments")
 COLUMNS = tuple(field.name for field in fields(Video))
 MAX_MISSING_LISTED = 50
-MAX_FILES_COMPARED = 5_000
 
 PARSERS: dict[str, Callable[[str, str], Any]] = {
     **dict.fromkeys(COLUMNS, cells.parse_text),
@@ -115,12 +112,35 @@ def read_manifest(
         raise ConfigError(f"`labels` must be among {', '.join(LABELS)}. Received {unknown}.")
     path = Path(path)
     folder = _folder_of(path, root)
-    rows, problems = _parse(path, folder, labels)
-    problems += _missing_files(rows, folder)
+    rows, broken = _parse(path, folder, labels)
+    problems = [*_numbered(broken), *_missing_files(rows, folder)]
     if problems:
         raise ManifestError.from_problems(f"{path}, {problem}" for problem in problems)
     _warn_of_similar_patients(path, {video.patient_id for video in rows.values()})
     return list(rows.values())
+
+
+def scan_manifest(
+    path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None
+) -> tuple[dict[int, Video], dict[int, list[str]]]:
+    """Reads a manifest row by row, so that one bad row does not hide what the others hold.
+
+    Args:
+        path: As in `read_manifest`.
+        root: As in `read_manifest`.
+
+    Returns:
+        Videos by row number, whether their files exist or not (`video` is empty where the path was
+        refused), and problems by row number.
+
+    Raises:
+        ManifestError: The file cannot be read, its columns are wrong, or it has no row.
+    """
+    path = Path(path)
+    rows, broken = _parse(path, _folder_of(path, root), ())
+    if 1 in broken or not rows:
+        raise ManifestError.from_problems(f"{path}, {problem}" for problem in _numbered(broken))
+    return rows, broken
 
 
 def write_manifest(
@@ -153,7 +173,8 @@ def write_manifest(
             writer = csv.DictWriter(stream, columns, extrasaction="ignore", lineterminator="\n")
             writer.writeheader()
             writer.writerows(lines)
-        rows, problems = _parse(temporary_path, folder, ())
+        rows, broken = _parse(temporary_path, folder, ())
+        problems = list(_numbered(broken))
         if not problems and list(rows.values()) != list(videos):
             changed = [video for video in videos if video not in rows.values()]
             problems = [f"{video} would not be read back as it is. Mend it." for video in changed]
@@ -174,12 +195,14 @@ def _format_row(video: Video, folder: Path) -> dict[str, str]:
     return line
 
 
-def _parse(path: Path, folder: Path, labels: Sequence[str]) -> tuple[dict[int, Video], list[str]]:
-    """Parses all rows but looks for no file; returns videos by row number, and problems."""
+def _parse(
+    path: Path, folder: Path, labels: Sequence[str]
+) -> tuple[dict[int, Video], dict[int, list[str]]]:
+    """Parses all rows but looks for no file; returns videos and problems by row number."""
     header, table = _read_table(path)
-    problems = [f"row 1: {problem}" for problem in _check_header(header, labels)]
+    problems: dict[int, list[str]] = {1: list(_check_header(header, labels))}
     if not table:
-        problems.append("row 2: a manifest must hold a row a video. Received none. Add them.")
+        problems[2] = ["a manifest must hold a row a video. Received none. Add them."]
     videos: dict[int, Video] = {}
     first_row: dict[str, int] = {}
     for number, row in table:
@@ -194,9 +217,13 @@ def _parse(path: Path, folder: Path, labels: Sequence[str]) -> tuple[dict[int, V
                 f"`video_id` must be unique. Received {video.video_id!r}, as in row "
                 f"{first_row[video.video_id]}. Give each row its own."
             )
-        videos[number] = video
-        problems += [f"row {number}: {problem}" for problem in broken]
-    return videos, problems
+        videos[number], problems[number] = video, broken
+    return videos, {number: broken for number, broken in problems.items() if broken}
+
+
+def _numbered(broken: dict[int, list[str]]) -> Iterator[str]:
+    for number, problems in broken.items():
+        yield from (f"row {number}: {problem}" for problem in problems)
 
 
 def _read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -264,15 +291,12 @@ def _missing_files(rows: dict[int, Video], folder: Path) -> list[str]:
     }
     if not missing:
         return []
-    files = (found for found in folder.rglob("*") if found.is_file())
-    there: dict[str, str] = {}
-    for found in itertools.islice(files, MAX_FILES_COMPARED):
-        there[_fold(found.name)] = found.relative_to(folder).as_posix()
-    listed = []
-    for number, name in itertools.islice(missing.items(), MAX_MISSING_LISTED):
-        nearest = difflib.get_close_matches(_fold(Path(name).name), there, n=1)
-        hint = f" (is it {there[nearest[0]]!r}?)" if nearest else ""
-        listed.append(f"row {number} {name!r}{hint}")
+    shown = dict(itertools.islice(missing.items(), MAX_MISSING_LISTED))
+    nearest = nearest_files(shown.values(), folder)
+    listed = [
+        f"row {number} {name!r}" + (f" (is it {nearest[name]!r}?)" if name in nearest else "")
+        for number, name in shown.items()
+    ]
     if len(missing) > len(listed):
         listed.append(f"… and {len(missing) - len(listed)} more")
     return [
@@ -282,19 +306,10 @@ def _missing_files(rows: dict[int, Video], folder: Path) -> list[str]:
 
 
 def _warn_of_similar_patients(path: Path, patient_ids: Iterable[str]) -> None:
-    groups = defaultdict(list)
-    for patient_id in sorted(patient_ids):
-        # Leading zeros are lost in spreadsheets, case and blanks in typing.
-        key = re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"\s", "", _fold(patient_id)))
-        groups[key].append(patient_id)
-    similar = [" and ".join(map(repr, group)) for group in groups.values() if len(group) > 1]
+    similar = [" and ".join(map(repr, group)) for group in groups_alike(patient_ids)]
     if similar:
         warnings.warn(
             f"{path}: patient ids look alike and are kept apart: {'; '.join(similar)}. "
             "If they are one person, write them alike, or a split may leak.",
             stacklevel=3,
         )
-
-
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()

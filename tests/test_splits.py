@@ -334,3 +334,24 @@ def test_two_data_sets_that_share_a_patient_cannot_be_learnt_from_and_tested_on(
     assert [fold.test for fold in split.folds] == [("c",), ("c",)]
     with pytest.raises(LeakageError, match="patient 'b' is in train and test"):
         make_transfer(["a", "b"], ["b"], networks=1, seed=0)
+
+
+def test_who_knows_patients_by_heart_gains_nothing_from_a_split_by_patient():
+    """A model that remembers each patient's label is right on every clip of a split by clip, and
+    on a split by patient right only where it guesses the larger class: it knows nobody there."""
+    draw = np.random.default_rng(0)
+    by_patient = {f"p{number}": int(draw.integers(2)) for number in range(40)}
+    patients = np.repeat(sorted(by_patient), 5)
+    labels = np.array([by_patient[patient] for patient in patients])
+
+    def right(train, test):
+        known = dict(zip(patients[train], labels[train], strict=True))
+        guess = int(labels[train].mean() > 0.5)
+        answers = [known.get(patient, guess) for patient in patients[test]]
+        return (answers == labels[test]).mean(), (guess == labels[test]).mean()
+
+    for fold in make_kfold(patients, labels, folds=5, seed=0).folds:
+        score, chance = right(np.isin(patients, fold.train), np.isin(patients, fold.test))
+        assert score == chance
+    clips = draw.permutation(len(patients))
+    assert right(clips[40:], clips[:40])[0] == 1.0

@@ -1,7 +1,6 @@
 """Frames come out in order, at their own times, or as one clear error.
 
-Every frame made here carries its own number in binary, as eight columns of black or white blocks,
-so the order of decoding can be read off the pixels.
+Every frame made here carries its own number, so the order of decoding can be read off the pixels.
 """
 
 import os
@@ -14,27 +13,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from zoo import HEIGHT, WIDTH, coded_frames, numbers
 
 from lus_keras import video
 from lus_keras.errors import VideoError
 
-HEIGHT, WIDTH = 64, 128
 LOSSY = [(".avi", "mjpeg"), (".avi", "mpeg4"), (".mp4", "mpeg4"), (".mp4", "h264")]
 LOSSLESS = [(".avi", "rawvideo"), (".avi", "ffv1"), (".mkv", "ffv1")]
-
-
-def coded_frames(count, height=HEIGHT, width=WIDTH):
-    """`(count, height, width)` uint8; bit k of a frame's number is the k-th eighth of the width."""
-    bits = np.arange(count)[:, None] >> np.arange(8) & 1
-    columns = np.repeat(bits * 200 + 20, width // 8, axis=1).astype(np.uint8)
-    return np.repeat(columns[:, None], height, axis=1)
-
-
-def numbers(frames):
-    """Inverse of `coded_frames`, for any size."""
-    columns = frames.mean(axis=1)
-    blocks = columns.reshape(len(frames), 8, -1).mean(axis=2)
-    return ((blocks > 120) << np.arange(8)).sum(axis=1).tolist()
 
 
 def write_at(path, times_ms, codec="libx264", last_ms=40):
@@ -493,7 +478,7 @@ def test_only_resized_frames_are_held(tmp_path):
 
 
 def test_time_stamps_that_leap_do_not_fill_the_memory(tmp_path):
-    path = write_at(tmp_path / "leap.mkv", [0, 40, 10_000_000], codec="mpeg4")
+    path = write_at(tmp_path / "leap.mkv", [0, 40, 1_000_000], codec="mpeg4")
     with pytest.raises(VideoError, match="exceed 20000 frames"):
         video.read_resampled(path, fps=30)
 

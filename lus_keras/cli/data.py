@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from lus_keras.cli import inspect
+from lus_keras.cli.fetch import fetch
 from lus_keras.cli.imports import COMMANDS
 from lus_keras.cli.output import Group, name_files
 
@@ -39,5 +41,5 @@ def simulate(out: Path, **options: Any) -> None:
     name_files([manifest])
 
 
-for command in COMMANDS:
+for command in (fetch, inspect.check, inspect.show, inspect.stats, inspect.split, *COMMANDS):
     data.add_command(command)

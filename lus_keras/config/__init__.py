@@ -37,6 +37,7 @@ __all__ = [
     "FitConfig",
     "PaperConfig",
     "SplitConfig",
+    "describe_dataset",
     "did_you_mean",
     "load",
     "papers",
@@ -113,6 +114,26 @@ def parse(
     if problems:
         raise ConfigError.from_problems(problems)
     return config
+
+
+def describe_dataset(name: str) -> dict[str, Any]:
+    """Reads the description of a data set, `data_manifests/<name>.yaml`.
+
+    Args:
+        name: Name of the file, without suffix.
+
+    Returns:
+        Its keys: title, source, license, citation and what else it holds.
+
+    Raises:
+        ConfigError: There is no such description.
+    """
+    files = resources.files("lus_keras.data_manifests")
+    known = sorted(Path(f.name).stem for f in files.iterdir() if f.name.endswith(".yaml"))
+    if name not in known:
+        raise ConfigError(f"unknown data set '{name}'.{did_you_mean(name, known)}")
+    text = files.joinpath(f"{name}.yaml").read_text("utf-8")
+    return _read_mapping(text, f"data_manifests/{name}.yaml")
 
 
 def _read_yaml(text: str, source: str) -> Any:

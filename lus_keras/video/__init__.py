@@ -10,6 +10,8 @@ their own time stamps. Decoding holds one frame at a time, unless a whole video 
 from lus_keras.video.decode import iter_frames as iter_frames
 from lus_keras.video.decode import probe as probe
 from lus_keras.video.decode import read_video as read_video
+from lus_keras.video.inspect import Inspection as Inspection
+from lus_keras.video.inspect import inspect_video as inspect_video
 from lus_keras.video.pictures import picture_paths as picture_paths
 from lus_keras.video.pictures import sha256_of_video as sha256_of_video
 from lus_keras.video.records import DecodedVideo as DecodedVideo

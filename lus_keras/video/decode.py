@@ -6,7 +6,6 @@ A folder of numbered pictures is a video, too; as it has no clock, its frame rat
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,26 +17,15 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from lus_keras.errors import VideoError
-from lus_keras.video.pictures import decode_pictures, probe_pictures
-from lus_keras.video.records import (
+from lus_keras.video.allowed import (
     CODECS,
     MAX_FRAMES,
     MAX_PIXELS,
-    DecodedVideo,
-    Frame,
-    VideoInfo,
+    MAX_SECONDS,
+    container_format_of,
 )
-
-# Start of the file: (offset, bytes, demuxer). Naming the demuxer keeps FFmpeg from guessing, which
-# would follow a playlist under the name of a video.
-_MAGIC = (
-    (0, b"RIFF", "avi"),
-    *((4, box, "mov") for box in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")),
-    (0, b"\x00\x00\x01\xba", "mpeg"),
-    (0, b"\x00\x00\x01\xb3", "mpegvideo"),
-    (0, b"GIF8", "gif"),
-    (0, b"\x1a\x45\xdf\xa3", "matroska"),
-)
+from lus_keras.video.pictures import decode_pictures, probe_pictures
+from lus_keras.video.records import DecodedVideo, Frame, VideoInfo
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
@@ -145,7 +133,7 @@ def pixel_converter(path: Path, grayscale: bool) -> Callable[[av.VideoFrame], np
 @contextmanager
 def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, VideoInfo]]:
     """Opens a file that passed every check; what FFmpeg raises meanwhile becomes `VideoError`."""
-    container_format = _container_format(path)
+    container_format = container_format_of(path)
     options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
     try:
         with av.open(
@@ -164,23 +152,6 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, VideoI
             f"{path}: cannot be opened as {container_format} ({cause}; FFmpeg: {error.strerror}). "
             "Copy the file again from its source, or re-mux it."
         ) from error
-
-
-def _container_format(path: Path) -> str:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise VideoError(f"{path}: is not a plain file. Name a video file.")
-        with path.open("rb") as stream:
-            start = stream.read(16)
-    except OSError as error:
-        raise VideoError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
-    for offset, magic, container_format in _MAGIC:
-        if start[offset:].startswith(magic):
-            return container_format
-    cause = f"it starts with {start!r}" if start else "0 bytes"
-    raise VideoError(
-        f"{path}: is not a video ({cause}). Copy it again, or convert it to AVI or MP4."
-    )
 
 
 def _check_stream(path: Path, container: InputContainer, container_format: str) -> VideoInfo:
@@ -233,6 +204,11 @@ def _frames(
                 )
             time_s = first_s + last_s + mean_s
         last_s = time_s - first_s
+        if last_s > MAX_SECONDS:
+            raise VideoError(
+                f"{path}: frame {count} is shown at {last_s:.0f} s; at most {MAX_SECONDS} s are "
+                "decoded. Cut it into parts, or re-mux it if its time stamps are wrong."
+            )
         # Durations go with packets: where these are reordered they belong to other pictures.
         reordered = stream.codec_context.has_b_frames and mean_s
         shown_s = (0 if reordered else picture.duration or 0) * clock_s or mean_s or clock_s
@@ -245,8 +221,11 @@ def _frames(
 def _pictures(
     container: InputContainer, stream: VideoStream
 ) -> Iterator[tuple[av.VideoFrame, bool]]:
-    """Decodes whatever can be; the flag marks the first picture after a packet that could not."""
-    follows_loss = False
+    """Decodes whatever can be; the flag marks the first picture after a packet that could not.
+
+    A loss at the very end marks the last picture, which is held back until that is known.
+    """
+    follows_loss, held = False, None
     for packet in _packets(container, stream):
         try:
             pictures = stream.codec_context.decode(packet)
@@ -254,8 +233,12 @@ def _pictures(
             follows_loss = True
             continue
         for picture in pictures:
-            yield picture, follows_loss
+            if held is not None:
+                yield held
+            held = picture, follows_loss
             follows_loss = False
+    if held is not None:
+        yield held[0], held[1] or follows_loss
 
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet | None]:

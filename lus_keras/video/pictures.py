@@ -18,7 +18,8 @@ import av
 
 from lus_keras.errors import VideoError
 from lus_keras.files import PICTURE_SUFFIXES, sha256_of
-from lus_keras.video.records import MAX_FRAMES, MAX_PIXELS, Frame, VideoInfo
+from lus_keras.video.allowed import MAX_FRAMES, MAX_PIXELS
+from lus_keras.video.records import Frame, VideoInfo
 
 # First bytes and FFmpeg's name for a single picture of the kind.
 _MAGIC = ((b"\xff\xd8\xff", "jpeg_pipe"), (b"\x89PNG\r\n\x1a\n", "png_pipe"))

@@ -1,4 +1,4 @@
-"""What decoding hands on, and what may be decoded at all."""
+"""What decoding hands on."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ from dataclasses import dataclass
 
 import av
 import numpy as np
-
-_MPEG = ("h264", "hevc", "mpeg4", "msmpeg4", "msmpeg4v2", "msmpeg4v3", "mpeg1video", "mpeg2video")
-CODECS = frozenset((*_MPEG, "mjpeg", "gif", "png", "rawvideo", "ffv1", "vp8", "vp9"))
-MAX_PIXELS = 4096**2
-MAX_FRAMES = 20_000
 
 
 @dataclass(frozen=True)
@@ -42,7 +37,8 @@ class DecodedVideo:
         frames: `(t, h, w)`, or `(t, h, w, 3)` RGB, uint8.
         times_s: `(t,)` float64, seconds, strictly increasing from 0.
         duration_s: Time stamp of the last frame plus the time it is shown.
-        corrupt_frames: Indices of frames the decoder had to guess at, or that follow a lost one.
+        corrupt_frames: Indices of frames the decoder had to guess at, or that follow a lost one;
+            the last, if what came after it was lost.
         declared_frames: What the header says, or None; more than t in a file that was cut short.
     """
 

@@ -12,8 +12,8 @@ import numpy as np
 from av import VideoFrame
 
 from lus_keras.errors import VideoError
+from lus_keras.video.allowed import MAX_FRAMES
 from lus_keras.video.decode import decode, pixel_converter
-from lus_keras.video.records import MAX_FRAMES
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]

@@ -17,7 +17,7 @@ import numpy as np
 
 from lus_keras.cells import Box
 from lus_keras.errors import ConfigError, DataError
-from lus_keras.video.records import MAX_FRAMES, MAX_PIXELS
+from lus_keras.video.allowed import MAX_FRAMES, MAX_PIXELS
 
 ULTRASOUND_CINE = ("1.2.840.10008.5.1.4.1.1.3.1", "1.2.840.10008.5.1.4.1.1.3")
 _DEFLATED = "1.2.840.10008.1.2.1.99"

@@ -1,0 +1,65 @@
+"""`lus-keras data fetch`: public data, by hash, after their licence was accepted."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from lus_keras.errors import ConfigError
+
+
+@click.command()
+@click.argument("name", metavar="[covid-blues|pocus]")
+@click.option("--offline", is_flag=True, help="Never use the network; say what is missing.")
+@click.option(
+    "--from",
+    "own_copy",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder that holds a copy: files are taken from there first.",
+)
+@click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="Default: the cache.")
+@click.option("--accept-licence", "--accept-license", "accepted", is_flag=True)
+def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, accepted: bool) -> None:
+    r"""Fetch a public data set at a pinned version, every file verified by its sha256.
+
+    Files that are there and verified are not fetched again: the same command continues.
+
+    \b
+    lus-keras data fetch covid-blues --accept-licence
+    lus-keras data fetch pocus --offline --from ~/Downloads/pocus --to data/pocus
+    """
+    from lus_keras import fetch as work
+    from lus_keras.progress import Reporter
+
+    source = work.find_source(name)
+    size = sum(remote.size for remote in source.files) / 1e6
+    click.echo(f"{source.title}\n{source.homepage} at commit {source.commit[:12]}")
+    click.echo(f"{len(source.files)} files, {size:.0f} MB\nLicence: {source.license}")
+    click.echo(f"Cite: {source.citation}")
+    if not accepted:
+        if not _asks():
+            raise ConfigError(f"{name}: accept the licence above with --accept-licence.")
+        if not click.confirm("Do you accept the licence?"):
+            raise ConfigError(f"{name}: the licence was not accepted. Nothing was fetched.")
+    with Reporter() as reporter:
+        live = reporter.console.is_terminal
+        result = work.fetch(
+            source,
+            to=to,
+            own_copy=own_copy,
+            offline=offline,
+            progress=(lambda done, total: reporter.advance(name, done, total)) if live else None,
+        )
+    click.echo(
+        f"{result.folder}: {result.present} files were there, {result.copied} copied, "
+        f"{result.downloaded} downloaded; all verified."
+    )
+    for sentence in source.not_listed:
+        click.echo(f"Not listed: {sentence}.")
+
+
+def _asks() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty()

@@ -1,0 +1,226 @@
+"""`lus-keras data check|show|stats|split`: look at data before anything is trained on them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lus_keras.cli.output import name_files
+from lus_keras.errors import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from lus_keras.inspection import Report, Target
+
+_ROOT = click.option("--root", type=click.Path(path_type=Path), help="Folder of the videos.")
+_WORKERS = click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Videos at a time."
+)
+
+
+@click.command()
+@click.argument("target")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--fix", type=click.Path(path_type=Path, dir_okay=False), help="Clean manifest.csv.")
+@click.option(
+    "--min-seconds",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="Report shorter videos.",
+)
+@_WORKERS
+@_ROOT
+def check(
+    target: str,
+    as_json: bool,
+    fix: Path | None,
+    min_seconds: float,
+    workers: int,
+    root: Path | None,
+) -> None:
+    r"""Decode every video of TARGET once and list all that is wrong with it.
+
+    TARGET is a manifest.csv, a folder or the name of a data set. Each video is decoded in a child
+    process with limits of memory and time. No original is changed: --fix writes a new manifest of
+    the videos without errors, with their sha256. The exit code is 3 if there are errors.
+
+    \b
+    lus-keras data check manifest.csv --fix clean.csv
+    lus-keras data check covid-blues --json > check.json
+    """
+    from rich.console import Console
+
+    from lus_keras.inspection.check import refuse_unless_fixable
+    from lus_keras.inspection.tables import problem_table, verdict
+    from lus_keras.inspection.targets import find_target
+
+    found = find_target(target, root=root)
+    if fix is not None:
+        refuse_unless_fixable(found, fix)
+    report = _report(found, workers, min_seconds, quiet=as_json)
+    if as_json:
+        click.echo(json.dumps(report.as_json(), indent=1))
+    else:
+        console = Console(highlight=False)
+        # A log has no width of its own; eighty columns would cut words.
+        console.width = console.width if console.is_terminal else 160
+        if any(video.problems for video in report.videos):
+            console.print(problem_table(report))
+        console.print(verdict(report), markup=False)
+    if fix is not None:
+        written = report.write_clean_manifest(fix)
+        if not as_json:
+            _explain_root(written, report.target)
+            name_files([written])
+    if report.count("error"):
+        sys.exit(DataError.exit_code)
+
+
+@click.command()
+@click.argument("target")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Figure, PNG.")
+@_WORKERS
+@_ROOT
+def stats(target: str, out: Path | None, workers: int, root: Path | None) -> None:
+    r"""Count patients, videos and labels of TARGET and measure durations, sizes and frame rates.
+
+    TARGET is a manifest.csv, a folder or the name of a data set. All is measured by decoding, since
+    headers are often wrong.
+
+    \b
+    lus-keras data stats manifest.csv --out stats.png
+    """
+    from rich.console import Console
+
+    from lus_keras.inspection.stats import statistics_of
+    from lus_keras.inspection.tables import statistics_table
+    from lus_keras.inspection.targets import find_target
+
+    statistics = statistics_of(_report(find_target(target, root=root), workers))
+    Console(highlight=False).print(statistics_table(statistics))
+    if out is not None:
+        from lus_keras.inspection.drawings import statistics_figure
+
+        _write_figure(out, statistics_figure(statistics))
+
+
+@click.command()
+@click.argument("video", type=click.Path(path_type=Path))
+@click.option("--manifest", type=click.Path(path_type=Path), help="Manifest with labels.")
+@click.option("--frames", type=click.IntRange(1, 60), default=12, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@_ROOT
+def show(video: Path, manifest: Path | None, frames: int, out: Path, root: Path | None) -> None:
+    r"""Draw frames of VIDEO above a time line of its frames, labels and segments.
+
+    The picture shows what the video shows and comes under its licence: mind where it goes.
+
+    \b
+    lus-keras data show p01/e1_z3.avi --manifest manifest.csv --out e1_z3.png
+    """
+    from lus_keras.inspection.drawings import contact_sheet
+
+    row = None
+    if manifest is not None:
+        from lus_keras.manifest import scan_manifest
+
+        rows, _ = scan_manifest(manifest, root=root)
+        wanted = video.resolve()
+        row = next(
+            (v for v in rows.values() if v.video and Path(v.video).resolve() == wanted), None
+        )
+        if row is None:
+            raise DataError(f"{manifest}: has no row for {video}. Name a video of the manifest.")
+    _write_figure(out, contact_sheet(video, row, pictures=frames))
+
+
+@click.command()
+@click.argument("manifest", type=click.Path(path_type=Path))
+@click.option("--label", required=True, help="Column to balance: b_lines, sliding, severity, sign.")
+@click.option("--folds", type=click.IntRange(min=2), help="Test every patient once.  [default: 5]")
+@click.option("--test-fraction", type=click.FloatRange(0, 1, min_open=True, max_open=True))
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="split.json to write.")
+@click.option("--verify", type=click.Path(path_type=Path), help="split.json to check instead.")
+@_ROOT
+def split(
+    manifest: Path,
+    label: str,
+    folds: int | None,
+    test_fraction: float | None,
+    seed: int,
+    out: Path | None,
+    verify: Path | None,
+    root: Path | None,
+) -> None:
+    r"""Divide the patients of MANIFEST into training and test sides, or verify a division.
+
+    \b
+    lus-keras data split manifest.csv --label b_lines --folds 5 --out split.json
+    lus-keras data split manifest.csv --label b_lines --test-fraction 0.3 --out split.json
+    lus-keras data split manifest.csv --label b_lines --verify split.json
+    """
+    from rich.console import Console
+
+    from lus_keras.inspection import splitting
+    from lus_keras.splits import write_split
+
+    if (out is None) == (verify is None):
+        raise click.UsageError("give either --out, to write a split, or --verify, to check one.")
+    if folds is not None and test_fraction is not None:
+        raise click.UsageError("give either --folds or --test-fraction.")
+    if verify is not None and (folds is not None or test_fraction is not None):
+        raise click.UsageError("--verify checks a split that is there: drop the other options.")
+    labels = splitting.read_labels(manifest, label, root=root)
+    if verify is not None:
+        made = splitting.verified(verify, labels)
+    else:
+        made = {label: splitting.make(labels, folds=folds, test_fraction=test_fraction, seed=seed)}
+    console = Console(highlight=False)
+    for name, one in made.items():
+        console.print(splitting.table(name, one, labels))
+    if out is not None:
+        write_split(out, made)
+        name_files([out])
+    else:
+        click.echo(f"{verify}: no patient is on both sides.")
+
+
+def _report(
+    found: Target, workers: int, min_seconds: float = 0.0, *, quiet: bool = False
+) -> Report:
+    from rich.console import Console
+
+    from lus_keras import inspection
+    from lus_keras.progress import Reporter
+
+    if quiet or not sys.stderr.isatty():
+        return inspection.check(found, min_seconds=min_seconds, workers=workers)
+    # Not standard output, which may be a file.
+    with Reporter(Console(stderr=True)) as reporter:
+        return inspection.check(
+            found,
+            min_seconds=min_seconds,
+            workers=workers,
+            progress=lambda done, total: reporter.advance("decoded", done, total),
+        )
+
+
+def _explain_root(path: Path, target: Target) -> None:
+    if path.resolve().parent != target.root.resolve():
+        click.echo(f"Its paths start from {target.root}: give that as --root when it is read.")
+
+
+def _write_figure(path: Path, figure: Figure) -> None:
+    from lus_keras.figures import png_bytes
+    from lus_keras.files import atomic_write
+
+    with atomic_write(path) as temporary_path:
+        temporary_path.write_bytes(png_bytes(figure))
+    name_files([path])
