@@ -23,6 +23,14 @@ def data() -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--hard", type=float, default=1.0, show_default=True, help="Difficulty, 0 is easy.")
 @click.option("--probe", type=click.Choice(["convex", "linear"]), help="Default: the paper's.")
+@click.option("--lengths-by-class", is_flag=True, help="Sliding: each class's lengths of the paper.")
+@click.option(
+    "--lung-point-share",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Sliding: share of the videos without it that show a lung point, unlabelled.",
+)
 @click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
 def simulate(out: Path, **options: Any) -> None:
