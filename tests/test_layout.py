@@ -38,7 +38,10 @@ LAYERS = (
     "environment",
     "training",
     "metrics",
+    "acceptance",
+    "acceptance.network",
     "figures",
+    "contact_sheet",
     "results",
     "report",
     "papers.*_results",
@@ -54,7 +57,7 @@ LAYERS = (
 # Only these may import Keras or TensorFlow when they are imported themselves.
 HEAVY = {
     *("pipeline", "layers", "losses", "optimizers", "models", "training"),
-    *("saliency", "predict", "export", "benchmark"),
+    *("saliency", "predict", "export", "benchmark", "acceptance.network"),
 }
 FORBIDDEN_MODULES = {
     "pickle",

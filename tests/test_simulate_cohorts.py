@@ -142,7 +142,9 @@ def test_a_lung_slides_on_one_side_of_its_point_only(lung_points):
     """Beside the edge's whole path: like the sliding video on one side, at rest on the other."""
     for plan in lung_points[:6]:
         scene = build_scene(plan, 192, 256)
-        shares = [scene.lung_point.lung_share(scene.acquisition.lateral_mm, t)[0] for t in range(30)]
+        shares = [
+            scene.lung_point.lung_share(scene.acquisition.lateral_mm, t)[0] for t in range(30)
+        ]
         lung, air = np.min(shares, axis=0) > 1 - 1e-6, np.max(shares, axis=0) < 1e-6
         beside, whole = (
             BeamSpace(build_scene(dataclasses.replace(plan, drawn=drawn), 192, 256))
@@ -150,7 +152,9 @@ def test_a_lung_slides_on_one_side_of_its_point_only(lung_points):
         )
         resting = [beside._lung(t)[:, air] for t in range(30)]
         for t in range(30):
-            np.testing.assert_allclose(beside._lung(t)[:, lung], whole._lung(t)[:, lung], rtol=1e-3, atol=1e-5)
+            np.testing.assert_allclose(
+                beside._lung(t)[:, lung], whole._lung(t)[:, lung], rtol=1e-3, atol=1e-5
+            )
             np.testing.assert_allclose(resting[t], resting[0], rtol=1e-3, atol=1e-5)
         assert air.any()
         assert lung.any()

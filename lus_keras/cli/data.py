@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from lus_keras.cli.output import name_files
+from lus_keras.cli.sheet import sheet
+from lus_keras.cli.simulate_check import simulate_check
 
 
 @click.group()
@@ -23,7 +25,9 @@ def data() -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--hard", type=float, default=1.0, show_default=True, help="Difficulty, 0 is easy.")
 @click.option("--probe", type=click.Choice(["convex", "linear"]), help="Default: the paper's.")
-@click.option("--lengths-by-class", is_flag=True, help="Sliding: each class's lengths of the paper.")
+@click.option(
+    "--lengths-by-class", is_flag=True, help="Sliding: each class's lengths of the paper."
+)
 @click.option(
     "--lung-point-share",
     type=click.FloatRange(0, 1),
@@ -44,3 +48,7 @@ def simulate(out: Path, **options: Any) -> None:
 
     manifest = write_cohort(options.pop("task"), out, **options)
     name_files([manifest])
+
+
+data.add_command(sheet)
+data.add_command(simulate_check)
