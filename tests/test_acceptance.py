@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from sklearn.neighbors import KNeighborsClassifier
 
 from lus_keras import acceptance
 from lus_keras.acceptance import appearance, basic, bline, findings, learning, sliding, view
@@ -21,7 +22,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "simulator.md"
 
 
 @pytest.mark.parametrize(
-    ("number", "size"), [(2, 1.0), (7, 0.4), (9, 0.4), (13, 1.0)], ids=lambda value: str(value)
+    ("number", "size"), [(2, 1.0), (7, 0.4), (9, 0.4), (13, 0.4)], ids=lambda value: str(value)
 )
 def test_quick_checks_pass(number, size):
     ((check, found),) = acceptance.run(acceptance.Settings(size=size), [number])
@@ -31,7 +32,7 @@ def test_quick_checks_pass(number, size):
 
 def test_fluid_is_dark_and_pleurae_approach():
     """Check 12 without its A-lines, whose period is short by half a row."""
-    values = findings.check_signs(acceptance.Settings(size=0.5)).values
+    values = findings.check_signs(acceptance.Settings(size=0.3)).values
     assert values["dark"] >= 0.9
     assert values["highest_r"] < -0.8
     assert values["periodic"] >= 0.75
@@ -76,8 +77,12 @@ def test_scores_come_from_models_that_have_not_seen_the_group():
     groups = np.repeat(np.arange(40), 10)
     labels = np.repeat(rng.permutation(np.arange(40) % 2), 10)
     features = np.repeat(rng.standard_normal((40, 4)), 10, axis=0)
-    by_group = learning.out_of_fold(learning.forest, features, labels, groups)
-    by_row = learning.out_of_fold(learning.forest, features, labels, rng.permutation(400))
+
+    def nearest():
+        return KNeighborsClassifier(1)
+
+    by_group = learning.out_of_fold(nearest, features, labels, groups)
+    by_row = learning.out_of_fold(nearest, features, labels, rng.permutation(400))
     assert learning.auc(labels, by_row, groups).value > 0.99
     assert abs(learning.auc(labels, by_group, groups).value - 0.5) < 0.3
 
