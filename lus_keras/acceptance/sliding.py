@@ -6,11 +6,11 @@ import functools
 import itertools
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from lus_keras.acceptance.check import Finding, Settings, skipped
 from lus_keras.acceptance.learning import auc, forest, logistic, out_of_fold, shown
+from lus_keras.acceptance.view import cut
 from lus_keras.simulate import plan_cohort, simulate_video
 
 PATIENTS = 520
@@ -101,7 +101,7 @@ def check_network(settings: Settings) -> Finding:
     if settings.train_and_score is None:
         return skipped("no network was given")
     found = tiles(settings.patients(PATIENTS), settings.seed)
-    clips = np.stack([_reduced(clip) for clip in found.clips])
+    clips = np.stack([cut(clip, (0, 0, TILE, TILE), NETWORK_SIDE) for clip in found.clips])
     test = np.random.default_rng(settings.seed).permutation(len(clips)) >= 0.7 * len(clips)
     middle = clips[:, FRAMES // 2 : FRAMES // 2 + 1]
     inputs = {"clip": clips, "repeated": np.repeat(middle, FRAMES, axis=1), "one": middle}
@@ -122,11 +122,6 @@ def check_network(settings: Settings) -> Finding:
         ),
         {name: each.value for name, each in found_aucs.items()},
     )
-
-
-def _reduced(clip: np.ndarray) -> np.ndarray:
-    size = (NETWORK_SIDE, NETWORK_SIDE)
-    return np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in clip])
 
 
 def check_dose(settings: Settings) -> Finding:
