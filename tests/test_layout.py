@@ -43,7 +43,10 @@ LAYERS = (
     "environment",
     "training",
     "metrics",
+    "acceptance",
+    "acceptance.network",
     "figures",
+    "contact_sheet",
     "results",
     "report",
     "papers.*_figures",
@@ -65,6 +68,7 @@ HEAVY = {
     *("pipeline", "layers", "torch_layers", "losses", "optimizers", "models", "torch_weights"),
     "training",
     *("saliency", "predict", "export", "benchmark", "papers.*_explain"),
+    "acceptance.network",
 }
 FORBIDDEN_MODULES = {
     "pickle",

@@ -12,6 +12,8 @@ from lus_keras.cli import inspect
 from lus_keras.cli.fetch import fetch
 from lus_keras.cli.imports import COMMANDS
 from lus_keras.cli.output import Group, name_files
+from lus_keras.cli.sheet import sheet
+from lus_keras.cli.simulate_check import simulate_check
 
 
 @click.group(cls=Group)
@@ -26,6 +28,16 @@ def data() -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--hard", type=float, default=1.0, show_default=True, help="Difficulty, 0 is easy.")
 @click.option("--probe", type=click.Choice(["convex", "linear"]), help="Default: the paper's.")
+@click.option(
+    "--lengths-by-class", is_flag=True, help="Sliding: each class's lengths of the paper."
+)
+@click.option(
+    "--lung-point-share",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Sliding: share of the videos without it that show a lung point, unlabelled.",
+)
 @click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
 def simulate(out: Path, **options: Any) -> None:
@@ -41,5 +53,9 @@ def simulate(out: Path, **options: Any) -> None:
     name_files([manifest])
 
 
-for command in (fetch, inspect.check, inspect.show, inspect.stats, inspect.split, *COMMANDS):
+for command in (
+    *(sheet, simulate_check),
+    *(fetch, inspect.check, inspect.show, inspect.stats, inspect.split),
+    *COMMANDS,
+):
     data.add_command(command)

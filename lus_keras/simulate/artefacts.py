@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from lus_keras.simulate.consolidation import Consolidation
 from lus_keras.simulate.finding_parameters import EffusionParameters
 from lus_keras.simulate.pleural_defects import PleuralDefects
 from lus_keras.simulate.texture import from_db, soft_step
+
+if TYPE_CHECKING:
+    from lus_keras.simulate.lung_point import LungPoint
 
 # How strongly a B-line of unit visibility erases the A-lines it crosses.
 ERASURE = 6.0
@@ -105,6 +109,7 @@ class Pathology:
         defects: Where the pleural line is indented or broken.
         consolidation: Airless lung.
         effusion: Fluid over the lung.
+        lung_point: Where sliding lung borders on air that rests.
     """
 
     artefacts: VerticalArtefacts
@@ -112,6 +117,7 @@ class Pathology:
     defects: PleuralDefects | None = None
     consolidation: Consolidation | None = None
     effusion: EffusionParameters | None = None
+    lung_point: LungPoint | None = None
 
 
 def elevational_visibility(

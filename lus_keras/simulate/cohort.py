@@ -8,13 +8,18 @@ import numpy as np
 
 from lus_keras.errors import ConfigError
 from lus_keras.simulate import tasks
-from lus_keras.simulate.dealing import deal_classes, draw_lengths
+from lus_keras.simulate.dealing import (
+    deal_classes,
+    deal_lengths,
+    draw_classes,
+    draw_lengths,
+    draw_patient_classes,
+    videos_per_patient,
+)
 from lus_keras.simulate.parameters import Key, random_stream
 
 ZONES = 12
 PROBES = ("convex", "linear")
-# a + b of the symmetric beta prior; 2 gives videos of one patient a label correlation of 1/3.
-PRIOR_STRENGTH = 2.0
 
 
 @dataclass(frozen=True)
@@ -71,71 +76,6 @@ class VideoPlan:
         return (self.seed, self.patient, 1 + self.index)
 
 
-def videos_per_patient(patients: int, videos: int, rng: np.random.Generator) -> np.ndarray:
-    """Shares videos out: one each, the rest at random.
-
-    Args:
-        patients: Number of patients, at least 1.
-        videos: Number of videos, at least `patients`.
-        rng: Random stream.
-
-    Returns:
-        `(patients,)` int64, each at least 1, with sum `videos`.
-    """
-    return 1 + rng.multinomial(videos - patients, np.full(patients, 1 / patients))
-
-
-def positive_shares(patients: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws each patient's prior of showing the finding, in mirrored pairs.
-
-    Args:
-        patients: Number of patients.
-        rng: Random stream.
-
-    Returns:
-        `(patients,)` float64 in 0 … 1; p and 1 - p come in pairs, so an even cohort has mean 1/2.
-    """
-    half = rng.beta(PRIOR_STRENGTH / 2, PRIOR_STRENGTH / 2, (patients + 1) // 2)
-    return rng.permutation(np.concatenate([half, 1 - half])[:patients])
-
-
-def draw_classes(counts: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """Chooses the videos of each patient that are drawn with the finding.
-
-    Args:
-        counts: `(patients,)` int, videos of each patient.
-        rng: Random stream.
-
-    Returns:
-        One `(n,)` bool array a patient; both values occur when there are two videos or more.
-    """
-    shares = positive_shares(len(counts), rng)
-    chosen = [rng.random(n) < share for n, share in zip(counts, shares, strict=True)]
-    everything = np.concatenate(chosen)
-    if everything.all() or not everything.any():
-        chosen[-1][-1] = not chosen[-1][-1]
-    return chosen
-
-
-def draw_patient_classes(
-    counts: np.ndarray, share: float, rng: np.random.Generator
-) -> list[np.ndarray]:
-    """Chooses the patients that have the finding in all their videos.
-
-    Args:
-        counts: `(patients,)` int, videos of each patient.
-        share: Share of patients with the finding.
-        rng: Random stream.
-
-    Returns:
-        One constant `(n,)` bool array a patient; both values occur from two patients on.
-    """
-    patients = len(counts)
-    positives = int(np.clip(round(share * patients), 1, max(patients - 1, 1)))
-    chosen = rng.permutation(np.arange(patients) < positives)
-    return [np.full(n, value) for n, value in zip(counts, chosen, strict=True)]
-
-
 @dataclass(frozen=True)
 class _Formats:
     """How scanners record, by patient; lengths by patient and video."""
@@ -145,20 +85,28 @@ class _Formats:
     size: list[tuple[int, int]]
 
 
-def _draw_formats(cohort: tasks.CohortSize, counts: np.ndarray, seed: int, task: str) -> _Formats:
-    """Draws recording formats from a stream of their own, blind to the classes.
+def _draw_formats(
+    cohort: tasks.CohortSize, classes: list[np.ndarray], seed: int, task: str, by_class: bool
+) -> _Formats:
+    """Draws recording formats from a stream of their own, blind to the classes unless `by_class`.
 
     Values are dealt out evenly and shuffled, so that cohorts of one size hold equally many clips.
     """
     rng = random_stream((seed,), f"cohort.{task}.formats")
-    shortest, longest = np.broadcast_to(cohort.duration_s, 2)
-    duration_s = rng.permutation(np.linspace(shortest, longest, int(counts.sum())))
+    counts = np.array([len(chosen) for chosen in classes])
+    order = rng.permutation(int(counts.sum()))
+    if cohort.class_lengths_s:
+        positive = np.concatenate(classes).astype(bool)
+        duration_s = deal_lengths(cohort.class_lengths_s, positive, order, by_class)
+    else:
+        shortest, longest = np.broadcast_to(cohort.duration_s, 2)
+        duration_s = np.linspace(shortest, longest, len(order))[order]
     of_patient = np.split(duration_s, np.cumsum(counts)[:-1])
-    order = np.arange(len(counts))
+    numbers = np.arange(len(counts))
     return _Formats(
         duration_s=[[float(d) for d in lengths] for lengths in of_patient],
-        fps=[cohort.fps[i] for i in rng.permutation(order % len(cohort.fps))],
-        size=[cohort.sizes[i] for i in rng.permutation(order % len(cohort.sizes))],
+        fps=[cohort.fps[i] for i in rng.permutation(numbers % len(cohort.fps))],
+        size=[cohort.sizes[i] for i in rng.permutation(numbers % len(cohort.sizes))],
     )
 
 
@@ -172,6 +120,8 @@ def plan_cohort(
     duration_s: float | None = None,
     fps: float | None = None,
     probe: str | None = None,
+    lengths_by_class: bool = False,
+    lung_point_share: float = 0.0,
 ) -> list[VideoPlan]:
     """Plans a cohort; nothing is rendered yet.
 
@@ -184,6 +134,10 @@ def plan_cohort(
         duration_s: Length of every video in seconds; the paper's when not given.
         fps: Frames per second; the paper's when not given.
         probe: `convex` or `linear`; the paper's when not given.
+        lengths_by_class: Only for sliding: whether videos with and without the finding have the
+            lengths that each has in the paper. The length then tells the class.
+        lung_point_share: Only for sliding: share of the videos without sliding, 0 … 1, that show
+            a lung point instead. They have no label.
 
     Returns:
         Plans ordered by patient and video.
@@ -196,23 +150,31 @@ def plan_cohort(
     patients = defaults.patients if patients is None else patients
     videos = defaults.videos if videos is None else videos
     lengths = defaults.lengths if duration_s is None else ()
+    paper_size = (patients, videos) == (defaults.patients, defaults.videos)
     defaults = replace(
         defaults,
         duration_s=defaults.duration_s if duration_s is None else duration_s,
         fps=defaults.fps if fps is None else (fps,),
         probe=defaults.probe if probe is None else probe,
+        class_lengths_s=defaults.class_lengths_s if duration_s is None else (),
     )
     _check_sizes(patients, videos, seed, hard, defaults)
+    _check_sliding_options(module.COHORT, lengths_by_class, lung_point_share)
     rng = random_stream((seed,), f"cohort.{task}")
-    counts = videos_per_patient(patients, videos, rng)
+    if module.COHORT.videos_of_patients and paper_size:
+        counts = rng.permutation(module.COHORT.videos_of_patients)
+    else:
+        counts = videos_per_patient(patients, videos, rng)
     classes = _draw_classes_of(module.COHORT, counts, rng)
-    formats = _draw_formats(defaults, counts, seed, task)
+    formats = _draw_formats(defaults, classes, seed, task, lengths_by_class)
     shared = {"task": task, "seed": seed, "hard": hard, "probe": defaults.probe}
     plans = [
         _video_plan(patient, index, zone, module.CLASSES[int(drawn)], formats, shared)
         for patient, chosen in enumerate(classes)
         for index, (zone, drawn) in enumerate(zip(_zones(len(chosen), rng), chosen, strict=True))
     ]
+    if lung_point_share:
+        plans = _with_lung_points(plans, lung_point_share)
     if not lengths:
         return plans
     durations_s = draw_lengths(lengths, len(plans), rng) / module.COHORT.fps[0]
@@ -220,6 +182,16 @@ def plan_cohort(
         replace(plan, duration_s=float(seconds))
         for plan, seconds in zip(plans, durations_s, strict=True)
     ]
+
+
+def _with_lung_points(plans: list[VideoPlan], share: float) -> list[VideoPlan]:
+    """Gives a share of the videos without sliding a lung point; all else stays as it is."""
+
+    def drawn(plan: VideoPlan) -> str:
+        chosen = random_stream(plan.key, "lung_point.chosen").random() < share
+        return "lung_point" if chosen and plan.drawn == "no_sliding" else plan.drawn
+
+    return [replace(plan, drawn=drawn(plan)) for plan in plans]
 
 
 def _draw_classes_of(
@@ -281,5 +253,20 @@ def _check_sizes(
         ),
     )
     problems = [message for kept, message in rules if not kept]
+    if problems:
+        raise ConfigError.from_problems(problems)
+
+
+def _check_sliding_options(
+    cohort: tasks.CohortSize, lengths_by_class: bool, lung_point_share: float
+) -> None:
+    problems = []
+    if not 0 <= lung_point_share <= 1:
+        problems.append(
+            "`lung_point_share` must be between 0 and 1. "
+            f"Received: lung_point_share={lung_point_share}."
+        )
+    if (lengths_by_class or lung_point_share) and not cohort.class_lengths_s:
+        problems.append("`lengths_by_class` and `lung_point_share` are for the task sliding only.")
     if problems:
         raise ConfigError.from_problems(problems)

@@ -17,6 +17,9 @@ BORDER_MM = 0.8
 # consolidation are no longer than those of one of 12 mm.
 SHREDS, MAX_SHREDDED_MM = ((0.8, 0.14), (3.0, 0.18)), 12.0
 BORDER_RIPPLE_DB = 3.0
+# The border of hepatised lung is smoother in shape, brighter here and fainter there.
+DEEP_SHREDS = ((1.2, 0.07), (6.0, 0.22))
+DEEP_RIPPLE_DB, DEEP_RIPPLE_MM, RIPPLE_MM = 6.0, 4.0, 1.5
 # Air-filled bronchi: share of the field's SD above which there is one, and its size (SD, mm).
 BRONCHUS_THRESHOLD = 1.8
 BRONCHUS_MM = (0.6, 1.6)
@@ -56,7 +59,8 @@ class Consolidation:
         offset = (lung_mm[None] - self.position_mm[:, None]) / self.half_width_mm[:, None]
         smooth = self.depth_mm[:, None] * np.clip(1 - offset**2, 0, 1) ** 0.6
         shred = np.zeros(lung_mm.size)
-        for i, (correlation_mm, share) in enumerate(SHREDS):
+        shreds = DEEP_SHREDS if self.has_bronchograms else SHREDS
+        for i, (correlation_mm, share) in enumerate(shreds):
             rng = acquisition.rng(f"consolidation.shred{i}")
             shred += share * smooth_profile(rng, lung_mm, correlation_mm)
         deepest = smooth.max(0, initial=0)
@@ -88,8 +92,13 @@ class Consolidation:
         below = acquisition.row_depth_mm - acquisition.pleura_mm
         width = BORDER_MM + 0.4 * acquisition.row_mm
         line = np.exp(-0.5 * ((below - thickness) / width) ** 2) * (thickness > 0)
+        ripple_db, ripple_mm = (
+            (DEEP_RIPPLE_DB, DEEP_RIPPLE_MM)
+            if self.has_bronchograms
+            else (BORDER_RIPPLE_DB, RIPPLE_MM)
+        )
         rng = acquisition.rng("consolidation.border")
-        level = self.border_db + BORDER_RIPPLE_DB * smooth_profile(rng, lung_mm, 1.5)
+        level = self.border_db + ripple_db * smooth_profile(rng, lung_mm, ripple_mm)
         return (from_db(level) * line).astype(np.float32)
 
     def paint(self, acquisition: Acquisition, lung_mm: np.ndarray, lung: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Shares of several classes and lengths of videos, dealt out so that a cohort looks as its paper's.
+"""Videos, classes and lengths, dealt out so that a cohort looks as its paper's.
 
 Lengths are drawn apart from classes: how long a video is must not tell what it shows.
 """
@@ -12,6 +12,73 @@ import numpy as np
 # Concentration of a patient's own mixture of classes; the smaller, the more alike the videos of
 # one patient are.
 MIXTURE_STRENGTH = 3.0
+# a + b of the symmetric beta prior; 2 gives videos of one patient a label correlation of 1/3.
+PRIOR_STRENGTH = 2.0
+
+
+def videos_per_patient(patients: int, videos: int, rng: np.random.Generator) -> np.ndarray:
+    """Shares videos out: one each, the rest at random.
+
+    Args:
+        patients: Number of patients, at least 1.
+        videos: Number of videos, at least `patients`.
+        rng: Random stream.
+
+    Returns:
+        `(patients,)` int64, each at least 1, with sum `videos`.
+    """
+    return 1 + rng.multinomial(videos - patients, np.full(patients, 1 / patients))
+
+
+def positive_shares(patients: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws each patient's prior of showing the finding, in mirrored pairs.
+
+    Args:
+        patients: Number of patients.
+        rng: Random stream.
+
+    Returns:
+        `(patients,)` float64 in 0 … 1; p and 1 - p come in pairs, so an even cohort has mean 1/2.
+    """
+    half = rng.beta(PRIOR_STRENGTH / 2, PRIOR_STRENGTH / 2, (patients + 1) // 2)
+    return rng.permutation(np.concatenate([half, 1 - half])[:patients])
+
+
+def draw_classes(counts: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """Chooses the videos of each patient that are drawn with the finding.
+
+    Args:
+        counts: `(patients,)` int, videos of each patient.
+        rng: Random stream.
+
+    Returns:
+        One `(n,)` bool array a patient; both values occur when there are two videos or more.
+    """
+    shares = positive_shares(len(counts), rng)
+    chosen = [rng.random(n) < share for n, share in zip(counts, shares, strict=True)]
+    everything = np.concatenate(chosen)
+    if everything.all() or not everything.any():
+        chosen[-1][-1] = not chosen[-1][-1]
+    return chosen
+
+
+def draw_patient_classes(
+    counts: np.ndarray, share: float, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Chooses the patients that have the finding in all their videos.
+
+    Args:
+        counts: `(patients,)` int, videos of each patient.
+        share: Share of patients with the finding.
+        rng: Random stream.
+
+    Returns:
+        One constant `(n,)` bool array a patient; both values occur from two patients on.
+    """
+    patients = len(counts)
+    positives = int(np.clip(round(share * patients), 1, max(patients - 1, 1)))
+    chosen = rng.permutation(np.arange(patients) < positives)
+    return [np.full(n, value) for n, value in zip(counts, chosen, strict=True)]
 
 
 def quotas(total: int, shares: Sequence[float]) -> np.ndarray:
@@ -76,3 +143,50 @@ def draw_lengths(
     frames, videos = np.array(lengths).T
     pool = np.repeat(frames, videos)
     return rng.permutation(pool) if count == len(pool) else rng.choice(pool, count)
+
+
+def skewed_lengths(shortest_s: float, longest_s: float, skew: float, count: int) -> np.ndarray:
+    """Spreads lengths from the shortest to the longest.
+
+    Args:
+        shortest_s: The first length.
+        longest_s: The last length.
+        skew: 1 spreads them evenly, more makes most of them short.
+        count: How many.
+
+    Returns:
+        `(count,)` float64, rising.
+    """
+    return shortest_s + (longest_s - shortest_s) * np.linspace(0, 1, count) ** skew
+
+
+def deal_lengths(
+    class_lengths_s: Sequence[tuple[float, float, float]],
+    positive: np.ndarray,
+    order: np.ndarray,
+    by_class: bool,
+) -> np.ndarray:
+    """Deals lengths of two classes to videos.
+
+    Args:
+        class_lengths_s: Shortest, longest and skew of videos without and with the finding.
+        positive: `(n,)` bool, which videos have it.
+        order: `(n,)` int64, a permutation.
+        by_class: Whether each class gets its own lengths; otherwise all go into one deck, so that
+            a video's length tells nothing.
+
+    Returns:
+        `(n,)` float64, seconds; the same lengths in either case.
+    """
+    count = len(positive)
+    decks = [
+        skewed_lengths(*limits, int((positive == value).sum()))
+        for value, limits in zip((False, True), class_lengths_s, strict=True)
+    ]
+    if not by_class:
+        return np.concatenate(decks)[order]
+    lengths_s = np.empty(count)
+    for value, deck in zip((False, True), decks, strict=True):
+        own = np.flatnonzero(positive == value)
+        lengths_s[own[np.argsort(order[own])]] = deck
+    return lengths_s

@@ -93,6 +93,8 @@ def write_cohort(
     duration_s: float | None = None,
     fps: float | None = None,
     probe: str | None = None,
+    lengths_by_class: bool = False,
+    lung_point_share: float = 0.0,
     height: int | None = None,
     width: int | None = None,
     crop: str = "screen",
@@ -110,6 +112,8 @@ def write_cohort(
         duration_s: Length of every video in seconds; the paper's when not given.
         fps: Frames per second; the paper's when not given.
         probe: `convex` or `linear`; the paper's when not given.
+        lengths_by_class: As `plan_cohort`.
+        lung_point_share: As `plan_cohort`.
         height: Rows of the frames; the scanner's when not given.
         width: Columns of the frames; the scanner's when not given.
         crop: `screen` or `sector`.
@@ -131,13 +135,17 @@ def write_cohort(
         duration_s=duration_s,
         fps=fps,
         probe=probe,
+        lengths_by_class=lengths_by_class,
+        lung_point_share=lung_point_share,
     )
     folder = Path(out_dir).absolute()
     write = functools.partial(
         write_simulated_video, out_dir=folder, height=height, width=width, crop=crop
     )
     rows = _write_all(plans, write, workers)
-    size = {"height": height, "width": width, "crop": crop}
+    size: dict[str, int | float | str | None] = {"height": height, "width": width, "crop": crop}
+    if lengths_by_class or lung_point_share:
+        size |= {"lengths_by_class": lengths_by_class, "lung_point_share": lung_point_share}
     _write_description(plans, folder / "cohort.json", size)
     manifest = folder / "manifest.csv"
     write_manifest(rows, manifest)
@@ -145,7 +153,7 @@ def write_cohort(
 
 
 def _write_description(
-    plans: Sequence[VideoPlan], path: Path, size: dict[str, int | str | None]
+    plans: Sequence[VideoPlan], path: Path, size: dict[str, int | float | str | None]
 ) -> None:
     """Writes what a cohort was made with, enough to make it again; null is the paper's mixture."""
     first = plans[0]

@@ -1,10 +1,10 @@
-"""Parameters of what a diseased lung shows: white areas, consolidations, effusion."""
+"""Parameters of what a diseased lung shows: white areas, consolidations, effusion, lung point."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lus_keras.simulate.parameters import uniform
+from lus_keras.simulate.parameters import chance, uniform
 
 
 @dataclass(frozen=True)
@@ -56,3 +56,11 @@ class HepatisationParameters:
     depth: float = uniform(0.35, 0.65, "lung depth", "greatest depth below the pleura")
     echo_db: float = uniform(-19, -12, "dB", "echogenicity of the airless lung")
     border_db: float = uniform(-9, -2, "dB", "brightness of the border to aerated lung")
+
+
+@dataclass(frozen=True)
+class LungPointParameters:
+    """The edge of a lung that is partly collapsed by air in the pleural space."""
+
+    place: float = uniform(-0.4, 0.4, "half width", "usual place of the edge on the probe")
+    slides_right: float = chance(0.5, "the lung slides to the right of its edge")

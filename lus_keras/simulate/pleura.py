@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -34,16 +33,23 @@ class SlidingTruth:
     """How the lung of one video moves.
 
     Attributes:
-        sliding: Whether the lung follows the breathing.
+        sliding: Whether the lung follows the breathing; None where it does in part of the view.
         lung_mm: `(t,)` float64, place of the lung along the pleura.
         fps: Frames per second.
+        lung_point: `(t,)` float64, where sliding begins, from -1 left to 1 right edge of the
+            view; NaN while that is out of view, None in a video without a lung point.
     """
 
-    sliding: bool
+    sliding: bool | None
     lung_mm: np.ndarray
     fps: float
+    lung_point: np.ndarray | None = None
 
-    columns: ClassVar[tuple[str, ...]] = ("frame", "time_s", "lung_mm", "path_mm")
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of what `rows` gives; `lung_point` only where there is one."""
+        names = ("frame", "time_s", "lung_mm", "path_mm")
+        return names if self.lung_point is None else (*names, "lung_point")
 
     @property
     def path_mm(self) -> float:
@@ -66,13 +72,23 @@ class SlidingTruth:
         """Values of `columns`, one row a frame; the path is that from the first frame on."""
         path = np.concatenate([[0.0], np.abs(np.diff(self.lung_mm)).cumsum()])
         for t, (place, length) in enumerate(zip(self.lung_mm, path, strict=True)):
-            yield t, f"{t / self.fps:.6f}", f"{place:.4f}", f"{length:.4f}"
+            cells = t, f"{t / self.fps:.6f}", f"{place:.4f}", f"{length:.4f}"
+            if self.lung_point is None:
+                yield cells
+            else:
+                shown = self.lung_point[t]
+                yield (*cells, "" if np.isnan(shown) else f"{shown:.3f}")
 
 
 def measure_sliding(scene: Scene) -> SlidingTruth:
     """Reads the truth off the paths of a scene; it is the same on every grid."""
     plan = scene.acquisition.plan
-    return SlidingTruth(plan.drawn == "sliding", scene.motion.lung_mm, plan.fps)
+    if scene.lung_point is None:
+        return SlidingTruth(plan.drawn == "sliding", scene.motion.lung_mm, plan.fps)
+    on_probe = scene.lung_point.edge_mm + scene.motion.wall_mm
+    place = on_probe / scene.acquisition.half_width_mm
+    shown = np.where(np.abs(place) <= 1, place, np.nan)
+    return SlidingTruth(None, scene.motion.lung_mm, plan.fps, shown)
 
 
 def widest_window(acquisition: Acquisition) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from lus_keras.manifest import Box
 from lus_keras.simulate import display, tasks
 from lus_keras.simulate.effusion import REVERBERATION_SHARE
 from lus_keras.simulate.geometry import scan_map
+from lus_keras.simulate.lung_point import LungPoint
 from lus_keras.simulate.scene import Scene
 
 FINE_GRID, COARSE_GRID = (192, 256), (96, 128)
@@ -79,6 +80,8 @@ class BeamSpace:
     def _lung(self, t: int) -> np.ndarray:
         """Echo power of the lung, or of effusion and lung, `(rows, beams)` float32."""
         scene, first = self.scene, self.scene.lung_column[t]
+        if scene.lung_point is not None:
+            return self._beside(scene.lung_point, t)
         if scene.effusion is None:
             return _columns(scene.lung, first, self.beams)
         wave, grain = (
@@ -86,6 +89,14 @@ class BeamSpace:
             for maps in (scene.effusion.wave, scene.effusion.grain)
         )
         return scene.effusion.power(scene.motion.breathing[t], wave, grain)
+
+    def _beside(self, lung_point: LungPoint, t: int) -> np.ndarray:
+        """Echo power of sliding lung and of resting air beside it, `(rows, beams)` float32."""
+        scene = self.scene
+        share = lung_point.lung_share(scene.acquisition.lateral_mm, t)
+        resting = _columns(scene.lung, float(scene.column_at(lung_point.rest_mm)), self.beams)
+        sliding = _columns(scene.lung, scene.lung_column[t], self.beams)
+        return resting + share * (sliding - resting)
 
     def _wall(self, t: int) -> np.ndarray:
         """Echo power of the chest wall and of clutter, `(rows, beams)` float32."""
@@ -103,6 +114,8 @@ class BeamSpace:
         if self.lateral.shape[1]:
             traps = self.decay @ self.lateral[t]
             traps *= _columns(scene.trap_speckle, first, self.beams)
+            if scene.lung_point is not None:
+                traps *= scene.lung_point.lung_share(scene.acquisition.lateral_mm, t)
             echoes.append(traps)
         if scene.solid is not None:
             aerated = 1 - _columns(scene.solid, first, self.beams)

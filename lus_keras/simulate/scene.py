@@ -13,6 +13,7 @@ from lus_keras.simulate.cohort import VideoPlan
 from lus_keras.simulate.consolidation import Consolidation
 from lus_keras.simulate.effusion import Effusion, build_effusion
 from lus_keras.simulate.geometry import Acquisition
+from lus_keras.simulate.lung_point import LungPoint
 from lus_keras.simulate.motion import Motion
 from lus_keras.simulate.texture import speckle
 
@@ -36,6 +37,7 @@ class Scene:
         consolidation: Airless lung, if there is any.
         solid: `(rows, n)` where it is, 0 … 1, along the lung; nothing shines through it.
         effusion: Fluid over the lung, if there is any; it then replaces `lung`.
+        lung_point: Where the lung ends, if it does; beyond, `lung` rests.
     """
 
     acquisition: Acquisition
@@ -52,13 +54,18 @@ class Scene:
     consolidation: Consolidation | None = None
     solid: np.ndarray | None = None
     effusion: Effusion | None = None
+    lung_point: LungPoint | None = None
 
     @cached_property
     def lung_column(self) -> np.ndarray:
         """`(t,)` float64, column of the lung maps under the first beam."""
+        return np.asarray(self.column_at(self.motion.lung_mm))
+
+    def column_at(self, lung_mm: np.ndarray | float) -> np.ndarray | float:
+        """Column of the lung maps under the first beam when the lung is at a place, mm."""
         start = lung_coordinates(self.acquisition, self.motion)[0]
         first_beam = self.acquisition.lateral_mm[0]
-        return (first_beam - self.motion.lung_mm - start) / self.acquisition.beam_mm
+        return (first_beam - lung_mm - start) / self.acquisition.beam_mm
 
 
 def lung_coordinates(acquisition: Acquisition, motion: Motion) -> np.ndarray:
@@ -116,4 +123,5 @@ def build_scene(plan: VideoPlan, beams: int, rows: int) -> Scene:
         consolidation=pathology.consolidation,
         solid=solid,
         effusion=effusion,
+        lung_point=pathology.lung_point,
     )

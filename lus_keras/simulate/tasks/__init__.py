@@ -25,6 +25,9 @@ class CohortSize:
             of a patient differ.
         shares: Relative frequency of each class; empty for two classes of even size.
         lengths: Pairs (frames, videos) of a histogram that lengths are drawn from instead.
+        class_lengths_s: Shortest and longest video of each of two classes, and the skew between
+            (see `dealing.skewed_lengths`), instead of `duration_s`.
+        videos_of_patients: Videos of each patient, in any order; empty for chance.
     """
 
     patients: int
@@ -36,6 +39,8 @@ class CohortSize:
     positive_patients: int | None = None
     shares: tuple[float, ...] = ()
     lengths: tuple[tuple[int, int], ...] = ()
+    class_lengths_s: tuple[tuple[float, float, float], ...] = ()
+    videos_of_patients: tuple[int, ...] = ()
 
 
 def names() -> list[str]:

@@ -26,7 +26,8 @@ from lus_keras.simulate.severity import SeverityTruth, measure_severity
 from lus_keras.simulate.tasks import CohortSize
 from lus_keras.simulate.traps import clear_places, flicker, narrow_traps, span_mm, z_lines
 
-# Corso et al. 2023: videos of scores 0 … 3, and their lengths in frames (the rate is not given).
+# Corso et al. 2023: videos of scores 0 … 3, of each patient, and their lengths in frames (the rate
+# is not given).
 SHARES = (45, 45, 101, 55)
 LENGTHS = (
     *((82, 1), (87, 3), (88, 3), (89, 8), (90, 8), (91, 4), (115, 9), (116, 14), (117, 4)),
@@ -34,7 +35,13 @@ LENGTHS = (
     *((231, 10), (232, 1), (249, 3), (250, 45), (251, 58), (252, 15)),
 )
 COHORT = CohortSize(
-    patients=11, videos=246, duration_s=10.0, fps=(25.0,), shares=SHARES, lengths=LENGTHS
+    patients=11,
+    videos=246,
+    duration_s=10.0,
+    fps=(25.0,),
+    shares=SHARES,
+    lengths=LENGTHS,
+    videos_of_patients=(28, 27, 13, 26, 12, 14, 28, 14, 28, 28, 28),
 )
 CLASSES = ("score_0", "score_1", "score_2", "score_3")
 # Neighbouring ranges overlap, so A-lines alone do not give the score away.

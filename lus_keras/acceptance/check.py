@@ -1,0 +1,92 @@
+"""What a check is, what it finds, and at what size it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+
+class TrainAndScore(Protocol):
+    """Trains a classifier and applies it to clips of patients it has not seen."""
+
+    def __call__(
+        self, clips: np.ndarray, labels: np.ndarray, test: np.ndarray, *, seed: int
+    ) -> np.ndarray:
+        """Trains and scores.
+
+        Args:
+            clips: `(n, t, h, w)` uint8 to train on.
+            labels: `(n,)` int64, 0 … k-1.
+            test: `(m, t, h, w)` uint8 to score.
+            seed: Seed of weights and order.
+
+        Returns:
+            `(m, k)` float64 probabilities.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How large the checks are.
+
+    Attributes:
+        seed: Seed of the cohorts and of everything that learns.
+        size: Share of the full number of patients, 0 < size ≤ 1. Marks are meant for 1.
+        train_and_score: A network, if checks that need one shall run.
+        root: Folder of real data; found as `datasets.find_root` says if not given.
+    """
+
+    seed: int = 0
+    size: float = 1.0
+    train_and_score: TrainAndScore | None = None
+    root: str | None = None
+
+    def patients(self, full: int) -> int:
+        """Number of patients of a check whose full number is given, at least 8."""
+        return max(8, round(full * self.size))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check measured.
+
+    Attributes:
+        measured: The numbers, as text.
+        passed: Whether they reach the mark; None if the check was skipped.
+        values: The numbers by name.
+    """
+
+    measured: str
+    passed: bool | None
+    values: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def status(self) -> str:
+        """`pass`, `FAIL` or `skipped`."""
+        return "skipped" if self.passed is None else "pass" if self.passed else "FAIL"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One acceptance check.
+
+    Attributes:
+        number: As in the documentation.
+        title: What is checked.
+        mark: What must be reached.
+        run: Does it.
+    """
+
+    number: int
+    title: str
+    mark: str
+    run: Callable[[Settings], Finding]
+
+
+def skipped(reason: str) -> Finding:
+    """Finding of a check that could not be run."""
+    return Finding(reason, None)

@@ -1,0 +1,165 @@
+"""Sliding: nothing in one frame, enough in time, and what a split by window would pretend."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from lus_keras.acceptance.check import Finding, Settings, skipped
+from lus_keras.acceptance.learning import auc, forest, logistic, out_of_fold, shown
+from lus_keras.acceptance.view import cut
+from lus_keras.simulate import plan_cohort, simulate_video
+
+PATIENTS = 520
+# The standard error of the AUC of scores that know nothing is .025 at the full size.
+NULL_SE = 0.025
+TILE, FRAMES, WINDOWS = 90, 15, 8
+# Rows of the tile: the line, and three layers under it.
+STRIPS = ((0, 18), (18, 30), (30, 60), (60, 90))
+DOSES_MM = (4.0, 7.0, 11.0, np.inf)
+NETWORK_SIDE = 45
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """One clip of 2 s a patient, cut at the pleura.
+
+    Attributes:
+        clips: `(n, 15, 90, 90)` uint8, frames spread over 2 s.
+        sliding: `(n,)` int64, 0 or 1.
+        path_mm: `(n,)` length of the lung's path.
+    """
+
+    clips: np.ndarray
+    sliding: np.ndarray
+    path_mm: np.ndarray
+
+
+@functools.lru_cache(maxsize=1)
+def tiles(patients: int, seed: int) -> Tiles:
+    """Renders videos at the scanner's size and cuts them."""
+    plans = plan_cohort(
+        "sliding", patients=patients, videos=patients, seed=seed, duration_s=2.0, fps=30
+    )
+    clips = np.empty((patients, FRAMES, TILE, TILE), np.uint8)
+    sliding, path_mm = np.empty(patients, np.int64), np.empty(patients)
+    for i, plan in enumerate(plans):
+        video = simulate_video(plan, height=480, width=640)
+        x, y, w, _ = video.roi
+        left = min(max(x + w // 2 - TILE // 2, 0), 640 - TILE)
+        top = min(y, 480 - TILE)
+        clips[i] = video.frames[:: 60 // FRAMES, top : top + TILE, left : left + TILE]
+        sliding[i], path_mm[i] = int(video.truth.sliding), video.truth.path_mm
+    return Tiles(clips, sliding, path_mm)
+
+
+def texture(image: np.ndarray) -> list[float]:
+    """Mean, spread and gradients of the strips of one tile `(90, 90)`, sixteen numbers."""
+    strips = (image[a:b].astype(float) for a, b in STRIPS)
+    return [
+        value
+        for q in strips
+        for value in (
+            *(q.mean(), q.std()),
+            *(np.abs(np.diff(q, axis=axis)).mean() for axis in (0, 1)),
+        )
+    ]
+
+
+def change(clip: np.ndarray) -> list[float]:
+    """Change over 1, 2, 4 and 8 frames of the strips of a clip `(t, 90, 90)`, sixteen numbers."""
+    clip = clip.astype(float)
+    return [
+        np.abs(clip[lag:, a:b] - clip[:-lag, a:b]).mean() / (clip[:, a:b].std((1, 2)).mean() + 1)
+        for a, b in STRIPS
+        for lag in (1, 2, 4, 8)
+    ]
+
+
+def check_single_frame(settings: Settings) -> Finding:
+    """AUC of one frame's texture, by logistic regression and by a forest."""
+    found = tiles(settings.patients(PATIENTS), settings.seed)
+    features = np.array([texture(clip[FRAMES // 2]) for clip in found.clips])
+    groups = np.arange(len(features))
+    values = {
+        name: auc(found.sliding, out_of_fold(make, features, found.sliding, groups), groups).value
+        for name, make in (("logistic", logistic), ("forest", forest))
+    }
+    se = NULL_SE * np.sqrt(PATIENTS / len(groups))
+    return Finding(
+        f"LR {values['logistic']:.3f}, RF {values['forest']:.3f}, n = {len(groups)} patients",
+        bool(all(abs(value - 0.5) <= 2 * se for value in values.values())),
+        values,
+    )
+
+
+def check_network(settings: Settings) -> Finding:
+    """AUC of a small 3D network on 70 : 30 patients, with one frame, and with one repeated."""
+    if settings.train_and_score is None:
+        return skipped("no network was given")
+    found = tiles(settings.patients(PATIENTS), settings.seed)
+    clips = np.stack([cut(clip, (0, 0, TILE, TILE), NETWORK_SIDE) for clip in found.clips])
+    test = np.random.default_rng(settings.seed).permutation(len(clips)) >= 0.7 * len(clips)
+    middle = clips[:, FRAMES // 2 : FRAMES // 2 + 1]
+    inputs = {"clip": clips, "repeated": np.repeat(middle, FRAMES, axis=1), "one": middle}
+    found_aucs = {}
+    for name, x in inputs.items():
+        scores = settings.train_and_score(
+            x[~test], found.sliding[~test], x[test], seed=settings.seed
+        )
+        found_aucs[name] = auc(found.sliding[test], scores[:, 1], np.flatnonzero(test))
+    clip, repeated, one = (found_aucs[name] for name in ("clip", "repeated", "one"))
+    return Finding(
+        f"15 frames {shown(clip)}, one frame {shown(one)}, one repeated {shown(repeated)}, "
+        f"n = {int(test.sum())} unseen patients",
+        bool(
+            clip.value >= 0.75
+            and clip.ci_low > one.ci_high
+            and repeated.ci_low <= 0.5 <= repeated.ci_high
+        ),
+        {name: each.value for name, each in found_aucs.items()},
+    )
+
+
+def check_dose(settings: Settings) -> Finding:
+    """AUC of change in time by how far the lung slides, against all videos without sliding."""
+    found = tiles(settings.patients(PATIENTS), settings.seed)
+    features = np.array([change(clip) for clip in found.clips])
+    groups = np.arange(len(features))
+    scores = out_of_fold(logistic, features, found.sliding, groups)
+    aucs, counts = [], []
+    for low, high in itertools.pairwise(DOSES_MM):
+        inside = (found.path_mm >= low) & (found.path_mm < high) & (found.sliding == 1)
+        chosen = inside | (found.sliding == 0)
+        aucs.append(auc(found.sliding[chosen], scores[chosen], groups[chosen]).value)
+        counts.append(int(inside.sum()))
+    whole = auc(found.sliding, scores, groups)
+    return Finding(
+        f"4-7 mm {aucs[0]:.3f} (n = {counts[0]}), 7-11 mm {aucs[1]:.3f} ({counts[1]}), "
+        f"> 11 mm {aucs[2]:.3f} ({counts[2]}); all {shown(whole)}",
+        bool(aucs[0] <= aucs[1] <= aucs[2] and aucs[2] - aucs[0] >= 0.10),
+        {"4-7": aucs[0], "7-11": aucs[1], "11-": aucs[2], "all": whole.value},
+    )
+
+
+def check_split_trap(settings: Settings) -> Finding:
+    """One frame's texture: windows of a patient on both sides of the split, and patients apart."""
+    found = tiles(settings.patients(PATIENTS), settings.seed)
+    at = np.linspace(0, FRAMES - 1, WINDOWS).astype(int)
+    features = np.array([texture(clip[t]) for clip in found.clips for t in at])
+    labels, patients = (
+        np.repeat(column, WINDOWS) for column in (found.sliding, np.arange(len(found.sliding)))
+    )
+    windows = np.random.default_rng(settings.seed).permutation(len(labels))
+    by_window, by_patient = (
+        auc(labels, out_of_fold(forest, features, labels, groups), patients)
+        for groups in (windows, patients)
+    )
+    return Finding(
+        f"split by window {shown(by_window)}, by patient {shown(by_patient)}",
+        bool(by_window.value >= 0.95 and by_patient.value <= 0.60),
+        {"by_window": by_window.value, "by_patient": by_patient.value},
+    )

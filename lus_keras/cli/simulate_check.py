@@ -1,0 +1,85 @@
+"""`lus-keras data simulate-check`: measures the simulator against its marks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from lus_keras.cli.output import name_files
+
+
+@click.command("simulate-check")
+@click.option("--check", "numbers", type=int, multiple=True, help="Only this one (repeatable).")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--size",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Share of the full number of patients; marks are meant for 1.",
+)
+@click.option("--no-network", is_flag=True, help="Leave out what needs training.")
+@click.option("--root", type=click.Path(path_type=Path), help="Folder of COVID-BLUES.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False))
+def simulate_check(
+    numbers: tuple[int, ...],
+    seed: int,
+    size: float,
+    no_network: bool,
+    root: Path | None,
+    json_path: Path | None,
+) -> None:
+    r"""Check the simulator: speed, leaks, truth, visibility, realism.
+
+    Ends with exit code 4 if a check fails. Checks of real data are skipped where these are absent.
+
+    \b
+    lus-keras data simulate-check
+    lus-keras data simulate-check --check 2 --check 7 --size 0.2
+    """
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from lus_keras import acceptance
+    from lus_keras.errors import RunError
+    from lus_keras.files import atomic_write
+
+    network: acceptance.TrainAndScore | None = None
+    if not no_network and acceptance.NEED_NETWORK & set(numbers or acceptance.NEED_NETWORK):
+        from lus_keras.environment import start_tensorflow
+
+        start_tensorflow()
+        from lus_keras.acceptance.network import train_and_score
+
+        network = train_and_score
+    settings = acceptance.Settings(seed, size, network, str(root) if root else None)
+    table = Table(title=f"Simulator, seed {seed}, size {size:g}")
+    for column in ("check", "", "measured", "mark", "result"):
+        table.add_column(column)
+    records = []
+    for check, found in acceptance.run(settings, numbers):
+        click.echo(f"{check.number}. {check.title}: {found.status}. {found.measured}", err=True)
+        row = (str(check.number), check.title, found.measured, check.mark, found.status)
+        table.add_row(*(escape(cell) for cell in row))
+        records.append(
+            {
+                "check": check.number,
+                "title": check.title,
+                "measured": found.measured,
+                "mark": check.mark,
+                "result": found.status,
+                "values": found.values,
+            }
+        )
+    Console().print(table)
+    if json_path:
+        with atomic_write(json_path) as temporary_path:
+            document = {"schema": 1, "seed": seed, "size": size, "checks": records}
+            temporary_path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        name_files([json_path])
+    failed = [record["check"] for record in records if record["result"] == "FAIL"]
+    if failed:
+        raise RunError(f"checks {failed} failed; see the table.")
