@@ -14,7 +14,9 @@ from lus_keras.source import ClipSource
 if TYPE_CHECKING:
     import tensorflow as tf
 
-SCALINGS = ("unit", "minmax", "imagenet")
+SCALINGS = ("unit", "minmax", "imagenet", "depth")
+# "depth": grey levels added to a row's spread, so that black rows stay quiet; spreads that count.
+LEAST_SPREAD, MOST_SPREADS = 2.0, 3.0
 # Mean and standard deviation of ImageNet's red, green and blue in 0 … 1, as torchvision has them.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_SD = (0.229, 0.224, 0.225)
@@ -41,10 +43,11 @@ def scale(clips: Any, scaling: str) -> Any:
         clips: `(…, h, w, c)` uint8 tensor or array.
         scaling: "unit" divides by 255; "minmax" maps each frame's own range to 0 … 1 (a constant
             frame to 0); "imagenet" divides by 255, subtracts ImageNet's mean colour and divides by
-            its standard deviation.
+            its standard deviation; "depth" measures each row of a clip `(t, h, w, c)` in standard
+            deviations from that row's mean over the clip, so that gain and attenuation drop out.
 
     Returns:
-        Float32 in 0 … 1, or of "imagenet" about -2.1 … 2.6.
+        Float32 in 0 … 1, of "imagenet" about -2.1 … 2.6, of "depth" -1 … 1.
 
     Raises:
         ValueError: `scaling` is neither.
@@ -57,6 +60,11 @@ def scale(clips: Any, scaling: str) -> Any:
         return values / 255.0
     if scaling == "imagenet":
         return (values / 255.0 - IMAGENET_MEAN) / IMAGENET_SD
+    if scaling == "depth":
+        over = (-4, -2, -1)
+        mean = ops.mean(values, axis=over, keepdims=True)
+        spread = ops.std(values, axis=over, keepdims=True) + LEAST_SPREAD
+        return ops.clip((values - mean) / spread, -MOST_SPREADS, MOST_SPREADS) / MOST_SPREADS
     lowest = ops.min(values, axis=(-3, -2, -1), keepdims=True)
     highest = ops.max(values, axis=(-3, -2, -1), keepdims=True)
     return (values - lowest) / ops.maximum(highest - lowest, 1.0)

@@ -104,6 +104,14 @@ def parse(
             layers.append((f"--set {override}", _override(override)))
         except ConfigError as error:
             problems.append(str(error))
+    # What is set by hand comes last, whatever the transfer sets.
+    transfer = _stacked(layers).get("transfer") or {}
+    if isinstance(transfer, Mapping) and (transfer.get("train_on") or transfer.get("pretrain")):
+        place = next((i for i, layer in enumerate(layers) if layer[0].startswith("--set")), None)
+        layers.insert(
+            len(layers) if place is None else place,
+            (f"{source}: transfer.set", transfer.get("set") or {}),
+        )
     values = _stacked(layers)
     try:
         config = PaperConfig.model_validate(values)

@@ -57,7 +57,7 @@ class ClipConfig(_Section):
     channels: Literal[1, 3] = 1
     colour: bool = False
     crop: Literal["sector", "none", "roi"] = "sector"
-    scaling: Literal["unit", "minmax", "imagenet"] = "unit"
+    scaling: Literal["unit", "minmax", "imagenet", "depth"] = "unit"
     min_frames: PositiveInt = 1
 
     @property
@@ -114,29 +114,6 @@ class FitConfig(_Section):
     precision: Literal["float32", "mixed_bfloat16", "auto"] = "float32"
 
 
-class TransferConfig(_Section):
-    """Training on another data set than the one that is tested.
-
-    `train_on` trains on that data set alone; `pretrain` trains there first and then goes on within
-    the folds. `fit` and `cohort` are changes for that data set, `folds` how many networks are
-    trained on it.
-    """
-
-    train_on: Literal["simulated"] | None = None
-    pretrain: Literal["simulated"] | None = None
-    networks: PositiveInt = 1
-    fit: dict[str, Any] = {}
-    cohort: dict[str, Any] = {}
-
-
-class LocalisationConfig(_Section):
-    """How attention is compared with frame-level truth."""
-
-    threshold: float = Field(gt=0, le=1)
-    population: Literal["gt_pos", "tp"]
-    alphas: Shares
-
-
 class CohortConfig(_Section):
     """Shape and difficulty of the simulated cohort; null is as the paper's data are."""
 
@@ -145,6 +122,31 @@ class CohortConfig(_Section):
     duration_s: PositiveFloat | None = None
     fps: PositiveFloat | None = None
     hard: float = Field(ge=0, le=3)
+
+
+class TransferConfig(_Section):
+    """Training on another data set than the one that is tested.
+
+    `train_on` trains on that data set alone; `pretrain` trains there first and then goes on within
+    the folds. Either one applies `set`, changes of this file for both data sets. `cohorts` are the
+    simulated ones that are learnt from, by task; `fit` are changes for that training, `networks`
+    how many are trained on it.
+    """
+
+    train_on: Literal["simulated"] | None = None
+    pretrain: Literal["simulated"] | None = None
+    networks: PositiveInt = 1
+    fit: dict[str, Any] = {}
+    set: dict[str, Any] = {}
+    cohorts: dict[str, CohortConfig] = {}
+
+
+class LocalisationConfig(_Section):
+    """How attention is compared with frame-level truth."""
+
+    threshold: float = Field(gt=0, le=1)
+    population: Literal["gt_pos", "tp"]
+    alphas: Shares
 
 
 class ModelEntry(_Section):

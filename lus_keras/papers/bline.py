@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MODELS = ("c2d_a", "c3d_a", "c2d_lstm", "c2d_lstm_a")
 WITH_ATTENTION = ("c2d_a", "c3d_a", "c2d_lstm_a")
 PROPOSED = ("c2d_lstm_a",)
+# Not in the paper: what simulated videos are worth on real ones.
+TRANSFER = ("scratch/c2d_lstm_a", "simulated/c2d_lstm_a", "tuned/c2d_lstm_a")
 
 
 def build(name: str, config: PaperConfig) -> keras.Model:
@@ -60,7 +62,9 @@ PAPER = Paper(
         "representative-frame": WITH_ATTENTION,
         "figure1": PROPOSED,
         "figure2": (),
+        "transfer": TRANSFER,
     },
+    needs_real_data=frozenset({"transfer"}),
     build=build,
     loss=loss,
     metrics=metrics,

@@ -27,6 +27,7 @@ from lus_keras.metrics import (
     representative_frame_hit,
     temporal_iou,
 )
+from lus_keras.papers.bline_transfer_results import transfer
 from lus_keras.report.cells import Cell, Claim, Drawing, Table, cell_from, join_notes
 from lus_keras.report.classification import (
     BASELINE_LABELS,
@@ -304,6 +305,7 @@ TABLES: dict[str, Callable[[PaperRun], Table]] = {
     "table1": table1,
     "table2": table2,
     "representative_frame": representative_frame,
+    "transfer": transfer,
 }
 FIGURES: dict[str, Callable[[PaperRun], Drawing | None]] = {
     "figure1": figure1,

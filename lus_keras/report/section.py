@@ -105,12 +105,20 @@ def build_section(run: PaperRun) -> Section:
     module = results_module(run.paper)
     if module is None:
         return Section(run, title, (), (), (), [f"Paper '{run.paper}' declares no tables."])
-    tables = [make(run) for make in module.TABLES.values()]
+    tables = [table for make in module.TABLES.values() if _shown(table := make(run), run)]
     claims = module.claims(run)
     drawings = [make(run) for make in module.FIGURES.values()]
     drawings.append(claims_drawing(claims))
     kept = [drawing for drawing in drawings if drawing is not None]
     return Section(run, title, tables, claims, kept, _warnings(run, module.LABELS))
+
+
+def _shown(table: Table, run: PaperRun) -> bool:
+    """Whether a table was asked for, or holds something all the same."""
+    asked = run.record.get("targets")
+    if asked is None or table.id in {target.replace("-", "_") for target in asked}:
+        return True
+    return any(cell.value is not None for cell in table.cells)
 
 
 def results_module(paper: str) -> ModuleType | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lus_keras import config, datasets, papers
 from lus_keras.cache import Item
@@ -14,6 +14,7 @@ from lus_keras.datasets import simulated
 from lus_keras.errors import ConfigError, DataError
 from lus_keras.papers import Paper
 from lus_keras.reproduce.request import Request, data_name, targets_by_paper
+from lus_keras.simulate import VideoPlan
 
 
 @dataclass(frozen=True)
@@ -165,8 +166,18 @@ def _learnt(name: str, settings: PaperConfig, request: Request) -> Data | None:
             f"transfer: learns from '{source}' and would be tested on it as well. "
             "Choose real videos with --data."
         )
-    cohort = CohortConfig.model_validate({**settings.cohort.model_dump(), **transfer.cohort})
-    return _simulated(name, cohort, request.seed)
+    cohorts = transfer.cohorts or {name: settings.cohort}
+    items: list[Item] = []
+    for task, cohort in cohorts.items():
+        plans = simulated.plan(task, cohort, request.seed)
+        # Every task has a patient 0.
+        items += plans if len(cohorts) == 1 else [_of_task(plan, task) for plan in plans]
+    return Data(simulated.NAME, items, simulated.NOTES, simulated.LICENSE)
+
+
+def _of_task(plan: VideoPlan, task: str) -> VideoPlan:
+    names = ("patient_id", "exam_id", "video_id")
+    return replace(plan, **{name: f"{task}-{getattr(plan, name)}" for name in names})
 
 
 def _data(name: str, settings: PaperConfig, request: Request) -> Data:

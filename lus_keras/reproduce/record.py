@@ -52,6 +52,7 @@ def write_record(out: Path, plan: Plan, request: Request, prepared: Sequence[Pre
             record["arms"] = {**before.get("arms", {}), **record["arms"]}
             known = {*before["models"], *record["models"]}
             record["models"] = [name for name in record["model_titles"] if name in known]
+            record["targets"] = sorted({*before.get("targets", []), *record["targets"]})
             record["data"] = record["data"] or before.get("data", {})
     run["papers"][paper] = record
     run |= {
@@ -80,6 +81,7 @@ def _paper_record(plan: Plan, request: Request, prepared: Sequence[Prepared]) ->
         "seed": request.seed,
         "command": request.command,
         "labels": list(settings.labels),
+        "targets": sorted(plan.targets),
         "models": [item.arm.entry(model) for item in prepared for model in item.arm.models],
         "model_titles": _titles(settings),
         "folds": first.get("folds", settings.split.count),

@@ -69,8 +69,9 @@ region = sector_region
 
 
 def labels(truth: SeverityTruth) -> dict[str, Any]:
-    """Manifest column of a video: `severity`, as realised."""
-    return {"severity": truth.score}
+    """Manifest columns of a video: `severity` as realised, `b_lines` and `segments` as seen."""
+    seen = int(truth.b_line_frames.any())
+    return {"severity": truth.score, "b_lines": seen, "segments": truth.segments}
 
 
 def _count(acquisition: Acquisition, name: str, limits: dict[str, tuple[int, int]]) -> int:
