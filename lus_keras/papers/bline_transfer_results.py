@@ -83,8 +83,8 @@ def transfer(run: PaperRun) -> Table:
         headline=list(METRICS),
         notes=(
             "Not in the paper. No label of these videos was used to make the simulated ones or to "
-            "train on them. A video's probability is the mean of its clips'; where several networks "
-            "learnt from the simulated videos, the mean of theirs.",
+            "train on them. A video's probability is the mean of its clips'; where several "
+            "networks learnt from the simulated videos, the mean of theirs.",
             "Gain: difference to learning from these videos alone, by paired patient bootstrap. "
             "Baseline: the majority class.",
         ),

@@ -176,8 +176,12 @@ def _learnt(name: str, settings: PaperConfig, request: Request) -> Data | None:
 
 
 def _of_task(plan: VideoPlan, task: str) -> VideoPlan:
-    names = ("patient_id", "exam_id", "video_id")
-    return replace(plan, **{name: f"{task}-{getattr(plan, name)}" for name in names})
+    return replace(
+        plan,
+        patient_id=f"{task}-{plan.patient_id}",
+        exam_id=f"{task}-{plan.exam_id}",
+        video_id=f"{task}-{plan.video_id}",
+    )
 
 
 def _data(name: str, settings: PaperConfig, request: Request) -> Data:
