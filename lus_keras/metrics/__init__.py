@@ -5,6 +5,7 @@
     localisation   attention + frame-level truth → IoU, hits, and what no model at all would score
     bootstrap      any of these, resampled over patients: intervals and paired differences
     statistics     the form in which the bootstrap takes them
+    ordinal        ordered classes: errors by distance, soft labels, the best constant prediction
     scores         predictions.csv → the statistics that tables are made of
 
 Undefined is NaN everywhere, never 0: precision without a positive prediction, ROC-AUC of one class.
@@ -40,6 +41,16 @@ from lus_keras.metrics.localisation import (
     representative_frame_hit,
     temporal_iou,
 )
+from lus_keras.metrics.ordinal import (
+    best_constant,
+    constant_baseline,
+    macro_f1,
+    mean_absolute_error,
+    ordinal_statistics,
+    soft_cross_entropy,
+    summed_batch_loss,
+    within,
+)
 from lus_keras.metrics.ranking import brier, pr_auc, roc_auc
 from lus_keras.metrics.scores import (
     Scores,
@@ -66,18 +77,23 @@ __all__ = [
     "aligned",
     "all_frames_iou",
     "always_positive",
+    "best_constant",
     "binary_statistics",
     "brier",
     "cohen_kappa",
     "confusion_matrix",
     "confusion_statistic",
+    "constant_baseline",
     "estimate",
     "f1",
     "fold_mean",
     "localisation_accuracy",
+    "macro_f1",
     "majority_baseline",
+    "mean_absolute_error",
     "mean_statistic",
     "minmax",
+    "ordinal_statistics",
     "paired_difference",
     "patient_bootstrap",
     "point",
@@ -91,7 +107,10 @@ __all__ = [
     "representative_frame_hit",
     "roc_auc",
     "roc_auc_statistic",
+    "soft_cross_entropy",
     "specificity",
+    "summed_batch_loss",
     "temporal_iou",
     "video_level",
+    "within",
 ]
