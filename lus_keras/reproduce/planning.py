@@ -57,6 +57,10 @@ class Arm:
         """Name of a network in this arm: `arm/model`, or `model` where there are no arms."""
         return f"{self.name}/{model}" if self.name else model
 
+    def notes(self, paper: Paper) -> list[str]:
+        """What the paper has to say of the arm's settings, in every output."""
+        return paper.notes(self.config) if paper.notes else []
+
     def folder(self, data: str) -> str:
         """Name of the folder that holds the arm's networks."""
         return f"{data}-{self.name}" if self.name else data
@@ -221,7 +225,7 @@ def check_models(plan: Plan) -> None:
             ]
     if problems:
         raise ConfigError.from_problems(dict.fromkeys(problems))
-    for arm in plan.arms[:1]:
+    for arm in [arm for arm in plan.arms if arm.models][:1]:
         try:
             plan.paper.build(arm.models[0], arm.config)
         except (ValueError, TypeError) as error:

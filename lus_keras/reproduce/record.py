@@ -18,6 +18,7 @@ from lus_keras.config import PaperConfig
 from lus_keras.environment import PACKAGES, package_version
 from lus_keras.errors import ConfigError, RunError
 from lus_keras.files import atomic_write
+from lus_keras.reproduce.count import video_counts
 from lus_keras.reproduce.describe import open_choices
 from lus_keras.reproduce.planning import Plan
 from lus_keras.reproduce.prepare import LEAKAGE, Prepared
@@ -136,11 +137,13 @@ def _arm_record(plan: Plan, request: Request, prepared: Prepared) -> dict[str, A
             "notes": [
                 *plan.data.notes,
                 *notes,
+                *arm.notes(plan.paper),
                 *_left_out_notes(prepared.source),
                 *_scale_notes(plan, request),
             ],
             "license": plan.data.license,
         },
+        "videos": video_counts(prepared),
         "fingerprint": {
             **settings.experiment(),
             "seed": request.seed,
