@@ -16,7 +16,13 @@ start_tensorflow()
 import keras  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
-TINY = {"bline": ["clip.frames=3", "clip.stride=3", "clip.size=[8, 8]", "model.dense_units=4"]}
+TINY = {
+    "bline": ["clip.frames=3", "clip.stride=3", "clip.size=[8, 8]", "model.dense_units=4"],
+    "severity": [
+        *("clip.frames=3", "clip.size=[64, 64]", "model.filters=[2, 2, 2, 2, 3]"),
+        *("model.attention_filters=[2, 2]", "model.lstm_units=2"),
+    ],
+}
 
 
 @pytest.fixture(params=papers.names())
@@ -39,8 +45,11 @@ def test_a_paper_cites_a_doi_and_has_every_preset(name):
 
 
 def test_presets_change_scale_only(name):
-    """Size, epochs, precision, folds and cohort; and how fast moving averages forget."""
+    """Size, frames, epochs, precision, folds, cohort; and how fast moving averages forget."""
     scale = {"clip.size", "fit.epochs", "fit.precision", "split.folds", "model.bn_momentum"}
+    if config.load(name).clip.unit == "video":
+        # A whole video of fewer frames a second is the same video.
+        scale |= {"clip.fps", "clip.frames"}
     paper = config.load(name).experiment()
     for preset in ("quick", "smoke"):
         ours = config.load(name, preset).experiment()
@@ -56,7 +65,10 @@ def test_presets_change_scale_only(name):
 
 def test_targets_name_networks_of_the_paper(name):
     paper, settings = papers.get(name), config.load(name)
-    assert {model for models in paper.targets.values() for model in models} <= set(settings.models)
+    entries = {entry.rpartition("/") for models in paper.targets.values() for entry in models}
+    assert {arm for arm, *_ in entries} <= {"", *settings.arms}
+    # An entry without a network prepares data and trains nothing.
+    assert {model for *_, model in entries} <= {"", *settings.models}
     assert "table1" in paper.targets
     assert paper.architecture in (*paper.targets, "")
 
