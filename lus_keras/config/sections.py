@@ -159,12 +159,14 @@ class ModelEntry(_Section):
     """A network of the paper: its printed name, its parameter count, what a training step costs.
 
     `ns_per_pixel` is nanoseconds for each pixel of each clip of a batch, measured on two cores; it
-    only serves to estimate the time a run will take.
+    only serves to estimate the time a run will take. `memory_factor` is bytes at the peak for each
+    byte of a batch, for the same purpose.
     """
 
     title: str
     parameters: PositiveInt
     ns_per_pixel: PositiveFloat
+    memory_factor: PositiveFloat = 200
 
 
 class ArmConfig(_Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -135,7 +136,7 @@ def ordinal_statistics(scores: Scores, targets: ArrayLike) -> dict[str, Statisti
         `within_one`, `loss`.
     """
     classes = scores.probabilities.shape[1]
-    formulas = {
+    formulas: dict[str, Callable[[Floats], Floats]] = {
         "accuracy": confusion.accuracy,
         "macro_f1": macro_f1,
         "kappa": partial(confusion.cohen_kappa, quadratic=True),

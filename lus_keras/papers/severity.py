@@ -1,8 +1,8 @@
 """Corso 2023: a severity score of 0 … 3 for whole lung-ultrasound videos.
 
 "Video-level Lung Ultrasound Scoring: A Deep Learning model for LUS Video Score Prediction", project
-report, University of Trento. It has no DOI; that of the loss and labels it takes over (Roy et al.
-2020, IEEE Transactions on Medical Imaging) is https://doi.org/10.1109/TMI.2020.2994459
+report, University of Trento; it has no DOI. Scores and loss are those of Roy et al. 2020, IEEE
+Transactions on Medical Imaging, https://doi.org/10.1109/TMI.2020.2994459
 
 Run      lus-keras reproduce results --paper severity
 Differs  1. The data are private: the simulated cohort, public videos or the user's own take their

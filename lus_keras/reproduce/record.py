@@ -139,6 +139,7 @@ def _arm_record(plan: Plan, request: Request, prepared: Prepared) -> dict[str, A
                 *notes,
                 *arm.notes(plan.paper),
                 *_left_out_notes(prepared.source),
+                *_cut_short_notes(prepared.source),
                 *_scale_notes(plan, request),
             ],
             "license": plan.data.license,
@@ -166,6 +167,18 @@ def _left_out_notes(source: ClipSource) -> list[str]:
     return [
         f"{len(left_out)} videos are shorter or smaller than one clip and give none: "
         f"{', '.join(left_out[:10])}."
+    ]
+
+
+def _cut_short_notes(source: ClipSource) -> list[str]:
+    clip = source.clip
+    counts = [count for store in source.stores for count in store.counts]
+    longer = sum(count > clip.frames for count in counts)
+    if clip.unit != "video" or not longer:
+        return []
+    return [
+        f"{longer} videos are longer than {clip.frames} frames and lose their end; the longest has "
+        f"{max(counts)}. Set clip.frames to keep it."
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ FILE = "gradients.csv"
 OWN_COLUMNS = ("epoch", "batch", "loss")
 
 
-@cache
 def logging(optimizer: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
     """Makes an optimizer that remembers the norms of the gradients it is given, before clipping.
+
+    It has to be built before the first step, as `Network` does.
 
     Args:
         optimizer: Any optimizer of Keras.

@@ -88,8 +88,8 @@ def epoch_curve(
     for (label, points), colour in zip(ours.items(), PALETTE, strict=False):
         axes.plot(*zip(*points, strict=True), color=colour, marker="o", ms=3, label=label)
     if published:
-        style = {"color": ORANGE, "marker": "s", "ms": 4, "ls": "none"}
-        axes.plot(*zip(*published, strict=True), **style, label="published")
+        epochs, values = zip(*published, strict=True)
+        axes.plot(epochs, values, "s", color=ORANGE, ms=4, label="published")
     for (label, value), line in zip(guides.items(), (":", "--"), strict=False):
         axes.axhline(value, color=GREY, lw=1, ls=line, label=label)
     axes.set(xlabel="epoch", ylabel=ylabel)

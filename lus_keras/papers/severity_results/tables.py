@@ -220,11 +220,12 @@ def _divided_twice(scores: Scores, targets: np.ndarray, batch_size: int) -> floa
 
 def _baselines(run: PaperRun, table: str, rows: Sequence[str]) -> list[Cell]:
     """The two predictors that look at nothing, on the row with the most videos."""
-    known = [row for row in rows if run.model(row).predictions is not None]
+    frames = {row: run.model(row).predictions for row in rows}
+    known = {row: Scores.of(frame) for row, frame in frames.items() if frame is not None}
     if not known:
         return []
-    row = max(known, key=lambda name: len(run.models[name].predictions))
-    scores, targets = Scores.of(run.models[row].predictions), targets_of(run, row)
+    row = max(known, key=lambda name: len(known[name].y_true))
+    scores, targets = known[row], targets_of(run, row)
     made = {"majority": majority_baseline(scores), "constant": constant_baseline(scores, targets)}
     cells = []
     for name, blind in made.items():
