@@ -202,6 +202,28 @@ def test_every_output_says_where_the_weights_are_from():
     assert severity.notes(given) == ["AlexNet starts from the weights in my.pth."]
 
 
+@pytest.mark.usefixtures("tensorflow")
+def test_given_weights_fill_the_backbone_alone(tmp_path):
+    """A file with AlexNet's `features` and a last layer of 1000 classes, as torchvision has it."""
+    from lus_keras import to_torch_state
+
+    tiny = ("clip.frames=2", "clip.size=[64, 64]", "model.filters=[2, 2, 2, 2, 3]")
+    plain = severity.build(NETWORK, config.load("severity", "paper", tiny))
+    rng = np.random.default_rng(0)
+    theirs = {
+        name: rng.normal(size=values.shape).astype(np.float32)
+        for name, values in to_torch_state(plain).items()
+        if name.startswith("features")
+    }
+    np.savez(tmp_path / "alexnet.npz", **theirs, **{"classifier.6.bias": np.zeros(1000)})
+    given = (*tiny, f"options.weights={tmp_path / 'alexnet.npz'}")
+    model = severity.build(NETWORK, config.load("severity", "paper", given))
+    ours = to_torch_state(model)
+    for name, values in theirs.items():
+        np.testing.assert_array_equal(ours[name], values)
+    assert len(theirs) == 2 * 5
+
+
 # Tables and figures
 
 
