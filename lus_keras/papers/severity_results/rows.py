@@ -24,11 +24,11 @@ NAN_LABELS = {
     "nan_weighted": "Cure: classes weighted",
 }
 LABELS = {
-    NETWORK: "As published (epoch chosen on the test set)",
-    HONEST: "Honest (epoch chosen on validation patients)",
-    SCRATCH: "From scratch (Adam, one rate; validation)",
-    MASKED: "Padding masked (validation)",
-    WEIGHTED: "Classes weighted (validation)",
+    NETWORK: "As published (test-selected)",
+    HONEST: "Honest (validation-selected)",
+    SCRATCH: "From scratch (Adam, one rate)",
+    MASKED: "Padding masked",
+    WEIGHTED: "Classes weighted",
     **{f"{arm}/{NETWORK}": f"NaN study: {NAN_LABELS[arm]}" for arm in NAN_ARMS},
 }
 SHORT_LABELS = {
