@@ -79,7 +79,8 @@ def network_input(clips: Any, length: Any, clip: ClipConfig) -> Any:
         clip: How to scale; grey becomes three equal channels where three are wanted.
 
     Returns:
-        `(b, t, h, w, c)` float32, or `(b, h, w, c)` of single frames. Padding is 0, after scaling.
+        `(b, t, h, w, c)` float32, or `(b, h, w, c)` of single frames. Padding is 0, after scaling,
+        where it is not the last frame.
     """
     ops = keras.ops
     if clips.shape[-1] != clip.channels:
@@ -87,7 +88,7 @@ def network_input(clips: Any, length: Any, clip: ClipConfig) -> Any:
     values = scale(clips, clip.scaling)
     if clip.unit == "frame":
         return values[:, 0]
-    if clip.unit == "video":
+    if clip.unit == "video" and clip.padding == "zero":
         exists = ops.arange(clip.frames)[None] < ops.cast(length, "int32")[:, None]
         values = values * ops.cast(exists, "float32")[..., None, None, None]
     return values

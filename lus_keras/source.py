@@ -42,7 +42,7 @@ class ClipSource:
             mirrored: `(b,)` which of them to flip left to right; None is none.
 
         Returns:
-            `(b, t, h, w, c)` uint8, 0 … 255; frames beyond a clip's length are 0.
+            `(b, t, h, w, c)` uint8, 0 … 255; what a clip lacks is 0, or its last frame.
         """
         rows = np.asarray(rows, np.int64)
         flips = np.zeros(len(rows), bool) if mirrored is None else np.asarray(mirrored, bool)
@@ -58,4 +58,6 @@ class ClipSource:
             y, x = self.index.corner[row]
             shown = frames[first : first + length, y : y + height, x : x + width]
             clip[:length] = flip_horizontally(shown) if flip else shown
+            if self.clip.padding == "last":
+                clip[length:] = clip[length - 1]
         return clips

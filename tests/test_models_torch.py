@@ -310,3 +310,33 @@ def test_reduced_precision_computes_in_bfloat16_and_returns_float32():
     outputs = model(np.zeros((1, 3, 64, 64, 3), np.float32))
     assert model.get_layer("bilstm").compute_dtype == "bfloat16"
     assert keras.backend.standardize_dtype(outputs.dtype) == "float32"
+
+
+def test_first_weights_of_the_bilstm_can_be_others():
+    """Glorot: |w| ≤ √(6 / (5 + 20)), biases 0. Keras's: U·Uᵀ = 1, forget bias 1, others 0."""
+    _, recurrent, bias = tiny(lstm_init="glorot").get_layer("bilstm").get_weights()[:3]
+    assert not bias.any()
+    assert abs(recurrent).max() <= np.sqrt(6 / 25)
+    _, recurrent, bias = tiny(lstm_init="orthogonal").get_layer("bilstm").get_weights()[:3]
+    np.testing.assert_allclose(recurrent @ recurrent.T, np.eye(5), atol=1e-5)
+    np.testing.assert_array_equal(bias, np.repeat([0, 1, 0, 0], 5))
+    with pytest.raises(ValueError, match="`lstm_init` must be one of"):
+        tiny(lstm_init="zeros")
+
+
+def test_a_leaky_mask_is_the_leaky_value_of_what_the_sigmoid_would_see():
+    """With equal weights: leaky(x) where the sigmoid gives 1 / (1 + exp(-x))."""
+    plain, leaky = tiny(), tiny(attention_activation="leaky_relu")
+    # Nothing before the last convolution is negative, or its own ReLUs would differ.
+    for model in (plain, leaky):
+        model.set_weights([abs(w) if w.ndim > 1 else w * 0 + 0.1 for w in plain.get_weights()])
+    clips = np.random.default_rng(0).random((1, 3, 64, 64, 3), np.float32)
+    for bias in (-50.0, 0.5):
+        for model in (plain, leaky):
+            layer = model.get_layer("spatial_mask")
+            layer.set_weights([layer.get_weights()[0], np.array([bias])])
+        sigmoid = output_of(plain, "spatial_mask", clips).astype(np.float64)
+        # Far below 0 the sigmoid is exp(x), and leaky is x / 100.
+        x = np.log(sigmoid) if bias < 0 else np.log(sigmoid / (1 - sigmoid))
+        found = output_of(leaky, "spatial_mask", clips)
+        np.testing.assert_allclose(found, x / 100 if bias < 0 else x, rtol=1e-3)

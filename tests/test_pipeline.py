@@ -195,3 +195,21 @@ def test_tensorflow_is_fed_by_a_dataset(pipeline, source, tensorflow):
     clips, labels = batches.element_spec
     assert clips.shape.as_list() == [None, FRAMES, 2, 3, 1]
     assert labels.shape.as_list() == [None]
+
+
+@BOTH
+@pytest.mark.parametrize("padding", ["zero", "last"])
+def test_a_short_video_is_padded_after_scaling(source, pipeline, kind, padding):
+    """Of 11 frames 14 are made: the last three are 0 after scaling, or the eleventh over again."""
+    clip = ClipConfig(unit="video", fps=30.0, frames=14, size=(2, 3), channels=3,
+                      scaling="imagenet", padding=padding)  # fmt: skip
+    store = source.stores[0]
+    index = index_clips(store.videos, store.counts, store.sizes, clip, "severity")
+    whole = pipeline.ClipSource(source.stores, index, clip)
+    ((clips, _),) = make(pipeline, kind, whole, np.array([1]), np.zeros(1, bool), 1)
+    frames = np.asarray(clips)[0]
+    np.testing.assert_allclose(
+        frames[:11, 0, 0, 0] * 0.229 + 0.485, np.arange(11, 22) / 255, rtol=1e-5
+    )
+    expected = np.zeros_like(frames[11:]) if padding == "zero" else np.stack([frames[10]] * 3)
+    np.testing.assert_array_equal(frames[11:], expected)

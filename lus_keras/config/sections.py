@@ -39,10 +39,11 @@ class ClipConfig(_Section):
     """How videos are cut and scaled.
 
     `unit` is what a clip is: a `window` in time of the whole picture; a `tile`, a window in time of
-    a small part of the picture; the whole `video`, padded to `frames`; a single `frame`. Lengths
-    are in frames at `fps` (null keeps the video's own), `size` is (height, width) of the picture
-    and `tile` that of a tile. `crop` is to the ultrasound sector, to nothing, or to the region of
-    interest at its own size in a picture of `size`.
+    a small part of the picture; the whole `video`, padded to `frames` with zeros after scaling or
+    with its last frame; a single `frame`. Lengths are in frames at `fps` (null keeps the video's
+    own), `size` is (height, width) of the picture and `tile` that of a tile. `crop` is to the
+    ultrasound sector, to nothing, or to the region of interest at its own size in a picture of
+    `size`.
     """
 
     unit: Literal["window", "tile", "video", "frame"] = "window"
@@ -59,6 +60,7 @@ class ClipConfig(_Section):
     crop: Literal["sector", "none", "roi"] = "sector"
     scaling: Literal["unit", "minmax", "imagenet", "depth"] = "unit"
     min_frames: PositiveInt = 1
+    padding: Literal["zero", "last"] = "zero"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -97,7 +99,11 @@ class SplitConfig(_Section):
 
 
 class FitConfig(_Section):
-    """How one fold is trained; `rate_multipliers` are by the beginning of a layer's name."""
+    """How one fold is trained; `rate_multipliers` are by the beginning of a layer's name.
+
+    `drop_test_remainder` leaves the last, incomplete batch of test clips out, as some code does.
+    `log_gradients` writes the norm of every layer's gradient at every step to gradients.csv.
+    """
 
     optimizer: Literal["adam", "coupled_sgd"]
     learning_rate: PositiveFloat
@@ -109,9 +115,11 @@ class FitConfig(_Section):
     epochs: PositiveInt
     shuffle: bool = True
     drop_remainder: bool = False
+    drop_test_remainder: bool = False
     select: Literal["last", "val_loss", "val_accuracy", "test_loss"] = "last"
     augment: Literal["none", "flip"] = "none"
     precision: Literal["float32", "mixed_bfloat16", "auto"] = "float32"
+    log_gradients: bool = False
 
 
 class CohortConfig(_Section):
@@ -153,12 +161,14 @@ class ModelEntry(_Section):
     """A network of the paper: its printed name, its parameter count, what a training step costs.
 
     `ns_per_pixel` is nanoseconds for each pixel of each clip of a batch, measured on two cores; it
-    only serves to estimate the time a run will take.
+    only serves to estimate the time a run will take. `memory_factor` is bytes at the peak for each
+    byte of a batch, for the same purpose.
     """
 
     title: str
     parameters: PositiveInt
     ns_per_pixel: PositiveFloat
+    memory_factor: PositiveFloat = 200
 
 
 class ArmConfig(_Section):

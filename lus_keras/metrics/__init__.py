@@ -6,6 +6,7 @@
     saliency       maps against each other and against a region
     bootstrap      any of these, resampled over patients: intervals and paired differences
     statistics     the form in which the bootstrap takes them
+    ordinal        ordered classes: errors by distance, soft labels, the best constant prediction
     scores         predictions.csv → the statistics that tables are made of
 
 Undefined is NaN everywhere, never 0: precision without a positive prediction, ROC-AUC of one class.
@@ -42,6 +43,16 @@ from lus_keras.metrics.localisation import (
     representative_frame_hit,
     temporal_iou,
 )
+from lus_keras.metrics.ordinal import (
+    best_constant,
+    constant_baseline,
+    macro_f1,
+    mean_absolute_error,
+    ordinal_statistics,
+    soft_cross_entropy,
+    summed_batch_loss,
+    within,
+)
 from lus_keras.metrics.ranking import brier, pr_auc, roc_auc
 from lus_keras.metrics.saliency import map_similarity, share_in
 from lus_keras.metrics.scores import (
@@ -69,20 +80,25 @@ __all__ = [
     "aligned",
     "all_frames_iou",
     "always_positive",
+    "best_constant",
     "binary_statistics",
     "brier",
     "cohen_kappa",
     "confusion_matrix",
     "confusion_statistic",
+    "constant_baseline",
     "estimate",
     "f1",
     "fold_mean",
     "independent_difference",
     "localisation_accuracy",
+    "macro_f1",
     "majority_baseline",
     "map_similarity",
+    "mean_absolute_error",
     "mean_statistic",
     "minmax",
+    "ordinal_statistics",
     "paired_difference",
     "patient_bootstrap",
     "point",
@@ -97,7 +113,10 @@ __all__ = [
     "roc_auc",
     "roc_auc_statistic",
     "share_in",
+    "soft_cross_entropy",
     "specificity",
+    "summed_batch_loss",
     "temporal_iou",
     "video_level",
+    "within",
 ]

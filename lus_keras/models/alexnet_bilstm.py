@@ -26,6 +26,7 @@ ALEXNET = ((11, 4, 2, True), (5, 1, 2, True), (3, 1, 1, False), (3, 1, 1, False)
 SMALLEST = 63
 # Slope below zero; PyTorch's default where it leaks (Keras's is 0.2 or 0.3).
 SLOPES = {"relu": 0.0, "leaky_relu": 0.01}
+LSTM_INITS = ("uniform", "glorot", "orthogonal")
 
 
 def build_alexnet_bilstm(
@@ -36,6 +37,8 @@ def build_alexnet_bilstm(
     attention_filters: tuple[int, int] = (16, 8),
     lstm_units: int = 256,
     activation: str = "relu",
+    attention_activation: str = "relu",
+    lstm_init: str = "uniform",
     masking: bool = False,
     name: str = "alexnet_attention_bilstm",
 ) -> keras.Model:
@@ -49,6 +52,10 @@ def build_alexnet_bilstm(
         attention_filters: Filters of the two hidden convolutions of the spatial mask.
         lstm_units: Units per direction of the BiLSTM.
         activation: "relu", or "leaky_relu" (slope 0.01) in the backbone.
+        attention_activation: "relu", or "leaky_relu", which also takes the place of the sigmoid at
+            the end of the mask: the mask is then not bounded.
+        lstm_init: First weights of the BiLSTM: "uniform" as PyTorch draws them, "glorot" (Glorot's
+            kernels, biases 0), "orthogonal" (Keras's: recurrent kernels orthogonal, forget bias 1).
         masking: Leave padding out: the BiLSTM steps over frames that are zero in every pixel and
             channel, and gives zeros for them. The paper's network sees its padding.
         name: Name of the model.
@@ -58,15 +65,17 @@ def build_alexnet_bilstm(
         `(b, num_outputs)` float32. The layer `spatial_mask` gives `(b, t, h', w', 1)` in 0 … 1.
 
     Raises:
-        ValueError: A side is too short for the backbone, or `activation` is not known.
+        ValueError: A side is too short for the backbone, or an option is not known.
     """
-    _check(input_shape, activation)
+    _check(input_shape, activation, attention_activation, lstm_init)
     clip = keras.Input(input_shape, name="clip")
     maps = _backbone(clip, filters, activation)
-    x = layers.Multiply(name="attended")([maps, _spatial_mask(maps, attention_filters)])
+    x = layers.Multiply(name="attended")(
+        [maps, _spatial_mask(maps, attention_filters, attention_activation)]
+    )
     x = TimeDistributed(layers.GlobalAveragePooling2D(), name="frame_features")(x)
     mask = FrameMask(name="frame_mask")(clip) if masking else None
-    x = _bilstm(lstm_units)(x, mask=mask)
+    x = _bilstm(lstm_units, lstm_init)(x, mask=mask)
     if masking:
         x = ZeroMasked(name="unpadded")(x)
     x = layers.Flatten(name="features")(x)
@@ -80,16 +89,21 @@ def build_alexnet_bilstm(
     return keras.Model(clip, head(x), name=name)
 
 
-def _check(input_shape: tuple[int, ...], activation: str) -> None:
+def _check(
+    input_shape: tuple[int, ...], activation: str, attention_activation: str, lstm_init: str
+) -> None:
     if len(input_shape) != 4 or min(input_shape[1:3]) < SMALLEST:
         raise ValueError(
             f"`input_shape` must be (t, h, w, c) with sides of at least {SMALLEST} pixels. "
             f"Received: input_shape={input_shape}."
         )
-    if activation not in SLOPES:
-        raise ValueError(
-            f"`activation` must be one of {list(SLOPES)}. Received: activation={activation!r}."
-        )
+    for name, value, known in (
+        ("activation", activation, SLOPES),
+        ("attention_activation", attention_activation, SLOPES),
+        ("lstm_init", lstm_init, LSTM_INITS),
+    ):
+        if value not in known:
+            raise ValueError(f"`{name}` must be one of {list(known)}. Received: {name}={value!r}.")
 
 
 def _convolution(channels: int, filters: int, kernel: int, **options) -> layers.Conv2D:
@@ -125,7 +139,7 @@ def _backbone(x, filters: tuple[int, ...], activation: str):
     return x
 
 
-def _spatial_mask(maps, filters: tuple[int, int]):
+def _spatial_mask(maps, filters: tuple[int, int], activation: str):
     """Two 3×3 convolutions with normalisation, a third with a sigmoid: one weight a place."""
     x = maps
     for index, count in enumerate(filters, start=1):
@@ -133,18 +147,30 @@ def _spatial_mask(maps, filters: tuple[int, int]):
         x = TimeDistributed(convolution, name=f"attention_conv{index}")(x)
         normalise = BatchNormalization(epsilon=1e-5, momentum=0.9)
         x = TimeDistributed(normalise, name=f"attention_bn{index}")(x)
-        x = layers.ReLU(name=f"attention_relu{index}")(x)
-    last = _convolution(x.shape[-1], 1, 3, padding="same", activation="sigmoid")
+        x = layers.ReLU(negative_slope=SLOPES[activation], name=f"attention_relu{index}")(x)
+    last = _convolution(x.shape[-1], 1, 3, padding="same", activation=_mask_end(activation))
     return TimeDistributed(last, name="spatial_mask")(x)
 
 
-def _bilstm(units: int) -> layers.Bidirectional:
+def _mask_end(activation: str):
+    if activation == "relu":
+        return "sigmoid"
+    return layers.ReLU(negative_slope=SLOPES[activation])
+
+
+def _bilstm(units: int, init: str) -> layers.Bidirectional:
+    kernels = {
+        "uniform": (uniform(units), uniform(units), SummedUniform(units)),
+        "glorot": ("glorot_uniform", "glorot_uniform", "zeros"),
+        "orthogonal": ("glorot_uniform", "orthogonal", "zeros"),
+    }
+    kernel, recurrent, bias = kernels[init]
     cell = TorchLSTMCell(
         units,
-        kernel_initializer=uniform(units),
-        recurrent_initializer=uniform(units),
-        bias_initializer=SummedUniform(units),
-        unit_forget_bias=False,
+        kernel_initializer=kernel,
+        recurrent_initializer=recurrent,
+        bias_initializer=bias,
+        unit_forget_bias=init == "orthogonal",
     )
     steps = layers.RNN(cell, return_sequences=True)
     return layers.Bidirectional(steps, name="bilstm")

@@ -97,6 +97,7 @@ class Paper:
         needs_real_data: Targets that cannot be had from simulated videos alone.
         watch: Makes the callbacks of Keras for a job and an epoch, for studies that log more than
             losses; None if there are none.
+        notes: Sentences on a configuration that belong into every output; None if there are none.
         architecture: Target that is the paper's drawing of its networks; they are written as text.
     """
 
@@ -108,4 +109,5 @@ class Paper:
     decode: Callable[[np.ndarray], np.ndarray]
     needs_real_data: frozenset[str] = frozenset()
     watch: Callable[[Any, int], list[Any]] | None = None
+    notes: Callable[[PaperConfig], list[str]] | None = None
     architecture: str = ""

@@ -72,12 +72,13 @@ def _describe_arm(arm: Arm, plan: Plan) -> list[str]:
     clips, amount = _amount(arm, data)
     # Measured peaks of c3d_a: 1.2 GB at 32 × 32 pixels, 2.7 GB at 64 × 64; this gives 1.3, 2.8.
     batch = 4 * settings.fit.batch_size * math.prod(settings.clip.shape)
+    factor = max((settings.models[name].memory_factor for name in arm.models), default=0)
     title = f"{arm.title}: " if arm.title else ""
     lines = [
         f"  {title}{len(arm.models)} networks × {folds} folds × {settings.fit.epochs} epochs",
         f"    networks: {', '.join(arm.models)}",
         f"    data: {amount}",
-        f"    memory: about {0.8 + 200 * batch / 1e9:.1f} GB",
+        f"    memory: about {0.8 + factor * batch / 1e9:.1f} GB",
     ]
     if arm.learnt:
         lines.append(f"    learns from: {_amount(arm, arm.learnt)[1]} of {arm.learnt.name}")

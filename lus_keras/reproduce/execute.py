@@ -75,6 +75,8 @@ def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter
         reporter.note(
             f"  [{choice['label']}] {choice['field']} = {choice['value']}: {choice['why']}"
         )
+    for note in dict.fromkeys(note for arm in plan.arms for note in arm.notes(plan.paper)):
+        reporter.note(f"  {note}")
     check_models(plan)
     # Processes that share a folder, one a fold say, make the split once.
     with FileLock(out / ".lock"):

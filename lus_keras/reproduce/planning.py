@@ -58,6 +58,10 @@ class Arm:
         """Name of a network in this arm: `arm/model`, or `model` where there are no arms."""
         return f"{self.name}/{model}" if self.name else model
 
+    def notes(self, paper: Paper) -> list[str]:
+        """What the paper has to say of the arm's settings, in every output."""
+        return paper.notes(self.config) if paper.notes else []
+
     def folder(self, data: str) -> str:
         """Name of the folder that holds the arm's networks."""
         return f"{data}-{self.name}" if self.name else data

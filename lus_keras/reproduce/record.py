@@ -18,6 +18,7 @@ from lus_keras.config import PaperConfig
 from lus_keras.environment import PACKAGES, package_version
 from lus_keras.errors import ConfigError, RunError
 from lus_keras.files import atomic_write
+from lus_keras.reproduce.count import video_counts
 from lus_keras.reproduce.describe import open_choices
 from lus_keras.reproduce.planning import Plan
 from lus_keras.reproduce.prepare import LEAKAGE, Prepared
@@ -134,11 +135,14 @@ def _arm_record(plan: Plan, request: Request, prepared: Prepared) -> dict[str, A
             "notes": [
                 *plan.data.notes,
                 *notes,
+                *arm.notes(plan.paper),
                 *_left_out_notes(prepared.source),
+                *_cut_short_notes(prepared.source),
                 *_scale_notes(plan, request),
             ],
             "license": plan.data.license,
         },
+        "videos": video_counts(prepared),
         "fingerprint": {
             **settings.experiment(),
             "seed": request.seed,
@@ -161,6 +165,18 @@ def _left_out_notes(source: ClipSource) -> list[str]:
     return [
         f"{len(left_out)} videos are shorter or smaller than one clip and give none: "
         f"{', '.join(left_out[:10])}."
+    ]
+
+
+def _cut_short_notes(source: ClipSource) -> list[str]:
+    clip = source.clip
+    counts = [count for store in source.stores for count in store.counts]
+    longer = sum(count > clip.frames for count in counts)
+    if clip.unit != "video" or not longer:
+        return []
+    return [
+        f"{longer} videos are longer than {clip.frames} frames and lose their end; the longest has "
+        f"{max(counts)}. Set clip.frames to keep it."
     ]
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lus_keras.errors import RunError
 from lus_keras.files import sha256_of
-from lus_keras.results.run import Attention, Example, ModelRun, PaperRun
+from lus_keras.results.run import Attention, Example, MaskedFrame, ModelRun, PaperRun
 
 ID_COLUMNS = ("clip_id", "video_id", "patient_id")
 MAX_ROUNDING = 1e-3
@@ -93,8 +93,13 @@ def read_model(folder: Path, relative_to: Path) -> ModelRun:
         for fold, path in sorted(folds.items())
         if fold not in done and (path / "DIVERGED.json").is_file()
     }
+    gradients = {
+        fold: pd.read_csv(path / "gradients.csv")
+        for fold, path in sorted(folds.items())
+        if (fold in done or fold in diverged) and (path / "gradients.csv").is_file()
+    }
     if not done:
-        return ModelRun(folder.name, diverged=diverged)
+        return ModelRun(folder.name, diverged=diverged, gradients=gradients)
     frames = {fold: read_predictions(path / "predictions.csv") for fold, path in done.items()}
     return ModelRun(
         name=folder.name,
@@ -106,6 +111,8 @@ def read_model(folder: Path, relative_to: Path) -> ModelRun:
             if (path / "history.csv").is_file()
         },
         examples=_read_examples(done),
+        masks=_read_masks(done),
+        gradients=gradients,
         folds_done=tuple(done),
         diverged=diverged,
         hashes={
@@ -203,6 +210,17 @@ def _read_explanations(done: Mapping[int, Path]) -> dict[str, NDArray[Any]] | No
         if path.is_file():
             return _read_arrays(path, None)
     return None
+
+
+def _read_masks(done: Mapping[int, Path]) -> tuple[MaskedFrame, ...]:
+    masks = []
+    for fold, folder in done.items():
+        if (folder / "masks.npz").is_file():
+            stored = _read_arrays(folder / "masks.npz", ("clip_id", "frame", "pixels", "mask"))
+            columns = (stored["clip_id"].tolist(), stored["frame"].tolist())
+            shown = zip(*columns, stored["pixels"], stored["mask"], strict=True)
+            masks += [MaskedFrame(name, at, fold, *arrays) for name, at, *arrays in shown]
+    return tuple(masks)
 
 
 def _read_arrays(path: Path, names: tuple[str, ...] | None) -> dict[str, NDArray[Any]]:

@@ -44,6 +44,25 @@ class Example:
 
 
 @dataclass(frozen=True)
+class MaskedFrame:
+    """A frame of a tested clip and the spatial mask a network laid over it.
+
+    Attributes:
+        clip_id: Clip the frame belongs to.
+        frame: Its place in the clip, from 0.
+        fold: Fold that tested it.
+        pixels: `(h, w)` uint8.
+        mask: `(h', w')` float32 in 0 … 1.
+    """
+
+    clip_id: str
+    frame: int
+    fold: int
+    pixels: NDArray[np.uint8]
+    mask: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class ModelRun:
     """Everything the finished folds of one model left behind.
 
@@ -53,6 +72,9 @@ class ModelRun:
         attention: Weights of all finished folds; None for models without attention.
         histories: Per finished fold, one row an epoch.
         examples: Clips kept with their frames.
+        masks: Frames kept with their spatial mask.
+        gradients: Per fold, finished or diverged, one row a step: `epoch, batch, loss` and the norm
+            of the gradient of every layer.
         folds_done: Numbers of the finished folds, ascending.
         diverged: Per diverged fold, `{"epoch", "batch", "message"}`.
         hashes: sha256 of every predictions.csv that was read, by its path in the run.
@@ -65,6 +87,8 @@ class ModelRun:
     attention: Attention | None = None
     histories: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
+    masks: tuple[MaskedFrame, ...] = ()
+    gradients: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     folds_done: tuple[int, ...] = ()
     diverged: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)

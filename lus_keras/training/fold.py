@@ -23,6 +23,9 @@ from lus_keras.files import atomic_write, remove_unfinished, sha256_of
 from lus_keras.pipeline import epoch_order, make_batches
 from lus_keras.source import ClipSource
 from lus_keras.splits import Fold
+from lus_keras.training.gradients import FILE as GRADIENTS
+from lus_keras.training.gradients import GradientLog
+from lus_keras.training.masks import write_arrays, write_masks
 from lus_keras.training.network import Network
 
 EXAMPLES = 6
@@ -105,7 +108,8 @@ def train_fold(
     history = _start(network, job)
     rows, mirrored = training_set(job.fold.rows(source.index, "train"), job.fit.augment)
     for epoch in range(len(history), job.fit.epochs):
-        callbacks = [_FiniteGuard(job, epoch), *(watch(job, epoch) if watch else ())]
+        callbacks = [*_logs(job, epoch), _FiniteGuard(job, epoch)]
+        callbacks += watch(job, epoch) if watch else ()
         row = _train_epoch(network, source, job, (rows, mirrored), epoch, callbacks)
         history.append(row)
         _keep(network, job, history)
@@ -166,8 +170,7 @@ def _train_epoch(
     order = np.arange(len(rows))
     if job.fit.shuffle:
         order = epoch_order(len(rows), seed=job.seed_for(1), epoch=epoch)
-    if job.fit.drop_remainder and len(order) >= job.fit.batch_size:
-        order = order[: len(order) // job.fit.batch_size * job.fit.batch_size]
+    order = _whole(order, job.fit.batch_size, job.fit.drop_remainder)
     batches = make_batches(source, rows[order], mirrored[order], job.fit.batch_size)
     network.seed_dropout(job.seed_for(2), epoch)
     result = network.model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=callbacks)
@@ -176,15 +179,31 @@ def _train_epoch(
     return {"epoch": epoch + 1, **row, "seconds": round(time.perf_counter() - began, 3)}
 
 
+def _logs(job: FoldJob, epoch: int) -> list[keras.callbacks.Callback]:
+    """What has to see a step before the guard can stop at it."""
+    return [GradientLog(job.folder / GRADIENTS, epoch)] if job.fit.log_gradients else []
+
+
+def _whole(rows: np.ndarray, batch_size: int, wanted: bool) -> np.ndarray:
+    """Leaves the last incomplete batch out, if that is wanted and any batch is complete."""
+    complete = len(rows) // batch_size * batch_size
+    return rows[:complete] if wanted and complete else rows
+
+
+def _test_rows(source: ClipSource, job: FoldJob) -> np.ndarray:
+    rows = job.fold.rows(source.index, "test")
+    return _whole(rows, job.fit.batch_size, job.fit.drop_test_remainder)
+
+
 def _evaluate(network: Network, source: ClipSource, job: FoldJob) -> dict[str, float]:
     """Loss, penalties included as in Keras' `val_loss`, and metrics on what chooses the epoch."""
-    side = "test" if job.fit.select == "test_loss" else "validation"
-    rows = job.fold.rows(source.index, side)
+    tested = job.fit.select == "test_loss"
+    rows = _test_rows(source, job) if tested else job.fold.rows(source.index, "validation")
     if len(rows) == 0:
         return {}
     batches = make_batches(source, rows, np.zeros(len(rows), bool), job.fit.batch_size)
     found = network.model.evaluate(batches, verbose=0, return_dict=True)
-    prefix = "test" if side == "test" else "val"
+    prefix = "test" if tested else "val"
     return {f"{prefix}_{name}": float(value) for name, value in found.items()}
 
 
@@ -210,7 +229,7 @@ class _FiniteGuard(keras.callbacks.Callback):
 
 
 def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) -> None:
-    rows = job.fold.rows(source.index, "test")
+    rows = _test_rows(source, job)
     plain = np.zeros(len(rows), bool)
     batches = make_batches(source, rows, plain, job.fit.batch_size)
     outputs = network.predictor.predict(batches, verbose=0)
@@ -218,12 +237,16 @@ def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) 
     _write_predictions(job.folder / "predictions.csv", source, rows, job, decode(outputs["logits"]))
     if "attention" in outputs:
         written += ["attention.npz", *_write_examples(job.folder, source, rows)]
-        _write_arrays(
+        write_arrays(
             job.folder / "attention.npz",
             clip_id=source.index.clip_id[rows],
             attention=outputs["attention"].astype(np.float32),
             truth=source.index.truth[rows],
         )
+    if network.masker is not None:
+        written.append(write_masks(job.folder, network, source, rows))
+    if job.fit.log_gradients:
+        written.append(GRADIENTS)
     with atomic_write(job.folder / "model.weights.h5") as temporary:
         network.model.save_weights(temporary)
     with atomic_write(job.folder / "model.json") as temporary:
@@ -265,10 +288,5 @@ def _write_examples(folder: Path, source: ClipSource, rows: np.ndarray) -> list[
         return []
     chosen = mixed[np.unique(np.linspace(0, len(mixed) - 1, EXAMPLES).astype(int))]
     frames = source.read(chosen)[..., 0]
-    _write_arrays(folder / "examples.npz", clip_id=source.index.clip_id[chosen], frames=frames)
+    write_arrays(folder / "examples.npz", clip_id=source.index.clip_id[chosen], frames=frames)
     return ["examples.npz"]
-
-
-def _write_arrays(path: Path, **arrays: Any) -> None:
-    with atomic_write(path) as temporary:
-        np.savez_compressed(temporary, **arrays)

@@ -43,11 +43,16 @@ def make_optimizer(fit: FitConfig) -> keras.optimizers.Optimizer:
     Returns:
         Adam with Keras' defaults, or SGD with PyTorch's coupled weight decay.
     """
-    if fit.optimizer == "adam":
-        return keras.optimizers.Adam(fit.learning_rate, global_clipnorm=fit.clip_norm)
     from lus_keras.optimizers import CoupledSGD
+    from lus_keras.training.gradients import logging
 
-    return CoupledSGD(
+    adam: type[keras.optimizers.Optimizer] = keras.optimizers.Adam
+    sgd: type[keras.optimizers.Optimizer] = CoupledSGD
+    if fit.log_gradients:
+        adam, sgd = logging(adam), logging(sgd)
+    if fit.optimizer == "adam":
+        return adam(fit.learning_rate, global_clipnorm=fit.clip_norm)
+    return sgd(
         fit.learning_rate,
         momentum=fit.momentum,
         weight_decay=fit.weight_decay,
@@ -84,6 +89,8 @@ class Network:
     Attributes:
         model: The compiled model.
         precision: Dtype policy the model computes in.
+        predictor: From clips to logits, and attention where there is any.
+        masker: From clips to the layer `spatial_mask`; None for networks without one.
     """
 
     def __init__(
@@ -113,6 +120,11 @@ class Network:
             outputs["attention"] = self.model.get_layer("attention").output
         self.predictor = keras.Model(self.model.input, outputs)
         self.predictor.compile(jit_compile=jit_compile)
+        self.masker: keras.Model | None = None
+        if any(layer.name == "spatial_mask" for layer in self.model.layers):
+            mask = self.model.get_layer("spatial_mask").output
+            self.masker = keras.Model(self.model.input, mask)
+            self.masker.compile(jit_compile=jit_compile)
 
     def reset(self, seed: int) -> None:
         """Gives the network new weights, a function of the seed alone, and a new optimizer."""
