@@ -40,7 +40,7 @@ def predictions(out: Path) -> dict[str, str]:
 def smoke(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
     """Table 1 on the smoke preset, from an empty directory."""
     folder = tmp_path_factory.mktemp("smoke")
-    result = run("reproduce", "table1", "--preset", "smoke", cwd=folder)
+    result = run("reproduce", "bline/table1", "--preset", "smoke", cwd=folder)
     return folder / "runs" / "simulated-smoke", result
 
 

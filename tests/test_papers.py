@@ -16,7 +16,10 @@ start_tensorflow()
 import keras  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
-TINY = {"bline": ["clip.frames=3", "clip.stride=3", "clip.size=[8, 8]", "model.dense_units=4"]}
+TINY = {
+    "bline": ["clip.frames=3", "clip.stride=3", "clip.size=[8, 8]", "model.dense_units=4"],
+    "signs": ["clip.size=[32, 32]", "model.blocks=[1, 1, 1, 1]", "model.width=8"],
+}
 
 
 @pytest.fixture(params=papers.names())
@@ -72,8 +75,7 @@ def test_tables_and_figures_are_there_for_every_target(name):
 
 def test_every_network_ends_in_features_and_logits_and_takes_a_step(name):
     paper, settings = papers.get(name), config.load(name, "paper", TINY[name])
-    clip = settings.clip
-    clips = np.random.default_rng(0).random((2, clip.frames, *clip.size, clip.channels))
+    clips = np.random.default_rng(0).random((2, *settings.clip.shape))
     for model_name in settings.models:
         model = paper.build(model_name, settings)
         assert model.layers[-1].name == "logits"

@@ -26,6 +26,7 @@ from lus_keras.splits import Fold
 from lus_keras.training.network import Network
 
 EXAMPLES = 6
+MISTAKES = 12
 OnEpoch = Callable[[int, dict[str, Any]], None]
 Decode = Callable[[np.ndarray], np.ndarray]
 Watch = Callable[["FoldJob", int], list[Any]]
@@ -208,7 +209,8 @@ def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) 
     batches = make_batches(source, rows, plain, job.fit.batch_size)
     outputs = network.predictor.predict(batches, verbose=0)
     written = ["history.csv", "predictions.csv", "model.weights.h5", "model.json"]
-    _write_predictions(job.folder / "predictions.csv", source, rows, job, decode(outputs["logits"]))
+    probabilities = decode(outputs["logits"])
+    _write_predictions(job.folder / "predictions.csv", source, rows, job, probabilities)
     if "attention" in outputs:
         written += ["attention.npz", *_write_examples(job.folder, source, rows)]
         _write_arrays(
@@ -217,6 +219,8 @@ def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) 
             attention=outputs["attention"].astype(np.float32),
             truth=source.index.truth[rows],
         )
+    if source.clip.unit == "frame":
+        written += _write_mistakes(job.folder, source, rows, probabilities)
     with atomic_write(job.folder / "model.weights.h5") as temporary:
         network.model.save_weights(temporary)
     with atomic_write(job.folder / "model.json") as temporary:
@@ -259,6 +263,20 @@ def _write_examples(folder: Path, source: ClipSource, rows: np.ndarray) -> list[
     chosen = mixed[np.unique(np.linspace(0, len(mixed) - 1, EXAMPLES).astype(int))]
     frames = source.read(chosen)[..., 0]
     _write_arrays(folder / "examples.npz", clip_id=source.index.clip_id[chosen], frames=frames)
+    return ["examples.npz"]
+
+
+def _write_mistakes(
+    folder: Path, source: ClipSource, rows: np.ndarray, probabilities: np.ndarray
+) -> list[str]:
+    """Keeps the frames that the network is most sure of and wrong about, surest first."""
+    named, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(named != source.index.label[rows])
+    chosen = rows[wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]]
+    # Written even if there is none: a fold that is repeated must not keep another's.
+    _write_arrays(
+        folder / "examples.npz", clip_id=source.index.clip_id[chosen], frames=source.read(chosen)[..., 0]
+    )
     return ["examples.npz"]
 
 

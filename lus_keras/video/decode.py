@@ -30,6 +30,9 @@ _MAGIC = (
     (0, b"\x00\x00\x01\xba", "mpeg"),
     (0, b"\x00\x00\x01\xb3", "mpegvideo"),
     (0, b"GIF8", "gif"),
+    # Still images are videos of one frame.
+    (0, b"\xff\xd8\xff", "jpeg_pipe"),
+    (0, b"\x89PNG\r\n\x1a\n", "png_pipe"),
     (0, b"\x1a\x45\xdf\xa3", "matroska"),
 )
 
@@ -39,7 +42,7 @@ class VideoInfo:
     """What a header says, before anything is decoded.
 
     Attributes:
-        container: One of avi, mov, mpeg, mpegvideo, gif, matroska.
+        container: One of avi, mov, mpeg, mpegvideo, gif, matroska, jpeg_pipe, png_pipe.
         codec: One of `CODECS`.
         width: Pixels.
         height: Pixels.
