@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
@@ -83,6 +83,7 @@ def test_with_equally_large_classes_accuracy_is_the_mean_recall(answers):
     assert float(accuracy(counts)) == pytest.approx(float(mean), rel=1e-12)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_agrees_with_scikit_learn_where_every_class_is_named(seed):
     rng = np.random.default_rng(seed)

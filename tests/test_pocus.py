@@ -165,7 +165,7 @@ def test_rows_and_files_without_their_counterpart_are_told(copy):
 def test_a_table_without_its_columns_and_a_folder_without_files_are_refused(copy):
     folder = copy([row("Cov_a", "1")], [".avi"])
     (folder / "dataset_metadata.csv").write_text("Filename,Label\nCov_a,COVID\n")
-    with pytest.raises(DataError, match="Missing: .*License.*Patient ID / Name"):
+    with pytest.raises(DataError, match=r"Missing: .*License.*Patient ID / Name"):
         datasets.load("pocus", root=folder)
     other = copy([row("Cov_b", "1")], [""])
     with pytest.raises(DataError, match="holds no file"):

@@ -89,11 +89,9 @@ def _decode(video: Video, spec: FrameSpec) -> np.ndarray:
 def _decode_masked(video: Video, spec: FrameSpec, grayscale: bool) -> np.ndarray:
     mask = sector_mask(video.video)
     x, y, w, h = box = video.roi or box_of(mask)
-    frames = read_resampled(
-        video.video, fps=spec.fps, size=spec.size, box=box, grayscale=grayscale
-    )
-    inside = mask[y : y + h, x : x + w].astype(np.uint8)
-    inside = cv2.resize(inside, spec.size[::-1], interpolation=cv2.INTER_NEAREST)
+    frames = read_resampled(video.video, fps=spec.fps, size=spec.size, box=box, grayscale=grayscale)
+    cut = mask[y : y + h, x : x + w].astype(np.uint8)
+    inside = cv2.resize(cut, spec.size[::-1], interpolation=cv2.INTER_NEAREST).astype(np.uint8)
     return frames * inside.reshape(*spec.size, *(1,) * (frames.ndim - 3))
 
 

@@ -130,7 +130,9 @@ def _read_rows(path: Path) -> list[Row]:
                     f"{', '.join(missing)}. Get the file again from {SOURCE}."
                 )
             return [
-                Row(number, {name: (row.get(name) or "").strip() for name in table.fieldnames or ()})
+                Row(
+                    number, {name: (row.get(name) or "").strip() for name in table.fieldnames or ()}
+                )
                 for number, row in enumerate(table, start=2)
                 if any((row.get(name) or "").strip() for name in REQUIRED)
             ]

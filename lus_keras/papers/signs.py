@@ -7,8 +7,9 @@ Run      lus-keras reproduce table1 --paper signs
 Differs  1. The images are private: the simulated cohort, public videos or the user's own take their
          place, and frames of a video stand for images.
          2. Patients are divided; whether the paper divides patients or images is not known.
-         3. Only abstract, Table 1 and captions were at hand: training and preprocessing are invented
-         and say so, with everything else that is left open, under `choices` in configs/signs.yaml.
+         3. Only abstract, Table 1 and captions were at hand: training and preprocessing are
+         invented. That and all else that is left open stands under `choices` in
+         configs/signs.yaml.
          4. Weights are random unless the user gives a file (`options.weights`); none is fetched.
 """
 

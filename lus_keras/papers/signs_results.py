@@ -70,13 +70,15 @@ def weights_note(run: PaperRun) -> str:
         run: The paper's run; its record holds the options.
 
     Returns:
-        One sentence.
+        One to three sentences.
     """
     file = run.config.get("options", {}).get("weights")
+    source = run.config.get("transfer", {}).get("pretrain")
+    then = f" Then trained on {source} videos, before the videos here." if source else ""
     if file:
-        return f"Initial weights: those of {file}, given by the user; the last layer is new."
+        return f"Initial weights: those of {file}, given by the user; the last layer is new.{then}"
     return (
-        "Initial weights: random. No file of ImageNet weights was given (options.weights), and "
+        f"Initial weights: random.{then} No file of ImageNet weights was given (options.weights), and "
         "none is fetched; the paper does not say what it starts from."
     )
 
@@ -158,9 +160,10 @@ def gallery(run: PaperRun) -> Drawing | None:
     return Drawing(
         "mistakes",
         "The most confident mistakes",
-        f"Of the test frames named wrongly, those with the highest probability (at most {SHOWN}), "
-        "as the network sees them: truth → answer (probability). Chosen for being wrong, so no "
-        "picture of the usual. On data whose licence forbids it, do not pass these frames on.",
+        "Of the test frames named wrongly, those with the highest probability (at most "
+        f"{SHOWN}, one of a video), as the network sees them: truth → answer (probability). "
+        "Chosen for being wrong, so no picture of the usual. On data whose licence forbids it, do "
+        "not pass these frames on.",
         mistakes_figure(found, SHOWN),
     )
 

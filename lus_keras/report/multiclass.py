@@ -89,9 +89,7 @@ def total_statistics(scores: Scores) -> dict[str, Statistic]:
     classes = scores.probabilities.shape[1]
     formulas = total_formulas(present_classes(scores.y_true))
     return {
-        metric: confusion_statistic(
-            formula, scores.y_true, scores.y_pred, scores.clusters, classes
-        )
+        metric: confusion_statistic(formula, scores.y_true, scores.y_pred, scores.clusters, classes)
         for metric, formula in formulas.items()
     }
 

@@ -269,13 +269,18 @@ def _write_examples(folder: Path, source: ClipSource, rows: np.ndarray) -> list[
 def _write_mistakes(
     folder: Path, source: ClipSource, rows: np.ndarray, probabilities: np.ndarray
 ) -> list[str]:
-    """Keeps the frames that the network is most sure of and wrong about, surest first."""
+    """Keeps the frames the network is surest of and wrong about, surest first, one of a video."""
     named, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(named != source.index.label[rows])
-    chosen = rows[wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]]
+    ordered = rows[wrong[np.argsort(-sure[wrong], kind="stable")]]
+    # Frames of a video look alike: without this, one video fills the gallery.
+    first_of_video = np.unique(source.index.video[ordered], return_index=True)[1]
+    chosen = ordered[np.sort(first_of_video)[:MISTAKES]]
     # Written even if there is none: a fold that is repeated must not keep another's.
     _write_arrays(
-        folder / "examples.npz", clip_id=source.index.clip_id[chosen], frames=source.read(chosen)[..., 0]
+        folder / "examples.npz",
+        clip_id=source.index.clip_id[chosen],
+        frames=source.read(chosen)[..., 0],
     )
     return ["examples.npz"]
 
