@@ -78,8 +78,8 @@ def weights_note(run: PaperRun) -> str:
     if file:
         return f"Initial weights: those of {file}, given by the user; the last layer is new.{then}"
     return (
-        f"Initial weights: random.{then} No file of ImageNet weights was given (options.weights), and "
-        "none is fetched; the paper does not say what it starts from."
+        f"Initial weights: random.{then} No file of ImageNet weights was given (options.weights), "
+        "and none is fetched; the paper does not say what it starts from."
     )
 
 
