@@ -381,6 +381,22 @@ def test_a_region_of_interest_is_cropped_to_unless_nothing_is(make_videos):
     np.testing.assert_array_equal(whole[..., 0], pixels)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_lies_outside_the_sector_is_masked(make_videos, channels):
+    """A triangle with a bright word in the corner of its box: only the word is blackened."""
+    video = make_videos(1)[0]
+    y, x = np.mgrid[:48, :64]
+    pixels = np.repeat(100 * (abs(x - 32) < 8 + y / 2)[None].astype(np.uint8), 2, axis=0)
+    pixels[:, 2:8, 10:16] = 200
+    write_video(video.video, pixels, 30.0, codec="rawvideo")
+    spec = FrameSpec((48, 63), 30.0, "sector", channels)
+    plain, _ = load_item(video, spec)
+    masked, _ = load_item(video, replace(spec, mask=True))
+    assert masked.shape == plain.shape == (2, 48, 63, channels)
+    assert plain.max() == 200 and masked.max() == 100
+    np.testing.assert_array_equal(masked[:, 20:], plain[:, 20:])
+
+
 def test_colour_has_three_channels_and_grey_one(make_videos):
     video = make_videos(1)[0]
     grey, _ = load_item(video, SPEC)

@@ -40,7 +40,7 @@ def predictions(out: Path) -> dict[str, str]:
 def smoke(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
     """Table 1 on the smoke preset, from an empty directory."""
     folder = tmp_path_factory.mktemp("smoke")
-    result = run("reproduce", "table1", "--preset", "smoke", cwd=folder)
+    result = run("reproduce", "bline/table1", "--preset", "smoke", cwd=folder)
     return folder / "runs" / "simulated-smoke", result
 
 
@@ -93,7 +93,7 @@ def test_split_of_a_run_keeps_patients_apart(smoke):
 def test_same_command_again_trains_nothing_and_changes_nothing(smoke, tmp_path):
     out, _ = smoke
     before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file() and p.name != "run.json"}
-    result = run("reproduce", "table1", "--preset", "smoke", cwd=out.parent.parent)
+    result = run("reproduce", "bline/table1", "--preset", "smoke", cwd=out.parent.parent)
     assert result.returncode == 0
     assert "0 folds to train" in result.stdout
     assert {p: p.read_bytes() for p in before} == before
@@ -122,7 +122,7 @@ def wait_for(condition, process=None, seconds=120):
 def whole(tmp_path_factory) -> dict[str, str]:
     """Predictions of the long fold, trained without interruption."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    result = run("reproduce", "table1", "--preset", "smoke", *LONG, "--out", out)
+    result = run("reproduce", "bline/table1", "--preset", "smoke", *LONG, "--out", out)
     assert result.returncode == 0, result.stderr
     return predictions(out)
 
@@ -130,7 +130,7 @@ def whole(tmp_path_factory) -> dict[str, str]:
 @pytest.mark.parametrize(("sent", "code"), [("SIGKILL", -9), ("SIGTERM", 143), ("SIGINT", 130)])
 def test_killed_run_continues_and_ends_in_equal_predictions(whole, tmp_path, sent, code):
     out = tmp_path / "run"
-    arguments = command("reproduce", "table1", "--preset", "smoke", *LONG, "--out", out)
+    arguments = command("reproduce", "bline/table1", "--preset", "smoke", *LONG, "--out", out)
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: any(out.rglob("checkpoint_*.npz")), process)
     process.send_signal(getattr(signal, sent))
@@ -140,7 +140,7 @@ def test_killed_run_continues_and_ends_in_equal_predictions(whole, tmp_path, sen
     if sent != "SIGKILL":
         assert "The same command continues." in stderr
         assert "Traceback" not in stderr
-    result = run("reproduce", "table1", "--preset", "smoke", *LONG, "--out", out)
+    result = run("reproduce", "bline/table1", "--preset", "smoke", *LONG, "--out", out)
     assert result.returncode == 0, result.stderr
     assert " 1/12 " not in result.stdout
     assert predictions(out) == whole
@@ -153,7 +153,7 @@ def test_fold_that_another_process_trains_is_left_to_it(tmp_path):
     folder.mkdir(parents=True)
     with FileLock(folder / ".lock"):
         options = ("--model", "c2d_a", "--out", out)
-        result = run("reproduce", "table1", "--preset", "smoke", *options)
+        result = run("reproduce", "bline/table1", "--preset", "smoke", *options)
     assert result.returncode == 4
     assert f"{folder}: another process trains this fold" in result.stdout
     assert list(predictions(out)) == ["bline/simulated/c2d_a/fold_1/predictions.csv"]
@@ -161,7 +161,9 @@ def test_fold_that_another_process_trains_is_left_to_it(tmp_path):
 
 def test_terminated_run_with_workers_ends_its_children_at_once(tmp_path):
     options = ("--set", "fit.epochs=500", "--model", "c2d_a", "--workers", "2")
-    arguments = command("reproduce", "table1", "--preset", "smoke", *options, "--out", tmp_path)
+    arguments = command(
+        "reproduce", "bline/table1", "--preset", "smoke", *options, "--out", tmp_path
+    )
     process = subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -184,7 +186,7 @@ def alive(group: int) -> bool:
 def test_two_workers_finish_every_fold(tmp_path):
     out = tmp_path / "run"
     arguments = ("--model", "c2d_a", "--workers", "2", "--out", out)
-    result = run("reproduce", "table1", "--preset", "smoke", *arguments)
+    result = run("reproduce", "bline/table1", "--preset", "smoke", *arguments)
     assert result.returncode == 0, result.stderr
     assert len(predictions(out)) == 2
 
@@ -193,7 +195,7 @@ def test_diverged_fold_is_reported_and_the_others_finish(tmp_path):
     """A learning rate of 1e30 ends in NaN or infinity within an epoch or two."""
     out = tmp_path / "run"
     arguments = ("--model", "c2d_a", "--set", "fit.learning_rate=1e30", "--set", "fit.epochs=4")
-    result = run("reproduce", "table1", "--preset", "smoke", *arguments, "--out", out)
+    result = run("reproduce", "bline/table1", "--preset", "smoke", *arguments, "--out", out)
     assert result.returncode == 5, result.stdout + result.stderr
     assert "the loss became" in result.stdout
     assert len(list(out.rglob("DIVERGED.json"))) == 2
@@ -323,7 +325,7 @@ def test_leak_in_the_split_file_is_refused(smoke, tmp_path):
     fold = split["papers"]["bline"]["folds"][0]
     fold["train"].append(fold["test"][0])
     (out / "split.json").write_text(json.dumps(split))
-    message = fails("reproduce", "table1", "--preset", "smoke", "--out", out, code=3)
+    message = fails("reproduce", "bline/table1", "--preset", "smoke", "--out", out, code=3)
     assert f"patient '{fold['test'][0]}' is in train and test" in message
 
 

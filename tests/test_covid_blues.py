@@ -45,8 +45,20 @@ def test_labels_ids_and_zones_come_from_the_row(copy):
     assert (second.video_id, second.patient_id, second.zone) == ("patient_10_R3_2", "10", "R3")
     assert (second.severity, second.b_lines) == (0, 0)
     assert first.video == str(folder / "lus_videos" / "patient_7_L1.mp4")
-    assert {first.segments, first.sliding, first.sign} == {None} and first.exam_id == ""
+    assert {first.segments, first.sliding} == {None} and first.exam_id == ""
     assert first.license == "CC BY-NC-ND 4.0" and "NinaWie/COVID-BLUES" in first.source
+
+
+def test_a_video_with_either_kind_of_lines_has_a_sign(copy):
+    names = [f"patient_{number}_L1" for number in range(1, 7)]
+    lines = ["yes,no", "no,yes ", "yes,yes", "no,no", ",yes", "yes,"]
+    rows = [f"{name},1.0,{text}," for name, text in zip(names, lines, strict=True)]
+    dataset = datasets.load("covid-blues", root=copy(*rows, files=names))
+    signs = [video.sign for video in dataset.videos]
+    assert signs == ["a_lines", "b_lines", None, None, None, None]
+    notes = "\n".join(dataset.notes)
+    assert "1 videos with A-lines and no B-lines, 1 with B-lines and no A-lines" in notes
+    assert "these two classes do not occur" in notes
 
 
 def test_notes_count_what_is_not_there(copy):
@@ -87,7 +99,7 @@ def test_all_label_problems_come_at_once(copy):
 def test_a_table_without_its_columns_is_refused(copy):
     folder = copy(*ROWS)
     (folder / "severity.csv").write_text("video,score\n")
-    with pytest.raises(DataError, match="Missing: video_file, Severity Score, B-lines"):
+    with pytest.raises(DataError, match="Missing: video_file, Severity Score, B-lines, A-lines"):
         datasets.load("covid-blues", root=folder)
 
 

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 TINY = {
     "bline": ["clip.frames=3", "clip.stride=3", "clip.size=[8, 8]", "model.dense_units=4"],
     "sliding": ["clip.frames=4", "clip.stride=4", "clip.tile=[8, 8]"],
+    "signs": ["clip.size=[32, 32]", "model.blocks=[1, 1, 1, 1]", "model.width=8"],
     "severity": [
         *("clip.frames=3", "clip.size=[64, 64]", "model.filters=[2, 2, 2, 2, 3]"),
         *("model.attention_filters=[2, 2]", "model.lstm_units=2"),
@@ -30,7 +31,7 @@ ARMS = {"mmode_resnet18": "mmode"}
 SCALE = {
     *("clip.size", "clip.fps", "clip.frames", "clip.stride", "clip.tile_step"),
     *("fit.epochs", "fit.precision", "fit.batch_size", "split.folds", "model.bn_momentum"),
-    *("options.samples", "options.frames", "options.step"),
+    *("clip.per_video", "options.samples", "options.frames", "options.step"),
 }
 
 

@@ -249,7 +249,9 @@ def error_of(path):
         (b"hello, I am text", "it starts with b'hello"),
         (b"ffconcat version 1.0\nfile 'whole.avi'\n", "is not a video"),
         (b"#EXTM3U\n#EXTINF:1,\nwhole.avi\n", "is not a video"),
-        (b"\x89PNG\r\n\x1a\n", "is not a video"),
+        (b"BM\x1a\x00\x00\x00", "is not a video"),
+        (b"\x89PNG\r\n\x1a\n", "v."),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF", "v."),
         (b"RIFF\x00\x00\x00\x00AVI ", "cannot be opened as avi"),
         (b"\x00\x00\x00\x18ftypmp42", "index missing"),
         (b"GIF89a", "gif"),
@@ -517,6 +519,29 @@ def test_a_shadow_does_not_split_the_sector():
     frames, inside = fan()
     frames[:, 80:, 140:180] = 0
     np.testing.assert_allclose(video.sector_box(frames), box_of(inside), atol=3)
+
+
+def test_the_mask_holds_the_sector_and_no_text_even_inside_its_box():
+    """The hull adds the arc above the fan; a word in the upper corner of the box is outside."""
+    frames, inside = fan()
+    frames[:, 60:70, 45:70] = 220
+    mask = video.sector_mask(frames)
+    x, y, w, h = video.sector_box(frames)
+    assert x < 45 < x + w and y < 60 < y + h
+    assert not mask[60:70, 45:70].any()
+    assert not mask[5:15, 5:35].any() and not mask[20:230, 312:318].any()
+    assert (mask | ~inside).mean() > 0.995
+    assert video.box_of(mask) == (x, y, w, h)
+
+
+def test_fluid_inside_the_sector_belongs_to_the_mask():
+    frames, _ = fan()
+    frames[:, 110:150, 130:190] = 0
+    assert video.sector_mask(frames)[110:150, 130:190].all()
+
+
+def test_without_a_sector_nothing_is_masked():
+    assert video.sector_mask(np.zeros((2, 100, 200), np.uint8)).all()
 
 
 def test_only_the_first_seconds_of_a_file_are_looked_at(tmp_path):

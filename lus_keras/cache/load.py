@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from lus_keras.errors import VideoError
 from lus_keras.manifest import Box, Video
 from lus_keras.simulate import VideoPlan, simulate_video
-from lus_keras.video import probe, read_resampled, resample_indices, sector_box
+from lus_keras.video import (
+    box_of,
+    probe,
+    read_resampled,
+    resample_indices,
+    sector_box,
+    sector_mask,
+)
 
 Item = Video | VideoPlan
 
@@ -25,12 +33,15 @@ class FrameSpec:
             ultrasound sector; "none" keeps the whole picture; "roi" scales the whole picture to
             `size` and then crops to the region of interest, which keeps its own size.
         channels: 1 grey, 3 RGB.
+        mask: Whether what lies outside the ultrasound sector is set to 0; simulated frames that are
+            cropped to it show nothing else.
     """
 
     size: tuple[int, int]
     fps: float | None
     crop: str = "sector"
     channels: int = 1
+    mask: bool = False
 
 
 def load_item(item: Item, spec: FrameSpec) -> tuple[np.ndarray, Video] | str:
@@ -69,6 +80,8 @@ def _decode(video: Video, spec: FrameSpec) -> np.ndarray:
     grayscale = spec.channels == 1
     if spec.crop == "roi":
         return _decode_region(video, spec, grayscale)
+    if spec.mask:
+        return _decode_masked(video, spec, grayscale)
     box = (
         None if spec.crop == "none" else video.roi or sector_box(video.video, picture_fps=video.fps)
     )
@@ -80,6 +93,22 @@ def _decode(video: Video, spec: FrameSpec) -> np.ndarray:
         grayscale=grayscale,
         picture_fps=video.fps,
     )
+
+
+def _decode_masked(video: Video, spec: FrameSpec, grayscale: bool) -> np.ndarray:
+    mask = sector_mask(video.video, picture_fps=video.fps)
+    x, y, w, h = box = video.roi or box_of(mask)
+    frames = read_resampled(
+        video.video,
+        fps=spec.fps,
+        size=spec.size,
+        box=box,
+        grayscale=grayscale,
+        picture_fps=video.fps,
+    )
+    cut = mask[y : y + h, x : x + w].astype(np.uint8)
+    inside = cv2.resize(cut, spec.size[::-1], interpolation=cv2.INTER_NEAREST).astype(np.uint8)
+    return frames * inside.reshape(*spec.size, *(1,) * (frames.ndim - 3))
 
 
 def _decode_region(video: Video, spec: FrameSpec, grayscale: bool) -> np.ndarray:

@@ -261,6 +261,8 @@ def _clip_contradictions(config: PaperConfig) -> Iterator[str]:
         yield f"clip.frames: must be 1 where clip.unit is frame. Received {clip.frames}."
     if clip.crop == "roi" and clip.unit != "tile":
         yield "clip.crop: roi keeps each region's own size, so clip.unit must be tile."
+    if clip.mask and clip.crop != "sector":
+        yield "clip.mask: needs the sector, so clip.crop must be sector."
     if clip.scaling == "imagenet" and clip.channels != 3:
         yield f"clip.scaling: imagenet needs three channels. Received {clip.channels}."
     if clip.colour and clip.channels != 3:

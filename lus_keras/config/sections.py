@@ -43,7 +43,7 @@ class ClipConfig(_Section):
     with its last frame; a single `frame`. Lengths are in frames at `fps` (null keeps the video's
     own), `size` is (height, width) of the picture and `tile` that of a tile. `crop` is to the
     ultrasound sector, to nothing, or to the region of interest at its own size in a picture of
-    `size`.
+    `size`; `mask` sets what lies outside the sector to 0.
     """
 
     unit: Literal["window", "tile", "video", "frame"] = "window"
@@ -58,6 +58,7 @@ class ClipConfig(_Section):
     channels: Literal[1, 3] = 1
     colour: bool = False
     crop: Literal["sector", "none", "roi"] = "sector"
+    mask: bool = False
     scaling: Literal["unit", "minmax", "imagenet", "depth"] = "unit"
     min_frames: PositiveInt = 1
     padding: Literal["zero", "last"] = "zero"

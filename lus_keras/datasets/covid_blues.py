@@ -34,6 +34,7 @@ CITATION = (
 VIDEOS, PATIENTS = 362, 63
 
 _COLUMNS = {"severity": "Severity Score", "b_lines": "B-lines"}
+A_LINES = "A-lines"
 _VIDEO_ID = re.compile(r"patient_(?P<patient>\d+)_(?P<point>[LR][123])(_\d+)?", re.ASCII)
 
 
@@ -74,7 +75,7 @@ def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             table = csv.DictReader(stream)
-            required = ["video_file", *_COLUMNS.values()]
+            required = ["video_file", *_COLUMNS.values(), A_LINES]
             missing = [column for column in required if column not in (table.fieldnames or ())]
             if missing:
                 raise DataError(
@@ -101,6 +102,10 @@ def _parse_row(row: dict[str, str], folder: Path) -> tuple[Video, list[str]]:
             labels[label] = cells.parse_score(label, row[column]) if row[column] else None
         except ValueError as error:
             problems.append(str(error).replace(f"`{label}`", f"`{column}`"))
+    try:
+        labels["sign"] = _sign(row[A_LINES], labels.get("b_lines"))
+    except ValueError as error:
+        problems.append(str(error).replace("`b_lines`", f"`{A_LINES}`"))
     video = Video(
         video=str(folder / "lus_videos" / f"{video_id}.mp4"),
         patient_id=match["patient"] if match else "",
@@ -111,6 +116,15 @@ def _parse_row(row: dict[str, str], folder: Path) -> tuple[Video, list[str]]:
         **labels,
     )
     return video, problems
+
+
+def _sign(a_lines: str, b_lines: int | None) -> str | None:
+    """The sign of a video that shows A-lines or B-lines, and not both."""
+    seen = {"a_lines": cells.parse_score("b_lines", a_lines) if a_lines else None}
+    seen["b_lines"] = b_lines
+    if sorted(seen.values(), key=str) != [0, 1]:
+        return None
+    return next(sign for sign, mark in seen.items() if mark)
 
 
 def _duplicates(folder: Path, rows: list[tuple[int, dict[str, str]]]) -> Iterator[str]:
@@ -145,6 +159,13 @@ def _notes(labelled: list[Video], videos: list[Video], folder: Path) -> Iterator
         unknown = sum(getattr(video, label) is None for video in videos)
         if unknown:
             yield f"{unknown} videos have no {column!r} label."
+    signs = [video.sign for video in videos if video.sign]
+    yield (
+        f"As one of four signs: {signs.count('a_lines')} videos with A-lines and no B-lines, "
+        f"{signs.count('b_lines')} with B-lines and no A-lines; the others show both or neither. "
+        "Effusion and consolidation have no column, so that these two classes do not occur, and "
+        "a video may show them beside its lines."
+    )
     yield (
         "Labels are per video: there is no frame-level truth, so the localisation of B-lines in "
         "time cannot be evaluated."

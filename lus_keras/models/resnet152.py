@@ -8,6 +8,8 @@ stage's first block, v1 in the 1×1 before it, and v1 has biases in its convolut
 
 from __future__ import annotations
 
+from functools import partial
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -31,6 +33,7 @@ def build_resnet152(
     variant: str = "v1.5",
     blocks: tuple[int, ...] = RESNET152,
     width: int = 64,
+    bn_momentum: float | None = None,
     name: str = "resnet152",
 ) -> keras.Model:
     """Builds the network, uncompiled.
@@ -41,6 +44,7 @@ def build_resnet152(
         variant: "v1.5", or "v1", which has its own preprocessing as its first layer.
         blocks: Bottlenecks of each stage; v1 takes those of ResNet50, 101 and 152.
         width: Filters of the stem and of the first stage; v1 takes 64 only.
+        bn_momentum: How slowly moving averages forget; 0.9 in v1.5 and 0.99 in v1 if not given.
         name: Name of the model.
 
     Returns:
@@ -52,7 +56,7 @@ def build_resnet152(
     """
     frame = keras.Input(input_shape, name="frame")
     if variant == "v1.5":
-        x = _v1_5(frame, blocks, width)
+        x = _v1_5(frame, blocks, width, 0.9 if bn_momentum is None else bn_momentum)
     elif variant == "v1":
         x = _v1(frame, tuple(blocks), width)
     else:
@@ -66,11 +70,13 @@ def build_resnet152(
         name="logits",
     )
     model = keras.Model(frame, head(x), name=name)
-    return keras.models.clone_model(model, clone_function=_fuse) if variant == "v1" else model
+    if variant == "v1.5":
+        return model
+    return keras.models.clone_model(model, clone_function=partial(_fuse, bn_momentum))
 
 
-def _v1_5(frame, blocks: tuple[int, ...], width: int):
-    x = _conv_bn(frame, width, 7, strides=2, name="stem")
+def _v1_5(frame, blocks: tuple[int, ...], width: int, momentum: float):
+    x = _conv_bn(frame, width, 7, strides=2, momentum=momentum, name="stem")
     # Zeros around the map are as good as -∞ after a ReLU.
     x = layers.ZeroPadding2D(1, name="stem_pool_pad")(layers.ReLU(name="stem_relu")(x))
     x = layers.MaxPooling2D(3, 2, name="stem_pool")(x)
@@ -78,22 +84,25 @@ def _v1_5(frame, blocks: tuple[int, ...], width: int):
         for block in range(1, count + 1):
             strides = 2 if stage > 1 and block == 1 else 1
             filters = width * 2 ** (stage - 1)
-            x = _bottleneck(x, filters, strides, name=f"stage{stage}_block{block}")
+            x = _bottleneck(x, filters, strides, momentum, name=f"stage{stage}_block{block}")
     return x
 
 
-def _bottleneck(x, filters: int, strides: int, name: str):
+def _bottleneck(x, filters: int, strides: int, momentum: float, name: str):
     """1×1, 3×3 (with the stride) and 1×1 convolutions beside a shortcut."""
+    conv_bn = partial(_conv_bn, momentum=momentum)
     shortcut, wide = x, EXPANSION * filters
     if strides > 1 or x.shape[-1] != wide:
-        shortcut = _conv_bn(x, wide, 1, strides=strides, name=f"{name}_shortcut")
-    x = layers.ReLU(name=f"{name}_relu1")(_conv_bn(x, filters, 1, name=name, index="1"))
-    x = _conv_bn(x, filters, 3, strides=strides, name=name, index="2")
-    x = _conv_bn(layers.ReLU(name=f"{name}_relu2")(x), wide, 1, name=name, index="3")
+        shortcut = conv_bn(x, wide, 1, strides=strides, name=f"{name}_shortcut")
+    x = layers.ReLU(name=f"{name}_relu1")(conv_bn(x, filters, 1, name=name, index="1"))
+    x = conv_bn(x, filters, 3, strides=strides, name=name, index="2")
+    x = conv_bn(layers.ReLU(name=f"{name}_relu2")(x), wide, 1, name=name, index="3")
     return layers.ReLU(name=name)(layers.Add(name=f"{name}_add")([shortcut, x]))
 
 
-def _conv_bn(x, filters: int, kernel: int, *, strides: int = 1, name: str, index: str = ""):
+def _conv_bn(
+    x, filters: int, kernel: int, *, momentum: float, strides: int = 1, name: str, index: str = ""
+):
     """Convolution without bias, padded alike on all sides, and normalisation, as in PyTorch."""
     if strides > 1 and kernel > 1:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad{index}")(x)
@@ -108,7 +117,7 @@ def _conv_bn(x, filters: int, kernel: int, *, strides: int = 1, name: str, index
         ),
         name=f"{name}_conv{index}",
     )(x)
-    return BatchNormalization(epsilon=1e-5, momentum=0.9, name=f"{name}_bn{index}")(x)
+    return BatchNormalization(epsilon=1e-5, momentum=momentum, name=f"{name}_bn{index}")(x)
 
 
 @keras.saving.register_keras_serializable("lus_keras")
@@ -141,10 +150,12 @@ def _v1(frame, blocks: tuple[int, ...], width: int):
     return build(include_top=False, weights=None, input_tensor=colours).output
 
 
-def _fuse(layer: keras.layers.Layer) -> keras.layers.Layer:
+def _fuse(momentum: float | None, layer: keras.layers.Layer) -> keras.layers.Layer:
     """The same layer, with our normalisation in place of Keras's."""
-    kind = BatchNormalization if isinstance(layer, layers.BatchNormalization) else type(layer)
-    return kind.from_config(layer.get_config())
+    if not isinstance(layer, layers.BatchNormalization):
+        return type(layer).from_config(layer.get_config())
+    changed = {} if momentum is None else {"momentum": momentum}
+    return BatchNormalization.from_config({**layer.get_config(), **changed})
 
 
 MODELS = {"resnet152": build_resnet152}

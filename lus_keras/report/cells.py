@@ -71,6 +71,7 @@ class Table:
         decimals: Digits printed after the point.
         published_decimals: Digits that the paper prints.
         notes: Sentences under the table.
+        digits_of: Metrics in another unit than the rest, with their digits after the point.
     """
 
     id: str
@@ -82,6 +83,15 @@ class Table:
     decimals: int = 3
     published_decimals: int = 2
     notes: Sequence[str] = ()
+    digits_of: Mapping[str, int] = field(default_factory=dict)
+
+    def digits(self, metric: str) -> int:
+        """Digits after the point of our number."""
+        return self.digits_of.get(metric, self.decimals)
+
+    def published_digits(self, metric: str) -> int:
+        """Digits after the point of the paper's number."""
+        return self.digits_of.get(metric, self.published_decimals)
 
     def cell(self, row: str, metric: str) -> Cell | None:
         """Finds a cell.

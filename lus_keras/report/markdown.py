@@ -63,16 +63,16 @@ def _table(table: Table) -> list[str]:
     rows = []
     for row, label in table.row_labels.items():
         for metric, name in table.metric_labels.items():
-            cell = table.cell(row, metric)
+            cell, digits = table.cell(row, metric), table.digits(metric)
             if cell is not None:
                 rows.append(
                     (
                         label,
                         name,
-                        number(cell.published, table.published_decimals),
-                        f"{_value(cell.value, table.decimals)} {interval(cell, table.decimals)}",
-                        number(cell.fold_sd, table.decimals),
-                        number(cell.baseline, table.decimals),
+                        number(cell.published, table.published_digits(metric)),
+                        f"{_value(cell.value, digits)} {interval(cell, digits)}",
+                        number(cell.fold_sd, digits),
+                        number(cell.baseline, digits),
                         cell.note,
                     )
                 )

@@ -50,5 +50,6 @@ def _text(cell: Cell | None, table: Table) -> str:
         return ""
     if cell.value is None and cell.published is None:
         return cell.note.split(";")[0] if cell.note.startswith("n/a") else "–"
-    ours = f"{number(cell.value, table.decimals)} {interval(cell, table.decimals)}".strip()
-    return f"{number(cell.published, table.published_decimals)} | {ours}"
+    digits = table.digits(cell.metric)
+    ours = f"{number(cell.value, digits)} {interval(cell, digits)}".strip()
+    return f"{number(cell.published, table.published_digits(cell.metric))} | {ours}"

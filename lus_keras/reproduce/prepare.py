@@ -92,7 +92,8 @@ def _class_counts(arm: Arm, labels: np.ndarray) -> str:
 def _open_store(data: Data, arm: Arm, plan: Plan, reporter: Reporter) -> FrameStore:
     clip = arm.config.clip
     crop = "none" if data.cropped and clip.crop == "sector" else clip.crop
-    spec = FrameSpec(clip.size, clip.fps, crop, clip.channels if clip.colour else 1)
+    channels = clip.channels if clip.colour else 1
+    spec = FrameSpec(clip.size, clip.fps, crop, channels, clip.mask and crop == "sector")
     verb = "rendering" if data.name == simulated.NAME else "decoding"
 
     def progress(done: int, total: int) -> None:

@@ -29,6 +29,7 @@ from lus_keras.training.masks import write_arrays, write_masks
 from lus_keras.training.network import Network
 
 EXAMPLES = 6
+MISTAKES = 12
 OnEpoch = Callable[[int, dict[str, Any]], None]
 Decode = Callable[[np.ndarray], np.ndarray]
 Watch = Callable[["FoldJob", int], list[Any]]
@@ -234,7 +235,8 @@ def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) 
     batches = make_batches(source, rows, plain, job.fit.batch_size)
     outputs = network.predictor.predict(batches, verbose=0)
     written = ["history.csv", "predictions.csv", "model.weights.h5", "model.json"]
-    _write_predictions(job.folder / "predictions.csv", source, rows, job, decode(outputs["logits"]))
+    probabilities = decode(outputs["logits"])
+    _write_predictions(job.folder / "predictions.csv", source, rows, job, probabilities)
     if "attention" in outputs:
         written += ["attention.npz", *_write_examples(job.folder, source, rows)]
         write_arrays(
@@ -247,6 +249,8 @@ def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) 
         written.append(write_masks(job.folder, network, source, rows))
     if job.fit.log_gradients:
         written.append(GRADIENTS)
+    if source.clip.unit == "frame":
+        written += _write_mistakes(job.folder, source, rows, probabilities)
     with atomic_write(job.folder / "model.weights.h5") as temporary:
         network.model.save_weights(temporary)
     with atomic_write(job.folder / "model.json") as temporary:
@@ -289,4 +293,23 @@ def _write_examples(folder: Path, source: ClipSource, rows: np.ndarray) -> list[
     chosen = mixed[np.unique(np.linspace(0, len(mixed) - 1, EXAMPLES).astype(int))]
     frames = source.read(chosen)[..., 0]
     write_arrays(folder / "examples.npz", clip_id=source.index.clip_id[chosen], frames=frames)
+    return ["examples.npz"]
+
+
+def _write_mistakes(
+    folder: Path, source: ClipSource, rows: np.ndarray, probabilities: np.ndarray
+) -> list[str]:
+    """Keeps the frames the network is surest of and wrong about, surest first, one of a video."""
+    named, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(named != source.index.label[rows])
+    ordered = rows[wrong[np.argsort(-sure[wrong], kind="stable")]]
+    # Frames of a video look alike: without this, one video fills the gallery.
+    first_of_video = np.unique(source.index.video[ordered], return_index=True)[1]
+    chosen = ordered[np.sort(first_of_video)[:MISTAKES]]
+    # Written even if there is none: a fold that is repeated must not keep another's.
+    write_arrays(
+        folder / "examples.npz",
+        clip_id=source.index.clip_id[chosen],
+        frames=source.read(chosen)[..., 0],
+    )
     return ["examples.npz"]

@@ -22,6 +22,9 @@ _MAGIC = (
     (0, b"\x00\x00\x01\xba", "mpeg"),
     (0, b"\x00\x00\x01\xb3", "mpegvideo"),
     (0, b"GIF8", "gif"),
+    # Still images are videos of one frame.
+    (0, b"\xff\xd8\xff", "jpeg_pipe"),
+    (0, b"\x89PNG\r\n\x1a\n", "png_pipe"),
     (0, b"\x1a\x45\xdf\xa3", "matroska"),
 )
 # Suffixes that tell the truth about a container.
@@ -32,8 +35,16 @@ SUFFIXES = {
     "mpegvideo": (".mpg", ".mpeg", ".m1v", ".m2v"),
     "gif": (".gif",),
     "matroska": (".mkv", ".webm"),
+    "jpeg_pipe": (".jpg", ".jpeg"),
+    "png_pipe": (".png",),
 }
-VIDEO_SUFFIXES = frozenset(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
+STILLS = ("jpeg_pipe", "png_pipe")
+VIDEO_SUFFIXES = frozenset(
+    suffix
+    for container, suffixes in SUFFIXES.items()
+    for suffix in suffixes
+    if container not in STILLS
+)
 
 
 def container_format_of(path: Path) -> str:

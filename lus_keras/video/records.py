@@ -13,7 +13,8 @@ class VideoInfo:
     """What a header says, before anything is decoded.
 
     Attributes:
-        container: One of avi, mov, mpeg, mpegvideo, gif, matroska, or pictures for a folder.
+        container: One of avi, mov, mpeg, mpegvideo, gif, matroska, jpeg_pipe and png_pipe for
+            still images, or pictures for a folder.
         codec: One of `CODECS`.
         width: Pixels.
         height: Pixels.

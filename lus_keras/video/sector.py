@@ -40,17 +40,66 @@ def sector_box(
     Raises:
         VideoError: The file cannot be decoded.
     """
+    return box_of(_bright_area(video, seconds, picture_fps))
+
+
+def sector_mask(
+    video: str | os.PathLike[str] | np.ndarray,
+    *,
+    seconds: float = 2.0,
+    picture_fps: float | None = None,
+) -> np.ndarray:
+    """Finds the pixels of the sector: the convex hull of the area that `sector_box` boxes.
+
+    A hull, so that dark parts of the sector, fluid above all, belong to it. Text and scales beside
+    the sector are outside, even where they stand in the corners of its bounding box.
+
+    Args:
+        video: As in `sector_box`.
+        seconds: How much of a file to look at.
+        picture_fps: Frames per second of a folder of pictures.
+
+    Returns:
+        `(h, w)` bool; all true where `sector_box` gives the whole frame.
+
+    Raises:
+        VideoError: The file cannot be decoded.
+    """
+    area = _bright_area(video, seconds, picture_fps)
+    outlines, _ = cv2.findContours(area, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    hull = cv2.convexHull(np.concatenate(outlines))
+    return cv2.fillConvexPoly(np.zeros_like(area), hull, (1,)).astype(bool)
+
+
+def box_of(mask: np.ndarray) -> Box:
+    """Smallest box around the true pixels of a mask.
+
+    Args:
+        mask: `(h, w)` bool or uint8, not all false.
+
+    Returns:
+        `(x, y, w, h)` in pixels.
+    """
+    x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
+    return x, y, w, h
+
+
+def _bright_area(
+    video: str | os.PathLike[str] | np.ndarray, seconds: float, picture_fps: float | None
+) -> np.ndarray:
+    """Largest connected bright area, `(h, w)` uint8 0 or 1; all 1 if its box is too small."""
     brightest = _brightest(video, seconds, picture_fps)
-    height, width = brightest.shape
     # Shadows and speckle leave dark gaps; closing them keeps the sector in one piece.
-    reach = 2 * round(0.01 * min(height, width)) + 1
+    reach = 2 * round(0.01 * min(brightest.shape)) + 1
     bright = (brightest > THRESHOLD).astype(np.uint8)
     closed = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
-    areas = cv2.connectedComponentsWithStats(closed)[2][1:]
-    if len(areas) == 0:
-        return 0, 0, width, height
-    x, y, w, h = (int(value) for value in areas[np.argmax(areas[:, cv2.CC_STAT_AREA])][:4])
-    return (x, y, w, h) if w * h >= MIN_AREA * width * height else (0, 0, width, height)
+    _, labels, areas, _ = cv2.connectedComponentsWithStats(closed)
+    if len(areas) > 1:
+        largest = 1 + int(np.argmax(areas[1:, cv2.CC_STAT_AREA]))
+        _, _, w, h = areas[largest][:4]
+        if w * h >= MIN_AREA * brightest.size:
+            return (labels == largest).astype(np.uint8)
+    return np.ones_like(closed)
 
 
 def _brightest(

@@ -1,0 +1,177 @@
+"""Table 1 and figures of the paper on four signs (Duan et al. 2022) from predictions.
+
+`TABLES` and `FIGURES` map a target to the function that makes it. The paper compares no networks,
+so there are no claims to test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lus_keras.manifest import SIGNS
+from lus_keras.metrics import Scores
+from lus_keras.report.cells import Claim, Drawing, Table
+from lus_keras.report.drawings import classification_drawings
+from lus_keras.report.multiclass import (
+    METRIC_LABELS,
+    TOTAL_LABELS,
+    mistakes,
+    mistakes_figure,
+    multiclass_cells,
+    roc_figure,
+)
+from lus_keras.results import PaperRun
+
+MODEL = "resnet152"
+LABELS = {MODEL: "ResNet152"}
+CLASSES = dict(
+    zip(SIGNS, ("A line", "B line", "Pleural effusion", "Lung consolidation"), strict=True)
+)
+SHOWN = 12
+_SHARED = classification_drawings(LABELS, ("A", "B", "PE", "LC"))
+
+
+def table1(run: PaperRun) -> Table:
+    """Table 1: each sign against the rest, and all together.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The table in per cent, κ as it is.
+    """
+    return Table(
+        id="table1",
+        title="Table 1. Classification of four signs in single frames (%)",
+        cells=multiclass_cells(run, "table1", MODEL, CLASSES),
+        row_labels=CLASSES | TOTAL_LABELS,
+        metric_labels=METRIC_LABELS,
+        headline=[metric for metric in METRIC_LABELS if metric != "roc_auc"],
+        decimals=1,
+        published_decimals=2,
+        digits_of={"kappa": 4, "roc_auc": 3},
+        notes=(
+            _population(run),
+            weights_note(run),
+            "A class: one against the rest, accuracy = (TP + TN) / N. Total: precision, "
+            "specificity, F1 and recall are means over the classes that occur; accuracy is the "
+            "share of frames named rightly, which is another quantity than the mean recall, though "
+            "the paper prints one number for both.",
+            "n/a: undefined, as the precision of a class that is never named, and so the mean over "
+            "classes, or of a class that no tested frame shows. Baseline: the majority class.",
+        ),
+    )
+
+
+def weights_note(run: PaperRun) -> str:
+    """Says which weights the network started from.
+
+    Args:
+        run: The paper's run; its record holds the options.
+
+    Returns:
+        One to three sentences.
+    """
+    file = run.config.get("options", {}).get("weights")
+    source = run.config.get("transfer", {}).get("pretrain")
+    then = f" Then trained on {source} videos, before the videos here." if source else ""
+    if file:
+        return f"Initial weights: those of {file}, given by the user; the last layer is new.{then}"
+    return (
+        f"Initial weights: random.{then} No file of ImageNet weights was given (options.weights), "
+        "and none is fetched; the paper does not say what it starts from."
+    )
+
+
+def _population(run: PaperRun) -> str:
+    predictions = run.model(MODEL).predictions
+    if predictions is None:
+        return "No fold has finished yet."
+    counts = predictions["y_true"].value_counts()
+    named = ", ".join(
+        f"{counts.get(number, 0)} {label}" for number, label in enumerate(CLASSES.values())
+    )
+    return (
+        f"Tested: {predictions['patient_id'].nunique()} patients, "
+        f"{len(predictions.drop_duplicates(['patient_id', 'video_id']))} videos, "
+        f"{len(predictions)} frames ({named}). The paper's images of one test set are not known."
+    )
+
+
+def claims(run: PaperRun) -> list[Claim]:
+    """None: the paper compares no networks."""
+    return []
+
+
+def figure4(run: PaperRun) -> Drawing | None:
+    """Figure 4: the confusion matrix.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The figure; None as long as no fold has finished.
+    """
+    drawing = _SHARED["confusion"](run)
+    if drawing is None:
+        return None
+    return Drawing(
+        "figure4",
+        "Figure 4. Confusion matrix",
+        "Frames of the test patients: counts, and shares of each row. A: A line, B: B line, PE: "
+        "pleural effusion, LC: lung consolidation. The paper's own counts are not reconstructed: "
+        "no matrix of whole numbers gives all of its Table 1.",
+        drawing.figure,
+    )
+
+
+def roc(run: PaperRun) -> Drawing | None:
+    """ROC curves, each sign against the rest.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The figure; None as long as no fold has finished.
+    """
+    predictions = run.model(MODEL).predictions
+    if predictions is None:
+        return None
+    return Drawing(
+        "roc",
+        "ROC curves, each sign against the rest",
+        "Frames of the test patients. A sign that no tested frame shows has no curve.",
+        roc_figure(Scores.of(predictions), CLASSES),
+    )
+
+
+def gallery(run: PaperRun) -> Drawing | None:
+    """The most confident mistakes, for a reader to judge the labels as well as the network.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The figure; None if no frame was kept.
+    """
+    found = mistakes(run.model(MODEL), CLASSES)
+    if not found:
+        return None
+    return Drawing(
+        "mistakes",
+        "The most confident mistakes",
+        "Of the test frames named wrongly, those with the highest probability (at most "
+        f"{SHOWN}, one of a video), as the network sees them: truth → answer (probability). "
+        "Chosen for being wrong, so no picture of the usual. On data whose licence forbids it, do "
+        "not pass these frames on.",
+        mistakes_figure(found, SHOWN),
+    )
+
+
+TABLES: dict[str, Callable[[PaperRun], Table]] = {"table1": table1}
+FIGURES: dict[str, Callable[[PaperRun], Drawing | None]] = {
+    "figure4": figure4,
+    "roc": roc,
+    "mistakes": gallery,
+    "learning_curves": _SHARED["learning_curves"],
+}
