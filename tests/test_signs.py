@@ -31,7 +31,8 @@ from lus_keras.results import read_run  # noqa: E402
 from lus_keras.torch_weights import to_torch_state  # noqa: E402
 
 TINY = ("clip.size=[32, 32]", "model.blocks=[1, 1, 1, 1]", "model.width=4")
-SMALL = (*TINY, "cohort.patients=20", "cohort.videos=32", "fit.precision=float32")
+COHORT = ("cohort.patients=20", "cohort.videos=32", "cohort.duration_s=1.0")
+SMALL = (*TINY, *COHORT, "fit.precision=float32")
 SIGNS_PAPER = papers.get("signs")
 
 

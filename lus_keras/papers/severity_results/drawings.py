@@ -42,7 +42,8 @@ def histograms(panels: Mapping[str, Mapping[str, Mapping[int, int]]]) -> Figure:
         axes.hist(values, bins, weights=weights, stacked=True, color=colours, label=list(classes))
         axes.set(title=title, xlabel="length of the video (frames)", ylabel="videos")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(frameon=False, fontsize=8, ncols=len(classes))
+        # A place of its own: looking for the best one among so many bars is slow.
+        axes.legend(loc="upper left", frameon=False, fontsize=8, ncols=len(classes))
     return figure
 
 
