@@ -76,7 +76,7 @@ def test_presets_change_scale_only(name):
 
 def test_targets_name_networks_of_the_paper(name):
     paper, settings = papers.get(name), config.load(name)
-    known = {*settings.models, *settings.entries(), *(f"{arm}/" for arm in settings.arms)}
+    known = {"", *settings.models, *settings.entries(), *(f"{arm}/" for arm in settings.arms)}
     assert {entry for entries in paper.targets.values() for entry in entries} <= known
     assert "table1" in paper.targets
     assert paper.architecture in (*paper.targets, "")

@@ -30,7 +30,7 @@ POLL_S = 0.2
 # What of `fit` is built into a compiled network.
 NETWORK_SETTINGS = (
     *("optimizer", "learning_rate", "momentum", "weight_decay", "rate_multipliers"),
-    *("clip_norm", "precision"),
+    *("clip_norm", "precision", "log_gradients"),
 )
 
 
