@@ -262,3 +262,25 @@ def test_mmode_network_has_the_published_size_of_resnet18():
 def test_mmode_options_are_checked(option):
     with pytest.raises(ValueError, match=r"must be .* Received"):
         lus_keras.build_model("mmode_resnet18", **{"input_shape": (8, 8, 1), **option})
+
+
+@needs_tape
+@pytest.mark.parametrize("frames", [1, 2, 3, 4])
+def test_kernel_gradients_in_bfloat16_are_those_of_float32(frames):
+    """TensorFlow's own are wrong, or NaN, on clips of two frames; ours may differ by rounding."""
+    import tensorflow as tf
+
+    rng = np.random.default_rng(frames)
+    values = rng.standard_normal((8, frames, 4, 4, 16)).astype(np.float32)
+    target = rng.standard_normal((8, frames, 4, 4, 16)).astype(np.float32)
+    gradients = []
+    for dtype in ("float32", "mixed_bfloat16"):
+        layer = Conv3D(16, 3, padding="same", use_bias=False, dtype=dtype)
+        layer.build(values.shape)
+        layer.kernel.assign(np.random.default_rng(0).standard_normal(layer.kernel.shape) / 20)
+        with tf.GradientTape() as tape:
+            outputs = tf.cast(layer(values), tf.float32)
+            loss = tf.reduce_sum(outputs * target)
+        gradients.append(np.asarray(tape.gradient(loss, layer.kernel.value)))
+    scale = np.abs(gradients[0]).max()
+    np.testing.assert_allclose(gradients[1], gradients[0], atol=0.02 * scale)

@@ -42,7 +42,8 @@ class Conv3D(keras.layers.Conv3D):
             `(b, t', h', w', filters)`, the layer's compute dtype.
         """
         kernel, strides = self.kernel, self.strides
-        inputs = ops.cast(inputs, self.compute_dtype)
+        dtype = self._dtype_for(inputs.shape[1])
+        inputs = ops.cast(inputs, dtype)
         if self._is_plain(inputs.shape[1:4]):
             kernel = self._cut(inputs.shape[1:4])
             if self.kernel_size == (1, 1, 1) and strides != (1, 1, 1):
@@ -51,15 +52,26 @@ class Conv3D(keras.layers.Conv3D):
                 strides = (1, 1, 1)
         outputs = ops.conv(
             inputs,
-            ops.cast(kernel, self.compute_dtype),
+            ops.cast(kernel, dtype),
             strides=strides,
             padding=self.padding,
             dilation_rate=self.dilation_rate,
             data_format=self.data_format,
         )
+        outputs = ops.cast(outputs, self.compute_dtype)
         if self.use_bias:
             outputs = outputs + ops.cast(self.bias, self.compute_dtype)
         return outputs if self.activation is None else self.activation(outputs)
+
+    def _dtype_for(self, frames) -> str:
+        """Compute dtype, but float32 where TensorFlow's kernel gradient in bfloat16 is wrong.
+
+        On processors it is where a kernel is longer in time than a clip of two frames or more:
+        other numbers, NaN among them, or a crash (TensorFlow 2.21).
+        """
+        overhangs = frames is None or 1 < frames < self.kernel_size[0]
+        faulty = keras.backend.backend() == "tensorflow" and self.compute_dtype == "bfloat16"
+        return "float32" if overhangs and faulty else self.compute_dtype
 
     def _cut(self, sizes):
         axes = zip(sizes, self.kernel_size, self.strides, strict=True)
