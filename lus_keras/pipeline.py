@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 SCALINGS = ("unit", "minmax", "imagenet", "depth")
 # "depth": grey levels added to a row's spread, so that black rows stay quiet; spreads that count.
 LEAST_SPREAD, MOST_SPREADS = 2.0, 3.0
+# Standard deviation of the weights of neighbouring rows, as a share of all rows.
+SMOOTHING = 0.04
 # Mean and standard deviation of ImageNet's red, green and blue in 0 … 1, as torchvision has them.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_SD = (0.229, 0.224, 0.225)
@@ -44,7 +47,8 @@ def scale(clips: Any, scaling: str) -> Any:
         scaling: "unit" divides by 255; "minmax" maps each frame's own range to 0 … 1 (a constant
             frame to 0); "imagenet" divides by 255, subtracts ImageNet's mean colour and divides by
             its standard deviation; "depth" measures each row of a clip `(t, h, w, c)` in standard
-            deviations from that row's mean over the clip, so that gain and attenuation drop out.
+            deviations from that row's mean over the clip, both smoothed over neighbouring rows, so
+            that gain and attenuation drop out.
 
     Returns:
         Float32 in 0 … 1, of "imagenet" about -2.1 … 2.6, of "depth" -1 … 1.
@@ -62,12 +66,23 @@ def scale(clips: Any, scaling: str) -> Any:
         return (values / 255.0 - IMAGENET_MEAN) / IMAGENET_SD
     if scaling == "depth":
         over = (-4, -2, -1)
-        mean = ops.mean(values, axis=over, keepdims=True)
-        spread = ops.std(values, axis=over, keepdims=True) + LEAST_SPREAD
+        # Of neighbouring rows together, or a bright row would take itself for the rule.
+        near = _neighbours(values.shape[-3])
+        mean = ops.einsum("ij,...tjwc->...tiwc", near, ops.mean(values, over, keepdims=True))
+        square = ops.einsum("ij,...tjwc->...tiwc", near, ops.mean(values**2, over, keepdims=True))
+        spread = ops.sqrt(ops.maximum(square - mean**2, 0.0)) + LEAST_SPREAD
         return ops.clip((values - mean) / spread, -MOST_SPREADS, MOST_SPREADS) / MOST_SPREADS
     lowest = ops.min(values, axis=(-3, -2, -1), keepdims=True)
     highest = ops.max(values, axis=(-3, -2, -1), keepdims=True)
     return (values - lowest) / ops.maximum(highest - lowest, 1.0)
+
+
+@functools.lru_cache(maxsize=8)
+def _neighbours(rows: int) -> np.ndarray:
+    """Weights `(rows, rows)` of a Gaussian over rows, each line with sum 1."""
+    distance = np.arange(rows)[:, None] - np.arange(rows)[None]
+    weights = np.exp(-0.5 * (distance / (SMOOTHING * rows)) ** 2)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def network_input(clips: Any, length: Any, clip: ClipConfig) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 
 import numpy as np
@@ -27,25 +28,38 @@ def scale():
     return scale
 
 
-def test_rows_are_measured_in_their_own_spread(scale):
-    """Row 0 holds 10 and 30: mean 20, spread 10 + 2, so ∓10/12 of 3 spreads. Row 1 is constant."""
-    clip = np.zeros((1, 1, 2, 2, 1), np.uint8)
-    clip[0, 0, 0, :, 0] = 10, 30
-    clip[0, 0, 1, :, 0] = 77
+def test_rows_are_measured_in_their_spread(scale):
+    """Rows of 10 and 30: mean 20, spread 10 + 2, so ∓10/12 of 3 spreads. Constant rows are 0."""
+    clip = np.zeros((1, 1, 5, 2, 1), np.uint8)
+    clip[..., 0, 0], clip[..., 1, 0] = 10, 30
     values = np.asarray(scale(clip, "depth"))[0, 0, :, :, 0]
-    np.testing.assert_allclose(values[0], [-10 / 36, 10 / 36], atol=1e-6)
-    np.testing.assert_allclose(values[1], 0, atol=1e-6)
+    np.testing.assert_allclose(values, np.tile([-10 / 36, 10 / 36], (5, 1)), atol=1e-6)
+    assert (np.asarray(scale(np.full((1, 1, 5, 2, 1), 77, np.uint8), "depth")) == 0).all()
 
 
 def test_gain_and_attenuation_drop_out_and_other_clips_do_not_matter(scale):
-    """Each row brightened by its own offset gives the same input; so does the clip on its own."""
+    """60 grey levels from the top to the bottom hardly change what is left; all alike, nothing."""
     rng = np.random.default_rng(0)
-    clips = rng.integers(0, 100, (2, 3, 4, 5, 1), dtype=np.uint8)
-    offsets = rng.integers(0, 100, 4, dtype=np.uint8)[:, None, None]
+    clips = rng.integers(0, 100, (2, 3, 64, 16, 1), dtype=np.uint8)
     whole = np.asarray(scale(clips, "depth"))
-    np.testing.assert_allclose(np.asarray(scale(clips + offsets, "depth")), whole, atol=1e-5)
+    np.testing.assert_allclose(np.asarray(scale(clips + 50, "depth")), whole, atol=1e-5)
+    slope = np.linspace(60, 0, 64).astype(np.uint8)[:, None, None]
+    # 60 levels are 2 of the 29 levels' spreads, 0.67 of what is kept.
+    assert np.abs(np.asarray(scale(clips + slope, "depth")) - whole).mean() < 0.02
     np.testing.assert_allclose(np.asarray(scale(clips[1:], "depth")), whole[1:], atol=1e-6)
     assert np.abs(whole).max() <= 1
+
+
+def test_the_rate_warms_up_and_falls_to_nothing():
+    """Of 100 steps 5 warm up from a tenth; half way down the cosine it is half the peak."""
+    from lus_keras.training.schedule import rate_at
+
+    rates = [rate_at(step, 100, 2.0) for step in range(100)]
+    assert rates[0] == pytest.approx(0.2)
+    assert rates[5] == 2.0 == max(rates)
+    assert rate_at(5 + 95 / 2, 100, 2.0) == pytest.approx(1.0)
+    assert all(a > b for a, b in itertools.pairwise(rates[5:]))
+    assert rate_at(100, 100, 2.0) == pytest.approx(0, abs=1e-12)
 
 
 @pytest.fixture(scope="module")

@@ -102,12 +102,15 @@ class SplitConfig(_Section):
 class FitConfig(_Section):
     """How one fold is trained; `rate_multipliers` are by the beginning of a layer's name.
 
+    `schedule` keeps the learning rate, or warms up to it over the first twentieth of all steps and
+    lets it fall to 0 along half a cosine after that.
     `drop_test_remainder` leaves the last, incomplete batch of test clips out, as some code does.
     `log_gradients` writes the norm of every layer's gradient at every step to gradients.csv.
     """
 
     optimizer: Literal["adam", "coupled_sgd"]
     learning_rate: PositiveFloat
+    schedule: Literal["constant", "cosine"] = "constant"
     momentum: float = Field(default=0.0, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
     rate_multipliers: dict[str, float] = {}

@@ -27,6 +27,7 @@ from lus_keras.training.gradients import FILE as GRADIENTS
 from lus_keras.training.gradients import GradientLog
 from lus_keras.training.masks import write_arrays, write_masks
 from lus_keras.training.network import Network
+from lus_keras.training.schedule import Cosine
 
 EXAMPLES = 6
 MISTAKES = 12
@@ -174,6 +175,9 @@ def _train_epoch(
     order = _whole(order, job.fit.batch_size, job.fit.drop_remainder)
     batches = make_batches(source, rows[order], mirrored[order], job.fit.batch_size)
     network.seed_dropout(job.seed_for(2), epoch)
+    if job.fit.schedule == "cosine":
+        steps = -(-len(order) // job.fit.batch_size)
+        callbacks = [*callbacks, Cosine(job.fit.learning_rate, epoch, job.fit.epochs, steps)]
     result = network.model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=callbacks)
     row = {name: float(values[0]) for name, values in result.history.items()}
     row |= _evaluate(network, source, job)
