@@ -27,10 +27,11 @@ TINY = {
 }
 # Networks whose clips have another shape than the paper's other ones.
 ARMS = {"mmode_resnet18": "mmode"}
-# What a preset may change: amounts, and how fast moving averages forget with few steps.
+# What a preset may change: amounts, widths, and how fast moving averages forget with few steps.
 SCALE = {
     *("clip.size", "clip.fps", "clip.frames", "clip.stride", "clip.tile_step"),
     *("fit.epochs", "fit.precision", "fit.batch_size", "split.folds", "model.bn_momentum"),
+    "model.filters",
     *("clip.per_video", "options.samples", "options.frames", "options.step"),
 }
 
