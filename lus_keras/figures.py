@@ -263,13 +263,16 @@ def class_bars(
         colour = _style(number)["color"]
         heights = [counts.get(name, 0) for counts in ours.values()]
         printed = [counts.get(name, 0) for counts in published.values()]
-        axes.bar(places, heights, width, align="edge", color=colour, label=name)
-        axes.bar(
+        solid = axes.bar(places, heights, width, align="edge", color=colour, label=name)
+        outlined = axes.bar(
             places + width, printed, width, align="edge", fill=False, edgecolor=colour,
             label=f"{name}, published",
         )  # fmt: skip
+        for bars in (solid, outlined):
+            axes.bar_label(bars, fmt="%.0f", fontsize=7, rotation=90, padding=3)
+    axes.margins(y=0.15)
     axes.set_xticks(range(len(ours)), list(ours), fontsize=8)
-    axes.set_ylabel("clips")
+    axes.set_ylabel("tiles")
     axes.legend(frameon=False, fontsize=8)
     return figure
 
@@ -292,13 +295,14 @@ def saliency_sheet(
     panels = figure.subplots(3, len(shown), squeeze=False)
     rows = (("input", frames, "gray", 255), ("saliency", vanilla, "inferno", 1),
             ("SmoothGrad", smooth, "inferno", 1))  # fmt: skip
-    for line, (label, values, colours, top) in zip(panels, rows, strict=True):
+    for place, (label, values, colours, top) in enumerate(rows):
+        line = panels[place]
         for axes, frame in zip(line, shown, strict=True):
             picture = np.asarray(values, np.float32)[frame]
             axes.imshow(picture, cmap=colours, vmin=0, vmax=top, interpolation="nearest")
             axes.set_xticks([])
             axes.set_yticks([])
-            if line is panels[0]:
+            if place == 0:
                 axes.set_title(f"frame {frame}", fontsize=8)
         line[0].set_ylabel(label, fontsize=9)
     return figure

@@ -18,5 +18,6 @@ from lus_keras.video.records import DecodedVideo as DecodedVideo
 from lus_keras.video.records import VideoInfo as VideoInfo
 from lus_keras.video.resample import read_resampled as read_resampled
 from lus_keras.video.resample import resample_indices as resample_indices
+from lus_keras.video.sector import brightest as brightest
 from lus_keras.video.sector import sector_box as sector_box
 from lus_keras.video.write import write_video as write_video

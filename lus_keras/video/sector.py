@@ -40,11 +40,11 @@ def sector_box(
     Raises:
         VideoError: The file cannot be decoded.
     """
-    brightest = _brightest(video, seconds, picture_fps)
-    height, width = brightest.shape
+    projected = brightest(video, seconds, picture_fps)
+    height, width = projected.shape
     # Shadows and speckle leave dark gaps; closing them keeps the sector in one piece.
     reach = 2 * round(0.01 * min(height, width)) + 1
-    bright = (brightest > THRESHOLD).astype(np.uint8)
+    bright = (projected > THRESHOLD).astype(np.uint8)
     closed = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     areas = cv2.connectedComponentsWithStats(closed)[2][1:]
     if len(areas) == 0:
@@ -53,10 +53,22 @@ def sector_box(
     return (x, y, w, h) if w * h >= MIN_AREA * width * height else (0, 0, width, height)
 
 
-def _brightest(
+def brightest(
     video: str | os.PathLike[str] | np.ndarray, seconds: float, picture_fps: float | None
 ) -> np.ndarray:
-    """Maximum over time, `(h, w)` uint8."""
+    """Projects a video: the maximum of each pixel over time.
+
+    Args:
+        video: As in `sector_box`.
+        seconds: How much of a file to look at.
+        picture_fps: Frames per second of a folder of pictures.
+
+    Returns:
+        `(h, w)` uint8 in the size of the file.
+
+    Raises:
+        VideoError: The file cannot be decoded.
+    """
     if isinstance(video, np.ndarray):
         return np.asarray(video.max(axis=0 if video.ndim == 3 else (0, 3)))
     decoded = iter_frames(video, picture_fps=picture_fps)
