@@ -53,7 +53,7 @@ def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figu
     for column, (label, folds) in enumerate(histories.items()):
         axes[0, column].set_title(label)
         axes[1, column].set_xlabel("epoch")
-        axes[1, column].xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes[1, column].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         for row, quantity in enumerate(("loss", "accuracy")):
             _curve(axes[row, column], folds, quantity, "training", BLUE)
             _curve(axes[row, column], folds, f"val_{quantity}", "validation", ORANGE)
@@ -331,7 +331,10 @@ def _curve(
     for line in series:
         axes.plot(line.index, line, color=colour, lw=0.7, alpha=0.4)
     mean = pd.concat(series, axis=1).mean(axis=1)
-    axes.plot(mean.index, mean, color=colour, lw=2, label=f"{label}, mean of {len(series)} folds")
+    label += f", mean of {len(series)} folds" if len(series) > 1 else ""
+    # A line of one point is not seen.
+    marker = "o" if len(mean) == 1 else ""
+    axes.plot(mean.index, mean, color=colour, lw=2, marker=marker, label=label)
 
 
 def _frame_border(axes: Any, colour: str) -> None:

@@ -1,6 +1,7 @@
 """Tables and figures of the lung-sliding paper from a run whose every prediction is stated."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -197,3 +198,35 @@ def test_one_patient_gives_no_interval():
     found = independent_difference(side([1, 0]), side([1]))
     assert found.value == -1 / 2
     assert np.isnan([found.ci_low, found.ci_high]).all()
+
+
+def explained(run, **maps):
+    """The run with maps of two tiles with sliding, of patients a and b."""
+    model = replace(
+        run.model("2_30x30/resnet3d_18"),
+        explanations={"patient_id": np.array(["a", "b"]), **maps},
+    )
+    return replace(run, models={**run.models, model.name: model})
+
+
+def test_shares_of_maps_stand_beside_their_area(run):
+    """Shares 0.6 and 0.2, area 0.3: mean 0.4 beside 0.3; a correlation has no such baseline."""
+    names = ("band", "below", "band_untrained", "below_untrained", "random")
+    maps = {f"{m}_{name}": np.array([0.6, 0.2]) for m in ("vanilla", "smooth") for name in names}
+    maps |= {"band_area": np.array([0.3, 0.3]), "below_area": np.array([0.8, 0.6])}
+    table = sliding_results.explanations(explained(run, **maps))
+    for metric, area in (("band", 0.3), ("below", 0.7), ("band_untrained", 0.3), ("random", None)):
+        cell = table.cell("vanilla", metric)
+        assert cell.value == pytest.approx(0.4)
+        assert cell.baseline == (None if area is None else pytest.approx(area))
+        assert cell.n_patients == 2
+
+
+def test_shares_are_not_there_without_maps_or_without_a_known_pleura(run):
+    assert sliding_results.explanations(run).cell("smooth", "band").note.startswith("not run")
+    unknown = np.full(2, np.nan)
+    maps = {f"{m}_{name}": unknown for m in ("vanilla", "smooth") for name in ("band", "below")}
+    table = sliding_results.explanations(explained(run, **maps))
+    assert table.cell("vanilla", "band").value is None
+    assert "not known" in table.cell("vanilla", "band").note
+    assert "not measured" in table.cell("vanilla", "band_untrained").note

@@ -103,6 +103,7 @@ def test_a_network_that_sees_all_alike_is_near_chance(source, plans):
     everywhere.layers[-1].set_weights([weights, np.zeros(1)])
     found = explain(everywhere, source, rows, SETTINGS, plans)
     np.testing.assert_allclose(found["vanilla_band"], found["band_area"], atol=0.03)
+    np.testing.assert_allclose(found["vanilla_band_untrained"], found["band_area"], atol=0.03)
     # Nothing binds maps of other weights to these.
     assert np.abs(found["vanilla_random"]).max() < 0.1
 
