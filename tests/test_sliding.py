@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from fake_sliding_run import write_run
 
-from lus_keras import config, figures
+from lus_keras import config, figures, papers
 from lus_keras.metrics import Clusters, independent_difference, mean_statistic
 from lus_keras.papers import sliding_results
 from lus_keras.papers.sliding import DATA_SETS, TABLE1, TABLE2, TABLE3
@@ -230,3 +231,19 @@ def test_shares_are_not_there_without_maps_or_without_a_known_pleura(run):
     assert table.cell("vanilla", "band").value is None
     assert "not known" in table.cell("vanilla", "band").note
     assert "not measured" in table.cell("vanilla", "band_untrained").note
+
+
+def test_the_page_of_the_paper_states_every_choice_with_its_label():
+    page = (Path(__file__).parent.parent / "docs" / "sliding.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| `")]
+    stated = {row[1].strip(" `"): row[3].strip() for row in rows if len(row) == 6}
+    choices = config.load("sliding").choices
+    assert {name: stated.get(name) for name in choices} == {
+        name: choice.label for name, choice in choices.items()
+    }
+
+
+def test_the_page_names_a_command_for_every_target():
+    page = (Path(__file__).parent.parent / "docs" / "sliding.md").read_text(encoding="utf-8")
+    for target in papers.get("sliding").targets:
+        assert f"`lus-keras reproduce {target} --paper sliding`" in page
