@@ -17,6 +17,7 @@ from lus_keras.source import ClipSource
 start_tensorflow()
 import keras  # noqa: E402
 
+from lus_keras.papers import sliding_explain  # noqa: E402
 from lus_keras.papers.sliding_explain import BAND, explain, spread  # noqa: E402
 from lus_keras.reproduce import train  # noqa: E402
 
@@ -183,6 +184,6 @@ def test_the_run_leaves_a_video_of_every_clip_that_is_shown(source, plans, tmp_p
         paper=SimpleNamespace(name="sliding"), data=SimpleNamespace(name="simulated")
     )
     prepared = SimpleNamespace(arm=SimpleNamespace(config=SETTINGS))
-    train._write_overlays(plan, prepared, arrays, tmp_path)
+    train._write_overlays(plan, prepared, sliding_explain, arrays, tmp_path)
     names = sorted(path.name for path in (tmp_path / "sliding" / "explanations").iterdir())
     assert names == sorted(f"figure5_{clip_id}.mp4" for clip_id in arrays["clip_id"][:3])

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from lus_keras.config import PaperConfig
 
 TARGETS = {"figure5": (EXPLAINED,)}
+# Maps that are written as videos, beside their clips.
+OVERLAYS = {"figure5": {"vanilla": "vanilla saliency", "smooth": "SmoothGrad"}}
 SHOWN = 3
 EXPLAINED_CLIPS = 16
 # Half the width of the pleural band, in pixels of a picture of 480 rows.

@@ -14,6 +14,7 @@ import numpy as np
 from lus_keras import __version__
 from lus_keras.config import FitConfig, PaperConfig
 from lus_keras.datasets import simulated
+from lus_keras.errors import VideoError
 from lus_keras.files import atomic_write, file_names
 from lus_keras.overlay import overlay_video
 from lus_keras.progress import Reporter, epoch_text
@@ -94,33 +95,33 @@ def _explain(
         model.load_weights(job.folder / "model.weights.h5")
         rows = job.fold.rows(prepared.source.index, "test")
         arrays = module.explain(model, prepared.source, rows, prepared.arm.config, plan.data.items)
+        # The maps last: they mark that all of this is done.
+        try:
+            _write_overlays(plan, prepared, module, arrays, out)
+        except VideoError as error:
+            reporter.note(f"{plan.paper.name}: no video of the maps. {error}")
         with atomic_write(path) as temporary:
             np.savez_compressed(temporary, **arrays)
-        _write_overlays(plan, prepared, arrays, out)
 
 
 def _write_overlays(
-    plan: Plan, prepared: Prepared, arrays: dict[str, np.ndarray], out: Path
+    plan: Plan, prepared: Prepared, module: ModuleType, arrays: dict[str, np.ndarray], out: Path
 ) -> None:
     """Writes the clips that a figure shows as videos, their maps beside them."""
-    folder = out / plan.paper.name / OVERLAYS
-    ids = [str(clip_id) for clip_id in arrays["clip_id"][: len(arrays["frames"])]]
-    names = file_names(ids)
-    for number, clip_id in enumerate(ids):
-        overlay_video(
-            folder / f"figure5_{names[clip_id]}.mp4",
-            arrays["frames"][number],
-            {
-                "vanilla saliency": arrays["vanilla"][number],
-                "SmoothGrad": arrays["smooth"][number],
-            },
-            prepared.arm.config.clip.fps or DEFAULT_FPS,
-            simulated=plan.data.name == simulated.NAME,
-        )
+    for figure, titles in getattr(module, "OVERLAYS", {}).items():
+        ids = [str(clip_id) for clip_id in arrays["clip_id"][: len(arrays["frames"])]]
+        for number, name in enumerate(file_names(ids).values()):
+            overlay_video(
+                out / plan.paper.name / OVERLAYS / f"{figure}_{name}.mp4",
+                arrays["frames"][number],
+                {title: arrays[key][number] for key, title in titles.items()},
+                prepared.arm.config.clip.fps or DEFAULT_FPS,
+                simulated=plan.data.name == simulated.NAME,
+            )
 
 
 def explain_module(paper: str) -> ModuleType | None:
-    """Finds `papers/<paper>_explain.py`, which holds `TARGETS` and `explain`.
+    """Finds `papers/<paper>_explain.py`, which holds `TARGETS`, `explain` and maybe `OVERLAYS`.
 
     Args:
         paper: Name of the paper.
