@@ -53,7 +53,7 @@ def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figu
     for column, (label, folds) in enumerate(histories.items()):
         axes[0, column].set_title(label)
         axes[1, column].set_xlabel("epoch")
-        axes[1, column].xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes[1, column].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         for row, quantity in enumerate(("loss", "accuracy")):
             _curve(axes[row, column], folds, quantity, "training", BLUE)
             _curve(axes[row, column], folds, f"val_{quantity}", "validation", ORANGE)
@@ -263,13 +263,16 @@ def class_bars(
         colour = _style(number)["color"]
         heights = [counts.get(name, 0) for counts in ours.values()]
         printed = [counts.get(name, 0) for counts in published.values()]
-        axes.bar(places, heights, width, align="edge", color=colour, label=name)
-        axes.bar(
+        solid = axes.bar(places, heights, width, align="edge", color=colour, label=name)
+        outlined = axes.bar(
             places + width, printed, width, align="edge", fill=False, edgecolor=colour,
             label=f"{name}, published",
         )  # fmt: skip
+        for bars in (solid, outlined):
+            axes.bar_label(bars, fmt="%.0f", fontsize=7, rotation=90, padding=3)
+    axes.margins(y=0.15)
     axes.set_xticks(range(len(ours)), list(ours), fontsize=8)
-    axes.set_ylabel("clips")
+    axes.set_ylabel("tiles")
     axes.legend(frameon=False, fontsize=8)
     return figure
 
@@ -292,13 +295,14 @@ def saliency_sheet(
     panels = figure.subplots(3, len(shown), squeeze=False)
     rows = (("input", frames, "gray", 255), ("saliency", vanilla, "inferno", 1),
             ("SmoothGrad", smooth, "inferno", 1))  # fmt: skip
-    for line, (label, values, colours, top) in zip(panels, rows, strict=True):
+    for place, (label, values, colours, top) in enumerate(rows):
+        line = panels[place]
         for axes, frame in zip(line, shown, strict=True):
             picture = np.asarray(values, np.float32)[frame]
             axes.imshow(picture, cmap=colours, vmin=0, vmax=top, interpolation="nearest")
             axes.set_xticks([])
             axes.set_yticks([])
-            if line is panels[0]:
+            if place == 0:
                 axes.set_title(f"frame {frame}", fontsize=8)
         line[0].set_ylabel(label, fontsize=9)
     return figure
@@ -327,7 +331,10 @@ def _curve(
     for line in series:
         axes.plot(line.index, line, color=colour, lw=0.7, alpha=0.4)
     mean = pd.concat(series, axis=1).mean(axis=1)
-    axes.plot(mean.index, mean, color=colour, lw=2, label=f"{label}, mean of {len(series)} folds")
+    label += f", mean of {len(series)} folds" if len(series) > 1 else ""
+    # A line of one point is not seen.
+    marker = "o" if len(mean) == 1 else ""
+    axes.plot(mean.index, mean, color=colour, lw=2, marker=marker, label=label)
 
 
 def _frame_border(axes: Any, colour: str) -> None:

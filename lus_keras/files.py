@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
+import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+# File systems take 255 bytes; suffixes and temporary names are added.
+MAX_NAME = 100
 
 
 @contextmanager
@@ -68,6 +72,29 @@ def is_picture_folder(path: str | os.PathLike[str]) -> bool:
         found.suffix.lower() in PICTURE_SUFFIXES and not found.name.startswith(".")
         for found in path.iterdir()
     )
+
+
+def file_names(ids: Iterable[str]) -> dict[str, str]:
+    """Names for files from ids that may hold slashes and the like; no two are alike.
+
+    `p01/e1 z3` becomes `p01_e1_z3`; of ids that would share a name, in capitals or not, later ones
+    get a number.
+
+    Args:
+        ids: Any texts.
+
+    Returns:
+        Id → name without a suffix.
+    """
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for text in dict.fromkeys(ids):
+        plain = re.sub(r"[^\w.@+-]", "_", text).lstrip(".")[:MAX_NAME] or "_"
+        candidates = itertools.chain([plain], (f"{plain}-{n}" for n in itertools.count(2)))
+        name = next(name for name in candidates if name.lower() not in taken)
+        taken.add(name.lower())
+        names[text] = name
+    return names
 
 
 def cache_root() -> Path:

@@ -22,7 +22,7 @@ from filelock import FileLock
 
 from lus_keras.cache.build import Progress, build_store
 from lus_keras.cache.key import STORE_VERSION, store_key
-from lus_keras.cache.load import FrameSpec, Item, load_item, scaled_box
+from lus_keras.cache.load import FrameSpec, Item, check_regions, load_item, scaled_box
 from lus_keras.errors import DataError
 from lus_keras.files import cache_root
 from lus_keras.manifest import Video
@@ -32,6 +32,7 @@ __all__ = [
     "FrameStore",
     "Item",
     "Progress",
+    "check_regions",
     "load_item",
     "open_store",
     "scaled_box",
@@ -113,13 +114,16 @@ def open_store(
         The store.
 
     Raises:
-        VideoError: Videos cannot be decoded; all of them are listed.
+        VideoError: Videos have no region of interest that is asked for, or cannot be decoded;
+            all of them are listed.
         LeakageError: One file stands under two patients.
         DataError: There is nothing to store, a file is not the one of the manifest, or the cache
             cannot be written.
     """
     if not items:
         raise DataError("the data set has no video.")
+    if spec.crop == "roi":
+        check_regions(items)
     key = store_key(items, spec)
     path = cache_root() / "frames" / key
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -111,13 +112,35 @@ def _decode_masked(video: Video, spec: FrameSpec, grayscale: bool) -> np.ndarray
     return frames * inside.reshape(*spec.size, *(1,) * (frames.ndim - 3))
 
 
-def _decode_region(video: Video, spec: FrameSpec, grayscale: bool) -> np.ndarray:
-    if video.roi is None:
+def check_regions(items: Sequence[Item]) -> None:
+    """Refuses real videos without a region of interest, before any is opened.
+
+    Args:
+        items: Videos, or plans, which have one.
+
+    Raises:
+        VideoError: Videos have none; one message names all of them.
+    """
+    videos = [item for item in items if isinstance(item, Video)]
+    without = [repr(video.video_id) for video in videos if video.roi is None]
+    if without:
         raise VideoError(
-            f"video '{video.video_id}': has no region of interest. Fill in the manifest's column "
-            "`roi` (x,y,w,h), by hand or with `lus-keras data mark`."
+            f"{len(without)} of {len(videos)} videos have no region of interest: "
+            f"{', '.join(without)}. Fill in the manifest's column `roi` (x,y,w,h in pixels of the "
+            "file), by hand or with `lus-keras data mark`."
         )
+
+
+def _decode_region(video: Video, spec: FrameSpec, grayscale: bool) -> np.ndarray:
+    check_regions([video])
+    assert video.roi is not None
     info = probe(video.video)
+    x, y, w, h = video.roi
+    if x + w > info.width or y + h > info.height:
+        raise VideoError(
+            f"video '{video.video_id}': its region of interest {x},{y},{w},{h} leaves the picture "
+            f"of {info.width}×{info.height}. Correct the manifest's column `roi`."
+        )
     region = scaled_box(video.roi, (info.height, info.width), spec.size)
     return read_resampled(
         video.video,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from lus_keras.config import PaperConfig
 
 TARGETS = {"figure5": (EXPLAINED,)}
+# Maps that are written as videos, beside their clips.
+OVERLAYS = {"figure5": {"vanilla": "vanilla saliency", "smooth": "SmoothGrad"}}
 SHOWN = 3
 EXPLAINED_CLIPS = 16
 # Half the width of the pleural band, in pixels of a picture of 480 rows.
@@ -50,8 +52,9 @@ def explain(
         `clip_id (m,)`; `frames`, `vanilla` and `smooth` of the first few, `(k, t, h, w)`;
         `patient_id (m,)`; per method `<method>_random (m,)` rank correlation with random weights,
         `<method>_band (m,)` and `<method>_below (m,)` shares of the map on the pleural band, and
-        from it downwards, `band_area (m,)` and `below_area (m,)` their shares of the area; NaN
-        where the pleura is not known.
+        from it downwards, both also `…_untrained` of the network with random weights,
+        `band_area (m,)` and `below_area (m,)` their shares of the area; NaN where the pleura is
+        not known.
     """
     from lus_keras.pipeline import network_input
 
@@ -82,9 +85,10 @@ def explain(
             [map_similarity(a, b) for a, b in zip(values, random_maps[method], strict=True)]
         )
         for name in ("band", "below"):
-            found[f"{method}_{name}"] = np.array(
-                [_share(value, masks[name]) for value, masks in zip(values, regions, strict=True)]
-            )
+            for ending, shown in (("", values), ("_untrained", random_maps[method])):
+                found[f"{method}_{name}{ending}"] = np.array(
+                    [_share(map_, masks[name]) for map_, masks in zip(shown, regions, strict=True)]
+                )
     return found
 
 

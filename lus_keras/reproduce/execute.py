@@ -16,7 +16,7 @@ from lus_keras.reproduce.planning import Plan, check_models, plan
 from lus_keras.reproduce.prepare import Prepared, prepare
 from lus_keras.reproduce.record import write_record
 from lus_keras.reproduce.request import Request, run_folder
-from lus_keras.reproduce.train import train_arm
+from lus_keras.reproduce.train import OVERLAYS, train_arm
 
 
 @dataclass
@@ -59,6 +59,7 @@ def reproduce(request: Request, reporter: Reporter) -> Result:
         result.outcomes += _reproduce_paper(paper_plan, request, out, reporter)
         if paper_plan.paper.architecture in paper_plan.targets:
             result.files += _write_architectures(paper_plan, out)
+        result.files += sorted((out / paper_plan.paper.name / OVERLAYS).glob("*"))
     from lus_keras.report import write_report
 
     reporter.note("Writing the report …")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lus_keras import config, datasets, papers
-from lus_keras.cache import Item
+from lus_keras.cache import Item, check_regions
 from lus_keras.clips import is_labelled
 from lus_keras.config import CohortConfig, PaperConfig, did_you_mean
 from lus_keras.datasets import simulated
@@ -110,7 +110,10 @@ def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
     folds = max((arm.config.split.count for arm in arms), default=settings.split.count)
     if request.fold is not None and not 0 <= request.fold < folds:
         raise ConfigError(f"--fold {request.fold}: must be 0 … {folds - 1}.")
-    return Plan(paper, tuple(targets), settings, arms, _data(name, settings, request))
+    data = _data(name, settings, request)
+    if any(arm.config.clip.crop == "roi" for arm in arms):
+        check_regions(data.items)
+    return Plan(paper, tuple(targets), settings, arms, data)
 
 
 def _load(name: str, request: Request, arm: str = "") -> PaperConfig:

@@ -13,7 +13,10 @@ import numpy as np
 
 from lus_keras import __version__
 from lus_keras.config import FitConfig, PaperConfig
-from lus_keras.files import atomic_write
+from lus_keras.datasets import simulated
+from lus_keras.errors import VideoError
+from lus_keras.files import atomic_write, file_names
+from lus_keras.overlay import overlay_video
 from lus_keras.progress import Reporter, epoch_text
 from lus_keras.reproduce.planning import Arm, Plan
 from lus_keras.reproduce.prepare import Prepared
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from lus_keras.training.grid import Outcome
 
 PRETRAINING = "pretraining"
+OVERLAYS = "explanations"
+# Of clips that keep the rate of their files.
+DEFAULT_FPS = 25.0
 
 
 def train_arm(
@@ -67,11 +73,13 @@ def train_arm(
     missing = [job for job in jobs if job.initial and not job.initial.exists()]
     wanted = [job for job in _unfinished(jobs) if job not in missing]
     outcomes += _run(plan, settings, prepared.source, wanted, request, reporter)
-    _explain(plan, prepared, jobs, reporter)
+    _explain(plan, prepared, jobs, out, reporter)
     return outcomes
 
 
-def _explain(plan: Plan, prepared: Prepared, jobs: list[FoldJob], reporter: Reporter) -> None:
+def _explain(
+    plan: Plan, prepared: Prepared, jobs: list[FoldJob], out: Path, reporter: Reporter
+) -> None:
     """Lets trained networks be explained where a target of the paper asks for it."""
     module = explain_module(plan.paper.name)
     if module is None:
@@ -87,12 +95,33 @@ def _explain(plan: Plan, prepared: Prepared, jobs: list[FoldJob], reporter: Repo
         model.load_weights(job.folder / "model.weights.h5")
         rows = job.fold.rows(prepared.source.index, "test")
         arrays = module.explain(model, prepared.source, rows, prepared.arm.config, plan.data.items)
+        # The maps last: they mark that all of this is done.
+        try:
+            _write_overlays(plan, prepared, module, arrays, out)
+        except VideoError as error:
+            reporter.note(f"{plan.paper.name}: no video of the maps. {error}")
         with atomic_write(path) as temporary:
             np.savez_compressed(temporary, **arrays)
 
 
+def _write_overlays(
+    plan: Plan, prepared: Prepared, module: ModuleType, arrays: dict[str, np.ndarray], out: Path
+) -> None:
+    """Writes the clips that a figure shows as videos, their maps beside them."""
+    for figure, titles in getattr(module, "OVERLAYS", {}).items():
+        ids = [str(clip_id) for clip_id in arrays["clip_id"][: len(arrays["frames"])]]
+        for number, name in enumerate(file_names(ids).values()):
+            overlay_video(
+                out / plan.paper.name / OVERLAYS / f"{figure}_{name}.mp4",
+                arrays["frames"][number],
+                {title: arrays[key][number] for key, title in titles.items()},
+                prepared.arm.config.clip.fps or DEFAULT_FPS,
+                simulated=plan.data.name == simulated.NAME,
+            )
+
+
 def explain_module(paper: str) -> ModuleType | None:
-    """Finds `papers/<paper>_explain.py`, which holds `TARGETS` and `explain`.
+    """Finds `papers/<paper>_explain.py`, which holds `TARGETS`, `explain` and maybe `OVERLAYS`.
 
     Args:
         paper: Name of the paper.

@@ -19,6 +19,7 @@ from lus_keras.video.records import VideoInfo as VideoInfo
 from lus_keras.video.resample import read_resampled as read_resampled
 from lus_keras.video.resample import resample_indices as resample_indices
 from lus_keras.video.sector import box_of as box_of
+from lus_keras.video.sector import brightest as brightest
 from lus_keras.video.sector import sector_box as sector_box
 from lus_keras.video.sector import sector_mask as sector_mask
 from lus_keras.video.write import write_video as write_video

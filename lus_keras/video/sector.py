@@ -88,24 +88,36 @@ def _bright_area(
     video: str | os.PathLike[str] | np.ndarray, seconds: float, picture_fps: float | None
 ) -> np.ndarray:
     """Largest connected bright area, `(h, w)` uint8 0 or 1; all 1 if its box is too small."""
-    brightest = _brightest(video, seconds, picture_fps)
+    projected = brightest(video, seconds, picture_fps)
     # Shadows and speckle leave dark gaps; closing them keeps the sector in one piece.
-    reach = 2 * round(0.01 * min(brightest.shape)) + 1
-    bright = (brightest > THRESHOLD).astype(np.uint8)
+    reach = 2 * round(0.01 * min(projected.shape)) + 1
+    bright = (projected > THRESHOLD).astype(np.uint8)
     closed = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     _, labels, areas, _ = cv2.connectedComponentsWithStats(closed)
     if len(areas) > 1:
         largest = 1 + int(np.argmax(areas[1:, cv2.CC_STAT_AREA]))
         _, _, w, h = areas[largest][:4]
-        if w * h >= MIN_AREA * brightest.size:
+        if w * h >= MIN_AREA * projected.size:
             return (labels == largest).astype(np.uint8)
     return np.ones_like(closed)
 
 
-def _brightest(
+def brightest(
     video: str | os.PathLike[str] | np.ndarray, seconds: float, picture_fps: float | None
 ) -> np.ndarray:
-    """Maximum over time, `(h, w)` uint8."""
+    """Projects a video: the maximum of each pixel over time.
+
+    Args:
+        video: As in `sector_box`.
+        seconds: How much of a file to look at.
+        picture_fps: Frames per second of a folder of pictures.
+
+    Returns:
+        `(h, w)` uint8 in the size of the file.
+
+    Raises:
+        VideoError: The file cannot be decoded.
+    """
     if isinstance(video, np.ndarray):
         return np.asarray(video.max(axis=0 if video.ndim == 3 else (0, 3)))
     decoded = iter_frames(video, picture_fps=picture_fps)

@@ -1,0 +1,137 @@
+"""`lus-keras data tile`: the lung-sliding paper's six data sets as video files."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lus_keras.cli.output import Command, name_files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lus_keras.manifest import Video
+    from lus_keras.tiling import DataSet
+
+
+class _SeveralNumbers(Command):
+    """Reads `--tile 30 60 90` as `--tile 30 --tile 60 --tile 90`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        spread: list[str] = []
+        named = number = False
+        for word in args:
+            if number and word.isdigit():
+                spread += ["--tile", word]
+                continue
+            spread.append(word)
+            named, number = word == "--tile", named
+        return super().parse_args(ctx, spread)
+
+
+def _size(ctx: click.Context, option: click.Parameter, text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", text)
+    if not match:
+        raise click.BadParameter(f"write HEIGHTxWIDTH, such as 480x640. Received {text!r}.")
+    return int(match[1]), int(match[2])
+
+
+def _box(
+    ctx: click.Context, option: click.Parameter, text: str | None
+) -> tuple[int, int, int, int] | None:
+    from lus_keras.cells import parse_box
+
+    try:
+        return parse_box("--roi", text) if text else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command(cls=_SeveralNumbers)
+@click.argument("source", metavar="MANIFEST|VIDEO", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
+@click.option(
+    "--tile", "sizes", type=click.IntRange(1), multiple=True, default=(30, 60, 90),
+    show_default=True, help="Sizes of tiles in pixels.",
+)  # fmt: skip
+@click.option("--rows", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--fps", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True)
+@click.option("--size", default="480x640", show_default=True, callback=_size, help="HEIGHTxWIDTH.")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True)
+@click.option(
+    "--roi", callback=_box, metavar="X,Y,W,H", help="Region of videos that have none, file pixels."
+)
+@click.option("--root", type=click.Path(path_type=Path), help="Folder that paths start from.")
+def tile(
+    source: Path,
+    out: Path,
+    sizes: tuple[int, ...],
+    rows: int,
+    fps: float,
+    size: tuple[int, int],
+    seconds: float,
+    roi: tuple[int, int, int, int] | None,
+    root: Path | None,
+) -> None:
+    r"""Write the lung-sliding paper's data sets of tiles as lossless videos, a manifest each.
+
+    Videos are brought to 30 frames a second and 480x640 pixels; each two seconds of the region of
+    interest are cut into tiles: the first rows (2_30x30, …) and all (all_30x30, …).
+
+    \b
+    lus-keras data tile manifest.csv --out tiles
+    lus-keras data tile manifest.csv --out tiles --tile 30 60 90 --rows 2
+    lus-keras data tile video.mp4 --out tiles --roi 210,96,240,300
+    """
+    from lus_keras import tiling
+    from lus_keras.progress import Reporter
+
+    clips = tiling.data_sets(sizes, rows=rows, fps=fps, size=size, seconds=seconds)
+    videos = _videos(source, root, roi)
+    with Reporter() as reporter:
+
+        def progress(done: int, total: int) -> None:
+            if reporter.live or done == total:
+                reporter.advance("cutting videos", done, total)
+
+        made = tiling.write_tiles(videos, clips, out, progress=progress)
+    _print_counts(made)
+    name_files([data_set.manifest for data_set in made if data_set.manifest])
+
+
+def _videos(source: Path, root: Path | None, roi: tuple[int, int, int, int] | None) -> list[Video]:
+    from lus_keras.manifest import Video, read_manifest
+
+    if source.suffix.lower() == ".csv":
+        rows = read_manifest(source, root=root)
+    else:
+        rows = [Video(str(source.absolute()), source.stem, source.stem)]
+    return [row if row.roi else dataclasses.replace(row, roi=roi) for row in rows]
+
+
+def _print_counts(made: Sequence[DataSet]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from lus_keras.tiling import published_counts
+
+    published = published_counts()
+    table = Table(title="Tiles, beside the counts of the lung-sliding paper (Figure 4)")
+    table.add_column("data set")
+    for column in ("tiles", "with sliding", "without", "paper: tiles", "with", "without"):
+        table.add_column(column, justify="right")
+    for data_set in made:
+        printed = published.get(data_set.name, {})
+        counts = (data_set.tiles, data_set.present, data_set.absent)
+        paper = (str(printed.get(key, "–")) for key in ("total", "present", "absent"))
+        table.add_row(data_set.name, *map(str, counts), *paper)
+    Console().print(table)
+    unlabelled = sum(data_set.tiles - data_set.present - data_set.absent for data_set in made)
+    if unlabelled:
+        click.echo(f"{unlabelled} tiles are of videos without a label in the column `sliding`.")
+    if "2_90x90" in {data_set.name for data_set in made} & set(published):
+        click.echo("The paper prints 663 tiles for 2_90x90; 230 and 96 make 326.")
