@@ -10,7 +10,7 @@ import click
 from lus_keras.errors import ConfigError
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name", metavar="[covid-blues|pocus]")
 @click.option("--offline", is_flag=True, help="Never use the network; say what is missing.")
 @click.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lus_keras.cli.output import name_files
+from lus_keras.cli.output import Command, name_files
 from lus_keras.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _WORKERS = click.option(
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("target")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--fix", type=click.Path(path_type=Path, dir_okay=False), help="Clean manifest.csv.")
@@ -82,7 +82,7 @@ def check(
         sys.exit(DataError.exit_code)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("target")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Figure, PNG.")
 @_WORKERS
@@ -110,7 +110,7 @@ def stats(target: str, out: Path | None, workers: int, root: Path | None) -> Non
         _write_figure(out, statistics_figure(statistics))
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("video", type=click.Path(path_type=Path))
 @click.option("--manifest", type=click.Path(path_type=Path), help="Manifest with labels.")
 @click.option("--frames", type=click.IntRange(1, 60), default=12, show_default=True)
@@ -140,7 +140,7 @@ def show(video: Path, manifest: Path | None, frames: int, out: Path, root: Path 
     _write_figure(out, contact_sheet(video, row, pictures=frames))
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option("--label", required=True, help="Column to balance: b_lines, sliding, severity, sign.")
 @click.option("--folds", type=click.IntRange(min=2), help="Test every patient once.  [default: 5]")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from lus_keras.cli.output import name_files
+from lus_keras.cli.output import Command, name_files
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--task", default="bline", show_default=True, help="Paper whose cohort is shown.")
 @click.option("--with", "source", help="covid-blues, pocus or manifest.csv: real frames beside.")
 @click.option("--root", type=click.Path(path_type=Path), help="Folder of the real data.")

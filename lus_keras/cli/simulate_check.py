@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from lus_keras.cli.output import name_files
+from lus_keras.cli.output import Command, name_files
 
 
-@click.command("simulate-check")
+@click.command("simulate-check", cls=Command)
 @click.option("--check", "numbers", type=int, multiple=True, help="Only this one (repeatable).")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
