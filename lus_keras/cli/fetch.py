@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from lus_keras.cli.output import Command
 from lus_keras.errors import ConfigError
 
 
