@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -66,38 +67,40 @@ def _render(plan: VideoPlan, spec: FrameSpec) -> tuple[np.ndarray, Video]:
 
 
 def _decode(video: Video, spec: FrameSpec) -> np.ndarray:
-    grayscale = spec.channels == 1
+    return read_resampled(video.video, **reading(video, spec))
+
+
+def reading(video: Video, spec: FrameSpec) -> dict[str, Any]:
+    """How a video is read for a store: what training does to a file is said here alone.
+
+    Args:
+        video: Manifest row.
+        spec: How frames are stored.
+
+    Returns:
+        Keywords of `read_resampled` and `iter_resampled`; the first seconds are decoded where the
+        sector has to be found.
+
+    Raises:
+        VideoError: The file cannot be decoded, or a region of interest is wanted and not given.
+    """
+    options: dict[str, Any] = {
+        "fps": spec.fps,
+        "size": spec.size,
+        "grayscale": spec.channels == 1,
+        "picture_fps": video.fps,
+    }
     if spec.crop == "roi":
-        return _decode_region(video, spec, grayscale)
-    box = (
-        None if spec.crop == "none" else video.roi or sector_box(video.video, picture_fps=video.fps)
-    )
-    return read_resampled(
-        video.video,
-        fps=spec.fps,
-        size=spec.size,
-        box=box,
-        grayscale=grayscale,
-        picture_fps=video.fps,
-    )
-
-
-def _decode_region(video: Video, spec: FrameSpec, grayscale: bool) -> np.ndarray:
-    if video.roi is None:
-        raise VideoError(
-            f"video '{video.video_id}': has no region of interest. Fill in the manifest's column "
-            "`roi` (x,y,w,h), by hand or with `lus-keras data mark`."
-        )
-    info = probe(video.video)
-    region = scaled_box(video.roi, (info.height, info.width), spec.size)
-    return read_resampled(
-        video.video,
-        fps=spec.fps,
-        size=spec.size,
-        region=region,
-        grayscale=grayscale,
-        picture_fps=video.fps,
-    )
+        if video.roi is None:
+            raise VideoError(
+                f"video '{video.video_id}': has no region of interest. Fill in the manifest's "
+                "column `roi` (x,y,w,h), by hand or with `lus-keras data mark`."
+            )
+        info = probe(video.video)
+        return options | {"region": scaled_box(video.roi, (info.height, info.width), spec.size)}
+    if spec.crop == "none":
+        return options
+    return options | {"box": video.roi or sector_box(video.video, picture_fps=video.fps)}
 
 
 def scaled_box(box: Box, size: tuple[int, int], to: tuple[int, int]) -> Box:

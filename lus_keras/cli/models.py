@@ -1,0 +1,151 @@
+"""`lus-keras predict|explain|export`: what to do with a trained network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lus_keras.cli.output import Command, name_files
+from lus_keras.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from lus_keras.manifest import Video
+    from lus_keras.predict import Ensemble, VideoPrediction
+
+_RUN = click.argument("run", type=click.Path(path_type=Path))
+_VIDEOS = click.argument("videos", nargs=-1, type=click.Path(path_type=Path))
+
+
+def _choice(function: Callable[..., None]) -> Callable[..., None]:
+    """Options that choose one network of a run."""
+    for option in (
+        click.option("--fold", type=click.IntRange(min=0), help="Only this fold."),
+        click.option("--arm", help="Arm, where the run has several."),
+        click.option("--model", help="Network, where the run has several."),
+        click.option("--paper", help="Paper, where the run has several."),
+    ):
+        function = option(function)
+    return function
+
+
+def _data(function: Callable[..., None]) -> Callable[..., None]:
+    """Options that say what is known of videos."""
+    for option in (
+        click.option(
+            "--cropped/--crop", default=None, help="Videos show the sector alone, or find it."
+        ),
+        click.option("--roi", metavar="X,Y,W,H", help="Region of interest, for all videos."),
+        click.option("--root", type=click.Path(path_type=Path), help="Folder of the videos."),
+        click.option(
+            "--manifest",
+            type=click.Path(path_type=Path),
+            help="Ids and regions of the videos; alone, all of its videos.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+@click.command(cls=Command)
+@_RUN
+@_VIDEOS
+@_choice
+@_data
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
+@click.option("--pictures/--no-pictures", default=True, help="Also PNG and overlay MP4.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def predict(
+    run: Path,
+    videos: tuple[Path, ...],
+    cropped: bool | None,
+    out: Path | None,
+    pictures: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    r"""Predict VIDEOS with the networks of RUN: probabilities of clips, videos and patients.
+
+    RUN is a run directory or a folder within it. The folds of a network are averaged. A video that
+    the run was trained on looks better than it is. For research only.
+
+    \b
+    lus-keras predict runs/simulated-quick --model c2d_lstm_a exam.avi --out predicted
+    lus-keras predict runs/simulated-quick --model c2d_lstm_a --manifest manifest.csv --json
+    """
+    rows = _rows(videos, options)
+    models = _load(run, options)
+    from lus_keras.predict import predict_video
+    from lus_keras.predict.write import as_json as to_json
+    from lus_keras.predict.write import write_predictions
+
+    found = [predict_video(models, row, cropped=cropped, masks=out is not None) for row in rows]
+    if as_json:
+        click.echo(json.dumps(to_json(models, found), indent=1))
+    else:
+        _print(models, found)
+    if out is not None:
+        files = write_predictions(models, found, out, pictures=pictures)
+        if not as_json:
+            name_files(files)
+
+
+def _load(run: Path, options: dict[str, Any]) -> Ensemble:
+    from lus_keras.environment import start_tensorflow
+
+    start_tensorflow()
+    from lus_keras.predict import load_models
+
+    return load_models(run, **{name: options[name] for name in ("paper", "model", "arm", "fold")})
+
+
+def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:
+    """Manifest rows of the videos named, or of all in the manifest."""
+    from lus_keras import cells
+    from lus_keras.manifest import Video, read_manifest
+
+    known: list[Video] = []
+    if options["manifest"]:
+        known = read_manifest(options["manifest"], root=options["root"])
+    elif not paths:
+        raise ConfigError("VIDEOS: none is named. Name videos, or give a --manifest.")
+    root = options["root"] or Path()
+    rows = list(known)
+    if paths:
+        by_path = {Path(row.video).resolve(): row for row in known}
+        places = [path if known else root / path for path in paths]
+        strangers = [path for path in places if known and path.resolve() not in by_path]
+        if strangers:
+            raise DataError.from_problems(
+                f"{options['manifest']}: has no row for {path}. Name a video of the manifest."
+                for path in strangers
+            )
+        rows = [
+            by_path.get(path.resolve()) or Video(str(path), path.stem, path.stem)
+            for path in places
+        ]
+    if not options["roi"]:
+        return rows
+    try:
+        roi = cells.parse_box("--roi", options["roi"])
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return [replace(row, roi=row.roi or roi) for row in rows]
+
+
+def _print(models: Ensemble, predictions: list[VideoPrediction]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("video", "patient", "clips", "predicted", *models.labels)
+    table.title = f"{models.name}, {len(models.networks)} folds"
+    table.title_justify = "left"
+    for found in predictions:
+        chances = [f"{value:.3f}" for value in found.mean]
+        row, label = found.video, models.labels[found.predicted]
+        table.add_row(row.video_id, row.patient_id, str(len(found.cuts)), label, *chances)
+    Console(highlight=False, width=None).print(table)
