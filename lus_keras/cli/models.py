@@ -94,6 +94,38 @@ def predict(
             name_files(files)
 
 
+@click.command(cls=Command)
+@_RUN
+@_choice
+@click.option(
+    "--format",
+    "file_format",
+    default="saved_model",
+    show_default=True,
+    help="saved_model, onnx or keras.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder."
+)
+def export(run: Path, file_format: str, out: Path, **options: Any) -> None:
+    r"""Export the network of RUN, its folds as one model, to run without this package.
+
+    It takes uint8 clips of any size; resizing and scaling are inside. It is loaded again in a fresh
+    process and compared with the network before it is put in its place. For research only.
+
+    \b
+    lus-keras export runs/simulated-quick --model c2d_lstm_a --out models/bline/1
+    lus-keras export runs/simulated-quick --model c2d_lstm_a --fold 0 --format onnx --out onnx
+    """
+    models = _load(run, options)
+    from lus_keras.export import export_models
+
+    files, found = export_models(models, out, format=file_format)
+    differences = ", ".join(f"{name} {value:.1g}" for name, value in found.items())
+    click.echo(f"{models.name}, {len(models.networks)} folds, reloaded: differs by {differences}.")
+    name_files(files)
+
+
 def _load(run: Path, options: dict[str, Any]) -> Ensemble:
     from lus_keras.environment import start_tensorflow
 

@@ -188,7 +188,7 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-def common_parent(folders: Sequence[Path]) -> Path | None:
-    """Run directory that folders of folds lie in, the nearest above that has a run.json."""
+def run_folder(folders: Sequence[Path]) -> Path | None:
+    """Run directory that folds lie in: the nearest folder above that has a run.json, or None."""
     above = folders[0].absolute().parents
     return next((parent for parent in above if (parent / "run.json").is_file()), None)
