@@ -83,7 +83,9 @@ def predict(
     from lus_keras.predict.write import as_json as to_json
     from lus_keras.predict.write import write_predictions
 
-    found = [predict_video(models, row, cropped=cropped, masks=out is not None) for row in rows]
+    found, problems = _each(
+        rows, lambda row: predict_video(models, row, cropped=cropped, masks=out is not None)
+    )
     if as_json:
         click.echo(json.dumps(to_json(models, found), indent=1))
     else:
@@ -92,6 +94,56 @@ def predict(
         files = write_predictions(models, found, out, pictures=pictures)
         if not as_json:
             name_files(files)
+    if problems:
+        raise DataError.from_problems(problems)
+
+
+@click.command(cls=Command)
+@_RUN
+@_VIDEOS
+@_choice
+@_data
+@click.option("--clips", type=click.IntRange(min=1), default=1, show_default=True, help="A video.")
+@click.option("--method", "methods", multiple=True, help="vanilla, smooth, grad-cam (repeatable).")
+@click.option("--samples", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder."
+)
+def explain(
+    run: Path,
+    videos: tuple[Path, ...],
+    cropped: bool | None,
+    clips: int,
+    methods: tuple[str, ...],
+    samples: int,
+    out: Path,
+    **options: Any,
+) -> None:
+    r"""Draw where the network of RUN looks in VIDEOS: saliency, SmoothGrad and Grad-CAM.
+
+    Of each video the clips are shown that say its class most clearly; maps are of the first fold,
+    or of --fold. Each map is held against that of random weights: near 1, it shows the input.
+
+    \b
+    lus-keras explain runs/simulated-quick --model c2d_lstm_a exam.avi --out explained
+    lus-keras explain runs/simulated-quick --model c2d_a exam.avi --method smooth --out explained
+    """
+    rows = _rows(videos, options)
+    models = _load(run, options)
+    from lus_keras.explain import METHODS, as_json, explain_video, write_explanations
+
+    settings: dict[str, Any] = {"methods": methods or METHODS, "samples": samples}
+    found, problems = _each(
+        rows, lambda row: explain_video(models, row, clips=clips, cropped=cropped, **settings)
+    )
+    explained = [each for video in found for each in video]
+    files = write_explanations(models, explained, out)
+    for method, value in as_json(models, explained)["mean"].items():
+        said = "n/a (constant map)" if value is None else f"{value:+.3f}"
+        click.echo(f"{method:<10} rank correlation with random weights: {said}")
+    name_files(files)
+    if problems:
+        raise DataError.from_problems(problems)
 
 
 @click.command(cls=Command)
@@ -126,6 +178,23 @@ def export(run: Path, file_format: str, out: Path, **options: Any) -> None:
     name_files(files)
 
 
+def _each(rows: list[Video], work: Callable[[Video], Any]) -> tuple[list[Any], list[str]]:
+    """What was found in each video, and what is wrong with those that cannot be used.
+
+    Raises:
+        DataError: None of them can be.
+    """
+    found, problems = [], []
+    for row in rows:
+        try:
+            found.append(work(row))
+        except DataError as error:
+            problems.append(str(error))
+    if not found:
+        raise DataError.from_problems(problems)
+    return found, problems
+
+
 def _load(run: Path, options: dict[str, Any]) -> Ensemble:
     from lus_keras.environment import start_tensorflow
 
@@ -157,8 +226,7 @@ def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:
                 for path in strangers
             )
         rows = [
-            by_path.get(path.resolve()) or Video(str(path), path.stem, path.stem)
-            for path in places
+            by_path.get(path.resolve()) or Video(str(path), path.stem, path.stem) for path in places
         ]
     if not options["roi"]:
         return rows

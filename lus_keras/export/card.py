@@ -136,9 +136,7 @@ def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
         "## How good it was",
         _metrics(_read(run, "report/results.json").get("rows", []), description.paper, entry),
         "## Limits",
-        "Numbers above are of patients the network had not seen, from the same source. Another "
-        "machine, probe, preset or group of patients may give other ones. The mean over folds "
-        "was not measured itself: each fold was, on its own test patients.",
+        _limits(record),
         "## Licence",
         "The package is under the MIT licence. The licence of the training data "
         f"({data.get('license', 'not stated')}) may also bind what was learnt from them.",
@@ -153,8 +151,8 @@ def _usage(models: Ensemble, said: Mapping[str, Any]) -> str:
     folds = f"{len(models.folders)} fold" + "s" * (len(models.folders) > 1)
     return (
         f"Input `{given['name']}`: {given['dtype']}, {shape}, at {given['frames_per_second']} "
-        f"frames a second. Outputs: {outputs}. Classes: {', '.join(models.labels)}. {folds}. All of "
-        "it is in `contract.json`."
+        f"frames a second. Outputs: {outputs}. Classes: {', '.join(models.labels)}. {folds}. "
+        "All of it is in `contract.json`."
     )
 
 
@@ -166,14 +164,26 @@ def _data_lines(record: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]
     )
     classes = ", ".join(f"{count} {name}" for name, count in data.get("classes", {}).items())
     split = record.get("config", {}).get("split", {})
-    lines = [
+    return [
         f"`{record.get('dataset')}`, preset `{record.get('preset')}`, seed {record.get('seed')}: "
         f"{counts} ({classes}). Division: {split.get('scheme')}. "
         f"Licence: {data.get('license', 'not stated')}.",
-        f"Made by `{record.get('command')}`." if record.get("command") else "",
+        "\n".join(f"- {note}" for note in data.get("notes", [])),
     ]
-    notes = "\n".join(f"- {note}" for note in data.get("notes", []))
-    return [*lines, notes]
+
+
+def _limits(record: Mapping[str, Any]) -> str:
+    scheme = record.get("config", {}).get("split", {}).get("scheme")
+    tested = {
+        "kfold": "Numbers above are of patients the network had not seen, from the same source. ",
+        "holdout": "Numbers above are of patients the network had not seen, from the same source. ",
+        "as_published": "Clips of one patient were learnt from and tested on. ",
+        "image": "Clips of one patient were learnt from and tested on. ",
+    }.get(scheme, "How the numbers above were tested is not known. ")
+    return (
+        f"{tested}Another machine, probe, preset or group of patients may give other ones. They "
+        "are of all folds, each on its own test clips; the mean over folds was not measured."
+    )
 
 
 def _metrics(rows: list[Mapping[str, Any]], paper: str, entry: str) -> str:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -42,7 +43,9 @@ def check_export(name: str, models: Ensemble, folder: Path) -> dict[str, float]:
         RunError: It cannot be loaded or run, or differs.
     """
     given = _clips(models)
-    found = _run(name, folder, {key: _as_given(name, clips, models) for key, clips in given.items()})
+    found = _run(
+        name, folder, {key: _as_given(name, clips, models) for key, clips in given.items()}
+    )
     worst = dict.fromkeys(output_names(models), 0.0)
     levels = 0.0
     for key, clips in given.items():
@@ -108,7 +111,8 @@ def _padded(stored: np.ndarray, models: Ensemble) -> np.ndarray:
 def _run(name: str, folder: Path, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     with tempfile.TemporaryDirectory() as scratch:
         given, written = Path(scratch) / "in.npz", Path(scratch) / "out.npz"
-        np.savez(given, **inputs)
+        arrays: dict[str, Any] = dict(inputs)
+        np.savez(given, **arrays)
         command = [sys.executable, "-c", CHECKS[name], str(folder), str(given), str(written)]
         try:
             done = subprocess.run(

@@ -124,7 +124,7 @@ def compute(clips: tf.Tensor, models: Ensemble) -> dict[str, tf.Tensor]:
 
 
 def _probabilities(logits: Any) -> Any:
-    """As every paper's `decode`, in the graph; the check after an export would tell a difference."""
+    """As every paper's `decode`, in the graph; the check of an export would tell a difference."""
     if logits.shape[-1] == 1:
         logits = keras.ops.concatenate([keras.ops.zeros_like(logits), logits], axis=-1)
     return keras.ops.softmax(logits, axis=-1)

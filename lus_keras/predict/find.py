@@ -1,4 +1,4 @@
-"""Finding the folds of one network in a run, and saying which there are where several could be meant."""
+"""Finding the folds of one network in a run, or naming those that could be meant."""
 
 from __future__ import annotations
 

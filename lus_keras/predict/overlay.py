@@ -99,8 +99,8 @@ def heat(picture: np.ndarray, values: np.ndarray, opacity: float = OPACITY) -> n
     Returns:
         `(h, w, 3)` uint8 RGB.
     """
-    levels = (np.clip(np.asarray(values, np.float32), 0, 1) * 255).astype(np.uint8)
-    levels = cv2.resize(levels, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    grey = (np.clip(np.asarray(values, np.float32), 0, 1) * 255).astype(np.uint8)
+    levels: Any = cv2.resize(grey, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     colours = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1]
     return cv2.addWeighted(picture, 1 - opacity, colours, opacity, 0)
 
@@ -112,13 +112,15 @@ def curves(prediction: VideoPrediction) -> dict[str, np.ndarray]:
         prediction: What networks say of a video.
 
     Returns:
-        `probability (t,)` of the class drawn, and `attention (t,)`, whose mean in a clip is 1, where
-        there is one; NaN in frames that no clip holds.
+        `probability (t,)` of the class drawn, and `attention (t,)`, where there is one, whose mean
+        in a clip is 1; NaN in frames that no clip holds.
     """
     count = _covered(prediction)
     chances = prediction.probabilities[:, drawn_class(prediction)]
     weights: dict[str, list[np.ndarray]] = {
-        "probability": [np.full(cut.length, p) for cut, p in zip(prediction.cuts, chances, strict=True)]
+        "probability": [
+            np.full(cut.length, p) for cut, p in zip(prediction.cuts, chances, strict=True)
+        ]
     }
     if prediction.attention is not None:
         weights["attention"] = [

@@ -147,7 +147,8 @@ def _pictures(prediction: VideoPrediction, stem: Path) -> list[Path]:
     )
     frame = next(islice(frames, prediction.representative()[1], None))
     with atomic_write(picture) as temporary:
-        temporary.write_bytes(cv2.imencode(".png", np.ascontiguousarray(frame[..., ::-1]))[1])
+        encoded = cv2.imencode(".png", np.ascontiguousarray(frame[..., ::-1]))[1]
+        temporary.write_bytes(encoded.tobytes())
     write_overlay(overlay, prediction)
     return [picture, overlay]
 
@@ -170,6 +171,8 @@ def _video_rows(predictions: Iterable[VideoPrediction]) -> Iterator[list[Any]]:
 
 def _attention_rows(predictions: Iterable[VideoPrediction]) -> Iterator[list[Any]]:
     for prediction in predictions:
+        if prediction.attention is None:
+            continue
         for clip_id, cut, weights in zip(
             prediction.clip_ids, prediction.cuts, prediction.attention, strict=True
         ):
