@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,8 +154,11 @@ def _load(folder: Path, description: Description) -> keras.Model:
     network = build_network(description)
     path = folder / "model.weights.h5"
     try:
-        network.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns where a file lacks layers, which then keep random weights.
+            warnings.simplefilter("error", UserWarning)
+            network.load_weights(path)
+    except (OSError, ValueError, KeyError, UserWarning) as error:
         cause = str(error).strip().partition("\n")[0]
         raise RunError(
             f"{path}: weights are not those of {description.name} ({cause}). Train it again."
