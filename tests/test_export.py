@@ -23,7 +23,7 @@ from lus_keras import export  # noqa: E402
 from lus_keras.cli import main  # noqa: E402
 from lus_keras.config import ClipConfig  # noqa: E402
 from lus_keras.errors import ConfigError, RunError  # noqa: E402
-from lus_keras.export import graph  # noqa: E402
+from lus_keras.export import check, graph, write  # noqa: E402
 from lus_keras.export.card import model_card  # noqa: E402
 from lus_keras.export.formats import require_packages  # noqa: E402
 from lus_keras.predict import Ensemble, load_models, predict_video  # noqa: E402
@@ -128,7 +128,6 @@ def test_other_formats_give_the_same_numbers(models, tmp_path, file_format):
 @pytest.mark.parametrize("gap", [0.0, 3e-5])
 def test_an_export_that_differs_is_refused_and_leaves_nothing(models, tmp_path, monkeypatch, gap):
     """The other process is stood for by the graph itself, its attention off by a little."""
-    from lus_keras.export import check, write
 
     def run(name, folder, inputs):
         found = {}
@@ -149,15 +148,9 @@ def test_an_export_that_differs_is_refused_and_leaves_nothing(models, tmp_path, 
 
 
 def test_an_export_that_cannot_be_loaded_is_refused_with_the_cause(models, tmp_path, monkeypatch):
-    monkeypatch.setitem(check_module().CHECKS, "keras", "import no_such_module")
-    with pytest.raises(RunError, match="fresh process: ModuleNotFoundError: .*no_such_module"):
-        check_module().check_export("keras", models, tmp_path)
-
-
-def check_module():
-    from lus_keras.export import check
-
-    return check
+    monkeypatch.setitem(check.CHECKS, "keras", "import no_such_module")
+    with pytest.raises(RunError, match=r"fresh process: ModuleNotFoundError: .*no_such_module"):
+        check.check_export("keras", models, tmp_path)
 
 
 def test_a_folder_of_something_else_is_not_replaced(models, tmp_path):

@@ -1,4 +1,4 @@
-"""A trained network on videos: the numbers of its run, files that hold them, errors that say why."""
+"""A trained network on videos: the numbers of its run, its files, errors that say why."""
 
 from __future__ import annotations
 
