@@ -152,6 +152,21 @@ def test_grad_cam_of_one_convolution_by_hand():
     np.testing.assert_allclose(cam, values[..., 0] / 4, atol=1e-5)
 
 
+def test_grad_cam_is_of_the_last_convolution_that_tells_places_apart():
+    """Within TimeDistributed, too; one filter is a mask, and 8 pixels halved thrice are one."""
+    clip = keras.Input((2, 8, 8, 1))
+    x = clip
+    for name, filters in (("first", 3), ("second", 2), ("small", 4)):
+        convolution = keras.layers.Conv2D(filters, 3, 2, padding="same")
+        x = keras.layers.TimeDistributed(convolution, name=name)(x)
+    mask = keras.layers.TimeDistributed(keras.layers.Conv2D(1, 1), name="mask")(x)
+    x = keras.layers.GlobalAveragePooling3D()(keras.layers.Multiply()([x, mask]))
+    model = keras.Model(clip, keras.layers.Dense(2)(x))
+    assert maps.last_convolution(model) == "second"
+    with pytest.raises(ValueError, match="must hold a convolution"):
+        maps.last_convolution(linear_network())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -51,9 +51,11 @@ def resize(frames: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     height, width = tf.shape(frames)[1], tf.shape(frames)[2]
     grows = tf.logical_or(size[0] > height, size[1] > width)
     rows, columns = _weights(height, size[0], grows), _weights(width, size[1], grows)
-    values = tf.cast(frames, tf.float32)
-    values = tf.einsum("oh,mhwc->mowc", rows, values)
-    values = tf.einsum("pw,mowc->mopc", columns, values)
+    channels = frames.shape[-1]
+    flat = tf.reshape(tf.cast(frames, tf.float32), [-1, height, width * channels])
+    values = tf.reshape(tf.matmul(rows, flat), [-1, size[0], width, channels])
+    values = tf.matmul(tf.transpose(values, [0, 1, 3, 2]), columns, transpose_b=True)
+    values = tf.transpose(values, [0, 1, 3, 2])
     return tf.clip_by_value(tf.round(values), 0.0, 255.0)
 
 

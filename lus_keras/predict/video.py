@@ -20,7 +20,8 @@ from lus_keras.video import probe
 
 # Numbers that a batch of inputs may hold: 64 MB of float32.
 MOST_VALUES = 1 << 24
-MOST_CLIPS = 32
+# More are no faster and take more memory.
+MOST_CLIPS = 8
 
 
 @dataclass(frozen=True)
