@@ -291,10 +291,24 @@ def saliency_sheet(
     Returns:
         The figure.
     """
-    figure = _figure(max(1.1 * len(shown), 3), 3.6)
-    panels = figure.subplots(3, len(shown), squeeze=False)
-    rows = (("input", frames, "gray", 255), ("saliency", vanilla, "inferno", 1),
-            ("SmoothGrad", smooth, "inferno", 1))  # fmt: skip
+    return map_sheet(frames, {"saliency": vanilla, "SmoothGrad": smooth}, shown)
+
+
+def map_sheet(frames: ArrayLike, maps: Mapping[str, ArrayLike], shown: Sequence[int]) -> Figure:
+    """Frames of a clip over time, and beneath them maps of the clip, one row each.
+
+    Args:
+        frames: `(t, h, w)` uint8.
+        maps: By name, `(t, h, w)` floats 0 … 1.
+        shown: Numbers of the frames to show.
+
+    Returns:
+        The figure.
+    """
+    figure = _figure(max(1.1 * len(shown), 3), 1.2 * (1 + len(maps)))
+    panels = figure.subplots(1 + len(maps), len(shown), squeeze=False)
+    rows = [("input", frames, "gray", 255)]
+    rows += [(name, values, "inferno", 1) for name, values in maps.items()]
     for place, (label, values, colours, top) in enumerate(rows):
         line = panels[place]
         for axes, frame in zip(line, shown, strict=True):

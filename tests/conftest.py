@@ -1,9 +1,13 @@
 """What several test modules share: a cache of their own, a quiet TensorFlow, small videos."""
 
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from lus_keras.manifest import Video
+from lus_keras.manifest import Video, write_manifest
 from lus_keras.video import write_video
 
 
@@ -51,3 +55,47 @@ def make_videos(tmp_path):
         return videos
 
     return write
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A small run on videos of files, and where these and their manifest are."""
+
+    run: Path
+    manifest: Path
+    videos: list[Video]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """Two folds of the B-line network on eight noisy videos, every other with a bright column."""
+    from rich.console import Console
+
+    from lus_keras.environment import start_tensorflow
+    from lus_keras.progress import Reporter
+    from lus_keras.reproduce import Request, reproduce
+
+    start_tensorflow()
+    folder = tmp_path_factory.mktemp("trained")
+    rng, videos = np.random.default_rng(0), []
+    for number in range(8):
+        frames = np.zeros((20, 48, 64), np.uint8)
+        frames[:, 6:42, 8:56] = rng.integers(40, 120, (20, 36, 48))
+        if number % 2:
+            frames[:, 20:40, 26:38] = 230
+        path = folder / f"v{number}.avi"
+        write_video(path, frames, 25, codec="rawvideo")
+        videos.append(Video(str(path), f"p{number // 2}", f"v{number}", b_lines=number % 2))
+    write_manifest(videos, folder / "manifest.csv")
+    settings = ("clip.frames=4", "clip.stride=3", "clip.size=[16, 16]", "model.dense_units=6")
+    request = Request(
+        ("bline/table1",),
+        data=str(folder / "manifest.csv"),
+        preset="smoke",
+        models=("c2d_lstm_a",),
+        overrides=(*settings, "fit.epochs=4", "fit.learning_rate=0.02", "model.filters=[3, 4]"),
+        out=folder / "run",
+    )
+    with Path(os.devnull).open("w") as log:
+        assert reproduce(request, Reporter(Console(file=log))).exit_code == 0
+    return Trained(folder / "run", folder / "manifest.csv", videos)

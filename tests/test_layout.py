@@ -59,6 +59,7 @@ LAYERS = (
     "progress",
     "saliency",
     "predict",
+    "explain",
     "export",
     "papers.*_explain",
     "reproduce",
@@ -72,7 +73,7 @@ LAYERS = (
 HEAVY = {
     *("pipeline", "layers", "torch_layers", "losses", "optimizers", "models", "torch_weights"),
     "training",
-    *("saliency", "predict", "export", "benchmark", "papers.*_explain"),
+    *("saliency", "predict", "explain", "export", "benchmark", "papers.*_explain"),
     "acceptance.network",
 }
 FORBIDDEN_MODULES = {

@@ -120,9 +120,12 @@ def test_predicted_class_is_taken_where_none_is_named(network):
     np.testing.assert_array_equal(saliency.vanilla_saliency(model, clips), expected)
 
 
-@pytest.mark.parametrize("kernel_size", [2, 3, 7])
-@pytest.mark.parametrize("sizes", [(6, 9, 10), (5, 4, 8), (2, 3, 1)])
+@pytest.mark.parametrize(
+    ("kernel_size", "sizes"),
+    [(2, (6, 9, 10)), (2, (5, 4, 8)), (3, (6, 9, 10)), (3, (5, 4, 8)), (7, (8, 9, 10))],
+)
 def test_woven_input_gradient_is_that_of_the_convolution(kernel_size, sizes):
+    """No kernel is longer than its input: TensorFlow's own gradient then crashes now and then."""
     import tensorflow as tf
 
     rng = np.random.default_rng(0)
@@ -150,6 +153,21 @@ def test_grad_cam_of_one_convolution_by_hand():
         cam = saliency.grad_cam(model, values, 1, layer="conv")
         np.testing.assert_allclose(saliency.grad_cam(model, values, 1), cam)
     np.testing.assert_allclose(cam, values[..., 0] / 4, atol=1e-5)
+
+
+def test_grad_cam_is_of_the_last_convolution_that_tells_places_apart():
+    """Within TimeDistributed, too; one filter is a mask, and 8 pixels halved thrice are one."""
+    clip = keras.Input((2, 8, 8, 1))
+    x = clip
+    for name, filters in (("first", 3), ("second", 2), ("small", 4)):
+        convolution = keras.layers.Conv2D(filters, 3, 2, padding="same")
+        x = keras.layers.TimeDistributed(convolution, name=name)(x)
+    mask = keras.layers.TimeDistributed(keras.layers.Conv2D(1, 1), name="mask")(x)
+    x = keras.layers.GlobalAveragePooling3D()(keras.layers.Multiply()([x, mask]))
+    model = keras.Model(clip, keras.layers.Dense(2)(x))
+    assert maps.last_convolution(model) == "second"
+    with pytest.raises(ValueError, match="must hold a convolution"):
+        maps.last_convolution(linear_network())
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,15 @@ from filelock import FileLock
 
 from lus_keras.cache.build import Progress, build_store
 from lus_keras.cache.key import STORE_VERSION, store_key
-from lus_keras.cache.load import FrameSpec, Item, check_regions, load_item, scaled_box
+from lus_keras.cache.load import (
+    FrameSpec,
+    Item,
+    check_regions,
+    load_item,
+    reading,
+    scaled_box,
+    sector_inside,
+)
 from lus_keras.errors import DataError
 from lus_keras.files import cache_root
 from lus_keras.manifest import Video
@@ -35,7 +43,9 @@ __all__ = [
     "check_regions",
     "load_item",
     "open_store",
+    "reading",
     "scaled_box",
+    "sector_inside",
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -78,38 +79,69 @@ def _render(plan: VideoPlan, spec: FrameSpec) -> tuple[np.ndarray, Video]:
 
 
 def _decode(video: Video, spec: FrameSpec) -> np.ndarray:
-    grayscale = spec.channels == 1
+    frames = read_resampled(video.video, **reading(video, spec))
+    inside = sector_inside(video, spec)
+    if inside is None:
+        return frames
+    return frames * (inside[..., 0] if frames.ndim == 3 else inside)
+
+
+def reading(video: Video, spec: FrameSpec) -> dict[str, Any]:
+    """How a video is read for a store: what training does to a file is said here alone.
+
+    Args:
+        video: Manifest row.
+        spec: How frames are stored.
+
+    Returns:
+        Keywords of `read_resampled` and `iter_resampled`; the first seconds are decoded where the
+        sector has to be found.
+
+    Raises:
+        VideoError: The file cannot be decoded, or a region of interest is wanted and not given.
+    """
+    options: dict[str, Any] = {
+        "fps": spec.fps,
+        "size": spec.size,
+        "grayscale": spec.channels == 1,
+        "picture_fps": video.fps,
+    }
     if spec.crop == "roi":
-        return _decode_region(video, spec, grayscale)
-    if spec.mask:
-        return _decode_masked(video, spec, grayscale)
-    box = (
-        None if spec.crop == "none" else video.roi or sector_box(video.video, picture_fps=video.fps)
-    )
-    return read_resampled(
-        video.video,
-        fps=spec.fps,
-        size=spec.size,
-        box=box,
-        grayscale=grayscale,
-        picture_fps=video.fps,
-    )
+        check_regions([video])
+        assert video.roi is not None
+        info = probe(video.video)
+        x, y, w, h = video.roi
+        if x + w > info.width or y + h > info.height:
+            raise VideoError(
+                f"video '{video.video_id}': its region of interest {x},{y},{w},{h} leaves the "
+                f"picture of {info.width}×{info.height}. Correct the manifest's column `roi`."
+            )
+        return options | {"region": scaled_box(video.roi, (info.height, info.width), spec.size)}
+    if spec.crop == "none":
+        return options
+    return options | {"box": video.roi or sector_box(video.video, picture_fps=video.fps)}
 
 
-def _decode_masked(video: Video, spec: FrameSpec, grayscale: bool) -> np.ndarray:
+def sector_inside(video: Video, spec: FrameSpec) -> np.ndarray | None:
+    """Which pixels of a stored frame are kept, where what lies outside the sector is set to 0.
+
+    Args:
+        video: Manifest row.
+        spec: How frames are stored.
+
+    Returns:
+        `(h, w, 1)` uint8, 1 inside; None where nothing is set to 0.
+
+    Raises:
+        VideoError: The file cannot be decoded.
+    """
+    if not spec.mask or spec.crop == "none":
+        return None
     mask = sector_mask(video.video, picture_fps=video.fps)
-    x, y, w, h = box = video.roi or box_of(mask)
-    frames = read_resampled(
-        video.video,
-        fps=spec.fps,
-        size=spec.size,
-        box=box,
-        grayscale=grayscale,
-        picture_fps=video.fps,
-    )
+    x, y, w, h = video.roi or box_of(mask)
     cut = mask[y : y + h, x : x + w].astype(np.uint8)
-    inside = cv2.resize(cut, spec.size[::-1], interpolation=cv2.INTER_NEAREST).astype(np.uint8)
-    return frames * inside.reshape(*spec.size, *(1,) * (frames.ndim - 3))
+    inside = cv2.resize(cut, spec.size[::-1], interpolation=cv2.INTER_NEAREST)
+    return inside.astype(np.uint8)[..., None]
 
 
 def check_regions(items: Sequence[Item]) -> None:
@@ -129,27 +161,6 @@ def check_regions(items: Sequence[Item]) -> None:
             f"{', '.join(without)}. Fill in the manifest's column `roi` (x,y,w,h in pixels of the "
             "file), by hand or with `lus-keras data mark`."
         )
-
-
-def _decode_region(video: Video, spec: FrameSpec, grayscale: bool) -> np.ndarray:
-    check_regions([video])
-    assert video.roi is not None
-    info = probe(video.video)
-    x, y, w, h = video.roi
-    if x + w > info.width or y + h > info.height:
-        raise VideoError(
-            f"video '{video.video_id}': its region of interest {x},{y},{w},{h} leaves the picture "
-            f"of {info.width}×{info.height}. Correct the manifest's column `roi`."
-        )
-    region = scaled_box(video.roi, (info.height, info.width), spec.size)
-    return read_resampled(
-        video.video,
-        fps=spec.fps,
-        size=spec.size,
-        region=region,
-        grayscale=grayscale,
-        picture_fps=video.fps,
-    )
 
 
 def scaled_box(box: Box, size: tuple[int, int], to: tuple[int, int]) -> Box:

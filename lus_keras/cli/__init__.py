@@ -12,6 +12,7 @@ import click
 
 from lus_keras import __version__
 from lus_keras.cli.data import data
+from lus_keras.cli.models import explain, export, predict
 from lus_keras.cli.output import Group, name_files
 from lus_keras.errors import LusKerasError
 
@@ -149,3 +150,5 @@ def doctor() -> None:
 
 
 main.add_command(data)
+for command in (predict, explain, export):
+    main.add_command(command)

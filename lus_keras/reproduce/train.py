@@ -221,5 +221,7 @@ def _describe(plan: Plan, arm: Arm, model: str) -> dict[str, Any]:
         "options": arm.config.model,
         "labels": list(arm.config.labels),
         "clip": clip.model_dump(mode="json"),
+        # Videos that were cropped by their source are not cropped again.
+        "cropped": plan.data.cropped,
         "lus_keras": __version__,
     }

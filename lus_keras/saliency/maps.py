@@ -129,7 +129,7 @@ def grad_cam(
         model: As in `vanilla_saliency`.
         clips: As in `vanilla_saliency`.
         output: As in `vanilla_saliency`.
-        layer: Name of a convolution; None is the last one.
+        layer: Name of a layer with maps; None is `last_convolution`.
 
     Returns:
         `(b, …)` float32 in 0 … 1, interpolated to the size of the clips.
@@ -148,10 +148,38 @@ def grad_cam(
         Gradcam(model)(
             lambda logits: keras.ops.sum(logits * weights, axis=-1),
             clips,
-            penultimate_layer=-1 if layer is None else model.get_layer(layer),
+            penultimate_layer=model.get_layer(layer or last_convolution(model)),
+            seek_penultimate_conv_layer=False,
         ),
         np.float32,
     )
+
+
+def last_convolution(model: keras.Model) -> str:
+    """Name of the last convolution whose maps tell places apart.
+
+    One filter alone is a mask, not features, and maps one pixel high or wide, as those of deep
+    networks on small tiles, say nothing of place: both are passed over where there is another.
+
+    Args:
+        model: Network whose convolutions are layers of its own, or within `TimeDistributed`.
+
+    Returns:
+        Name of the layer.
+
+    Raises:
+        ValueError: There is no convolution of more than one filter.
+    """
+    kinds = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
+    found = []
+    for layer in reversed(model.layers):
+        inner = layer.layer if isinstance(layer, keras.layers.TimeDistributed) else layer
+        if isinstance(inner, kinds) and inner.filters > 1:
+            found.append(layer)
+    if not found:
+        raise ValueError(f"`model` must hold a convolution. Received: {model.name} without one.")
+    placed = (layer for layer in found if min(layer.output.shape[-3:-1]) > 1)
+    return next(placed, found[0]).name
 
 
 def _checked(model: keras.Model, clips: ArrayLike, **counts: int) -> Floats:

@@ -16,6 +16,8 @@ from lus_keras.video.pictures import picture_paths as picture_paths
 from lus_keras.video.pictures import sha256_of_video as sha256_of_video
 from lus_keras.video.records import DecodedVideo as DecodedVideo
 from lus_keras.video.records import VideoInfo as VideoInfo
+from lus_keras.video.resample import count_resampled as count_resampled
+from lus_keras.video.resample import iter_resampled as iter_resampled
 from lus_keras.video.resample import read_resampled as read_resampled
 from lus_keras.video.resample import resample_indices as resample_indices
 from lus_keras.video.sector import box_of as box_of

@@ -11,6 +11,8 @@ _MPEG = ("h264", "hevc", "mpeg4", "msmpeg4", "msmpeg4v2", "msmpeg4v3", "mpeg1vid
 CODECS = frozenset((*_MPEG, "mjpeg", "gif", "png", "rawvideo", "ffv1", "vp8", "vp9"))
 MAX_PIXELS = 4096**2
 MAX_FRAMES = 20_000
+# Of a video that is decoded and let go frame by frame: an hour at 120 fps.
+MAX_STREAMED = 432_000
 MAX_SECONDS = 3_600
 MAX_BYTES = 8 << 30
 

@@ -99,18 +99,21 @@ def read_video(
     return DecodedVideo(np.stack(pixels), np.array(times_s), end_s, tuple(corrupt), declared_frames)
 
 
-def decode(path: Path, picture_fps: float | None = None) -> Iterator[Frame]:
+def decode(
+    path: Path, picture_fps: float | None = None, most: int | None = None
+) -> Iterator[Frame]:
     """Yields at least one frame, or raises `VideoError`; pixels are not converted yet.
 
     Args:
         path: Video file, or folder of numbered pictures.
         picture_fps: Frames per second of a folder of pictures; a file's own clock is kept.
+        most: Frames of a file that may be decoded; None is 20,000.
     """
     if path.is_dir():
         yield from decode_pictures(path, picture_fps)
         return
     with open_video(path) as (container, stream, info):
-        yield from _frames(path, container, stream, info)
+        yield from _frames(path, container, stream, info, most or MAX_FRAMES)
 
 
 def pixel_converter(path: Path, grayscale: bool) -> Callable[[av.VideoFrame], np.ndarray]:
@@ -178,14 +181,14 @@ def _check_stream(path: Path, container: InputContainer, container_format: str) 
 
 
 def _frames(
-    path: Path, container: InputContainer, stream: VideoStream, info: VideoInfo
+    path: Path, container: InputContainer, stream: VideoStream, info: VideoInfo, most: int
 ) -> Iterator[Frame]:
     clock_s = float(stream.time_base or 0)
     mean_s = 1 / info.fps if info.fps else None
     first_s, last_s, size, count = 0.0, 0.0, None, 0
     for picture, follows_loss in _pictures(container, stream):
-        if count == MAX_FRAMES:
-            raise VideoError(f"{path}: has more than {MAX_FRAMES} frames. Cut it into parts.")
+        if count == most:
+            raise VideoError(f"{path}: has more than {most} frames. Cut it into parts.")
         if size not in (None, (picture.width, picture.height)):
             raise VideoError(
                 f"{path}: frame {count} is {picture.width}×{picture.height} after frames of "

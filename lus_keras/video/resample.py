@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
-from av import VideoFrame
 
 from lus_keras.errors import VideoError
-from lus_keras.video.allowed import MAX_FRAMES
+from lus_keras.video.allowed import MAX_FRAMES, MAX_STREAMED
 from lus_keras.video.decode import decode, pixel_converter
+from lus_keras.video.records import Frame
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
@@ -84,56 +86,133 @@ def read_resampled(
             come out.
         ValueError: `fps` is not positive.
     """
-    if fps is not None and not 0 < fps < math.inf:
-        raise ValueError(f"`fps` must be positive. Received: fps={fps}.")
+    frames = iter_resampled(
+        path,
+        fps=fps,
+        size=size,
+        box=box,
+        region=region,
+        grayscale=grayscale,
+        picture_fps=picture_fps,
+        most=MAX_FRAMES,
+    )
+    return np.stack(list(frames))
+
+
+def iter_resampled(
+    path: str | os.PathLike[str],
+    *,
+    fps: float | None,
+    size: Size | None = None,
+    box: Box | None = None,
+    region: Box | None = None,
+    grayscale: bool = True,
+    picture_fps: float | None = None,
+    most: int = MAX_STREAMED,
+) -> Iterator[np.ndarray]:
+    """Gives the frames of `read_resampled` one by one; memory does not grow with the video.
+
+    Args:
+        path: As in `read_resampled`; so are the others.
+        fps: Frames per second wanted, positive; None keeps every frame as it is.
+        size: `(h, w)` to resize to.
+        box: `(x, y, w, h)` to crop to before that.
+        region: `(x, y, w, h)` to crop to after that.
+        grayscale: Brightness 0 … 255 if true, RGB if not.
+        picture_fps: Frames per second of a folder of pictures.
+        most: Frames that may be decoded, and that may come out.
+
+    Yields:
+        `(h, w)` or `(h, w, 3)` RGB uint8, at least one; a frame shown twice is one array.
+
+    Raises:
+        VideoError: As `read_resampled`, when the place is reached; more than `most` frames.
+        ValueError: `fps` is not positive.
+    """
     path = Path(path)
     to_pixels = pixel_converter(path, grayscale)
     fit = _fitter(path, size, box, region)
+    shown = None
+    pixels = np.empty(0, np.uint8)
+    for frame in _schedule(path, fps, picture_fps, most):
+        if frame is not shown:
+            shown, pixels = frame, fit(to_pixels(frame.picture))
+        yield pixels
+
+
+def count_resampled(
+    path: str | os.PathLike[str],
+    *,
+    fps: float | None,
+    picture_fps: float | None = None,
+    most: int = MAX_STREAMED,
+) -> int:
+    """Number of frames that `iter_resampled` gives; decodes the whole file.
+
+    Args:
+        path: As in `read_resampled`.
+        fps: Frames per second wanted, positive; None keeps every frame.
+        picture_fps: Frames per second of a folder of pictures.
+        most: Frames that may be decoded.
+
+    Returns:
+        1 or more.
+
+    Raises:
+        VideoError: As `iter_resampled`.
+        ValueError: `fps` is not positive.
+    """
+    return sum(1 for _ in _schedule(Path(path), fps, picture_fps, most))
+
+
+def _schedule(
+    path: Path, fps: float | None, picture_fps: float | None, most: int
+) -> Iterator[Frame]:
+    """Yields the frame that stands for each output, not converted yet."""
     if fps is None:
-        return _all_frames(path, picture_fps, lambda picture: fit(to_pixels(picture)))
-    shown: list[np.ndarray] = []
-    frames = decode(path, picture_fps)
+        for count, frame in enumerate(decode(path, picture_fps, most), start=1):
+            if count > most:
+                raise VideoError(f"{path}: has more than {most} frames. Cut it.")
+            yield frame
+        return
+    if not 0 < fps < math.inf:
+        raise ValueError(f"`fps` must be positive. Received: fps={fps}.")
+    frames = decode(path, picture_fps, most)
     previous = next(frames)
+    # The file may end before an output's time is up: outputs wait until it is known not to.
+    waiting: deque[Frame] = deque()
+    chosen = given = 0
     try:
         for frame in frames:
-            until = _outputs_until((previous.time_s + frame.time_s) / 2, fps, start=len(shown))
-            if until > len(shown):
-                shown += [fit(to_pixels(previous.picture))] * (until - len(shown))
-            previous = frame
-        count = _count_outputs(previous.time_s + previous.duration_s, fps)
+            middle_s = (previous.time_s + frame.time_s) / 2
+            until = _outputs_until(middle_s, fps, start=chosen, most=most)
+            waiting.extend([previous] * (until - chosen))
+            chosen, previous = until, frame
+            while waiting and given < round(frame.time_s * fps):
+                given += 1
+                yield waiting.popleft()
+        count = _count_outputs(previous.time_s + previous.duration_s, fps, most)
     except ValueError as error:
         raise VideoError(f"{path}: time stamps are wrong: {error} Re-mux the file.") from error
-    if count > len(shown):
-        shown += [fit(to_pixels(previous.picture))] * (count - len(shown))
-    return np.stack(shown[:count])
+    waiting.extend([previous] * (count - chosen))
+    yield from itertools.islice(waiting, count - given)
 
 
-def _all_frames(
-    path: Path, picture_fps: float | None, fit: Callable[[VideoFrame], np.ndarray]
-) -> np.ndarray:
-    shown: list[np.ndarray] = []
-    for frame in decode(path, picture_fps):
-        if len(shown) == MAX_FRAMES:
-            raise VideoError(f"{path}: has more than {MAX_FRAMES} frames. Cut it.")
-        shown.append(fit(frame.picture))
-    return np.stack(shown)
-
-
-def _count_outputs(duration_s: float, fps: float) -> int:
+def _count_outputs(duration_s: float, fps: float, most: int = MAX_FRAMES) -> int:
     exact = duration_s * fps
-    if not exact <= MAX_FRAMES:
-        raise ValueError(f"{duration_s:.6g} s at {fps:g} fps exceed {MAX_FRAMES} frames.")
+    if not exact <= most:
+        raise ValueError(f"{duration_s:.6g} s at {fps:g} fps exceed {most} frames.")
     return max(1, round(exact))
 
 
-def _outputs_until(midpoint_s: float, fps: float, *, start: int) -> int:
+def _outputs_until(midpoint_s: float, fps: float, *, start: int, most: int) -> int:
     """Number of outputs that are not later than `midpoint_s`; the first `start` are known to be."""
     count = start
     # Written as in resample_indices, to the last bit: the two must choose alike.
     while count / fps - _TIE_S <= midpoint_s:
         count += 1
-        if count > MAX_FRAMES:
-            raise ValueError(f"{midpoint_s:.6g} s at {fps:g} fps exceed {MAX_FRAMES} frames.")
+        if count > most:
+            raise ValueError(f"{midpoint_s:.6g} s at {fps:g} fps exceed {most} frames.")
     return count
 
 

@@ -1,0 +1,251 @@
+"""`lus-keras predict|explain|export`: what to do with a trained network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lus_keras.cli.output import Command, name_files
+from lus_keras.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from lus_keras.manifest import Video
+    from lus_keras.predict import Ensemble, VideoPrediction
+
+_RUN = click.argument("run", type=click.Path(path_type=Path))
+_VIDEOS = click.argument("videos", nargs=-1, type=click.Path(path_type=Path))
+
+
+def _choice(function: Callable[..., None]) -> Callable[..., None]:
+    """Options that choose one network of a run."""
+    for option in (
+        click.option("--fold", type=click.IntRange(min=0), help="Only this fold."),
+        click.option("--arm", help="Arm, where the run has several."),
+        click.option("--model", help="Network, where the run has several."),
+        click.option("--paper", help="Paper, where the run has several."),
+    ):
+        function = option(function)
+    return function
+
+
+def _data(function: Callable[..., None]) -> Callable[..., None]:
+    """Options that say what is known of videos."""
+    for option in (
+        click.option(
+            "--cropped/--crop", default=None, help="Videos show the sector alone, or find it."
+        ),
+        click.option("--roi", metavar="X,Y,W,H", help="Region of interest, for all videos."),
+        click.option("--root", type=click.Path(path_type=Path), help="Folder of the videos."),
+        click.option(
+            "--manifest",
+            type=click.Path(path_type=Path),
+            help="Ids and regions of the videos; alone, all of its videos.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+@click.command(cls=Command)
+@_RUN
+@_VIDEOS
+@_choice
+@_data
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
+@click.option("--pictures/--no-pictures", default=True, help="Also PNG and overlay MP4.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def predict(
+    run: Path,
+    videos: tuple[Path, ...],
+    cropped: bool | None,
+    out: Path | None,
+    pictures: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    r"""Predict VIDEOS with the networks of RUN: probabilities of clips, videos and patients.
+
+    RUN is a run directory or a folder within it. The folds of a network are averaged. A video that
+    the run was trained on looks better than it is. For research only.
+
+    \b
+    lus-keras predict runs/simulated-quick --model c2d_lstm_a exam.avi --out predicted
+    lus-keras predict runs/simulated-quick --model c2d_lstm_a --manifest manifest.csv --json
+    """
+    rows = _rows(videos, options)
+    models = _load(run, options)
+    from lus_keras.predict import predict_video
+    from lus_keras.predict.write import as_json as to_json
+    from lus_keras.predict.write import write_predictions
+
+    found, problems = _each(
+        rows, lambda row: predict_video(models, row, cropped=cropped, masks=out is not None)
+    )
+    if as_json:
+        click.echo(json.dumps(to_json(models, found), indent=1))
+    else:
+        _print(models, found)
+    if out is not None:
+        files = write_predictions(models, found, out, pictures=pictures)
+        if not as_json:
+            name_files(files)
+    if problems:
+        raise DataError.from_problems(problems)
+
+
+@click.command(cls=Command)
+@_RUN
+@_VIDEOS
+@_choice
+@_data
+@click.option("--clips", type=click.IntRange(min=1), default=1, show_default=True, help="A video.")
+@click.option("--method", "methods", multiple=True, help="vanilla, smooth, grad-cam (repeatable).")
+@click.option("--samples", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder."
+)
+def explain(
+    run: Path,
+    videos: tuple[Path, ...],
+    cropped: bool | None,
+    clips: int,
+    methods: tuple[str, ...],
+    samples: int,
+    out: Path,
+    **options: Any,
+) -> None:
+    r"""Draw where the network of RUN looks in VIDEOS: saliency, SmoothGrad and Grad-CAM.
+
+    Of each video the clips are shown that say its class most clearly; maps are of the first fold,
+    or of --fold. Each map is held against that of random weights: near 1, it shows the input.
+
+    \b
+    lus-keras explain runs/simulated-quick --model c2d_lstm_a exam.avi --out explained
+    lus-keras explain runs/simulated-quick --model c2d_a exam.avi --method smooth --out explained
+    """
+    rows = _rows(videos, options)
+    models = _load(run, options)
+    from lus_keras.explain import METHODS, as_json, explain_video, write_explanations
+
+    settings: dict[str, Any] = {"methods": methods or METHODS, "samples": samples}
+    found, problems = _each(
+        rows, lambda row: explain_video(models, row, clips=clips, cropped=cropped, **settings)
+    )
+    explained = [each for video in found for each in video]
+    files = write_explanations(models, explained, out)
+    for method, value in as_json(models, explained)["mean"].items():
+        said = "n/a (constant map)" if value is None else f"{value:+.3f}"
+        click.echo(f"{method:<10} rank correlation with random weights: {said}")
+    name_files(files)
+    if problems:
+        raise DataError.from_problems(problems)
+
+
+@click.command(cls=Command)
+@_RUN
+@_choice
+@click.option(
+    "--format",
+    "file_format",
+    default="saved_model",
+    show_default=True,
+    help="saved_model, onnx or keras.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder."
+)
+def export(run: Path, file_format: str, out: Path, **options: Any) -> None:
+    r"""Export the network of RUN, its folds as one model, to run without this package.
+
+    It takes uint8 clips of any size; resizing and scaling are inside. It is loaded again in a fresh
+    process and compared with the network before it is put in its place. For research only.
+
+    \b
+    lus-keras export runs/simulated-quick --model c2d_lstm_a --out models/bline/1
+    lus-keras export runs/simulated-quick --model c2d_lstm_a --fold 0 --format onnx --out onnx
+    """
+    models = _load(run, options)
+    from lus_keras.export import export_models
+
+    files, found = export_models(models, out, format=file_format)
+    differences = ", ".join(f"{name} {value:.1g}" for name, value in found.items())
+    click.echo(f"{models.name}, {len(models.networks)} folds, reloaded: differs by {differences}.")
+    name_files(files)
+
+
+def _each(rows: list[Video], work: Callable[[Video], Any]) -> tuple[list[Any], list[str]]:
+    """What was found in each video, and what is wrong with those that cannot be used.
+
+    Raises:
+        DataError: None of them can be.
+    """
+    found, problems = [], []
+    for row in rows:
+        try:
+            found.append(work(row))
+        except DataError as error:
+            problems.append(str(error))
+    if not found:
+        raise DataError.from_problems(problems)
+    return found, problems
+
+
+def _load(run: Path, options: dict[str, Any]) -> Ensemble:
+    from lus_keras.environment import start_tensorflow
+
+    start_tensorflow()
+    from lus_keras.predict import load_models
+
+    return load_models(run, **{name: options[name] for name in ("paper", "model", "arm", "fold")})
+
+
+def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:
+    """Manifest rows of the videos named, or of all in the manifest."""
+    from lus_keras import cells
+    from lus_keras.manifest import Video, read_manifest
+
+    known: list[Video] = []
+    if options["manifest"]:
+        known = read_manifest(options["manifest"], root=options["root"])
+    elif not paths:
+        raise ConfigError("VIDEOS: none is named. Name videos, or give a --manifest.")
+    root = options["root"] or Path()
+    rows = list(known)
+    if paths:
+        by_path = {Path(row.video).resolve(): row for row in known}
+        places = [path if known else root / path for path in paths]
+        strangers = [path for path in places if known and path.resolve() not in by_path]
+        if strangers:
+            raise DataError.from_problems(
+                f"{options['manifest']}: has no row for {path}. Name a video of the manifest."
+                for path in strangers
+            )
+        rows = [
+            by_path.get(path.resolve()) or Video(str(path), path.stem, path.stem) for path in places
+        ]
+    if not options["roi"]:
+        return rows
+    try:
+        roi = cells.parse_box("--roi", options["roi"])
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return [replace(row, roi=row.roi or roi) for row in rows]
+
+
+def _print(models: Ensemble, predictions: list[VideoPrediction]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("video", "patient", "clips", "predicted", *models.labels)
+    table.title = f"{models.name}, {len(models.networks)} folds"
+    table.title_justify = "left"
+    for found in predictions:
+        chances = [f"{value:.3f}" for value in found.mean]
+        row, label = found.video, models.labels[found.predicted]
+        table.add_row(row.video_id, row.patient_id, str(len(found.cuts)), label, *chances)
+    Console(highlight=False, width=None).print(table)

@@ -1,0 +1,119 @@
+"""Clips of a video as it is decoded: those that training would cut, without holding the video."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from lus_keras.cache import FrameSpec, reading, sector_inside
+from lus_keras.clips import cut_video, tiles
+from lus_keras.clips.cut import Cut
+from lus_keras.config import ClipConfig
+from lus_keras.errors import VideoError
+from lus_keras.manifest import Video
+from lus_keras.video import count_resampled, iter_resampled
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A clip that was cut.
+
+    Attributes:
+        cut: Where it lies.
+        pixels: `(t, h, w, c)` uint8; frames beyond `cut.length` are 0.
+    """
+
+    cut: Cut
+    pixels: np.ndarray
+
+
+def frame_spec(clip: ClipConfig, *, cropped: bool = False) -> FrameSpec:
+    """How training stores frames for clips of a kind.
+
+    Args:
+        clip: How videos are cut.
+        cropped: Whether they show the sector alone already.
+
+    Returns:
+        What `reading` takes.
+    """
+    crop = "none" if cropped and clip.crop == "sector" else clip.crop
+    channels = clip.channels if clip.colour else 1
+    return FrameSpec(clip.size, clip.fps, crop, channels, clip.mask and crop == "sector")
+
+
+def stream_clips(video: Video, clip: ClipConfig, *, cropped: bool = False) -> Iterator[Piece]:
+    """Decodes a video and cuts it on the way; a few clips' frames are held at a time.
+
+    Args:
+        video: What to decode; its region of interest and the rate of pictures count.
+        clip: How to cut.
+        cropped: Whether the video shows the sector alone, so that it is not cropped to it.
+
+    Yields:
+        The clips of `cut_video`, in its order, with the pixels that training would see; at least
+        one.
+
+    Raises:
+        VideoError: The file cannot be decoded, is too short or too small for one clip, or lacks the
+            region of interest that is wanted.
+    """
+    spec = frame_spec(clip, cropped=cropped)
+    inside = sector_inside(video, spec)
+    decoded = iter_resampled(video.video, **reading(video, spec))
+    frames = (pixels[..., None] if pixels.ndim == 2 else pixels for pixels in decoded)
+    if inside is not None:
+        frames = (pixels * inside for pixels in frames)
+    if clip.unit == "video":
+        yield _padded(np.stack(list(islice(frames, clip.frames))), clip)
+    elif clip.unit == "frame":
+        count = count_resampled(video.video, fps=clip.fps, picture_fps=video.fps)
+        cuts = {cut.first: cut for cut in cut_video(count, clip.size, clip)}
+        for number, pixels in enumerate(islice(frames, max(cuts) + 1)):
+            if number in cuts:
+                yield Piece(cuts[number], pixels[None])
+    else:
+        yield from _windows(video, frames, clip)
+
+
+def _padded(pixels: np.ndarray, clip: ClipConfig) -> Piece:
+    count = len(pixels)
+    padding = np.zeros((clip.frames - count, *pixels.shape[1:]), np.uint8)
+    return Piece(Cut(0, count, 0, 0, ""), np.concatenate([pixels, padding]))
+
+
+def _windows(video: Video, frames: Iterator[np.ndarray], clip: ClipConfig) -> Iterator[Piece]:
+    held: deque[np.ndarray] = deque(maxlen=clip.frames)
+    count, given, size = 0, 0, clip.size
+    for count, pixels in enumerate(frames, start=1):
+        held.append(pixels)
+        first = count - clip.frames
+        if first < 0 or first % clip.stride:
+            continue
+        window, size = np.stack(held), pixels.shape[:2]
+        for cut in _cuts(first, size, clip):
+            given += 1
+            y, x, (height, width) = cut.y, cut.x, clip.picture
+            yield Piece(cut, window[:, y : y + height, x : x + width])
+    if not given:
+        rate = f" at {clip.fps:g} fps" if clip.fps else ""
+        height, width = clip.picture
+        seen = f"{count} frames" if count < clip.frames else f"a region of {size[0]}×{size[1]}"
+        raise VideoError(
+            f"{video.video}: is too {'short' if count < clip.frames else 'small'}: a clip needs "
+            f"{clip.frames} frames{rate} of {height}×{width} pixels. Received {seen}. "
+            "Take a longer or larger video."
+        )
+
+
+def _cuts(first: int, size: tuple[int, int], clip: ClipConfig) -> Iterator[Cut]:
+    """Clips of one window: itself, or its tiles; named as `cut_video` names them."""
+    if clip.unit != "tile" or clip.tile is None:
+        yield Cut(first, clip.frames, 0, 0, f"@{first:04d}")
+        return
+    for y, x in tiles(size, clip.tile, clip.tile_step or clip.tile, clip.tile_rows):
+        yield Cut(first, clip.frames, y, x, f"@{first:04d}+{y:03d}+{x:03d}")

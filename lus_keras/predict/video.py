@@ -1,0 +1,167 @@
+"""Probabilities of a video, clip by clip, and of patients from their videos."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from lus_keras.clips.cut import Cut
+from lus_keras.config import ClipConfig
+from lus_keras.manifest import Video
+from lus_keras.predict.load import Ensemble
+from lus_keras.predict.stream import Piece, stream_clips
+from lus_keras.video import probe
+
+# Numbers that a batch of inputs may hold: 64 MB of float32.
+MOST_VALUES = 1 << 24
+# More are no faster and take more memory.
+MOST_CLIPS = 8
+
+
+@dataclass(frozen=True)
+class VideoPrediction:
+    """What networks say of one video.
+
+    Attributes:
+        video: Its manifest row, or one made from its path.
+        labels: Names of the classes.
+        clip: How it was cut.
+        cropped: Whether it was taken to show the sector alone.
+        cuts: Where the n clips lie, in frames at `fps`.
+        fps: Frames a second that clips are counted in; None if the file does not say.
+        logits: `(n, k)` float32, means over folds.
+        probabilities: `(n, classes)` float64, means over folds; rows sum to 1.
+        attention: `(n, t)` float32 weights of the frames, means over folds; None without attention.
+        masks: `(n, t, h', w')` float32 in 0 … 1; None unless asked for and there.
+    """
+
+    video: Video
+    labels: tuple[str, ...]
+    clip: ClipConfig
+    cropped: bool
+    cuts: tuple[Cut, ...]
+    fps: float | None
+    logits: np.ndarray
+    probabilities: np.ndarray
+    attention: np.ndarray | None = None
+    masks: np.ndarray | None = None
+
+    @property
+    def clip_ids(self) -> list[str]:
+        """Ids as in predictions.csv."""
+        return [f"{self.video.video_id}{cut.suffix}" for cut in self.cuts]
+
+    @property
+    def mean(self) -> np.ndarray:
+        """`(classes,)` probabilities of the video: the mean over its clips."""
+        return self.probabilities.mean(axis=0)
+
+    @property
+    def predicted(self) -> int:
+        """Class of the video, the first of equals."""
+        return int(self.mean.argmax())
+
+    def start_s(self, number: int) -> float:
+        """Second at which a clip starts; NaN if the frame rate is not known."""
+        return self.cuts[number].first / self.fps if self.fps else math.nan
+
+    def end_s(self, number: int) -> float:
+        """Second at which a clip ends."""
+        cut = self.cuts[number]
+        return (cut.first + cut.length) / self.fps if self.fps else math.nan
+
+    def representative(self) -> tuple[int, int]:
+        """The clip that says the video's class most clearly, and its frame of highest weight.
+
+        Returns:
+            Place of the clip, and frame of the video at `fps`. Without attention it is the middle
+            frame. The first of equals each.
+        """
+        clip = int(self.probabilities[:, self.predicted].argmax())
+        cut = self.cuts[clip]
+        if self.attention is None:
+            return clip, cut.first + cut.length // 2
+        return clip, cut.first + int(self.attention[clip, : cut.length].argmax())
+
+
+def as_video(path: str | os.PathLike[str]) -> Video:
+    """A manifest row of a file by itself: its stem is its id, and it is a patient of its own."""
+    name = Path(path).stem
+    return Video(video=os.fspath(path), patient_id=name, video_id=name)
+
+
+def predict_video(
+    models: Ensemble,
+    video: Video | str | os.PathLike[str],
+    *,
+    cropped: bool | None = None,
+    masks: bool = False,
+) -> VideoPrediction:
+    """Predicts every clip of a video; it is decoded once, a few clips at a time.
+
+    Args:
+        models: Networks, see `load_models`.
+        video: File or folder of pictures, or a manifest row, whose region of interest, frame rate
+            of pictures and ids are used.
+        cropped: Whether it shows the sector alone; None as the videos that were learnt from.
+        masks: Keep spatial masks, where the network has them.
+
+    Returns:
+        What the networks say.
+
+    Raises:
+        VideoError: It cannot be decoded, is too short or too small, or lacks a region of interest.
+    """
+    row = video if isinstance(video, Video) else as_video(video)
+    clip = models.clip
+    cropped = models.description.cropped if cropped is None else cropped
+    kept = {"logits", "probabilities", *models.watched} - (set() if masks else {"spatial_mask"})
+    cuts: list[Cut] = []
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in kept}
+    size = max(1, min(MOST_CLIPS, MOST_VALUES // math.prod(clip.shape)))
+    stream = stream_clips(row, clip, cropped=cropped)
+    while pieces := list(islice(stream, size)):
+        outputs = _predict(models, pieces)
+        cuts += [piece.cut for piece in pieces]
+        for name in kept:
+            parts[name].append(outputs[name])
+    found = {name: np.concatenate(values) for name, values in parts.items()}
+    spatial = found.get("spatial_mask")
+    return VideoPrediction(
+        video=row,
+        labels=models.labels,
+        clip=clip,
+        cropped=cropped,
+        cuts=tuple(cuts),
+        fps=clip.fps or row.fps or probe(row.video).fps,
+        logits=found["logits"],
+        probabilities=found["probabilities"],
+        attention=found.get("attention"),
+        masks=None if spatial is None else spatial[..., 0],
+    )
+
+
+def _predict(models: Ensemble, pieces: Sequence[Piece]) -> dict[str, np.ndarray]:
+    clips = np.stack([piece.pixels for piece in pieces])
+    return models.predict(clips, np.array([piece.cut.length for piece in pieces]))
+
+
+def by_patient(predictions: Iterable[VideoPrediction]) -> dict[str, np.ndarray]:
+    """Probabilities of patients: the mean over their videos, each counted alike.
+
+    Args:
+        predictions: Of the videos.
+
+    Returns:
+        `(classes,)` float64 by patient id, in the order they first occur.
+    """
+    videos: dict[str, list[np.ndarray]] = {}
+    for prediction in predictions:
+        videos.setdefault(prediction.video.patient_id, []).append(prediction.mean)
+    return {patient: np.mean(values, axis=0) for patient, values in videos.items()}

@@ -1,0 +1,271 @@
+"""A trained network on videos: the numbers of its run, its files, errors that say why."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from lus_keras.environment import start_tensorflow
+
+start_tensorflow()
+from lus_keras.cli import main  # noqa: E402
+from lus_keras.clips.cut import Cut  # noqa: E402
+from lus_keras.config import ClipConfig  # noqa: E402
+from lus_keras.errors import ConfigError, RunError  # noqa: E402
+from lus_keras.manifest import Video  # noqa: E402
+from lus_keras.predict import VideoPrediction, load_models, predict_video  # noqa: E402
+from lus_keras.predict.overlay import curves, heat, overlay_frames  # noqa: E402
+from lus_keras.predict.video import by_patient  # noqa: E402
+from lus_keras.results import read_predictions  # noqa: E402
+from lus_keras.video import probe, read_video  # noqa: E402
+
+
+def fold_folder(trained, fold=0):
+    return trained.run / "bline" / "manifest" / "c2d_lstm_a" / f"fold_{fold}"
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def models(trained):
+    return load_models(trained.run)
+
+
+def test_predictions_of_a_fold_are_those_of_its_run(trained):
+    """Decoded again from the files, the clips of predictions.csv get its probabilities."""
+    models = load_models(fold_folder(trained))
+    written = read_predictions(fold_folder(trained) / "predictions.csv").set_index("clip_id")
+    assert np.ptp(written["p_1"]) > 1e-3
+    with np.load(fold_folder(trained) / "attention.npz") as stored:
+        attention = dict(zip(stored["clip_id"].tolist(), stored["attention"], strict=True))
+    compared = 0
+    for row in trained.videos:
+        found = predict_video(models, row)
+        for clip_id, chances, weights in zip(
+            found.clip_ids, found.probabilities, found.attention, strict=True
+        ):
+            if clip_id in written.index:
+                np.testing.assert_allclose(chances[1], written.loc[clip_id, "p_1"], atol=1e-5)
+                np.testing.assert_allclose(weights, attention[clip_id], atol=1e-5)
+                compared += 1
+    assert compared == len(written)
+
+
+def test_folds_are_averaged_and_videos_are_the_mean_of_their_clips(trained, models):
+    row = trained.videos[1]
+    both = predict_video(models, row)
+    one, other = (predict_video(load_models(trained.run, fold=fold), row) for fold in (0, 1))
+    assert np.abs(one.probabilities - other.probabilities).max() > 1e-3
+    for name in ("probabilities", "attention", "logits"):
+        mean = (getattr(one, name) + getattr(other, name)) / 2
+        np.testing.assert_allclose(getattr(both, name), mean, atol=1e-6)
+    np.testing.assert_allclose(both.mean, both.probabilities.mean(axis=0))
+
+
+def prediction(probabilities, attention=None, starts=(0, 2), patient="p", masks=None):
+    clip = ClipConfig(fps=10.0, frames=4, stride=2, size=(8, 8), crop="none")
+    return VideoPrediction(
+        video=Video("", patient, "v"),
+        labels=("no", "yes"),
+        clip=clip,
+        cropped=False,
+        cuts=tuple(Cut(first, 4, 0, 0, f"@{first:04d}") for first in starts),
+        fps=10.0,
+        logits=np.zeros((len(starts), 2)),
+        probabilities=np.array(probabilities),
+        attention=attention,
+        masks=masks,
+    )
+
+
+def test_the_representative_frame_has_the_highest_weight_of_the_clearest_clip():
+    """Mean of "yes" is 0.7; clip 2, at frame 2, says it with 0.9; its third frame weighs most."""
+    attention = np.array([[0.7, 0.1, 0.1, 0.1], [0.1, 0.2, 0.6, 0.1]])
+    found = prediction([[0.5, 0.5], [0.1, 0.9]], attention)
+    assert (found.predicted, found.representative()) == (1, (1, 2 + 2))
+    assert replace(found, attention=None).representative() == (1, 2 + 4 // 2)
+    assert (found.start_s(1), found.end_s(1)) == pytest.approx((0.2, 0.6))
+
+
+def test_patients_are_the_mean_of_their_videos_however_many_clips_these_have():
+    """Videos of 0.8 (one clip) and 0.2 (two clips) make 0.5, not 0.4."""
+    long = prediction([[0.8, 0.2], [0.8, 0.2]])
+    short = prediction([[0.2, 0.8]], starts=(0,))
+    other = prediction([[1.0, 0.0]], starts=(0,), patient="q")
+    found = by_patient([long, other, short])
+    assert list(found) == ["p", "q"]
+    np.testing.assert_allclose(found["p"], [0.5, 0.5])
+
+
+def test_curves_average_the_clips_that_hold_a_frame():
+    """Clips of frames 0 … 3 and 6 … 9: none holds 4 and 5; attention is told in even weights."""
+    attention = np.array([[0.25, 0.25, 0.25, 0.25], [0.5, 0.5, 0.0, 0.0]])
+    found = curves(prediction([[0.9, 0.1], [0.2, 0.8]], attention, starts=(0, 6)))
+    nan = np.nan
+    np.testing.assert_allclose(found["probability"], [0.1] * 4 + [nan, nan] + [0.8] * 4)
+    np.testing.assert_allclose(found["attention"], [1] * 4 + [nan, nan] + [2, 2, 0, 0])
+    overlapping = curves(prediction([[0.9, 0.1], [0.2, 0.8]]))["probability"]
+    np.testing.assert_allclose(overlapping, [0.1, 0.1, 0.45, 0.45, 0.8, 0.8])
+
+
+def test_heat_lies_where_the_map_is_high():
+    picture = np.full((20, 30, 3), 100, np.uint8)
+    values = np.zeros((2, 2))
+    values[0, 0] = 1
+    shown = heat(picture, values).astype(int).sum(axis=-1)
+    assert shown[0, 0] > shown[-1, -1]
+    np.testing.assert_array_equal(heat(picture, values, opacity=0.0), picture)
+
+
+def test_a_spatial_mask_is_drawn_on_the_box_the_network_sees(trained):
+    row = trained.videos[0]
+    masks = np.zeros((1, 4, 2, 2))
+    masks[:, :, :, 1] = 1.0
+    clip = ClipConfig(fps=25.0, frames=4, stride=4, size=(8, 8))
+    found = replace(
+        prediction([[0.5, 0.5]], starts=(0,), masks=masks), video=row, clip=clip, fps=25.0
+    )
+    plain = next(overlay_frames(replace(found, masks=None))).astype(int)
+    drawn = np.abs(next(overlay_frames(found)).astype(int) - plain).sum(axis=-1)
+    # 240 pixels for 64: the sector is columns 8 … 55, rows 6 … 41.
+    scale = 240 / 64
+    inside = drawn[round(10 * scale) : round(38 * scale)]
+    assert drawn[: round(5 * scale)].max() == 0
+    assert inside[:, : round(7 * scale)].max() == 0
+    assert inside[:, round(45 * scale) : round(54 * scale)].mean() > 60
+
+
+def test_files_hold_what_was_predicted(trained, models, tmp_path):
+    video = trained.videos[1].video
+    out = tmp_path / "out"
+    result = invoke("predict", trained.run, video, "--manifest", trained.manifest, "--out", out)
+    assert result.exit_code == 0, result.output
+    found = predict_video(models, trained.videos[1])
+    rows = pd.read_csv(out / "predictions.csv", dtype={"clip_id": str})
+    assert rows["clip_id"].tolist() == found.clip_ids
+    assert set(rows["patient_id"]) == {"p0"}
+    np.testing.assert_allclose(rows[["p_0", "p_1"]], found.probabilities, rtol=1e-6)
+    weights = pd.read_csv(out / "attention.csv")
+    np.testing.assert_allclose(weights["weight"], found.attention.ravel(), rtol=1e-6)
+    assert weights["time_s"].max() == pytest.approx(found.end_s(-1) - 1 / 30, abs=1e-4)
+    told = json.loads((out / "predictions.json").read_text())
+    clip, frame = found.representative()
+    assert told["videos"][0]["representative_frame"]["frame"] == frame
+    assert told["videos"][0]["representative_frame"]["clip_id"] == found.clip_ids[clip]
+    assert pd.read_csv(out / "patients.csv")["patient_id"].tolist() == ["p0"]
+    overlay = read_video(out / "v1_overlay.mp4", grayscale=False)
+    # 20 frames at 25 fps are 24 at 30; 240 pixels wide, 180 high, and the strip of 64.
+    assert overlay.frames.shape == (24, 244, 240, 3)
+    assert probe(out / "v1_overlay.mp4").fps == 30
+    assert (out / "v1_representative.png").stat().st_size > 0
+    assert all(str(path) in result.output for path in out.iterdir())
+
+
+def test_json_is_all_that_is_printed(trained):
+    result = invoke("predict", trained.run, "--manifest", trained.manifest, "--json")
+    told = json.loads(result.stdout)
+    assert [video["video_id"] for video in told["videos"]] == [f"v{n}" for n in range(8)]
+    assert len(told["patients"]) == 4
+    assert told["folds"] == ["fold_0", "fold_1"]
+    for video in told["videos"]:
+        assert sum(video["probabilities"]) == pytest.approx(1)
+        assert sum(video["clips"][0]["attention"]) == pytest.approx(1, abs=1e-6)
+
+
+def test_good_videos_are_predicted_and_every_bad_one_is_named(trained, tmp_path):
+    bad = [tmp_path / "a.avi", tmp_path / "b.avi"]
+    bad[0].write_text("hello")
+    result = invoke("predict", trained.run, *bad, trained.videos[0].video, "--out", tmp_path / "o")
+    assert result.exit_code == 3
+    assert "v0" in result.stdout
+    assert "a.avi: is not a video" in result.stderr
+    assert "b.avi: cannot be read" in result.stderr
+    assert (tmp_path / "o" / "v0_overlay.mp4").is_file()
+
+
+def test_wrong_runs_are_told_in_a_line_with_their_exit_code(trained, tmp_path):
+    video = trained.videos[0].video
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "begun" / "fold_0").mkdir(parents=True)
+    (tmp_path / "begun" / "fold_0" / "checkpoint_a.npz").touch()
+    other = tmp_path / "other.csv"
+    other.write_text(f"video,patient_id\n{trained.videos[1].video},p\n")
+    cases = {
+        (tmp_path / "none", video): (4, "is not a folder"),
+        (tmp_path / "empty", video): (4, "holds no finished network. Train one"),
+        (tmp_path / "begun", video): (4, "training has not ended"),
+        (trained.run, video, "--paper", "sliding"): (2, "for --paper sliding. It holds: bline/c2"),
+        (trained.run, video, "--fold", 7): (2, "has no finished fold 7. It has: 0, 1."),
+        (trained.run,): (2, "Name videos"),
+        (trained.run, video, "--roi", "1,2"): (2, "`--roi` must be x,y,w,h"),
+        (trained.run, video, "--manifest", other, "--root", "/"): (3, "has no row for"),
+    }
+    for arguments, (code, message) in cases.items():
+        result = invoke("predict", *arguments)
+        assert (result.exit_code, result.stdout) == (code, ""), result.output
+        assert message in result.stderr, result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_run_of_several_networks_names_them(trained, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(trained.run, copy)
+    network = copy / "bline" / "manifest" / "c2d_lstm_a"
+    shutil.copytree(network, network.with_name("c2d_a"))
+    path = network.with_name("c2d_a") / "fold_0"
+    described = json.loads((path / "model.json").read_text()) | {"model": "c2d_a"}
+    resign(path, described)
+    shutil.rmtree(path.with_name("fold_1"))
+    with pytest.raises(ConfigError, match=r"2 networks: bline/c2d_a, bline/c2d_lstm_a. Choose"):
+        load_models(copy)
+    assert load_models(copy, model="c2d_lstm_a").name == "bline/c2d_lstm_a"
+    assert load_models(network).name == "bline/c2d_lstm_a"
+    with pytest.raises(RunError, match="weights are not those of bline/c2d_a"):
+        load_models(copy, model="c2d_a")
+
+
+def resign(folder, described):
+    """Writes model.json anew and lets DONE vouch for it."""
+    from lus_keras.files import sha256_of
+
+    (folder / "model.json").write_text(json.dumps(described))
+    hashes = {name: sha256_of(folder / name) for name in ("model.json", "model.weights.h5")}
+    (folder / "DONE").write_text(json.dumps({"sha256": hashes}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"paper": "slidng"}, "unknown paper 'slidng'. Did you mean 'sliding'"),
+        ({"model": "c2d_b"}, "cannot be built as model.json says .*c2d_b"),
+        ({"options": {"depth": 3}}, "cannot be built as model.json says"),
+        ({"schema": 2}, "model.json: cannot be used"),
+        ({"clip": {}}, "model.json: cannot be used .'clip.fps': Field required"),
+    ],
+)
+def test_a_description_that_cannot_be_built_is_refused(trained, tmp_path, changes, message):
+    folder = tmp_path / "fold_0"
+    shutil.copytree(fold_folder(trained), folder)
+    resign(folder, json.loads((folder / "model.json").read_text()) | changes)
+    with pytest.raises((RunError, ConfigError), match=message):
+        load_models(folder)
+
+
+def test_weights_that_done_does_not_vouch_for_are_not_loaded(trained, tmp_path):
+    folder = tmp_path / "fold_0"
+    shutil.copytree(fold_folder(trained), folder)
+    with (folder / "model.weights.h5").open("ab") as stream:
+        stream.write(b"x")
+    with pytest.raises(RunError, match=r"model.weights.h5 differ from what DONE vouches for"):
+        load_models(folder)
+    (folder / "DONE").unlink()
+    with pytest.raises(RunError, match="is not a finished fold"):
+        load_models(folder)
