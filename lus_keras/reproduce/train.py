@@ -72,6 +72,9 @@ def train_arm(
             )
     missing = [job for job in jobs if job.initial and not job.initial.exists()]
     wanted = [job for job in _unfinished(jobs) if job not in missing]
+    if not wanted:
+        names = ", ".join(map(arm.entry, arm.models))
+        reporter.note(f"{plan.paper.name}: {names}: 0 folds to train.")
     outcomes += _run(plan, settings, prepared.source, wanted, request, reporter)
     _explain(plan, prepared, jobs, out, reporter)
     return outcomes
@@ -188,7 +191,7 @@ def _run(
         return []
     from lus_keras.training.grid import run_jobs
 
-    reporter.note(f"{plan.paper.name}: {len(jobs)} trainings.")
+    reporter.note(f"{plan.paper.name}: {len(jobs)} folds to train.")
     outcomes = run_jobs(
         plan.paper.name,
         config,
