@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from lus_keras import config
-from lus_keras.errors import ConfigError
+from lus_keras.errors import ConfigError, DataError
 from lus_keras.papers.bline_transfer_results import per_video, transfer
 from lus_keras.reproduce import Request, plan, run_folder
 from lus_keras.results import ModelRun, PaperRun
@@ -195,3 +195,14 @@ def test_severity_videos_tell_their_b_lines(tmp_path):
         rows = list(csv.DictReader(stream))
     assert all(row["severity"] in "0123" and row["b_lines"] in "01" for row in rows)
     assert all((row["b_lines"] == "1") == (row["segments"] != "none") for row in rows)
+
+
+def test_an_unnamed_target_is_every_papers_that_has_the_network_or_the_labels(cohort):
+    """`table2` is also the sliding paper's, which these videos have no labels for."""
+    (made,) = plan(Request(("table2",), data=str(cohort), preset="smoke"))
+    assert made.paper.name == "bline"
+    assert any(note.startswith("sliding is left out: ") for note in made.data.notes)
+    (made,) = plan(Request(("table2",), preset="smoke", models=("resnet3d_18",)))
+    assert made.paper.name == "sliding"
+    with pytest.raises(DataError):
+        plan(Request(("sliding/table2",), data=str(cohort), preset="smoke"))

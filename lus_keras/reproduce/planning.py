@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from lus_keras import config, datasets, papers
@@ -100,7 +100,36 @@ def plan(request: Request) -> list[Plan]:
         DataError: The data are absent or break a rule.
     """
     wanted = targets_by_paper(request)
-    return [_plan_paper(name, targets, request) for name, targets in wanted.items()]
+    named = {*request.papers, *(target.rpartition("/")[0] for target in request.targets)}
+    plans, left_out = [], {}
+    for name in _with_asked_models(wanted, named, request):
+        try:
+            plans.append(_plan_paper(name, wanted[name], request))
+        except DataError as error:
+            # `table2` is every paper's that these data can serve; a paper that is named must be.
+            if name in named or len(wanted) == 1:
+                raise
+            left_out[name] = error
+    if not plans:
+        raise next(iter(left_out.values()))
+    notes = tuple(
+        f"{name} is left out: {str(error).splitlines()[0]}" for name, error in left_out.items()
+    )
+    first = plans[0]
+    return [replace(first, data=replace(first.data, notes=(*first.data.notes, *notes))), *plans[1:]]
+
+
+def _with_asked_models(
+    wanted: Mapping[str, Sequence[str]], named: Set[str], request: Request
+) -> list[str]:
+    """Papers of unnamed targets that have a network of `--model`; all, if no paper has one."""
+    asked = {name.rpartition("/")[2] for name in request.models}
+    having = [
+        name
+        for name in wanted
+        if not asked or name in named or asked & set(_load(name, request).models)
+    ]
+    return having or list(wanted)
 
 
 def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
