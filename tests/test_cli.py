@@ -226,7 +226,8 @@ def test_covid_blues_has_no_localisation_and_is_split_by_patient(tmp_path):
         pytest.skip("LUS_KERAS_DATA is not set: COVID-BLUES is not tested")
     out = tmp_path / "run"
     result = run(
-        *("reproduce", "table1", "--paper", "bline", "--data", "covid-blues"),
+        *("reproduce", "table1", "table2", "representative-frame", "--paper", "bline"),
+        *("--data", "covid-blues"),
         *("--preset", "smoke", "--model", "c2d_lstm_a", "--out", out),
     )
     assert result.returncode == 0, result.stderr
