@@ -118,7 +118,9 @@ def test_dealt_classes_and_lengths_add_up():
 def test_realised_score_follows_the_worst_finding(white, depth, b_lines, score):
     truth = truth_of(white, depth, b_lines)
     assert truth.score == score
-    assert severity.labels(truth) == {"severity": score}
+    seen = {"b_lines": int(b_lines), "segments": truth.segments}
+    assert severity.labels(truth) == {"severity": score, **seen}
+    assert (len(truth.segments) > 0) == b_lines
 
 
 def test_drawn_scores_are_realised(cohort):
@@ -258,7 +260,8 @@ def test_cohort_is_written_with_scores_and_their_measures(tmp_path, workers):
     videos = read_manifest(manifest, labels=["severity"])
     for video, plan in zip(videos, plan_cohort("severity", **size), strict=True):
         truth = measure_truth(plan)
-        assert (video.severity, video.b_lines, video.segments) == (truth.score, None, None)
+        assert (video.severity, video.b_lines) == (truth.score, int(truth.b_line_frames.any()))
+        assert len(video.segments) == len(truth.segments)
         with (tmp_path / "truth" / f"{video.video_id}.csv").open(newline="") as stream:
             rows = list(csv.DictReader(stream))
         white = [float(row["white_fraction"]) for row in rows]
