@@ -1,42 +1,25 @@
-"""Figures as matplotlib objects: no pyplot, no global state, the same bytes for the same input."""
+"""What networks learnt and scored: curves over epochs and thresholds, matrices, differences."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike, NDArray
 from sklearn import metrics as sklearn_metrics
 
-from lus_keras.metrics import Scores, confusion_matrix, minmax, pr_auc, roc_auc
-
-BLUE, GREEN, ORANGE, GREY = "#1f5fbf", "#2a9d4a", "#d9730d", "#777777"
-# Okabe and Ito's palette: told apart by colour-blind readers too.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-LINES = ("-", "--", "-.", ":")
-VERDICT_COLOURS = {"holds": GREEN, "fails": "#c0392b", "undecided": GREY}
-DPI = 150
-
-
-def png_bytes(figure: Figure) -> bytes:
-    """Renders a figure.
-
-    Args:
-        figure: Any figure of this module.
-
-    Returns:
-        A PNG without time stamp or version, so equal figures are equal bytes.
-    """
-    stream = io.BytesIO()
-    FigureCanvasAgg(figure)
-    figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
-    return stream.getvalue()
+from lus_keras.figures.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    VERDICT_COLOURS,
+    line_style,
+    new_figure,
+)
+from lus_keras.metrics import Scores, confusion_matrix, pr_auc, roc_auc
 
 
 def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figure:
@@ -48,7 +31,7 @@ def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figu
     Returns:
         Figure with one column a model.
     """
-    figure = _figure(max(3.2 * len(histories), 4.5), 4.8)
+    figure = new_figure(max(3.2 * len(histories), 4.5), 4.8)
     axes = figure.subplots(2, len(histories), squeeze=False, sharex="col", sharey="row")
     for column, (label, folds) in enumerate(histories.items()):
         axes[0, column].set_title(label)
@@ -64,50 +47,6 @@ def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figu
     return figure
 
 
-def attention_curve(
-    attention: ArrayLike, truth: ArrayLike, frames: NDArray[np.uint8], title: str, n_frames: int = 7
-) -> Figure:
-    """Figure 1: attention (min-max, blue) and truth (green) over the frames, some shown beneath.
-
-    The frames shown spread evenly over the clip's attention, from its lowest to its highest weight.
-
-    Args:
-        attention: `(t,)` floats.
-        truth: `(t,)` integers 1 or 0.
-        frames: `(t, h, w)` uint8.
-        title: Title of the figure.
-        n_frames: Number of frames beneath.
-
-    Returns:
-        The figure; frames are numbered from 1.
-    """
-    weights, truth = minmax(np.asarray(attention)[None])[0], np.asarray(truth)
-    numbers = np.arange(1, len(weights) + 1)
-    ranks = np.linspace(0, len(weights) - 1, min(n_frames, len(weights))).round().astype(int)
-    shown = np.sort(np.argsort(weights, kind="stable")[ranks])
-    figure = _figure(9, 4.9)
-    grid = figure.add_gridspec(2, len(shown), height_ratios=(1.7, 1))
-    axes = figure.add_subplot(grid[0, :])
-    axes.step(numbers, truth, where="mid", color=GREEN, lw=2.2, label="annotated B-line frame")
-    axes.plot(numbers, weights, color=BLUE, lw=2, marker="o", ms=3.5, label="attention, min-max")
-    axes.plot(numbers[shown], weights[shown], "o", ms=9, mfc="none", mec=BLUE)
-    axes.set(
-        xlabel="frame",
-        ylabel="attention (0 … 1)",
-        ylim=(-0.06, 1.06),
-        xlim=(0.5, len(weights) + 0.5),
-    )
-    axes.set_title(title, fontsize=11, pad=24)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=9)
-    for position, frame in enumerate(shown):
-        picture = figure.add_subplot(grid[1, position])
-        picture.imshow(frames[frame], cmap="gray", vmin=0, vmax=255)
-        _frame_border(picture, GREEN if truth[frame] == 1 else GREY)
-        picture.set_title(f"frame {frame + 1}", fontsize=9)
-        picture.set_xlabel(f"{weights[frame]:.2f}", fontsize=9, color=BLUE)
-    return figure
-
-
 def roc_curves(scores: Mapping[str, Scores]) -> Figure:
     """Sensitivity against 1 - specificity, all out-of-fold predictions of a model together.
 
@@ -117,13 +56,13 @@ def roc_curves(scores: Mapping[str, Scores]) -> Figure:
     Returns:
         The figure.
     """
-    figure = _figure(5.2, 5)
+    figure = new_figure(5.2, 5)
     axes = figure.subplots()
     axes.plot((0, 1), (0, 1), color=GREY, lw=1, ls=":", label="chance (0.50)")
     for number, (label, model) in enumerate(_two_classes(scores).items()):
         fpr, tpr, _ = sklearn_metrics.roc_curve(model.y_true, model.positive)
         area = roc_auc(model.y_true, model.positive)
-        axes.plot(fpr, tpr, **_style(number), label=f"{label} ({area:.2f})")
+        axes.plot(fpr, tpr, **line_style(number), label=f"{label} ({area:.2f})")
     axes.set(xlabel="1 - specificity", ylabel="sensitivity", title="ROC (area)", aspect="equal")
     axes.legend(loc="lower right", frameon=False, fontsize=8)
     return figure
@@ -138,13 +77,13 @@ def precision_recall_curves(scores: Mapping[str, Scores]) -> Figure:
     Returns:
         The figure.
     """
-    figure = _figure(5.2, 5)
+    figure = new_figure(5.2, 5)
     axes = figure.subplots()
     kept = _two_classes(scores)
     for number, (label, model) in enumerate(kept.items()):
         found, recall, _ = sklearn_metrics.precision_recall_curve(model.y_true, model.positive)
         area = pr_auc(model.y_true, model.positive)
-        axes.step(recall, found, where="post", **_style(number), label=f"{label} ({area:.2f})")
+        axes.step(recall, found, where="post", **line_style(number), label=f"{label} ({area:.2f})")
     if kept:
         prevalence = float(np.mean(max(kept.values(), key=lambda m: len(m.y_true)).y_true))
         label = f"prevalence ({prevalence:.2f})"
@@ -166,7 +105,7 @@ def confusion_matrices(scores: Mapping[str, Scores], classes: Sequence[str]) -> 
     Returns:
         Figure with one panel a model.
     """
-    figure = _figure(max(2.6 * len(scores), 3.2), 3.1)
+    figure = new_figure(max(2.6 * len(scores), 3.2), 3.1)
     panels = figure.subplots(1, len(scores), squeeze=False)[0]
     for axes, (label, model) in zip(panels, scores.items(), strict=True):
         counts = confusion_matrix(model.y_true, model.y_pred, len(classes))
@@ -195,7 +134,7 @@ def reliability_diagram(scores: Mapping[str, Scores], bins: int = 10) -> Figure:
     Returns:
         The figure; beneath it, how many clips fell into each bin.
     """
-    figure = _figure(5.2, 6)
+    figure = new_figure(5.2, 6)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     axes.plot((0, 1), (0, 1), color=GREY, lw=1, ls=":", label="perfect")
     for number, (label, model) in enumerate(scores.items()):
@@ -204,8 +143,8 @@ def reliability_diagram(scores: Mapping[str, Scores], bins: int = 10) -> Figure:
         used = count > 0
         mean = np.bincount(slot, model.positive, bins)[used] / count[used]
         observed = np.bincount(slot, model.y_true == 1, bins)[used] / count[used]
-        axes.plot(mean, observed, marker="o", ms=4, **_style(number), label=label)
-        below.plot((np.arange(bins) + 0.5) / bins, count, marker=".", **_style(number))
+        axes.plot(mean, observed, marker="o", ms=4, **line_style(number), label=label)
+        below.plot((np.arange(bins) + 0.5) / bins, count, marker=".", **line_style(number))
     axes.set(ylabel="observed share of positives", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_title("Reliability")
     axes.legend(loc="upper left", frameon=False, fontsize=8)
@@ -223,7 +162,7 @@ def forest_plot(rows: Sequence[tuple[str, float, float, float, str]], title: str
     Returns:
         The figure.
     """
-    figure = _figure(7.2, 1.3 + 0.55 * max(len(rows), 1))
+    figure = new_figure(7.2, 1.3 + 0.55 * max(len(rows), 1))
     axes = figure.subplots()
     axes.axvline(0, color="k", lw=0.8)
     for place, (_, value, low, high, verdict) in enumerate(rows):
@@ -238,96 +177,6 @@ def forest_plot(rows: Sequence[tuple[str, float, float, float, str]], title: str
     axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="difference, 95 % CI over patients")
     axes.set_title(title, fontsize=10)
     return figure
-
-
-def class_bars(
-    ours: Mapping[str, Mapping[str, float]],
-    published: Mapping[str, Mapping[str, float]],
-    classes: Sequence[str],
-) -> Figure:
-    """Bars of the classes of several data sets, beside the published ones.
-
-    Args:
-        ours: Data set → class → count.
-        published: The same, as printed.
-        classes: Names of the classes, in order.
-
-    Returns:
-        The figure.
-    """
-    figure = _figure(max(1.3 * len(ours), 4), 3.6)
-    axes = figure.subplots()
-    width = 0.8 / (2 * len(classes))
-    for number, name in enumerate(classes):
-        places = np.arange(len(ours)) + 2 * number * width - 0.4
-        colour = _style(number)["color"]
-        heights = [counts.get(name, 0) for counts in ours.values()]
-        printed = [counts.get(name, 0) for counts in published.values()]
-        solid = axes.bar(places, heights, width, align="edge", color=colour, label=name)
-        outlined = axes.bar(
-            places + width, printed, width, align="edge", fill=False, edgecolor=colour,
-            label=f"{name}, published",
-        )  # fmt: skip
-        for bars in (solid, outlined):
-            axes.bar_label(bars, fmt="%.0f", fontsize=7, rotation=90, padding=3)
-    axes.margins(y=0.15)
-    axes.set_xticks(range(len(ours)), list(ours), fontsize=8)
-    axes.set_ylabel("tiles")
-    axes.legend(frameon=False, fontsize=8)
-    return figure
-
-
-def saliency_sheet(
-    frames: ArrayLike, vanilla: ArrayLike, smooth: ArrayLike, shown: Sequence[int]
-) -> Figure:
-    """Frames of a clip over time, their saliency and their SmoothGrad, one row each.
-
-    Args:
-        frames: `(t, h, w)` uint8.
-        vanilla: `(t, h, w)` floats 0 … 1.
-        smooth: `(t, h, w)` floats 0 … 1.
-        shown: Numbers of the frames to show.
-
-    Returns:
-        The figure.
-    """
-    return map_sheet(frames, {"saliency": vanilla, "SmoothGrad": smooth}, shown)
-
-
-def map_sheet(frames: ArrayLike, maps: Mapping[str, ArrayLike], shown: Sequence[int]) -> Figure:
-    """Frames of a clip over time, and beneath them maps of the clip, one row each.
-
-    Args:
-        frames: `(t, h, w)` uint8.
-        maps: By name, `(t, h, w)` floats 0 … 1.
-        shown: Numbers of the frames to show.
-
-    Returns:
-        The figure.
-    """
-    figure = _figure(max(1.1 * len(shown), 3), 1.2 * (1 + len(maps)))
-    panels = figure.subplots(1 + len(maps), len(shown), squeeze=False)
-    rows = [("input", frames, "gray", 255)]
-    rows += [(name, values, "inferno", 1) for name, values in maps.items()]
-    for place, (label, values, colours, top) in enumerate(rows):
-        line = panels[place]
-        for axes, frame in zip(line, shown, strict=True):
-            picture = np.asarray(values, np.float32)[frame]
-            axes.imshow(picture, cmap=colours, vmin=0, vmax=top, interpolation="nearest")
-            axes.set_xticks([])
-            axes.set_yticks([])
-            if place == 0:
-                axes.set_title(f"frame {frame}", fontsize=8)
-        line[0].set_ylabel(label, fontsize=9)
-    return figure
-
-
-def _figure(width: float, height: float) -> Figure:
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _style(number: int) -> dict[str, Any]:
-    return {"color": PALETTE[number % len(PALETTE)], "ls": LINES[number % len(LINES)], "lw": 1.8}
 
 
 def _two_classes(scores: Mapping[str, Scores]) -> dict[str, Scores]:
@@ -349,10 +198,3 @@ def _curve(
     # A line of one point is not seen.
     marker = "o" if len(mean) == 1 else ""
     axes.plot(mean.index, mean, color=colour, lw=2, marker=marker, label=label)
-
-
-def _frame_border(axes: Any, colour: str) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set(color=colour, linewidth=3)

@@ -1,0 +1,56 @@
+"""What all figures share: colours, lines, and how a picture becomes bytes."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+BLUE, GREEN, ORANGE, GREY = "#1f5fbf", "#2a9d4a", "#d9730d", "#777777"
+# Okabe and Ito's palette: told apart by colour-blind readers too.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+LINES = ("-", "--", "-.", ":")
+VERDICT_COLOURS = {"holds": GREEN, "fails": "#c0392b", "undecided": GREY}
+DPI = 150
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """Renders a figure.
+
+    Args:
+        figure: Any figure of this module.
+
+    Returns:
+        A PNG without time stamp or version, so equal figures are equal bytes.
+    """
+    stream = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Makes an empty figure.
+
+    Args:
+        width: Inches.
+        height: Inches.
+
+    Returns:
+        The figure; what is put into it does not overlap.
+    """
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def line_style(number: int) -> dict[str, Any]:
+    """Colour, dashes and width of the lines of the n-th network.
+
+    Args:
+        number: From 0; styles repeat after 28.
+
+    Returns:
+        Keywords of matplotlib's `plot`.
+    """
+    return {"color": PALETTE[number % len(PALETTE)], "ls": LINES[number % len(LINES)], "lw": 1.8}
