@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import golden_weights
 import numpy as np
 import pytest
+from on_jax import passes_on_jax
 from scipy.special import expit, softmax
 
 import lus_keras
@@ -95,20 +91,7 @@ def test_input_gradient_equals_the_original():
 
 def test_inference_equals_the_original_on_jax():
     """In a process whose Keras computes with JAX."""
-    pytest.importorskip("jax", reason="JAX is not installed")
-    if keras.backend.backend() == "jax":
-        pytest.skip("this is that process")
-    chosen = "(inference and resnet3d_18_4) or kernel"
-    command = [sys.executable, "-m", "pytest", "-q", "-k", chosen, "-p", "no:cacheprovider"]
-    result = subprocess.run(
-        [*command, str(Path(__file__))],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parent.parent,
-        timeout=500,
-    )
-    assert " passed" in result.stdout and "failed" not in result.stdout, result.stdout[-3000:]
+    passes_on_jax(__file__, "(inference and resnet3d_18_4) or kernel")
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import golden_weights
 import numpy as np
 import pytest
+from on_jax import passes_on_jax
 
 import lus_keras
 from lus_keras.environment import start_tensorflow
@@ -82,20 +78,7 @@ def test_three_training_steps_equal_pytorch(case):
 
 def test_golden_values_hold_on_jax():
     """This file's tests of training, in a process whose Keras computes with JAX."""
-    pytest.importorskip("jax", reason="JAX is not installed")
-    if keras.backend.backend() == "jax":
-        pytest.skip("this is that process")
-    chosen = "three_training_steps and 4x224"
-    command = [sys.executable, "-m", "pytest", "-q", "-k", chosen, "-p", "no:cacheprovider"]
-    result = subprocess.run(
-        [*command, str(Path(__file__))],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parent.parent,
-        timeout=500,
-    )
-    assert "1 passed" in result.stdout, result.stdout[-3000:] + result.stderr[-1000:]
+    passes_on_jax(__file__, "three_training_steps and 4x224", count=1)
 
 
 @pytest.fixture(scope="module")
