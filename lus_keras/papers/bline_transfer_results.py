@@ -14,15 +14,13 @@ from lus_keras.metrics import (
     Scores,
     aligned,
     binary_statistics,
-    estimate,
-    majority_baseline,
     paired_difference,
-    point,
     video_level,
 )
 from lus_keras.metrics.scores import probability_columns
 from lus_keras.papers.bline import TRANSFER
-from lus_keras.report.cells import Cell, Table, cell_from, finite
+from lus_keras.report.cells import Cell, Table, finite
+from lus_keras.report.classification import BASELINE_LABELS, Column, classification_cells
 from lus_keras.results import PaperRun
 
 LABELS = {
@@ -30,12 +28,12 @@ LABELS = {
     "simulated/c2d_lstm_a": "Learnt from simulated videos alone",
     "tuned/c2d_lstm_a": "Learnt from simulated videos, then within the folds",
 }
-METRICS = {
-    "video_roc_auc": ("ROC-AUC, per video", "roc_auc"),
-    "video_accuracy": ("Accuracy, per video", "accuracy"),
-    "video_f1": ("F1, per video", "f1"),
-    "video_brier": ("Brier score, per video (0 is best)", "brier"),
-}
+COLUMNS = (
+    Column("video_roc_auc", "ROC-AUC, per video", "roc_auc"),
+    Column("video_accuracy", "Accuracy, per video", "accuracy"),
+    Column("video_f1", "F1, per video", "f1"),
+    Column("video_brier", "Brier score, per video (0 is best)", "brier"),
+)
 SCRATCH = TRANSFER[0]
 
 
@@ -63,12 +61,14 @@ def transfer(run: PaperRun) -> Table:
     Returns:
         The table; rows `gain/…` are paired differences to learning from these videos.
     """
-    frames = {
-        name: per_video(predictions)
+    models = {
+        name: replace(model, predictions=per_video(model.predictions))
         for name in TRANSFER
-        if (predictions := run.model(name).predictions) is not None
+        if (model := run.model(name)).predictions is not None
     }
-    cells = [cell for name in TRANSFER for cell in _cells(run, name, frames)]
+    frames = {name: model.predictions for name, model in models.items()}
+    averaged = replace(run, models={**run.models, **models})
+    cells = classification_cells(averaged, "transfer", TRANSFER, COLUMNS)
     labels = dict(LABELS)
     for name in TRANSFER[1:]:
         row = f"gain/{name}"
@@ -78,9 +78,9 @@ def transfer(run: PaperRun) -> Table:
         id="transfer",
         title="Transfer: what simulated videos are worth on these",
         cells=cells,
-        row_labels=labels,
-        metric_labels={metric: label for metric, (label, _) in METRICS.items()},
-        headline=list(METRICS),
+        row_labels=labels | BASELINE_LABELS,
+        metric_labels={column.id: column.label for column in COLUMNS},
+        headline=[column.id for column in COLUMNS],
         notes=(
             "Not in the paper. No label of these videos was used to make the simulated ones or to "
             "train on them. A video's probability is the mean of its clips'; where several "
@@ -91,34 +91,17 @@ def transfer(run: PaperRun) -> Table:
     )
 
 
-def _cells(run: PaperRun, name: str, frames: dict[str, pd.DataFrame]) -> list[Cell]:
-    cells = []
-    for metric, (_, statistic) in METRICS.items():
-        address = (run.paper, "transfer", name, metric)
-        if name not in frames:
-            cells.append(Cell(*address, note=run.status(name) or "no finished fold"))
-            continue
-        scores = Scores.of(frames[name])
-        majority = majority_baseline(scores)
-        found = estimate(binary_statistics(scores)[statistic], scores.clusters, seed=run.seed)
-        baseline = point(binary_statistics(majority)[statistic], majority.clusters)
-        cell = cell_from(found, address=address, baseline=baseline, note=run.status(name))
-        folds = len(run.model(name).folds_done)
-        cells.append(replace(cell, n_folds=folds))
-    return cells
-
-
 def _gains(run: PaperRun, row: str, name: str, frames: dict[str, pd.DataFrame]) -> list[Cell]:
     cells = []
-    for metric, (_, statistic) in METRICS.items():
-        address = (run.paper, "transfer", row, metric)
+    for column in COLUMNS:
+        address = (run.paper, "transfer", row, column.id)
         if name not in frames or SCRATCH not in frames:
             cells.append(Cell(*address, note="not run"))
             continue
         better, worse = (Scores.of(part) for part in aligned([frames[name], frames[SCRATCH]]))
         found = paired_difference(
-            binary_statistics(better)[statistic],
-            binary_statistics(worse)[statistic],
+            binary_statistics(better)[column.statistic],
+            binary_statistics(worse)[column.statistic],
             better.clusters,
             seed=run.seed,
         )
@@ -131,7 +114,7 @@ def _gains(run: PaperRun, row: str, name: str, frames: dict[str, pd.DataFrame]) 
                 n_patients=better.clusters.n_patients,
                 n_clips=len(better.y_true),
                 n_folds=1,
-                note="" if metric == "video_brier" else found.verdict,
+                note="" if column.statistic == "brier" else found.verdict,
             )
         )
     return cells
