@@ -96,14 +96,16 @@ def parse(
     """
     base = _read_mapping(text, source)
     layers = [(source, base), _preset_layer(base.pop("presets", None), preset, source)]
-    if arm:
-        layers.append(_arm_layer(layers, arm, source))
-    problems = []
+    problems, by_hand = [], []
     for override in overrides:
         try:
-            layers.append((f"--set {override}", _override(override)))
+            by_hand.append((f"--set {override}", _override(override)))
         except ConfigError as error:
             problems.append(str(error))
+    if arm:
+        # `--set arms.<name>.set.…` changes the arm, and a plain `--set` every arm.
+        layers.append(_arm_layer([*layers, *by_hand], arm, source))
+    layers += by_hand
     # What is set by hand comes last, whatever the transfer sets.
     transfer = _stacked(layers).get("transfer") or {}
     if isinstance(transfer, Mapping) and (transfer.get("train_on") or transfer.get("pretrain")):
