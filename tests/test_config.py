@@ -250,7 +250,7 @@ def test_a_nested_override_changes_only_what_it_names():
 def test_an_override_changes_one_arm_or_all():
     step = ["arms.all_30x30.set.clip.tile_step=[90, 90]"]
     assert config.load("sliding", "quick", step, "all_30x30").clip.tile_step == (90, 90)
-    assert config.load("sliding", "quick", step, "2_30x30").clip.tile_step is None
+    assert config.load("sliding", "quick", step, "2_30x30").clip.tile_step == (30, 60)
     both = [*step, "clip.tile_step=[45, 45]"]
     assert config.load("sliding", "quick", both, "all_30x30").clip.tile_step == (45, 45)
 

@@ -267,6 +267,11 @@ def _clip_contradictions(config: PaperConfig) -> Iterator[str]:
         yield "clip.mask: needs the sector, so clip.crop must be sector."
     if clip.scaling == "imagenet" and clip.channels != 3:
         yield f"clip.scaling: imagenet needs three channels. Received {clip.channels}."
+    if clip.scaling in ("clip", "depth") and clip.unit == "video":
+        yield (
+            f"clip.scaling: {clip.scaling} would measure the padding of a video too. "
+            "Take unit, minmax or imagenet."
+        )
     if clip.colour and clip.channels != 3:
         yield f"clip.colour: needs three channels. Received {clip.channels}."
     if config.label_column == "b_lines" and clip.fps is None:

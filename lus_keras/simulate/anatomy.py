@@ -193,8 +193,8 @@ def reverberation(acquisition: Acquisition, wall: ChestWall, a_line_db: float) -
     level = acquisition.video.pleura_db + a_line_db + jag
     level = level + specular_loss_db(acquisition, acquisition.lateral_mm)
     copies = 0.7 * source[source_row] * from_db(per_trip_db * trip)
-    # An A-line lies across the border of two trips: one loss for all of it, or it would step down in its
-    # middle and its centre lie too shallow. The pleura itself, the first, is drawn elsewhere.
+    # An A-line lies across the border of two trips: one loss for all of it, or it would step down
+    # in its middle and its centre lie too shallow. The first, the pleura, is drawn elsewhere.
     nearest = np.round(depth / pleura)
     line_trip = np.where(nearest > 1, nearest - 0.5, trip)
     lines = from_db(level) * mirror * (0.5 + 0.5 * grain) * from_db(per_trip_db * line_trip)
