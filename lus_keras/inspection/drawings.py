@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,10 @@ def contact_sheet(path: Path, video: Video | None = None, *, pictures: int = 12)
     Raises:
         VideoError: The file cannot be decoded.
     """
-    seen = _inspected(path)
+    fps = video.fps if video else None
+    seen = _inspected(path, fps)
     shown = np.linspace(0, seen.frames - 1, min(pictures, seen.frames)).round().astype(int)
-    times_s, frames = _frames_at(path, set(shown.tolist()))
+    times_s, frames = _frames_at(path, set(shown.tolist()), fps)
     rows = -(-len(shown) // COLUMNS)
     figure = Figure(figsize=(1.9 * COLUMNS, 1.9 * rows + 1.9), layout="constrained")
     grid = figure.add_gridspec(rows + 1, COLUMNS, height_ratios=[*[1.0] * rows, 0.6])
@@ -83,18 +85,20 @@ def statistics_figure(statistics: Statistics) -> Figure:
     return figure
 
 
-def _inspected(path: Path) -> Inspection:
-    (outcome,) = run_isolated(inspect_to_json, [str(path)])
+def _inspected(path: Path, fps: float | None) -> Inspection:
+    (outcome,) = run_isolated(inspect_to_json, [json.dumps({"path": str(path), "fps": fps})])
     if isinstance(outcome, str):
         ours = outcome.startswith(f"{path}: ")
         raise VideoError(outcome if ours else f"{path}: {outcome} Encode the file anew.")
     return inspection_from_json(outcome)
 
 
-def _frames_at(path: Path, numbers: set[int]) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+def _frames_at(
+    path: Path, numbers: set[int], fps: float | None
+) -> tuple[np.ndarray, dict[int, np.ndarray]]:
     """Times of all frames, and the pixels `(h, w, 3)` of some."""
     times_s, frames = [], {}
-    for number, (time_s, pixels) in enumerate(iter_frames(path, grayscale=False)):
+    for number, (time_s, pixels) in enumerate(iter_frames(path, grayscale=False, picture_fps=fps)):
         times_s.append(time_s)
         if number in numbers:
             frames[number] = pixels
