@@ -44,7 +44,7 @@ class Video:
         sign: One of `SIGNS`.
         segments: Intervals with B-lines in seconds, start ≤ t < end; empty means "looked at, none".
         roi: Region of interest `(x, y, w, h)` in pixels of the file.
-        fps: Frames per second of what has no clock: pictures, a file that states 0. Others' clock counts.
+        fps: Frames per second of what has no clock: pictures, a file that states 0.
         sha256: Hash of the file, or of the folder as `video.sha256_of_video` takes it.
         license: Licence the video comes under.
         source: Where it was obtained.

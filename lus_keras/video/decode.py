@@ -122,8 +122,8 @@ def decode(
             return
         if picture_fps is None or not 0 < picture_fps < math.inf:
             raise VideoError(
-                f"{path}: states a frame rate of 0, so that its times are not known. Re-mux it with "
-                "its rate, or give that in the column `fps` of the manifest."
+                f"{path}: states a frame rate of 0, so that its times are not known. Re-mux it "
+                "with its rate, or give that in the column `fps` of the manifest."
             )
         for index, frame in enumerate(frames):
             yield replace(frame, time_s=index / picture_fps, duration_s=1 / picture_fps)
