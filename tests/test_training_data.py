@@ -15,7 +15,7 @@ from lus_keras.clips import index_clips
 from lus_keras.config import ClipConfig
 from lus_keras.errors import DataError, VideoError
 from lus_keras.manifest import Video, read_manifest, write_manifest
-from lus_keras.pipeline import network_input
+from lus_keras.pipeline import make_batches, network_input
 from lus_keras.predict.stream import stream_clips
 from lus_keras.source import ClipSource
 from lus_keras.video import read_resampled, write_video
@@ -250,11 +250,19 @@ def without(folder, tmp_path_factory):
     place = tmp_path_factory.mktemp("without")
     (place / "folds.json").write_text(folds(("p0 p4", "p3 p2"), ("p2 p3", "p0 p4")))
     options = ("--split", place / "folds.json", "--out", place / "run")
-    return place, reproduce(folder, "--set", "data.on_bad=skip", *options)
+    seen = []
+
+    def recorded(source, rows, *rest):
+        seen.append(set(source.index.patient_id[rows]))
+        return make_batches(source, rows, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lus_keras.training.fold.make_batches", recorded)
+        return place, reproduce(folder, "--set", "data.on_bad=skip", *options), seen
 
 
 def test_a_run_without_bad_videos_says_so_with_the_effect_on_n(without):
-    place, result = without
+    place, result, _ = without
     assert result.exit_code == 0, result.output
     record = json.loads((place / "run" / "run.json").read_text())["papers"]["bline"]
     assert (record["data"]["videos"], record["data"]["patients"]) == (7, 4)
@@ -274,13 +282,18 @@ def test_a_run_without_bad_videos_says_so_with_the_effect_on_n(without):
 
 
 def test_own_folds_are_used_as_they_are(without):
-    place, _ = without
+    place, _, _ = without
     split = json.loads((place / "run" / "split.json").read_text())["papers"]["bline"]
     assert split["folds"][1] == {"fold": 1, "train": ["p2", "p3"], "test": ["p0", "p4"]}
     tested = (place / "run" / "bline" / "m" / "c2d_lstm" / "fold_1" / "predictions.csv").read_text()
     assert {line.split(",")[2] for line in tested.splitlines()[1:]} == {"p0", "p4"}
     assert "The 2 folds are the user's own" in (place / "run" / "report" / "report.md").read_text()
     assert "LEAKAGE" not in (place / "run" / "report" / "report.md").read_text()
+
+
+def test_no_batch_holds_a_clip_of_a_patient_of_the_other_side(without):
+    """One epoch and one prediction a fold; no patient of the data is in both."""
+    assert without[2] == [{"p0", "p4"}, {"p2", "p3"}, {"p2", "p3"}, {"p0", "p4"}]
 
 
 def test_folds_that_leak_are_an_error_that_names_the_patients(folder, without, tmp_path):
