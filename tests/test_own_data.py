@@ -121,19 +121,20 @@ def test_the_manifest_says_what_was_annotated(followed):
 
 
 @pytest.fixture(scope="module")
-def blues():
-    root = Path(os.environ.get("LUS_KERAS_DATA", "absent"), "covid-blues", "lus_videos")
-    by_patient = {path.stem.split("_")[1]: path for path in sorted(root.glob("*.mp4"))}
+def blues(load_public):
+    videos = load_public("covid-blues").videos
+    by_patient = {video.patient_id: Path(video.video) for video in videos}
     if len(by_patient) < 2:
         pytest.skip(
             "LUS_KERAS_DATA holds no COVID-BLUES: a VIA project of real videos is NOT tested"
         )
-    return root, list(by_patient.values())[:2]
+    one, other = list(by_patient.values())[:2]
+    return one.parent, one, other
 
 
 @pytest.mark.real_data
 def test_a_via_project_of_two_real_videos_gives_table_2(blues, tmp_path):
-    root, (one, other) = blues
+    root, one, other = blues
     segments = {one.name: [(0.2, 0.8), (0.7, 0.9)], other.name: [(0.1, 0.5), (1.0, 1.4)]}
     project = via_project(tmp_path / "project.json", segments)
     manifest, out = tmp_path / "blues.csv", tmp_path / "run"

@@ -318,6 +318,7 @@ def test_a_leak_that_is_asked_for_marks_every_table(folder, tmp_path):
     own = tmp_path / "folds.json"
     own.write_text(folds(("p0 p2 p4", "p3 p2 p4")))
     options = ("--set", "data.on_bad=skip", "--out", tmp_path / "run")
+    options += ("--set", "fit.select=test_loss")
     result = reproduce(folder, "--split", own, "--allow-leak", *options)
     assert result.exit_code == 0, result.output
     assert "LEAKAGE: clips of one patient are learnt from and tested on." in result.stdout
@@ -327,6 +328,7 @@ def test_a_leak_that_is_asked_for_marks_every_table(folder, tmp_path):
     assert tables and all(line.startswith("### LEAKAGE: ") for line in tables)
     rows = json.loads((tmp_path / "run" / "report" / "results.json").read_text())["rows"]
     assert all("LEAKAGE" in row["note"] for row in rows if row["table"] == "table1")
+    assert "OPTIMISTIC: the epoch is chosen on the very clips that are tested." in report
     # The mark is in the run: it stays when the report is rebuilt, and the same command continues.
     assert CliRunner().invoke(main, ["report", str(tmp_path / "run")]).exit_code == 0
     assert (tmp_path / "run" / "report" / "report.md").read_text() == report

@@ -120,6 +120,8 @@ def _arm_record(plan: Plan, request: Request, prepared: Prepared) -> dict[str, A
         notes.append(f"The {len(prepared.split.folds)} folds are the user's own (--split).")
     if prepared.split.leaks:
         notes.append(LEAKAGE)
+    if settings.fit.select == "test_loss":
+        notes.append("OPTIMISTIC: the epoch is chosen on the very clips that are tested.")
     labels = tested.label[rows]
     counts = np.bincount(labels, minlength=len(settings.labels))
     return {
