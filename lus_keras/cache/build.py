@@ -176,7 +176,7 @@ def _decode_all(
     with closing(iter_isolated(write_stored, tasks, limits=LIMITS, workers=children)) as outcomes:
         for video, part, outcome in zip(videos, parts, outcomes, strict=True):
             if isinstance(outcome, str):
-                named = outcome.startswith((f"{video.video}: ", "video '"))
+                named = outcome.startswith((video.video, "video '"))
                 yield outcome if named else f"{video.video}: {outcome} {REMEDY}"
             elif "refused" in outcome:
                 raise OSError(*outcome["refused"])

@@ -152,8 +152,9 @@ def _task(item: Item) -> str:
 def _checked(item: Item, outcome: Outcome | None, min_seconds: float) -> Checked:
     problems = list(item.problems)
     if isinstance(outcome, str):
-        ours = outcome.startswith(f"{item.path}: ")
-        text = outcome.removeprefix(f"{item.path}: ")
+        # A message may be about a picture inside a folder.
+        ours = outcome.startswith((f"{item.path}: ", f"{item.path}{os.sep}"))
+        text = outcome.removeprefix(item.path).removeprefix(": ").removeprefix(os.sep)
         problems.append(
             Problem.of_sentences("unreadable", "error", text)
             if ours

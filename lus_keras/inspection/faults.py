@@ -32,12 +32,14 @@ class Problem:
         level: "error": cannot be used as it is; "warning": look at it; "note": dealt with.
         cause: What was found.
         remedy: What to do.
+        other: Name of the video that this one looks like, where that is the problem.
     """
 
     code: str
     level: Level
     cause: str
     remedy: str
+    other: str = ""
 
     @classmethod
     def of_sentences(cls, code: str, level: Level, text: str) -> Problem:
@@ -183,7 +185,9 @@ def copies(seen: Mapping[int, Inspection], who: Sequence[Who]) -> Iterator[tuple
                 yield number, Problem(
                     "alike", "warning",
                     f"its first frame looks like that of {who[other][0]}{_of(who[other][1])}.",
-                    "Look at both: if one is a copy, give both the same patient or remove one.",
+                    "Look at both (--pairs): if one is a copy, give both the same patient or "
+                    "remove one.",
+                    who[other][0],
                 )  # fmt: skip
 
 

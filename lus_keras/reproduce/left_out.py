@@ -43,7 +43,7 @@ def _damaged(source: ClipSource, settings: PaperConfig) -> Iterator[str]:
 
 def _short(video: Video, text: str) -> str:
     """A problem without its path, which may say where and whose the data are."""
-    return text.removeprefix(f"{video.video}: ").split(" Copy the file")[0]
+    return text.removeprefix(video.video).lstrip(":/ ").split(" Copy the file")[0]
 
 
 def _without_clip(source: ClipSource, settings: PaperConfig) -> Iterator[str]:

@@ -16,7 +16,7 @@ from lus_keras.video.decode import decode, pixel_converter, probe
 from lus_keras.video.pictures import sha256_of_video
 
 _HASH = 16
-_VISIBLE = 32
+VISIBLE = 32
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def inspect_video(path: str | os.PathLike[str], *, picture_fps: float | None = N
         low, high = (int(value) for value in cv2.minMaxLoc(pixels)[:2])
         # Some recordings fade in from black, which would make them all alike.
         if first is None or not visible:
-            first, visible = pixels, high - low >= _VISIBLE
+            first, visible = pixels, high - low >= VISIBLE
         brightest, contrast = max(brightest, high), max(contrast, high - low)
         if previous is not None:
             change = max(change, cv2.norm(pixels, previous, cv2.NORM_L1) / pixels.size)
