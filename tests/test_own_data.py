@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from lus_keras.manifest import read_manifest
 from lus_keras.video import write_video
 
 PAGE = Path(__file__).parents[1] / "docs" / "own-data.md"
+FAULTS = PAGE.with_name("faults.md")
 # One network: what is shown is that the lines run, and all four take minutes.
 NARROW = "--model c2d_lstm_a"
 SHIM = """#!/bin/sh
@@ -115,6 +117,13 @@ def test_the_manifest_says_what_was_annotated(followed):
     assert [video.segments for video in videos] == [(), ((0.4, 1.4),)] * 6
     assert [video.b_lines for video in videos] == [0, 1] * 6
     assert [video.patient_id for video in videos[:3]] == ["sim-p000", "sim-p000", "sim-p001"]
+
+
+def test_every_test_that_the_page_on_faults_names_is_there():
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", FAULTS.read_text(encoding="utf-8"))
+    texts = {name: (Path(__file__).parent / name).read_text(encoding="utf-8") for name, _ in named}
+    absent = [f"{name}::{test}" for name, test in named if f"def {test}(" not in texts[name]]
+    assert len(named) > 40 and absent == []
 
 
 # Two of the public videos; what is annotated here is invented, only their names are used.

@@ -19,6 +19,7 @@ from lus_keras.pipeline import make_batches, network_input
 from lus_keras.predict.stream import stream_clips
 from lus_keras.source import ClipSource
 from lus_keras.video import read_resampled, write_video
+from lus_keras.video.integrity import losses
 
 SPEC = FrameSpec((16, 32), None, "none")
 # These name no number of frames and no length, and players accept any end.
@@ -112,6 +113,16 @@ def test_damaged_frames_are_named_by_number(tmp_path):
     with pytest.raises(VideoError, match=r"1 of 39 frames are damaged or follow a lost one: frame"):
         read_resampled(whole, fps=None, whole=True)
     assert len(read_resampled(whole, fps=None)) == 39
+
+
+@pytest.mark.parametrize(
+    ("frames", "declared", "lost"),
+    [(90, 100, False), (89, 100, True), (210, 192, False), (5, None, False), (5, 0, False)],
+)
+def test_only_a_gap_of_more_than_a_tenth_is_a_loss(frames, declared, lost):
+    assert bool([*losses(frames, declared, (), cut_short=False)]) is lost
+    (loss,) = losses(frames, declared, (), cut_short=True)
+    assert loss.code == "truncated" and f"{frames}" in loss.cause
 
 
 def test_nothing_usable_is_an_error_even_if_bad_videos_are_left_out(tmp_path, cache):
