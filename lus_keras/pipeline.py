@@ -15,8 +15,9 @@ from lus_keras.source import ClipSource
 if TYPE_CHECKING:
     import tensorflow as tf
 
-SCALINGS = ("unit", "minmax", "imagenet", "depth")
-# "depth": grey levels added to a row's spread, so that black rows stay quiet; spreads that count.
+SCALINGS = ("unit", "minmax", "imagenet", "clip", "depth")
+# Of "clip" and "depth": grey levels added to a spread, so that black parts stay quiet; of "depth",
+# spreads that count.
 LEAST_SPREAD, MOST_SPREADS = 2.0, 3.0
 # Standard deviation of the weights of neighbouring rows, as a share of all rows.
 SMOOTHING = 0.04
@@ -46,12 +47,14 @@ def scale(clips: Any, scaling: str) -> Any:
         clips: `(…, h, w, c)` uint8 tensor or array.
         scaling: "unit" divides by 255; "minmax" maps each frame's own range to 0 … 1 (a constant
             frame to 0); "imagenet" divides by 255, subtracts ImageNet's mean colour and divides by
-            its standard deviation; "depth" measures each row of a clip `(t, h, w, c)` in standard
-            deviations from that row's mean over the clip, both smoothed over neighbouring rows, so
-            that gain and attenuation drop out.
+            its standard deviation; "clip" measures a clip `(t, h, w, c)` in standard deviations
+            from its mean, so that gain and dynamic range drop out; "depth" measures each row of a
+            clip in standard deviations from that row's mean over the clip, both smoothed over
+            neighbouring rows, so that attenuation drops out too.
 
     Returns:
-        Float32 in 0 … 1, of "imagenet" about -2.1 … 2.6, of "depth" -1 … 1.
+        Float32 in 0 … 1, of "imagenet" about -2.1 … 2.6, of "clip" with mean 0 and a standard
+        deviation just below 1, of "depth" -1 … 1.
 
     Raises:
         ValueError: `scaling` is neither.
@@ -64,6 +67,10 @@ def scale(clips: Any, scaling: str) -> Any:
         return values / 255.0
     if scaling == "imagenet":
         return (values / 255.0 - IMAGENET_MEAN) / IMAGENET_SD
+    if scaling == "clip":
+        axes = (-4, -3, -2, -1)
+        mean = ops.mean(values, axes, keepdims=True)
+        return (values - mean) / (ops.std(values, axes, keepdims=True) + LEAST_SPREAD)
     if scaling == "depth":
         over = (-4, -2, -1)
         # Of neighbouring rows together, or a bright row would take itself for the rule.

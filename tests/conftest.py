@@ -1,6 +1,7 @@
 """What several test modules share: a cache of their own, a quiet TensorFlow, small videos."""
 
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from lus_keras import datasets
 from lus_keras.errors import DataError
 from lus_keras.manifest import Video, write_manifest
 from lus_keras.video import write_video
+
+# A shell's background jobs ignore interrupts, and so would the processes that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

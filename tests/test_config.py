@@ -247,6 +247,14 @@ def test_a_nested_override_changes_only_what_it_names():
     assert changed.fit == plain.fit.model_copy(update={"epochs": 2})
 
 
+def test_an_override_changes_one_arm_or_all():
+    step = ["arms.all_30x30.set.clip.tile_step=[90, 90]"]
+    assert config.load("sliding", "quick", step, "all_30x30").clip.tile_step == (90, 90)
+    assert config.load("sliding", "quick", step, "2_30x30").clip.tile_step == (30, 60)
+    both = [*step, "clip.tile_step=[45, 45]"]
+    assert config.load("sliding", "quick", both, "all_30x30").clip.tile_step == (45, 45)
+
+
 def test_labelled_choices_show_the_values_in_force():
     choices = config.load("bline", overrides=["fit.epochs=2"]).labelled_choices()
     values = {choice["field"]: choice["value"] for choice in choices}

@@ -32,6 +32,8 @@ SCALE = {
     *("clip.size", "clip.fps", "clip.frames", "clip.stride", "clip.tile_step"),
     *("fit.epochs", "fit.precision", "fit.batch_size", "split.folds", "model.bn_momentum"),
     "model.filters",
+    # What a few steps need beside fewer of everything; printed with its reason in every run.
+    "clip.scaling",
     *("clip.per_video", "options.samples", "options.frames", "options.step"),
 }
 

@@ -176,6 +176,17 @@ def test_scaling_is_the_same_eagerly_and_in_tf_data(pipeline, tensorflow, way):
     np.testing.assert_array_equal(scaled("minmax"), (values - low) / (high - low))
 
 
+def test_a_clip_is_measured_in_its_own_spread(pipeline):
+    """Levels 10 and 30: mean 20, spread 10 + 2, so ∓10/12, whatever the gain and the other clip."""
+    clips = np.full((2, 3, 4, 2, 1), 10, np.uint8)
+    clips[..., 1, 0] = 30
+    clips[1] += 100
+    scaled = np.asarray(pipeline.scale(clips, "clip"))
+    expected = np.broadcast_to(np.array([-10 / 12, 10 / 12])[:, None], clips.shape)
+    np.testing.assert_allclose(scaled, expected, atol=1e-6)
+    assert (np.asarray(pipeline.scale(np.full((1, 2, 3, 3, 1), 77, np.uint8), "clip")) == 0).all()
+
+
 def test_minmax_stretches_each_frame_and_leaves_a_constant_one_black(pipeline):
     """Grey 10, 20, 30 become 0, 1/2, 1; a frame that is 7 everywhere becomes 0."""
     clip = np.full((1, 2, 1, 3, 1), 7, np.uint8)

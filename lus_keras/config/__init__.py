@@ -96,14 +96,16 @@ def parse(
     """
     base = _read_mapping(text, source)
     layers = [(source, base), _preset_layer(base.pop("presets", None), preset, source)]
-    if arm:
-        layers.append(_arm_layer(layers, arm, source))
-    problems = []
+    problems, by_hand = [], []
     for override in overrides:
         try:
-            layers.append((f"--set {override}", _override(override)))
+            by_hand.append((f"--set {override}", _override(override)))
         except ConfigError as error:
             problems.append(str(error))
+    if arm:
+        # `--set arms.<name>.set.…` changes the arm, and a plain `--set` every arm.
+        layers.append(_arm_layer([*layers, *by_hand], arm, source))
+    layers += by_hand
     # What is set by hand comes last, whatever the transfer sets.
     transfer = _stacked(layers).get("transfer") or {}
     if isinstance(transfer, Mapping) and (transfer.get("train_on") or transfer.get("pretrain")):
@@ -265,6 +267,11 @@ def _clip_contradictions(config: PaperConfig) -> Iterator[str]:
         yield "clip.mask: needs the sector, so clip.crop must be sector."
     if clip.scaling == "imagenet" and clip.channels != 3:
         yield f"clip.scaling: imagenet needs three channels. Received {clip.channels}."
+    if clip.scaling in ("clip", "depth") and clip.unit == "video":
+        yield (
+            f"clip.scaling: {clip.scaling} would measure the padding of a video too. "
+            "Take unit, minmax or imagenet."
+        )
     if clip.colour and clip.channels != 3:
         yield f"clip.colour: needs three channels. Received {clip.channels}."
     if config.label_column == "b_lines" and clip.fps is None:

@@ -70,7 +70,7 @@ class ClipConfig(_Section):
     colour: bool = False
     crop: Literal["sector", "none", "roi"] = "sector"
     mask: bool = False
-    scaling: Literal["unit", "minmax", "imagenet", "depth"] = "unit"
+    scaling: Literal["unit", "minmax", "imagenet", "clip", "depth"] = "unit"
     min_frames: PositiveInt = 1
     padding: Literal["zero", "last"] = "zero"
     short: Literal["drop", "pad", "error"] = "drop"

@@ -23,6 +23,7 @@ SCALINGS = {
     "unit": "grey levels divided by 255",
     "minmax": "each frame's own range to 0 … 1",
     "imagenet": "divided by 255, less ImageNet's mean, divided by its standard deviation",
+    "clip": "each clip in standard deviations (+ 2 grey levels) from its mean",
     "depth": "each row in standard deviations from its mean over the clip, cut at ±3, over 3",
 }
 OUTPUTS = {

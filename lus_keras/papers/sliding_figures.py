@@ -1,15 +1,18 @@
-"""Figure 5 of the lung-sliding paper from the maps that a trained network left behind."""
+"""Figures 4 and 5 of the lung-sliding paper: classes counted, maps that networks left behind."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
 from lus_keras import figures
 from lus_keras.metrics import Clusters, estimate, mean_statistic
-from lus_keras.papers.sliding import EXPLAINED
-from lus_keras.report.cells import Cell, Drawing, Table, cell_from
+from lus_keras.papers.sliding import DATA_SETS, EXPLAINED
+from lus_keras.report.cells import Cell, Drawing, Table, cell_from, join_notes
 from lus_keras.results import PaperRun
 
+CLASSES = ("absent", "present")
 METHODS = {"vanilla": "Vanilla saliency", "smooth": "SmoothGrad"}
 METRICS = {
     "band": "On the pleural band (share of the map)",
@@ -93,4 +96,86 @@ def explanations(run: PaperRun) -> Table:
             "from the upper left on, so maps lean to that corner before anything is learnt. A "
             "share says something if it differs from that of random weights, too.",
         ),
+    )
+
+
+def corrected(run: PaperRun, cell: Cell) -> Cell:
+    """Notes where a printed number is known to be wrong, and what it should be.
+
+    Args:
+        run: The paper's run; its configuration lists the corrections.
+        cell: Cell of one of the paper's tables.
+
+    Returns:
+        The cell, with a note if it has a correction.
+    """
+    for entry in run.published.get("corrections", []):
+        if (entry["table"], entry["row"], entry["metric"]) == (cell.table, cell.row, cell.metric):
+            note = f"printed {entry['printed']:g}, corrected {entry['corrected']:g}: {entry['why']}"
+            return replace(cell, note=join_notes(cell.note, note))
+    return cell
+
+
+def figure4_table(run: PaperRun) -> Table:
+    """Figure 4 as numbers: tiles of each class in the six data sets.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The table; it has no intervals, as nothing is estimated.
+    """
+    cells = []
+    for arm in DATA_SETS:
+        counts = _counts(run, arm)
+        for metric in ("present", "absent", "total"):
+            published = run.published_value("figure4", arm, metric)
+            cell = Cell(
+                run.paper, "figure4", arm, metric, published=published,
+                value=counts.get(metric), note="" if counts else "not run",
+            )  # fmt: skip
+            cells.append(corrected(run, cell))
+    return Table(
+        id="figure4",
+        title="Figure 4. Tiles of each class in the six data sets",
+        cells=cells,
+        row_labels={arm: arm for arm in DATA_SETS},
+        metric_labels={"present": "Sliding", "absent": "No sliding", "total": "Total"},
+        headline=("present", "absent", "total"),
+        decimals=0,
+        published_decimals=0,
+        notes=("Counts of the whole data set, not of its test part.",),
+    )
+
+
+def _counts(run: PaperRun, arm: str) -> dict[str, float]:
+    data = run.record.get("arms", {}).get(arm, {}).get("data")
+    if not data:
+        return {}
+    classes = data["classes"]
+    return {**{name: float(count) for name, count in classes.items()},
+            "total": float(sum(classes.values()))}  # fmt: skip
+
+
+def figure4(run: PaperRun) -> Drawing | None:
+    """Figure 4: bars of the classes in the six data sets, ours and published.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The figure; None if no data set was prepared.
+    """
+    ours = {arm: _counts(run, arm) for arm in DATA_SETS if _counts(run, arm)}
+    if not ours:
+        return None
+    published = {
+        arm: {name: run.published_value("figure4", arm, name) or 0 for name in CLASSES}
+        for arm in ours
+    }
+    return Drawing(
+        "figure4",
+        "Figure 4. Class balance of the data sets",
+        "Solid: the data in use; outlined: the paper's.",
+        figures.class_bars(ours, published, CLASSES),
     )

@@ -10,20 +10,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from lus_keras import figures
 from lus_keras.metrics import Scores, binary_statistics, independent_difference
 from lus_keras.papers.sliding import (
+    CITED,
     DATA_SETS,
     DEPTHS,
     LEAKAGE,
-    MMODE,
     TABLE1,
     TABLE2,
     TABLE3,
     TABLE5,
 )
-from lus_keras.papers.sliding_figures import explanations, figure5
-from lus_keras.report.cells import Cell, Claim, Drawing, Table, finite, join_notes
+from lus_keras.papers.sliding_figures import (
+    CLASSES,
+    corrected,
+    explanations,
+    figure4,
+    figure4_table,
+    figure5,
+)
+from lus_keras.report.cells import Cell, Claim, Drawing, Table, finite
 from lus_keras.report.classification import (
     BASELINE_LABELS,
     Column,
@@ -33,7 +39,6 @@ from lus_keras.report.classification import (
 from lus_keras.report.drawings import classification_drawings
 from lus_keras.results import PaperRun
 
-CLASSES = ("absent", "present")
 TITLES = {"resnet3d_18": "ResNet3D-18", "resnet3d_34": "ResNet3D-34", "resnet3d_50": "ResNet3D-50"}
 LEAKY = "2_30x30_leaky"
 ARMS = {**{name: name for name in DATA_SETS}, LEAKY: "2_30x30, split by tile"}
@@ -41,7 +46,11 @@ LABELS = {
     f"{arm}/{model}": f"{title}, {network}"
     for arm, title in ARMS.items()
     for model, network in TITLES.items()
-} | {f"mmode/{MMODE}": "M-mode, 64 frames, ResNet-18"}
+} | {CITED: "M-mode, ResNet-18"}
+MMODE_NOTE = (
+    "M-mode: a ResNet-18 on columns of the marked region over the frames of a clip, as in a study "
+    "that the paper cites (Jaščur et al. 2021); a column stands where other rows have a tile."
+)
 HEADLINE = (
     Column("accuracy", "Accuracy", "accuracy"),
     Column("sensitivity", "Sensitivity", "recall"),
@@ -82,7 +91,7 @@ def _table(run: PaperRun, *, table: str, title: str, rows: Sequence[str]) -> Tab
         found = classification_cells(of_arm(run, arm), table, own, (*HEADLINE, *FURTHER))
         for cell in found:
             row = f"{arm}/{cell.row}" if cell.row in BASELINE_LABELS else cell.row
-            cells.append(_corrected(run, replace(cell, row=row)))
+            cells.append(corrected(run, replace(cell, row=row)))
         labels |= {row: LABELS[row] for row in own}
         labels |= {f"{arm}/{name}": f"{ARMS.get(arm, arm)}, {text.lower()}"
                    for name, text in BASELINE_LABELS.items()}  # fmt: skip
@@ -98,17 +107,10 @@ def _table(run: PaperRun, *, table: str, title: str, rows: Sequence[str]) -> Tab
             *(_population(run, arm) for arm in arms),
             "Positive: sliding is present. Baseline: the majority class of the same tiles. A tile "
             "is counted once, the interval is over patients.",
+            *((MMODE_NOTE,) if CITED in rows else ()),
             *_leaking(run, arms),
         ),
     )
-
-
-def _corrected(run: PaperRun, cell: Cell) -> Cell:
-    for entry in run.published.get("corrections", []):
-        if (entry["table"], entry["row"], entry["metric"]) == (cell.table, cell.row, cell.metric):
-            note = f"printed {entry['printed']:g}, corrected {entry['corrected']:g}: {entry['why']}"
-            return replace(cell, note=join_notes(cell.note, note))
-    return cell
 
 
 def _population(run: PaperRun, arm: str) -> str:
@@ -151,11 +153,7 @@ def table5(run: PaperRun) -> Table:
         title="Table 5. The rows the paper calls best, beside a network on M-mode slices",
         rows=TABLE5,
     )
-    cited = (
-        "The published M-mode numbers are cited from another study (Jaščur et al. 2021); ours is a "
-        "ResNet-18 on image columns of the marked region over 64 frames."
-    )
-    return replace(made, notes=(*made.notes, cited))
+    return replace(made, notes=(*made.notes, "The published M-mode numbers are of that study."))
 
 
 def leakage(run: PaperRun) -> Table:
@@ -209,71 +207,6 @@ def _flattery(run: PaperRun, row: str, model: str, column: Column) -> Cell:
     )
 
 
-def figure4_table(run: PaperRun) -> Table:
-    """Figure 4 as numbers: tiles of each class in the six data sets.
-
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The table; it has no intervals, as nothing is estimated.
-    """
-    cells = []
-    for arm in DATA_SETS:
-        counts = _counts(run, arm)
-        for metric in ("present", "absent", "total"):
-            published = run.published_value("figure4", arm, metric)
-            cell = Cell(
-                run.paper, "figure4", arm, metric, published=published,
-                value=counts.get(metric), note="" if counts else "not run",
-            )  # fmt: skip
-            cells.append(_corrected(run, cell))
-    return Table(
-        id="figure4",
-        title="Figure 4. Tiles of each class in the six data sets",
-        cells=cells,
-        row_labels={arm: arm for arm in DATA_SETS},
-        metric_labels={"present": "Sliding", "absent": "No sliding", "total": "Total"},
-        headline=("present", "absent", "total"),
-        decimals=0,
-        published_decimals=0,
-        notes=("Counts of the whole data set, not of its test part.",),
-    )
-
-
-def _counts(run: PaperRun, arm: str) -> dict[str, float]:
-    data = run.record.get("arms", {}).get(arm, {}).get("data")
-    if not data:
-        return {}
-    classes = data["classes"]
-    return {**{name: float(count) for name, count in classes.items()},
-            "total": float(sum(classes.values()))}  # fmt: skip
-
-
-def figure4(run: PaperRun) -> Drawing | None:
-    """Figure 4: bars of the classes in the six data sets, ours and published.
-
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The figure; None if no data set was prepared.
-    """
-    ours = {arm: _counts(run, arm) for arm in DATA_SETS if _counts(run, arm)}
-    if not ours:
-        return None
-    published = {
-        arm: {name: run.published_value("figure4", arm, name) or 0 for name in CLASSES}
-        for arm in ours
-    }
-    return Drawing(
-        "figure4",
-        "Figure 4. Class balance of the data sets",
-        "Solid: the data in use; outlined: the paper's.",
-        figures.class_bars(ours, published, CLASSES),
-    )
-
-
 def claims(run: PaperRun) -> list[Claim]:
     """Tests the orders the paper reads from its tables by paired patient bootstrap.
 
@@ -303,7 +236,7 @@ def _drawings_of(arm: str) -> dict[str, Callable[[PaperRun], Drawing | None]]:
 
 TABLES: dict[str, Callable[[PaperRun], Table]] = {
     "table1": partial(
-        _table, table="table1", title="Table 1. Tiles of 30 × 30 pixels", rows=TABLE1
+        _table, table="table1", title="Table 1. Tiles of 30 × 30 pixels", rows=(*TABLE1, CITED)
     ),
     "table2": partial(
         _table, table="table2", title="Table 2. Tiles of 60 × 60 pixels", rows=TABLE2
@@ -315,7 +248,7 @@ TABLES: dict[str, Callable[[PaperRun], Table]] = {
         _table,
         table="table4",
         title="Table 4. All data sets and networks",
-        rows=(*TABLE1, *TABLE2, *TABLE3),
+        rows=(*TABLE1, *TABLE2, *TABLE3, CITED),
     ),
     "table5": table5,
     "figure4": figure4_table,

@@ -179,6 +179,7 @@ def reverberation(acquisition: Acquisition, wall: ChestWall, a_line_db: float) -
         `(rows, beams)` float32 power, zero above the pleura.
     """
     depth, pleura = acquisition.row_depth_mm, acquisition.pleura_mm
+    per_trip_db = acquisition.patient.reverberation_db
     trip = np.floor(depth / pleura)
     folded = depth - trip * pleura
     source_row = np.minimum(folded / acquisition.row_mm, acquisition.rows - 1).astype(int)[:, 0]
@@ -191,9 +192,13 @@ def reverberation(acquisition: Acquisition, wall: ChestWall, a_line_db: float) -
     jag = 2 * smooth_profile(rng, acquisition.lateral_mm, 3.6) - 1
     level = acquisition.video.pleura_db + a_line_db + jag
     level = level + specular_loss_db(acquisition, acquisition.lateral_mm)
-    echo = 0.7 * source[source_row] + from_db(level) * mirror * (0.5 + 0.5 * grain)
-    loss = from_db(acquisition.patient.reverberation_db * trip)
-    return np.where(trip >= 1, loss * echo, 0).astype(np.float32)
+    copies = 0.7 * source[source_row] * from_db(per_trip_db * trip)
+    # An A-line lies across the border of two trips: one loss for all of it, or it would step down
+    # in its middle and its centre lie too shallow. The first, the pleura, is drawn elsewhere.
+    nearest = np.round(depth / pleura)
+    line_trip = np.where(nearest > 1, nearest - 0.5, trip)
+    lines = from_db(level) * mirror * (0.5 + 0.5 * grain) * from_db(per_trip_db * line_trip)
+    return np.where(trip >= 1, copies + lines, 0).astype(np.float32)
 
 
 def haze_db(acquisition: Acquisition, depth_mm: np.ndarray) -> np.ndarray:
