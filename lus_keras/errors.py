@@ -17,19 +17,20 @@ class LusKerasError(Exception):
     exit_code = 1
 
     @classmethod
-    def from_problems(cls, problems: Iterable[str]) -> LusKerasError:
-        """Joins problems into one error that lists the first ten and counts the rest.
+    def from_problems(cls, problems: Iterable[str], most: int = MAX_LISTED) -> LusKerasError:
+        """Joins problems into one error that lists the first ones and counts the rest.
 
         Args:
             problems: One sentence a problem, each starting with `file, place:`.
+            most: Number that is listed.
 
         Returns:
             An error of this class, ready to be raised.
         """
         problems = list(problems)
-        listed = problems[:MAX_LISTED]
-        if len(problems) > MAX_LISTED:
-            listed.append(f"… and {len(problems) - MAX_LISTED} more.")
+        listed = problems[:most]
+        if len(problems) > most:
+            listed.append(f"… and {len(problems) - most} more.")
         return cls("\n".join(listed))
 
 

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -51,6 +51,19 @@ class Remote:
 
 
 @dataclass(frozen=True)
+class LabelTable:
+    """Labels of a source, which are taken from the user's copy and never downloaded.
+
+    Attributes:
+        path: Place in the data set's folder.
+        known: What versions hold, by sha256; others are taken as well, and told to be unverified.
+    """
+
+    path: str
+    known: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Source:
     """What can be fetched of a data set, and what must be said before.
 
@@ -63,6 +76,7 @@ class Source:
         citation: What to cite.
         files: The files that are known by hash.
         not_listed: Sentences on what has to be got by hand.
+        tables: Labels.
     """
 
     name: str
@@ -73,6 +87,7 @@ class Source:
     citation: str
     files: tuple[Remote, ...]
     not_listed: tuple[str, ...]
+    tables: tuple[LabelTable, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,12 +99,14 @@ class Fetched:
         present: Number of files that were there and verified.
         copied: Number of files taken from the user's own copy.
         downloaded: Number of files that came over the network.
+        tables: One sentence a table of labels: whether it is there, and which version.
     """
 
     folder: Path
     present: int
     copied: int
     downloaded: int
+    tables: tuple[str, ...] = ()
 
 
 def find_source(name: str) -> Source:
@@ -116,6 +133,7 @@ def find_source(name: str) -> Source:
         citation=described["citation"],
         files=tuple(_read_list(described)),
         not_listed=tuple(described.get("not_listed", ())),
+        tables=tuple(LabelTable(**table) for table in described.get("tables", ())),
     )
 
 
@@ -169,9 +187,26 @@ def fetch(
                 unanswered = 0 if error.answered else unanswered + 1
             if progress:
                 progress(number, len(source.files))
+        tables = tuple(_take_table(table, folder, own_copy, source) for table in source.tables)
     if problems:
         raise DataError.from_problems([*_advice(source, folder, problems, offline), *problems])
-    return Fetched(folder, **counts)
+    return Fetched(folder, **counts, tables=tables)
+
+
+def _take_table(table: LabelTable, folder: Path, own_copy: Path | None, source: Source) -> str:
+    target = folder / table.path
+    verb = "was there"
+    if not target.is_file():
+        if own_copy is None or not (own_copy / table.path).is_file():
+            return (
+                f"{table.path}, the labels, is missing: copy it from {source.homepage} to "
+                f"{os.fspath(folder)}, or point --from at a copy."
+            )
+        _copy(own_copy / table.path, target)
+        verb = "copied"
+    digest = sha256_of(target)
+    which = table.known.get(digest, "not among the known ones, so not verified")
+    return f"{table.path}, the labels: {verb}; its sha256 is {digest[:12]}…: {which}."
 
 
 class _Unavailable(Exception):

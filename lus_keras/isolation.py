@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,7 +67,28 @@ def run_isolated(
         In the order of `texts`, the result of each; or, in words, what the package's own errors
         said, or which limit was passed, or that the child died.
     """
-    limits = limits or Limits()
+    outcomes: list[Outcome] = []
+    for outcome in iter_isolated(work, texts, limits=limits, workers=workers):
+        outcomes.append(outcome)
+        if progress:
+            progress(len(outcomes), len(texts))
+    return outcomes
+
+
+def iter_isolated(
+    work: Work, texts: Sequence[str], *, limits: Limits | None = None, workers: int = 1
+) -> Generator[Outcome]:
+    """Gives the results of `run_isolated` as they come, in the order of `texts`.
+
+    Args:
+        work: As in `run_isolated`; so are the others.
+        texts: What to call it on.
+        limits: For each call.
+        workers: Children at a time.
+
+    Yields:
+        One result a text; children end with the iterator.
+    """
     idle: SimpleQueue[_Child] = SimpleQueue()
 
     def call(text: str) -> Outcome:
@@ -77,13 +98,8 @@ def run_isolated(
         finally:
             idle.put(child)
 
-    outcomes: list[Outcome] = []
-    with _children(work, limits, min(workers, len(texts)), idle) as threads:
-        for outcome in threads.map(call, texts):
-            outcomes.append(outcome)
-            if progress:
-                progress(len(outcomes), len(texts))
-    return outcomes
+    with _children(work, limits or Limits(), min(workers, len(texts)), idle) as threads:
+        yield from threads.map(call, texts)
 
 
 @contextmanager

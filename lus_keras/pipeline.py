@@ -110,7 +110,7 @@ def network_input(clips: Any, length: Any, clip: ClipConfig) -> Any:
     values = scale(clips, clip.scaling)
     if clip.unit == "frame":
         return values[:, 0]
-    if clip.unit == "video" and clip.padding == "zero":
+    if clip.pads and clip.padding == "zero":
         exists = ops.arange(clip.frames)[None] < ops.cast(length, "int32")[:, None]
         values = values * ops.cast(exists, "float32")[..., None, None, None]
     return values

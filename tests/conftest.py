@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lus_keras import datasets
+from lus_keras.errors import DataError
 from lus_keras.manifest import Video, write_manifest
 from lus_keras.video import write_video
 
@@ -60,6 +62,22 @@ def make_videos(tmp_path):
         return videos
 
     return write
+
+
+@pytest.fixture(scope="session")
+def load_public():
+    """Function that loads a public data set by name, or skips the test and says what it skips."""
+
+    def load(name):
+        root = os.environ.get("LUS_KERAS_DATA")
+        if not root:
+            pytest.skip(f"LUS_KERAS_DATA is not set: the public data set {name} is NOT tested")
+        try:
+            return datasets.load(name, root=root)
+        except DataError as error:
+            pytest.skip(f"the public data set {name} is NOT tested: {error}")
+
+    return load
 
 
 @dataclass(frozen=True)

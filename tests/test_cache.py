@@ -17,8 +17,10 @@ import pytest
 
 from lus_keras.cache import FrameSpec, load_item, open_store
 from lus_keras.cache import build as build_module
+from lus_keras.cache.load import write_stored
 from lus_keras.errors import DataError, LeakageError, VideoError
 from lus_keras.files import cache_root, sha256_of
+from lus_keras.isolation import Limits
 from lus_keras.simulate import plan_cohort, simulate_video
 from lus_keras.video import write_video
 
@@ -28,13 +30,13 @@ SPEC = FrameSpec(size=(24, 32), fps=30.0, crop="none")
 @pytest.fixture
 def decoded(monkeypatch):
     """Ids of the videos that were decoded, in order."""
-    ids = []
+    ids, load_all = [], build_module.load_all
 
-    def counting(item, spec):
-        ids.append(item.video_id)
-        return load_item(item, spec)
+    def counting(items, *arguments):
+        ids.extend(item.video_id for item in items)
+        return load_all(items, *arguments)
 
-    monkeypatch.setattr(build_module, "load_item", counting)
+    monkeypatch.setattr(build_module, "load_all", counting)
     return ids
 
 
@@ -155,7 +157,8 @@ def test_all_bad_videos_are_listed_at_once(cache, make_videos):
     with pytest.raises(VideoError) as caught:
         open_store([videos[i] for i in (0, 2, 1)] + [replace(videos[3], patient_id="p0")], SPEC)
     lines = str(caught.value).splitlines()
-    assert [line.split(":")[0] for line in lines] == [videos[1].video, videos[3].video]
+    assert [line.split(":")[0] for line in lines[:2]] == [videos[1].video, videos[3].video]
+    assert lines[2].startswith("2 of 4 videos cannot be used whole. Mend them, or leave them out")
     assert leftovers(cache) == []
 
 
@@ -185,7 +188,7 @@ def test_progress_counts_to_the_number_of_videos(cache, make_videos):
 
 
 def test_one_and_two_processes_store_the_same_bytes(cache, make_videos, monkeypatch):
-    """20 videos, more than are decoded in one process; two of them are bad the second time."""
+    """20 videos are enough for two processes; two of them are bad the second time."""
     videos = make_videos(20)
     one = open_store(videos, SPEC, workers=1)
     content = [(one.path / name).read_bytes() for name in ("frames.u8", "index.json")]
@@ -196,25 +199,51 @@ def test_one_and_two_processes_store_the_same_bytes(cache, make_videos, monkeypa
         Path(videos[number].video).write_text(f"no video {number}")
     with pytest.raises(VideoError) as caught:
         open_store(videos, SPEC, workers=2)
-    assert ["v04" in line or "v17" in line for line in str(caught.value).splitlines()] == [True] * 2
+    told = str(caught.value).splitlines()[:-1]
+    assert ["v04" in line or "v17" in line for line in told] == [True] * 2
+
+
+def _misbehave(text):
+    """Decodes in the child as always, but for two videos: one kills the child, one never ends."""
+    name = Path(json.loads(text)["video"]["video"]).stem
+    if name == "v01":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    while name == "v02":
+        pass
+    return write_stored(text)
+
+
+def test_a_decoder_that_crashes_or_hangs_costs_a_message_that_names_the_video(
+    cache, make_videos, monkeypatch
+):
+    monkeypatch.setattr(build_module, "write_stored", _misbehave)
+    monkeypatch.setattr(build_module, "LIMITS", Limits(cpu_s=1))
+    videos = make_videos(4)
+    store = open_store(videos, SPEC, on_bad="skip")
+    assert [video.video_id for video in store.videos] == ["v00", "v03"]
+    assert [video.video_id for video, _ in store.skipped] == ["v01", "v02"]
+    crashed, hung = (problem for _, problem in store.skipped)
+    assert crashed.startswith(f"{videos[1].video}: crashed the process that worked on it (SIGSEGV)")
+    assert hung.startswith(f"{videos[2].video}: took more than 1 s of processor time.")
 
 
 def _die(item, spec):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_process_that_dies_becomes_an_error_that_names_where(cache, make_videos, monkeypatch):
+def test_a_process_that_dies_rendering_becomes_an_error_that_names_where(cache, monkeypatch):
     monkeypatch.setattr(build_module, "FEW_ITEMS", 2)
     monkeypatch.setattr(build_module, "load_item", _die)
-    with pytest.raises(VideoError, match=r"'v00', or one of the \d after it: the process .* died"):
-        open_store(make_videos(4), SPEC, workers=2)
+    plans = plan_cohort("bline", patients=2, videos=4, seed=0, duration_s=0.2)
+    with pytest.raises(DataError, match=r"or one of the \d after it: the process that rendered it"):
+        open_store(plans, SPEC, workers=2)
     assert leftovers(cache) == []
 
 
 def _open_in_process(videos, root, go, queue):
     os.environ["LUS_KERAS_CACHE"] = root
-    decodes = []
-    build_module.load_item = lambda item, spec: decodes.append(1) or load_item(item, spec)
+    decodes, load_all = [], build_module.load_all
+    build_module.load_all = lambda items, *rest: decodes.extend(items) or load_all(items, *rest)
     go.wait()
     store = open_store(videos, SPEC)
     queue.put((len(decodes), store.key, int(store.frames().sum())))
@@ -239,11 +268,12 @@ KILLED = """
 import os, signal
 from lus_keras import cache
 from lus_keras.cache import build as module
-def load(item, spec, load_item=cache.load_item):
-    if item.video_id == "v02":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return load_item(item, spec)
-module.load_item = load
+def load(items, *rest, load_all=module.load_all):
+    for number, loaded in enumerate(load_all(items, *rest)):
+        if number == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield loaded
+module.load_all = load
 cache.open_store(plan, cache.FrameSpec((24, 32), 30.0, "none"))
 """
 
@@ -262,14 +292,15 @@ def test_a_killed_build_leaves_no_store_and_the_next_call_clears_up(cache, make_
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_an_interrupted_build_leaves_nothing(cache, make_videos, monkeypatch, error):
-    def interrupted(item, spec):
-        if item.video_id == "v01":
-            raise error
-        return load_item(item, spec)
+    load_all = build_module.load_all
+
+    def interrupted(*arguments):
+        yield next(load_all(*arguments))
+        raise error
 
     videos = make_videos(3)
     with monkeypatch.context() as patch:
-        patch.setattr(build_module, "load_item", interrupted)
+        patch.setattr(build_module, "load_all", interrupted)
         with pytest.raises(error):
             open_store(videos, SPEC)
     assert [path.suffix for path in (cache / "frames").iterdir()] == [".lock"]
@@ -296,7 +327,7 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing(cache, make_videos, mon
 FULL = """
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
 from lus_keras import cache
 from lus_keras.errors import DataError
 try:
@@ -307,7 +338,7 @@ except DataError as error:
 
 
 def test_a_write_that_the_system_refuses_is_a_clear_error(cache, make_videos):
-    """No file may exceed 5,000 bytes; the frames need 9,216."""
+    """No file may exceed 4,000 bytes; the frames of a video need 4,608."""
     script = f"from lus_keras.manifest import Video\nplan = {make_videos(2)!r}\n{FULL}"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, timeout=60, text=True

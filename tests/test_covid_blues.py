@@ -4,7 +4,6 @@ The layout is imitated here with made-up labels and empty files; the tests marke
 the public videos if `LUS_KERAS_DATA` points at them.
 """
 
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -172,13 +171,8 @@ def test_the_description_agrees_with_the_code():
 
 
 @pytest.fixture(scope="module")
-def real():
-    if not os.environ.get("LUS_KERAS_DATA"):
-        pytest.skip("LUS_KERAS_DATA is not set: the public COVID-BLUES videos are NOT tested")
-    try:
-        return datasets.load("covid-blues", root=os.environ["LUS_KERAS_DATA"])
-    except DataError as error:
-        pytest.skip(f"the public COVID-BLUES videos are NOT tested: {error}")
+def real(load_public):
+    return load_public("covid-blues")
 
 
 @pytest.mark.real_data

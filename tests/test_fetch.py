@@ -219,6 +219,26 @@ def test_a_copy_at_hand_is_used_first_and_verified_as_well(server, tmp_path):
         work.fetch(source_at(server.url), to=to, own_copy=own, offline=True)
 
 
+def test_labels_are_taken_from_a_copy_and_their_version_is_told(server, tmp_path):
+    """No table is downloaded: the hash of the whole one is not known, and nothing is unverified."""
+    known = {hashlib.sha256(b"some rows").hexdigest(): "the rows of 3 videos"}
+    source = replace(source_at(server.url), tables=(work.LabelTable("labels.csv", known),))
+    own, to = tmp_path / "own", tmp_path / "to"
+    own.mkdir()
+    (missing,) = work.fetch(source, to=to, own_copy=own).tables
+    assert missing.startswith("labels.csv, the labels, is missing: copy it from https://toy to ")
+    assert "labels.csv" not in server.asked
+    (own / "labels.csv").write_bytes(b"some rows")
+    (copied,) = work.fetch(source, to=to, own_copy=own).tables
+    assert copied.startswith("labels.csv, the labels: copied; its sha256 is ")
+    assert copied.endswith("…: the rows of 3 videos.")
+    assert (to / "labels.csv").read_bytes() == b"some rows"
+    (to / "labels.csv").write_bytes(b"all rows")
+    (there,) = work.fetch(source, to=to, own_copy=own).tables
+    assert "was there" in there and there.endswith("not among the known ones, so not verified.")
+    assert (to / "labels.csv").read_bytes() == b"all rows"
+
+
 def test_two_calls_do_not_meet(server, tmp_path):
     with (
         FileLock(tmp_path / ".fetch.lock"),
@@ -255,6 +275,8 @@ def test_a_source_is_pinned_licensed_and_listed_by_hash(name):
     assert len(source.commit) == 40 and set(source.commit) <= set("0123456789abcdef")
     assert "CC BY" in source.license and "https://doi.org/" in source.citation
     assert len({remote.path for remote in source.files}) == len(source.files) > 0
+    assert len(source.tables) == 1
+    assert all(len(digest) == 64 for table in source.tables for digest in table.known)
     for remote in source.files:
         assert len(remote.sha256) == 64 and remote.size > 0
         assert remote.url.startswith("https://raw.githubusercontent.com/")

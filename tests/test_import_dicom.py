@@ -1,5 +1,6 @@
 """DICOM cines come out with their pixels and their time, and without a byte that identifies."""
 
+import importlib.util
 import re
 import traceback
 import warnings
@@ -230,6 +231,16 @@ def test_messages_name_the_cause_and_nobody(tmp_path, key, changes, cause):
     assert "DICOM file 1 of 1" in result.output
     assert identifying(result.output) == []
     assert not (tmp_path / "out" / "manifest.csv").exists()
+
+
+def test_without_the_extra_the_remedy_is_named(tmp_path, key, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "pydicom" else find_spec(name)
+    )
+    write(tmp_path / "in" / "a.dcm")
+    result = run(tmp_path, key)
+    assert result.exit_code == 2 and "pip install 'lus-keras[dicom]'" in result.output
 
 
 def test_damaged_files_are_errors_that_quote_nothing(tmp_path, key):

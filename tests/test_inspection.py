@@ -6,6 +6,7 @@ import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import zoo
@@ -15,7 +16,7 @@ from lus_keras import inspection, video
 from lus_keras.cli import main
 from lus_keras.errors import ConfigError, DataError, ManifestError
 from lus_keras.files import sha256_of
-from lus_keras.inspection.drawings import contact_sheet, statistics_figure
+from lus_keras.inspection.drawings import contact_sheet, pairs_figure, statistics_figure
 from lus_keras.inspection.faults import ALIKE_BITS, Problem
 from lus_keras.inspection.stats import statistics_of
 from lus_keras.manifest import read_manifest
@@ -243,6 +244,17 @@ def test_copies_encoded_anew_look_alike_and_others_do_not(tmp_path, codec):
     assert (bits[0] ^ bits[1]).bit_count() <= ALIKE_BITS < (bits[0] ^ bits[2]).bit_count()
 
 
+def test_pairs_that_look_alike_are_drawn_side_by_side(checked):
+    """Frames as the fingerprints are taken of: encoded_anew.avi beside good.avi."""
+    copy, original = pairs_figure(checked[2]).axes
+    titles = (copy.get_title(), original.get_title())
+    assert titles == ("encoded_anew.avi\npatient p3", "good.avi\npatient p1")
+    shown = [axes.images[0].get_array().astype(int) for axes in (copy, original)]
+    first = video.read_video(checked[0].parent / "good.avi").frames[0]
+    np.testing.assert_array_equal(shown[1], first)
+    assert abs(shown[0] - shown[1]).mean() < 20
+
+
 def test_a_fade_from_black_does_not_make_videos_alike(tmp_path):
     frames = np.concatenate([np.zeros((2, 64, 128), np.uint8), clip(3)])
     write_video(tmp_path / "fade.avi", frames, 25, "ffv1")
@@ -331,6 +343,34 @@ def test_check_ends_with_0_or_3_and_writes_the_clean_manifest(small):
     assert result.exit_code == 2 and small.read_bytes() == before
     # Refused before a single video is decoded.
     assert "videos can be used" not in result.output
+
+
+def test_check_draws_pairs_where_there_are_some_and_prints_pure_json(small):
+    pairs = small.parent / "pairs.png"
+    assert run("check", small, "--pairs", pairs).exit_code == 0 and not pairs.exists()
+    (small.parent / "v2.avi").write_bytes((small.parent / "v1.avi").read_bytes() + b"\0")
+    result = run("check", small, "--json", "--pairs", pairs)
+    assert result.exit_code == 0 and pairs.read_bytes().startswith(b"\x89PNG")
+    (problem,) = (p for v in json.loads(result.stdout)["videos"] for p in v["problems"])
+    assert (problem["code"], problem["other"]) == ("alike", "v1.avi")
+
+
+def test_a_folder_of_pictures_is_looked_at_as_any_video(tmp_path):
+    """25 a second as the manifest says: 40 pictures are 1.6 s."""
+    (tmp_path / "p1").mkdir()
+    for number, picture in enumerate(clip()):
+        cv2.imwrite(str(tmp_path / "p1" / f"{number}.png"), picture)
+    path = tmp_path / "m.csv"
+    path.write_text("video,patient_id,fps\np1,p1,25\n")
+    (checked,) = inspection.check(inspection.find_target(path)).videos
+    assert checked.problems == () and checked.seen.container == "pictures"
+    assert (checked.seen.frames, checked.seen.duration_s) == (40, pytest.approx(1.6))
+    sheet = tmp_path / "sheet.png"
+    assert run("show", tmp_path / "p1", "--manifest", path, "--out", sheet).exit_code == 0
+    (tmp_path / "p1" / "7.png").write_bytes(b"")
+    (checked,) = inspection.check(inspection.find_target(path)).videos
+    assert [p.code for p in checked.problems] == ["unreadable"]
+    assert "7.png: is not a JPEG or PNG picture (0 bytes)" in checked.problems[0].cause
 
 
 def test_show_and_stats_write_figures(small):

@@ -5,7 +5,6 @@ read the public files if `LUS_KERAS_DATA` points at them.
 """
 
 import csv
-import os
 from collections import Counter
 
 import cv2
@@ -197,13 +196,8 @@ def test_a_lossless_image_is_decoded_to_its_pixels(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def real():
-    if not os.environ.get("LUS_KERAS_DATA"):
-        pytest.skip("LUS_KERAS_DATA is not set: the public POCUS files are NOT tested")
-    try:
-        return datasets.load("pocus", root=os.environ["LUS_KERAS_DATA"])
-    except DataError as error:
-        pytest.skip(f"the public POCUS files are NOT tested: {error}")
+def real(load_public):
+    return load_public("pocus")
 
 
 @pytest.mark.real_data

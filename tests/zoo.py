@@ -106,3 +106,12 @@ def flipped(data, seed, count=200, keep=64):
     for _ in range(count):
         damaged[draw.randrange(keep, len(damaged))] ^= draw.randrange(1, 256)
     return bytes(damaged)
+
+
+def with_a_lost_frame(data):
+    """An AVI whose frame in the middle is zeroes, so that one fewer decodes."""
+    damaged = bytearray(data)
+    start = damaged.index(b"00dc", len(damaged) // 2)
+    length = int.from_bytes(damaged[start + 4 : start + 8], "little")
+    damaged[start + 8 : start + 8 + length] = bytes(length)
+    return bytes(damaged)

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from filelock import FileLock
@@ -30,6 +30,7 @@ from lus_keras.cache.load import (
     reading,
     scaled_box,
     sector_inside,
+    video_from_json,
 )
 from lus_keras.errors import DataError
 from lus_keras.files import cache_root
@@ -60,6 +61,7 @@ class FrameStore:
         sizes: `(h, w)` of each video's frames in pixels.
         channels: 1 grey, 3 RGB.
         key: Hash of the content.
+        skipped: Videos that were left out, and why.
     """
 
     path: Path
@@ -68,6 +70,7 @@ class FrameStore:
     sizes: tuple[tuple[int, int], ...]
     channels: int
     key: str
+    skipped: tuple[tuple[Video, str], ...] = ()
 
     @property
     def starts(self) -> tuple[int, ...]:
@@ -109,6 +112,7 @@ def open_store(
     items: Sequence[Item],
     spec: FrameSpec,
     *,
+    on_bad: Literal["fail", "skip"] = "fail",
     workers: int = 1,
     progress: Progress | None = None,
 ) -> FrameStore:
@@ -117,6 +121,7 @@ def open_store(
     Args:
         items: Videos to decode or plans to render.
         spec: How frames are stored.
+        on_bad: Whether a video that cannot be decoded whole is an error or is left out.
         workers: Processes that decode.
         progress: Called with (videos done, videos in all) while building.
 
@@ -124,8 +129,8 @@ def open_store(
         The store.
 
     Raises:
-        VideoError: Videos have no region of interest that is asked for, or cannot be decoded;
-            all of them are listed.
+        VideoError: Videos have no region of interest that is asked for, or cannot be decoded
+            whole, or none can; all of them are listed.
         LeakageError: One file stands under two patients.
         DataError: There is nothing to store, a file is not the one of the manifest, or the cache
             cannot be written.
@@ -141,8 +146,8 @@ def open_store(
         # Two runs that start together build the store once.
         with FileLock(path.with_suffix(".lock")):
             index = _read_index(path, len(items))
-            if index is None:
-                build_store(path, items, spec, workers, progress)
+            if index is None or (index["bad"] and on_bad == "fail"):
+                build_store(path, items, spec, workers, progress, skip=on_bad == "skip")
                 index = json.loads((path / "index.json").read_text())
     except OSError as error:
         raise DataError(
@@ -156,20 +161,22 @@ def _read_index(path: Path, count: int) -> dict[str, Any] | None:
     """The index of a whole store of `count` videos; None if anything is absent or damaged."""
     try:
         index = json.loads((path / "index.json").read_text())
-        rows = [_video(entry["video"]) for entry in index["videos"]]
+        rows = [video_from_json(entry["video"]) for entry in index["videos"]]
         pixels = [entry["count"] * math.prod(entry["size"]) for entry in index["videos"]]
         whole = (path / "frames.u8").stat().st_size == sum(pixels) * index["channels"]
-        whole = whole and len(rows) == count
+        whole = whole and len(rows) + len(index["bad"]) == count
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return index if whole and index["version"] == STORE_VERSION else None
 
 
 def _store(path: Path, items: Sequence[Item], key: str, index: dict[str, Any]) -> FrameStore:
+    bad = {int(number): problem for number, problem in index["bad"].items()}
+    kept = [item for number, item in enumerate(items) if number not in bad]
     # Labels of real videos come from the caller: correcting one must not decode everything again.
     videos = tuple(
-        item if isinstance(item, Video) else _video(entry["video"])
-        for item, entry in zip(items, index["videos"], strict=True)
+        item if isinstance(item, Video) else video_from_json(entry["video"])
+        for item, entry in zip(kept, index["videos"], strict=True)
     )
     return FrameStore(
         path=path,
@@ -178,16 +185,9 @@ def _store(path: Path, items: Sequence[Item], key: str, index: dict[str, Any]) -
         sizes=tuple((entry["size"][0], entry["size"][1]) for entry in index["videos"]),
         channels=index["channels"],
         key=key,
-    )
-
-
-def _video(row: Mapping[str, Any]) -> Video:
-    """A manifest row from JSON, whose lists become the tuples they were."""
-    segments, roi = row["segments"], row["roi"]
-    return Video(
-        **{
-            **row,
-            "segments": None if segments is None else tuple(map(tuple, segments)),
-            "roi": None if roi is None else tuple(roi),
-        }
+        skipped=tuple(
+            (item, problem)
+            for number, problem in sorted(bad.items())
+            if isinstance(item := items[number], Video)
+        ),
     )

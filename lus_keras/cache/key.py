@@ -15,8 +15,10 @@ from lus_keras.errors import DataError, LeakageError, VideoError
 from lus_keras.manifest import Video
 from lus_keras.simulate import SIM_VERSION, VideoPlan
 from lus_keras.video import sha256_of_video
+from lus_keras.video.allowed import container_format_of
+from lus_keras.video.complete import has_clock
 
-STORE_VERSION = 2
+STORE_VERSION = 3
 
 
 def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
@@ -41,10 +43,17 @@ def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
             content.append([SIM_VERSION, asdict(item)])
         else:
             content.append([hashes[item.video], item.roi])
-            if Path(item.video).is_dir():
-                # Pictures have no clock of their own: the manifest's frame rate places them.
+            if not _has_clock(Path(item.video)):
+                # The manifest's frame rate places the frames.
                 content.append(item.fps)
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
+
+
+def _has_clock(path: Path) -> bool:
+    try:
+        return has_clock(path, "pictures" if path.is_dir() else container_format_of(path))
+    except VideoError:
+        return True  # told when it is decoded
 
 
 def _file_hashes(videos: Sequence[Video]) -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -14,12 +16,13 @@ from lus_keras.manifest import Box, Video
 from lus_keras.simulate import VideoPlan, simulate_video
 from lus_keras.video import (
     box_of,
+    iter_resampled,
     probe,
-    read_resampled,
     resample_indices,
     sector_box,
     sector_mask,
 )
+from lus_keras.video.allowed import MAX_FRAMES
 
 Item = Video | VideoPlan
 
@@ -60,10 +63,67 @@ def load_item(item: Item, spec: FrameSpec) -> tuple[np.ndarray, Video] | str:
     if isinstance(item, VideoPlan):
         return _render(item, spec)
     try:
-        frames = _decode(item, spec)
+        return np.stack(list(iter_stored(item, spec))), item
     except VideoError as error:
         return str(error)
-    return (frames[..., None] if frames.ndim == 3 else frames), item
+
+
+def iter_stored(video: Video, spec: FrameSpec) -> Iterator[np.ndarray]:
+    """Decodes a video to the frames that are stored, one at a time.
+
+    Args:
+        video: Manifest row.
+        spec: How frames are wanted.
+
+    Yields:
+        `(h, w, c)` uint8, at least one.
+
+    Raises:
+        VideoError: The file cannot be decoded, or something of it is lost.
+    """
+    inside = sector_inside(video, spec)
+    for frame in iter_resampled(video.video, whole=True, most=MAX_FRAMES, **reading(video, spec)):
+        pixels = frame[..., None] if frame.ndim == 2 else frame
+        yield pixels if inside is None else pixels * inside
+
+
+def write_stored(text: str) -> dict[str, Any]:
+    """Decodes a video to a file of raw frames: what an isolated child does for a store.
+
+    Args:
+        text: JSON of `video` and `spec`, fields by name, and `path` to write.
+
+    Returns:
+        `count` and `size` of the frames; or `refused`, number and text, where the system refused to
+        write them.
+
+    Raises:
+        VideoError: As `iter_stored`.
+    """
+    task = json.loads(text)
+    spec = FrameSpec(**{**task["spec"], "size": tuple(task["spec"]["size"])})
+    count, size = 0, (0, 0)
+    frames = iter_stored(video_from_json(task["video"]), spec)
+    try:
+        with Path(task["path"]).open("wb") as stream:
+            for frame in frames:
+                stream.write(np.ascontiguousarray(frame).data)
+                count, size = count + 1, frame.shape[:2]
+    except OSError as error:
+        return {"refused": [error.errno, error.strerror]}
+    return {"count": count, "size": size}
+
+
+def video_from_json(row: Mapping[str, Any]) -> Video:
+    """A manifest row from JSON, whose lists become the tuples they were."""
+    segments, roi = row["segments"], row["roi"]
+    return Video(
+        **{
+            **row,
+            "segments": None if segments is None else tuple(map(tuple, segments)),
+            "roi": None if roi is None else tuple(roi),
+        }
+    )
 
 
 def _render(plan: VideoPlan, spec: FrameSpec) -> tuple[np.ndarray, Video]:
@@ -78,14 +138,6 @@ def _render(plan: VideoPlan, spec: FrameSpec) -> tuple[np.ndarray, Video]:
     return np.repeat(frames, spec.channels, axis=-1), simulated.video
 
 
-def _decode(video: Video, spec: FrameSpec) -> np.ndarray:
-    frames = read_resampled(video.video, **reading(video, spec))
-    inside = sector_inside(video, spec)
-    if inside is None:
-        return frames
-    return frames * (inside[..., 0] if frames.ndim == 3 else inside)
-
-
 def reading(video: Video, spec: FrameSpec) -> dict[str, Any]:
     """How a video is read for a store: what training does to a file is said here alone.
 
@@ -94,7 +146,7 @@ def reading(video: Video, spec: FrameSpec) -> dict[str, Any]:
         spec: How frames are stored.
 
     Returns:
-        Keywords of `read_resampled` and `iter_resampled`; the first seconds are decoded where the
+        Keywords of `iter_resampled`; the first seconds are decoded where the
         sector has to be found.
 
     Raises:

@@ -79,6 +79,8 @@ def main(debug: bool) -> None:
     show_default=True,
     help="Folds to train at a time.",
 )
+@click.option("--split", type=click.Path(path_type=Path), help="Folds of your own, split.json.")
+@click.option("--allow-leak", is_flag=True, help="For teaching: a --split that leaks, marked so.")
 @click.option("--train-on", default="", help="Learn from this data set alone: simulated.")
 @click.option("--pretrain", default="", help="Train on this data set first: simulated.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run directory.")

@@ -57,6 +57,8 @@ def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, acce
         f"{result.folder}: {result.present} files were there, {result.copied} copied, "
         f"{result.downloaded} downloaded; all verified."
     )
+    for sentence in result.tables:
+        click.echo(sentence)
     for sentence in source.not_listed:
         click.echo(f"Not listed: {sentence}.")
 

@@ -28,6 +28,11 @@ _WORKERS = click.option(
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--fix", type=click.Path(path_type=Path, dir_okay=False), help="Clean manifest.csv.")
 @click.option(
+    "--pairs",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Figure of videos that look alike, PNG.",
+)
+@click.option(
     "--min-seconds",
     type=click.FloatRange(min=0),
     default=1.0,
@@ -40,6 +45,7 @@ def check(
     target: str,
     as_json: bool,
     fix: Path | None,
+    pairs: Path | None,
     min_seconds: float,
     workers: int,
     root: Path | None,
@@ -51,7 +57,7 @@ def check(
     the videos without errors, with their sha256. The exit code is 3 if there are errors.
 
     \b
-    lus-keras data check manifest.csv --fix clean.csv
+    lus-keras data check manifest.csv --fix clean.csv --pairs pairs.png
     lus-keras data check covid-blues --json > check.json
     """
     from rich.console import Console
@@ -78,6 +84,12 @@ def check(
         if not as_json:
             _explain_root(written, report.target)
             name_files([written])
+    if pairs is not None:
+        from lus_keras.inspection.drawings import pairs_figure
+
+        figure = pairs_figure(report)
+        if figure is not None:
+            _write_figure(pairs, figure, quiet=as_json)
     if report.count("error"):
         sys.exit(DataError.exit_code)
 
@@ -217,10 +229,11 @@ def _explain_root(path: Path, target: Target) -> None:
         click.echo(f"Its paths start from {target.root}: give that as --root when it is read.")
 
 
-def _write_figure(path: Path, figure: Figure) -> None:
+def _write_figure(path: Path, figure: Figure, *, quiet: bool = False) -> None:
     from lus_keras.figures import png_bytes
     from lus_keras.files import atomic_write
 
     with atomic_write(path) as temporary_path:
         temporary_path.write_bytes(png_bytes(figure))
-    name_files([path])
+    if not quiet:
+        name_files([path])

@@ -15,10 +15,12 @@ from lus_keras.manifest import SIGNS, Video
 __all__ = [
     "UNKNOWN",
     "ClipIndex",
+    "class_of",
     "cut_video",
     "frames_in_segments",
     "index_clips",
     "is_labelled",
+    "is_short",
     "spaced_frames",
     "tiles",
     "windows",
@@ -116,9 +118,11 @@ def index_clips(
 
     Raises:
         DataError: A video has neither label nor frame-level truth, or no video is large enough for
-            one clip.
+            one clip; or `clip.short` refuses short ones.
     """
     _check_labels(videos, label_column)
+    if clip.short == "error":
+        _refuse_short(videos, counts, clip)
     rows = []
     for number, (video, count, size) in enumerate(zip(videos, counts, sizes, strict=True)):
         truth = _truth(video, count, clip.fps, label_column)
@@ -157,6 +161,39 @@ def _check_labels(videos: Sequence[Video], label_column: str) -> None:
         raise DataError.from_problems(problems)
 
 
+def is_short(count: int, clip: ClipConfig) -> bool:
+    """Whether a video of `count` frames is shorter than a window."""
+    return clip.unit in ("window", "tile") and count < clip.frames
+
+
+def _refuse_short(videos: Sequence[Video], counts: Sequence[int], clip: ClipConfig) -> None:
+    rate = f" at {clip.fps:g} fps" if clip.fps else ""
+    problems = [
+        f"video '{video.video_id}': has {count} frames{rate}; a clip needs {clip.frames}."
+        for video, count in zip(videos, counts, strict=True)
+        if is_short(count, clip)
+    ]
+    if problems:
+        advice = "Set clip.short to drop or pad, or take longer videos."
+        raise DataError.from_problems([*problems, advice], most=len(problems) + 1)
+
+
+def class_of(video: Video, label_column: str) -> int:
+    """Class of a whole video; with frame-level truth, whether any of it is positive.
+
+    Args:
+        video: One that `is_labelled`.
+        label_column: Field of `Video` with the label.
+
+    Returns:
+        0 …; a sign is its place in `SIGNS`.
+    """
+    if _has_truth(video, label_column):
+        return int(bool(video.segments))
+    label = getattr(video, label_column)
+    return SIGNS.index(label) if label_column == "sign" else int(label)
+
+
 def is_labelled(video: Video, label_column: str) -> bool:
     """Whether a video's clips can be given a class: by its label, or by its frame-level truth."""
     return getattr(video, label_column) is not None or _has_truth(video, label_column)
@@ -175,8 +212,7 @@ def _truth(video: Video, count: int, fps: float | None, label_column: str) -> np
 def _label(video: Video, truth: np.ndarray, label_column: str, min_frames: int) -> int:
     if _has_truth(video, label_column):
         return int((truth == 1).sum() >= min_frames)
-    label = getattr(video, label_column)
-    return SIGNS.index(label) if label_column == "sign" else int(label)
+    return class_of(video, label_column)
 
 
 def _columns(rows: list[tuple], clip: ClipConfig) -> ClipIndex:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lus_keras.config import ClipConfig
@@ -93,11 +93,28 @@ def cut_video(count: int, size: tuple[int, int], clip: ClipConfig) -> Iterator[C
     elif clip.unit == "frame":
         for frame in spaced_frames(count, clip.per_video):
             yield Cut(frame, 1, 0, 0, f"@{frame:04d}")
-    elif clip.unit == "tile" and clip.tile:
-        step = clip.tile_step or clip.tile
-        for first in windows(count, clip.frames, clip.stride):
-            for y, x in tiles(size, clip.tile, step, clip.tile_rows):
-                yield Cut(first, clip.frames, y, x, f"@{first:04d}+{y:03d}+{x:03d}")
     else:
-        for first in windows(count, clip.frames, clip.stride):
-            yield Cut(first, clip.frames, 0, 0, f"@{first:04d}")
+        starts: Sequence[int] = windows(count, clip.frames, clip.stride)
+        if not starts and count and clip.short == "pad":
+            starts = (0,)
+        for first in starts:
+            yield from window_cuts(first, min(count, clip.frames), size, clip)
+
+
+def window_cuts(first: int, length: int, size: tuple[int, int], clip: ClipConfig) -> Iterator[Cut]:
+    """Clips of one window: itself, or its tiles row by row.
+
+    Args:
+        first: First frame of the window.
+        length: Frames of it that exist.
+        size: `(height, width)` of the frames in pixels.
+        clip: How to cut.
+
+    Yields:
+        One clip, or one a tile.
+    """
+    if clip.unit != "tile" or clip.tile is None:
+        yield Cut(first, length, 0, 0, f"@{first:04d}")
+        return
+    for y, x in tiles(size, clip.tile, clip.tile_step or clip.tile, clip.tile_rows):
+        yield Cut(first, length, y, x, f"@{first:04d}+{y:03d}+{x:03d}")

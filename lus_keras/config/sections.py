@@ -26,13 +26,23 @@ Texts = Annotated[tuple[str, ...], Strict(False)]
 
 
 EXPERIMENT = {
-    *("clip", "split", "model", "fit", "localisation", "cohort", "transfer", "options"),
+    *("data", "clip", "split", "model", "fit", "localisation", "cohort", "transfer", "options"),
     "label_column",
 }
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class DataConfig(_Section):
+    """What is done about the user's files.
+
+    `on_bad` is about videos that cannot be decoded whole: `fail` names all of them and stops,
+    `skip` leaves them out and says so in every output.
+    """
+
+    on_bad: Literal["fail", "skip"] = "fail"
 
 
 class ClipConfig(_Section):
@@ -43,7 +53,8 @@ class ClipConfig(_Section):
     with its last frame; a single `frame`. Lengths are in frames at `fps` (null keeps the video's
     own), `size` is (height, width) of the picture and `tile` that of a tile. `crop` is to the
     ultrasound sector, to nothing, or to the region of interest at its own size in a picture of
-    `size`; `mask` sets what lies outside the sector to 0.
+    `size`; `mask` sets what lies outside the sector to 0. `short` is about videos that are shorter
+    than a window: `drop` gives no clip of them, `pad` one that is padded, `error` refuses them.
     """
 
     unit: Literal["window", "tile", "video", "frame"] = "window"
@@ -62,6 +73,12 @@ class ClipConfig(_Section):
     scaling: Literal["unit", "minmax", "imagenet", "clip", "depth"] = "unit"
     min_frames: PositiveInt = 1
     padding: Literal["zero", "last"] = "zero"
+    short: Literal["drop", "pad", "error"] = "drop"
+
+    @property
+    def pads(self) -> bool:
+        """Whether a clip may be longer than what there is of it."""
+        return self.unit == "video" or self.short == "pad"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -216,6 +233,7 @@ class PaperConfig(_Section):
     doi: str
     labels: Texts
     label_column: Literal["b_lines", "sliding", "severity", "sign"]
+    data: DataConfig = DataConfig()
     clip: ClipConfig
     split: SplitConfig
     model: dict[str, Any]

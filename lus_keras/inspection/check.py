@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -130,12 +131,12 @@ def check(
     Returns:
         The report; what is wrong with the data is in it, not raised.
     """
-    paths = list(dict.fromkeys(item.path for item in target.items if item.path))
+    tasks = list(dict.fromkeys(_task(item) for item in target.items if item.path))
     outcomes = run_isolated(
-        inspect_to_json, paths, limits=limits, workers=workers, progress=progress
+        inspect_to_json, tasks, limits=limits, workers=workers, progress=progress
     )
-    by_path = dict(zip(paths, outcomes, strict=True))
-    checked = [_checked(item, by_path.get(item.path), min_seconds) for item in target.items]
+    by_task = dict(zip(tasks, outcomes, strict=True))
+    checked = [_checked(item, by_task.get(_task(item)), min_seconds) for item in target.items]
     seen = {number: entry.seen for number, entry in enumerate(checked) if entry.seen}
     who = [(item.name, item.video.patient_id if item.video else None) for item in target.items]
     for number, problem in copies(seen, who):
@@ -144,11 +145,16 @@ def check(
     return Report(target, tuple(checked))
 
 
+def _task(item: Item) -> str:
+    return json.dumps({"path": item.path, "fps": item.video.fps if item.video else None})
+
+
 def _checked(item: Item, outcome: Outcome | None, min_seconds: float) -> Checked:
     problems = list(item.problems)
     if isinstance(outcome, str):
-        ours = outcome.startswith(f"{item.path}: ")
-        text = outcome.removeprefix(f"{item.path}: ")
+        # A message may be about a picture inside a folder.
+        ours = outcome.startswith((f"{item.path}: ", f"{item.path}{os.sep}"))
+        text = outcome.removeprefix(item.path).removeprefix(": ").removeprefix(os.sep)
         problems.append(
             Problem.of_sentences("unreadable", "error", text)
             if ours

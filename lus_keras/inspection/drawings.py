@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from matplotlib.ticker import MaxNLocator
 
 from lus_keras.errors import VideoError
 from lus_keras.figures import BLUE, GREEN, GREY
+from lus_keras.inspection.check import Report
 from lus_keras.inspection.stats import Statistics
+from lus_keras.inspection.targets import Item
 from lus_keras.isolation import run_isolated
 from lus_keras.manifest import LABELS, Video
 from lus_keras.video import Inspection, iter_frames
-from lus_keras.video.inspect import inspect_to_json, inspection_from_json
+from lus_keras.video.inspect import VISIBLE, inspect_to_json, inspection_from_json
 
 COLUMNS = 6
 
@@ -35,9 +38,10 @@ def contact_sheet(path: Path, video: Video | None = None, *, pictures: int = 12)
     Raises:
         VideoError: The file cannot be decoded.
     """
-    seen = _inspected(path)
+    fps = video.fps if video else None
+    seen = _inspected(path, fps)
     shown = np.linspace(0, seen.frames - 1, min(pictures, seen.frames)).round().astype(int)
-    times_s, frames = _frames_at(path, set(shown.tolist()))
+    times_s, frames = _frames_at(path, set(shown.tolist()), fps)
     rows = -(-len(shown) // COLUMNS)
     figure = Figure(figsize=(1.9 * COLUMNS, 1.9 * rows + 1.9), layout="constrained")
     grid = figure.add_gridspec(rows + 1, COLUMNS, height_ratios=[*[1.0] * rows, 0.6])
@@ -49,6 +53,51 @@ def contact_sheet(path: Path, video: Video | None = None, *, pictures: int = 12)
     _time_line(figure.add_subplot(grid[rows, :]), seen, times_s, shown, video)
     figure.suptitle(_title(path, seen, video), fontsize=9)
     return figure
+
+
+def pairs_figure(report: Report, *, most: int = 12) -> Figure | None:
+    """Videos that look alike, side by side, for somebody to decide whether one is a copy.
+
+    Args:
+        report: A check of the data.
+        most: Number of pairs shown.
+
+    Returns:
+        The figure, a pair a row; None if no two videos look alike.
+
+    Raises:
+        VideoError: A file has changed and cannot be decoded any more.
+    """
+    by_name = {checked.item.name: checked.item for checked in report.videos}
+    pairs = [
+        (checked.item, by_name[problem.other])
+        for checked in report.videos
+        for problem in checked.problems
+        if problem.other
+    ]
+    if not pairs:
+        return None
+    figure = Figure(figsize=(6, 2.6 * len(pairs[:most]) + 0.6), layout="constrained")
+    rows = figure.subplots(len(pairs[:most]), 2, squeeze=False)
+    for row, pair in zip(rows, pairs, strict=False):
+        for axes, item in zip(row, pair, strict=True):
+            axes.imshow(_first_visible(item), cmap="gray", vmin=0, vmax=255)
+            patient = f"\npatient {item.video.patient_id}" if item.video else ""
+            axes.set_title(f"{item.name}{patient}", fontsize=8)
+            _border(axes, GREY)
+    figure.suptitle(f"{len(pairs)} pairs look alike, {len(rows)} are shown", fontsize=9)
+    return figure
+
+
+def _first_visible(item: Item) -> np.ndarray:
+    """The frame that fingerprints are taken of: the first that is not dark, or the first of all."""
+    first: np.ndarray | None = None
+    for _, pixels in iter_frames(item.path, picture_fps=item.video.fps if item.video else None):
+        first = pixels if first is None else first
+        if int(pixels.max()) - int(pixels.min()) >= VISIBLE:
+            return pixels
+    assert first is not None
+    return first
 
 
 def statistics_figure(statistics: Statistics) -> Figure:
@@ -83,18 +132,20 @@ def statistics_figure(statistics: Statistics) -> Figure:
     return figure
 
 
-def _inspected(path: Path) -> Inspection:
-    (outcome,) = run_isolated(inspect_to_json, [str(path)])
+def _inspected(path: Path, fps: float | None) -> Inspection:
+    (outcome,) = run_isolated(inspect_to_json, [json.dumps({"path": str(path), "fps": fps})])
     if isinstance(outcome, str):
         ours = outcome.startswith(f"{path}: ")
         raise VideoError(outcome if ours else f"{path}: {outcome} Encode the file anew.")
     return inspection_from_json(outcome)
 
 
-def _frames_at(path: Path, numbers: set[int]) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+def _frames_at(
+    path: Path, numbers: set[int], fps: float | None
+) -> tuple[np.ndarray, dict[int, np.ndarray]]:
     """Times of all frames, and the pixels `(h, w, 3)` of some."""
     times_s, frames = [], {}
-    for number, (time_s, pixels) in enumerate(iter_frames(path, grayscale=False)):
+    for number, (time_s, pixels) in enumerate(iter_frames(path, grayscale=False, picture_fps=fps)):
         times_s.append(time_s)
         if number in numbers:
             frames[number] = pixels

@@ -11,10 +11,10 @@ from typing import Literal
 from lus_keras.manifest import Video
 from lus_keras.video import Inspection
 from lus_keras.video.allowed import SUFFIXES
+from lus_keras.video.integrity import REMEDY, losses
 
 Level = Literal["error", "warning", "note"]
 
-TRUNCATED_SHARE = 0.9
 DARK = 10
 STILL = 0.1
 UNEVEN = 1.5
@@ -32,12 +32,14 @@ class Problem:
         level: "error": cannot be used as it is; "warning": look at it; "note": dealt with.
         cause: What was found.
         remedy: What to do.
+        other: Name of the video that this one looks like, where that is the problem.
     """
 
     code: str
     level: Level
     cause: str
     remedy: str
+    other: str = ""
 
     @classmethod
     def of_sentences(cls, code: str, level: Level, text: str) -> Problem:
@@ -64,7 +66,7 @@ def problems_of(
     yield from _picture(seen, min_seconds)
     yield from _row(seen, video) if video else ()
     suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES[seen.container]:
+    if seen.container in SUFFIXES and suffix not in SUFFIXES[seen.container]:
         yield Problem(
             "misnamed", "warning",
             f"is named {suffix or 'without suffix'}, but holds {seen.container}.",
@@ -82,15 +84,10 @@ def _integrity(seen: Inspection, video: Video | None) -> Iterator[Problem]:
             f"sha256 is {seen.sha256[:12]}…, the manifest says {video.sha256[:12]}….",
             "Copy the file again, or correct the manifest if it was replaced on purpose.",
         )  # fmt: skip
-    if seen.cut_short or (declared and frames < TRUNCATED_SHARE * declared):
-        of = f" of {declared}" if declared and declared > frames else ""
-        cut = "the file is cut short: " if seen.cut_short else ""
-        yield Problem(
-            "truncated", "error",
-            f"{cut}{frames}{of} frames decode.",
-            "Copy the file again from its source; if it is no better there, leave it out.",
-        )  # fmt: skip
-    elif declared and frames != declared and not seen.corrupt_frames:
+    found = list(losses(frames, declared, seen.corrupt_frames, seen.cut_short))
+    for loss in found:
+        yield Problem(loss.code, "error", loss.cause, REMEDY)
+    if declared and frames != declared and not found:
         # Headers of MOV and MPEG are often wrong in healthy files; those of AVI are not.
         lost = seen.container == "avi" and frames < declared
         yield Problem(
@@ -98,13 +95,6 @@ def _integrity(seen: Inspection, video: Video | None) -> Iterator[Problem]:
             f"the header says {declared} frames, {frames} decode.",
             "Copy the file again if you can: frames may have been lost." if lost
             else "Nothing: frames are counted by decoding.",
-        )  # fmt: skip
-    if seen.corrupt_frames:
-        yield Problem(
-            "corrupt", "error",
-            f"{len(seen.corrupt_frames)} of {frames} frames are damaged or follow a lost one: "
-            f"frames {_ranges(seen.corrupt_frames)}.",
-            "Copy the file again from its source; if it is no better there, leave it out.",
         )  # fmt: skip
 
 
@@ -195,7 +185,9 @@ def copies(seen: Mapping[int, Inspection], who: Sequence[Who]) -> Iterator[tuple
                 yield number, Problem(
                     "alike", "warning",
                     f"its first frame looks like that of {who[other][0]}{_of(who[other][1])}.",
-                    "Look at both: if one is a copy, give both the same patient or remove one.",
+                    "Look at both (--pairs): if one is a copy, give both the same patient or "
+                    "remove one.",
+                    who[other][0],
                 )  # fmt: skip
 
 
@@ -217,15 +209,3 @@ def _may_differ(one: str | None, other: str | None) -> bool:
 
 def _of(patient: str | None) -> str:
     return "" if patient is None else f" (patient {patient!r})"
-
-
-def _ranges(numbers: Sequence[int], most: int = 5) -> str:
-    """0, 1, 2, 5 as `0–2, 5`."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    texts = [f"{low}–{high}" if high > low else str(low) for low, high in runs[:most]]
-    return ", ".join(texts) + (", …" if len(runs) > most else "")

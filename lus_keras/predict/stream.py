@@ -10,8 +10,8 @@ from itertools import islice
 import numpy as np
 
 from lus_keras.cache import FrameSpec, reading, sector_inside
-from lus_keras.clips import cut_video, tiles
-from lus_keras.clips.cut import Cut
+from lus_keras.clips import cut_video
+from lus_keras.clips.cut import Cut, window_cuts
 from lus_keras.config import ClipConfig
 from lus_keras.errors import VideoError
 from lus_keras.manifest import Video
@@ -24,7 +24,7 @@ class Piece:
 
     Attributes:
         cut: Where it lies.
-        pixels: `(t, h, w, c)` uint8; frames beyond `cut.length` are 0.
+        pixels: `(t, h, w, c)` uint8; frames beyond `cut.length` are padding.
     """
 
     cut: Cut
@@ -82,8 +82,14 @@ def stream_clips(video: Video, clip: ClipConfig, *, cropped: bool = False) -> It
 
 def _padded(pixels: np.ndarray, clip: ClipConfig) -> Piece:
     count = len(pixels)
-    padding = np.zeros((clip.frames - count, *pixels.shape[1:]), np.uint8)
+    filling = pixels[-1] if clip.padding == "last" else np.zeros_like(pixels[-1])
+    padding = np.broadcast_to(filling, (clip.frames - count, *filling.shape))
     return Piece(Cut(0, count, 0, 0, ""), np.concatenate([pixels, padding]))
+
+
+def _piece(cut: Cut, window: np.ndarray, clip: ClipConfig) -> Piece:
+    height, width = clip.picture
+    return Piece(cut, window[:, cut.y : cut.y + height, cut.x : cut.x + width])
 
 
 def _windows(video: Video, frames: Iterator[np.ndarray], clip: ClipConfig) -> Iterator[Piece]:
@@ -95,10 +101,14 @@ def _windows(video: Video, frames: Iterator[np.ndarray], clip: ClipConfig) -> It
         if first < 0 or first % clip.stride:
             continue
         window, size = np.stack(held), pixels.shape[:2]
-        for cut in _cuts(first, size, clip):
+        for cut in window_cuts(first, clip.frames, size, clip):
             given += 1
-            y, x, (height, width) = cut.y, cut.x, clip.picture
-            yield Piece(cut, window[:, y : y + height, x : x + width])
+            yield _piece(cut, window, clip)
+    if 0 < count < clip.frames and clip.short == "pad":
+        window, size = _padded(np.stack(held), clip).pixels, held[0].shape[:2]
+        for cut in window_cuts(0, count, size, clip):
+            given += 1
+            yield _piece(cut, window, clip)
     if not given:
         rate = f" at {clip.fps:g} fps" if clip.fps else ""
         height, width = clip.picture
@@ -108,12 +118,3 @@ def _windows(video: Video, frames: Iterator[np.ndarray], clip: ClipConfig) -> It
             f"{clip.frames} frames{rate} of {height}×{width} pixels. Received {seen}. "
             "Take a longer or larger video."
         )
-
-
-def _cuts(first: int, size: tuple[int, int], clip: ClipConfig) -> Iterator[Cut]:
-    """Clips of one window: itself, or its tiles; named as `cut_video` names them."""
-    if clip.unit != "tile" or clip.tile is None:
-        yield Cut(first, clip.frames, 0, 0, f"@{first:04d}")
-        return
-    for y, x in tiles(size, clip.tile, clip.tile_step or clip.tile, clip.tile_rows):
-        yield Cut(first, clip.frames, y, x, f"@{first:04d}+{y:03d}+{x:03d}")

@@ -7,14 +7,15 @@ import importlib.util
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
 from lus_keras.config import LABELS
-from lus_keras.report.cells import Cell, Claim, Drawing, Table
+from lus_keras.report.cells import Cell, Claim, Drawing, Table, join_notes
 from lus_keras.report.drawings import claims_drawing
 from lus_keras.results import PaperRun
+from lus_keras.splits import LEAKAGE
 
 RESEARCH_USE = "Research use only. Not a medical device; not for diagnosis."
 
@@ -106,11 +107,32 @@ def build_section(run: PaperRun) -> Section:
     if module is None:
         return Section(run, title, (), (), (), [f"Paper '{run.paper}' declares no tables."])
     tables = [table for make in module.TABLES.values() if _shown(table := make(run), run)]
+    tables = [watermarked(table, run) for table in tables]
     claims = module.claims(run)
     drawings = [make(run) for make in module.FIGURES.values()]
     drawings.append(claims_drawing(claims))
     kept = [drawing for drawing in drawings if drawing is not None]
     return Section(run, title, tables, claims, kept, _warnings(run, module.LABELS))
+
+
+def watermarked(table: Table, run: PaperRun) -> Table:
+    """Marks a table as worthless where all of its run rests on splits that leak.
+
+    Where only some arms leak, the paper's own tables say which.
+
+    Args:
+        table: The table.
+        run: Results it was made from.
+
+    Returns:
+        The table, marked in its title, notes and cells where that is so.
+    """
+    arms = run.record.get("arms", {}).values()
+    if not arms or not all(arm.get("leaks") for arm in arms):
+        return table
+    cells = [replace(cell, note=join_notes(cell.note, "LEAKAGE")) for cell in table.cells]
+    title = f"LEAKAGE: {table.title}"
+    return replace(table, title=title, cells=cells, notes=(LEAKAGE, *table.notes))
 
 
 def _shown(table: Table, run: PaperRun) -> bool:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from lus_keras.report.cells import Cell, Table
-from lus_keras.report.section import interval, number, results_module
+from lus_keras.report.section import interval, number, results_module, watermarked
 from lus_keras.results import read_run
 
 
@@ -29,7 +29,9 @@ def print_tables(run_dir: Path, wanted: Collection[tuple[str, str]], console: Co
         module = results_module(paper)
         for target, make in module.TABLES.items() if module else ():
             if (paper, target.replace("_", "-")) in {(p, t.replace("_", "-")) for p, t in wanted}:
-                console.print(_rendered(make(run), simulated=run.dataset == "simulated"))
+                console.print(
+                    _rendered(watermarked(make(run), run), simulated=run.dataset == "simulated")
+                )
 
 
 def _rendered(table: Table, *, simulated: bool) -> RichTable:

@@ -15,6 +15,7 @@ from lus_keras.errors import ConfigError, DataError
 from lus_keras.papers import Paper
 from lus_keras.reproduce.request import Request, data_name, targets_by_paper
 from lus_keras.simulate import VideoPlan
+from lus_keras.splits import Split, read_own_split
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class Arm:
         """Name of a network in this arm: `arm/model`, or `model` where there are no arms."""
         return f"{self.name}/{model}" if self.name else model
 
+    @property
+    def divides_patients(self) -> bool:
+        """Whether patients, not clips, are divided."""
+        return self.config.split.scheme in ("kfold", "holdout")
+
     def notes(self, paper: Paper) -> list[str]:
         """What the paper has to say of the arm's settings, in every output."""
         return paper.notes(self.config) if paper.notes else []
@@ -77,6 +83,8 @@ class Plan:
         config: Its configuration, preset and overrides applied, no arm's changes.
         arms: What to train.
         data: The data to test on.
+        own_split: Folds of the user, instead of drawn ones.
+        allow_leak: Whether these may leak.
     """
 
     paper: Paper
@@ -84,6 +92,8 @@ class Plan:
     config: PaperConfig
     arms: tuple[Arm, ...]
     data: Data
+    own_split: Split | None = None
+    allow_leak: bool = False
 
 
 def plan(request: Request) -> list[Plan]:
@@ -136,13 +146,24 @@ def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
     paper = papers.get(name)
     settings = _load(name, request)
     arms = tuple(_arms(paper, settings, targets, request))
+    own = _own_split(name, settings, request)
     folds = max((arm.config.split.count for arm in arms), default=settings.split.count)
+    folds = len(own.folds) if own else folds
     if request.fold is not None and not 0 <= request.fold < folds:
         raise ConfigError(f"--fold {request.fold}: must be 0 … {folds - 1}.")
     data = _data(name, settings, request)
     if any(arm.config.clip.crop == "roi" for arm in arms):
         check_regions(data.items)
-    return Plan(paper, tuple(targets), settings, arms, data)
+    return Plan(paper, tuple(targets), settings, arms, data, own, request.allow_leak)
+
+
+def _own_split(name: str, settings: PaperConfig, request: Request) -> Split | None:
+    if request.split is None:
+        if request.allow_leak:
+            raise ConfigError("--allow-leak: is for folds of your own. Name them with --split.")
+        return None
+    names = (name, settings.label_column)
+    return read_own_split(request.split, names, allow_leak=request.allow_leak)
 
 
 def _load(name: str, request: Request, arm: str = "") -> PaperConfig:

@@ -13,11 +13,12 @@ from lus_keras import splits
 from lus_keras.cache import FrameSpec, FrameStore, open_store
 from lus_keras.clips import index_clips
 from lus_keras.datasets import simulated
-from lus_keras.errors import DataError
+from lus_keras.errors import ConfigError, DataError
 from lus_keras.progress import Reporter
+from lus_keras.reproduce.left_out import left_out_notes
 from lus_keras.reproduce.planning import Arm, Data, Plan
 from lus_keras.source import ClipSource
-from lus_keras.splits import Split
+from lus_keras.splits import LEAKAGE, Split
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,11 @@ def _prepare_arm(arm: Arm, plan: Plan, out: Path, reporter: Reporter) -> Prepare
         f"{plan.paper.name}: {title}{len(index)} clips of {len(set(index.video_id))} videos of "
         f"{len(set(index.patient_id))} patients, {_class_counts(arm, index.label)}."
     )
+    for note in left_out_notes(source, arm.config):
+        reporter.note(f"  {note}")
     if split.leaks:
         reporter.note(f"  {LEAKAGE}")
     return Prepared(arm, source, split, pretraining)
-
-
-LEAKAGE = (
-    "LEAKAGE: clips of one patient are learnt from and tested on. These numbers say how well "
-    "patients are recognised, not how well disease is."
-)
 
 
 def _class_counts(arm: Arm, labels: np.ndarray) -> str:
@@ -100,7 +97,13 @@ def _open_store(data: Data, arm: Arm, plan: Plan, reporter: Reporter) -> FrameSt
         if reporter.live or done == total:
             reporter.advance(f"{plan.paper.name}: {verb} videos", done, total)
 
-    return open_store(data.items, spec, workers=os.cpu_count() or 1, progress=progress)
+    return open_store(
+        data.items,
+        spec,
+        on_bad=arm.config.data.on_bad,
+        workers=os.cpu_count() or 1,
+        progress=progress,
+    )
 
 
 def _source(arm: Arm, stores: Sequence[FrameStore]) -> ClipSource:
@@ -118,23 +121,29 @@ def _split(plan: Plan, arm: Arm, source: ClipSource, out: Path) -> Split:
     path, name = out / "split.json", arm.entry(plan.paper.name)
     if arm.name:
         name = f"{plan.paper.name}/{arm.name}"
-    known = splits.read_splits(path)
-    if name in known:
-        split = known[name]
+    known = splits.read_splits(path, allow_leak=plan.allow_leak)
+    own = plan.own_split if len(source.stores) == 1 and arm.divides_patients else None
+    if name in known and own and own.sha256 != known[name].sha256:
+        raise ConfigError(
+            f"{path}: {name}: holds other folds than --split. Choose another folder with --out."
+        )
+    split = known.get(name) or own
+    if split:
         try:
-            splits.verify(split, _divided(source, split))
+            splits.verify(split, _divided(source, split), allow_leak=plan.allow_leak)
         except DataError as error:
             raise type(error)(f"{path}: {name}: of other data than this run's. {error}") from None
-        return split
-    made = _draw(arm, source, arm.config.split.scheme)
-    splits.write_split(path, {**known, name: made})
-    return made
+    else:
+        split = _draw(arm, source, arm.config.split.scheme)
+    if name not in known:
+        splits.write_split(path, {**known, name: split})
+    return split
 
 
 def _divided(source: ClipSource, split: Split) -> np.ndarray:
     """What a split divides: clips, or patients."""
     index = source.index
-    return index.clip_id if split.leaks else index.patient_id
+    return index.clip_id if split.by_clip else index.patient_id
 
 
 def _draw(arm: Arm, source: ClipSource, scheme: str) -> Split:

@@ -20,10 +20,12 @@ from lus_keras.errors import ConfigError, RunError
 from lus_keras.files import atomic_write
 from lus_keras.reproduce.count import video_counts
 from lus_keras.reproduce.describe import open_choices
+from lus_keras.reproduce.left_out import left_out_notes
 from lus_keras.reproduce.planning import Plan
-from lus_keras.reproduce.prepare import LEAKAGE, Prepared
+from lus_keras.reproduce.prepare import Prepared
 from lus_keras.reproduce.request import Request, data_name
 from lus_keras.source import ClipSource
+from lus_keras.splits import LEAKAGE
 
 
 def write_record(out: Path, plan: Plan, request: Request, prepared: Sequence[Prepared]) -> None:
@@ -114,8 +116,12 @@ def _arm_record(plan: Plan, request: Request, prepared: Prepared) -> dict[str, A
         notes, rows = [], np.arange(len(index))
     if prepared.pretraining and arm.learnt:
         notes.append(f"Trained on {arm.learnt.name} videos first, then within the folds.")
+    if plan.own_split == prepared.split:
+        notes.append(f"The {len(prepared.split.folds)} folds are the user's own (--split).")
     if prepared.split.leaks:
         notes.append(LEAKAGE)
+    if settings.fit.select == "test_loss":
+        notes.append("OPTIMISTIC: the epoch is chosen on the very clips that are tested.")
     labels = tested.label[rows]
     counts = np.bincount(labels, minlength=len(settings.labels))
     return {
@@ -136,8 +142,7 @@ def _arm_record(plan: Plan, request: Request, prepared: Prepared) -> dict[str, A
                 *plan.data.notes,
                 *notes,
                 *arm.notes(plan.paper),
-                *_left_out_notes(prepared.source),
-                *_cut_short_notes(prepared.source),
+                *left_out_notes(prepared.source, settings),
                 *_scale_notes(plan, request),
             ],
             "license": plan.data.license,
@@ -154,30 +159,6 @@ def _arm_record(plan: Plan, request: Request, prepared: Prepared) -> dict[str, A
             "lus_keras": __version__,
         },
     }
-
-
-def _left_out_notes(source: ClipSource) -> list[str]:
-    videos = [video.video_id for store in source.stores for video in store.videos]
-    used = set(source.index.video.tolist())
-    left_out = [name for number, name in enumerate(videos) if number not in used]
-    if not left_out:
-        return []
-    return [
-        f"{len(left_out)} videos are shorter or smaller than one clip and give none: "
-        f"{', '.join(left_out[:10])}."
-    ]
-
-
-def _cut_short_notes(source: ClipSource) -> list[str]:
-    clip = source.clip
-    counts = [count for store in source.stores for count in store.counts]
-    longer = sum(count > clip.frames for count in counts)
-    if clip.unit != "video" or not longer:
-        return []
-    return [
-        f"{longer} videos are longer than {clip.frames} frames and lose their end; the longest has "
-        f"{max(counts)}. Set clip.frames to keep it."
-    ]
 
 
 def _scale_notes(plan: Plan, request: Request) -> list[str]:

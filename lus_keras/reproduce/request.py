@@ -11,6 +11,7 @@ from lus_keras import papers
 from lus_keras.config import did_you_mean
 from lus_keras.datasets import simulated
 from lus_keras.errors import ConfigError
+from lus_keras.files import sha256_of
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Request:
     command: str = ""
     train_on: str = ""
     pretrain: str = ""
+    split: Path | None = None
+    allow_leak: bool = False
 
 
 def run_folder(request: Request) -> Path:
@@ -45,8 +48,9 @@ def run_folder(request: Request) -> Path:
         name += f"-pretrained-{request.pretrain}"
     if request.seed:
         name += f"-seed{request.seed}"
-    if request.overrides:
-        settings = json.dumps(sorted(request.overrides))
+    own_split = [sha256_of(request.split)] if request.split and request.split.is_file() else []
+    if request.overrides or own_split:
+        settings = json.dumps([*sorted(request.overrides), *own_split])
         name += f"-{hashlib.sha256(settings.encode()).hexdigest()[:6]}"
     return Path("runs") / name
 

@@ -4,17 +4,19 @@ Proposing a split is scikit-learn's work; that no patient stands on both sides i
 every time. Splits by clip, which break that rule, exist to show what it is worth, and say so.
 """
 
-from lus_keras.splits.files import read_splits, write_split
+from lus_keras.splits.files import read_own_split, read_splits, write_split
 from lus_keras.splits.make import make_clipwise, make_holdout, make_kfold, make_transfer
-from lus_keras.splits.split import Fold, Split, verify
+from lus_keras.splits.split import LEAKAGE, Fold, Split, verify
 
 __all__ = [
+    "LEAKAGE",
     "Fold",
     "Split",
     "make_clipwise",
     "make_holdout",
     "make_kfold",
     "make_transfer",
+    "read_own_split",
     "read_splits",
     "verify",
     "write_split",

@@ -1,4 +1,4 @@
-"""Whether a file ends where its own structure says, told without decoding."""
+"""What a file's own structure says of its end and its clock, told without decoding."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+_HEAD = 1 << 16
 _TAIL = 4096
 _GIF_TRAILER = b"\x3b"
 _SIZE_64 = 1
@@ -34,6 +35,36 @@ def is_cut_short(path: Path, container: str) -> bool:
             stream.seek(max(0, size - _TAIL))
             return not stream.read().rstrip(b"\0").endswith(_GIF_TRAILER)
     return False
+
+
+def has_clock(path: Path, container: str) -> bool:
+    """Whether times of frames are known.
+
+    Pictures have none, nor has an AVI whose header gives its rate as 0, for which FFmpeg would
+    silently take 25 frames per second.
+
+    Args:
+        path: Video file, or folder of pictures.
+        container: As in `VideoInfo`.
+
+    Returns:
+        False if only somebody who knows can tell the frame rate.
+    """
+    if container == "pictures":
+        return False
+    if container != "avi":
+        return True
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    main = head.find(b"avih") + 8
+    video = head.find(b"strh\x38\0\0\0vids") + 8
+    if main < 8 or video < 8:
+        return True
+
+    def stated(offset: int) -> bool:
+        return any(head[offset : offset + 4])
+
+    return stated(main) or (stated(video + 20) and stated(video + 24))
 
 
 def _avi_is_cut(stream: BinaryIO, size: int) -> bool:

@@ -5,9 +5,11 @@ A folder of numbered pictures is a video, too; as it has no clock, its frame rat
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -24,6 +26,7 @@ from lus_keras.video.allowed import (
     MAX_SECONDS,
     container_format_of,
 )
+from lus_keras.video.complete import has_clock
 from lus_keras.video.pictures import decode_pictures, probe_pictures
 from lus_keras.video.records import DecodedVideo, Frame, VideoInfo
 
@@ -55,7 +58,7 @@ def iter_frames(
     Args:
         path: Video file, or folder of numbered pictures.
         grayscale: Brightness 0 … 255 if true, RGB if not.
-        picture_fps: Frames per second of a folder of pictures; a file's own clock is kept.
+        picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
 
     Yields:
         Time stamp in seconds, strictly increasing from 0, and `(h, w)` or `(h, w, 3)` uint8.
@@ -78,7 +81,7 @@ def read_video(
     Args:
         path: Video file, or folder of numbered pictures.
         grayscale: Brightness 0 … 255 if true, RGB if not.
-        picture_fps: Frames per second of a folder of pictures; a file's own clock is kept.
+        picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
 
     Returns:
         Frames, time stamps, and what is wrong with them.
@@ -106,14 +109,24 @@ def decode(
 
     Args:
         path: Video file, or folder of numbered pictures.
-        picture_fps: Frames per second of a folder of pictures; a file's own clock is kept.
+        picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
         most: Frames of a file that may be decoded; None is 20,000.
     """
     if path.is_dir():
         yield from decode_pictures(path, picture_fps)
         return
     with open_video(path) as (container, stream, info):
-        yield from _frames(path, container, stream, info, most or MAX_FRAMES)
+        frames = _frames(path, container, stream, info, most or MAX_FRAMES)
+        if has_clock(path, info.container):
+            yield from frames
+            return
+        if picture_fps is None or not 0 < picture_fps < math.inf:
+            raise VideoError(
+                f"{path}: states a frame rate of 0, so that its times are not known. Re-mux it "
+                "with its rate, or give that in the column `fps` of the manifest."
+            )
+        for index, frame in enumerate(frames):
+            yield replace(frame, time_s=index / picture_fps, duration_s=1 / picture_fps)
 
 
 def pixel_converter(path: Path, grayscale: bool) -> Callable[[av.VideoFrame], np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from lus_keras.files import sha256_of
 from lus_keras.video.complete import is_cut_short
 from lus_keras.video.decode import decode, pixel_converter, probe
+from lus_keras.video.pictures import sha256_of_video
 
 _HASH = 16
-_VISIBLE = 32
+VISIBLE = 32
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Inspection:
     """What decoding all of a video shows.
 
     Attributes:
-        sha256: Hash of the file.
+        sha256: Hash of the file, or of the folder as `sha256_of_video` takes it.
         container: As in `VideoInfo`.
         codec: As in `VideoInfo`.
         width: Pixels.
@@ -67,11 +68,12 @@ class Inspection:
         return self.frames / self.duration_s if self.duration_s > 0 else 0.0
 
 
-def inspect_video(path: str | os.PathLike[str]) -> Inspection:
+def inspect_video(path: str | os.PathLike[str], *, picture_fps: float | None = None) -> Inspection:
     """Decodes every frame and keeps numbers only.
 
     Args:
-        path: Video file.
+        path: Video file, or folder of numbered pictures.
+        picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
 
     Returns:
         What was seen.
@@ -86,12 +88,12 @@ def inspect_video(path: str | os.PathLike[str]) -> Inspection:
     corrupt: list[int] = []
     brightest, contrast, change, end_s = 0, 0, 0.0, 0.0
     first, previous, visible = None, None, False
-    for frame in decode(path):
+    for frame in decode(path, picture_fps):
         pixels = to_pixels(frame.picture)
         low, high = (int(value) for value in cv2.minMaxLoc(pixels)[:2])
         # Some recordings fade in from black, which would make them all alike.
         if first is None or not visible:
-            first, visible = pixels, high - low >= _VISIBLE
+            first, visible = pixels, high - low >= VISIBLE
         brightest, contrast = max(brightest, high), max(contrast, high - low)
         if previous is not None:
             change = max(change, cv2.norm(pixels, previous, cv2.NORM_L1) / pixels.size)
@@ -102,7 +104,7 @@ def inspect_video(path: str | os.PathLike[str]) -> Inspection:
     assert first is not None
     gaps_s = np.diff(times_s) if len(times_s) > 1 else np.zeros(1)
     return Inspection(
-        sha256=sha256_of(path),
+        sha256=sha256_of_video(path),
         container=info.container,
         codec=info.codec,
         width=first.shape[1],
@@ -113,7 +115,7 @@ def inspect_video(path: str | os.PathLike[str]) -> Inspection:
         shortest_s=float(gaps_s.min()),
         median_s=float(np.median(gaps_s)),
         longest_s=float(gaps_s.max()),
-        cut_short=is_cut_short(path, info.container),
+        cut_short=path.is_file() and is_cut_short(path, info.container),
         corrupt_frames=tuple(corrupt),
         brightest=brightest,
         contrast=contrast,
@@ -135,9 +137,14 @@ def fingerprint(pixels: np.ndarray) -> str:
     return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()
 
 
-def inspect_to_json(path: str) -> dict[str, Any]:
-    """`inspect_video` as a child process returns it."""
-    return asdict(inspect_video(path))
+def inspect_to_json(text: str) -> dict[str, Any]:
+    """`inspect_video` as a child process is asked for it and returns it.
+
+    Args:
+        text: JSON of `path` and `fps`, the arguments of `inspect_video`.
+    """
+    task = json.loads(text)
+    return asdict(inspect_video(task["path"], picture_fps=task["fps"]))
 
 
 def inspection_from_json(values: dict[str, Any]) -> Inspection:

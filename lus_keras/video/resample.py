@@ -8,6 +8,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from lus_keras.errors import VideoError
 from lus_keras.video.allowed import MAX_FRAMES, MAX_STREAMED
 from lus_keras.video.decode import decode, pixel_converter
+from lus_keras.video.integrity import Tally, refuse_losses
 from lus_keras.video.records import Frame
 
 Size = tuple[int, int]
@@ -56,47 +58,22 @@ def resample_indices(
     return np.searchsorted(midpoints_s, outputs_s - _TIE_S, side="left")
 
 
-def read_resampled(
-    path: str | os.PathLike[str],
-    *,
-    fps: float | None,
-    size: Size | None = None,
-    box: Box | None = None,
-    region: Box | None = None,
-    grayscale: bool = True,
-    picture_fps: float | None = None,
-) -> np.ndarray:
+def read_resampled(path: str | os.PathLike[str], **how: Any) -> np.ndarray:
     """Decodes once and keeps only cropped, resized frames at `fps`, those of `resample_indices`.
 
     Args:
         path: Video file, or folder of numbered pictures.
-        fps: Frames per second wanted, positive; None keeps every frame as it is.
-        size: `(h, w)` to resize to, by area, or linearly if an axis grows; None keeps the size.
-        box: `(x, y, w, h)` to crop to before that, pixels of the file; None keeps the whole.
-        region: `(x, y, w, h)` to crop to after that, pixels of the resized frame.
-        grayscale: Brightness 0 … 255 if true, RGB if not.
-        picture_fps: Frames per second of a folder of pictures; a file's own clock is kept.
+        how: Keywords of `iter_resampled`, but for `most`.
 
     Returns:
         `(t, h, w)`, or `(t, h, w, 3)` RGB, uint8; t = round(duration * fps), at least one, or the
         number of frames where `fps` is None.
 
     Raises:
-        VideoError: As `iter_frames`; `box` or `region` leaves the frame; more than 20,000 frames
-            come out.
+        VideoError: As `iter_resampled`; more than 20,000 frames come out.
         ValueError: `fps` is not positive.
     """
-    frames = iter_resampled(
-        path,
-        fps=fps,
-        size=size,
-        box=box,
-        region=region,
-        grayscale=grayscale,
-        picture_fps=picture_fps,
-        most=MAX_FRAMES,
-    )
-    return np.stack(list(frames))
+    return np.stack(list(iter_resampled(path, most=MAX_FRAMES, **how)))
 
 
 def iter_resampled(
@@ -108,25 +85,28 @@ def iter_resampled(
     region: Box | None = None,
     grayscale: bool = True,
     picture_fps: float | None = None,
+    whole: bool = False,
     most: int = MAX_STREAMED,
 ) -> Iterator[np.ndarray]:
-    """Gives the frames of `read_resampled` one by one; memory does not grow with the video.
+    """Gives resampled frames one by one; memory does not grow with the video.
 
     Args:
-        path: As in `read_resampled`; so are the others.
+        path: Video file, or folder of numbered pictures.
         fps: Frames per second wanted, positive; None keeps every frame as it is.
-        size: `(h, w)` to resize to.
-        box: `(x, y, w, h)` to crop to before that.
-        region: `(x, y, w, h)` to crop to after that.
+        size: `(h, w)` to resize to, by area, or linearly if an axis grows; None keeps the size.
+        box: `(x, y, w, h)` to crop to before that, pixels of the file; None keeps the whole.
+        region: `(x, y, w, h)` to crop to after that, pixels of the resized frame.
         grayscale: Brightness 0 … 255 if true, RGB if not.
-        picture_fps: Frames per second of a folder of pictures.
+        picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
+        whole: Whether a file that lost its end, or frames, is an error once all has been decoded.
         most: Frames that may be decoded, and that may come out.
 
     Yields:
         `(h, w)` or `(h, w, 3)` RGB uint8, at least one; a frame shown twice is one array.
 
     Raises:
-        VideoError: As `read_resampled`, when the place is reached; more than `most` frames.
+        VideoError: As `iter_frames`, when the place is reached; `box` or `region` leaves the frame;
+            more than `most` frames; the file is not whole.
         ValueError: `fps` is not positive.
     """
     path = Path(path)
@@ -134,10 +114,13 @@ def iter_resampled(
     fit = _fitter(path, size, box, region)
     shown = None
     pixels = np.empty(0, np.uint8)
-    for frame in _schedule(path, fps, picture_fps, most):
+    tally = Tally()
+    for frame in _schedule(path, fps, picture_fps, most, tally):
         if frame is not shown:
             shown, pixels = frame, fit(to_pixels(frame.picture))
         yield pixels
+    if whole:
+        refuse_losses(path, tally)
 
 
 def count_resampled(
@@ -150,9 +133,9 @@ def count_resampled(
     """Number of frames that `iter_resampled` gives; decodes the whole file.
 
     Args:
-        path: As in `read_resampled`.
+        path: As in `iter_resampled`.
         fps: Frames per second wanted, positive; None keeps every frame.
-        picture_fps: Frames per second of a folder of pictures.
+        picture_fps: As in `iter_resampled`.
         most: Frames that may be decoded.
 
     Returns:
@@ -162,22 +145,22 @@ def count_resampled(
         VideoError: As `iter_resampled`.
         ValueError: `fps` is not positive.
     """
-    return sum(1 for _ in _schedule(Path(path), fps, picture_fps, most))
+    return sum(1 for _ in _schedule(Path(path), fps, picture_fps, most, Tally()))
 
 
 def _schedule(
-    path: Path, fps: float | None, picture_fps: float | None, most: int
+    path: Path, fps: float | None, picture_fps: float | None, most: int, tally: Tally
 ) -> Iterator[Frame]:
     """Yields the frame that stands for each output, not converted yet."""
+    frames = tally.counted(decode(path, picture_fps, most))
     if fps is None:
-        for count, frame in enumerate(decode(path, picture_fps, most), start=1):
+        for count, frame in enumerate(frames, start=1):
             if count > most:
                 raise VideoError(f"{path}: has more than {most} frames. Cut it.")
             yield frame
         return
     if not 0 < fps < math.inf:
         raise ValueError(f"`fps` must be positive. Received: fps={fps}.")
-    frames = decode(path, picture_fps, most)
     previous = next(frames)
     # The file may end before an output's time is up: outputs wait until it is known not to.
     waiting: deque[Frame] = deque()
