@@ -5,14 +5,12 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from contextlib import contextmanager
-from pathlib import Path
 
 import keras
 import numpy as np
 
 from lus_keras.config import FitConfig
-
-BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
+from lus_keras.environment import computes_in_bfloat16
 
 
 def resolve_precision(precision: str) -> str:
@@ -27,11 +25,7 @@ def resolve_precision(precision: str) -> str:
     """
     if precision != "auto":
         return precision
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return "float32"
-    return "mixed_bfloat16" if any(flag in flags for flag in BFLOAT16_FLAGS) else "float32"
+    return "mixed_bfloat16" if computes_in_bfloat16() else "float32"
 
 
 def make_optimizer(fit: FitConfig) -> keras.optimizers.Optimizer:
