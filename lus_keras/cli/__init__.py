@@ -80,6 +80,23 @@ def main(debug: bool) -> None:
     show_default=True,
     help="Folds to train at a time.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["processes", "ray"]),
+    default="processes",
+    show_default=True,
+    help="Where folds are trained: here, or on a Ray cluster.",
+)
+@click.option("--ray-address", help="Of a running cluster; without it, one is started here.")
+@click.option("--job-cpus", type=click.IntRange(min=1), default=1, show_default=True, help="Ray.")
+@click.option("--job-gpus", type=click.FloatRange(min=0), default=0, show_default=True, help="Ray.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["one-device", "mirrored"]),
+    default="one-device",
+    show_default=True,
+    help="mirrored shares each batch among all devices.",
+)
 @click.option("--train-on", default="", help="Learn from this data set alone: simulated.")
 @click.option("--pretrain", default="", help="Train on this data set first: simulated.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run directory.")

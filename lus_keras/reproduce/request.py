@@ -31,6 +31,16 @@ class Request:
     command: str = ""
     train_on: str = ""
     pretrain: str = ""
+    engine: str = "processes"
+    ray_address: str | None = None
+    job_cpus: int = 1
+    job_gpus: float = 0.0
+    strategy: str = "one-device"
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether one training uses all devices."""
+        return self.strategy == "mirrored"
 
 
 def run_folder(request: Request) -> Path:
