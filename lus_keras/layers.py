@@ -111,7 +111,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             data_format="NHWC" if len(inputs.shape) == 4 else "NDHWC",
         )
         if batch_statistics:
-            self._update_moving(*_mean_over_devices(batch_mean, batch_variance))
+            self._update_moving(batch_mean, batch_variance)
         return outputs
 
     def _call_unfused(self, inputs):
@@ -129,16 +129,6 @@ class BatchNormalization(keras.layers.BatchNormalization):
             epsilon=self.epsilon,
         )
         return ops.cast(outputs, self.compute_dtype)
-
-
-def _mean_over_devices(*statistics):
-    """Where a batch is shared by devices, the averages follow all of them and not each its own."""
-    import tensorflow as tf
-
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return statistics
-    return context.all_reduce(tf.distribute.ReduceOp.MEAN, list(statistics))
 
 
 @_register

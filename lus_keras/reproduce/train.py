@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 PRETRAINING = "pretraining"
 OVERLAYS = "explanations"
 SHARED = (
-    "each batch is shared by all devices; normalisation takes its statistics of a device's share, "
-    "and the last, incomplete batch of an epoch is left out."
+    "each batch is shared by all devices; normalisation takes its statistics of a device's share "
+    "(its moving averages of the first one's), and the last, incomplete batch of an epoch is left "
+    "out."
 )
 # Of clips that keep the rate of their files.
 DEFAULT_FPS = 25.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
@@ -77,7 +78,7 @@ def mirrored_strategy(batch_size: int) -> Any:
     """Strategy that shares each batch evenly among all devices: GPUs, or logical processors.
 
     The batch stays the paper's; gradients are means over all of it. Normalisation takes its
-    statistics of a device's share.
+    statistics of a device's share, and its moving averages of the first one's.
 
     Args:
         batch_size: Clips a batch, of all devices together.
@@ -101,7 +102,15 @@ def mirrored_strategy(batch_size: int) -> Any:
             f"{len(devices)} devices. Choose a multiple with --set fit.batch_size=…, or fewer "
             "devices with CUDA_VISIBLE_DEVICES."
         )
-    return tf.distribute.MirroredStrategy([device.name for device in devices])
+    return _strategy_of(tuple(device.name for device in devices))
+
+
+@functools.cache
+def _strategy_of(devices: tuple[str, ...]) -> Any:
+    """The one of this process: a second would number its exchanges as the first one did."""
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(devices)
 
 
 class Network:

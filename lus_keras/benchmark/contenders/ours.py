@@ -30,6 +30,7 @@ from lus_keras.training.network import Network  # noqa: E402
 PAPERS = {"c2d_lstm_a": "bline", "resnet3d_18": "sliding"}
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 CLIPS_A_BATCH = 8
+EQUAL_SAMPLES, EQUAL_SEED = 3, 7
 
 
 def _network(network: str, precision: str) -> tuple[Network, PaperConfig]:
@@ -196,6 +197,8 @@ def smooth(*, samples: int, folder: str) -> Contender:
     Returns:
         A contender whose units are maps.
     """
+    import tensorflow as tf
+
     from lus_keras.saliency import smooth_grad
 
     built, _ = _network("resnet3d_18", "float32")
@@ -205,7 +208,15 @@ def smooth(*, samples: int, folder: str) -> Contender:
         smooth_grad(built.model, clips, 1, samples=samples, noise=0.2, seed=0)
         return 1.0
 
-    np.save(Path(folder) / "ours.npy", smooth_grad(built.model, clips, 1, samples=3, seed=7))
+    def keep(name: str) -> None:
+        maps = smooth_grad(built.model, clips, 1, samples=EQUAL_SAMPLES, seed=EQUAL_SEED)
+        np.save(Path(folder) / f"{name}.npy", maps)
+
+    keep("compiled")
+    # Compiled, operations are fused and round differently; that decides at the kinks of ReLU.
+    tf.config.run_functions_eagerly(True)
+    keep("op_by_op")
+    tf.config.run_functions_eagerly(False)
     step()
     return Contender(step)
 
@@ -240,12 +251,14 @@ def by_tf_keras_vis(*, samples: int, folder: str) -> Contender:
         maps(score, clips, smooth_samples=samples, smooth_noise=0.2)
         return 1.0
 
-    unit = np.stack([[unit_noise(clips.shape[1:], seed)] for seed in noise_seeds(7, 0, 3)])
+    unit = np.stack(
+        [[unit_noise(clips.shape[1:], seed)] for seed in noise_seeds(EQUAL_SEED, 0, EQUAL_SAMPLES)]
+    )
     normal = np.random.normal
     # It draws its noise with NumPy's global generator: this once, it gets ours.
     np.random.normal = lambda loc, scale, size: np.asarray(scale) * unit  # type: ignore[assignment]
     try:
-        equal = maps(score, clips, smooth_samples=3, smooth_noise=0.2)
+        equal = maps(score, clips, smooth_samples=EQUAL_SAMPLES, smooth_noise=0.2)
     finally:
         np.random.normal = normal
     np.save(Path(folder) / "theirs.npy", equal)
