@@ -7,7 +7,7 @@ a benchmark has measured them, or a rate that is given for an accelerator.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,7 +51,7 @@ class Cost:
 
 
 def costs(paper: str, preset: str) -> Iterator[Cost]:
-    """Costs of every network of a paper, in each arm that its first table needs.
+    """Costs of every network of a paper, in each arm that a target needs.
 
     Args:
         paper: Name of a paper.
@@ -62,7 +62,9 @@ def costs(paper: str, preset: str) -> Iterator[Cost]:
     """
     module = papers.get(paper)
     entries = dict.fromkeys(entry for needed in module.targets.values() for entry in needed)
-    plain = [entry for entry in entries if not _learns_elsewhere(paper, preset, entry)]
+    # Arms without a network are counted only.
+    trained = [entry for entry in entries if not entry.endswith("/")]
+    plain = [entry for entry in trained if not _learns_elsewhere(paper, preset, entry)]
     shapes: dict[Any, int] = {}
     for entry in plain:
         arm, _, network = entry.rpartition("/")
@@ -134,3 +136,52 @@ def at_rate(cost: Cost, gflops: float) -> Cost:
         The same with `seconds`.
     """
     return replace(cost, seconds=cost.training_flops / (gflops * 1e9))
+
+
+HEADER = (
+    *("paper", "preset", "network", "videos", "clips", "GFLOPs a clip, forward"),
+    *("PFLOPs of training", "frames on disk, GB", "hours at {rate:g} GFLOP/s"),
+)
+
+
+def cost_rows(found: Iterable[Cost], gflops: float) -> list[tuple[str, ...]]:
+    """Rows of a table; the first is its head.
+
+    Args:
+        found: Costs.
+        gflops: 10⁹ operations a second.
+
+    Returns:
+        Texts.
+    """
+    rows = [tuple(name.format(rate=gflops) for name in HEADER)]
+    for cost in found:
+        hours = (at_rate(cost, gflops).seconds or 0.0) / 3600
+        rows.append(
+            (
+                cost.paper,
+                cost.preset,
+                cost.network,
+                str(cost.videos),
+                f"{cost.clips:,}",
+                f"{cost.forward_flops / 1e9:.3g}",
+                f"{cost.training_flops / 1e15:.3g}",
+                f"{cost.disk_bytes / 1e9:.3g}",
+                f"{hours:.3g}",
+            )
+        )
+    return rows
+
+
+def all_costs(names: Iterable[str] = ()) -> Iterator[Cost]:
+    """Costs of papers in every preset.
+
+    Args:
+        names: Papers; none is all.
+
+    Yields:
+        One a network, arm and preset.
+    """
+    for paper in tuple(names) or papers.names():
+        for preset in PRESETS:
+            yield from costs(paper, preset)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from lus_keras import __version__
-from lus_keras.cli.benchmark import benchmark
+from lus_keras.cli.benchmark import benchmark, cost
 from lus_keras.cli.data import data
 from lus_keras.cli.models import explain, export, predict
 from lus_keras.cli.output import Group, name_files
@@ -168,5 +168,5 @@ def doctor() -> None:
 
 
 main.add_command(data)
-for command in (predict, explain, export, benchmark):
+for command in (predict, explain, export, benchmark, cost):
     main.add_command(command)

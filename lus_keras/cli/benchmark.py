@@ -12,6 +12,35 @@ from lus_keras.cli.output import Command, name_files
 
 
 @click.command(cls=Command)
+@click.option("--paper", "papers", multiple=True, help="Only this paper (repeatable).")
+@click.option(
+    "--gflops",
+    type=click.FloatRange(min=0, min_open=True),
+    default=100.0,
+    show_default=True,
+    help="10⁹ operations a second that training reaches.",
+)
+def cost(papers: tuple[str, ...], gflops: float) -> None:
+    r"""Say what every paper and preset costs on paper, as a table in Markdown.
+
+    Clips, operations counted from the networks, disk, and time at a rate: that of
+    `lus-keras benchmark` on this machine, or what an accelerator reaches.
+
+    \b
+    lus-keras cost --paper bline
+    lus-keras cost --gflops 10000
+    """
+    from lus_keras.environment import start_tensorflow
+
+    start_tensorflow()
+    from lus_keras.benchmark.cost import all_costs, cost_rows
+
+    head, *rows = cost_rows(all_costs(papers), gflops)
+    for row in (head, ("---",) * len(head), *rows):
+        click.echo(f"| {' | '.join(row)} |")
+
+
+@click.command(cls=Command)
 @click.option("--quick", is_flag=True, help="Less of everything: under five minutes on two cores.")
 @click.option("--only", "names", multiple=True, metavar="NAME", help="Only these (repeatable).")
 @click.option("--tiny", is_flag=True, hidden=True)
