@@ -1,4 +1,4 @@
-"""The benchmark: its arithmetic by hand, its peers by their parameters, the command at its least."""
+"""The benchmark: arithmetic by hand, peers by their parameters, the command at its least."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import types
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -135,17 +136,20 @@ def test_batches_are_those_of_the_papers():
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_plain_network_is_ours(network, tensorflow):
-    """Equal in parameters, and layer by layer in the shapes of weights, whatever their order."""
+    """Equal in parameters and penalties, and in what it says with our weights."""
     import keras
 
     import lus_keras
-    from lus_keras.benchmark.contenders import SHAPES
+    from lus_keras.benchmark.contenders import SHAPES, batch_of
     from lus_keras.benchmark.contenders.keras_plain import BUILDERS
 
     plain = BUILDERS[network](keras, SHAPES[network])
     ours = lus_keras.build_model(network, input_shape=SHAPES[network])
     assert plain.count_params() == ours.count_params() == NETWORKS[network]
-    assert sorted(w.shape for w in plain.weights) == sorted(w.shape for w in ours.weights)
+    plain.set_weights(ours.get_weights())
+    clips, _ = batch_of(network, 2)
+    expected = ours(clips, training=False)
+    np.testing.assert_allclose(plain(clips, training=False), expected, rtol=1e-4, atol=1e-5)
     assert sum(w.regularizer is not None for w in plain.trainable_weights) == sum(
         w.regularizer is not None for w in ours.trainable_weights
     )
@@ -183,7 +187,7 @@ def test_operations_by_hand(tensorflow):
 
 
 def test_operations_are_tensorflows_count_of_the_same_graph(tensorflow):
-    """TensorFlow's profiler counts 2D convolutions and products; pooling, biases and the like too."""
+    """TensorFlow's profiler counts 2D convolutions and products, and biases and the like."""
     import lus_keras
     from lus_keras.benchmark.flops import count_flops
 
@@ -198,9 +202,9 @@ def test_operations_are_tensorflows_count_of_the_same_graph(tensorflow):
 
 
 def test_a_contender_that_ends_says_why():
-    with Child("keras_plain", "no-such-task", {}, threads=1) as child:
-        with pytest.raises(Failed, match="no-such-task"):
-            child.ready()
+    child = Child("keras_plain", "no-such-task", {}, threads=1)
+    with child, pytest.raises(Failed, match="no-such-task"):
+        child.ready()
 
 
 def test_an_absent_package_is_skipped_by_name(monkeypatch):
