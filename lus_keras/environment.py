@@ -8,7 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import metadata
+from pathlib import Path
 
+BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "opencv-python-headless", "av")
 
 
@@ -18,6 +20,15 @@ def package_version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def computes_in_bfloat16() -> bool:
+    """Whether this machine's processor multiplies in bfloat16."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return any(flag in flags for flag in BFLOAT16_FLAGS)
 
 
 def start_tensorflow(threads: int | None = None) -> None:

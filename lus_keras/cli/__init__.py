@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from lus_keras import __version__
+from lus_keras.cli.benchmark import benchmark, cost
 from lus_keras.cli.data import data
 from lus_keras.cli.models import explain, export, predict
 from lus_keras.cli.output import Group, name_files
@@ -81,6 +82,23 @@ def main(debug: bool) -> None:
 )
 @click.option("--split", type=click.Path(path_type=Path), help="Folds of your own, split.json.")
 @click.option("--allow-leak", is_flag=True, help="For teaching: a --split that leaks, marked so.")
+@click.option(
+    "--engine",
+    type=click.Choice(["processes", "ray"]),
+    default="processes",
+    show_default=True,
+    help="Where folds are trained: here, or on a Ray cluster.",
+)
+@click.option("--ray-address", help="Of a running cluster; without it, one is started here.")
+@click.option("--job-cpus", type=click.IntRange(min=1), default=1, show_default=True, help="Ray.")
+@click.option("--job-gpus", type=click.FloatRange(min=0), default=0, show_default=True, help="Ray.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["one-device", "mirrored"]),
+    default="one-device",
+    show_default=True,
+    help="mirrored shares each batch among all devices.",
+)
 @click.option("--train-on", default="", help="Learn from this data set alone: simulated.")
 @click.option("--pretrain", default="", help="Train on this data set first: simulated.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run directory.")
@@ -152,5 +170,5 @@ def doctor() -> None:
 
 
 main.add_command(data)
-for command in (predict, explain, export):
+for command in (predict, explain, export, benchmark, cost):
     main.add_command(command)

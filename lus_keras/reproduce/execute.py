@@ -9,6 +9,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from lus_keras.errors import ConfigError
 from lus_keras.files import atomic_write
 from lus_keras.progress import Reporter
 from lus_keras.reproduce.describe import open_choices
@@ -46,10 +47,12 @@ def reproduce(request: Request, reporter: Reporter) -> Result:
         Folder, files and outcomes.
 
     Raises:
-        ConfigError: As `plan`; or the folder holds a run of another experiment.
+        ConfigError: As `plan`; options do not go together, or the folder holds a run of another
+            experiment.
         DataError: As `plan`; or a video cannot be decoded, or the split leaks.
         RunError: run.json is damaged.
     """
+    _check_engine(request)
     plans = plan(request)
     out = run_folder(request)
     out.mkdir(parents=True, exist_ok=True)
@@ -65,6 +68,19 @@ def reproduce(request: Request, reporter: Reporter) -> Result:
     reporter.note("Writing the report …")
     result.files += write_report(out)
     return result
+
+
+def _check_engine(request: Request) -> None:
+    """Refuses options that do not go together, before anything is done."""
+    problems = []
+    if request.engine == "ray" and request.workers > 1:
+        problems.append("--workers: with --engine ray, the cluster decides how many jobs run.")
+    if request.engine != "ray" and (request.ray_address or request.job_gpus):
+        problems.append("--ray-address, --job-gpus: need --engine ray.")
+    if request.mirrored and request.workers > 1:
+        problems.append("--strategy mirrored: one training uses all devices; leave out --workers.")
+    if problems:
+        raise ConfigError.from_problems(problems)
 
 
 def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter) -> list[Any]:
@@ -84,7 +100,8 @@ def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter
         prepared = prepare(plan, out, reporter)
         write_record(out, plan, request, prepared)
     outcomes = []
-    for part in _by_network(prepared) if request.workers == 1 else prepared:
+    alone = request.workers == 1 and request.engine != "ray"
+    for part in _by_network(prepared) if alone else prepared:
         outcomes += train_arm(part, plan, request, out, reporter)
     return outcomes
 

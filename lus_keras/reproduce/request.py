@@ -34,6 +34,16 @@ class Request:
     pretrain: str = ""
     split: Path | None = None
     allow_leak: bool = False
+    engine: str = "processes"
+    ray_address: str | None = None
+    job_cpus: int = 1
+    job_gpus: float = 0.0
+    strategy: str = "one-device"
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether one training uses all devices."""
+        return self.strategy == "mirrored"
 
 
 def run_folder(request: Request) -> Path:

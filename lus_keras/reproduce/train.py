@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 PRETRAINING = "pretraining"
 OVERLAYS = "explanations"
+SHARED = (
+    "each batch is shared by all devices; normalisation takes its statistics of a device's share "
+    "(its moving averages of the first one's), and the last, incomplete batch of an epoch is left "
+    "out."
+)
 # Of clips that keep the rate of their files.
 DEFAULT_FPS = 25.0
 
@@ -189,17 +194,23 @@ def _run(
 ) -> list[Outcome]:
     if not jobs:
         return []
+    from lus_keras.training.cluster import Cluster, run_on_cluster
     from lus_keras.training.grid import run_jobs
 
-    reporter.note(f"{plan.paper.name}: {len(jobs)} folds to train.")
-    outcomes = run_jobs(
-        plan.paper.name,
-        config,
-        source,
-        jobs,
-        workers=request.workers,
-        report=partial(_report, reporter, plan.paper.name),
-    )
+    name = plan.paper.name
+    reporter.note(f"{name}: {len(jobs)} folds to train.")
+    if request.mirrored:
+        reporter.note(f"{name}: {SHARED}")
+    report, mirrored = partial(_report, reporter, name), request.mirrored
+    if request.engine == "ray":
+        cluster = Cluster(request.ray_address, request.job_cpus, request.job_gpus)
+        outcomes = run_on_cluster(
+            name, config, source, jobs, cluster, report=report, mirrored=mirrored
+        )
+    else:
+        outcomes = run_jobs(
+            name, config, source, jobs, workers=request.workers, report=report, mirrored=mirrored
+        )
     for outcome in outcomes:
         if outcome.status != "done":
             reporter.note(f"{plan.paper.name}: {outcome.message}")

@@ -18,7 +18,7 @@ from lus_keras import checkpoint
 from lus_keras.augment import training_set
 from lus_keras.checkpoint import Checkpoint
 from lus_keras.config import FitConfig
-from lus_keras.errors import DivergedError
+from lus_keras.errors import ConfigError, DivergedError
 from lus_keras.files import atomic_write, remove_unfinished, sha256_of
 from lus_keras.pipeline import epoch_order, make_batches
 from lus_keras.source import ClipSource
@@ -172,7 +172,12 @@ def _train_epoch(
     order = np.arange(len(rows))
     if job.fit.shuffle:
         order = epoch_order(len(rows), seed=job.seed_for(1), epoch=epoch)
-    order = _whole(order, job.fit.batch_size, job.fit.drop_remainder)
+    order = _whole(order, job.fit.batch_size, job.fit.drop_remainder or network.devices > 1)
+    if network.devices > 1 and len(order) < job.fit.batch_size:
+        raise ConfigError(
+            f"{job.name}: {len(order)} clips to train on are less than one batch of "
+            f"{job.fit.batch_size}, which --strategy mirrored needs."
+        )
     batches = make_batches(source, rows[order], mirrored[order], job.fit.batch_size)
     network.seed_dropout(job.seed_for(2), epoch)
     if job.fit.schedule == "cosine":
@@ -207,7 +212,7 @@ def _evaluate(network: Network, source: ClipSource, job: FoldJob) -> dict[str, f
     if len(rows) == 0:
         return {}
     batches = make_batches(source, rows, np.zeros(len(rows), bool), job.fit.batch_size)
-    found = network.model.evaluate(batches, verbose=0, return_dict=True)
+    found = network.evaluator.evaluate(batches, verbose=0, return_dict=True)
     prefix = "test" if tested else "val"
     return {f"{prefix}_{name}": float(value) for name, value in found.items()}
 

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from lus_keras import papers
 from lus_keras.environment import start_tensorflow
-from lus_keras.errors import DivergedError
+from lus_keras.errors import ConfigError, DivergedError
 
 if TYPE_CHECKING:
     from lus_keras.config import PaperConfig
@@ -51,10 +51,14 @@ class Worker:
         paper: Name of the paper.
         config: Its configuration.
         source: Clips of all patients.
+        mirrored: Whether each job trains on all devices.
     """
 
-    def __init__(self, paper: str, config: PaperConfig, source: ClipSource):
+    def __init__(
+        self, paper: str, config: PaperConfig, source: ClipSource, *, mirrored: bool = False
+    ):
         self.paper, self.config, self.source = papers.get(paper), config, source
+        self.mirrored = mirrored
 
     def run(self, job: FoldJob, report: Report) -> Outcome:
         """Trains one fold; whatever goes wrong is told, not raised, so that other jobs go on."""
@@ -83,6 +87,8 @@ class Worker:
                 f"{job.folder}: another process trains this fold. Run the command again later."
             )
             return Outcome(job.model, job.fold.fold, "failed", message)
+        except ConfigError:
+            raise
         except DivergedError as error:
             return Outcome(job.model, job.fold.fold, "diverged", str(error))
         except Exception as error:
@@ -99,7 +105,7 @@ class Worker:
 
         spec = self.config.model_dump(mode="json", include={"model", "options", "labels", "fit"})
         spec["fit"] = {key: spec["fit"][key] for key in NETWORK_SETTINGS}
-        key = json.dumps([self.paper.name, job.model, self.config.clip.shape, spec])
+        key = json.dumps([self.paper.name, job.model, self.config.clip.shape, spec, self.mirrored])
         if key not in _networks:
             # A 3D ResNet and its optimizer take a gigabyte; two at a time are one too many.
             _networks.clear()
@@ -109,6 +115,7 @@ class Worker:
                 loss=self.paper.loss(self.config),
                 metrics=lambda: self.paper.metrics(self.config),
                 fit=self.config.fit,
+                mirrored=self.mirrored,
             )
         return _networks[key]
 
@@ -124,6 +131,7 @@ def run_jobs(
     *,
     workers: int,
     report: Report,
+    mirrored: bool = False,
 ) -> list[Outcome]:
     """Runs all jobs.
 
@@ -135,12 +143,16 @@ def run_jobs(
         workers: Processes; 1 trains in this one.
         report: Called after each epoch with (name of the job, epochs done, epochs in all, history
             row).
+        mirrored: Whether each job trains on all devices; with one worker only.
 
     Returns:
         One outcome a job, in the order of the jobs.
+
+    Raises:
+        ConfigError: A batch cannot be shared by the devices.
     """
     if workers <= 1 or len(jobs) <= 1:
-        worker = Worker(paper, config, source)
+        worker = Worker(paper, config, source, mirrored=mirrored)
         return [worker.run(job, report) for job in jobs]
     context = get_context("spawn")
     events = context.Queue()

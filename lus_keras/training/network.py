@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Callable
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import keras
 import numpy as np
 
 from lus_keras.config import FitConfig
-
-BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
+from lus_keras.environment import computes_in_bfloat16
+from lus_keras.errors import ConfigError
 
 
 def resolve_precision(precision: str) -> str:
@@ -27,11 +28,7 @@ def resolve_precision(precision: str) -> str:
     """
     if precision != "auto":
         return precision
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return "float32"
-    return "mixed_bfloat16" if any(flag in flags for flag in BFLOAT16_FLAGS) else "float32"
+    return "mixed_bfloat16" if computes_in_bfloat16() else "float32"
 
 
 def make_optimizer(fit: FitConfig) -> keras.optimizers.Optimizer:
@@ -77,6 +74,45 @@ def release() -> None:
     gc.collect()
 
 
+def mirrored_strategy(batch_size: int) -> Any:
+    """Strategy that shares each batch evenly among all devices: GPUs, or logical processors.
+
+    The batch stays the paper's; gradients are means over all of it. Normalisation takes its
+    statistics of a device's share, and its moving averages of the first one's.
+
+    Args:
+        batch_size: Clips a batch, of all devices together.
+
+    Returns:
+        `tf.distribute.MirroredStrategy`.
+
+    Raises:
+        ConfigError: Keras computes with another backend, or the batch cannot be shared evenly.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise ConfigError(
+            f"--strategy mirrored: needs TensorFlow. KERAS_BACKEND is '{keras.backend.backend()}'."
+        )
+    import tensorflow as tf
+
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if batch_size % len(devices):
+        raise ConfigError(
+            f"--strategy mirrored: fit.batch_size {batch_size} cannot be shared evenly by "
+            f"{len(devices)} devices. Choose a multiple with --set fit.batch_size=…, or fewer "
+            "devices with CUDA_VISIBLE_DEVICES."
+        )
+    return _strategy_of(tuple(device.name for device in devices))
+
+
+@functools.cache
+def _strategy_of(devices: tuple[str, ...]) -> Any:
+    """The one of this process: a second would number its exchanges as the first one did."""
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(devices)
+
+
 class Network:
     """A network, its training graph and its prediction graph.
 
@@ -85,9 +121,12 @@ class Network:
         loss: Keras loss of (labels, logits).
         metrics: Makes the metrics to follow in training.
         fit: Optimizer settings and precision.
+        mirrored: Train on all devices, see `mirrored_strategy`.
 
     Attributes:
         model: The compiled model.
+        devices: Devices that share a batch.
+        evaluator: The model, on one device, to evaluate with.
         precision: Dtype policy the model computes in.
         predictor: From clips to logits, and attention where there is any.
         masker: From clips to the layer `spatial_mask`; None for networks without one.
@@ -100,20 +139,29 @@ class Network:
         loss: keras.losses.Loss,
         metrics: Callable[[], list[keras.metrics.Metric]],
         fit: FitConfig,
+        mirrored: bool = False,
     ):
         self._build = build
         self.precision = resolve_precision(fit.precision)
-        with _dtype_policy(self.precision):
-            self.model = build()
+        strategy = mirrored_strategy(fit.batch_size) if mirrored else None
+        self.devices = strategy.num_replicas_in_sync if strategy else 1
         # XLA has no faster convolutions on a CPU and no deterministic gradient of max pooling.
         jit_compile = False if keras.backend.backend() == "tensorflow" else "auto"
-        self.model.compile(
-            optimizer=make_optimizer(fit),
-            loss=loss,
-            metrics=metrics(),
-            jit_compile=jit_compile,
-        )
-        self.model.optimizer.build(self.model.trainable_variables)
+        with strategy.scope() if strategy else nullcontext():
+            with _dtype_policy(self.precision):
+                self.model = build()
+            self.model.compile(
+                optimizer=make_optimizer(fit),
+                loss=loss,
+                metrics=metrics(),
+                jit_compile=jit_compile,
+            )
+            self.model.optimizer.build(self.model.trainable_variables)
+        self.evaluator = self.model
+        if strategy:
+            # Shared, a last batch of fewer clips than devices would leave some without any.
+            self.evaluator = keras.Model(self.model.input, self.model.output)
+            self.evaluator.compile(loss=loss, metrics=metrics(), jit_compile=jit_compile)
         self._fresh_optimizer = self.optimizer_state()
         outputs = {"logits": self.model.output}
         if any(layer.name == "attention" for layer in self.model.layers):

@@ -1,0 +1,187 @@
+"""What a paper costs on paper: clips, operations, memory, disk and time of every preset.
+
+Nothing is trained. Time is operations by a rate: that of this machine's own training steps, where
+a benchmark has measured them, or a rate that is given for an accelerator.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lus_keras import config, papers
+from lus_keras.benchmark.flops import TRAINING, count_flops
+from lus_keras.clips import cut_video
+from lus_keras.config import ClipConfig, PaperConfig
+from lus_keras.datasets import simulated
+from lus_keras.simulate import VideoPlan, simulate_video
+
+PRESETS = ("paper", "quick", "smoke")
+# Regions of interest are known by rendering: a few videos stand for all.
+RENDERED = 4
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What training one network costs.
+
+    Attributes:
+        paper: Paper.
+        preset: Preset.
+        network: Network, with its arm.
+        videos: Videos of the cohort.
+        clips: Clips cut from them; of tiles about that many.
+        forward_flops: Operations of a clip's way forward.
+        training_flops: Of all epochs and folds.
+        disk_bytes: Of the cached frames.
+        seconds: At the rate that is given; None without one.
+    """
+
+    paper: str
+    preset: str
+    network: str
+    videos: int
+    clips: int
+    forward_flops: int
+    training_flops: float
+    disk_bytes: float
+    seconds: float | None = None
+
+
+def costs(paper: str, preset: str) -> Iterator[Cost]:
+    """Costs of every network of a paper, in each arm that a target needs.
+
+    Args:
+        paper: Name of a paper.
+        preset: Name of a preset.
+
+    Yields:
+        One a network and arm.
+    """
+    module = papers.get(paper)
+    entries = dict.fromkeys(entry for needed in module.targets.values() for entry in needed)
+    # Arms without a network are counted only.
+    trained = [entry for entry in entries if not entry.endswith("/")]
+    plain = [entry for entry in trained if not _learns_elsewhere(paper, preset, entry)]
+    shapes: dict[Any, int] = {}
+    for entry in plain:
+        arm, _, network = entry.rpartition("/")
+        settings = config.load(paper, preset, (), arm)
+        key = (network, settings.clip.shape, tuple(map(str, settings.model.items())))
+        if key not in shapes:
+            shapes[key] = count_flops(module.build(network, settings))
+        yield _cost(paper, preset, entry, settings, shapes[key])
+
+
+def _learns_elsewhere(paper: str, preset: str, entry: str) -> bool:
+    arm = entry.rpartition("/")[0]
+    if not arm:
+        return False
+    transfer = config.load(paper, preset, (), arm).transfer
+    return bool(transfer.train_on or transfer.pretrain)
+
+
+def _cost(paper: str, preset: str, entry: str, settings: PaperConfig, flops: int) -> Cost:
+    plans = simulated.plan(paper, settings.cohort, 0)
+    clips, pixels = _amounts(plans, settings.clip)
+    fit, split = settings.fit, settings.split
+    share = (split.count - 1) / split.count if split.scheme == "kfold" else 1 - split.test_fraction
+    copies = 2 if fit.augment == "flip" else 1
+    seen = clips * share * copies * fit.epochs * split.count
+    return Cost(
+        paper=paper,
+        preset=preset,
+        network=entry,
+        videos=len(plans),
+        clips=round(clips),
+        forward_flops=flops,
+        training_flops=TRAINING * flops * seen,
+        disk_bytes=pixels,
+    )
+
+
+def _amounts(plans: list[VideoPlan], clip: ClipConfig) -> tuple[float, float]:
+    """Clips, and bytes of their frames in the cache, of a simulated cohort."""
+    counts = [round(plan.frames * (clip.fps or plan.fps) / plan.fps) for plan in plans]
+    channels = clip.channels if clip.crop == "roi" or clip.colour else 1
+    sizes = [clip.size] * len(plans)
+    if clip.crop == "roi":
+        chosen = plans[:: max(1, len(plans) // RENDERED)][:RENDERED]
+        boxes = [_region(plan, clip) for plan in chosen]
+        sizes = [boxes[number % len(boxes)] for number in range(len(plans))]
+    clips = sum(
+        1 for count, size in zip(counts, sizes, strict=True) for _ in cut_video(count, size, clip)
+    )
+    pixels = sum(count * math.prod(size) for count, size in zip(counts, sizes, strict=True))
+    return float(clips), float(pixels * channels)
+
+
+def _region(plan: VideoPlan, clip: ClipConfig) -> tuple[int, int]:
+    short = replace(plan, duration_s=max(2 / plan.fps, 0.1))
+    height, width = clip.size
+    _, _, w, h = simulate_video(short, height=height, width=width).roi
+    return h, w
+
+
+def at_rate(cost: Cost, gflops: float) -> Cost:
+    """The cost with its time at a rate.
+
+    Args:
+        cost: Without a time.
+        gflops: 10⁹ operations a second.
+
+    Returns:
+        The same with `seconds`.
+    """
+    return replace(cost, seconds=cost.training_flops / (gflops * 1e9))
+
+
+HEADER = (
+    *("paper", "preset", "network", "videos", "clips", "GFLOPs a clip, forward"),
+    *("PFLOPs of training", "frames on disk, GB", "hours at {rate:g} GFLOP/s"),
+)
+
+
+def cost_rows(found: Iterable[Cost], gflops: float) -> list[tuple[str, ...]]:
+    """Rows of a table; the first is its head.
+
+    Args:
+        found: Costs.
+        gflops: 10⁹ operations a second.
+
+    Returns:
+        Texts.
+    """
+    rows = [tuple(name.format(rate=gflops) for name in HEADER)]
+    for cost in found:
+        hours = (at_rate(cost, gflops).seconds or 0.0) / 3600
+        rows.append(
+            (
+                cost.paper,
+                cost.preset,
+                cost.network,
+                str(cost.videos),
+                f"{cost.clips:,}",
+                f"{cost.forward_flops / 1e9:.3g}",
+                f"{cost.training_flops / 1e15:.3g}",
+                f"{cost.disk_bytes / 1e9:.3g}",
+                f"{hours:.3g}",
+            )
+        )
+    return rows
+
+
+def all_costs(names: Iterable[str] = ()) -> Iterator[Cost]:
+    """Costs of papers in every preset.
+
+    Args:
+        names: Papers; none is all.
+
+    Yields:
+        One a network, arm and preset.
+    """
+    for paper in tuple(names) or papers.names():
+        for preset in PRESETS:
+            yield from costs(paper, preset)

@@ -1,0 +1,56 @@
+"""Floating-point operations of a network, counted from the shapes of its layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+
+# Forward, and gradients by inputs and by weights, each of which costs as much again.
+TRAINING = 3
+
+
+def count_flops(model: keras.Model) -> int:
+    """Operations of one clip's way forward; a multiplication and an addition are two.
+
+    Convolutions, dense layers and LSTMs are counted, which are nearly all there is:
+    normalisation, activations and pooling pass over their inputs a few times.
+
+    Args:
+        model: Network with fixed sizes of everything but the batch.
+
+    Returns:
+        Operations a clip. Training costs `TRAINING` times that.
+    """
+    return sum(_of_layer(layer, *_shapes(layer)) for layer in model.layers)
+
+
+def _shapes(layer: keras.Layer) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Input and output of a layer without the batch."""
+    if isinstance(layer, keras.layers.InputLayer):
+        return (), ()
+    taken, given = layer.input, layer.output
+    taken = taken[0] if isinstance(taken, list | tuple) else taken
+    given = given[0] if isinstance(given, list | tuple) else given
+    return tuple(taken.shape[1:]), tuple(given.shape[1:])
+
+
+def _of_layer(layer: Any, taken: tuple[int, ...], given: tuple[int, ...]) -> int:
+    kinds = keras.layers
+    if isinstance(layer, kinds.TimeDistributed):
+        return taken[0] * _of_layer(layer.layer, taken[1:], given[1:])
+    if isinstance(layer, kinds.Bidirectional):
+        half = (*given[:-1], given[-1] // 2)
+        return 2 * _of_layer(layer.forward_layer, taken, half)
+    if isinstance(layer, kinds.Conv1D | kinds.Conv2D | kinds.Conv3D):
+        taps = math.prod(layer.kernel_size) * taken[-1] // layer.groups
+        return 2 * math.prod(given) * taps
+    if isinstance(layer, kinds.Dense):
+        return 2 * math.prod(given) * taken[-1]
+    if isinstance(layer, kinds.RNN) and isinstance(layer.cell, kinds.LSTMCell):
+        # Four gates, from the step's input and from the last output.
+        units = layer.cell.units
+        return 2 * taken[0] * 4 * units * (taken[-1] + units)
+    inner = getattr(layer, "layers", None)
+    return sum(_of_layer(part, *_shapes(part)) for part in inner) if inner else 0

@@ -1,0 +1,265 @@
+"""What is measured, line by line, with the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from lus_keras.benchmark.contenders import BATCHES
+from lus_keras.benchmark.duel import Result, Spec, alone, comparison, run_duel
+from lus_keras.benchmark.scale import Settings
+from lus_keras.benchmark.timing import MISSED, SKIPPED, Line, Target, judge
+from lus_keras.environment import computes_in_bfloat16
+from lus_keras.simulate.export import write_cohort
+
+Measure = Callable[[Settings], list[Line]]
+
+# Name of a peer → what it is called, and who measures it.
+PEERS = {
+    "keras3": ("Keras 3 as it comes", "keras_plain", {"module": "keras"}),
+    "keras2": ("Keras 2 (tf_keras)", "keras_plain", {"module": "tf_keras"}),
+    "pytorch": ("PyTorch", "torch_peer", {}),
+}
+FASTER = {
+    "c2d_lstm_a": {"keras3": 6.0, "keras2": 1.1, "pytorch": 2.0},
+    "resnet3d_18": {"keras3": 1.3, "pytorch": 1.2},
+}
+PORT = "keras-resnet3d's network in Keras 3"
+CLIPS_PER_S, WAITING_PERCENT, REAL_TIME, SMOOTH = 2000.0, 5.0, 10.0, 3.0
+# Largest size with four times the copies, relative to that with one: what depends on their number
+# would show as a multiple.
+SMOOTH_MEMORY = 1.05
+SIMULATED = {"screen": (480, 640, 150.0), "sector": (64, 64, 1500.0)}
+EQUAL, OUR_MAPS = 1e-5, ("op_by_op", "compiled")
+
+
+def train(network: str, precision: str, settings: Settings) -> list[Line]:
+    """Training steps of one network against every peer.
+
+    Args:
+        network: Key of `FASTER`.
+        precision: "float32" or "bfloat16".
+        settings: Scale and threads.
+
+    Returns:
+        One line a peer.
+    """
+    batch = settings.scale.batches.get(network, BATCHES[network])
+    options = {"network": network, "precision": precision, "batch": batch}
+    wanted = _wanted(network, precision, settings)
+    specs: dict[str, Spec] = {"ours": ("ours", "train", options)}
+    specs |= {name: (PEERS[name][1], "train", options | PEERS[name][2]) for name in wanted}
+    slow_machine = precision == "bfloat16" and not computes_in_bfloat16()
+    results = {} if slow_machine else run_duel(specs, settings, steps=settings.scale.steps)
+    lines = []
+    for name, least in FASTER[network].items():
+        if slow_machine:
+            missing = Result(status=SKIPPED, note="this processor does not compute in bfloat16")
+        else:
+            missing = Result(status=SKIPPED, note="only in a full run")
+        lines.append(
+            comparison(
+                f"train/{network}/{precision}",
+                f"training step {network}, batch {batch}, {precision}",
+                PORT if (network, name) == ("resnet3d_18", "keras3") else PEERS[name][0],
+                results.get("ours", missing),
+                results.get(name, missing),
+                rate_unit="clips/s",
+                target=Target(least=least),
+            )
+        )
+    return lines
+
+
+def _wanted(network: str, precision: str, settings: Settings) -> list[str]:
+    """Peers to measure; the one that takes half a minute to start, once in a quick look."""
+    slow = {"keras3"} if network == "c2d_lstm_a" and precision == "bfloat16" else set()
+    return [name for name in FASTER[network] if settings.full or name not in slow]
+
+
+def infer(settings: Settings) -> list[Line]:
+    """An exported C2D+LSTM+A on a video file, decoding included."""
+    seconds = settings.scale.video_s
+    folder = settings.folder / "infer"
+    write_cohort(
+        "bline", folder, patients=1, videos=1, duration_s=seconds, fps=30.0, height=480, width=640
+    )
+    video = next(str(path) for path in (folder / "videos").iterdir())
+    shared = {"video": video, "seconds": seconds}
+    # 30 frames of 64 × 64, starting every 24, as the paper has it.
+    cut = {"frames": 30, "stride": 24, "size": (64, 64)}
+    results = run_duel(
+        {
+            "ours": ("ours", "infer", shared | {"folder": str(settings.folder)}),
+            "pytorch": ("torch_peer", "infer", shared | cut),
+        },
+        settings,
+    )
+    title = f"inference c2d_lstm_a, exported, decoding included, {seconds:g} s at 640×480, 30 fps"
+    return [
+        alone(
+            "inference", title, results["ours"], unit="× real time", target=Target(least=REAL_TIME)
+        ),
+        comparison(
+            "inference",
+            title,
+            "PyTorch and OpenCV",
+            results["ours"],
+            results["pytorch"],
+            rate_unit="× real time",
+        ),
+    ]
+
+
+def read(settings: Settings) -> list[Line]:
+    """The input pipeline: cached clips a second, and what a training step waits for them."""
+    amount = {"videos": settings.scale.videos}
+    ours = run_duel({"ours": ("ours", "read", amount)}, settings, rounds=1)["ours"]
+    specs: dict[str, Spec] = {"ours": ("ours", "read", amount)}
+    if not ours.status:
+        place = {name: ours.facts[name] for name in ("path", "shape")}
+        specs["pytorch"] = ("torch_peer", "read", place | {"frames": 30})
+    results = run_duel(specs, settings, steps=settings.scale.steps)
+    waiting = run_duel({"ours": ("ours", "wait", amount)}, settings, rounds=1)["ours"]
+    title = "input pipeline, cached 30×64×64 clips"
+    line = alone(
+        "input", "training c2d_lstm_a: time waiting for data", waiting, unit="s of a second"
+    )
+    if line.value is not None:
+        percent, target = 100 * line.value, Target(below=WAITING_PERCENT)
+        line = replace(line, value=percent, low=None, high=None, unit="%", target=target)
+        line = replace(line, status=judge(percent, target))
+    return [
+        alone("input", title, results["ours"], unit="clips/s", target=Target(least=CLIPS_PER_S)),
+        comparison(
+            "input",
+            title,
+            "PyTorch's DataLoader, 2 workers",
+            results["ours"],
+            results.get("pytorch", ours),
+            rate_unit="clips/s",
+        ),
+        line,
+    ]
+
+
+def smooth(settings: Settings) -> list[Line]:
+    """SmoothGrad against tf-keras-vis: speed, equal maps, and memory by number of copies."""
+    samples, folder = settings.scale.saliency_samples, str(settings.folder)
+    options = {"samples": samples, "folder": folder}
+    results = run_duel(
+        {"ours": ("ours", "smooth", options), "theirs": ("ours", "tf_keras_vis", options)}, settings
+    )
+    title = f"SmoothGrad resnet3d_18, {samples} copies of a clip of 60×30×30"
+    speed = comparison(
+        "saliency",
+        title,
+        "tf-keras-vis, called plainly",
+        results["ours"],
+        results["theirs"],
+        rate_unit="maps/s",
+        target=Target(least=SMOOTH),
+    )
+    if speed.value is not None:
+        maps = {n: np.load(settings.folder / f"{n}.npy") for n in (*OUR_MAPS, "theirs")}
+        gaps = {name: float(np.abs(maps[name] - maps["theirs"]).max()) for name in OUR_MAPS}
+        said = f"maps of equal noise differ by {gaps['op_by_op']:.1g} op by op"
+        speed = replace(speed, note=f"{said}, by {gaps['compiled']:.1g} compiled")
+        if not gaps["op_by_op"] < EQUAL:
+            speed = replace(speed, status=MISSED)
+    return [speed, _smooth_memory(samples, folder, settings)]
+
+
+def _smooth_memory(samples: int, folder: str, settings: Settings) -> Line:
+    # Ten at a time are held; a process of fewer would be smaller for that reason alone.
+    few, many = 10 * -(-samples // 10), 40 * -(-samples // 10)
+    peaks: list[Result] = []
+    for count in (few, many):
+        spec: Spec = ("ours", "smooth", {"samples": count, "folder": folder})
+        peaks.append(run_duel({"ours": spec}, settings, rounds=1)["ours"])
+    target = Target(below=SMOOTH_MEMORY)
+    line = Line("saliency", f"SmoothGrad, memory of {many} copies to {few}", "×", target=target)
+    lacking = next((peak for peak in peaks if peak.status), None)
+    if lacking:
+        return replace(line, status=lacking.status, note=lacking.note)
+    value = peaks[1].peak_bytes / peaks[0].peak_bytes
+    sizes = " and ".join(f"{peak.peak_bytes / 1e9:.2f}" for peak in reversed(peaks))
+    return replace(line, value=value, status=judge(value, target), note=f"peaks of {sizes} GB")
+
+
+def simulate(settings: Settings) -> list[Line]:
+    """Frames that the simulator renders in a second of one core."""
+    lines = []
+    for crop, (height, width, least) in SIMULATED.items():
+        options: dict[str, Any] = {"height": height, "width": width, "crop": crop}
+        options["videos"] = settings.scale.simulated
+        result = run_duel({"ours": ("ours", "simulate", options)}, settings)["ours"]
+        lines.append(
+            alone(
+                "simulator",
+                f"simulator, {width}×{height}, one core",
+                result,
+                unit="frames/s",
+                target=Target(least=least),
+                note="time of the processor",
+            )
+        )
+    return lines
+
+
+def _train_measure(network: str, precision: str) -> Measure:
+    return lambda settings: train(network, precision, settings)
+
+
+def measures() -> dict[str, Measure]:
+    """All lines' makers by name, in the order of the table."""
+    from lus_keras.benchmark.whole import memory, scaling, table1
+
+    found: dict[str, Measure] = {
+        f"train/{network}/{precision}": _train_measure(network, precision)
+        for network in FASTER
+        for precision in ("float32", "bfloat16")
+    }
+    return found | {
+        "inference": infer,
+        "input": read,
+        "saliency": smooth,
+        "simulator": simulate,
+        "memory": memory,
+        "table1": table1,
+        "scaling": scaling,
+    }
+
+
+def choose(names: Iterable[str]) -> dict[str, Measure]:
+    """Makers of the lines that are named; a beginning such as `train` names all that follow.
+
+    Args:
+        names: Names; none is all.
+
+    Returns:
+        Makers by name, in the order of the table.
+
+    Raises:
+        ConfigError: A name fits none.
+    """
+    from lus_keras.errors import ConfigError
+
+    known, wanted = measures(), tuple(names)
+    if not wanted:
+        return known
+
+    def fits(name: str, asked: str) -> bool:
+        return name == asked or name.startswith(f"{asked}/")
+
+    problems = [
+        f"--only {asked}: must be one of {', '.join(known)}."
+        for asked in wanted
+        if not any(fits(name, asked) for name in known)
+    ]
+    if problems:
+        raise ConfigError.from_problems(problems)
+    return {n: m for n, m in known.items() if any(fits(n, asked) for asked in wanted)}

@@ -1,0 +1,86 @@
+"""The machine that a benchmark ran on, and what it could do at best."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lus_keras import __version__
+from lus_keras.environment import package_version
+
+PACKAGES = (
+    *("tensorflow", "keras", "tf_keras", "torch", "tf-keras-vis", "numpy"),
+    *("opencv-python-headless", "av", "ray"),
+)
+# Variables that change how fast the libraries are.
+VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_ENABLE_ONEDNN_OPTS")
+MATRIX = 1536
+COPY_BYTES = 1 << 28
+REPEATS = 5
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor, cores, load, versions and settings, by name."""
+    return {
+        "processor": _processor(),
+        "cores": cores(),
+        "load_average": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
+        "memory_gb": _memory_gb(),
+        "platform": platform.platform(),
+        "versions": {"lus_keras": __version__, "python": platform.python_version()}
+        | {name: package_version(name) for name in PACKAGES},
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }
+
+
+def limits() -> dict[str, float]:
+    """What the machine does at best: multiplies (float32) and copies memory, best of several."""
+    rng = np.random.default_rng(0)
+    matrix = rng.random((MATRIX, MATRIX), dtype=np.float32)
+    product = np.empty_like(matrix)
+    source = np.zeros(COPY_BYTES, np.uint8)
+    copied = np.ones_like(source)
+    seconds = _best(lambda: np.matmul(matrix, matrix, out=product))
+    return {
+        "matmul_gflops": 2 * MATRIX**3 / seconds / 1e9,
+        # Read and written.
+        "copy_gb_per_s": 2 * COPY_BYTES / _best(lambda: np.copyto(copied, source)) / 1e9,
+    }
+
+
+def _best(work: Callable[[], Any]) -> float:
+    found = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - start)
+    return min(found)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def _memory_gb() -> float | None:
+    try:
+        pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+    return round(pages / 1e9, 1)

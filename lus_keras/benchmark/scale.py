@@ -1,0 +1,105 @@
+"""How long a benchmark takes: the whole of it, a quick look, or the least that runs at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lus_keras.benchmark.machine import cores
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Amounts of work.
+
+    Attributes:
+        rounds: Times that each contender is measured.
+        steps: Steps a round, where one is short.
+        batches: Clips of a training step by network; the papers' where not given.
+        video_s: Length of the video that inference reads.
+        videos: Simulated videos in the cache.
+        saliency_samples: SmoothGrad's noisy copies.
+        simulated: Videos that the simulator renders in a round.
+        memory_h: Hours of video that are prepared and trained on.
+        growth: Videos of the smallest cohort whose growth is measured; the largest has 16 times
+            as many.
+        table1: Presets whose Table 1 is run.
+        left_out: Lines that are not measured unless they are named.
+    """
+
+    rounds: int
+    steps: int
+    batches: dict[str, int]
+    video_s: float
+    videos: int
+    saliency_samples: int
+    simulated: int
+    memory_h: float
+    growth: int
+    table1: tuple[str, ...]
+    left_out: frozenset[str] = frozenset()
+
+
+FULL = Scale(
+    rounds=7,
+    steps=3,
+    batches={},
+    video_s=60.0,
+    videos=250,
+    saliency_samples=20,
+    simulated=6,
+    memory_h=5.0,
+    growth=30,
+    table1=("smoke", "quick"),
+)
+QUICK = Scale(
+    rounds=3,
+    steps=1,
+    batches={"c2d_lstm_a": 8, "resnet3d_18": 8},
+    video_s=20.0,
+    videos=60,
+    saliency_samples=10,
+    simulated=2,
+    memory_h=0.05,
+    growth=8,
+    table1=("smoke",),
+    left_out=frozenset({"table1", "scaling"}),
+)
+# For tests of the command itself.
+TINY = Scale(
+    rounds=2,
+    steps=1,
+    batches={"c2d_lstm_a": 2, "resnet3d_18": 2},
+    video_s=2.0,
+    videos=2,
+    saliency_samples=2,
+    simulated=1,
+    memory_h=0.001,
+    growth=4,
+    table1=(),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a line needs to know.
+
+    Attributes:
+        scale: Amounts of work.
+        folder: Where contenders may write; removed afterwards.
+        threads: Threads each framework may use.
+    """
+
+    scale: Scale
+    folder: Path
+    threads: int
+
+    @property
+    def full(self) -> bool:
+        """Whether the scale is that of the targets."""
+        return self.scale is FULL
+
+
+def make_settings(scale: Scale, folder: Path) -> Settings:
+    """Settings of a run on all cores this process may use."""
+    return Settings(scale, folder, cores())

@@ -1,0 +1,180 @@
+"""What was measured as a table, a page, JSON, CSV and a chart."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from lus_keras.benchmark.timing import FAILED, MET, MISSED
+from lus_keras.files import atomic_write
+
+COLUMNS = ("measured", "ours", "peer", "peer's", "value", "target", "")
+FIELDS = (
+    *("name", "title", "peer", "ours", "theirs", "rate_unit", "value", "low", "high", "unit"),
+    *("target", "status", "note"),
+)
+COLOURS = {MET: "#2b7a4b", MISSED: "#b3402e"}
+NEUTRAL = "#6b7280"
+
+
+def write_results(record: dict[str, Any], out: Path) -> list[Path]:
+    """Writes benchmark.json, .csv, .md and .png.
+
+    Args:
+        record: As `run_benchmark` gives it.
+        out: Folder to create or add to.
+
+    Returns:
+        The files. There is no chart if nothing was compared.
+    """
+    files = [out / f"benchmark.{suffix}" for suffix in ("json", "csv", "md")]
+    compared = [line for line in record["lines"] if line["theirs"] is not None]
+    with atomic_write(files[0]) as temporary:
+        temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    with atomic_write(files[1]) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, FIELDS, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(record["lines"])
+    with atomic_write(files[2]) as temporary:
+        temporary.write_text(as_page(record, chart=bool(compared)), "utf-8")
+    if compared:
+        files.append(out / "benchmark.png")
+        with atomic_write(files[-1]) as temporary:
+            _draw(compared, temporary)
+    return files
+
+
+def as_cells(line: dict[str, Any]) -> tuple[str, ...]:
+    """Cells of a line's row, in the order of `COLUMNS`; what is not known is a dash.
+
+    Args:
+        line: One of the record's lines.
+
+    Returns:
+        Texts.
+    """
+
+    def rate(value: float | None) -> str:
+        return "–" if value is None else f"{_short(value)} {line['rate_unit']}".rstrip()
+
+    value = "–"
+    if line["value"] is not None:
+        value = f"{_short(line['value'])} {line['unit']}".rstrip()
+        if line["low"] is not None:
+            value += f" ({_short(line['low'])} to {_short(line['high'])})"
+    status = f"{line['status']}: {_first_line(line['note'])}" if line["note"] else line["status"]
+    return (
+        line["title"],
+        rate(line["ours"]),
+        line["peer"] or "–",
+        rate(line["theirs"]),
+        value,
+        line["target"] or "–",
+        status,
+    )
+
+
+def _first_line(text: str) -> str:
+    return next(iter(text.strip().splitlines()), "")
+
+
+def _short(value: float) -> str:
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    # Three digits are more than rounds agree on.
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{digits}f}"
+
+
+def as_page(record: dict[str, Any], *, chart: bool) -> str:
+    """A page in Markdown.
+
+    Args:
+        record: As `run_benchmark` gives it.
+        chart: Whether benchmark.png lies beside it.
+
+    Returns:
+        The text.
+    """
+    lines = [
+        "# Benchmark",
+        "",
+        f"Written by `{record['command'] or 'lus-keras benchmark'}` on {record['date']} "
+        f"(scale: {record['scale']}).",
+        "A ratio above 1 says that this package is faster. Contenders run in processes of their "
+        "own and take turns; a value is the median over rounds, with the smallest and the largest.",
+        "",
+        *(f"- {name}: {value}" for name, value in machine_lines(record).items()),
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        "|" + "---|" * len(COLUMNS),
+    ]
+    lines += [
+        f"| {' | '.join(cell.replace('|', '/') for cell in as_cells(line))} |"
+        for line in record["lines"]
+    ]
+    if chart:
+        lines += ["", "![How many times as fast as each peer](benchmark.png)"]
+    return "\n".join(lines) + "\n"
+
+
+def machine_lines(record: dict[str, Any]) -> dict[str, str]:
+    """The machine in words, by name."""
+    machine, best = record["machine"], record["limits"]
+    load = machine["load_average"]
+    versions = [f"{name} {value}" for name, value in machine["versions"].items() if value]
+    absent = [name for name, value in machine["versions"].items() if not value]
+    found = {
+        "processor": f"{machine['processor']}, {machine['cores']} cores, "
+        f"{machine['memory_gb']} GB, {machine['platform']}",
+        "threads": str(record["threads"]),
+        "load before the run": ", ".join(f"{value:.1f}" for value in load) if load else "unknown",
+        "at best": f"{best['matmul_gflops']:.0f} GFLOP/s in float32 products of matrices, "
+        f"{best['copy_gb_per_s']:.0f} GB/s in copies (NumPy)",
+        "versions": ", ".join(versions),
+    }
+    return found | ({"not installed": ", ".join(absent)} if absent else {})
+
+
+def print_results(record: dict[str, Any], console: Any) -> None:
+    """Prints the machine and the table.
+
+    Args:
+        record: As `run_benchmark` gives it.
+        console: Of rich.
+    """
+    from rich.markup import escape
+    from rich.table import Table
+
+    for name, value in machine_lines(record).items():
+        console.print(f"{name}: {value}", markup=False)
+    table = Table(*COLUMNS, title=f"Benchmark ({record['scale']})", title_justify="left")
+    styles = {MET: "green", MISSED: "red", FAILED: "red"}
+    for line in record["lines"]:
+        table.add_row(*map(escape, as_cells(line)), style=styles.get(line["status"]))
+    console.print(table)
+
+
+def _draw(lines: list[dict[str, Any]], path: Path) -> None:
+    """Bars of ratios on a logarithmic axis, with targets as marks."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 0.8 + 0.42 * len(lines)), layout="constrained")
+    axes = figure.subplots()
+    for place, line in enumerate(reversed(lines)):
+        colour = COLOURS.get(line["status"], NEUTRAL)
+        axes.barh(place, line["value"] - 1, left=1, color=colour, height=0.6)
+        axes.plot([line["low"], line["high"]], [place, place], color="black", linewidth=1)
+        if line["target"]:
+            wanted = float(line["target"].split()[1])
+            axes.plot([wanted, wanted], [place - 0.4, place + 0.4], color="black", linewidth=2)
+    axes.set_xscale("log")
+    names = [f"{line['title']}\nagainst {line['peer']}" for line in reversed(lines)]
+    axes.set_yticks(range(len(lines)), names, fontsize=7)
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_xlabel("times as fast as the peer (thin line: rounds; thick mark: target)", fontsize=8)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,82 @@
+"""`lus-keras benchmark`: the speed suite."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from lus_keras.cli.output import Command, name_files
+
+
+@click.command(cls=Command)
+@click.option("--paper", "papers", multiple=True, help="Only this paper (repeatable).")
+@click.option(
+    "--gflops",
+    type=click.FloatRange(min=0, min_open=True),
+    default=100.0,
+    show_default=True,
+    help="10⁹ operations a second that training reaches.",
+)
+def cost(papers: tuple[str, ...], gflops: float) -> None:
+    r"""Say what every paper and preset costs on paper, as a table in Markdown.
+
+    Clips, operations counted from the networks, disk, and time at a rate: that of
+    `lus-keras benchmark` on this machine, or what an accelerator reaches.
+
+    \b
+    lus-keras cost --paper bline
+    lus-keras cost --gflops 10000
+    """
+    from lus_keras.environment import start_tensorflow
+
+    start_tensorflow()
+    from lus_keras.benchmark.cost import all_costs, cost_rows
+
+    head, *rows = cost_rows(all_costs(papers), gflops)
+    for row in (head, ("---",) * len(head), *rows):
+        click.echo(f"| {' | '.join(row)} |")
+
+
+@click.command(cls=Command)
+@click.option("--quick", is_flag=True, help="Less of everything: under five minutes on two cores.")
+@click.option("--only", "names", multiple=True, metavar="NAME", help="Only these (repeatable).")
+@click.option("--tiny", is_flag=True, hidden=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs/benchmark"),
+    show_default=True,
+    help="Folder to write.",
+)
+def benchmark(quick: bool, names: tuple[str, ...], tiny: bool, out: Path) -> None:
+    r"""Measure this package against its peers, each line with its target.
+
+    Peers are PyTorch, Keras 2 (tf_keras) and Keras 3 as it comes; what is not installed is skipped
+    by name (`pip install lus-keras[benchmark]`). NAME is train, train/c2d_lstm_a,
+    train/c2d_lstm_a/float32, …, inference, input, saliency, simulator, memory, table1 or scaling.
+    A target that is missed is no error; a contender that fails ends with exit code 4.
+
+    \b
+    lus-keras benchmark --quick
+    lus-keras benchmark --only train/resnet3d_18 --only saliency
+    lus-keras benchmark --out docs               everything, for the page docs/benchmark.md
+    """
+    from lus_keras.benchmark import scale
+    from lus_keras.benchmark.suite import run_benchmark
+    from lus_keras.benchmark.timing import FAILED
+    from lus_keras.benchmark.write import print_results, write_results
+    from lus_keras.errors import RunError
+    from lus_keras.progress import Reporter
+
+    chosen = scale.TINY if tiny else scale.QUICK if quick else scale.FULL
+    command = shlex.join(["lus-keras", *sys.argv[1:]])
+    with Reporter() as reporter:
+        record = run_benchmark(names, chosen, reporter, command=command)
+        print_results(record, reporter.console)
+    name_files(write_results(record, out))
+    failed = [line for line in record["lines"] if line["status"] == FAILED]
+    if failed:
+        raise RunError.from_problems(f"{line['name']}: {line['note']}" for line in failed)
