@@ -29,7 +29,7 @@ def print_tables(run_dir: Path, wanted: Collection[tuple[str, str]], console: Co
         module = results_module(paper)
         for target, make in module.TABLES.items() if module else ():
             if (paper, target.replace("_", "-")) in {(p, t.replace("_", "-")) for p, t in wanted}:
-                console.print(_rendered(make(run), simulated=run.dataset == "simulated"))
+                console.print(_rendered(make(run), simulated=run.simulated))
 
 
 def _rendered(table: Table, *, simulated: bool) -> RichTable:

@@ -31,6 +31,7 @@ class Request:
     command: str = ""
     train_on: str = ""
     pretrain: str = ""
+    embed_frames: bool = False
 
 
 def run_folder(request: Request) -> Path:
