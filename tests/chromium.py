@@ -7,11 +7,20 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Chromium reads descriptor 3 and writes descriptor 4; copies first, or one may lie on the other.
+START = """
+import fcntl, os, sys
+pipes = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+os.dup2(pipes[0], 3)
+os.dup2(pipes[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 # Shared machines are slow to start it.
 PATIENCE_S = 120
 
@@ -36,9 +45,8 @@ class Page:
             *("--disable-dev-shm-usage", "--disable-background-networking", "--hide-scrollbars"),
             *("--remote-debugging-pipe", f"--user-data-dir={self._profile.name}", "about:blank"),
         ]
-        # Chromium reads descriptor 3 and writes descriptor 4.
         self._process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "sh", *command],
+            [sys.executable, "-c", START, str(to_browser), str(from_browser), *command],
             pass_fds=(to_browser, from_browser),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -73,12 +81,15 @@ class Page:
         )
 
     def open(self, path, fragment=""):
-        self.loaded = False
-        self.send("Page.navigate", url=f"{Path(path).resolve().as_uri()}{fragment}")
-        deadline = time.monotonic() + PATIENCE_S
-        while not self.loaded and time.monotonic() < deadline:
-            self.send("Runtime.evaluate", expression="0")
-        assert self.loaded, "the page did not load"
+        address = f"{Path(path).resolve().as_uri()}{fragment}"
+        # Another fragment of the page that is open would not load it anew.
+        for target in ("about:blank", address):
+            self.send("Page.navigate", url=target)
+            arrived = f"document.readyState + location.href === 'complete' + {json.dumps(target)}"
+            deadline = time.monotonic() + PATIENCE_S
+            while not self.evaluate(arrived):
+                assert time.monotonic() < deadline, f"{target} did not load"
+                time.sleep(0.05)
 
     def evaluate(self, expression):
         found = self.send(
@@ -140,9 +151,7 @@ class Page:
 
     def _note(self, event):
         method, said = event.get("method"), event.get("params", {})
-        if method == "Page.loadEventFired":
-            self.loaded = True
-        elif method == "Network.requestWillBeSent":
+        if method == "Network.requestWillBeSent":
             self.requests.append(said["request"]["url"])
         elif method == "Runtime.consoleAPICalled":
             self.messages.append(str(said["args"]))

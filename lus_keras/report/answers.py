@@ -51,7 +51,7 @@ def _goal(section: Section, record: Record) -> str:
 def _model(section: Section, record: Record) -> str:
     clip, options = clip_settings(section), plain(section.run.config.get("model", {}))
     time = () if clip.get("unit") == "frame" else (clip.get("frames"),)
-    shape = (*time, *(clip.get("tile") or clip.get("size", ())), clip.get("channels"))
+    shape = (*time, *(clip.get("tile") or clip.get("size", ())), clip.get("channels", 1))
     return (
         f"{_networks(section)}; input {' × '.join(map(str, shape))}; options {options}. "
         "Every layer stands in lus_keras.models of the version named under software."
@@ -94,7 +94,7 @@ def _selection(section: Section, record: Record) -> str:
 @answer
 def _metrics(section: Section, record: Record) -> str:
     names = [table.metric_labels[metric] for table in section.tables for metric in table.headline]
-    return f"{', '.join(dict.fromkeys(names))}; beside them the majority class." if names else ""
+    return f"{', '.join(dict.fromkeys(names))}; beside each its baseline." if names else ""
 
 
 @answer
@@ -115,15 +115,14 @@ def _explainability(section: Section, record: Record) -> str:
 def _performance(section: Section, record: Record) -> str:
     found = []
     for table in section.tables:
-        cells = [cell for cell in table.cells if cell.metric in table.headline]
-        best = next((cell for cell in cells if cell.value is not None and _measured(cell)), None)
-        if best is not None:
-            found.append(_sentence(table, best))
+        cells = [c for c in table.cells if c.metric in table.headline and _measured(c)]
+        # What a paper proposes stands last in its tables, and its summary metric, too.
+        found += [_sentence(table, cell) for cell in cells[-1:]]
     return f"{' '.join(found)} All rows: tables/*.csv and *.tex." if found else ""
 
 
 def _measured(cell: Cell) -> bool:
-    return cell.ci_low is not None and cell.baseline is not None
+    return None not in (cell.value, cell.ci_low, cell.baseline)
 
 
 def _sentence(table: Table, cell: Cell) -> str:
@@ -173,7 +172,7 @@ def _output(section: Section, record: Record) -> str:
 @answer
 def _imbalance(section: Section, record: Record) -> str:
     weights = section.run.config.get("options", {}).get("class_weights")
-    done = f"Class weights {plain(weights)} in the loss." if weights else "None."
+    done = f"Class weights {plain(weights)} in the loss." if weights else "Nothing was done."
     return f"{done} Probabilities are not recalibrated."
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lus_keras.report.section import Section, plain
+from lus_keras.report.section import Section
 
 Record = Mapping[str, Any]
 Answer = Callable[[Section, Record], str]
@@ -73,11 +73,14 @@ def _preprocessing(section: Section, record: Record) -> str:
     if not clip:
         return ""
     rate = f"resampled by time stamp to {clip['fps']:g} fps" if clip.get("fps") else "own rate"
-    size = "×".join(map(str, clip.get("size", ())))
-    return (
-        f"Decoded, {rate}; crop: {clip.get('crop')}; {size} pixels by area; "
-        f"{clip.get('channels')} channel(s); {SCALINGS.get(clip.get('scaling', ''), '')}."
-    )
+    parts = [
+        f"Decoded, {rate}",
+        f"crop: {clip['crop']}" if "crop" in clip else "",
+        f"{'×'.join(map(str, clip['size']))} pixels by area" if "size" in clip else "",
+        f"{clip['channels']} channel(s)" if "channels" in clip else "",
+        SCALINGS.get(clip.get("scaling", ""), ""),
+    ]
+    return f"{'; '.join(filter(None, parts))}."
 
 
 @answer
@@ -144,7 +147,11 @@ def _partition_counts(section: Section, record: Record) -> str:
     for arm in section.run.record.get("arms", {}).values():
         sides = arm.get("videos", {}).get("sides")
         if sides:
-            return f"Videos by class, first fold: {plain(sides[0])}."
+            parts = [
+                f"{side}: {', '.join(f'{name} {count}' for name, count in counts.items())}"
+                for side, counts in sides[0].items()
+            ]
+            return f"Videos by class, first fold: {'; '.join(parts)}."
     return ""
 
 
@@ -158,7 +165,7 @@ def _external(section: Section, record: Record) -> str:
     learnt = section.run.config.get("transfer", {}).get("train_on")
     if learnt:
         return f"Learnt from {learnt} videos alone, tested on {section.run.dataset}."
-    return "None: networks are tested on other patients of the data set they learnt from."
+    return "Not done: networks are tested on other patients of the data set they learnt from."
 
 
 @answer

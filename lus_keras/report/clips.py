@@ -231,7 +231,7 @@ def _viewed(
     places = sprite.shown * example.step
     classes = [str(name) for name in run.record.get("labels", [])]
     annotated: NDArray[np.int8] = np.zeros(0, np.int8)
-    curves = []
+    curves: list[Curve] = []
     for kept in group:
         found = _attention(kept)
         if found is None:

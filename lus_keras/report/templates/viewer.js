@@ -8,7 +8,7 @@
     const film = figure.querySelector(".film");
     const strip = film.querySelector("img");
     const plot = figure.querySelector("svg");
-    const cursor = plot.querySelector(".cursor");
+    const cursor = plot && plot.querySelector(".cursor");
     const said = figure.querySelector("output");
     const play = figure.querySelector("button");
     const last = data.frames.length - 1;
@@ -18,9 +18,11 @@
       place = Math.min(Math.max(place, 0), last);
       strip.style.left = `${-100 * (place % data.columns)}%`;
       strip.style.top = `${-100 * Math.floor(place / data.columns)}%`;
-      const x = (100 * place) / Math.max(last, 1);
-      cursor.setAttribute("x1", x);
-      cursor.setAttribute("x2", x);
+      if (cursor) {
+        const x = (100 * place) / Math.max(last, 1);
+        cursor.setAttribute("x1", x);
+        cursor.setAttribute("x2", x);
+      }
       const marked = data.annotated[place];
       film.classList.toggle("annotated", marked === 1);
       const parts = [`frame ${data.frames[place]} of ${data.total}`];
@@ -49,7 +51,7 @@
     });
 
     slider.addEventListener("input", () => { halt(); show(Number(slider.value)); });
-    for (const area of [film, plot]) {
+    for (const area of [film, plot].filter(Boolean)) {
       const scrub = (event) => {
         const box = area.getBoundingClientRect();
         show(Math.round(((event.clientX - box.left) / box.width) * last));
