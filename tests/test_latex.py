@@ -79,7 +79,7 @@ def test_numbers_are_those_of_the_table(sections):
     section = sections["bline"]
     cell = section.tables[0].cell("c2d_lstm_a", "f1")
     line = (
-        rf"\quad F1 & 0.81 & {cell.value:.3f} & {cell.ci_low:.3f} to {cell.ci_high:.3f} & "
+        rf"\hspace{1em}F1 & 0.81 & {cell.value:.3f} & {cell.ci_low:.3f} to {cell.ci_high:.3f} & "
         rf"{cell.fold_sd:.3f} & {cell.baseline:.3f} \\"
     )
     assert line in table_latex(section, section.tables[0])
@@ -89,7 +89,7 @@ def test_what_is_undefined_is_no_number(sections):
     cells = [Cell("bline", "t", "row", "f1", note="undefined here")]
     table = Table("t", "T", cells, {"row": "Row_1"}, {"f1": "F1"}, ["f1"])
     text = table_latex(sections["bline"], table)
-    assert r"\quad F1 & -- & n/a &  & -- & -- \\" in text
+    assert r"\hspace{1em}F1 & -- & n/a &  & -- & -- \\" in text
     assert r"\textbf{Row\_1}" in text
 
 

@@ -24,7 +24,7 @@ class Piece:
 
     Attributes:
         cut: Where it lies.
-        pixels: `(t, h, w, c)` uint8; frames beyond `cut.length` are 0.
+        pixels: `(t, h, w, c)` uint8; frames beyond `cut.length` are 0, or the last that exists.
     """
 
     cut: Cut
@@ -82,7 +82,8 @@ def stream_clips(video: Video, clip: ClipConfig, *, cropped: bool = False) -> It
 
 def _padded(pixels: np.ndarray, clip: ClipConfig) -> Piece:
     count = len(pixels)
-    padding = np.zeros((clip.frames - count, *pixels.shape[1:]), np.uint8)
+    filling = pixels[-1] if clip.padding == "last" else np.zeros_like(pixels[-1])
+    padding = np.broadcast_to(filling, (clip.frames - count, *filling.shape))
     return Piece(Cut(0, count, 0, 0, ""), np.concatenate([pixels, padding]))
 
 
