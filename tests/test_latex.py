@@ -79,7 +79,7 @@ def test_numbers_are_those_of_the_table(sections):
     section = sections["bline"]
     cell = section.tables[0].cell("c2d_lstm_a", "f1")
     line = (
-        rf"\hspace{1em}F1 & 0.81 & {cell.value:.3f} & {cell.ci_low:.3f} to {cell.ci_high:.3f} & "
+        rf"\hspace{{1em}}F1 & 0.81 & {cell.value:.3f} & {cell.ci_low:.3f} to {cell.ci_high:.3f} & "
         rf"{cell.fold_sd:.3f} & {cell.baseline:.3f} \\"
     )
     assert line in table_latex(section, section.tables[0])
