@@ -122,21 +122,31 @@ def trained(tmp_path_factory):
     )
 
 
-@pytest.fixture(scope="session", params=["zero", "last"])
-def trained_severity(tmp_path_factory, request):
-    """The severity network on whole videos, some shorter than a clip, padded in both ways."""
+def train_severity(folder, padding):
     settings = ("clip.fps=10", "clip.frames=6", "clip.size=[64, 64]", "model.lstm_units=2")
     return train_on_files(
-        tmp_path_factory.mktemp(f"severity_{request.param}"),
+        folder,
         "severity/figure8",
         "alexnet_attention_bilstm",
         [{"severity": number % 4} for number in range(8)],
         (
             *(*settings, "model.filters=[2, 2, 2, 2, 3]", "model.attention_filters=[2, 2]"),
-            *(f"clip.padding={request.param}", "fit.batch_size=1"),
+            *(f"clip.padding={padding}", "fit.batch_size=1"),
         ),
         frames=[10, 20, 8, 12, 10, 20, 8, 12],
     )
+
+
+@pytest.fixture(scope="session")
+def trained_severity(tmp_path_factory):
+    """The severity network on whole videos, some shorter than a clip, padded with 0."""
+    return train_severity(tmp_path_factory.mktemp("severity"), "zero")
+
+
+@pytest.fixture(scope="session")
+def trained_padded(tmp_path_factory):
+    """The same, padded with the last frame."""
+    return train_severity(tmp_path_factory.mktemp("padded"), "last")
 
 
 @pytest.fixture(scope="session")

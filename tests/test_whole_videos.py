@@ -49,16 +49,33 @@ def compare_with_run(run, videos):
     return models
 
 
-def test_whole_videos_get_the_probabilities_of_their_run(trained_severity):
-    """However they are padded: videos last 3 to 8 frames at 10 a second, clips have 6."""
-    models = compare_with_run(trained_severity.run, trained_severity.videos)
-    pieces = [next(stream_clips(row, models.clip)) for row in trained_severity.videos]
+def check_padding(trained, padding):
+    """Videos last 3 to 8 frames at 10 a second, clips have 6."""
+    models = compare_with_run(trained.run, trained.videos)
+    pieces = [next(stream_clips(row, models.clip)) for row in trained.videos]
     lengths = [piece.cut.length for piece in pieces]
     assert min(lengths) < 6 == max(lengths)
     short = pieces[lengths.index(min(lengths))]
     filled = short.pixels[short.cut.length :]
-    expected = short.pixels[short.cut.length - 1] if models.clip.padding == "last" else 0
+    expected = short.pixels[short.cut.length - 1] if padding == "last" else 0
     np.testing.assert_array_equal(filled, np.broadcast_to(expected, filled.shape))
+    check_graph(models, trained.videos[3])
+
+
+def check_graph(models, row):
+    """The exported computation pads alike; at the networks' own size nothing is resized."""
+    frames = np.stack(list(iter_resampled(row.video, fps=10.0, size=(64, 64))))
+    found = graph.compute(frames[None, ..., None], models)
+    expected = predict_video(models, row)
+    np.testing.assert_allclose(found["probabilities"], expected.probabilities, atol=1e-5)
+
+
+def test_whole_videos_get_the_probabilities_of_their_run(trained_severity):
+    check_padding(trained_severity, "zero")
+
+
+def test_videos_padded_with_their_last_frame_get_them_too(trained_padded):
+    check_padding(trained_padded, "last")
 
 
 def test_single_frames_get_the_probabilities_of_their_run(trained_signs):
@@ -127,23 +144,11 @@ def check_export(trained, frames, out):
     return said
 
 
-def test_an_export_takes_whole_videos_and_says_how_it_pads_them(trained_severity, tmp_path):
-    said = check_export(trained_severity, None, tmp_path / "out")
-    padding = load_models(trained_severity.run).clip.padding
-    told = {"zero": "what lacks is 0 after scaling", "last": "what lacks is its last frame"}
-    assert told[padding] in said["input"]["frames_note"]
+def test_an_export_takes_whole_videos_and_says_how_it_pads_them(trained_padded, tmp_path):
+    said = check_export(trained_padded, None, tmp_path / "out")
+    assert "what lacks is its last frame" in said["input"]["frames_note"]
 
 
 def test_an_export_takes_single_frames(trained_signs, tmp_path):
     said = check_export(trained_signs, 1, tmp_path / "out")
     assert said["labels"] == ["A line", "B line", "pleural effusion", "lung consolidation"]
-
-
-def test_an_exported_whole_video_is_padded_as_in_training(trained_severity):
-    """Grey frames at the networks' own size, so that nothing is resized."""
-    models = load_models(trained_severity.run)
-    row = trained_severity.videos[3]
-    frames = np.stack(list(iter_resampled(row.video, fps=10.0, size=(64, 64))))
-    found = graph.compute(frames[None, ..., None], models)
-    expected = predict_video(models, row)
-    np.testing.assert_allclose(found["probabilities"], expected.probabilities, atol=1e-5)
