@@ -22,6 +22,7 @@ SCALINGS = {
     "unit": "grey levels over 255",
     "minmax": "each frame's own range to 0 … 1",
     "imagenet": "ImageNet's mean and standard deviation",
+    "clip": "each clip by its own mean and spread",
     "depth": "each row by its mean and spread over the clip",
 }
 SCHEMES = {
