@@ -10,7 +10,7 @@ import pytest
 
 from lus_keras import datasets
 from lus_keras.errors import DataError
-from lus_keras.manifest import Video, write_manifest
+from lus_keras.manifest import SIGNS, Video, write_manifest
 from lus_keras.video import write_video
 
 # A shell's background jobs ignore interrupts, and so would the processes that tests interrupt.
@@ -89,9 +89,17 @@ class Trained:
     videos: list[Video]
 
 
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    """Two folds of the B-line network on eight noisy videos, every other with a bright column."""
+def train_on_files(folder, target, model, columns, settings, frames=20):
+    """Two patients a class and more: noisy videos, a bright bar in those of a higher class.
+
+    Args:
+        folder: Where videos, manifest and run are written.
+        target: `paper/target`.
+        model: The network to train, at preset smoke.
+        columns: Labels of each video, as columns of its manifest row.
+        settings: What to change of the configuration.
+        frames: Of a video, or of each.
+    """
     from rich.console import Console
 
     from lus_keras.environment import start_tensorflow
@@ -99,26 +107,80 @@ def trained(tmp_path_factory):
     from lus_keras.reproduce import Request, reproduce
 
     start_tensorflow()
-    folder = tmp_path_factory.mktemp("trained")
     rng, videos = np.random.default_rng(0), []
-    for number in range(8):
-        frames = np.zeros((20, 48, 64), np.uint8)
-        frames[:, 6:42, 8:56] = rng.integers(40, 120, (20, 36, 48))
-        if number % 2:
-            frames[:, 20:40, 26:38] = 230
+    counts = [frames] * len(columns) if isinstance(frames, int) else frames
+    for number, (labels, count) in enumerate(zip(columns, counts, strict=True)):
+        pixels = np.zeros((count, 48, 64), np.uint8)
+        pixels[:, 6:42, 8:56] = rng.integers(40, 120, (count, 36, 48))
+        level = max(int(value) for value in labels.values() if not isinstance(value, str))
+        if level:
+            pixels[:, 20:40, 26 : min(26 + 12 * level, 56)] = 230
         path = folder / f"v{number}.avi"
-        write_video(path, frames, 25, codec="rawvideo")
-        videos.append(Video(str(path), f"p{number // 2}", f"v{number}", b_lines=number % 2))
+        write_video(path, pixels, 25, codec="rawvideo")
+        videos.append(Video(str(path), f"p{number // 2}", f"v{number}", **labels))
     write_manifest(videos, folder / "manifest.csv")
-    settings = ("clip.frames=4", "clip.stride=3", "clip.size=[16, 16]", "model.dense_units=6")
     request = Request(
-        ("bline/table1",),
+        (target,),
         data=str(folder / "manifest.csv"),
         preset="smoke",
-        models=("c2d_lstm_a",),
-        overrides=(*settings, "fit.epochs=4", "fit.learning_rate=0.02", "model.filters=[3, 4]"),
+        models=(model,),
+        overrides=settings,
         out=folder / "run",
     )
     with Path(os.devnull).open("w") as log:
         assert reproduce(request, Reporter(Console(file=log))).exit_code == 0
     return Trained(folder / "run", folder / "manifest.csv", videos)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """Two folds of the B-line network on eight noisy videos, every other with a bright column."""
+    settings = ("clip.frames=4", "clip.stride=3", "clip.size=[16, 16]", "model.dense_units=6")
+    return train_on_files(
+        tmp_path_factory.mktemp("trained"),
+        "bline/table1",
+        "c2d_lstm_a",
+        [{"b_lines": number % 2} for number in range(8)],
+        (*settings, "fit.epochs=4", "fit.learning_rate=0.02", "model.filters=[3, 4]"),
+    )
+
+
+def train_severity(folder, padding):
+    settings = ("clip.fps=10", "clip.frames=6", "clip.size=[64, 64]", "model.lstm_units=2")
+    return train_on_files(
+        folder,
+        "severity/figure8",
+        "alexnet_attention_bilstm",
+        [{"severity": number % 4} for number in range(8)],
+        (
+            *(*settings, "model.filters=[2, 2, 2, 2, 3]", "model.attention_filters=[2, 2]"),
+            *(f"clip.padding={padding}", "fit.batch_size=1"),
+        ),
+        frames=[10, 20, 8, 12, 10, 20, 8, 12],
+    )
+
+
+@pytest.fixture(scope="session")
+def trained_severity(tmp_path_factory):
+    """The severity network on whole videos, some shorter than a clip, padded with 0."""
+    return train_severity(tmp_path_factory.mktemp("severity"), "zero")
+
+
+@pytest.fixture(scope="session")
+def trained_padded(tmp_path_factory):
+    """The same, padded with the last frame."""
+    return train_severity(tmp_path_factory.mktemp("padded"), "last")
+
+
+@pytest.fixture(scope="session")
+def trained_signs(tmp_path_factory):
+    """The network of single frames on videos of four signs."""
+    settings = ("clip.size=[32, 32]", "model.blocks=[1, 1, 1, 1]", "model.width=8")
+    settings += ("fit.precision=float32", "fit.epochs=3")
+    return train_on_files(
+        tmp_path_factory.mktemp("signs"),
+        "signs/table1",
+        "resnet152",
+        [{"sign": SIGNS[number % 4], "b_lines": number % 2} for number in range(8)],
+        settings,
+    )

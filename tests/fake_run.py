@@ -74,7 +74,12 @@ def record(models=MODELS, folds=5) -> dict:
         "dataset": "simulated",
         "preset": "quick",
         "seed": 0,
-        "config": {"localisation": {"threshold": 0.5, "population": "gt_pos"}},
+        "labels": ["non-B-line", "B-line"],
+        "config": {
+            "localisation": {"threshold": 0.5, "population": "gt_pos"},
+            "clip": {"unit": "window", "fps": 30.0, "frames": 30, "stride": 24, "size": [64, 64]},
+            "split": {"scheme": "kfold", "folds": folds, "seed": 0},
+        },
         "choices": [
             {"field": "clip.stride", "value": 24, "label": "D", "why": "20 % overlap of 30 frames"},
             {"field": "model.pool", "value": "mean", "label": "P", "why": "Sec. 2: averaged"},

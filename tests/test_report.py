@@ -55,8 +55,10 @@ def test_every_promised_file_is_written(complete):
     run_dir, paths = complete
     names = {path.relative_to(run_dir / "report").as_posix() for path in paths}
     tables = {f"tables/bline_{name}.csv" for name in bline_results.TABLES}
+    latex = {f"tables/bline_{name}.tex" for name in (*bline_results.TABLES, "claims")}
     figures = {f"figures/bline_{name}.png" for name in (*bline_results.FIGURES, "claims")}
-    assert names == {"index.html", "report.md", "results.json"} | tables | figures
+    pages = {"index.html", "report.md", "checklist.md", "results.json"}
+    assert names == pages | tables | latex | figures
     assert all(path.stat().st_size > 0 for path in paths)
     assert paths[0].name == "index.html"
 
@@ -234,8 +236,8 @@ def test_a_run_without_any_finished_fold_still_reports(small):
 
 def test_html_loads_nothing_from_elsewhere(complete):
     html = (complete[0] / "report" / "index.html").read_text()
-    assert re.findall(r'src="(?!data:image/png;base64,)', html) == []
-    assert not re.search(r"<(link|script|iframe|object)|@import|url\(", html)
+    assert re.findall(r'src="(?!data:image/(png|jpeg);base64,)', html) == []
+    assert not re.search(r"<(link|script [^>]|iframe|object)|@import|url\(", html)
     assert "SIMULATED DATA" in html
     assert "not for diagnosis" in html
     assert "lus-keras reproduce table1" in html
@@ -246,7 +248,9 @@ def test_html_escapes_what_it_prints(small):
     document["papers"]["bline"]["data"]["notes"] = ["<script>alert(1)</script>"]
     (small / "run.json").write_text(json.dumps(document))
     write_report(small)
-    assert "<script>" not in (small / "report" / "index.html").read_text()
+    html = (small / "report" / "index.html").read_text()
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(1)" in html
 
 
 def test_real_data_are_not_called_simulated(small):

@@ -231,8 +231,10 @@ def test_every_table_and_figure_is_written(complete):
     run_dir, paths = complete
     names = {path.relative_to(run_dir / "report").as_posix() for path in paths}
     tables = {f"tables/severity_{name}.csv" for name in severity_results.TABLES}
+    latex = {name.replace(".csv", ".tex") for name in tables}
     figures = {f"figures/severity_{name}.png" for name in severity_results.FIGURES}
-    assert names == {"index.html", "report.md", "results.json"} | tables | figures
+    pages = {"index.html", "report.md", "checklist.md", "results.json"}
+    assert names == pages | tables | latex | figures
     assert all(path.stat().st_size > 0 for path in paths)
 
 

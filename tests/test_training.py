@@ -111,7 +111,12 @@ def test_results_are_complete_and_vouched_for(network, source, settings, tmp_pat
         np.testing.assert_allclose(saved["attention"].sum(axis=1), 1, rtol=1e-5)
         assert saved["truth"][2].tolist() == [0, 0, 1, 1, 1, 1]
     with np.load(job.folder / "examples.npz") as saved:
-        assert saved["frames"].shape == (4, FRAMES, SIZE, SIZE)
+        # Four clips hold frames with and without B-lines; two show the other class.
+        assert saved["frames"].shape == (6, FRAMES, SIZE, SIZE)
+        kept = dict(zip(saved["clip_id"].tolist(), saved["length"].tolist(), strict=True))
+        assert set(kept.values()) == {FRAMES}
+        truth = {row["clip_id"]: row["y_true"] for row in rows}
+        assert sorted(truth[name] for name in kept) == ["0", "0", "1", "1", "1", "1"]
     hashes = json.loads((job.folder / "DONE").read_text())["sha256"]
     assert hashes["predictions.csv"] == sha256_of(job.folder / "predictions.csv")
     assert is_done(job.folder)

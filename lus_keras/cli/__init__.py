@@ -64,6 +64,13 @@ def main(debug: bool) -> None:
     """
 
 
+_EMBED = click.option(
+    "--embed-frames",
+    is_flag=True,
+    help="Put frames of real videos into the report; only where their licence allows it.",
+)
+
+
 @main.command()
 @click.argument("targets", nargs=-1, required=True)
 @click.option("--paper", "papers", multiple=True, help="Only this paper (repeatable).")
@@ -103,6 +110,7 @@ def main(debug: bool) -> None:
 @click.option("--pretrain", default="", help="Train on this data set first: simulated.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run directory.")
 @click.option("--root", type=click.Path(path_type=Path), help="Folder of the data set.")
+@_EMBED
 @click.option("--dry-run", is_flag=True, help="Say what would be done.")
 def reproduce(dry_run: bool, **options: Any) -> None:
     r"""Reproduce TARGETS: table1, table2, figure1, …, all, or PAPER/TARGET.
@@ -138,15 +146,18 @@ def reproduce(dry_run: bool, **options: Any) -> None:
 
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path))
-def report(run: Path) -> None:
+@_EMBED
+def report(run: Path, embed_frames: bool) -> None:
     r"""Rebuild every table and figure of RUN from its saved predictions.
+
+    Frames of simulated videos are in the report, those of real ones only with --embed-frames.
 
     \b
     lus-keras report runs/simulated-quick
     """
     from lus_keras.report import write_report
 
-    name_files(write_report(run))
+    name_files(write_report(run, embed_frames=embed_frames))
 
 
 @main.command("list")

@@ -82,7 +82,8 @@ def _input(models: Ensemble) -> dict[str, Any]:
         "frames_per_second": clip.fps,
         "frames": clip.frames,
         "frames_note": {
-            "video": "a whole video; the rest of it is padded, what is longer is cut off",
+            "video": "a whole video; what is longer is cut off, what lacks is "
+            + ("its last frame" if clip.padding == "last" else "0 after scaling"),
             "frame": "single frames: the axis has length 1",
         }.get(clip.unit, "exactly so many, resampled by time stamp"),
         "crop": crop,

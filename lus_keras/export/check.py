@@ -105,7 +105,8 @@ def _resized(clips: np.ndarray, models: Ensemble) -> tuple[np.ndarray, float]:
 
 def _padded(stored: np.ndarray, models: Ensemble) -> np.ndarray:
     lacking = models.clip.frames - stored.shape[1]
-    return np.pad(stored, [(0, 0), (0, lacking), (0, 0), (0, 0), (0, 0)])
+    mode: Any = "edge" if models.clip.padding == "last" else "constant"
+    return np.pad(stored, [(0, 0), (0, lacking), (0, 0), (0, 0), (0, 0)], mode=mode)
 
 
 def _run(name: str, folder: Path, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

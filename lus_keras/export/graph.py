@@ -83,8 +83,8 @@ def prepare(clips: tf.Tensor, models: Ensemble) -> tf.Tensor:
         models: The networks.
 
     Returns:
-        As `network_input` gives them. Of whole videos, frames that lack are 0 and those too many
-        are left out.
+        As `network_input` gives them. Of whole videos, frames that lack are 0, or the last one,
+        and those too many are left out.
     """
     import tensorflow as tf
 
@@ -97,7 +97,10 @@ def prepare(clips: tf.Tensor, models: Ensemble) -> tf.Tensor:
     flat = resize(tf.reshape(clips, [-1, shape[2], shape[3], channels]), clip.picture)
     values = tf.reshape(flat, [count, frames, *clip.picture, channels])
     lacking = clip.frames - frames
-    values = tf.pad(values, [[0, 0], [0, lacking], [0, 0], [0, 0], [0, 0]])
+    if clip.padding == "last":
+        values = tf.concat([values, tf.repeat(values[:, -1:], lacking, axis=1)], axis=1)
+    else:
+        values = tf.pad(values, [[0, 0], [0, lacking], [0, 0], [0, 0], [0, 0]])
     values = tf.ensure_shape(values, (None, clip.frames, *clip.picture, channels))
     return network_input(values, tf.repeat(frames, count), clip)
 

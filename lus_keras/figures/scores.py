@@ -68,11 +68,12 @@ def roc_curves(scores: Mapping[str, Scores]) -> Figure:
     return figure
 
 
-def precision_recall_curves(scores: Mapping[str, Scores]) -> Figure:
+def precision_recall_curves(scores: Mapping[str, Scores], *, prevalence: bool = True) -> Figure:
     """Precision against recall with the prevalence as the line of no skill.
 
     Args:
         scores: Label → scores; models tested on one class only are left out.
+        prevalence: Draw that line; curves of several classes have none in common.
 
     Returns:
         The figure.
@@ -84,10 +85,9 @@ def precision_recall_curves(scores: Mapping[str, Scores]) -> Figure:
         found, recall, _ = sklearn_metrics.precision_recall_curve(model.y_true, model.positive)
         area = pr_auc(model.y_true, model.positive)
         axes.step(recall, found, where="post", **line_style(number), label=f"{label} ({area:.2f})")
-    if kept:
-        prevalence = float(np.mean(max(kept.values(), key=lambda m: len(m.y_true)).y_true))
-        label = f"prevalence ({prevalence:.2f})"
-        axes.axhline(prevalence, color=GREY, lw=1, ls=":", label=label)
+    if kept and prevalence:
+        share = float(np.mean(max(kept.values(), key=lambda m: len(m.y_true)).y_true))
+        axes.axhline(share, color=GREY, lw=1, ls=":", label=f"prevalence ({share:.2f})")
     axes.set(
         xlabel="recall", ylabel="precision", ylim=(-0.02, 1.02), title="Precision–recall (area)"
     )

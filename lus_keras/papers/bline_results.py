@@ -203,7 +203,11 @@ def figure1(run: PaperRun) -> Drawing | None:
         for example in model.examples
         if (example.fold, example.clip_id) in positions
     ]
-    usable = [(place, frames) for place, frames in found if not np.isnan(ious[place])]
+    # Clips of other kinds are kept for the report's viewer.
+    mixed = (attention.truth == 1).any(axis=1) & (attention.truth == 0).any(axis=1)
+    usable = [
+        (place, frames) for place, frames in found if mixed[place] and not np.isnan(ious[place])
+    ]
     if not usable:
         return None
     wanted = (run.published_value("figure1", BEST, "iou") or 50) / 100
@@ -218,6 +222,7 @@ def figure1(run: PaperRun) -> Drawing | None:
         "frames spread evenly over its attention, from the lowest to the highest weight (printed "
         "beneath); a green border marks frames annotated as B-line.",
         figures.attention_curve(attention.weights[place], attention.truth[place], frames, title),
+        frames=True,
     )
 
 

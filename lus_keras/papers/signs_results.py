@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lus_keras.manifest import SIGNS
-from lus_keras.metrics import Scores
 from lus_keras.report.cells import Claim, Drawing, Table
 from lus_keras.report.drawings import classification_drawings
 from lus_keras.report.multiclass import (
     METRIC_LABELS,
     TOTAL_LABELS,
+    class_drawings,
     mistakes,
     mistakes_figure,
     multiclass_cells,
-    roc_figure,
 )
 from lus_keras.results import PaperRun
 
@@ -125,26 +124,6 @@ def figure4(run: PaperRun) -> Drawing | None:
     )
 
 
-def roc(run: PaperRun) -> Drawing | None:
-    """ROC curves, each sign against the rest.
-
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The figure; None as long as no fold has finished.
-    """
-    predictions = run.model(MODEL).predictions
-    if predictions is None:
-        return None
-    return Drawing(
-        "roc",
-        "ROC curves, each sign against the rest",
-        "Frames of the test patients. A sign that no tested frame shows has no curve.",
-        roc_figure(Scores.of(predictions), CLASSES),
-    )
-
-
 def gallery(run: PaperRun) -> Drawing | None:
     """The most confident mistakes, for a reader to judge the labels as well as the network.
 
@@ -162,16 +141,16 @@ def gallery(run: PaperRun) -> Drawing | None:
         "The most confident mistakes",
         "Of the test frames named wrongly, those with the highest probability (at most "
         f"{SHOWN}, one of a video), as the network sees them: truth → answer (probability). "
-        "Chosen for being wrong, so no picture of the usual. On data whose licence forbids it, do "
-        "not pass these frames on.",
+        "Chosen for being wrong, so no picture of the usual.",
         mistakes_figure(found, SHOWN),
+        frames=True,
     )
 
 
 TABLES: dict[str, Callable[[PaperRun], Table]] = {"table1": table1}
 FIGURES: dict[str, Callable[[PaperRun], Drawing | None]] = {
     "figure4": figure4,
-    "roc": roc,
     "mistakes": gallery,
+    **class_drawings(MODEL, CLASSES, "Frames of the test patients."),
     "learning_curves": _SHARED["learning_curves"],
 }

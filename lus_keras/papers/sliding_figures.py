@@ -46,6 +46,7 @@ def figure5(run: PaperRun) -> Drawing | None:
         "First row: input; second: vanilla saliency; third: SmoothGrad. Each map is stretched from "
         "its minimum to its maximum over the whole clip.",
         figures.saliency_sheet(frames, maps["vanilla"][0], maps["smooth"][0], shown),
+        frames=True,
     )
 
 

@@ -229,9 +229,7 @@ def _drawings_of(arm: str) -> dict[str, Callable[[PaperRun], Drawing | None]]:
         title = f"{drawing.title}, {ARMS.get(arm, 'M-mode')}"
         return replace(drawing, id=f"{name}_{arm}", title=title)
 
-    return {
-        f"{name}_{arm}": partial(draw, name) for name in ("learning_curves", "roc", "confusion")
-    }
+    return {f"{name}_{arm}": partial(draw, name) for name in made}
 
 
 TABLES: dict[str, Callable[[PaperRun], Table]] = {

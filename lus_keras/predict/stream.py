@@ -24,7 +24,7 @@ class Piece:
 
     Attributes:
         cut: Where it lies.
-        pixels: `(t, h, w, c)` uint8; frames beyond `cut.length` are padding.
+        pixels: `(t, h, w, c)` uint8; frames beyond `cut.length` are 0, or the last that exists.
     """
 
     cut: Cut

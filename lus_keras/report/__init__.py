@@ -13,11 +13,12 @@ from pathlib import Path
 __all__ = ["write_report"]
 
 
-def write_report(run_dir: str | Path) -> list[Path]:
+def write_report(run_dir: str | Path, *, embed_frames: bool = False) -> list[Path]:
     """Rebuilds every table and figure of a run; see `lus_keras.report.write`.
 
     Args:
         run_dir: Run directory with run.json and finished folds.
+        embed_frames: Show frames of videos that were not simulated, too.
 
     Returns:
         Files written under `<run_dir>/report`, index.html first.
@@ -29,4 +30,4 @@ def write_report(run_dir: str | Path) -> list[Path]:
     # Papers import the cells of this package, and the writer imports papers: late is not circular.
     from lus_keras.report.write import write_report as write
 
-    return write(run_dir)
+    return write(run_dir, embed_frames=embed_frames)

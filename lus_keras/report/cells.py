@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from lus_keras.metrics import Difference, Estimate
+
+# Rows of predictors without skill, which stand in tables beside the networks.
+SKILL_FREE = {"majority", "always_positive", "constant", "random_frame", "all_frames"}
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,22 @@ class Table:
     def published_digits(self, metric: str) -> int:
         """Digits after the point of the paper's number."""
         return self.digits_of.get(metric, self.published_decimals)
+
+    def missing(self, row: str, metrics: Iterable[str]) -> str:
+        """Says why a row has no number of ours at all.
+
+        Args:
+            row: Row id.
+            metrics: Metric ids.
+
+        Returns:
+            The note that all its cells share; empty if any has a value, or a note of its own.
+        """
+        cells = [cell for metric in metrics if (cell := self.cell(row, metric))]
+        notes = {cell.note for cell in cells}
+        if len(notes) != 1 or any(cell.value is not None for cell in cells):
+            return ""
+        return notes.pop()
 
     def cell(self, row: str, metric: str) -> Cell | None:
         """Finds a cell.
@@ -188,12 +207,14 @@ class Drawing:
         title: Short title.
         caption: What is to be seen and how it was chosen.
         figure: The matplotlib figure.
+        frames: Whether it shows frames of videos, which not every licence lets pass on.
     """
 
     id: str
     title: str
     caption: str
     figure: Figure = field(repr=False)
+    frames: bool = False
 
 
 def cell_from(

@@ -44,7 +44,7 @@ def _section(section: Section) -> list[str]:
     for table in section.tables:
         lines += _table(table)
     lines += _claims(section.claims)
-    for drawing in section.drawings:
+    for drawing in filter(section.shows, section.drawings):
         path = f"figures/{run.paper}_{drawing.id}.png"
         lines += [
             f"### {drawing.title}",

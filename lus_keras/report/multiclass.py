@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from lus_keras import figures
 from lus_keras.metrics import (
@@ -26,7 +27,8 @@ from lus_keras.metrics.multiclass import (
     present_classes,
     total_formulas,
 )
-from lus_keras.report.cells import Cell, cell_from
+from lus_keras.report.cells import Cell, Drawing, cell_from
+from lus_keras.report.drawings import Maker
 from lus_keras.report.gallery import Picture, picture_grid
 from lus_keras.results import ModelRun, PaperRun
 
@@ -217,6 +219,41 @@ def mistakes_figure(pictures: list[Picture], limit: int):
     return picture_grid(pictures[:limit])
 
 
-def roc_figure(scores: Scores, classes: Mapping[str, str]):
-    """ROC curve of every class against the rest; a class that does not occur has none."""
-    return figures.roc_curves(one_against_rest(scores, classes))
+def class_drawings(model: str, classes: Mapping[str, str], tested: str) -> dict[str, Maker]:
+    """ROC and precision–recall curves and reliability of a network, each class against the rest.
+
+    Args:
+        model: The network.
+        classes: Row id → what is printed, in the order of the classes.
+        tested: What was tested, as a sentence.
+
+    Returns:
+        Functions by figure id; each gives None as long as no fold has finished.
+    """
+    absent = "A class that none of it shows has no curve."
+
+    def maker(id_: str, title: str, caption: str, draw: Callable[..., Figure]) -> Maker:
+        def make(run: PaperRun) -> Drawing | None:
+            predictions = run.model(model).predictions
+            if predictions is None:
+                return None
+            figure = draw(one_against_rest(Scores.of(predictions), classes))
+            return Drawing(id_, f"{title}, each class against the rest", caption, figure)
+
+        return make
+
+    return {
+        "roc": maker("roc", "ROC curves", f"{tested} {absent}", figures.roc_curves),
+        "precision_recall": maker(
+            "precision_recall",
+            "Precision–recall curves",
+            f"{tested} {absent}",
+            lambda scores: figures.precision_recall_curves(scores, prevalence=False),
+        ),
+        "reliability": maker(
+            "reliability",
+            "Reliability",
+            f"{tested} Ten bins of equal width; beneath, how many each holds.",
+            figures.reliability_diagram,
+        ),
+    }

@@ -6,13 +6,15 @@ import importlib
 import importlib.util
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
 from lus_keras.config import LABELS
-from lus_keras.report.cells import Cell, Claim, Drawing, Table, join_notes
+from lus_keras.report.cells import SKILL_FREE, Cell, Claim, Drawing, Table, join_notes
+from lus_keras.report.clips import ViewedClip, viewed_clips
 from lus_keras.report.drawings import claims_drawing
 from lus_keras.results import PaperRun
 from lus_keras.splits import LEAKAGE
@@ -31,6 +33,8 @@ class Section:
         claims: Claimed orders, tested.
         drawings: Figures, the paper's own first.
         warnings: What is missing or wrong with the run, one sentence each.
+        clips: Test clips for the viewer.
+        embed_frames: Whether frames of videos that were not simulated may be shown as well.
     """
 
     run: PaperRun
@@ -39,11 +43,27 @@ class Section:
     claims: Sequence[Claim]
     drawings: Sequence[Drawing]
     warnings: Sequence[str]
+    clips: Sequence[ViewedClip] = ()
+    embed_frames: bool = False
 
     @property
     def simulated(self) -> bool:
         """Whether the data came out of the simulator."""
-        return self.run.dataset.startswith("simulated")
+        return self.run.simulated
+
+    @property
+    def shows_frames(self) -> bool:
+        """Whether frames may be shown: those of real videos only if asked for."""
+        return self.simulated or self.embed_frames
+
+    def shows(self, drawing: Drawing) -> bool:
+        """Whether a figure may be shown."""
+        return self.shows_frames or not drawing.frames
+
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """How many claims hold, fail, are undecided or not tested."""
+        return dict(Counter(claim.verdict for claim in self.claims))
 
     @property
     def citation(self) -> str:
@@ -73,7 +93,11 @@ class Section:
     def data_facts(self) -> list[tuple[str, str]]:
         """Counts of the data, as (name, text)."""
         data = self.run.record.get("data", {})
-        return [(str(name), plain(value)) for name, value in data.items() if name != "notes"]
+        return [
+            (str(name).replace("_", " "), _fact(value))
+            for name, value in data.items()
+            if name != "notes"
+        ]
 
     @property
     def data_notes(self) -> list[str]:
@@ -93,11 +117,12 @@ class Section:
         return named + files
 
 
-def build_section(run: PaperRun) -> Section:
+def build_section(run: PaperRun, *, embed_frames: bool = False) -> Section:
     """Makes every table, claim and figure that a paper declares.
 
     Args:
         run: Results of the paper.
+        embed_frames: Show frames of videos that were not simulated, too.
 
     Returns:
         The section; with a warning instead of tables for a paper that declares none.
@@ -106,13 +131,23 @@ def build_section(run: PaperRun) -> Section:
     module = results_module(run.paper)
     if module is None:
         return Section(run, title, (), (), (), [f"Paper '{run.paper}' declares no tables."])
-    tables = [table for make in module.TABLES.values() if _shown(table := make(run), run)]
+    tables = _shown([make(run) for make in module.TABLES.values()], run)
     tables = [watermarked(table, run) for table in tables]
     claims = module.claims(run)
     drawings = [make(run) for make in module.FIGURES.values()]
     drawings.append(claims_drawing(claims))
     kept = [drawing for drawing in drawings if drawing is not None]
-    return Section(run, title, tables, claims, kept, _warnings(run, module.LABELS))
+    shown = run.simulated or embed_frames
+    return Section(
+        run,
+        title,
+        tables,
+        claims,
+        kept,
+        _warnings(run, module.LABELS),
+        clips=viewed_clips(run, module.LABELS) if shown else (),
+        embed_frames=embed_frames,
+    )
 
 
 def watermarked(table: Table, run: PaperRun) -> Table:
@@ -135,12 +170,23 @@ def watermarked(table: Table, run: PaperRun) -> Table:
     return replace(table, title=title, cells=cells, notes=(LEAKAGE, *table.notes))
 
 
-def _shown(table: Table, run: PaperRun) -> bool:
-    """Whether a table was asked for, or holds something all the same."""
-    asked = run.record.get("targets")
-    if asked is None or table.id in {target.replace("-", "_") for target in asked}:
-        return True
-    return any(cell.value is not None for cell in table.cells)
+def _shown(tables: Sequence[Table], run: PaperRun) -> list[Table]:
+    """Tables that were asked for, and those that hold something that these do not."""
+    targets = run.record.get("targets")
+    if targets is None:
+        return list(tables)
+    asked = {target.replace("-", "_") for target in targets}
+    printed = {number for table in tables if table.id in asked for number in _measured(table)}
+    return [table for table in tables if table.id in asked or _measured(table) - printed]
+
+
+def _measured(table: Table) -> set[tuple[str, str, float]]:
+    """Row, metric and value of every cell that has one; what looks at nothing has one always."""
+    return {
+        (cell.row, cell.metric, cell.value)
+        for cell in table.cells
+        if cell.value is not None and cell.row.rpartition("/")[2] not in SKILL_FREE
+    }
 
 
 def results_module(paper: str) -> ModuleType | None:
@@ -169,6 +215,12 @@ def plain(value: Any) -> str:
         One line.
     """
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {count}" for name, count in value.items())
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else plain(value)
 
 
 def number(value: float | None, decimals: int, *, sign: bool = False) -> str:

@@ -29,9 +29,8 @@ def print_tables(run_dir: Path, wanted: Collection[tuple[str, str]], console: Co
         module = results_module(paper)
         for target, make in module.TABLES.items() if module else ():
             if (paper, target.replace("_", "-")) in {(p, t.replace("_", "-")) for p, t in wanted}:
-                console.print(
-                    _rendered(watermarked(make(run), run), simulated=run.dataset == "simulated")
-                )
+                made = watermarked(make(run), run)
+                console.print(_rendered(made, simulated=run.simulated))
 
 
 def _rendered(table: Table, *, simulated: bool) -> RichTable:

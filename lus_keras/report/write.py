@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import json
@@ -11,31 +10,26 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from lus_keras.figures import png_bytes
 from lus_keras.files import atomic_write
 from lus_keras.report.cells import Cell, Drawing, Table
+from lus_keras.report.checklist import checklist_markdown
+from lus_keras.report.html import report_html
+from lus_keras.report.latex import claims_latex, table_latex
 from lus_keras.report.markdown import report_markdown
-from lus_keras.report.section import (
-    RESEARCH_USE,
-    Section,
-    build_section,
-    interval,
-    number,
-    plain,
-)
+from lus_keras.report.section import Section, build_section
 from lus_keras.results import PaperRun, read_run
 
 SCHEMA = 1
-TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_report(run_dir: str | Path) -> list[Path]:
+def write_report(run_dir: str | Path, *, embed_frames: bool = False) -> list[Path]:
     """Rebuilds every table and figure of a run from its saved predictions.
 
     Args:
         run_dir: Run directory with run.json and finished folds.
+        embed_frames: Put frames of videos that were not simulated into index.html and report.md,
+            too; their licence has to allow it.
 
     Returns:
         Files written under `<run_dir>/report`, index.html first.
@@ -45,21 +39,27 @@ def write_report(run_dir: str | Path) -> list[Path]:
         OSError: The report cannot be written.
     """
     record, papers = read_run(run_dir)
-    sections = [build_section(run) for run in papers.values()]
+    sections = [build_section(run, embed_frames=embed_frames) for run in papers.values()]
     pictures = {
         f"figures/{section.run.paper}_{drawing.id}.png": _picture(section, drawing)
         for section in sections
         for drawing in section.drawings
     }
     provenance = _provenance(record)
+    html = report_html(sections, provenance, pictures, record.get("versions", {}))
     contents: dict[str, bytes] = {
-        "index.html": _html(sections, provenance, pictures).encode(),
+        "index.html": html.encode(),
         "report.md": report_markdown(sections, provenance).encode(),
+        "checklist.md": checklist_markdown(sections, record).encode(),
         "results.json": _results_json(record, papers, sections).encode(),
     }
     for section in sections:
+        paper = section.run.paper
         for table in section.tables:
-            contents[f"tables/{section.run.paper}_{table.id}.csv"] = _csv(table).encode()
+            contents[f"tables/{paper}_{table.id}.csv"] = _csv(table).encode()
+            contents[f"tables/{paper}_{table.id}.tex"] = table_latex(section, table).encode()
+        if section.claims:
+            contents[f"tables/{paper}_claims.tex"] = claims_latex(section).encode()
     contents |= pictures
     for name, content in contents.items():
         with atomic_write(Path(run_dir) / "report" / name) as temporary_path:
@@ -112,25 +112,3 @@ def _provenance(record: Mapping[str, Any]) -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
-
-
-def _html(
-    sections: Sequence[Section], provenance: Mapping[str, Any], pictures: Mapping[str, bytes]
-) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=number, interval=interval, plain=plain)
-    return environment.get_template("report.html.j2").render(
-        sections=sections,
-        provenance=provenance,
-        pictures={
-            name: f"data:image/png;base64,{base64.b64encode(content).decode()}"
-            for name, content in pictures.items()
-        },
-        research_use=RESEARCH_USE,
-    )

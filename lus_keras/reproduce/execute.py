@@ -66,7 +66,7 @@ def reproduce(request: Request, reporter: Reporter) -> Result:
     from lus_keras.report import write_report
 
     reporter.note("Writing the report …")
-    result.files += write_report(out)
+    result.files += write_report(out, embed_frames=request.embed_frames)
     return result
 
 

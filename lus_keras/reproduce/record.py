@@ -15,6 +15,7 @@ import numpy as np
 
 from lus_keras import __version__, config
 from lus_keras.config import PaperConfig
+from lus_keras.datasets.simulated import NAME as SIMULATED
 from lus_keras.environment import PACKAGES, package_version
 from lus_keras.errors import ConfigError, RunError
 from lus_keras.files import atomic_write
@@ -80,6 +81,7 @@ def _paper_record(plan: Plan, request: Request, prepared: Sequence[Prepared]) ->
         "venue": settings.venue,
         "doi": settings.doi,
         "dataset": data_name(request.data),
+        "simulated": request.data == SIMULATED,
         "preset": request.preset,
         "seed": request.seed,
         "command": request.command,

@@ -32,6 +32,7 @@ class Request:
     command: str = ""
     train_on: str = ""
     pretrain: str = ""
+    embed_frames: bool = False
     split: Path | None = None
     allow_leak: bool = False
     engine: str = "processes"

@@ -197,9 +197,15 @@ def _read_examples(done: Mapping[int, Path]) -> tuple[Example, ...]:
     examples = []
     for fold, folder in done.items():
         if (folder / "examples.npz").is_file():
-            stored = _read_arrays(folder / "examples.npz", ("clip_id", "frames"))
-            pairs = zip(stored["clip_id"].tolist(), stored["frames"], strict=True)
-            examples += [Example(clip_id, fold, frames) for clip_id, frames in pairs]
+            stored = _read_arrays(folder / "examples.npz", ("clip_id", "frames"), True)
+            names, frames = stored["clip_id"].tolist(), stored["frames"]
+            # Single frames have neither.
+            lengths = stored.get("length", np.full(len(names), frames.shape[1]))
+            step = int(stored.get("step", 1))
+            examples += [
+                Example(name, fold, pixels[: -(-int(length) // step)], step, int(length))
+                for name, pixels, length in zip(names, frames, lengths, strict=True)
+            ]
     return tuple(examples)
 
 
@@ -223,11 +229,15 @@ def _read_masks(done: Mapping[int, Path]) -> tuple[MaskedFrame, ...]:
     return tuple(masks)
 
 
-def _read_arrays(path: Path, names: tuple[str, ...] | None) -> dict[str, NDArray[Any]]:
+def _read_arrays(
+    path: Path, names: tuple[str, ...] | None, others: bool = False
+) -> dict[str, NDArray[Any]]:
+    """Arrays of a file: those named, which must be there, or with `others` or no names all."""
     try:
         # Opened here because NumPy leaves a file open when it turns out to be torn.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            return {name: stored[name] for name in names or stored.files}
+            found = [*(names or ()), *(stored.files if others or not names else ())]
+            return {name: stored[name] for name in dict.fromkeys(found)}
     except UNREADABLE as error:
         raise RunError(
             f"{path}: must hold {names}; cannot be read ({error}). Train the fold again."

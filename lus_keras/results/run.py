@@ -35,12 +35,16 @@ class Example:
     Attributes:
         clip_id: Clip the frames belong to.
         fold: Fold that tested it.
-        frames: `(t, h, w)` uint8.
+        frames: `(t, h, w)` uint8; padding is left out.
+        step: Frames of the clip from one of them to the next.
+        length: Frames of the clip, padding left out.
     """
 
     clip_id: str
     fold: int
     frames: NDArray[np.uint8]
+    step: int
+    length: int
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,12 @@ class PaperRun:
     def dataset(self) -> str:
         """Name of the data set."""
         return str(self.record.get("dataset", ""))
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the data came out of the simulator; a manifest's name does not make it so."""
+        said = self.record.get("simulated")
+        return self.dataset.startswith("simulated") if said is None else bool(said)
 
     @property
     def preset(self) -> str:

@@ -23,14 +23,13 @@ from lus_keras.files import atomic_write, remove_unfinished, sha256_of
 from lus_keras.pipeline import epoch_order, make_batches
 from lus_keras.source import ClipSource
 from lus_keras.splits import Fold
+from lus_keras.training.examples import write_examples, write_mistakes
 from lus_keras.training.gradients import FILE as GRADIENTS
 from lus_keras.training.gradients import GradientLog
 from lus_keras.training.masks import write_arrays, write_masks
 from lus_keras.training.network import Network
 from lus_keras.training.schedule import Cosine
 
-EXAMPLES = 6
-MISTAKES = 12
 OnEpoch = Callable[[int, dict[str, Any]], None]
 Decode = Callable[[np.ndarray], np.ndarray]
 Watch = Callable[["FoldJob", int], list[Any]]
@@ -247,7 +246,7 @@ def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) 
     probabilities = decode(outputs["logits"])
     _write_predictions(job.folder / "predictions.csv", source, rows, job, probabilities)
     if "attention" in outputs:
-        written += ["attention.npz", *_write_examples(job.folder, source, rows)]
+        written.append("attention.npz")
         write_arrays(
             job.folder / "attention.npz",
             clip_id=source.index.clip_id[rows],
@@ -259,7 +258,10 @@ def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) 
     if job.fit.log_gradients:
         written.append(GRADIENTS)
     if source.clip.unit == "frame":
-        written += _write_mistakes(job.folder, source, rows, probabilities)
+        written += write_mistakes(job.folder, source, rows, probabilities)
+    elif not job.fit.log_gradients:
+        # A study of gradients shows no clips.
+        written += write_examples(job.folder, source, rows)
     with atomic_write(job.folder / "model.weights.h5") as temporary:
         network.model.save_weights(temporary)
     with atomic_write(job.folder / "model.json") as temporary:
@@ -291,34 +293,3 @@ def _write_history(path: Path, history: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(stream, fieldnames=list(history[0]))
         writer.writeheader()
         writer.writerows(history)
-
-
-def _write_examples(folder: Path, source: ClipSource, rows: np.ndarray) -> list[str]:
-    """Keeps the frames of a few test clips that hold frames with and without the finding."""
-    truth = source.index.truth[rows]
-    mixed = rows[(truth.max(axis=1) == 1) & (truth.min(axis=1) == 0)]
-    if len(mixed) == 0:
-        return []
-    chosen = mixed[np.unique(np.linspace(0, len(mixed) - 1, EXAMPLES).astype(int))]
-    frames = source.read(chosen)[..., 0]
-    write_arrays(folder / "examples.npz", clip_id=source.index.clip_id[chosen], frames=frames)
-    return ["examples.npz"]
-
-
-def _write_mistakes(
-    folder: Path, source: ClipSource, rows: np.ndarray, probabilities: np.ndarray
-) -> list[str]:
-    """Keeps the frames the network is surest of and wrong about, surest first, one of a video."""
-    named, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    wrong = np.flatnonzero(named != source.index.label[rows])
-    ordered = rows[wrong[np.argsort(-sure[wrong], kind="stable")]]
-    # Frames of a video look alike: without this, one video fills the gallery.
-    first_of_video = np.unique(source.index.video[ordered], return_index=True)[1]
-    chosen = ordered[np.sort(first_of_video)[:MISTAKES]]
-    # Written even if there is none: a fold that is repeated must not keep another's.
-    write_arrays(
-        folder / "examples.npz",
-        clip_id=source.index.clip_id[chosen],
-        frames=source.read(chosen)[..., 0],
-    )
-    return ["examples.npz"]

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from lus_keras.papers.severity import RESULT_ROWS
+from lus_keras.papers.severity import NETWORK, RESULT_ROWS
 from lus_keras.papers.severity_results import figures
 from lus_keras.papers.severity_results.gradients import gradient_figure, nan_study
 from lus_keras.papers.severity_results.rows import CLASSES, LABELS, SHORT_LABELS
 from lus_keras.papers.severity_results.tables import results, table1, variants
 from lus_keras.report.cells import Claim, Drawing, Table
 from lus_keras.report.drawings import classification_drawings
+from lus_keras.report.multiclass import class_drawings
 from lus_keras.results import PaperRun
 
 Maker = Callable[[PaperRun], Drawing | None]
@@ -65,4 +66,5 @@ FIGURES: dict[str, Maker] = {
     "figure10": figures.figure10,
     "nan_gradients": gradient_figure,
     **_shared_drawings(),
+    **class_drawings(NETWORK, dict(zip(CLASSES, CLASSES, strict=True)), "Test videos."),
 }

@@ -168,6 +168,7 @@ def figure10(run: PaperRun) -> Drawing | None:
         "video / frame. The mask is stretched bilinearly to the frame. Its colours span the "
         "network's own range, which is printed, or 0.05 where that is less.",
         drawings.masked_frames(rows),
+        frames=True,
     )
 
 
