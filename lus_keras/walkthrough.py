@@ -187,7 +187,7 @@ def table(run: str | Path, paper: str, target: str, *, metrics: Sequence[str] = 
         metrics: Metrics to show; those that the paper prints where none is given.
 
     Returns:
-        A row a network, a column a metric.
+        A row a network, a column a metric; rows of which nothing is known are left out.
 
     Raises:
         ConfigError: The paper has no such table.
@@ -201,7 +201,12 @@ def table(run: str | Path, paper: str, target: str, *, metrics: Sequence[str] = 
     if target not in makers:
         raise ConfigError(f"'{paper}' has no table '{target}'. It has: {', '.join(makers)}.")
     made = makers[target](read_run(run)[1][paper])
-    shown = [row for row in made.row_labels if any(cell.row == row for cell in made.cells)]
+    said = {
+        cell.row
+        for cell in made.cells
+        if cell.published is not None or cell.value is not None or cell.note.startswith("n/a")
+    }
+    shown = [row for row in made.row_labels if row in said]
     columns = {
         made.metric_labels[metric]: [cell_text(made.cell(row, metric), made) for row in shown]
         for metric in metrics or made.headline
