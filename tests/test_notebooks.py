@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MAX_BYTES = 300_000
 # A path that starts at a drive or a user's home, or in a folder for temporary files.
-PLACE = re.compile(
+ROOTS = "home|root|tmp|Users|work|var|opt|usr"
+PLACE = re.compile(rf"(?<![\w.:/])/(?:{ROOTS})/|[A-Z]:\\\\|site-packages")
     r"(?<![\w.:/])/(?:home|root|tmp|Users|work|var|opt|usr)/|[A-Z]:\\\\|site-packages"
 )
 
