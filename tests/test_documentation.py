@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 from documented import PAGES, ROOT, blocks, build_world, command_lines
 
-from lus_keras import config, papers
+from lus_keras import config, papers, walkthrough
 from lus_keras.cli import main
 
 # Options that are added so that a line takes seconds; the last of an option counts.
@@ -50,6 +50,7 @@ PARSED = {
 MAX_VIDEOS = 8
 # The paper that docs/add-a-paper.md adds.
 EXAMPLE = "example"
+COHORT = ("--task", "bline", "--patients", "4", "--videos", "8")
 ELSEWHERE = {
     "docker": "needs Docker",
     "curl": "needs a server",
@@ -57,18 +58,27 @@ ELSEWHERE = {
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory, trained):
-    """Files that the documentation names, made once."""
-    folder = build_world(tmp_path_factory.mktemp("documented") / "world")
-    for name in ("demo", "simulated-quick"):
-        shutil.copytree(trained.run, folder / "runs" / name)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def cohorts(tmp_path_factory):
     """Cohorts that were simulated, by the options they were simulated with."""
     return {}, tmp_path_factory.mktemp("cohorts")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory, cohorts, tensorflow):
+    """Files that the documentation names, made once; the run is that of docs/deploy.md."""
+    folder = build_world(tmp_path_factory.mktemp("documented") / "world")
+    simulate([*COHORT, "--out", "cohort"], folder, cohorts)
+    run = walkthrough.reproduce(
+        "bline",
+        "table1",
+        data=str(folder / "cohort" / "manifest.csv"),
+        preset="smoke",
+        models=["c2d_lstm_a"],
+        out=folder / "runs" / "demo",
+    )
+    shutil.copytree(run, folder / "runs" / "simulated-quick")
+    shutil.rmtree(folder / "cohort")
+    return folder
 
 
 @pytest.fixture(params=PAGES, ids=lambda page: page.name)
