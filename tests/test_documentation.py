@@ -139,6 +139,8 @@ def type_line(line, place, cohorts):
     needs_onnx = "onnx" in options and importlib.util.find_spec("tf2onnx") is None
     if path == ("data", "simulate"):
         simulate(options, place, cohorts)
+    elif path == ("export",) and line.page.name != "deploy.md":
+        return  # once is enough: it takes ten seconds
     elif path not in PARSED and not needs_screen and not needs_onnx:
         output = run_here([*path, *options, *ADDED[path]])
         if line.target:
