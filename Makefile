@@ -1,6 +1,7 @@
 # make reproduce   Table 1 on the simulated cohort, published | reproduced, in runs/
 # make test        the whole test suite
 # make lint        style and types
+# make notebooks   runs all notebooks anew, outputs included; PRESET=quick takes minutes each
 # make docs        the documentation as a site, in build/site
 # Each makes .venv and installs what it needs when that is missing or out of date.
 
@@ -9,8 +10,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 ARGS ?=
+PRESET ?= smoke
 
-.PHONY: reproduce test lint docs format clean
+.PHONY: reproduce test lint docs notebooks format clean
 .DEFAULT_GOAL := reproduce
 
 $(INSTALLED): setup.cfg setup.py pyproject.toml
@@ -33,6 +35,10 @@ lint: $(INSTALLED)
 
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file .ci/mkdocs.yml
+
+notebooks: $(INSTALLED)
+	LUS_KERAS_PRESET=$(PRESET) $(BIN)/jupyter-execute --inplace --NotebookClient.record_timing=False \
+	  --NotebookClient.coalesce_streams=True notebooks/*.ipynb
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
