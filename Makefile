@@ -1,6 +1,8 @@
 # make reproduce   Table 1 on the simulated cohort, published | reproduced, in runs/
 # make test        the whole test suite
 # make lint        style and types
+# make notebooks   runs all notebooks anew, outputs included; PRESET=quick takes minutes each
+# make docs        the documentation as a site, in build/site
 # Each makes .venv and installs what it needs when that is missing or out of date.
 
 PYTHON ?= python3
@@ -8,15 +10,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 ARGS ?=
+PRESET ?= smoke
 
-.PHONY: reproduce test lint format clean
+.PHONY: reproduce test lint docs notebooks format clean
 .DEFAULT_GOAL := reproduce
 
 $(INSTALLED): setup.cfg setup.py pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "lus-keras needs Python 3.11 or newer: make PYTHON=python3.12 …"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	$(BIN)/python -m pip install --quiet --editable ".[test,docs]"
 	touch $@
 
 reproduce: $(INSTALLED)
@@ -29,6 +32,13 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file .ci/mkdocs.yml
+
+notebooks: $(INSTALLED)
+	LUS_KERAS_PRESET=$(PRESET) $(BIN)/jupyter-execute --inplace --NotebookClient.record_timing=False \
+	  --NotebookClient.coalesce_streams=True notebooks/*.ipynb
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

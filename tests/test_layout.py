@@ -65,6 +65,7 @@ LAYERS = (
     "reproduce",
     "inspection",
     "fetch",
+    "walkthrough",
     "catalogue",
     "benchmark",
     "cli",

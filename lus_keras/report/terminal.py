@@ -42,11 +42,20 @@ def _rendered(table: Table, *, simulated: bool) -> RichTable:
         rendered.add_column(table.metric_labels[metric], justify="right")
     for row, label in table.row_labels.items():
         cells = [table.cell(row, metric) for metric in table.headline]
-        rendered.add_row(label, *(_text(cell, table) for cell in cells))
+        rendered.add_row(label, *(cell_text(cell, table) for cell in cells))
     return rendered
 
 
-def _text(cell: Cell | None, table: Table) -> str:
+def cell_text(cell: Cell | None, table: Table) -> str:
+    """Prints a cell as `published | ours (95 % interval)`.
+
+    Args:
+        cell: The cell, or None where the table has none.
+        table: Its table, which knows the digits.
+
+    Returns:
+        One line; empty where the table has no cell, the reason where neither number exists.
+    """
     if cell is None:
         return ""
     if cell.value is None and cell.published is None:
