@@ -88,6 +88,9 @@ def outside_of_fences(page):
 def command_lines(page):
     """All command lines of a page in the order in which they are read."""
     lines = [line for block in blocks(page) if block.language == "bash" for line in typed(block)]
+    # Of a batch script only our own lines: the rest is the cluster's.
+    scripts = [line for block in blocks(page) if block.language == "slurm" for line in typed(block)]
+    lines += [line for line in scripts if line.words[0] == "lus-keras"]
     return sorted([*lines, *mentioned(page)], key=lambda line: line.number)
 
 
@@ -146,10 +149,11 @@ def _write_sheets(folder, video):
 
 
 def _write_via(folder, frames):
-    for name in VIA:
-        write_video(folder / "videos" / f"{name}.avi", frames[:, :48, :64], 30, codec="mjpeg")
+    for number, name in enumerate(VIA):
+        shown = np.roll(frames, 7 * number, axis=(0, 2))[:, :48, :64]
+        write_video(folder / "videos" / f"{name}.avi", shown, 30, codec="mjpeg")
         (folder / "mp4").mkdir(exist_ok=True)
-        write_video(folder / "mp4" / f"{name}.mp4", frames[:, :48, :64], 30, codec="mpeg4")
+        write_video(folder / "mp4" / f"{name}.mp4", shown, 30, codec="mpeg4")
     marks = {f"{name}.mp4": marks for name, marks in VIA.items()}
     write_via_project(folder / "project.json", marks)
 

@@ -45,6 +45,8 @@ ADDED = {
 PARSED = {
     ("explain",): "takes a minute; test_explain.py runs it",
     ("data", "fetch"): "needs the network; test_fetch.py runs it on a server of its own",
+    ("benchmark",): "takes minutes to hours; test_benchmark.py runs a line of it",
+    ("cost",): "builds every network of a paper; test_benchmark.py counts one",
     ("data", "simulate-check"): "takes minutes; test_acceptance.py runs its checks",
 }
 MAX_VIDEOS = 8
@@ -194,7 +196,7 @@ def test_a_page_can_be_typed_from_top_to_bottom(page, world, cohorts, tmp_path, 
 
 def test_every_block_says_what_it_is(page):
     """A block of a new language would be passed over."""
-    known = {"bash", "python", "csv", "yaml", ""}
+    known = {"bash", "python", "csv", "yaml", "slurm", ""}
     assert {block.language for block in blocks(page)} <= known
     plain = [block for block in blocks(page) if not block.language]
     assert [block.line for block in plain if "lus-keras " in block.text] == []
