@@ -10,6 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 ARGS ?=
+# Test processes side by side; each keeps to whole files, whose tests share what they made.
+JOBS ?= 2
 PRESET ?= smoke
 
 .PHONY: reproduce test lint docs notebooks format clean
@@ -26,7 +28,7 @@ reproduce: $(INSTALLED)
 	$(BIN)/lus-keras reproduce table1 --preset quick $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
