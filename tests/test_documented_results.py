@@ -1,0 +1,67 @@
+"""Numbers in README and docs/ are those of the committed results.
+
+A comment in front of a table says which: the file, and for each column and row where it stands in it.
+
+    <!-- numbers: results/x/results.json | table1:f1:published, table1:f1 | c2d_a, c3d_a -->
+"""
+
+import json
+import re
+
+import pytest
+from documented import PAGES, ROOT
+
+MARK = re.compile(r"<!-- numbers: (\S+) \| ([^|]+) \| ([^|]+) -->\n\n((?:\|.*\n)+)")
+CELL = re.compile(r"^(-?[\d.]+)(?: \((-?[\d.]+) to (-?[\d.]+)\))?$")
+NONE = "–"
+
+
+def marked_tables():
+    for page in PAGES:
+        for match in MARK.finditer(page.read_text(encoding="utf-8")):
+            columns, rows = ([name.strip() for name in match[i].split(",")] for i in (2, 3))
+            yield pytest.param(match[1], columns, rows, match[4], id=f"{page.stem}-{columns[0]}")
+
+
+TABLES = list(marked_tables())
+
+
+def written(number, like):
+    """The number with as many decimals as another one is written with."""
+    return f"{number:.{len(like.partition('.')[2])}f}"
+
+
+def expected(cells, column, row, text):
+    """How a cell must read, as exact as the page has it; None if it is not in the results."""
+    table, metric, *published = column.split(":")
+    found = cells.get((table, row, metric))
+    if found is None:
+        return None
+    names = ("published",) if published else ("value", "ci_low", "ci_high")
+    values = [found[name] for name in names]
+    if values[0] is None:
+        return NONE
+    parts = CELL.match(text)
+    assert parts, f"{row}, {column}: '{text}' is no number"
+    if parts[2] is None:
+        return written(values[0], parts[1])
+    value, low, high = (written(value, parts[1]) for value in values)
+    return f"{value} ({low} to {high})"
+
+
+@pytest.mark.parametrize(("file", "columns", "rows", "table"), TABLES)
+def test_a_table_is_that_of_its_results(file, columns, rows, table):
+    path = ROOT / "docs" / file
+    entries = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    cells = {(e["table"], e["row"], e["metric"]): e for e in entries}
+    lines = [line.strip("| ").split("|") for line in table.splitlines()[2:]]
+    assert len(lines) == len(rows)
+    for row, (_, *texts) in zip(rows, lines, strict=True):
+        assert len(texts) == len(columns)
+        for column, text in zip(columns, map(str.strip, texts), strict=True):
+            assert text == (expected(cells, column, row, text) or NONE), (row, column)
+
+
+def test_the_papers_with_trained_tables_are_documented():
+    files = {table.values[0] for table in TABLES}
+    assert {name.split("/")[1].partition("-")[0] for name in files} >= {"bline", "sliding", "signs"}
