@@ -1,6 +1,6 @@
 """Numbers in README and docs/ are those of the committed results.
 
-A comment in front of a table says which: the file, and for each column and row where it stands in it.
+A comment in front of a table says which: the file, and where each column and row stands in it.
 
     <!-- numbers: results/x/results.json | table1:f1:published, table1:f1 | c2d_a, c3d_a -->
 """
