@@ -86,7 +86,7 @@ def test_every_setting_the_paper_does_not_print_is_labelled_so():
     settings = config.load("signs")
     values = settings.experiment()
     stated = {"unit", "frames", "fps", "stride", "min_frames", "tile", "tile_step", "tile_rows"}
-    stated |= {"padding"}  # single frames have none
+    stated |= {"padding", "short"}  # single frames have no length
     open_ones = {f"clip.{key}" for key in values["clip"] if key not in {*stated, "colour"}}
     open_ones |= {f"fit.{key}" for key in ("optimizer", "learning_rate", "batch_size", "epochs")}
     open_ones |= {"fit.select", "fit.augment", "split.validation_fraction", "options.weights"}
