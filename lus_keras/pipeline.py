@@ -9,13 +9,12 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lus_keras.config import ClipConfig
+from lus_keras.config import SCALINGS, ClipConfig
 from lus_keras.source import ClipSource
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-SCALINGS = ("unit", "minmax", "imagenet", "clip", "depth")
 # Of "clip" and "depth": grey levels added to a spread, so that black parts stay quiet; of "depth",
 # spreads that count.
 LEAST_SPREAD, MOST_SPREADS = 2.0, 3.0
@@ -60,7 +59,7 @@ def scale(clips: Any, scaling: str) -> Any:
         ValueError: `scaling` is neither.
     """
     if scaling not in SCALINGS:
-        raise ValueError(f"`scaling` must be one of {SCALINGS}. Received: {scaling!r}.")
+        raise ValueError(f"`scaling` must be one of {tuple(SCALINGS)}. Received: {scaling!r}.")
     ops = keras.ops
     values = ops.cast(clips, "float32")
     if scaling == "unit":

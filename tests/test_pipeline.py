@@ -1,6 +1,7 @@
 """Batches hold the clips that were asked for, in that order, with the labels that are theirs."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from lus_keras.augment import training_set
 from lus_keras.cache import FrameStore
 from lus_keras.clips import index_clips
-from lus_keras.config import ClipConfig
+from lus_keras.config import SCALINGS, ClipConfig
 from lus_keras.manifest import Video
 
 QUICK = settings(deadline=None, max_examples=50, derandomize=True)
@@ -174,6 +175,10 @@ def test_scaling_is_the_same_eagerly_and_in_tf_data(pipeline, tensorflow, way):
     np.testing.assert_array_equal(scaled("unit"), values / np.float32(255))
     low, high = values.min(axis=(2, 3, 4), keepdims=True), values.max(axis=(2, 3, 4), keepdims=True)
     np.testing.assert_array_equal(scaled("minmax"), (values - low) / (high - low))
+
+
+def test_every_scaling_of_the_configuration_is_described():
+    assert get_args(ClipConfig.model_fields["scaling"].annotation) == tuple(SCALINGS)
 
 
 def test_a_clip_is_measured_in_its_own_spread(pipeline):

@@ -20,6 +20,7 @@ from ruamel.yaml.error import YAMLError
 from lus_keras.config.messages import Layer, did_you_mean, explained, has, shown
 from lus_keras.config.sections import (
     LABELS,
+    SCALINGS,
     ClipConfig,
     CohortConfig,
     FitConfig,
@@ -32,6 +33,7 @@ PRESETS = ("paper", "quick", "smoke")
 __all__ = [
     "LABELS",
     "PRESETS",
+    "SCALINGS",
     "ClipConfig",
     "CohortConfig",
     "FitConfig",

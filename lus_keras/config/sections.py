@@ -35,6 +35,16 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+# What each `clip.scaling` does, in the words of model cards and checklists.
+SCALINGS = {
+    "unit": "grey levels divided by 255",
+    "minmax": "each frame's own range to 0 … 1",
+    "imagenet": "divided by 255, less ImageNet's mean, divided by its standard deviation",
+    "clip": "each clip in standard deviations (+ 2 grey levels) from its mean",
+    "depth": "each row in standard deviations from its mean over the clip, cut at ±3, over 3",
+}
+
+
 class DataConfig(_Section):
     """What is done about the user's files.
 

@@ -19,13 +19,6 @@ CROPS = {
     "none": "the whole picture",
     "roi": "a tile of the region of interest, cut from the picture scaled to `picture_size`",
 }
-SCALINGS = {
-    "unit": "grey levels divided by 255",
-    "minmax": "each frame's own range to 0 … 1",
-    "imagenet": "divided by 255, less ImageNet's mean, divided by its standard deviation",
-    "clip": "each clip in standard deviations (+ 2 grey levels) from its mean",
-    "depth": "each row in standard deviations from its mean over the clip, cut at ±3, over 3",
-}
 OUTPUTS = {
     "probabilities": "of the classes in `labels`, rows sum to 1; the mean over folds",
     "logits": "unbounded; the mean over folds, whose softmax is not `probabilities` of several",
@@ -92,7 +85,7 @@ def _input(models: Ensemble) -> dict[str, Any]:
         "done_inside": [
             f"resized to {clip.picture[0]}×{clip.picture[1]}: by area, or linearly if a side grows",
             f"rounded to whole levels; within {LEVELS} level of OpenCV's INTER_AREA",
-            f"scaled: {SCALINGS[clip.scaling]}",
+            f"scaled: {config.SCALINGS[clip.scaling]}",
         ],
     }
 
@@ -103,7 +96,7 @@ def _scaled_input(models: Ensemble) -> dict[str, Any]:
         "name": "inputs",
         "dtype": "float32",
         "shape": [None, *clip.shape],
-        "values": SCALINGS[clip.scaling],
+        "values": config.SCALINGS[clip.scaling],
         "frames_per_second": clip.fps,
         "note": "as `lus_keras.pipeline.network_input` gives them; loading needs lus_keras.models",
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lus_keras.config import SCALINGS
 from lus_keras.report.section import Section
 
 Record = Mapping[str, Any]
@@ -17,13 +18,6 @@ UNITS = {
     "tile": "tiles of {tile} pixels, {frames} frames long, every {stride} frames",
     "video": "whole videos, padded ({padding}) or cut to {frames} frames",
     "frame": "single frames, {per_video} of a video",
-}
-SCALINGS = {
-    "unit": "grey levels over 255",
-    "minmax": "each frame's own range to 0 … 1",
-    "imagenet": "ImageNet's mean and standard deviation",
-    "clip": "each clip by its own mean and spread",
-    "depth": "each row by its mean and spread over the clip",
 }
 SCHEMES = {
     "kfold": "{folds} folds by patient, stratified by label",
