@@ -71,6 +71,27 @@ def test_a_network_that_knows_the_label_is_reported(monkeypatch):
     assert found.passed is False
 
 
+def test_check_four_scores_every_patient_by_a_network_that_has_not_seen_them(monkeypatch):
+    """Each clip holds the number of its patient; a call per fold and kind of input."""
+    numbers = np.arange(60)
+    clips = np.tile(numbers.astype(np.uint8)[:, None, None, None], (1, sliding.FRAMES, 90, 90))
+    fake = sliding.Tiles(clips, numbers % 2, np.full(60, 8.0))
+    monkeypatch.setattr(sliding, "tiles", lambda patients, seed: fake)
+    calls = []
+
+    def remember(clips, labels, test, *, seed):
+        calls.append((set(clips[:, 0, 0, 0]), set(test[:, 0, 0, 0])))
+        np.testing.assert_array_equal(clips[:, 0, 0, 0] % 2, labels)
+        return np.full((len(test), 2), 0.5)
+
+    sliding.check_network(acceptance.Settings(train_and_score=remember))
+    assert len(calls) == 3 * sliding.NETWORK_FOLDS
+    for kind in range(3):
+        folds = calls[kind * sliding.NETWORK_FOLDS :][: sliding.NETWORK_FOLDS]
+        assert all(not seen & unseen for seen, unseen in folds)
+        assert sorted(number for _, unseen in folds for number in unseen) == numbers.tolist()
+
+
 def test_scores_come_from_models_that_have_not_seen_the_group():
     """Features that name the group give .5 by group, and 1 when rows are split."""
     rng = np.random.default_rng(1)

@@ -54,10 +54,15 @@ def out_of_fold(
     for fold in range(FOLDS):
         train, test = groups % FOLDS != fold, of_rows % FOLDS == fold
         model = make().fit(features[train], labels[train])
-        p = np.clip(model.predict_proba(rows[test])[:, 1], 1e-6, 1 - 1e-6)
-        prior = labels[train].mean()
-        scores[test] = np.log(p / (1 - p)) - np.log(prior / (1 - prior))
+        p = model.predict_proba(rows[test])[:, 1]
+        scores[test] = centred_log_odds(p, float(labels[train].mean()))
     return scores
+
+
+def centred_log_odds(p: np.ndarray, prior: float) -> np.ndarray:
+    """Log odds of probabilities `(n,)` less those of the prior: comparable between folds."""
+    p = np.clip(p, 1e-6, 1 - 1e-6)
+    return np.log(p / (1 - p)) - np.log(prior / (1 - prior))
 
 
 def auc(labels: np.ndarray, scores: np.ndarray, patients: np.ndarray) -> Estimate:
