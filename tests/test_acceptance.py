@@ -60,7 +60,7 @@ def test_a_network_that_knows_the_label_is_reported(monkeypatch):
     clips = rng.integers(0, 200, (60, sliding.FRAMES, 90, 90)).astype(np.uint8)
     clips[:, :, :2, :2] = 255 * labels[:, None, None, None]
     fake = sliding.Tiles(clips, labels, np.full(60, 8.0))
-    monkeypatch.setattr(sliding, "tiles", lambda patients, seed: fake)
+    monkeypatch.setattr(sliding, "twins", lambda pairs, seed: fake)
 
     def reads_the_corner(clips, labels, test, *, seed):
         corner = test[:, 0, 0, 0] / 255.0
@@ -71,16 +71,16 @@ def test_a_network_that_knows_the_label_is_reported(monkeypatch):
     assert found.passed is False
 
 
-def test_check_four_scores_every_patient_by_a_network_that_has_not_seen_them(monkeypatch):
-    """Each clip holds the number of its patient; a call per fold and kind of input."""
+def test_check_four_scores_every_pair_by_a_network_that_has_not_seen_it(monkeypatch):
+    """Each clip holds its own number; one network a fold and kind of input."""
     numbers = np.arange(60)
     clips = np.tile(numbers.astype(np.uint8)[:, None, None, None], (1, sliding.FRAMES, 90, 90))
     fake = sliding.Tiles(clips, numbers % 2, np.full(60, 8.0))
-    monkeypatch.setattr(sliding, "tiles", lambda patients, seed: fake)
+    monkeypatch.setattr(sliding, "twins", lambda pairs, seed: fake)
     calls = []
 
     def remember(clips, labels, test, *, seed):
-        calls.append((set(clips[:, 0, 0, 0]), set(test[:, 0, 0, 0])))
+        calls.append((clips[:, 0, 0, 0], test[:, 0, 0, 0]))
         np.testing.assert_array_equal(clips[:, 0, 0, 0] % 2, labels)
         return np.full((len(test), 2), 0.5)
 
@@ -88,8 +88,17 @@ def test_check_four_scores_every_patient_by_a_network_that_has_not_seen_them(mon
     assert len(calls) == 3 * sliding.NETWORK_FOLDS
     for kind in range(3):
         folds = calls[kind * sliding.NETWORK_FOLDS :][: sliding.NETWORK_FOLDS]
-        assert all(not seen & unseen for seen, unseen in folds)
+        assert all(not set(seen // 2) & set(unseen // 2) for seen, unseen in folds)
         assert sorted(number for _, unseen in folds for number in unseen) == numbers.tolist()
+
+
+def test_twins_differ_in_sliding_alone():
+    """Same patient, probe and place; one lies still, the other's path is longer."""
+    found = sliding.twins(3, seed=5)
+    np.testing.assert_array_equal(found.sliding, [0, 1] * 3)
+    still, moving = found.clips[::2].astype(float), found.clips[1::2].astype(float)
+    assert (found.path_mm[1::2] > found.path_mm[::2]).all()
+    np.testing.assert_allclose(still.mean((1, 2, 3)), moving.mean((1, 2, 3)), rtol=0.1)
 
 
 def test_scores_come_from_models_that_have_not_seen_the_group():
