@@ -66,6 +66,29 @@ def test_smooth_grad_equals_tf_keras_vis_for_equal_noise(network, chunk, monkeyp
     np.testing.assert_allclose(ours, expected, atol=1e-5)
 
 
+WITHOUT_ONEDNN = """
+from lus_keras.environment import start_tensorflow
+start_tensorflow()
+import keras, numpy as np, tensorflow as tf, lus_keras
+from lus_keras.saliency import vanilla_saliency
+keras.utils.set_random_seed(0)
+model = lus_keras.build_model("resnet3d_18", input_shape=(60, 30, 30, 3), filters=16)
+clips = np.random.default_rng(3).random((1, 60, 30, 30, 3), dtype=np.float32)
+compiled = vanilla_saliency(model, clips, 1)
+tf.config.run_functions_eagerly(True)
+np.testing.assert_allclose(compiled, vanilla_saliency(model, clips, 1), atol=1e-5)
+"""
+
+
+def test_compiled_maps_of_whole_clips_differ_by_the_pooling_kernel_alone():
+    """Without oneDNN's kernel for the gradient of 3D pooling, compiled and op by op are equal.
+
+    TensorFlow's own, which is called op by op, gives it to every value within 1e-5 of the largest.
+    """
+    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run([sys.executable, "-c", WITHOUT_ONEDNN], env=environment, check=True, timeout=300)
+
+
 def test_smooth_grad_is_a_function_of_its_seed(network):
     model, clips = network
     first, again, other = (

@@ -167,7 +167,8 @@ def smooth(settings: Settings) -> list[Line]:
         maps = {n: np.load(settings.folder / f"{n}.npy") for n in (*OUR_MAPS, "theirs")}
         gaps = {name: float(np.abs(maps[name] - maps["theirs"]).max()) for name in OUR_MAPS}
         said = f"maps of equal noise differ by {gaps['op_by_op']:.1g} op by op"
-        speed = replace(speed, note=f"{said}, by {gaps['compiled']:.1g} compiled")
+        kernel = "where pooling's gradient is another kernel's"
+        speed = replace(speed, note=f"{said}, by {gaps['compiled']:.1g} compiled, {kernel}")
         if not gaps["op_by_op"] < EQUAL:
             speed = replace(speed, status=MISSED)
     return [speed, _smooth_memory(samples, folder, settings)]
