@@ -58,7 +58,8 @@ def open_choices(plan: Plan, request: Request) -> list[dict[str, Any]]:
 
 
 def _describe_plan(plan: Plan) -> list[str]:
-    lines = [f"{plan.paper.name}: {sum(len(arm.models) for arm in plan.arms)} networks"]
+    count = sum(len(arm.models) for arm in plan.arms)
+    lines = [f"{plan.paper.name}: {_counted(count, 'network')}"]
     if not plan.arms:
         lines.append("  nothing to train")
     for arm in plan.arms:
@@ -74,8 +75,11 @@ def _describe_arm(arm: Arm, plan: Plan) -> list[str]:
     batch = 4 * settings.fit.batch_size * math.prod(settings.clip.shape)
     factor = max((settings.models[name].memory_factor for name in arm.models), default=0)
     title = f"{arm.title}: " if arm.title else ""
+    if not arm.models:
+        return [f"  {title}nothing to train", f"    data: {amount}"]
+    parts = (len(arm.models), "network"), (folds, "fold"), (settings.fit.epochs, "epoch")
     lines = [
-        f"  {title}{len(arm.models)} networks × {folds} folds × {settings.fit.epochs} epochs",
+        f"  {title}{' × '.join(_counted(*part) for part in parts)}",
         f"    networks: {', '.join(arm.models)}",
         f"    data: {amount}",
         f"    memory: about {0.8 + factor * batch / 1e9:.1f} GB",
@@ -93,6 +97,10 @@ def _describe_arm(arm: Arm, plan: Plan) -> list[str]:
         )
         lines.append(f"    time: about {seconds / 60:.0f} min on two cores")
     return lines
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _amount(arm: Arm, data: Data) -> tuple[int, str]:
