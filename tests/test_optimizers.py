@@ -11,7 +11,7 @@ from lus_keras.environment import start_tensorflow
 start_tensorflow()
 import keras  # noqa: E402
 
-from lus_keras.optimizers import CoupledSGD  # noqa: E402
+from lus_keras.optimizers import Adam, CoupledSGD  # noqa: E402
 
 
 def linear_model(names=("backbone", "head")):
@@ -128,3 +128,48 @@ def test_a_saved_model_goes_on_as_if_it_had_not_been_saved(tmp_path):
     np.testing.assert_array_equal(loaded.get_weights(), model.get_weights())
     fresh = CoupledSGD.from_config(optimizer.get_config())
     assert (fresh.momentum, fresh.coupled_decay, fresh.weight_decay) == (0.7, 0.1, None)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a kernel of TensorFlow's")
+def test_adam_in_one_pass_is_not_written_op_by_op():
+    """The trained step holds TensorFlow's kernel, once a variable."""
+    import tensorflow as tf
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    optimizer = Adam(0.1)
+    optimizer.build(model.trainable_variables)
+    step = tf.function(
+        lambda: optimizer.apply([tf.ones_like(v) for v in model.trainable_variables])
+    ).get_concrete_function()
+    assert sum(op.type == "ResourceApplyAdam" for op in step.graph.get_operations()) == 2
+
+
+def test_two_steps_of_adam_by_hand():
+    """g = 1, 3 from w = 0; m = .1, .39, v = .001, .009999; rate .1, corrected for the start."""
+    weight = keras.Variable(np.zeros(1, np.float32))
+    optimizer = Adam(0.1, epsilon=1e-7)
+    optimizer.build([weight])
+    expected, m, v = 0.0, 0.0, 0.0
+    for step, gradient in enumerate((1.0, 3.0), start=1):
+        optimizer.apply([keras.ops.convert_to_tensor(np.array([gradient], np.float32))])
+        m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+        rate = 0.1 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+        expected -= rate * m / (np.sqrt(v) + 1e-7)
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(weight), expected, rtol=2e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"global_clipnorm": 0.5}, {"weight_decay": 0.01}])
+def test_adam_in_one_pass_is_keras_adam(options):
+    """Twenty steps of a small network end in the same weights and the same state."""
+
+    def trained(optimizer):
+        keras.utils.set_random_seed(0)
+        hidden = keras.layers.Dense(7, activation="relu", kernel_regularizer="l2")
+        model = keras.Sequential([keras.Input((5,)), hidden, keras.layers.Dense(1)])
+        model.compile(optimizer(1e-2, **options), "mse")
+        x = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
+        model.fit(x, x.sum(axis=1), epochs=4, batch_size=8, verbose=0, shuffle=False)
+        return [*model.get_weights(), *(np.asarray(v) for v in model.optimizer.variables)]
+
+    for ours, theirs in zip(trained(Adam), trained(keras.optimizers.Adam), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)

@@ -136,4 +136,13 @@ def _penalty(weights, factor):
         upstream = args[0] if upstream is None else upstream
         return 2.0 * factor * upstream * weights, ops.zeros_like(factor)
 
-    return factor * ops.sum(ops.square(weights)), grad
+    return factor * _sum_of_squares(weights), grad
+
+
+def _sum_of_squares(weights):
+    if keras.backend.backend() != "tensorflow":
+        return ops.sum(ops.square(weights))
+    import tensorflow as tf
+
+    # One pass, without an array of the squares.
+    return 2.0 * tf.nn.l2_loss(weights)

@@ -7,6 +7,7 @@ its last checkpoint, on whatever node it lands.
 from __future__ import annotations
 
 import csv
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def _connect(cluster: Cluster) -> Any:
     if ray.is_initialized():
         return ray
     try:
-        ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
+        ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ConfigError(
             f"--ray-address {cluster.address}: no cluster answers ({error}). Start one with "

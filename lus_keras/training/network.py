@@ -40,10 +40,10 @@ def make_optimizer(fit: FitConfig) -> keras.optimizers.Optimizer:
     Returns:
         Adam with Keras' defaults, or SGD with PyTorch's coupled weight decay.
     """
-    from lus_keras.optimizers import CoupledSGD
+    from lus_keras.optimizers import Adam, CoupledSGD
     from lus_keras.training.gradients import logging
 
-    adam: type[keras.optimizers.Optimizer] = keras.optimizers.Adam
+    adam: type[keras.optimizers.Optimizer] = Adam
     sgd: type[keras.optimizers.Optimizer] = CoupledSGD
     if fit.log_gradients:
         adam, sgd = logging(adam), logging(sgd)
