@@ -42,9 +42,10 @@ def build_model(name: str, *, input_shape: tuple[int, ...], **options: Any) -> k
         **options: Keywords of that network's builder, such as `dropout` or `num_outputs`.
 
     Returns:
-        Model from float32 inputs `(b, …)`, scaled as the paper's configuration says (`clip.scaling`,
-        mostly 0 … 1), to float32 logits `(b, k)`. Its layers `features` (pooled) and `logits` (last)
-        are in every network, `attention` (weights of the frames, `(b, t)`) where it has one.
+        Model from float32 inputs `(b, …)`, scaled as the paper's configuration has it
+        (`clip.scaling`, mostly 0 … 1), to float32 logits `(b, k)`. Every network has the layers
+        `features` (pooled) and `logits` (last), and `attention`, `(b, t)` weights of the frames,
+        where there is one.
 
     Raises:
         ValueError: The name is not known, or the builder refuses an option.
