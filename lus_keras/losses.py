@@ -40,6 +40,9 @@ def sord(
 
     Raises:
         ValueError: `class_weights` has not K entries.
+
+    References:
+        Corso 2023, Sec. V, who takes it without a gap; the soft labels are those of `soft_labels`.
     """
     num_classes = logits.shape[-1]
     targets = soft_labels(num_classes, scale=scale, zero_gap=zero_gap)

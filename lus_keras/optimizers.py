@@ -76,6 +76,10 @@ class CoupledSGD(keras.optimizers.Optimizer):
     Raises:
         ValueError: `momentum` or `weight_decay` is out of range, or, when it is built, a prefix
             fits no layer.
+
+    References:
+        `torch.optim.SGD`, as Corso 2023 uses it (Sec. V: rate 0.001, momentum 0.7, decay 0.001, the
+        convolutions ten times slower).
     """
 
     def __init__(

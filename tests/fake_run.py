@@ -24,7 +24,11 @@ PUBLISHED = {
         "c2d_lstm_a": {"iou_0.1": 67.1, "iou_0.2": 65.3, "iou_0.3": 54.5, "iou_0.4": 49.5},
     },
     "representative_frame": {"c2d_lstm_a": {"accuracy": 87.5}},
-    "figure1": {"c2d_lstm_a": {"iou": 78.0}},
+    "figure1": {
+        "c2d_lstm_a": {"iou": 78.0},
+        "frame_2": {"weight": 0.2},
+        "frame_12": {"weight": 1.0},
+    },
 }
 CLAIMS = [
     {

@@ -180,7 +180,9 @@ def test_figure1_shows_the_clip_nearest_to_the_published_iou(complete):
     ious = temporal_iou(model.attention.weights, model.attention.truth)
     offered = [iou for key, iou in zip(keys, ious, strict=True) if key in kept]
     nearest = min(offered, key=lambda iou: abs(iou - 0.78))
-    assert f"({nearest:.0%})" in bline_results.figure1(run).caption
+    caption = bline_results.figure1(run).caption
+    assert f"({nearest:.0%})" in caption
+    assert "frame 2, without B-lines, has 0.2 and frame 12, with them, 1." in caption
 
 
 def test_the_report_is_rebuilt_from_predictions_alone_byte_for_byte(small):

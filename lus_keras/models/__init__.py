@@ -24,7 +24,11 @@ def builders() -> dict[str, Callable[..., keras.Model]]:
 
 
 def list_models() -> list[str]:
-    """Names that `build_model` takes."""
+    """Names that `build_model` takes; imports Keras.
+
+    Returns:
+        Names, in order of family and definition.
+    """
     return list(builders())
 
 
@@ -33,12 +37,15 @@ def build_model(name: str, *, input_shape: tuple[int, ...], **options: Any) -> k
 
     Args:
         name: One of `list_models()`.
-        input_shape: Shape of one input without the batch axis, channels last.
+        input_shape: Shape of one input without the batch axis, channels last: `(t, h, w, c)` of a
+            clip, `(h, w, c)` of a frame (`resnet152`) or of columns over time (`mmode_resnet18`).
         **options: Keywords of that network's builder, such as `dropout` or `num_outputs`.
 
     Returns:
-        Model with the layers `features` (pooled) and `logits` (last), and `attention` where it has
-        one.
+        Model from float32 inputs `(b, …)`, scaled as the paper's configuration has it
+        (`clip.scaling`, mostly 0 … 1), to float32 logits `(b, k)`. Every network has the layers
+        `features` (pooled) and `logits` (last), and `attention`, `(b, t)` weights of the frames,
+        where there is one.
 
     Raises:
         ValueError: The name is not known, or the builder refuses an option.

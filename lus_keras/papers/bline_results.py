@@ -220,9 +220,20 @@ def figure1(run: PaperRun) -> Drawing | None:
         f"({ious[place]:.0%}) is nearest to the {wanted:.0%} of the paper's example, so a "
         "chosen clip, not a typical one. Attention is stretched to 0 … 1 (min-max). The seven "
         "frames spread evenly over its attention, from the lowest to the highest weight (printed "
-        "beneath); a green border marks frames annotated as B-line.",
+        f"beneath); a green border marks frames annotated as B-line.{_printed_weights(run)}",
         figures.attention_curve(attention.weights[place], attention.truth[place], frames, title),
         frames=True,
+    )
+
+
+def _printed_weights(run: PaperRun) -> str:
+    """What the paper tells of the two frames of its own example that it names."""
+    without, having = (run.published_value("figure1", f"frame_{n}", "weight") for n in (2, 12))
+    if without is None or having is None:
+        return ""
+    return (
+        f" In the paper's example frame 2, without B-lines, has {without:g} and frame 12, with "
+        f"them, {having:g}."
     )
 
 

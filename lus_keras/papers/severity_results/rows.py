@@ -13,6 +13,8 @@ from lus_keras.results import PaperRun
 from lus_keras.soft_labels import soft_labels
 
 CLASSES = ("score 0", "score 1", "score 2", "score 3")
+# Of the paper alone: its network on all videos, most of which it was trained on (Figure 8).
+ALL_VIDEOS = "all_videos"
 NAN_LABELS = {
     "nan_baseline": "As published",
     "nan_leaky": "LeakyReLU for ReLU and sigmoid",
@@ -29,6 +31,7 @@ LABELS = {
     SCRATCH: "From scratch (Adam, one rate)",
     MASKED: "Padding masked",
     WEIGHTED: "Classes weighted",
+    ALL_VIDEOS: "All videos, learnt from too (printed only)",
     **{f"{arm}/{NETWORK}": f"NaN study: {NAN_LABELS[arm]}" for arm in NAN_ARMS},
 }
 SHORT_LABELS = {
