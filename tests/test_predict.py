@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import pandas as pd
@@ -184,11 +185,77 @@ def test_good_videos_are_predicted_and_every_bad_one_is_named(trained, tmp_path)
     bad = [tmp_path / "a.avi", tmp_path / "b.avi"]
     bad[0].write_text("hello")
     result = invoke("predict", trained.run, *bad, trained.videos[0].video, "--out", tmp_path / "o")
-    assert result.exit_code == 3
+    assert result.exit_code == 4
     assert "v0" in result.stdout
+    assert "2 of 3 videos are left out" in result.stderr
     assert "a.avi: is not a video" in result.stderr
     assert "b.avi: cannot be read" in result.stderr
     assert (tmp_path / "o" / "v0_overlay.mp4").is_file()
+
+
+@pytest.fixture
+def cut(trained, tmp_path):
+    """The first video without its last three tenths: 14 of 20 frames and half of one are there."""
+    content = (trained.manifest.parent / "v0.avi").read_bytes()
+    path = tmp_path / "cut.avi"
+    path.write_bytes(content[: len(content) * 7 // 10])
+    return path
+
+
+def test_a_damaged_video_is_left_out_and_the_others_are_predicted(trained, cut, tmp_path):
+    out = tmp_path / "out"
+    options = ("--no-pictures", "--out", out)
+    result = invoke("predict", trained.run, cut, trained.videos[0].video, *options)
+    assert result.exit_code == 4, result.output
+    count, problem = result.stderr.strip().splitlines()
+    assert count.endswith("1 of 2 videos are left out; the others are done:")
+    assert problem.startswith(f"{cut}: the file is cut short: ")
+    assert "of 20 frames decode" in problem and "Copy the file again from its source" in problem
+    assert pd.read_csv(out / "videos.csv")["video_id"].tolist() == ["v0"]
+    assert pd.read_csv(out / "videos.csv")["damage"].isna().all()
+    assert json.loads((out / "predictions.json").read_text())["refused"] == [problem]
+    alone = invoke("predict", trained.run, cut, "--json")
+    assert (alone.exit_code, alone.stdout) == (3, "")
+
+
+def test_what_is_left_of_a_damaged_video_is_predicted_if_asked_for(trained, models, cut, tmp_path):
+    """Its clips are the first ones of the whole video, and every output says what is lost."""
+    options = ("--damaged", "--out", tmp_path / "out")
+    result = invoke("predict", trained.run, cut, *options)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith(f"Warning: {cut}: is damaged: the file is cut short: ")
+    (told,) = json.loads((tmp_path / "out" / "predictions.json").read_text())["videos"]
+    assert told["damage"] in result.stderr
+    assert pd.read_csv(tmp_path / "out" / "videos.csv")["damage"].tolist() == [told["damage"]]
+    found = predict_video(models, cut, damaged=True)
+    whole = predict_video(models, trained.videos[0])
+    # The last clip may hold the frame that is half there.
+    count = len(found.cuts) - 1
+    assert 1 <= count < len(whole.cuts) - 1
+    np.testing.assert_allclose(found.probabilities[:count], whole.probabilities[:count], atol=1e-6)
+
+
+def test_explain_leaves_damaged_videos_out_as_predict_does(trained, cut, tmp_path):
+    options = ("--method", "vanilla", "--out", tmp_path / "out")
+    result = invoke("explain", trained.run, cut, *options)
+    assert result.exit_code == 3 and "the file is cut short" in result.stderr
+    result = invoke("explain", trained.run, cut, "--damaged", *options)
+    assert result.exit_code == 0 and "Warning" in result.stderr
+    (clip,) = json.loads((tmp_path / "out" / "sanity.json").read_text())["clips"]
+    assert "cut short" in clip["damage"]
+
+
+def test_a_byte_that_changed_is_told_by_the_hash_of_the_manifest(trained, tmp_path):
+    """Raw pixels hold no check sums."""
+    content = bytearray((trained.manifest.parent / "v0.avi").read_bytes())
+    whole = sha256(content).hexdigest()
+    content[len(content) // 2] ^= 1
+    (tmp_path / "v0.avi").write_bytes(content)
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(f"video,patient_id,sha256\nv0.avi,p,{whole}\n")
+    result = invoke("predict", trained.run, "--manifest", manifest, "--json")
+    assert result.exit_code == 3
+    assert f"is not the file of the manifest, whose sha256 starts with {whole[:8]}" in result.stderr
 
 
 def test_wrong_runs_are_told_in_a_line_with_their_exit_code(trained, tmp_path):
