@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ import cv2
 import numpy as np
 
 from lus_keras.cache import reading, scaled_box
+from lus_keras.manifest import Box
 from lus_keras.predict.stream import frame_spec
 from lus_keras.predict.video import VideoPrediction
 from lus_keras.video import iter_resampled, probe, write_video
+
+Size = tuple[int, int]
 
 LONGEST_SIDE = 640
 SMALLEST_WIDTH = 240
@@ -21,6 +25,9 @@ STRIP = 64
 MARGIN = 14
 # RGB, as figures.py has them.
 BLUE, ORANGE, GREY, WHITE = (31, 95, 191), (217, 115, 13), (119, 119, 119), (255, 255, 255)
+RED = (255, 90, 80)
+# Narrower tiles tell their probability by their colour alone.
+LEGIBLE = 26
 OPACITY = 0.45
 
 
@@ -55,7 +62,8 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
 
     Blue is the probability of the class drawn (the second of two, else the one predicted), orange
     the attention, whose highest weight is 1; a white line marks the time. Where networks have
-    spatial masks, these lie over the picture as heat.
+    spatial masks, these lie over the picture as heat. A grey frame holds what the networks see of
+    the picture; tiles within it are the bluer, the more probable the class drawn is in them.
 
     Args:
         prediction: What networks say of a video.
@@ -68,8 +76,9 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
     scale = min(1.0, LONGEST_SIDE / max(info.width, info.height))
     scale = max(scale, SMALLEST_WIDTH / info.width)
     height, width = (_even(side * scale) for side in (info.height, info.width))
-    seen = reading(row, frame_spec(prediction.clip, cropped=prediction.cropped)).get("box")
-    where = None if seen is None else scaled_box(seen, (info.height, info.width), (height, width))
+    where = _seen(prediction, (info.height, info.width), (height, width))
+    tiles = _tiles(prediction, (height, width))
+    starts = sorted(tiles)
     strip = _strip(prediction, width)
     frames = iter_resampled(
         row.video,
@@ -81,6 +90,14 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
     last = max(_covered(prediction) - 1, 1)
     for number, pixels in enumerate(frames):
         picture = _with_mask(pixels.copy(), prediction, number, where)
+        if where is not None:
+            _frame(picture, where, GREY)
+        started = bisect_right(starts, number)
+        for box, chance, end in tiles[starts[started - 1]] if started else ():
+            if number < end:
+                _draw_tile(picture, box, chance)
+        if prediction.damage:
+            _write(picture, "damaged file", 2, RED)
         marked = strip.copy()
         if number <= last:
             place = _place(number / last, width)
@@ -140,6 +157,49 @@ def curves(prediction: VideoPrediction) -> dict[str, np.ndarray]:
 def drawn_class(prediction: VideoPrediction) -> int:
     """The second of two classes, which is the finding; of more, the one predicted."""
     return 1 if len(prediction.labels) == 2 else prediction.predicted
+
+
+def _seen(prediction: VideoPrediction, size: Size, to: Size) -> Box | None:
+    """Box of the picture drawn that the networks see; None if it is all of it."""
+    spec = frame_spec(prediction.clip, cropped=prediction.cropped)
+    options = reading(prediction.video, spec)
+    if "region" in options:
+        return scaled_box(options["region"], spec.size, to)
+    return scaled_box(options["box"], size, to) if "box" in options else None
+
+
+def _tiles(prediction: VideoPrediction, to: Size) -> dict[int, list[tuple[Box, float, int]]]:
+    """Tiles by the first frame of their window: box in the picture drawn, probability, end."""
+    found: dict[int, list[tuple[Box, float, int]]] = {}
+    clip = prediction.clip
+    if clip.unit != "tile":
+        return found
+    left, top, _, _ = reading(prediction.video, frame_spec(clip))["region"]
+    chances = prediction.probabilities[:, drawn_class(prediction)]
+    height, width = clip.picture
+    for cut, chance in zip(prediction.cuts, chances, strict=True):
+        box = scaled_box((left + cut.x, top + cut.y, width, height), clip.size, to)
+        found.setdefault(cut.first, []).append((box, float(chance), cut.first + cut.length))
+    return found
+
+
+def _frame(picture: np.ndarray, box: Box, colour: tuple[int, int, int]) -> None:
+    x, y, w, h = box
+    cv2.rectangle(picture, (x, y), (x + w - 1, y + h - 1), colour, 1)
+
+
+def _draw_tile(picture: np.ndarray, box: Box, chance: float) -> None:
+    red, green, blue = (
+        round(white + (full - white) * chance) for white, full in zip(WHITE, BLUE, strict=True)
+    )
+    # Neighbours share a border: one pixel inside, each keeps its own.
+    x, y, w, h = box
+    _frame(picture, (x + 1, y + 1, max(w - 2, 1), max(h - 2, 1)), (red, green, blue))
+    if min(w, h) >= LEGIBLE:
+        place = (x + 4, y + 12)
+        text = f"{chance:.2f}"[1:] if chance < 1 else "1.0"
+        font = cv2.FONT_HERSHEY_SIMPLEX
+        cv2.putText(picture, text, place, font, 0.36, WHITE, 1, cv2.LINE_AA)
 
 
 def _covered(prediction: VideoPrediction) -> int:
