@@ -21,7 +21,7 @@ from lus_keras.config import ClipConfig  # noqa: E402
 from lus_keras.errors import ConfigError, RunError  # noqa: E402
 from lus_keras.manifest import Video  # noqa: E402
 from lus_keras.predict import VideoPrediction, load_models, predict_video  # noqa: E402
-from lus_keras.predict.overlay import curves, heat, overlay_frames  # noqa: E402
+from lus_keras.predict.overlay import MARGIN, STRIP, curves, heat, overlay_frames  # noqa: E402
 from lus_keras.predict.video import by_patient  # noqa: E402
 from lus_keras.results import read_predictions  # noqa: E402
 from lus_keras.video import probe, read_video  # noqa: E402
@@ -142,6 +142,60 @@ def test_a_spatial_mask_is_drawn_on_the_box_the_network_sees(trained):
     assert drawn[: round(5 * scale)].max() == 0
     assert inside[:, : round(7 * scale)].max() == 0
     assert inside[:, round(45 * scale) : round(54 * scale)].mean() > 60
+
+
+def tiled(row, starts=(0, 4)):
+    """Two tiles of 8×8 side by side in each window, within a region of 30×20 at (10, 8)."""
+    clip = ClipConfig(
+        **{"fps": 25.0, "frames": 4, "stride": 4, "size": (48, 64), "crop": "roi"},
+        **{"unit": "tile", "tile": (8, 8), "channels": 3},
+    )
+    cuts = tuple(Cut(first, 4, 0, x, f"@{first}+{x}") for first in starts for x in (0, 8))
+    chances = np.tile([[1.0, 0.0], [0.0, 1.0]], (len(starts), 1))
+    return replace(
+        prediction(chances, starts=[0] * len(cuts)),
+        **{"video": replace(row, roi=(10, 8, 30, 20)), "clip": clip, "cuts": cuts, "fps": 25.0},
+    )
+
+
+def test_region_and_tiles_are_drawn_where_the_networks_look(trained):
+    """240 pixels for 64, a factor of 3.75: the region is columns 38 … 149, rows 30 … 104."""
+    frames = list(overlay_frames(tiled(trained.videos[0])))
+    assert len(frames) == 20
+    first, after = frames[0].astype(int), frames[10].astype(int)
+    for picture in (first, after):
+        np.testing.assert_array_equal(picture[104, 40:148], np.full((108, 3), 119))
+        np.testing.assert_array_equal(picture[40:103, 149], np.full((63, 3), 119))
+    # Tiles are 30 pixels: the first is white (0), the second blue (1); both end with frame 7.
+    np.testing.assert_array_equal(first[45, 39], [255, 255, 255])
+    np.testing.assert_array_equal(first[45, 69], [90, 160, 255])
+    assert np.ptp(after[45, 69]) < 20
+    # Columns right of the region are those of the video.
+    plain = replace(tiled(trained.videos[0]), video=replace(trained.videos[0], roi=(0, 0, 64, 48)))
+    np.testing.assert_array_equal(
+        first[:150, 155:190], next(overlay_frames(plain)).astype(int)[:150, 155:190]
+    )
+
+
+def test_the_strip_lasts_as_long_as_the_video_and_leaves_out_what_no_clip_holds(trained):
+    """One clip, frames 0 … 3 of 20: its line ends at 3/19 of the width; the mark goes on."""
+    found = tiled(trained.videos[0], starts=(0,))
+    frames = np.stack(list(overlay_frames(found)))[:, -STRIP + MARGIN :].astype(int)
+    blue = (frames[19] == (90, 160, 255)).all(axis=-1)
+    (columns,) = np.nonzero(blue.any(axis=0))
+    assert (columns.min(), columns.max()) == (0, round(3 / 19 * 239))
+    for number in (0, 8, 19):
+        white = (frames[number] == 255).all(axis=-1).sum(axis=0)
+        assert white.argmax() == round(number / 19 * 239)
+
+
+def test_a_damaged_video_says_so_in_its_overlay(trained):
+    found = tiled(trained.videos[0])
+    marked, plain = (
+        next(overlay_frames(each)).astype(int) for each in (replace(found, damage="cut"), found)
+    )
+    changed = np.abs(marked - plain).sum(axis=-1) > 0
+    assert changed[:16, :90].any() and not changed[16:].any()
 
 
 def test_files_hold_what_was_predicted(trained, models, tmp_path):

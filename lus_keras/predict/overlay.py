@@ -15,7 +15,7 @@ from lus_keras.cache import reading, scaled_box
 from lus_keras.manifest import Box
 from lus_keras.predict.stream import frame_spec
 from lus_keras.predict.video import VideoPrediction
-from lus_keras.video import iter_resampled, probe, write_video
+from lus_keras.video import count_resampled, iter_resampled, probe, write_video
 
 Size = tuple[int, int]
 
@@ -23,8 +23,8 @@ LONGEST_SIDE = 640
 SMALLEST_WIDTH = 240
 STRIP = 64
 MARGIN = 14
-# RGB, as figures.py has them.
-BLUE, ORANGE, GREY, WHITE = (31, 95, 191), (217, 115, 13), (119, 119, 119), (255, 255, 255)
+# RGB, those of figures.py made lighter: here they lie on black.
+BLUE, ORANGE, GREY, WHITE = (90, 160, 255), (255, 150, 50), (119, 119, 119), (255, 255, 255)
 RED = (255, 90, 80)
 # Narrower tiles tell their probability by their colour alone.
 LEGIBLE = 26
@@ -79,7 +79,6 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
     where = _seen(prediction, (info.height, info.width), (height, width))
     tiles = _tiles(prediction, (height, width))
     starts = sorted(tiles)
-    strip = _strip(prediction, width)
     frames = iter_resampled(
         row.video,
         fps=prediction.clip.fps,
@@ -87,7 +86,8 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
         grayscale=False,
         picture_fps=row.fps,
     )
-    last = max(_covered(prediction) - 1, 1)
+    count = count_resampled(row.video, fps=prediction.clip.fps, picture_fps=row.fps)
+    strip = _strip(prediction, width, count)
     for number, pixels in enumerate(frames):
         picture = _with_mask(pixels.copy(), prediction, number, where)
         if where is not None:
@@ -98,10 +98,11 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
                 _draw_tile(picture, box, chance)
         if prediction.damage:
             _write(picture, "damaged file", 2, RED)
+        if prediction.fps:
+            _write(picture, f"{number / prediction.fps:.1f} s", width - 44, WHITE, height - 5)
         marked = strip.copy()
-        if number <= last:
-            place = _place(number / last, width)
-            cv2.line(marked, (place, MARGIN), (place, STRIP - 4), WHITE, 1)
+        place = _place(number / max(count - 1, 1), width)
+        cv2.line(marked, (place, MARGIN), (place, STRIP - 4), WHITE, 1)
         yield np.concatenate([picture, marked])
 
 
@@ -196,43 +197,46 @@ def _draw_tile(picture: np.ndarray, box: Box, chance: float) -> None:
     x, y, w, h = box
     _frame(picture, (x + 1, y + 1, max(w - 2, 1), max(h - 2, 1)), (red, green, blue))
     if min(w, h) >= LEGIBLE:
-        place = (x + 4, y + 12)
-        text = f"{chance:.2f}"[1:] if chance < 1 else "1.0"
-        font = cv2.FONT_HERSHEY_SIMPLEX
-        cv2.putText(picture, text, place, font, 0.36, WHITE, 1, cv2.LINE_AA)
+        # Without the leading 0, which narrow tiles have no room for.
+        _write(picture, f"{chance:.2f}".removeprefix("0"), x + 4, WHITE, y + 12)
 
 
 def _covered(prediction: VideoPrediction) -> int:
     return max(cut.first + cut.length for cut in prediction.cuts)
 
 
-def _strip(prediction: VideoPrediction, width: int) -> np.ndarray:
-    """Curves over the time of the video, `(STRIP, width, 3)`."""
+def _strip(prediction: VideoPrediction, width: int, count: int) -> np.ndarray:
+    """Curves over the time of a video of `count` frames, `(STRIP, width, 3)`."""
     strip = np.zeros((STRIP, width, 3), np.uint8)
     shown = drawn_class(prediction)
-    text = f"P({prediction.labels[shown]}) = {prediction.mean[shown]:.2f}"
+    text = f"P({prediction.labels[shown].replace('_', ' ')}) = {prediction.mean[shown]:.2f}"
     _write(strip, text, 2, BLUE)
     cv2.line(strip, (0, _level(0.5)), (width, _level(0.5)), GREY, 1)
     found = curves(prediction)
     if "attention" in found:
         _write(strip, "attention", width - 66, ORANGE)
-        _draw(strip, found["attention"] / max(np.nanmax(found["attention"]), 1e-9), ORANGE)
-    _draw(strip, found["probability"], BLUE)
+        _draw(strip, found["attention"] / max(np.nanmax(found["attention"]), 1e-9), ORANGE, count)
+    _draw(strip, found["probability"], BLUE, count)
     return strip
 
 
-def _draw(strip: np.ndarray, values: np.ndarray, colour: tuple[int, int, int]) -> None:
-    last = max(len(values) - 1, 1)
-    points: list[Any] = []
-    for number in np.flatnonzero(~np.isnan(values)):
-        points.append((_place(number / last, strip.shape[1]), _level(values[number])))
-    if len(points) == 1:
-        cv2.circle(strip, points[0], 2, colour, -1)
-    cv2.polylines(strip, [np.array(points, np.int32)], False, colour, 1, cv2.LINE_AA)
+def _draw(strip: np.ndarray, values: np.ndarray, colour: tuple[int, int, int], count: int) -> None:
+    """A line through every run of frames that clips hold; a dot where that is one frame."""
+    held = np.flatnonzero(~np.isnan(values))
+    for run in np.split(held, np.flatnonzero(np.diff(held) > 1) + 1):
+        points: list[Any] = [
+            (_place(number / max(count - 1, 1), strip.shape[1]), _level(values[number]))
+            for number in run
+        ]
+        if len(points) == 1:
+            cv2.circle(strip, points[0], 2, colour, -1)
+        cv2.polylines(strip, [np.array(points, np.int32)], False, colour, 1, cv2.LINE_AA)
 
 
-def _write(strip: np.ndarray, text: str, x: int, colour: tuple[int, int, int]) -> None:
-    cv2.putText(strip, text, (x, 10), cv2.FONT_HERSHEY_SIMPLEX, 0.36, colour, 1, cv2.LINE_AA)
+def _write(
+    picture: np.ndarray, text: str, x: int, colour: tuple[int, int, int], y: int = 10
+) -> None:
+    cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.36, colour, 1, cv2.LINE_AA)
 
 
 def _place(share: float, width: int) -> int:

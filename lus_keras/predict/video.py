@@ -127,6 +127,12 @@ def predict_video(
     """
     row = video if isinstance(video, Video) else as_video(video)
     _check_hash(row)
+    if models.clip.crop == "roi" and row.roi is None:
+        raise VideoError(
+            f"{row.video}: has no region of interest, and {models.name} looks at nothing else. "
+            "Give --roi X,Y,W,H in pixels of the file, or mark it with `lus-keras data mark` and "
+            "give the --manifest."
+        )
     lost: list[str] = []
     clip = models.clip
     cropped = models.description.cropped if cropped is None else cropped
