@@ -173,7 +173,7 @@ def test_region_and_tiles_are_drawn_where_the_networks_look(trained):
     # Columns right of the region are those of the video.
     plain = replace(tiled(trained.videos[0]), video=replace(trained.videos[0], roi=(0, 0, 64, 48)))
     np.testing.assert_array_equal(
-        first[:150, 155:190], next(overlay_frames(plain)).astype(int)[:150, 155:190]
+        first[5:150, 155:190], next(overlay_frames(plain)).astype(int)[5:150, 155:190]
     )
 
 
@@ -181,9 +181,10 @@ def test_the_strip_lasts_as_long_as_the_video_and_leaves_out_what_no_clip_holds(
     """One clip, frames 0 … 3 of 20: its line ends at 3/19 of the width; the mark goes on."""
     found = tiled(trained.videos[0], starts=(0,))
     frames = np.stack(list(overlay_frames(found)))[:, -STRIP + MARGIN :].astype(int)
-    blue = (frames[19] == (90, 160, 255)).all(axis=-1)
+    blue = frames[19][..., 2] - frames[19][..., 0] > 80
     (columns,) = np.nonzero(blue.any(axis=0))
-    assert (columns.min(), columns.max()) == (0, round(3 / 19 * 239))
+    assert columns.min() == 0
+    assert columns.max() == pytest.approx(3 / 19 * 239, abs=2)
     for number in (0, 8, 19):
         white = (frames[number] == 255).all(axis=-1).sum(axis=0)
         assert white.argmax() == round(number / 19 * 239)
