@@ -72,6 +72,7 @@ def explain_video(
     samples: int = 20,
     noise: float = 0.2,
     cropped: bool | None = None,
+    damaged: bool = False,
     seed: int = 0,
 ) -> list[Explanation]:
     """Explains the clips of a video that say its class most clearly.
@@ -86,6 +87,7 @@ def explain_video(
         samples: Noisy copies of SmoothGrad.
         noise: Its noise, a share of a clip's range of values.
         cropped: As in `predict_video`.
+        damaged: As in `predict_video`.
         seed: Of the noise and of the random weights.
 
     Returns:
@@ -98,10 +100,11 @@ def explain_video(
     unknown = [method for method in methods if method not in METHODS]
     if unknown:
         raise ConfigError(f"--method must be among {', '.join(METHODS)}. Received {unknown}.")
-    found = predict_video(models, video, cropped=cropped)
+    found = predict_video(models, video, cropped=cropped, damaged=damaged)
     clearest = np.argsort(-found.probabilities[:, found.predicted], kind="stable")[:clips]
     stored = {}
-    for place, piece in enumerate(stream_clips(found.video, models.clip, cropped=found.cropped)):
+    pieces = stream_clips(found.video, models.clip, cropped=found.cropped, lost=[])
+    for place, piece in enumerate(pieces):
         if place in clearest:
             stored[place] = piece
         if len(stored) == len(clearest):
@@ -191,6 +194,7 @@ def as_json(models: Ensemble, explained: Sequence[Explanation]) -> dict[str, Any
                 "patient_id": each.prediction.video.patient_id,
                 "clip_id": each.clip_id,
                 "explained": each.label,
+                "damage": each.prediction.damage or None,
                 "random_weights": {
                     method: None if math.isnan(value) else value
                     for method, value in each.random.items()

@@ -294,6 +294,37 @@ def test_absent_manifest_is_named(tmp_path):
     assert "no.csv" in message
 
 
+WITHOUT_TENSORFLOW = """
+import sys
+from lus_keras.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    assert "tensorflow" not in sys.modules
+"""
+
+
+def test_what_is_wrong_with_a_request_is_told_before_tensorflow_is_loaded(tmp_path):
+    """Loading it takes longer than all that is checked."""
+    cases = {
+        ("--data", tmp_path / "absent.csv"): (3, "absent.csv: cannot be read"),
+        ("--model", "c2d_b"): (2, "unknown model 'c2d_b'"),
+        ("--engine", "ray", "--workers", 2): (2, "--workers: with --engine ray"),
+        ("--set", "fit.epoch=1"): (2, "fit.epoch"),
+    }
+    for options, (code, message) in cases.items():
+        arguments = ["reproduce", "bline/table1", "--out", tmp_path / "run", *options]
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT_TENSORFLOW, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+        assert (done.returncode, done.stdout) == (code, ""), done.stderr
+        assert message in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_broken_videos_are_listed_together(tmp_path):
     rows = ["video,patient_id,b_lines"]
     for number in range(6):

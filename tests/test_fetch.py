@@ -16,6 +16,7 @@ from lus_keras import fetch as work
 from lus_keras.cli import main
 from lus_keras.config import describe_dataset
 from lus_keras.errors import ConfigError, DataError
+from lus_keras.fetch import download, sources
 
 CONTENT = {
     "videos/a.avi": b"a" * 300_000,
@@ -74,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(work, "PAUSE_S", 0)
+    monkeypatch.setattr(download, "PAUSE_S", 0)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     with Server() as running:
@@ -177,7 +178,7 @@ def test_what_a_killed_call_left_is_cleared(server, tmp_path):
 
 def test_without_a_server_the_call_soon_gives_up(tmp_path, monkeypatch):
     """Four files: three are tried, the fourth is not."""
-    monkeypatch.setattr(work, "PAUSE_S", 0)
+    monkeypatch.setattr(download, "PAUSE_S", 0)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         source = source_at(f"http://127.0.0.1:{free.getsockname()[1]}")
@@ -293,7 +294,7 @@ def test_an_unknown_source_gets_the_nearest_known_one():
 
 
 def test_a_list_that_leaves_the_folder_is_refused(monkeypatch):
-    monkeypatch.setattr(work.csv, "DictReader", lambda _: [{"path": "../x"}])
+    monkeypatch.setattr(sources.csv, "DictReader", lambda _: [{"path": "../x"}])
     with pytest.raises(ConfigError, match="leaves the folder"):
         work.find_source("pocus")
 

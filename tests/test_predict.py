@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from lus_keras.config import ClipConfig  # noqa: E402
 from lus_keras.errors import ConfigError, RunError  # noqa: E402
 from lus_keras.manifest import Video  # noqa: E402
 from lus_keras.predict import VideoPrediction, load_models, predict_video  # noqa: E402
-from lus_keras.predict.overlay import curves, heat, overlay_frames  # noqa: E402
+from lus_keras.predict.overlay import MARGIN, STRIP, curves, heat, overlay_frames  # noqa: E402
 from lus_keras.predict.video import by_patient  # noqa: E402
 from lus_keras.results import read_predictions  # noqa: E402
 from lus_keras.video import probe, read_video  # noqa: E402
@@ -143,6 +144,61 @@ def test_a_spatial_mask_is_drawn_on_the_box_the_network_sees(trained):
     assert inside[:, round(45 * scale) : round(54 * scale)].mean() > 60
 
 
+def tiled(row, starts=(0, 4)):
+    """Two tiles of 8×8 side by side in each window, within a region of 30×20 at (10, 8)."""
+    clip = ClipConfig(
+        **{"fps": 25.0, "frames": 4, "stride": 4, "size": (48, 64), "crop": "roi"},
+        **{"unit": "tile", "tile": (8, 8), "channels": 3},
+    )
+    cuts = tuple(Cut(first, 4, 0, x, f"@{first}+{x}") for first in starts for x in (0, 8))
+    chances = np.tile([[1.0, 0.0], [0.0, 1.0]], (len(starts), 1))
+    return replace(
+        prediction(chances, starts=[0] * len(cuts)),
+        **{"video": replace(row, roi=(10, 8, 30, 20)), "clip": clip, "cuts": cuts, "fps": 25.0},
+    )
+
+
+def test_region_and_tiles_are_drawn_where_the_networks_look(trained):
+    """240 pixels for 64, a factor of 3.75: the region is columns 38 … 149, rows 30 … 104."""
+    frames = list(overlay_frames(tiled(trained.videos[0])))
+    assert len(frames) == 20
+    first, after = frames[0].astype(int), frames[10].astype(int)
+    for picture in (first, after):
+        np.testing.assert_array_equal(picture[104, 40:148], np.full((108, 3), 119))
+        np.testing.assert_array_equal(picture[40:103, 149], np.full((63, 3), 119))
+    # Tiles are 30 pixels: the first is white (0), the second blue (1); both end with frame 7.
+    np.testing.assert_array_equal(first[45, 39], [255, 255, 255])
+    np.testing.assert_array_equal(first[45, 69], [90, 160, 255])
+    assert np.ptp(after[45, 69]) < 20
+    # Columns right of the region are those of the video.
+    plain = replace(tiled(trained.videos[0]), video=replace(trained.videos[0], roi=(0, 0, 64, 48)))
+    np.testing.assert_array_equal(
+        first[5:150, 155:190], next(overlay_frames(plain)).astype(int)[5:150, 155:190]
+    )
+
+
+def test_the_strip_lasts_as_long_as_the_video_and_leaves_out_what_no_clip_holds(trained):
+    """One clip, frames 0 … 3 of 20: its line ends at 3/19 of the width; the mark goes on."""
+    found = tiled(trained.videos[0], starts=(0,))
+    frames = np.stack(list(overlay_frames(found)))[:, -STRIP + MARGIN :].astype(int)
+    blue = frames[19][..., 2] - frames[19][..., 0] > 80
+    (columns,) = np.nonzero(blue.any(axis=0))
+    assert columns.min() == 0
+    assert columns.max() == pytest.approx(3 / 19 * 239, abs=2)
+    for number in (0, 8, 19):
+        white = (frames[number] == 255).all(axis=-1).sum(axis=0)
+        assert white.argmax() == round(number / 19 * 239)
+
+
+def test_a_damaged_video_says_so_in_its_overlay(trained):
+    found = tiled(trained.videos[0])
+    marked, plain = (
+        next(overlay_frames(each)).astype(int) for each in (replace(found, damage="cut"), found)
+    )
+    changed = np.abs(marked - plain).sum(axis=-1) > 0
+    assert changed[:16, :90].any() and not changed[16:].any()
+
+
 def test_files_hold_what_was_predicted(trained, models, tmp_path):
     video = trained.videos[1].video
     out = tmp_path / "out"
@@ -184,11 +240,77 @@ def test_good_videos_are_predicted_and_every_bad_one_is_named(trained, tmp_path)
     bad = [tmp_path / "a.avi", tmp_path / "b.avi"]
     bad[0].write_text("hello")
     result = invoke("predict", trained.run, *bad, trained.videos[0].video, "--out", tmp_path / "o")
-    assert result.exit_code == 3
+    assert result.exit_code == 4
     assert "v0" in result.stdout
+    assert "2 of 3 videos are left out" in result.stderr
     assert "a.avi: is not a video" in result.stderr
     assert "b.avi: cannot be read" in result.stderr
     assert (tmp_path / "o" / "v0_overlay.mp4").is_file()
+
+
+@pytest.fixture
+def cut(trained, tmp_path):
+    """The first video without its last three tenths: 14 of 20 frames and half of one are there."""
+    content = (trained.manifest.parent / "v0.avi").read_bytes()
+    path = tmp_path / "cut.avi"
+    path.write_bytes(content[: len(content) * 7 // 10])
+    return path
+
+
+def test_a_damaged_video_is_left_out_and_the_others_are_predicted(trained, cut, tmp_path):
+    out = tmp_path / "out"
+    options = ("--no-pictures", "--out", out)
+    result = invoke("predict", trained.run, cut, trained.videos[0].video, *options)
+    assert result.exit_code == 4, result.output
+    count, problem = result.stderr.strip().splitlines()
+    assert count.endswith("1 of 2 videos are left out; the others are done:")
+    assert problem.startswith(f"{cut}: the file is cut short: ")
+    assert "of 20 frames decode" in problem and "Copy the file again from its source" in problem
+    assert pd.read_csv(out / "videos.csv")["video_id"].tolist() == ["v0"]
+    assert pd.read_csv(out / "videos.csv")["damage"].isna().all()
+    assert json.loads((out / "predictions.json").read_text())["refused"] == [problem]
+    alone = invoke("predict", trained.run, cut, "--json")
+    assert (alone.exit_code, alone.stdout) == (3, "")
+
+
+def test_what_is_left_of_a_damaged_video_is_predicted_if_asked_for(trained, models, cut, tmp_path):
+    """Its clips are the first ones of the whole video, and every output says what is lost."""
+    options = ("--damaged", "--out", tmp_path / "out")
+    result = invoke("predict", trained.run, cut, *options)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith(f"Warning: {cut}: is damaged: the file is cut short: ")
+    (told,) = json.loads((tmp_path / "out" / "predictions.json").read_text())["videos"]
+    assert told["damage"] in result.stderr
+    assert pd.read_csv(tmp_path / "out" / "videos.csv")["damage"].tolist() == [told["damage"]]
+    found = predict_video(models, cut, damaged=True)
+    whole = predict_video(models, trained.videos[0])
+    # The last clip may hold the frame that is half there.
+    count = len(found.cuts) - 1
+    assert 1 <= count < len(whole.cuts) - 1
+    np.testing.assert_allclose(found.probabilities[:count], whole.probabilities[:count], atol=1e-6)
+
+
+def test_explain_leaves_damaged_videos_out_as_predict_does(trained, cut, tmp_path):
+    options = ("--method", "vanilla", "--out", tmp_path / "out")
+    result = invoke("explain", trained.run, cut, *options)
+    assert result.exit_code == 3 and "the file is cut short" in result.stderr
+    result = invoke("explain", trained.run, cut, "--damaged", *options)
+    assert result.exit_code == 0 and "Warning" in result.stderr
+    (clip,) = json.loads((tmp_path / "out" / "sanity.json").read_text())["clips"]
+    assert "cut short" in clip["damage"]
+
+
+def test_a_byte_that_changed_is_told_by_the_hash_of_the_manifest(trained, tmp_path):
+    """Raw pixels hold no check sums."""
+    content = bytearray((trained.manifest.parent / "v0.avi").read_bytes())
+    whole = sha256(content).hexdigest()
+    content[len(content) // 2] ^= 1
+    (tmp_path / "v0.avi").write_bytes(content)
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(f"video,patient_id,sha256\nv0.avi,p,{whole}\n")
+    result = invoke("predict", trained.run, "--manifest", manifest, "--json")
+    assert result.exit_code == 3
+    assert f"is not the file of the manifest, whose sha256 starts with {whole[:8]}" in result.stderr
 
 
 def test_wrong_runs_are_told_in_a_line_with_their_exit_code(trained, tmp_path):

@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lus_keras.report import write_report
-from lus_keras.report.clips import MOST_BYTES, MOST_CLIPS, make_sprite, viewed_clips
+from lus_keras.report.clips import MOST_CLIPS, viewed_clips
 from lus_keras.report.html import annotated_spans, bibtex_paper, curve_points
 from lus_keras.report.section import build_section
+from lus_keras.report.sprites import MOST_BYTES, make_sprite, mask_source
 from lus_keras.results import read_run
 
 LABELS = {"c2d_lstm": "C2D+LSTM", "c2d_lstm_a": "C2D+LSTM+A"}
@@ -187,6 +188,41 @@ def test_padding_is_not_shown_and_skipped_frames_keep_their_numbers(tmp_path):
     assert (clip.curves, clip.first) == ((), 1)
 
 
+def with_masks(path):
+    """A run whose clips of `c2d_lstm` are of 10 frames; mask k of 12×12 is 20 k everywhere."""
+    write_run(path, models=("c2d_lstm",), folds=2, patients=4)
+    name = read_run(path)[1]["bline"].model("c2d_lstm").predictions["clip_id"][0]
+    levels = np.arange(0, 200, 20, dtype=np.uint8)
+    np.savez(
+        fold_dir(path, "c2d_lstm", 0) / "examples.npz",
+        clip_id=np.array([name]),
+        frames=np.zeros((1, 10, 48, 48), np.uint8),
+        masks=np.broadcast_to(levels[:, None, None], (1, 10, 12, 12)),
+        length=np.array([9]),
+    )
+    return path
+
+
+def test_masks_lie_in_the_viewer_where_their_frames_do(tmp_path):
+    """Nine of ten frames exist, in three columns; the brighter a mask, the brighter its heat."""
+    (clip,) = viewed_clips(read_run(with_masks(tmp_path))[1]["bline"], LABELS)
+    label, source = clip.mask
+    assert label == LABELS["c2d_lstm"]
+    assert len(source) < 6000
+    content = base64.b64decode(source.partition("base64,")[2])
+    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert picture.shape == (3 * 32, 3 * 32) and clip.sprite.columns == 3
+    means = picture.reshape(3, 32, 3, 32).mean(axis=(1, 3)).ravel()
+    assert (np.diff(means) > 3).all()
+
+
+def test_sixty_masks_take_little_room():
+    rng = np.random.default_rng(0)
+    sprite = make_sprite(np.zeros((60, 96, 96), np.uint8))
+    noise = rng.integers(0, 256, (60, 11, 11), dtype=np.uint8)
+    assert len(mask_source(noise, sprite)) < MOST_BYTES
+
+
 def test_the_paper_is_cited_as_its_configuration_says(run):
     entry = bibtex_paper(build_section(run))
     assert entry.startswith("@misc{bline,")
@@ -274,3 +310,16 @@ def test_it_prints_with_what_is_folded_away(page, tmp_path):
     assert page.evaluate("[...document.querySelectorAll('details')].every((each) => each.open)")
     page.pdf(tmp_path / "report.pdf")
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_masks_are_shown_when_they_are_asked_for(page, tmp_path):
+    """The last test of the page: it opens another report."""
+    write_report(with_masks(tmp_path))
+    page.open(tmp_path / "report" / "index.html", "#clip-bline-1@5")
+    drawn = "getComputedStyle(document.querySelector('.film .mask')).display"
+    places = "[...document.querySelectorAll('.film img')].map((e) => [e.style.left, e.style.top])"
+    assert page.evaluate(drawn) == "none"
+    assert page.evaluate(places) == [["-100%", "-100%"]] * 2
+    page.evaluate("document.querySelector('.masks input').click()")
+    assert page.evaluate(drawn) == "block"
+    assert page.messages == []

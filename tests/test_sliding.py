@@ -13,6 +13,7 @@ from lus_keras.metrics import Clusters, independent_difference, mean_statistic
 from lus_keras.papers import sliding_results
 from lus_keras.papers.sliding import DATA_SETS, TABLE1, TABLE2, TABLE3
 from lus_keras.report import write_report
+from lus_keras.reproduce import Request, plan
 from lus_keras.results import read_run
 
 # Patients a, b, c: four tiles with sliding, two without.
@@ -124,6 +125,19 @@ def test_the_leakage_table_subtracts_the_honest_split(cells):
 def test_leaking_rows_are_labelled(run_dir):
     text = (run_dir / "report" / "report.md").read_text()
     assert "LEAKAGE in 2_30x30, split by tile" in text
+
+
+def test_figure4_trains_no_network_whichever_is_named():
+    """It counts the tiles of all six data sets; with a table, that table's networks are trained."""
+    for models in ((), ("resnet3d_18",), ("2_30x30/resnet3d_18",)):
+        (alone,) = plan(Request(("figure4",), papers=("sliding",), preset="smoke", models=models))
+        assert {arm.name: arm.models for arm in alone.arms} == dict.fromkeys(DATA_SETS, ())
+    both = Request(("figure4", "table2"), papers=("sliding",), models=("resnet3d_18",))
+    (both,) = plan(both)
+    trained = {entry.rpartition("/")[0] for entry in TABLE2}
+    assert {arm.name for arm in both.arms} == set(DATA_SETS)
+    for arm in both.arms:
+        assert arm.models == (("resnet3d_18",) if arm.name in trained else ())
 
 
 def test_figure4_counts_the_data_sets_and_leaves_others_empty(cells):

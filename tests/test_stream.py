@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,6 +59,22 @@ def test_streamed_clips_are_those_that_training_reads_from_its_store(video, cach
     assert [f"v{piece.cut.suffix}" for piece in pieces] == index.clip_id.tolist()
     assert [piece.cut.length for piece in pieces] == index.length.tolist()
     np.testing.assert_array_equal([piece.pixels for piece in pieces], expected)
+
+
+@pytest.mark.parametrize("kind", CLIPS)
+def test_a_damaged_video_gives_no_last_clip_unless_it_is_asked_for(video, kind):
+    """Whatever part of it clips need: the file ends in a frame that is half there."""
+    clip = ClipConfig.model_validate({"fps": 12.5, **CLIPS[kind]})
+    path = Path(video.video)
+    whole = list(stream_clips(video, clip))
+    path.write_bytes(path.read_bytes()[:-9000])
+    with pytest.raises(VideoError, match=r"v\.avi: the file is cut short: 3\d of 38 frames"):
+        list(stream_clips(video, clip))
+    lost = []
+    pieces = list(stream_clips(video, clip, lost=lost))
+    assert len(lost) >= 1 and lost[0].startswith("the file is cut short")
+    assert 0 < len(pieces) <= len(whole)
+    np.testing.assert_array_equal(pieces[0].pixels[0], whole[0].pixels[0])
 
 
 @pytest.mark.parametrize("fps", [None, 0.4, 3.0, 7.5, 24.0, 25.0, 30.0, 61.0])

@@ -103,6 +103,19 @@ def test_a_whole_video_is_predicted_with_its_masks_drawn(trained_severity, tmp_p
     np.testing.assert_array_equal(*(frames[:, -64:] for frames in drawn))
 
 
+def test_masks_of_clips_that_are_kept_are_those_of_their_frames(trained_severity):
+    """One of 255 parts is what storing them costs."""
+    with np.load(fold_folder(trained_severity.run) / "examples.npz") as stored:
+        names, masks = stored["clip_id"].tolist(), stored["masks"]
+        assert masks.dtype == np.uint8 and masks.shape[:2] == stored["frames"].shape[:2]
+    models = load_models(trained_severity.run)
+    for row in trained_severity.videos:
+        if row.video_id in names:
+            (expected,) = predict_video(models, row, masks=True).masks
+            kept = masks[names.index(row.video_id)] / 255
+            np.testing.assert_allclose(kept, expected, atol=0.51 / 255 + 1e-5)
+
+
 def test_single_frames_are_predicted_with_the_frame_that_says_most(trained_signs, tmp_path):
     row = trained_signs.videos[2]
     invoke("predict", trained_signs.run, row.video, "--out", tmp_path)

@@ -17,8 +17,8 @@ from lus_keras.manifest import Video
 from lus_keras.video.allowed import SUFFIXES
 from lus_keras.video.complete import is_cut_short
 
-# These name no number of frames and no length, and players accept any end.
-ENDLESS = {".mpg", ".mpeg"}
+# These name no number of frames, so that one lost within is not missed.
+UNCOUNTED = {".mpg", ".mpeg", ".gif"}
 
 
 @pytest.fixture(scope="session", params=zoo.SPECIES)
@@ -60,7 +60,7 @@ def test_a_whole_file_gives_every_frame_at_its_time(member):
 
 @pytest.mark.parametrize("tenth", range(10))
 def test_a_file_cut_anywhere_gives_its_first_frames_and_says_so(member, tenth, tmp_path):
-    species, whole = member
+    _, whole = member
     path = tmp_path / whole.name
     decoded = outcome(path, zoo.truncated(whole.read_bytes(), tenth))
     if decoded is None:
@@ -68,8 +68,9 @@ def test_a_file_cut_anywhere_gives_its_first_frames_and_says_so(member, tenth, t
     shown = zoo.numbers(decoded.frames)
     # The last frame may be half there.
     assert shown[:-1] == list(range(len(shown) - 1))
-    if species.suffix not in ENDLESS:
-        assert "truncated" in found(path)
+    # Where a cut falls between two packets of an MPEG, its last picture is damaged.
+    assert found(path) & {"truncated", "corrupt"}
+    assert whole.suffix in UNCOUNTED or "truncated" in found(path)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -83,7 +84,7 @@ def test_flipped_bytes_are_told_by_the_hash_if_by_nothing_else(member, seed, tmp
         assert "sha256" in found(path, row)
         missing = zoo.FRAMES - len(decoded.frames)
         told = {"truncated", "corrupt", "header-count"}
-        assert missing <= 0 or whole.suffix in ENDLESS | {".gif"} or found(path) & told
+        assert missing <= 0 or whole.suffix in UNCOUNTED or found(path) & told
 
 
 def test_an_empty_file_is_refused(member, tmp_path):
@@ -133,6 +134,16 @@ def riff(length, bytes_there):
     return b"RIFF" + length.to_bytes(4, "little") + bytes(bytes_there)
 
 
+def packet(length, bytes_there, code=b"\xe0"):
+    return b"\0\0\1" + code + length.to_bytes(2, "big") + bytes(bytes_there)
+
+
+# Headers of packs: MPEG-1, MPEG-2 with two bytes of stuffing; the end of a program.
+PACK = b"\0\0\1\xba\x21" + bytes(7)
+PACK_2 = b"\0\0\1\xba\x44" + bytes(8) + b"\xfa\xff\xff"
+END = b"\0\0\1\xb9"
+
+
 def box(length, bytes_there, wide=b""):
     return length.to_bytes(4, "big") + b"mdat" + wide + bytes(bytes_there)
 
@@ -158,12 +169,36 @@ def box(length, bytes_there, wide=b""):
         ("gif", b"GIF89a....;\0\0", False),
         ("gif", b"GIF89a....", True),
         ("mpeg", b"anything", False),
+        ("mpeg", PACK + packet(9, 9), False),
+        ("mpeg", PACK + packet(9, 8), True),
+        ("mpeg", PACK + packet(9, 9) + packet(4, 4, b"\xbe") + END, False),
+        ("mpeg", PACK_2 + packet(9, 9) + PACK_2 + packet(300, 299), True),
+        ("mpeg", PACK_2 + packet(9, 9) + PACK_2[:9], True),
+        ("mpeg", PACK_2 + packet(9, 9) + PACK_2[:-1], True),
+        ("mpeg", PACK + packet(9, 9)[:5], True),
+        # What follows need not be a packet; nothing tells a cut between two.
+        ("mpeg", PACK + packet(9, 9) + b"\0\0\0\0\0", False),
+        ("mpeg", PACK + packet(9, 9) + END + b"tail of a recorder", False),
+        # Longer than what is read: the chain starts at a pack near the end.
+        ("mpeg", PACK + (packet(2042, 2042) + PACK) * 200 + packet(9, 3), True),
+        ("mpeg", PACK + (packet(2042, 2042) + PACK) * 200 + packet(9, 9), False),
     ],
 )
 def test_a_file_is_cut_short_if_its_own_lengths_say_so(tmp_path, container, content, cut):
     path = tmp_path / "file"
     path.write_bytes(content)
     assert is_cut_short(path, container) is cut
+
+
+def test_an_mpeg_cut_between_two_packets_is_told_by_its_last_picture(tmp_path):
+    """The muxer's packs are of 2048 bytes: the first one ends within frame 32."""
+    whole = zoo.breed(zoo.SPECIES["mpeg1-25"], tmp_path / "whole.mpg")
+    path = tmp_path / "cut.mpg"
+    path.write_bytes(whole.read_bytes()[:2048])
+    seen = video.inspect_video(path)
+    assert not seen.cut_short
+    assert seen.corrupt_frames == (seen.frames - 1,)
+    assert 30 < seen.frames < zoo.FRAMES
 
 
 # What must never be opened

@@ -21,7 +21,7 @@ import numpy as np
 from filelock import FileLock
 
 from lus_keras.cache.build import Progress, build_store
-from lus_keras.cache.key import STORE_VERSION, store_key
+from lus_keras.cache.key import STORE_VERSION, hash_problem, store_key
 from lus_keras.cache.load import (
     FrameSpec,
     Item,
@@ -42,6 +42,7 @@ __all__ = [
     "Item",
     "Progress",
     "check_regions",
+    "hash_problem",
     "load_item",
     "open_store",
     "reading",

@@ -49,6 +49,24 @@ def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
 
+def hash_problem(video: Video, digest: str) -> str | None:
+    """Holds a file against what its manifest states.
+
+    Args:
+        video: Manifest row.
+        digest: Hash of the file.
+
+    Returns:
+        What is wrong, if the row states another hash.
+    """
+    if not video.sha256 or video.sha256 == digest:
+        return None
+    return (
+        f"{video.video}: is not the file of the manifest, whose sha256 starts with "
+        f"{video.sha256[:8]}, not {digest[:8]}. Copy it again, or hash anew."
+    )
+
+
 def _has_clock(path: Path) -> bool:
     try:
         return has_clock(path, "pictures" if path.is_dir() else container_format_of(path))
@@ -66,11 +84,8 @@ def _file_hashes(videos: Sequence[Video]) -> dict[str, str]:
         except OSError as error:
             missing.append(f"{video.video}: cannot be read ({error.strerror}). Check the path.")
             continue
-        if video.sha256 and video.sha256 != hashes[video.video]:
-            changed.append(
-                f"{video.video}: is not the file of the manifest, whose sha256 starts with "
-                f"{video.sha256[:8]}, not {hashes[video.video][:8]}. Copy it again, or hash anew."
-            )
+        if problem := hash_problem(video, hashes[video.video]):
+            changed.append(problem)
     if missing:
         raise VideoError.from_problems(missing)
     if changed:

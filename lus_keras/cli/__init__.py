@@ -132,11 +132,13 @@ def reproduce(dry_run: bool, **options: Any) -> None:
         for line in work.describe(request):
             click.echo(line)
         return
+    # What is wrong with the request is told at once, not after TensorFlow was loaded.
+    plans = work.plan(request)
     from lus_keras.environment import start_tensorflow
 
     start_tensorflow()
     with Reporter() as reporter:
-        result = work.reproduce(request, reporter)
+        result = work.reproduce(request, reporter, plans)
         from lus_keras.report.terminal import print_tables
 
         print_tables(result.out, result.targets, reporter.console)

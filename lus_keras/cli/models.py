@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lus_keras.cli.output import Command, name_files
-from lus_keras.errors import ConfigError, DataError
+from lus_keras.errors import ConfigError, DataError, RunError
 
 if TYPE_CHECKING:
     from lus_keras.manifest import Video
@@ -36,6 +36,9 @@ def _choice(function: Callable[..., None]) -> Callable[..., None]:
 def _data(function: Callable[..., None]) -> Callable[..., None]:
     """Options that say what is known of videos."""
     for option in (
+        click.option(
+            "--damaged", is_flag=True, help="Use what can be read of damaged videos, and say so."
+        ),
         click.option(
             "--cropped/--crop", default=None, help="Videos show the sector alone, or find it."
         ),
@@ -63,6 +66,7 @@ def predict(
     run: Path,
     videos: tuple[Path, ...],
     cropped: bool | None,
+    damaged: bool,
     out: Path | None,
     pictures: bool,
     as_json: bool,
@@ -71,7 +75,8 @@ def predict(
     r"""Predict VIDEOS with the networks of RUN: probabilities of clips, videos and patients.
 
     RUN is a run directory or a folder within it. The folds of a network are averaged. A video that
-    the run was trained on looks better than it is. For research only.
+    the run was trained on looks better than it is. Videos that are cut short or damaged are named
+    and left out; --damaged uses what is left of them. For research only.
 
     \b
     lus-keras predict runs/simulated-quick --model c2d_lstm_a exam.avi --out predicted
@@ -83,19 +88,21 @@ def predict(
     from lus_keras.predict.write import as_json as to_json
     from lus_keras.predict.write import write_predictions
 
+    masks = out is not None
     found, problems = _each(
-        rows, lambda row: predict_video(models, row, cropped=cropped, masks=out is not None)
+        rows,
+        lambda row: predict_video(models, row, cropped=cropped, masks=masks, damaged=damaged),
     )
+    _warn(found)
     if as_json:
-        click.echo(json.dumps(to_json(models, found), indent=1))
+        click.echo(json.dumps(to_json(models, found, problems), indent=1))
     else:
         _print(models, found)
     if out is not None:
-        files = write_predictions(models, found, out, pictures=pictures)
+        files = write_predictions(models, found, out, pictures=pictures, refused=problems)
         if not as_json:
             name_files(files)
-    if problems:
-        raise DataError.from_problems(problems)
+    _refuse(problems, rows)
 
 
 @click.command(cls=Command)
@@ -113,6 +120,7 @@ def explain(
     run: Path,
     videos: tuple[Path, ...],
     cropped: bool | None,
+    damaged: bool,
     clips: int,
     methods: tuple[str, ...],
     samples: int,
@@ -133,17 +141,16 @@ def explain(
     from lus_keras.explain import METHODS, as_json, explain_video, write_explanations
 
     settings: dict[str, Any] = {"methods": methods or METHODS, "samples": samples}
-    found, problems = _each(
-        rows, lambda row: explain_video(models, row, clips=clips, cropped=cropped, **settings)
-    )
+    settings |= {"clips": clips, "cropped": cropped, "damaged": damaged}
+    found, problems = _each(rows, lambda row: explain_video(models, row, **settings))
+    _warn([video[0].prediction for video in found])
     explained = [each for video in found for each in video]
     files = write_explanations(models, explained, out)
     for method, value in as_json(models, explained)["mean"].items():
         said = "n/a (constant map)" if value is None else f"{value:+.3f}"
         click.echo(f"{method:<10} rank correlation with random weights: {said}")
     name_files(files)
-    if problems:
-        raise DataError.from_problems(problems)
+    _refuse(problems, rows)
 
 
 @click.command(cls=Command)
@@ -193,6 +200,28 @@ def _each(rows: list[Video], work: Callable[[Video], Any]) -> tuple[list[Any], l
     if not found:
         raise DataError.from_problems(problems)
     return found, problems
+
+
+def _warn(predictions: list[VideoPrediction]) -> None:
+    """Says of every damaged video what it has lost."""
+    for found in predictions:
+        if found.damage:
+            click.echo(
+                f"Warning: {found.video.video}: is damaged: {found.damage} Only what can be read "
+                "was used.",
+                err=True,
+            )
+
+
+def _refuse(problems: list[str], rows: list[Video]) -> None:
+    """Ends with the exit code of partial work, if something was left out.
+
+    Raises:
+        RunError: Videos were left out; all are named.
+    """
+    if problems:
+        count = f"{len(problems)} of {len(rows)} videos are left out; the others are done:"
+        raise RunError.from_problems([count, *problems])
 
 
 def _load(run: Path, options: dict[str, Any]) -> Ensemble:

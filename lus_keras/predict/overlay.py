@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,22 @@ import cv2
 import numpy as np
 
 from lus_keras.cache import reading, scaled_box
+from lus_keras.manifest import Box
 from lus_keras.predict.stream import frame_spec
 from lus_keras.predict.video import VideoPrediction
-from lus_keras.video import iter_resampled, probe, write_video
+from lus_keras.video import count_resampled, iter_resampled, probe, write_video
+
+Size = tuple[int, int]
 
 LONGEST_SIDE = 640
 SMALLEST_WIDTH = 240
 STRIP = 64
 MARGIN = 14
-# RGB, as figures.py has them.
-BLUE, ORANGE, GREY, WHITE = (31, 95, 191), (217, 115, 13), (119, 119, 119), (255, 255, 255)
+# RGB, those of figures.py made lighter: here they lie on black.
+BLUE, ORANGE, GREY, WHITE = (90, 160, 255), (255, 150, 50), (119, 119, 119), (255, 255, 255)
+RED = (255, 90, 80)
+# Narrower tiles tell their probability by their colour alone.
+LEGIBLE = 26
 OPACITY = 0.45
 
 
@@ -55,7 +62,8 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
 
     Blue is the probability of the class drawn (the second of two, else the one predicted), orange
     the attention, whose highest weight is 1; a white line marks the time. Where networks have
-    spatial masks, these lie over the picture as heat.
+    spatial masks, these lie over the picture as heat. A grey frame holds what the networks see of
+    the picture; tiles within it are the bluer, the more probable the class drawn is in them.
 
     Args:
         prediction: What networks say of a video.
@@ -68,9 +76,9 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
     scale = min(1.0, LONGEST_SIDE / max(info.width, info.height))
     scale = max(scale, SMALLEST_WIDTH / info.width)
     height, width = (_even(side * scale) for side in (info.height, info.width))
-    seen = reading(row, frame_spec(prediction.clip, cropped=prediction.cropped)).get("box")
-    where = None if seen is None else scaled_box(seen, (info.height, info.width), (height, width))
-    strip = _strip(prediction, width)
+    where = _seen(prediction, (info.height, info.width), (height, width))
+    tiles = _tiles(prediction, (height, width))
+    starts = sorted(tiles)
     frames = iter_resampled(
         row.video,
         fps=prediction.clip.fps,
@@ -78,13 +86,23 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
         grayscale=False,
         picture_fps=row.fps,
     )
-    last = max(_covered(prediction) - 1, 1)
+    count = count_resampled(row.video, fps=prediction.clip.fps, picture_fps=row.fps)
+    strip = _strip(prediction, width, count)
     for number, pixels in enumerate(frames):
         picture = _with_mask(pixels.copy(), prediction, number, where)
+        if where is not None:
+            _frame(picture, where, GREY)
+        started = bisect_right(starts, number)
+        for box, chance, end in tiles[starts[started - 1]] if started else ():
+            if number < end:
+                _draw_tile(picture, box, chance)
+        if prediction.damage:
+            _write(picture, "damaged file", 2, RED)
+        if prediction.fps:
+            _write(picture, f"{number / prediction.fps:.1f} s", width - 44, WHITE, height - 5)
         marked = strip.copy()
-        if number <= last:
-            place = _place(number / last, width)
-            cv2.line(marked, (place, MARGIN), (place, STRIP - 4), WHITE, 1)
+        place = _place(number / max(count - 1, 1), width)
+        cv2.line(marked, (place, MARGIN), (place, STRIP - 4), WHITE, 1)
         yield np.concatenate([picture, marked])
 
 
@@ -142,37 +160,83 @@ def drawn_class(prediction: VideoPrediction) -> int:
     return 1 if len(prediction.labels) == 2 else prediction.predicted
 
 
+def _seen(prediction: VideoPrediction, size: Size, to: Size) -> Box | None:
+    """Box of the picture drawn that the networks see; None if it is all of it."""
+    spec = frame_spec(prediction.clip, cropped=prediction.cropped)
+    options = reading(prediction.video, spec)
+    if "region" in options:
+        return scaled_box(options["region"], spec.size, to)
+    return scaled_box(options["box"], size, to) if "box" in options else None
+
+
+def _tiles(prediction: VideoPrediction, to: Size) -> dict[int, list[tuple[Box, float, int]]]:
+    """Tiles by the first frame of their window: box in the picture drawn, probability, end."""
+    found: dict[int, list[tuple[Box, float, int]]] = {}
+    clip = prediction.clip
+    if clip.unit != "tile":
+        return found
+    left, top, _, _ = reading(prediction.video, frame_spec(clip))["region"]
+    chances = prediction.probabilities[:, drawn_class(prediction)]
+    height, width = clip.picture
+    for cut, chance in zip(prediction.cuts, chances, strict=True):
+        box = scaled_box((left + cut.x, top + cut.y, width, height), clip.size, to)
+        found.setdefault(cut.first, []).append((box, float(chance), cut.first + cut.length))
+    return found
+
+
+def _frame(picture: np.ndarray, box: Box, colour: tuple[int, int, int]) -> None:
+    x, y, w, h = box
+    cv2.rectangle(picture, (x, y), (x + w - 1, y + h - 1), colour, 1)
+
+
+def _draw_tile(picture: np.ndarray, box: Box, chance: float) -> None:
+    red, green, blue = (
+        round(white + (full - white) * chance) for white, full in zip(WHITE, BLUE, strict=True)
+    )
+    # Neighbours share a border: one pixel inside, each keeps its own.
+    x, y, w, h = box
+    _frame(picture, (x + 1, y + 1, max(w - 2, 1), max(h - 2, 1)), (red, green, blue))
+    if min(w, h) >= LEGIBLE:
+        # Without the leading 0, which narrow tiles have no room for.
+        _write(picture, f"{chance:.2f}".removeprefix("0"), x + 4, WHITE, y + 12)
+
+
 def _covered(prediction: VideoPrediction) -> int:
     return max(cut.first + cut.length for cut in prediction.cuts)
 
 
-def _strip(prediction: VideoPrediction, width: int) -> np.ndarray:
-    """Curves over the time of the video, `(STRIP, width, 3)`."""
+def _strip(prediction: VideoPrediction, width: int, count: int) -> np.ndarray:
+    """Curves over the time of a video of `count` frames, `(STRIP, width, 3)`."""
     strip = np.zeros((STRIP, width, 3), np.uint8)
     shown = drawn_class(prediction)
-    text = f"P({prediction.labels[shown]}) = {prediction.mean[shown]:.2f}"
+    text = f"P({prediction.labels[shown].replace('_', ' ')}) = {prediction.mean[shown]:.2f}"
     _write(strip, text, 2, BLUE)
     cv2.line(strip, (0, _level(0.5)), (width, _level(0.5)), GREY, 1)
     found = curves(prediction)
     if "attention" in found:
         _write(strip, "attention", width - 66, ORANGE)
-        _draw(strip, found["attention"] / max(np.nanmax(found["attention"]), 1e-9), ORANGE)
-    _draw(strip, found["probability"], BLUE)
+        _draw(strip, found["attention"] / max(np.nanmax(found["attention"]), 1e-9), ORANGE, count)
+    _draw(strip, found["probability"], BLUE, count)
     return strip
 
 
-def _draw(strip: np.ndarray, values: np.ndarray, colour: tuple[int, int, int]) -> None:
-    last = max(len(values) - 1, 1)
-    points: list[Any] = []
-    for number in np.flatnonzero(~np.isnan(values)):
-        points.append((_place(number / last, strip.shape[1]), _level(values[number])))
-    if len(points) == 1:
-        cv2.circle(strip, points[0], 2, colour, -1)
-    cv2.polylines(strip, [np.array(points, np.int32)], False, colour, 1, cv2.LINE_AA)
+def _draw(strip: np.ndarray, values: np.ndarray, colour: tuple[int, int, int], count: int) -> None:
+    """A line through every run of frames that clips hold; a dot where that is one frame."""
+    held = np.flatnonzero(~np.isnan(values))
+    for run in np.split(held, np.flatnonzero(np.diff(held) > 1) + 1):
+        points: list[Any] = [
+            (_place(number / max(count - 1, 1), strip.shape[1]), _level(values[number]))
+            for number in run
+        ]
+        if len(points) == 1:
+            cv2.circle(strip, points[0], 2, colour, -1)
+        cv2.polylines(strip, [np.array(points, np.int32)], False, colour, 1, cv2.LINE_AA)
 
 
-def _write(strip: np.ndarray, text: str, x: int, colour: tuple[int, int, int]) -> None:
-    cv2.putText(strip, text, (x, 10), cv2.FONT_HERSHEY_SIMPLEX, 0.36, colour, 1, cv2.LINE_AA)
+def _write(
+    picture: np.ndarray, text: str, x: int, colour: tuple[int, int, int], y: int = 10
+) -> None:
+    cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.36, colour, 1, cv2.LINE_AA)
 
 
 def _place(share: float, width: int) -> int:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from lus_keras.config import ClipConfig
 from lus_keras.errors import VideoError
 from lus_keras.manifest import Video
 from lus_keras.video import count_resampled, iter_resampled
+from lus_keras.video.integrity import Tally, losses_of
 
 
 @dataclass(frozen=True)
@@ -46,38 +48,56 @@ def frame_spec(clip: ClipConfig, *, cropped: bool = False) -> FrameSpec:
     return FrameSpec(clip.size, clip.fps, crop, channels, clip.mask and crop == "sector")
 
 
-def stream_clips(video: Video, clip: ClipConfig, *, cropped: bool = False) -> Iterator[Piece]:
-    """Decodes a video and cuts it on the way; a few clips' frames are held at a time.
+def stream_clips(
+    video: Video, clip: ClipConfig, *, cropped: bool = False, lost: list[str] | None = None
+) -> Iterator[Piece]:
+    """Decodes a video to its end and cuts it on the way; a few clips' frames are held at a time.
 
     Args:
         video: What to decode; its region of interest and the rate of pictures count.
         clip: How to cut.
         cropped: Whether the video shows the sector alone, so that it is not cropped to it.
+        lost: Takes what a damaged file has lost, a sentence each, and lets the rest be cut; if
+            None, a damaged file is an error.
 
     Yields:
         The clips of `cut_video`, in its order, with the pixels that training would see; at least
         one.
 
     Raises:
-        VideoError: The file cannot be decoded, is too short or too small for one clip, or lacks the
-            region of interest that is wanted.
+        VideoError: The file cannot be decoded, is too short or too small for one clip, lacks the
+            region of interest that is wanted, or is damaged.
     """
-    spec = frame_spec(clip, cropped=cropped)
-    inside = sector_inside(video, spec)
-    decoded = iter_resampled(video.video, **reading(video, spec))
-    frames = (pixels[..., None] if pixels.ndim == 2 else pixels for pixels in decoded)
-    if inside is not None:
-        frames = (pixels * inside for pixels in frames)
+    frames = _frames(video, frame_spec(clip, cropped=cropped), lost)
     if clip.unit == "video":
-        yield _padded(np.stack(list(islice(frames, clip.frames))), clip)
+        held = np.stack(list(islice(frames, clip.frames)))
+        _drain(frames)
+        yield _padded(held, clip)
     elif clip.unit == "frame":
         count = count_resampled(video.video, fps=clip.fps, picture_fps=video.fps)
         cuts = {cut.first: cut for cut in cut_video(count, clip.size, clip)}
-        for number, pixels in enumerate(islice(frames, max(cuts) + 1)):
+        for number, pixels in enumerate(frames):
             if number in cuts:
                 yield Piece(cuts[number], pixels[None])
     else:
         yield from _windows(video, frames, clip)
+
+
+def _frames(video: Video, spec: FrameSpec, lost: list[str] | None) -> Iterator[np.ndarray]:
+    """`(h, w, c)` uint8, as training stores them; what is lost is known after the last."""
+    inside = sector_inside(video, spec)
+    tally = Tally()
+    options = reading(video, spec)
+    for frame in iter_resampled(video.video, whole=lost is None, tally=tally, **options):
+        pixels = frame[..., None] if frame.ndim == 2 else frame
+        yield pixels if inside is None else pixels * inside
+    if lost is not None:
+        lost += [loss.cause for loss in losses_of(Path(video.video), tally)]
+
+
+def _drain(frames: Iterator[np.ndarray]) -> None:
+    """Decodes what no clip needs, as only the end of a file tells what it has lost."""
+    deque(frames, maxlen=0)
 
 
 def _padded(pixels: np.ndarray, clip: ClipConfig) -> Piece:

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
+from lus_keras.cache import hash_problem
 from lus_keras.clips.cut import Cut
 from lus_keras.config import ClipConfig
+from lus_keras.errors import VideoError
 from lus_keras.manifest import Video
 from lus_keras.predict.load import Ensemble
 from lus_keras.predict.stream import Piece, stream_clips
-from lus_keras.video import probe
+from lus_keras.video import probe, sha256_of_video
 
 # Numbers that a batch of inputs may hold: 64 MB of float32.
 MOST_VALUES = 1 << 24
@@ -39,6 +41,7 @@ class VideoPrediction:
         probabilities: `(n, classes)` float64, means over folds; rows sum to 1.
         attention: `(n, t)` float32 weights of the frames, means over folds; None without attention.
         masks: `(n, t, h', w')` float32 in 0 … 1; None unless asked for and there.
+        damage: What the file has lost, where it was predicted all the same; empty of a whole one.
     """
 
     video: Video
@@ -51,6 +54,7 @@ class VideoPrediction:
     probabilities: np.ndarray
     attention: np.ndarray | None = None
     masks: np.ndarray | None = None
+    damage: str = ""
 
     @property
     def clip_ids(self) -> list[str]:
@@ -102,6 +106,7 @@ def predict_video(
     *,
     cropped: bool | None = None,
     masks: bool = False,
+    damaged: bool = False,
 ) -> VideoPrediction:
     """Predicts every clip of a video; it is decoded once, a few clips at a time.
 
@@ -111,21 +116,31 @@ def predict_video(
             of pictures and ids are used.
         cropped: Whether it shows the sector alone; None as the videos that were learnt from.
         masks: Keep spatial masks, where the network has them.
+        damaged: Whether a file that lost its end, or frames, is predicted from what can be read.
 
     Returns:
         What the networks say.
 
     Raises:
-        VideoError: It cannot be decoded, is too short or too small, or lacks a region of interest.
+        VideoError: It cannot be decoded, is too short or too small, lacks a region of interest, is
+            damaged, or is not the file that its manifest row states the hash of.
     """
     row = video if isinstance(video, Video) else as_video(video)
+    _check_hash(row)
+    if models.clip.crop == "roi" and row.roi is None:
+        raise VideoError(
+            f"{row.video}: has no region of interest, and {models.name} looks at nothing else. "
+            "Give --roi X,Y,W,H in pixels of the file, or mark it with `lus-keras data mark` and "
+            "give the --manifest."
+        )
+    lost: list[str] = []
     clip = models.clip
     cropped = models.description.cropped if cropped is None else cropped
     kept = {"logits", "probabilities", *models.watched} - (set() if masks else {"spatial_mask"})
     cuts: list[Cut] = []
     parts: dict[str, list[np.ndarray]] = {name: [] for name in kept}
     size = max(1, min(MOST_CLIPS, MOST_VALUES // math.prod(clip.shape)))
-    stream = stream_clips(row, clip, cropped=cropped)
+    stream = stream_clips(row, clip, cropped=cropped, lost=lost if damaged else None)
     while pieces := list(islice(stream, size)):
         outputs = _predict(models, pieces)
         cuts += [piece.cut for piece in pieces]
@@ -144,7 +159,15 @@ def predict_video(
         probabilities=found["probabilities"],
         attention=found.get("attention"),
         masks=None if spatial is None else spatial[..., 0],
+        damage=" ".join(lost),
     )
+
+
+def _check_hash(row: Video) -> None:
+    """MJPEG and GIF hold no check sums: a changed byte may be told by the file's hash alone."""
+    problem = hash_problem(row, sha256_of_video(row.video)) if row.sha256 else None
+    if problem:
+        raise VideoError(problem)
 
 
 def _predict(models: Ensemble, pieces: Sequence[Piece]) -> dict[str, np.ndarray]:

@@ -22,15 +22,19 @@ from lus_keras.video import iter_resampled
 DIGITS = 9
 
 
-def as_json(models: Ensemble, predictions: Sequence[VideoPrediction]) -> dict[str, Any]:
+def as_json(
+    models: Ensemble, predictions: Sequence[VideoPrediction], refused: Sequence[str] = ()
+) -> dict[str, Any]:
     """Everything that was predicted, as plain data.
 
     Args:
         models: The networks.
         predictions: Of the videos.
+        refused: What is wrong with videos that were not predicted.
 
     Returns:
-        `schema`, `model`, `folds`, `labels`, `videos` (with their clips and attention), `patients`.
+        `schema`, `model`, `folds`, `labels`, `videos` (with their clips, attention and damage),
+        `patients`, `refused`.
     """
     return {
         "schema": 1,
@@ -43,6 +47,7 @@ def as_json(models: Ensemble, predictions: Sequence[VideoPrediction]) -> dict[st
             {"patient_id": patient, "probabilities": _numbers(chances)}
             for patient, chances in by_patient(predictions).items()
         ],
+        "refused": list(refused),
     }
 
 
@@ -68,6 +73,7 @@ def _video_json(prediction: VideoPrediction) -> dict[str, Any]:
         "fps": prediction.fps,
         "predicted": prediction.labels[prediction.predicted],
         "probabilities": _numbers(prediction.mean),
+        "damage": prediction.damage or None,
         "representative_frame": {
             "clip_id": prediction.clip_ids[clip],
             "frame": frame,
@@ -83,6 +89,7 @@ def write_predictions(
     out: Path,
     *,
     pictures: bool = True,
+    refused: Sequence[str] = (),
 ) -> list[Path]:
     """Writes all files of a prediction.
 
@@ -91,6 +98,7 @@ def write_predictions(
         predictions: Of the videos.
         out: Folder to write to.
         pictures: Also the representative frame (PNG) and the overlay (MP4) of every video.
+        refused: What is wrong with videos that were not predicted; for predictions.json.
 
     Returns:
         The files: predictions.csv (a row a clip), videos.csv, patients.csv, attention.csv where
@@ -107,7 +115,7 @@ def write_predictions(
             _clip_rows(predictions),
         ),
         "videos.csv": (
-            ["video_id", "patient_id", "clips", "predicted", *chances],
+            ["video_id", "patient_id", "clips", "predicted", *chances, "damage"],
             _video_rows(predictions),
         ),
         "patients.csv": (
@@ -121,7 +129,7 @@ def write_predictions(
     files = [_write_csv(out / name, *table) for name, table in tables.items()]
     files.append(out / "predictions.json")
     with atomic_write(files[-1]) as temporary:
-        temporary.write_text(json.dumps(as_json(models, predictions), indent=1) + "\n")
+        temporary.write_text(json.dumps(as_json(models, predictions, refused), indent=1) + "\n")
     for prediction, name in zip(predictions, file_names(predictions), strict=True):
         if pictures:
             files += _pictures(prediction, out / name)
@@ -166,7 +174,7 @@ def _video_rows(predictions: Iterable[VideoPrediction]) -> Iterator[list[Any]]:
     for prediction in predictions:
         row, label = prediction.video, prediction.labels[prediction.predicted]
         ids = [row.video_id, row.patient_id, len(prediction.cuts), label]
-        yield [*ids, *_numbers(prediction.mean)]
+        yield [*ids, *_numbers(prediction.mean), prediction.damage]
 
 
 def _attention_rows(predictions: Iterable[VideoPrediction]) -> Iterator[list[Any]]:

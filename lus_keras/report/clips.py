@@ -2,54 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lus_keras.figures import PALETTE
 from lus_keras.metrics import minmax
 from lus_keras.metrics.scores import probability_columns
+from lus_keras.report.sprites import Sprite, make_sprite, mask_source
 from lus_keras.results import Example, ModelRun, PaperRun
 
 MOST_CLIPS = 6
-# Of the pictures of one clip, so that six of each of four papers stay under 2 MB as text.
-MOST_BYTES = 55_000
-LONGEST_SIDE = 160
-QUALITIES = (80, 65, 50, 35)
 # Of clips that keep the rate of their files; and what browsers can keep up with.
 PLAYED_MS, SHORTEST_MS = 100, 33
-
-
-@dataclass(frozen=True)
-class Sprite:
-    """Frames side by side in one JPEG, row by row.
-
-    Attributes:
-        jpeg: The picture.
-        columns: Frames in a row.
-        rows: Rows.
-        height: Of a frame in pixels.
-        width: Of a frame in pixels.
-        shown: Places of the frames that are in it, among those given.
-    """
-
-    jpeg: bytes
-    columns: int
-    rows: int
-    height: int
-    width: int
-    shown: NDArray[np.int64]
-
-    @property
-    def source(self) -> str:
-        """The picture as a `data:` address."""
-        return f"data:image/jpeg;base64,{base64.b64encode(self.jpeg).decode()}"
 
 
 @dataclass(frozen=True)
@@ -83,6 +52,8 @@ class ViewedClip:
         total: Frames of the clip.
         annotated: 1, 0, or -1 where not known, of the frames shown; empty without truth of frames.
         curves: Attention, of networks that have it.
+        mask: Name of a network and its spatial masks as a `data:` address, frames where `sprite`
+            has them; None without.
     """
 
     id: str
@@ -96,6 +67,7 @@ class ViewedClip:
     total: int
     annotated: tuple[int, ...]
     curves: tuple[Curve, ...]
+    mask: tuple[str, str] | None = None
 
     @property
     def first(self) -> int:
@@ -120,42 +92,6 @@ class ViewedClip:
         if len(self.seconds) < 2:
             return PLAYED_MS
         return max(round(1000 * (self.seconds[1] - self.seconds[0])), SHORTEST_MS)
-
-
-def make_sprite(frames: NDArray[np.uint8], most_bytes: int = MOST_BYTES) -> Sprite:
-    """Puts frames into one JPEG, coarser and at last fewer of them until it is small enough.
-
-    Args:
-        frames: `(t, h, w)` uint8 grey levels, at least one.
-        most_bytes: Size that it may have; a single frame may be larger.
-
-    Returns:
-        The picture; sides over 160 pixels are scaled down.
-    """
-    scale = min(1.0, LONGEST_SIDE / max(frames.shape[1:]))
-    height, width = (max(1, round(side * scale)) for side in frames.shape[1:])
-    small = np.stack(
-        [cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in frames]
-    )
-    step = 1
-    while True:
-        shown = np.arange(0, len(frames), step)
-        columns = int(np.ceil(np.sqrt(len(shown))))
-        tiled = _tiled(small[shown], columns)
-        for quality in QUALITIES:
-            jpeg = cv2.imencode(".jpg", tiled, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-            if len(jpeg) <= most_bytes or (len(shown) == 1 and quality == QUALITIES[-1]):
-                rows = len(tiled) // height
-                return Sprite(jpeg, columns, rows, height, width, shown)
-        step += 1
-
-
-def _tiled(frames: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
-    count, height, width = frames.shape
-    rows = -(-count // columns)
-    blank = np.zeros((rows * columns - count, height, width), np.uint8)
-    grid = np.concatenate([frames, blank]).reshape(rows, columns, height, width)
-    return grid.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
 
 
 @dataclass(frozen=True)
@@ -232,12 +168,15 @@ def _viewed(
     classes = [str(name) for name in run.record.get("labels", [])]
     annotated: NDArray[np.int8] = np.zeros(0, np.int8)
     curves: list[Curve] = []
+    mask = None
     for kept in group:
+        label = labels.get(kept.model.name, kept.model.name)
+        if mask is None and kept.example.masks is not None:
+            mask = label, mask_source(kept.example.masks, sprite)
         found = _attention(kept)
         if found is None:
             continue
         weights, truth = found
-        label = labels.get(kept.model.name, kept.model.name)
         values = tuple(round(float(value), 4) for value in minmax(weights[None])[0][places])
         curves.append(Curve(label, PALETTE[len(curves) % len(PALETTE)], values))
         annotated = truth[places]
@@ -261,6 +200,7 @@ def _viewed(
         total=example.length,
         annotated=tuple(annotated.tolist()) if (annotated >= 0).any() else (),
         curves=tuple(curves),
+        mask=mask,
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from lus_keras import config
 from lus_keras.clips import cut_video
 from lus_keras.datasets import simulated
-from lus_keras.reproduce.planning import Arm, Data, Plan, plan
+from lus_keras.reproduce.data import Data
+from lus_keras.reproduce.planning import Arm, Plan, plan
 from lus_keras.reproduce.request import Request, run_folder
 from lus_keras.simulate import VideoPlan
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from filelock import FileLock
 
-from lus_keras.errors import ConfigError
 from lus_keras.files import atomic_write
 from lus_keras.progress import Reporter
 from lus_keras.reproduce.describe import open_choices
@@ -36,12 +35,13 @@ class Result:
         return 4 if "failed" in statuses else 5 if "diverged" in statuses else 0
 
 
-def reproduce(request: Request, reporter: Reporter) -> Result:
+def reproduce(request: Request, reporter: Reporter, plans: Sequence[Plan] | None = None) -> Result:
     """Does everything a request needs: data, split, training of what is not done yet, report.
 
     Args:
         request: What was asked for.
         reporter: Told of the progress.
+        plans: What `plan` made of the request, where that was asked before TensorFlow was loaded.
 
     Returns:
         Folder, files and outcomes.
@@ -52,8 +52,8 @@ def reproduce(request: Request, reporter: Reporter) -> Result:
         DataError: As `plan`; or a video cannot be decoded, or the split leaks.
         RunError: run.json is damaged.
     """
-    _check_engine(request)
-    plans = plan(request)
+    if plans is None:
+        plans = plan(request)
     out = run_folder(request)
     out.mkdir(parents=True, exist_ok=True)
     wanted = {(item.paper.name, target) for item in plans for target in item.targets}
@@ -68,19 +68,6 @@ def reproduce(request: Request, reporter: Reporter) -> Result:
     reporter.note("Writing the report …")
     result.files += write_report(out, embed_frames=request.embed_frames)
     return result
-
-
-def _check_engine(request: Request) -> None:
-    """Refuses options that do not go together, before anything is done."""
-    problems = []
-    if request.engine == "ray" and request.workers > 1:
-        problems.append("--workers: with --engine ray, the cluster decides how many jobs run.")
-    if request.engine != "ray" and (request.ray_address or request.job_gpus):
-        problems.append("--ray-address, --job-gpus: need --engine ray.")
-    if request.mirrored and request.workers > 1:
-        problems.append("--strategy mirrored: one training uses all devices; leave out --workers.")
-    if problems:
-        raise ConfigError.from_problems(problems)
 
 
 def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter) -> list[Any]:

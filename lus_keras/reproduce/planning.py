@@ -6,35 +6,14 @@ import inspect
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from lus_keras import config, datasets, papers
-from lus_keras.cache import Item, check_regions
-from lus_keras.clips import is_labelled
-from lus_keras.config import CohortConfig, PaperConfig, did_you_mean
-from lus_keras.datasets import simulated
+from lus_keras import config, papers
+from lus_keras.cache import check_regions
+from lus_keras.config import PaperConfig, did_you_mean
 from lus_keras.errors import ConfigError, DataError
 from lus_keras.papers import Paper
-from lus_keras.reproduce.request import Request, data_name, targets_by_paper
-from lus_keras.simulate import VideoPlan
+from lus_keras.reproduce.data import Data, learnt_data, tested_data
+from lus_keras.reproduce.request import Request, check_engine, targets_by_paper
 from lus_keras.splits import Split, read_own_split
-
-
-@dataclass(frozen=True)
-class Data:
-    """Videos of one data set, before any is opened.
-
-    Attributes:
-        name: As in paths.
-        items: Videos or plans of videos.
-        notes: What has to be said of the data.
-        license: Licence of the data.
-        cropped: Whether frames show the sector alone, so that they are not cropped to it.
-    """
-
-    name: str
-    items: list[Item]
-    notes: tuple[str, ...]
-    license: str
-    cropped: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,9 +85,11 @@ def plan(request: Request) -> list[Plan]:
         One plan a paper.
 
     Raises:
-        ConfigError: A target, paper, model, preset or setting is wrong.
+        ConfigError: A target, paper, model, preset or setting is wrong, or options do not go
+            together.
         DataError: The data are absent or break a rule.
     """
+    check_engine(request)
     wanted = targets_by_paper(request)
     named = {*request.papers, *(target.rpartition("/")[0] for target in request.targets)}
     plans, left_out = [], {}
@@ -151,7 +132,7 @@ def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
     folds = len(own.folds) if own else folds
     if request.fold is not None and not 0 <= request.fold < folds:
         raise ConfigError(f"--fold {request.fold}: must be 0 … {folds - 1}.")
-    data = _data(name, settings, request)
+    data = tested_data(name, settings, request)
     if any(arm.config.clip.crop == "roi" for arm in arms):
         check_regions(data.items)
     return Plan(paper, tuple(targets), settings, arms, data, own, request.allow_leak)
@@ -187,13 +168,16 @@ def _arms(
     for arm in ("", *settings.arms):
         if arm not in by_arm:
             continue
-        chosen = {model for name, model in asked if name in ("", arm)} if asked else by_arm[arm]
-        if asked and not chosen:
-            continue
+        chosen = by_arm[arm]
+        # Targets that need no network count clips: --model has nothing to choose among.
+        if asked and any(chosen):
+            chosen = {model for name, model in asked if name in ("", arm)}
+            if not chosen:
+                continue
         changed = _load(paper.name, request, arm) if arm else settings
         title = settings.arms[arm].title if arm else ""
         models = tuple(model for model in settings.models if model in chosen)
-        arms.append(Arm(arm, title, changed, models, _learnt(paper.name, changed, request)))
+        arms.append(Arm(arm, title, changed, models, learnt_data(paper.name, changed, request)))
     return arms
 
 
@@ -208,64 +192,6 @@ def _asked_models(settings: PaperConfig, request: Request) -> list[tuple[str, st
             raise ConfigError(f"unknown arm '{arm}'.{did_you_mean(arm, settings.arms)}")
         asked.append((arm, model))
     return asked
-
-
-def _learnt(name: str, settings: PaperConfig, request: Request) -> Data | None:
-    """The data set to learn from, if it is not the one that is tested."""
-    transfer = settings.transfer
-    source = transfer.train_on or transfer.pretrain
-    if source is None:
-        return None
-    if transfer.train_on and transfer.pretrain:
-        raise ConfigError("transfer: set train_on or pretrain, not both.")
-    if request.data == source:
-        raise ConfigError(
-            f"transfer: learns from '{source}' and would be tested on it as well. "
-            "Choose real videos with --data."
-        )
-    cohorts = transfer.cohorts or {name: settings.cohort}
-    items: list[Item] = []
-    for task, cohort in cohorts.items():
-        plans = simulated.plan(task, cohort, request.seed)
-        # Every task has a patient 0.
-        items += plans if len(cohorts) == 1 else [_of_task(plan, task) for plan in plans]
-    return Data(simulated.NAME, items, simulated.NOTES, simulated.LICENSE)
-
-
-def _of_task(plan: VideoPlan, task: str) -> VideoPlan:
-    return replace(
-        plan,
-        patient_id=f"{task}-{plan.patient_id}",
-        exam_id=f"{task}-{plan.exam_id}",
-        video_id=f"{task}-{plan.video_id}",
-    )
-
-
-def _data(name: str, settings: PaperConfig, request: Request) -> Data:
-    if request.data == simulated.NAME:
-        return _simulated(name, settings.cohort, request.seed)
-    data = datasets.load(request.data, root=request.root)
-    items, notes = _labelled(data, settings.label_column)
-    return Data(data_name(request.data), items, (*data.notes, *notes), data.license, data.cropped)
-
-
-def _simulated(name: str, cohort: CohortConfig, seed: int) -> Data:
-    items: list[Item] = list(simulated.plan(name, cohort, seed))
-    return Data(simulated.NAME, items, simulated.NOTES, simulated.LICENSE)
-
-
-def _labelled(data: datasets.Dataset, column: str) -> tuple[list[Item], list[str]]:
-    """Videos that have the label, and a note on those that have not."""
-    videos: list[Item] = [video for video in data.videos if is_labelled(video, column)]
-    if not videos:
-        raise DataError(f"{data.name}: no video has a label in '{column}'. Fill in that column.")
-    missing = [video.video_id for video in data.videos if not is_labelled(video, column)]
-    if not missing:
-        return videos, []
-    listed = ", ".join(missing[:10]) + (", …" if len(missing) > 10 else "")
-    return videos, [
-        f"{len(missing)} videos have no label in '{column}' and are left out: {listed}."
-    ]
 
 
 def check_models(plan: Plan) -> None:

@@ -15,8 +15,9 @@ from lus_keras.clips import index_clips
 from lus_keras.datasets import simulated
 from lus_keras.errors import ConfigError, DataError
 from lus_keras.progress import Reporter
+from lus_keras.reproduce.data import Data
 from lus_keras.reproduce.left_out import left_out_notes
-from lus_keras.reproduce.planning import Arm, Data, Plan
+from lus_keras.reproduce.planning import Arm, Plan
 from lus_keras.source import ClipSource
 from lus_keras.splits import LEAKAGE, Split
 

@@ -110,3 +110,23 @@ def _refuse_simulated(wanted: dict[str, list[str]], data: str) -> None:
 def data_name(data: str) -> str:
     """Name of the data set in paths: a manifest's stem, any other name as it is."""
     return Path(data).stem if data.lower().endswith(".csv") else data
+
+
+def check_engine(request: Request) -> None:
+    """Refuses options that do not go together, before anything is done.
+
+    Args:
+        request: What was asked for.
+
+    Raises:
+        ConfigError: They do not; all that is wrong is listed.
+    """
+    problems = []
+    if request.engine == "ray" and request.workers > 1:
+        problems.append("--workers: with --engine ray, the cluster decides how many jobs run.")
+    if request.engine != "ray" and (request.ray_address or request.job_gpus):
+        problems.append("--ray-address, --job-gpus: need --engine ray.")
+    if request.mirrored and request.workers > 1:
+        problems.append("--strategy mirrored: one training uses all devices; leave out --workers.")
+    if problems:
+        raise ConfigError.from_problems(problems)

@@ -202,10 +202,11 @@ def _read_examples(done: Mapping[int, Path]) -> tuple[Example, ...]:
             # Single frames have neither.
             lengths = stored.get("length", np.full(len(names), frames.shape[1]))
             step = int(stored.get("step", 1))
-            examples += [
-                Example(name, fold, pixels[: -(-int(length) // step)], step, int(length))
-                for name, pixels, length in zip(names, frames, lengths, strict=True)
-            ]
+            masks = stored.get("masks", [None] * len(names))
+            for name, pixels, length, mask in zip(names, frames, lengths, masks, strict=True):
+                there = -(-int(length) // step)
+                mask = None if mask is None else mask[:there]
+                examples.append(Example(name, fold, pixels[:there], step, int(length), mask))
     return tuple(examples)
 
 

@@ -38,6 +38,7 @@ class Example:
         frames: `(t, h, w)` uint8; padding is left out.
         step: Frames of the clip from one of them to the next.
         length: Frames of the clip, padding left out.
+        masks: `(t, h', w')` uint8 spatial masks of the frames, 255 for 1; None without.
     """
 
     clip_id: str
@@ -45,6 +46,7 @@ class Example:
     frames: NDArray[np.uint8]
     step: int
     length: int
+    masks: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 
+from lus_keras.pipeline import make_batches
 from lus_keras.source import ClipSource
 from lus_keras.training.masks import write_arrays
 
@@ -17,7 +19,9 @@ MISTAKES = 12
 MOST_FRAMES = 60
 
 
-def write_examples(folder: Path, source: ClipSource, rows: np.ndarray) -> list[str]:
+def write_examples(
+    folder: Path, source: ClipSource, rows: np.ndarray, masker: keras.Model | None = None
+) -> list[str]:
     """Keeps the frames of a few test clips, spread evenly over those that qualify.
 
     Six that hold frames with and without the finding, where frames are annotated, and two of every
@@ -28,10 +32,12 @@ def write_examples(folder: Path, source: ClipSource, rows: np.ndarray) -> list[s
         folder: Folder of the fold.
         source: Clips of all patients.
         rows: `(n,)` rows of the test clips.
+        masker: From clips to their spatial masks, where the network has them.
 
     Returns:
         Name of the file: `clip_id (m,)`, `frames (m, t, h, w)` uint8, `length (m,)` of the
-        clip without padding, `step` from one frame to the next; both in frames of the clip.
+        clip without padding, `step` from one frame to the next; both in frames of the clip;
+        and `masks (m, t, h', w')` uint8, 255 for 1, where there is a masker.
         None if there is no test clip.
     """
     truth = source.index.truth[rows]
@@ -45,14 +51,24 @@ def write_examples(folder: Path, source: ClipSource, rows: np.ndarray) -> list[s
     step = -(-source.index.frames // MOST_FRAMES)
     # One clip at a time: a whole video is large, and of its frames few are kept.
     frames = np.concatenate([source.read([row])[:, ::step, ..., 0] for row in chosen])
+    masks = {}
+    if masker is not None:
+        masks["masks"] = np.concatenate([_masks(masker, source, row, step) for row in chosen])
     write_arrays(
         folder / FILE,
         clip_id=source.index.clip_id[chosen],
         frames=frames,
         length=source.index.length[chosen],
         step=np.int64(step),
+        **masks,
     )
     return [FILE]
+
+
+def _masks(masker: keras.Model, source: ClipSource, row: int, step: int) -> np.ndarray:
+    batches = make_batches(source, np.array([row]), np.zeros(1, bool), 1)
+    masks = masker.predict(batches, verbose=0)[:, ::step, ..., 0]
+    return np.round(255 * masks.astype(np.float32)).astype(np.uint8)
 
 
 def write_mistakes(

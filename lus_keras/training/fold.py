@@ -261,7 +261,7 @@ def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) 
         written += write_mistakes(job.folder, source, rows, probabilities)
     elif not job.fit.log_gradients:
         # A study of gradients shows no clips.
-        written += write_examples(job.folder, source, rows)
+        written += write_examples(job.folder, source, rows, network.masker)
     with atomic_write(job.folder / "model.weights.h5") as temporary:
         network.model.save_weights(temporary)
     with atomic_write(job.folder / "model.json") as temporary:

@@ -9,6 +9,11 @@ from typing import BinaryIO
 _HEAD = 1 << 16
 _TAIL = 4096
 _GIF_TRAILER = b"\x3b"
+# More than the longest packet of an MPEG program stream, so that a pack header is among them.
+_MPEG_TAIL = 1 << 18
+_PACK = b"\0\0\1\xba"
+_PROGRAM_END = b"\xb9"
+_MPEG_2 = 1
 _SIZE_64 = 1
 
 
@@ -31,6 +36,8 @@ def is_cut_short(path: Path, container: str) -> bool:
             return _avi_is_cut(stream, size)
         if container == "mov":
             return _mov_is_cut(stream, size)
+        if container == "mpeg":
+            return _mpeg_is_cut(stream, size)
         if container == "gif":
             stream.seek(max(0, size - _TAIL))
             return not stream.read().rstrip(b"\0").endswith(_GIF_TRAILER)
@@ -95,3 +102,34 @@ def _mov_is_cut(stream: BinaryIO, size: int) -> bool:
         if start > size:
             return True
     return False
+
+
+def _mpeg_is_cut(stream: BinaryIO, size: int) -> bool:
+    """Packs of packets follow one another, to the end or to something else, such as stuffing.
+
+    A program stream states no length of its own, so a file cut between two packets looks whole
+    here; the decoder then tells, unless the cut lies between two pictures as well.
+    """
+    stream.seek(max(0, size - _MPEG_TAIL))
+    tail = stream.read()
+    place = tail.find(_PACK)
+    if place < 0:
+        return False
+    while len(start := tail[place : place + 14]) >= len(_PACK):
+        # Lower codes are of the video within.
+        if start[:3] != _PACK[:3] or start[3] < _PACK[3] - 1:
+            return False
+        place += _mpeg_length(start)
+    return place > len(tail)
+
+
+def _mpeg_length(start: bytes) -> int:
+    """Bytes of what starts so, as far as it states them: an end, a header of a pack, a packet."""
+    code = start[3:4]
+    if code == _PROGRAM_END:
+        return 4
+    if code != _PACK[3:]:
+        return 6 + int.from_bytes(start[4:6], "big")
+    if start[4:5] and start[4] >> 6 == _MPEG_2:
+        return 14 + (start[13] & 7 if len(start) == 14 else 0)
+    return 12

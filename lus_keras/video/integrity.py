@@ -77,6 +77,21 @@ def losses(
         )
 
 
+def losses_of(path: Path, tally: Tally) -> list[Loss]:
+    """What is lost of a file that was decoded to its end.
+
+    Args:
+        path: Video file, or folder of pictures.
+        tally: What was counted.
+
+    Returns:
+        As `losses`; empty for a whole file.
+    """
+    info = probe(path)
+    cut_short = path.is_file() and is_cut_short(path, info.container)
+    return list(losses(tally.frames, info.declared_frames, tally.corrupt, cut_short))
+
+
 def refuse_losses(path: Path, tally: Tally) -> None:
     """Refuses a file of which something is lost.
 
@@ -87,10 +102,7 @@ def refuse_losses(path: Path, tally: Tally) -> None:
     Raises:
         VideoError: The end is missing, or frames are damaged.
     """
-    info = probe(path)
-    cut_short = path.is_file() and is_cut_short(path, info.container)
-    found = losses(tally.frames, info.declared_frames, tally.corrupt, cut_short)
-    causes = " ".join(loss.cause for loss in found)
+    causes = " ".join(loss.cause for loss in losses_of(path, tally))
     if causes:
         raise VideoError(f"{path}: {causes} {REMEDY}")
 

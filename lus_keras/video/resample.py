@@ -86,6 +86,7 @@ def iter_resampled(
     grayscale: bool = True,
     picture_fps: float | None = None,
     whole: bool = False,
+    tally: Tally | None = None,
     most: int = MAX_STREAMED,
 ) -> Iterator[np.ndarray]:
     """Gives resampled frames one by one; memory does not grow with the video.
@@ -99,6 +100,7 @@ def iter_resampled(
         grayscale: Brightness 0 … 255 if true, RGB if not.
         picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
         whole: Whether a file that lost its end, or frames, is an error once all has been decoded.
+        tally: Counts the frames of the file, for `losses_of` to tell what it has lost.
         most: Frames that may be decoded, and that may come out.
 
     Yields:
@@ -114,7 +116,7 @@ def iter_resampled(
     fit = _fitter(path, size, box, region)
     shown = None
     pixels = np.empty(0, np.uint8)
-    tally = Tally()
+    tally = tally or Tally()
     for frame in _schedule(path, fps, picture_fps, most, tally):
         if frame is not shown:
             shown, pixels = frame, fit(to_pixels(frame.picture))

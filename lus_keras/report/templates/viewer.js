@@ -4,9 +4,10 @@
 
   const start = (figure) => {
     const data = JSON.parse(figure.dataset.clip);
-    const slider = figure.querySelector("input");
+    const slider = figure.querySelector("input[type=range]");
     const film = figure.querySelector(".film");
-    const strip = film.querySelector("img");
+    const strips = film.querySelectorAll("img");
+    const masks = figure.querySelector("input[type=checkbox]");
     const plot = figure.querySelector("svg");
     const cursor = plot && plot.querySelector(".cursor");
     const said = figure.querySelector("output");
@@ -16,8 +17,10 @@
 
     const show = (place) => {
       place = Math.min(Math.max(place, 0), last);
-      strip.style.left = `${-100 * (place % data.columns)}%`;
-      strip.style.top = `${-100 * Math.floor(place / data.columns)}%`;
+      for (const strip of strips) {
+        strip.style.left = `${-100 * (place % data.columns)}%`;
+        strip.style.top = `${-100 * Math.floor(place / data.columns)}%`;
+      }
       if (cursor) {
         const x = (100 * place) / Math.max(last, 1);
         cursor.setAttribute("x1", x);
@@ -50,6 +53,9 @@
       }, data.interval);
     });
 
+    if (masks) {
+      masks.addEventListener("change", () => film.classList.toggle("masked", masks.checked));
+    }
     slider.addEventListener("input", () => { halt(); show(Number(slider.value)); });
     for (const area of [film, plot].filter(Boolean)) {
       const scrub = (event) => {

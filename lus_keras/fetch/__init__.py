@@ -1,93 +1,32 @@
 """`data fetch`: the only part of the package that uses the network, and only when asked to.
 
-A data set's description names a pinned commit, and its list every file with sha256. A file is
-downloaded beside its place, hashed, and only then moved there: what has its place is verified.
+    name ─▶ sources    pinned commit, files by hash, licence ─▶ download ─▶ hash ─▶ its place
+
+A file is downloaded beside its place, hashed, and only then moved there: what has its place is
+verified.
 """
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path, PurePosixPath
-from typing import Any
-from urllib.parse import quote
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from lus_keras.config import describe_dataset, did_you_mean
-from lus_keras.errors import ConfigError, DataError
+from lus_keras.errors import DataError
+from lus_keras.fetch.download import Unavailable, download_file
+from lus_keras.fetch.sources import NAMES, LabelTable, Remote, Source, find_source
 from lus_keras.files import atomic_write, cache_root, sha256_of
 
-NAMES = ("covid-blues", "pocus")
-TRIES = 3
-PAUSE_S = 1.0
-TIMEOUT_S = 30.0
+__all__ = ["NAMES", "Fetched", "LabelTable", "Remote", "Source", "fetch", "find_source"]
+
 # Files in a row that no server answers for; the others would not be answered for either.
 MAX_UNANSWERED = 3
-
-
-@dataclass(frozen=True)
-class Remote:
-    """One file of a source.
-
-    Attributes:
-        path: Place in the data set's folder.
-        size: Bytes.
-        sha256: Hash.
-        url: Where it is at the pinned commit.
-    """
-
-    path: str
-    size: int
-    sha256: str
-    url: str
-
-
-@dataclass(frozen=True)
-class LabelTable:
-    """Labels of a source, which are taken from the user's copy and never downloaded.
-
-    Attributes:
-        path: Place in the data set's folder.
-        known: What versions hold, by sha256; others are taken as well, and told to be unverified.
-    """
-
-    path: str
-    known: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Source:
-    """What can be fetched of a data set, and what must be said before.
-
-    Attributes:
-        name: As given on the command line.
-        title: As printed.
-        homepage: Where the data set comes from.
-        commit: Pinned version.
-        license: Licence, or licences.
-        citation: What to cite.
-        files: The files that are known by hash.
-        not_listed: Sentences on what has to be got by hand.
-        tables: Labels.
-    """
-
-    name: str
-    title: str
-    homepage: str
-    commit: str
-    license: str
-    citation: str
-    files: tuple[Remote, ...]
-    not_listed: tuple[str, ...]
-    tables: tuple[LabelTable, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,34 +46,6 @@ class Fetched:
     copied: int
     downloaded: int
     tables: tuple[str, ...] = ()
-
-
-def find_source(name: str) -> Source:
-    """Describes what can be fetched; nothing is.
-
-    Args:
-        name: One of `NAMES`.
-
-    Returns:
-        The source.
-
-    Raises:
-        ConfigError: There is no such source.
-    """
-    if name not in NAMES:
-        raise ConfigError(f"unknown data set '{name}'.{did_you_mean(name, NAMES)}")
-    described = describe_dataset(name)
-    return Source(
-        name=name,
-        title=described["title"],
-        homepage=described["source"],
-        commit=described["commit"],
-        license=described["license"],
-        citation=described["citation"],
-        files=tuple(_read_list(described)),
-        not_listed=tuple(described.get("not_listed", ())),
-        tables=tuple(LabelTable(**table) for table in described.get("tables", ())),
-    )
 
 
 def fetch(
@@ -178,11 +89,11 @@ def fetch(
                 elif unanswered == MAX_UNANSWERED:
                     problems.append(f"{remote.path}: not tried, as no server answered.")
                 else:
-                    _download(remote, staging)
+                    download_file(remote, staging)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     (staging / remote.sha256).replace(target)
                     counts["downloaded"] += 1
-            except _Unavailable as error:
+            except Unavailable as error:
                 problems.append(str(error))
                 unanswered = 0 if error.answered else unanswered + 1
             if progress:
@@ -207,26 +118,6 @@ def _take_table(table: LabelTable, folder: Path, own_copy: Path | None, source: 
     digest = sha256_of(target)
     which = table.known.get(digest, "not among the known ones, so not verified")
     return f"{table.path}, the labels: {verb}; its sha256 is {digest[:12]}…: {which}."
-
-
-class _Unavailable(Exception):
-    """A file could not be downloaded; `answered` tells whether there was a server at all."""
-
-    def __init__(self, message: str, *, answered: bool):
-        super().__init__(message)
-        self.answered = answered
-
-
-def _read_list(described: dict[str, Any]) -> Iterator[Remote]:
-    text = (
-        resources.files("lus_keras.data_manifests").joinpath(described["files"]).read_text("utf-8")
-    )
-    for row in csv.DictReader(text.splitlines()):
-        path = PurePosixPath(row["path"])
-        if path.is_absolute() or ".." in path.parts:
-            raise ConfigError(f"{described['files']}: {path} leaves the folder of the data set.")
-        url = described["url"].format(commit=described["commit"], path=quote(row["path"]))
-        yield Remote(row["path"], int(row["bytes"]), row["sha256"], url)
 
 
 @contextmanager
@@ -256,36 +147,6 @@ def _is(path: Path, remote: Remote) -> bool:
 def _copy(path: Path, target: Path) -> None:
     with atomic_write(target) as temporary_path:
         shutil.copyfile(path, temporary_path)
-
-
-def _download(remote: Remote, staging: Path) -> None:
-    """Downloads to `staging / sha256`, with pooch, which moves only what has the right hash."""
-    import pooch
-    from requests import exceptions
-
-    pooch.get_logger().setLevel("ERROR")
-    downloader = pooch.HTTPDownloader(timeout=TIMEOUT_S)
-    for tried in range(1, TRIES + 1):
-        try:
-            pooch.retrieve(
-                remote.url, f"sha256:{remote.sha256}", remote.sha256, staging, downloader=downloader
-            )
-            return
-        except exceptions.RequestException as error:
-            broke_off = isinstance(error, exceptions.ChunkedEncodingError)
-            unreachable = isinstance(error, exceptions.ConnectionError | exceptions.Timeout)
-            if not broke_off and not unreachable:
-                raise _Unavailable(f"{remote.url}: {error}.", answered=True) from error
-            if tried == TRIES:
-                cause = "no answer" if unreachable else "the transfer broke off"
-                message = f"{remote.url}: {cause}, {TRIES} times."
-                raise _Unavailable(message, answered=broke_off) from error
-            time.sleep(PAUSE_S * tried)
-        except ValueError as error:
-            raise _Unavailable(
-                f"{remote.url}: the bytes that came have another sha256 and were thrown away.",
-                answered=True,
-            ) from error
 
 
 def _advice(source: Source, folder: Path, problems: list[str], offline: bool) -> Iterator[str]:
