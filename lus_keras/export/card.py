@@ -24,6 +24,12 @@ OUTPUTS = {
     "logits": "unbounded; the mean over folds, whose softmax is not `probabilities` of several",
     "attention": "weights of the frames, rows sum to 1; the mean over folds",
 }
+# Of networks that judge each label on its own.
+APART = {
+    "probabilities": "of each label in `labels` by itself, none or several may apply; the mean "
+    "over folds",
+    "logits": "unbounded; the mean over folds, whose sigmoid is not `probabilities` of several",
+}
 USE = (
     "For research only. It is not a medical device, has not been validated for clinical use and "
     "must not inform the care of a patient."
@@ -44,6 +50,7 @@ def contract(
     Returns:
         Plain data.
     """
+    said = OUTPUTS | (APART if models.description.multilabel else {})
     return {
         "schema": 1,
         "model": models.name,
@@ -52,7 +59,7 @@ def contract(
         "labels": list(models.labels),
         "input": _scaled_input(models) if format == "keras" else _input(models),
         "signature": "serving_default" if format == "saved_model" else None,
-        "outputs": {name: OUTPUTS[name] for name in output_names(models)},
+        "outputs": {name: said[name] for name in output_names(models)},
         "check": {"allowed": TOLERANCE, "found": dict(differences)},
         "sha256": dict(hashes),
         "versions": {
@@ -144,9 +151,10 @@ def _usage(models: Ensemble, said: Mapping[str, Any]) -> str:
     shape = " × ".join("any" if side is None else str(side) for side in given["shape"])
     outputs = ", ".join(f"`{name}`" for name in said["outputs"])
     folds = f"{len(models.folders)} fold" + "s" * (len(models.folders) > 1)
+    kind = "Labels, none or several of which apply" if models.description.multilabel else "Classes"
     return (
         f"Input `{given['name']}`: {given['dtype']}, {shape}, at {given['frames_per_second']} "
-        f"frames a second. Outputs: {outputs}. Classes: {', '.join(models.labels)}. {folds}. "
+        f"frames a second. Outputs: {outputs}. {kind}: {', '.join(models.labels)}. {folds}. "
         "All of it is in `contract.json`."
     )
 

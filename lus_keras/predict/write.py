@@ -66,7 +66,7 @@ def _video_json(prediction: VideoPrediction) -> dict[str, Any]:
         "video_id": prediction.video.video_id,
         "patient_id": prediction.video.patient_id,
         "fps": prediction.fps,
-        "predicted": prediction.labels[prediction.predicted],
+        "predicted": prediction.answer,
         "probabilities": _numbers(prediction.mean),
         "representative_frame": {
             "clip_id": prediction.clip_ids[clip],
@@ -164,8 +164,8 @@ def _clip_rows(predictions: Iterable[VideoPrediction]) -> Iterator[list[Any]]:
 
 def _video_rows(predictions: Iterable[VideoPrediction]) -> Iterator[list[Any]]:
     for prediction in predictions:
-        row, label = prediction.video, prediction.labels[prediction.predicted]
-        ids = [row.video_id, row.patient_id, len(prediction.cuts), label]
+        row = prediction.video
+        ids = [row.video_id, row.patient_id, len(prediction.cuts), prediction.answer]
         yield [*ids, *_numbers(prediction.mean)]
 
 

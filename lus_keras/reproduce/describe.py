@@ -8,7 +8,8 @@ from typing import Any
 from lus_keras import config
 from lus_keras.clips import cut_video
 from lus_keras.datasets import simulated
-from lus_keras.reproduce.planning import Arm, Data, Plan, plan
+from lus_keras.reproduce.data import Data
+from lus_keras.reproduce.planning import Arm, Plan, plan
 from lus_keras.reproduce.request import Request, run_folder
 from lus_keras.simulate import VideoPlan
 
@@ -67,7 +68,7 @@ def _describe_plan(plan: Plan) -> list[str]:
 
 
 def _describe_arm(arm: Arm, plan: Plan) -> list[str]:
-    settings, data = arm.config, plan.data
+    settings, data = arm.config, plan.data_of(arm)
     folds = len(plan.own_split.folds) if plan.own_split else settings.split.count
     clips, amount = _amount(arm, data)
     # Measured peaks of c3d_a: 1.2 GB at 32 × 32 pixels, 2.7 GB at 64 × 64; this gives 1.3, 2.8.

@@ -6,35 +6,16 @@ import inspect
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from lus_keras import config, datasets, papers
+from lus_keras import config, papers
 from lus_keras.cache import Item, check_regions
-from lus_keras.clips import is_labelled
-from lus_keras.config import CohortConfig, PaperConfig, did_you_mean
+from lus_keras.config import PaperConfig, did_you_mean
 from lus_keras.datasets import simulated
 from lus_keras.errors import ConfigError, DataError
 from lus_keras.papers import Paper
-from lus_keras.reproduce.request import Request, data_name, targets_by_paper
+from lus_keras.reproduce.data import Data, load_data
+from lus_keras.reproduce.request import Request, targets_by_paper
 from lus_keras.simulate import VideoPlan
 from lus_keras.splits import Split, read_own_split
-
-
-@dataclass(frozen=True)
-class Data:
-    """Videos of one data set, before any is opened.
-
-    Attributes:
-        name: As in paths.
-        items: Videos or plans of videos.
-        notes: What has to be said of the data.
-        license: Licence of the data.
-        cropped: Whether frames show the sector alone, so that they are not cropped to it.
-    """
-
-    name: str
-    items: list[Item]
-    notes: tuple[str, ...]
-    license: str
-    cropped: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +28,7 @@ class Arm:
         config: The configuration with the arm's changes.
         models: Networks to train, in the paper's order.
         learnt: Another data set to learn from, where the arm asks for one.
+        data: The data to test on, where the arm reads another label than the plan's first one.
     """
 
     name: str
@@ -54,6 +36,7 @@ class Arm:
     config: PaperConfig
     models: tuple[str, ...]
     learnt: Data | None = None
+    data: Data | None = None
 
     def entry(self, model: str) -> str:
         """Name of a network in this arm: `arm/model`, or `model` where there are no arms."""
@@ -82,7 +65,7 @@ class Plan:
         targets: What is asked of it.
         config: Its configuration, preset and overrides applied, no arm's changes.
         arms: What to train.
-        data: The data to test on.
+        data: The data to test on; an arm may have its own.
         own_split: Folds of the user, instead of drawn ones.
         allow_leak: Whether these may leak.
     """
@@ -94,6 +77,10 @@ class Plan:
     data: Data
     own_split: Split | None = None
     allow_leak: bool = False
+
+    def data_of(self, arm: Arm) -> Data:
+        """The data an arm is tested on: one label may be known of other videos than another."""
+        return arm.data or self.data
 
 
 def plan(request: Request) -> list[Plan]:
@@ -146,23 +133,29 @@ def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
     paper = papers.get(name)
     settings = _load(name, request)
     arms = tuple(_arms(paper, settings, targets, request))
-    own = _own_split(name, settings, request)
+    column = arms[0].config.label_column if arms else settings.label_column
+    own = _own_split((name, column), request)
     folds = max((arm.config.split.count for arm in arms), default=settings.split.count)
     folds = len(own.folds) if own else folds
     if request.fold is not None and not 0 <= request.fold < folds:
         raise ConfigError(f"--fold {request.fold}: must be 0 … {folds - 1}.")
-    data = _data(name, settings, request)
+    data = load_data(name, settings.cohort, request, column)
+    arms = tuple(
+        arm
+        if arm.config.label_column == column
+        else replace(arm, data=load_data(name, settings.cohort, request, arm.config.label_column))
+        for arm in arms
+    )
     if any(arm.config.clip.crop == "roi" for arm in arms):
         check_regions(data.items)
     return Plan(paper, tuple(targets), settings, arms, data, own, request.allow_leak)
 
 
-def _own_split(name: str, settings: PaperConfig, request: Request) -> Split | None:
+def _own_split(names: tuple[str, str], request: Request) -> Split | None:
     if request.split is None:
         if request.allow_leak:
             raise ConfigError("--allow-leak: is for folds of your own. Name them with --split.")
         return None
-    names = (name, settings.label_column)
     return read_own_split(request.split, names, allow_leak=request.allow_leak)
 
 
@@ -239,33 +232,6 @@ def _of_task(plan: VideoPlan, task: str) -> VideoPlan:
         exam_id=f"{task}-{plan.exam_id}",
         video_id=f"{task}-{plan.video_id}",
     )
-
-
-def _data(name: str, settings: PaperConfig, request: Request) -> Data:
-    if request.data == simulated.NAME:
-        return _simulated(name, settings.cohort, request.seed)
-    data = datasets.load(request.data, root=request.root)
-    items, notes = _labelled(data, settings.label_column)
-    return Data(data_name(request.data), items, (*data.notes, *notes), data.license, data.cropped)
-
-
-def _simulated(name: str, cohort: CohortConfig, seed: int) -> Data:
-    items: list[Item] = list(simulated.plan(name, cohort, seed))
-    return Data(simulated.NAME, items, simulated.NOTES, simulated.LICENSE)
-
-
-def _labelled(data: datasets.Dataset, column: str) -> tuple[list[Item], list[str]]:
-    """Videos that have the label, and a note on those that have not."""
-    videos: list[Item] = [video for video in data.videos if is_labelled(video, column)]
-    if not videos:
-        raise DataError(f"{data.name}: no video has a label in '{column}'. Fill in that column.")
-    missing = [video.video_id for video in data.videos if not is_labelled(video, column)]
-    if not missing:
-        return videos, []
-    listed = ", ".join(missing[:10]) + (", …" if len(missing) > 10 else "")
-    return videos, [
-        f"{len(missing)} videos have no label in '{column}' and are left out: {listed}."
-    ]
 
 
 def check_models(plan: Plan) -> None:
