@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lus_keras import __version__, config
+from lus_keras import __version__, config, papers
 from lus_keras.environment import package_version
 from lus_keras.export.check import LEVELS, TOLERANCE
 from lus_keras.export.graph import input_shape, output_names
 from lus_keras.predict import Ensemble
 from lus_keras.predict.find import run_folder
+from lus_keras.report.cells import SKILL_FREE
 
 CROPS = {
     "sector": "the ultrasound sector (its bounding box) has to be cut out of the picture before",
@@ -190,17 +191,32 @@ def _limits(record: Mapping[str, Any]) -> str:
 
 
 def _metrics(rows: list[Mapping[str, Any]], paper: str, entry: str) -> str:
-    found = [row for row in rows if row.get("paper") == paper and row.get("row") == entry]
+    own = _tables_of(paper, entry)
+    found = [
+        row
+        for row in rows
+        if row.get("paper") == paper and (row.get("row") == entry or row.get("table") in own)
+    ]
     lines = [
-        f"| {row['table']} | {row['metric']} | {_number(row['value'])} | {_interval(row)} | "
+        f"| {_place(row, entry)} | {row['metric']} | {_number(row['value'])} | {_interval(row)} | "
         f"{_number(row['baseline'])} | {row['n_patients']} |"
         for row in found
-        if row.get("value") is not None
+        if row.get("value") is not None and row.get("row") not in SKILL_FREE
     ]
     if not lines:
         return "Not known: the run's `report/results.json` was not beside the network."
     head = "| table | metric | value | 95 % interval over patients | baseline | patients |"
     return "\n".join([head, "|---|---|---|---|---|---|", *lines])
+
+
+def _tables_of(paper: str, entry: str) -> set[str]:
+    """Tables that rest on this network alone, whose rows are classes or labels."""
+    targets = papers.get(paper).targets.items()
+    return {target.replace("-", "_") for target, entries in targets if entries == (entry,)}
+
+
+def _place(row: Mapping[str, Any], entry: str) -> str:
+    return row["table"] if row["row"] == entry else f"{row['table']}, {row['row']}"
 
 
 def _number(value: float | None) -> str:
