@@ -22,6 +22,7 @@ Box = tuple[int, int, int, int]
 SIGNS = ("a_lines", "b_lines", "effusion", "consolidation")
 SCORES = {"b_lines": range(2), "sliding": range(2), "severity": range(4)}
 NO_SEGMENTS = "none"
+NO_SIGNS = "none"
 
 _YES_NO = {"no": 0, "yes": 1}
 _NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)", re.ASCII)
@@ -56,6 +57,22 @@ def parse_sign(column: str, text: str) -> str:
         hint = f"Did you mean {nearest[0]!r}?" if nearest else "Correct the label."
         raise ValueError(f"`{column}` must be one of {', '.join(SIGNS)}. Received {text!r}. {hint}")
     return text
+
+
+def parse_signs(column: str, text: str) -> tuple[str, ...]:
+    """All of `SIGNS` that are seen, `a_lines;b_lines`, in the order of `SIGNS`; `none` is none."""
+    if text.lower() == NO_SIGNS:
+        return ()
+    parts = [part.strip() for part in text.split(";")]
+    unknown = [part for part in parts if part not in SIGNS]
+    if unknown or len(set(parts)) < len(parts):
+        nearest = difflib.get_close_matches(unknown[0].lower(), SIGNS, n=1) if unknown else []
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        raise ValueError(
+            f"`{column}` must be {', '.join(SIGNS)}, each at most once. Received {text!r}.{hint} "
+            f"Write 'a_lines;b_lines', or '{NO_SIGNS}' where none of them is seen."
+        )
+    return tuple(sign for sign in SIGNS if sign in parts)
 
 
 def parse_segments(column: str, text: str) -> Segments:
@@ -142,12 +159,14 @@ def format_cell(value: Any) -> str:
     if value is None:
         return ""
     if value == ():
-        return NO_SEGMENTS
+        return NO_SEGMENTS  # and NO_SIGNS
     if isinstance(value, float):
         # Not repr: the minus sign of 1e-05 would be taken for the one between start and end.
         return f"{Decimal(repr(float(value))):f}"
     if isinstance(value, tuple) and isinstance(value[0], tuple):
         return ";".join("-".join(format_cell(float(time)) for time in pair) for pair in value)
+    if isinstance(value, tuple) and isinstance(value[0], str):
+        return ";".join(value)
     if isinstance(value, tuple):
         return ",".join(str(number) for number in value)
     return str(value)

@@ -1,4 +1,8 @@
-"""Losses that Keras lacks: SORD, cross-entropy with soft labels for ordered classes."""
+"""Losses that Keras lacks.
+
+SORD is cross-entropy with soft labels for ordered classes. Labels that may apply together come
+packed in one integer a clip, see `multilabel`; each is a binary question of its own.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,14 @@ from keras import ops
 
 from lus_keras.soft_labels import soft_labels
 
-__all__ = ["Sord", "soft_labels", "sord"]
+__all__ = [
+    "LabelSetCrossentropy",
+    "Sord",
+    "label_set_accuracy",
+    "label_set_cross_entropy",
+    "soft_labels",
+    "sord",
+]
 
 
 def sord(
@@ -104,3 +115,48 @@ class Sord(keras.losses.Loss):
     def get_config(self):
         """Adds the options."""
         return {**super().get_config(), **self.options}
+
+
+def label_set_cross_entropy(masks, logits):
+    """Binary cross-entropy of each label's sigmoid, the mean over labels.
+
+    Args:
+        masks: `(b,)` or `(b, 1)` sets of labels as `multilabel.pack` gives them, any numeric dtype.
+        logits: `(b, K)` float, unbounded; logit k is of bit k.
+
+    Returns:
+        `(b,)` float32 loss a clip; log 2 when all logits are 0.
+    """
+    logits = ops.cast(logits, "float32")
+    answers = _bits(masks, logits.shape[-1])
+    return ops.mean(ops.binary_crossentropy(answers, logits, from_logits=True), axis=-1)
+
+
+def label_set_accuracy(masks, logits):
+    """Share of labels that are answered rightly, where a logit above 0 says that one applies.
+
+    Args:
+        masks: As for `label_set_cross_entropy`.
+        logits: As for `label_set_cross_entropy`.
+
+    Returns:
+        `(b,)` float32 in 0 … 1.
+    """
+    answers = _bits(masks, logits.shape[-1])
+    return ops.mean(ops.cast(ops.equal(answers > 0.5, logits > 0), "float32"), axis=-1)
+
+
+def _bits(masks, count: int):
+    """`(b, count)` float32, 1 where a bit is set."""
+    powers = ops.convert_to_tensor(2 ** np.arange(count, dtype=np.int32))
+    whole = ops.floor_divide(ops.cast(ops.reshape(masks, (-1, 1)), "int32"), powers)
+    return ops.cast(whole % 2, "float32")
+
+
+@keras.saving.register_keras_serializable("lus_keras")
+class LabelSetCrossentropy(keras.losses.Loss):
+    """`label_set_cross_entropy` as a Keras loss."""
+
+    def call(self, y_true, y_pred):
+        """Elementwise loss `(b,)` of sets of labels `(b,)` and logits `(b, K)`."""
+        return label_set_cross_entropy(y_true, y_pred)

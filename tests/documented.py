@@ -95,11 +95,15 @@ def command_lines(page):
 
 
 LABELS = (
-    {"b_lines": 1, "segments": ((0.4, 1.5),), "sliding": 1, "severity": 3, "sign": "b_lines"},
-    {"b_lines": 0, "segments": (), "sliding": 0, "severity": 0, "sign": "a_lines"},
-    {"b_lines": 1, "segments": ((0.2, 0.9),), "sliding": 1, "severity": 2, "sign": "consolidation"},
-    {"b_lines": 0, "segments": (), "sliding": 0, "severity": 1, "sign": "effusion"},
-)
+    {"b_lines": 1, "segments": ((0.4, 1.5),), "sliding": 1, "severity": 3, "sign": "b_lines",
+     "signs": ("b_lines",)},
+    {"b_lines": 0, "segments": (), "sliding": 0, "severity": 0, "sign": "a_lines",
+     "signs": ("a_lines",)},
+    {"b_lines": 1, "segments": ((0.2, 0.9),), "sliding": 1, "severity": 2, "sign": "consolidation",
+     "signs": ("b_lines", "consolidation")},
+    {"b_lines": 0, "segments": (), "sliding": 0, "severity": 1, "sign": "effusion",
+     "signs": ("effusion",)},
+)  # fmt: skip
 VIA = {"sim-p000-e1-z05": [([0.2, 0.9], {"1": "0"})], "sim-p001-e2-z07": [([], {"2": "0"})]}
 
 

@@ -20,6 +20,7 @@ LAYERS = (
     "torch_files",
     "isolation",
     "soft_labels",
+    "multilabel",
     "cells",
     "lookalikes",
     "config",

@@ -14,10 +14,11 @@ import pytest
 from lus_keras import datasets, video
 from lus_keras.cache import FrameSpec
 from lus_keras.cache.load import load_item
-from lus_keras.clips import index_clips
+from lus_keras.clips import class_of, index_clips, is_labelled
 from lus_keras.config import ClipConfig
 from lus_keras.datasets import pocus
 from lus_keras.errors import DataError
+from lus_keras.manifest import read_manifest, write_manifest
 from lus_keras.video import write_video
 
 FRAME = ClipConfig(unit="frame", fps=None, frames=1, per_video=4, size=(16, 16))
@@ -118,6 +119,35 @@ def test_what_has_not_one_sign_is_named_with_the_reason(miniature):
     assert "5 videos and 2 still images of 6 patients" in notes
 
 
+def test_every_file_whose_four_marks_are_known_has_its_signs(miniature):
+    """None of them is a label; a cell that is neither 0 nor 1 is none."""
+    data = datasets.load("pocus", root=miniature)
+    assert {item.video_id: item.signs for item in data.videos} == {
+        "convex_Cov_a": ("b_lines",),
+        "linear_Reg_b": ("a_lines",),
+        "convex_Pneu_c": ("effusion",),
+        "convex_Pneu_d": ("consolidation",),
+        "convex_Pneu_e": ("effusion", "consolidation"),
+        "convex_Reg_f": (),
+        "convex_Reg_g": None,
+    }
+    assert (
+        "as the multi-label option needs: 6 files, 1 a_lines, 1 b_lines, 2 effusion, "
+        "2 consolidation, 1 none of them, 1 several."
+    ) in "\n".join(data.notes)
+
+
+def test_a_manifest_of_the_files_keeps_their_signs(miniature):
+    """Effusion and consolidation are bits 2 and 3: 4 + 8 = 12."""
+    videos = datasets.load("pocus", root=miniature).videos
+    path = miniature / "manifest.csv"
+    write_manifest(videos, path)
+    found = read_manifest(path)
+    assert [video.signs for video in found] == [video.signs for video in videos]
+    known = [video for video in found if is_labelled(video, "signs")]
+    assert [class_of(video, "signs") for video in known] == [2, 1, 4, 8, 12, 0]
+
+
 def test_licences_are_counted_and_a_file_without_one_is_left_out(copy):
     rows = [
         row("Cov_a", "1", b_lines="1"),
@@ -206,12 +236,31 @@ def test_real_labels_are_those_counted_in_the_table(real):
         pytest.skip(f"another copy: {len(real.videos)} files instead of 72")
     signs = Counter(item.sign for item in real.videos)
     assert signs == {None: 35, "consolidation": 16, "b_lines": 9, "a_lines": 6, "effusion": 6}
+    several = [item.signs for item in real.videos if item.signs is not None]
+    assert len(several) == 64 and several.count(()) == 21
+    assert Counter(sign for signs in several for sign in signs) == {
+        "a_lines": 7, "b_lines": 10, "effusion": 10, "consolidation": 22,
+    }  # fmt: skip
+    assert Counter(map(len, several)) == {0: 21, 1: 37, 2: 6}
     assert len({item.patient_id for item in real.videos}) == 53
     assert sum("pocus_images" in item.video for item in real.videos) == 22
     assert Counter(item.license for item in real.videos) == {
         "CC BY-NC 4.0": 39, "CC BY 4.0": 15, "CC BY-NC-SA 4.0": 15, "CC BY 2.0": 2,
         "CC BY-NC-SA 3.0": 1,
     }  # fmt: skip
+
+
+@pytest.mark.real_data
+def test_real_signs_are_the_columns_of_the_table(real):
+    """Marks are counted in the file itself, row by row, whatever the adapter makes of them."""
+    with (real.root / "dataset_metadata.csv").open(newline="", encoding="utf-8-sig") as stream:
+        rows = list(csv.DictReader(stream))
+    marked = [row for row in rows if all(row[column] in "01" and row[column] != ""
+                                         for column in pocus.SIGN_COLUMNS)]  # fmt: skip
+    several = [item.signs for item in real.videos if item.signs is not None]
+    assert len(several) == len(marked)
+    for column, sign in pocus.SIGN_COLUMNS.items():
+        assert sum(sign in signs for signs in several) == sum(row[column] == "1" for row in marked)
 
 
 @pytest.mark.real_data

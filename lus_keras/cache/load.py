@@ -116,12 +116,13 @@ def write_stored(text: str) -> dict[str, Any]:
 
 def video_from_json(row: Mapping[str, Any]) -> Video:
     """A manifest row from JSON, whose lists become the tuples they were."""
-    segments, roi = row["segments"], row["roi"]
+    segments, roi, signs = row["segments"], row["roi"], row["signs"]
     return Video(
         **{
             **row,
             "segments": None if segments is None else tuple(map(tuple, segments)),
             "roi": None if roi is None else tuple(roi),
+            "signs": None if signs is None else tuple(signs),
         }
     )
 

@@ -154,7 +154,9 @@ def show(video: Path, manifest: Path | None, frames: int, out: Path, root: Path 
 
 @click.command(cls=Command)
 @click.argument("manifest", type=click.Path(path_type=Path))
-@click.option("--label", required=True, help="Column to balance: b_lines, sliding, severity, sign.")
+@click.option(
+    "--label", required=True, help="Column to balance: b_lines, sliding, severity, sign, signs."
+)
 @click.option("--folds", type=click.IntRange(min=2), help="Test every patient once.  [default: 5]")
 @click.option("--test-fraction", type=click.FloatRange(0, 1, min_open=True, max_open=True))
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)

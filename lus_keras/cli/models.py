@@ -275,6 +275,6 @@ def _print(models: Ensemble, predictions: list[VideoPrediction]) -> None:
     table.title_justify = "left"
     for found in predictions:
         chances = [f"{value:.3f}" for value in found.mean]
-        row, label = found.video, models.labels[found.predicted]
-        table.add_row(row.video_id, row.patient_id, str(len(found.cuts)), label, *chances)
+        row, number = found.video, str(len(found.cuts))
+        table.add_row(row.video_id, row.patient_id, number, found.answer, *chances)
     Console(highlight=False, width=None).print(table)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lus_keras import multilabel
 from lus_keras.clips.cut import Cut, cut_video, spaced_frames, tiles, windows
 from lus_keras.config import ClipConfig
 from lus_keras.errors import DataError
@@ -104,7 +105,7 @@ def index_clips(
 
     With frame-level truth a clip is positive if at least `clip.min_frames` of its frames are
     (B-lines only); without, it inherits the label of its video. A sign becomes its place in
-    `SIGNS`.
+    `SIGNS`, several signs the number that `multilabel.pack` gives.
 
     Args:
         videos: One record a video.
@@ -186,11 +187,13 @@ def class_of(video: Video, label_column: str) -> int:
         label_column: Field of `Video` with the label.
 
     Returns:
-        0 …; a sign is its place in `SIGNS`.
+        0 …; a sign is its place in `SIGNS`, several are packed, see `multilabel`.
     """
     if _has_truth(video, label_column):
         return int(bool(video.segments))
     label = getattr(video, label_column)
+    if label_column == "signs":
+        return multilabel.pack(label, SIGNS)
     return SIGNS.index(label) if label_column == "sign" else int(label)
 
 

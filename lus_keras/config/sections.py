@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, Strict
 
+from lus_keras.multilabel import COLUMNS as MULTILABEL_COLUMNS
+
 LABELS = {
     "P": "printed in the paper",
     "C": "public code of the authors or their group",
@@ -242,7 +244,7 @@ class PaperConfig(_Section):
     venue: str
     doi: str
     labels: Texts
-    label_column: Literal["b_lines", "sliding", "severity", "sign"]
+    label_column: Literal["b_lines", "sliding", "severity", "sign", "signs"]
     data: DataConfig = DataConfig()
     clip: ClipConfig
     split: SplitConfig
@@ -258,6 +260,11 @@ class PaperConfig(_Section):
     published: dict[str, Any]
     claims: Annotated[tuple[Claim, ...], Strict(False)] = ()
     inconsistencies: Texts = ()
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether a clip may have several of `labels`, or none, each judged on its own."""
+        return self.label_column in MULTILABEL_COLUMNS
 
     def experiment(self) -> dict[str, Any]:
         """The sections that decide the numbers, as plain data: what a run's fingerprint covers."""

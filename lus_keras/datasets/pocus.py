@@ -51,6 +51,7 @@ REQUIRED = (
     *SIGN_COLUMNS,
 )
 KINDS = ("video", "image")
+UNMARKED = "a sign that is not marked 0 or 1"
 MAX_LISTED = 50
 # "CC BY-NC -SA 4.0" has a blank too many.
 _LICENSE = re.compile(r"CC (?P<kind>BY[A-Z -]*?) ?(?P<version>\d\.\d)", re.ASCII)
@@ -80,8 +81,8 @@ def load(root: str | os.PathLike[str] | None = None) -> Dataset:
     """Reads the table and pairs it with the files that are present.
 
     `sign` is given where the table marks exactly one of its four signs and knows the others to be
-    absent; `b_lines` wherever its column is filled, `severity` as well. A still image is a video of
-    one frame.
+    absent, `signs` wherever it marks all four with 0 or 1; `b_lines` wherever its column is filled,
+    `severity` as well. A still image is a video of one frame.
 
     Args:
         root: Folder of the data set; found as `find_root` says if not given.
@@ -108,7 +109,7 @@ def load(root: str | os.PathLike[str] | None = None) -> Dataset:
             skipped.append((row.cells["Filename"] or f"row {row.number}", reason))
         else:
             videos.append(_video(row, str(path)))
-            why[str(path)] = _sign(row)[1]
+            why[str(path)] = _why_not_one(_signs(row))
     skipped += [
         (path.name, f"no row in {MARKER}, so no licence is known")
         for path in sorted(set(files.values()) - taken)
@@ -182,15 +183,21 @@ def _mark(text: str) -> int | None:
     return {"0": 0, "1": 1}.get(text)
 
 
-def _sign(row: Row) -> tuple[str | None, str]:
-    """The only sign of a row, or None and why there is not exactly one."""
+def _signs(row: Row) -> tuple[str, ...] | None:
+    """The signs of a row in the order of `SIGNS`, or None if one is not marked 0 or 1."""
     marks = {sign: _mark(row.cells[column]) for column, sign in SIGN_COLUMNS.items()}
     if None in marks.values():
-        return None, "a sign that is not marked 0 or 1"
-    seen = [sign for sign, mark in marks.items() if mark]
-    if len(seen) == 1:
-        return seen[0], ""
-    return None, "none of the four signs" if not seen else "more than one sign"
+        return None
+    return tuple(sign for sign in cells.SIGNS if marks[sign])
+
+
+def _why_not_one(signs: tuple[str, ...] | None) -> str:
+    """Why a row is not of exactly one sign; empty if it is."""
+    if signs is None:
+        return UNMARKED
+    if len(signs) == 1:
+        return ""
+    return "none of the four signs" if not signs else "more than one sign"
 
 
 def _severity(text: str) -> int | None:
@@ -201,13 +208,15 @@ def _severity(text: str) -> int | None:
 
 
 def _video(row: Row, path: str) -> Video:
+    signs = _signs(row)
     return Video(
         video=path,
         patient_id=row.cells["Patient ID / Name"],
         video_id=f"{Path(path).parent.name}_{Path(path).stem}",
         b_lines=_mark(row.cells["B-lines"]),
         severity=_severity(row.cells.get(SEVERITY_COLUMN, "")),
-        sign=_sign(row)[0],
+        sign=signs[0] if signs and len(signs) == 1 else None,
+        signs=signs,
         license=license_of(row.cells["License"]),
         source=row.cells.get("URL (Video Name)", "") or SOURCE,
     )
@@ -237,6 +246,13 @@ def _notes(videos: Sequence[Video], why: Mapping[str, str]) -> Iterator[str]:
     for reason in sorted(set(why.values()) - {""}):
         names = [video.video_id for video in videos if why[video.video] == reason]
         yield f"Left out of that task, {len(names)} with {reason}: {_listed(names)}."
+    marked = [video.signs for video in videos if video.signs is not None]
+    counts = ", ".join(f"{sum(sign in s for s in marked)} {sign}" for sign in cells.SIGNS)
+    yield (
+        f"All four signs marked 0 or 1, as the multi-label option needs: {len(marked)} files, "
+        f"{counts}, {sum(not s for s in marked)} none of them, "
+        f"{sum(len(s) > 1 for s in marked)} several."
+    )
     if any(video.severity is not None for video in videos):
         yield f"Scores: {SEVERITY_TERMS}."
     yield (

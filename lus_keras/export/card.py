@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lus_keras import __version__, config
+from lus_keras import __version__, config, papers
 from lus_keras.environment import package_version
 from lus_keras.export.check import LEVELS, TOLERANCE
 from lus_keras.export.graph import input_shape, output_names
 from lus_keras.predict import Ensemble
 from lus_keras.predict.find import run_folder
+from lus_keras.report.cells import SKILL_FREE
 
 CROPS = {
     "sector": "the ultrasound sector (its bounding box) has to be cut out of the picture before",
@@ -23,6 +24,12 @@ OUTPUTS = {
     "probabilities": "of the classes in `labels`, rows sum to 1; the mean over folds",
     "logits": "unbounded; the mean over folds, whose softmax is not `probabilities` of several",
     "attention": "weights of the frames, rows sum to 1; the mean over folds",
+}
+# Of networks that judge each label on its own.
+APART = {
+    "probabilities": "of each label in `labels` by itself, none or several may apply; the mean "
+    "over folds",
+    "logits": "unbounded; the mean over folds, whose sigmoid is not `probabilities` of several",
 }
 USE = (
     "For research only. It is not a medical device, has not been validated for clinical use and "
@@ -44,6 +51,7 @@ def contract(
     Returns:
         Plain data.
     """
+    said = OUTPUTS | (APART if models.description.multilabel else {})
     return {
         "schema": 1,
         "model": models.name,
@@ -52,7 +60,7 @@ def contract(
         "labels": list(models.labels),
         "input": _scaled_input(models) if format == "keras" else _input(models),
         "signature": "serving_default" if format == "saved_model" else None,
-        "outputs": {name: OUTPUTS[name] for name in output_names(models)},
+        "outputs": {name: said[name] for name in output_names(models)},
         "check": {"allowed": TOLERANCE, "found": dict(differences)},
         "sha256": dict(hashes),
         "versions": {
@@ -144,9 +152,10 @@ def _usage(models: Ensemble, said: Mapping[str, Any]) -> str:
     shape = " × ".join("any" if side is None else str(side) for side in given["shape"])
     outputs = ", ".join(f"`{name}`" for name in said["outputs"])
     folds = f"{len(models.folders)} fold" + "s" * (len(models.folders) > 1)
+    kind = "Labels, none or several of which apply" if models.description.multilabel else "Classes"
     return (
         f"Input `{given['name']}`: {given['dtype']}, {shape}, at {given['frames_per_second']} "
-        f"frames a second. Outputs: {outputs}. Classes: {', '.join(models.labels)}. {folds}. "
+        f"frames a second. Outputs: {outputs}. {kind}: {', '.join(models.labels)}. {folds}. "
         "All of it is in `contract.json`."
     )
 
@@ -182,17 +191,32 @@ def _limits(record: Mapping[str, Any]) -> str:
 
 
 def _metrics(rows: list[Mapping[str, Any]], paper: str, entry: str) -> str:
-    found = [row for row in rows if row.get("paper") == paper and row.get("row") == entry]
+    own = _tables_of(paper, entry)
+    found = [
+        row
+        for row in rows
+        if row.get("paper") == paper and (row.get("row") == entry or row.get("table") in own)
+    ]
     lines = [
-        f"| {row['table']} | {row['metric']} | {_number(row['value'])} | {_interval(row)} | "
+        f"| {_place(row, entry)} | {row['metric']} | {_number(row['value'])} | {_interval(row)} | "
         f"{_number(row['baseline'])} | {row['n_patients']} |"
         for row in found
-        if row.get("value") is not None
+        if row.get("value") is not None and row.get("row") not in SKILL_FREE
     ]
     if not lines:
         return "Not known: the run's `report/results.json` was not beside the network."
     head = "| table | metric | value | 95 % interval over patients | baseline | patients |"
     return "\n".join([head, "|---|---|---|---|---|---|", *lines])
+
+
+def _tables_of(paper: str, entry: str) -> set[str]:
+    """Tables that rest on this network alone, whose rows are classes or labels."""
+    targets = papers.get(paper).targets.items()
+    return {target.replace("-", "_") for target, entries in targets if entries == (entry,)}
+
+
+def _place(row: Mapping[str, Any], entry: str) -> str:
+    return row["table"] if row["row"] == entry else f"{row['table']}, {row['row']}"
 
 
 def _number(value: float | None) -> str:

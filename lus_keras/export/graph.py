@@ -124,12 +124,15 @@ def compute(clips: tf.Tensor, models: Ensemble) -> dict[str, tf.Tensor]:
         for name in output_names(models)
         if name != "probabilities"
     }
-    chances = [_probabilities(output["logits"]) for output in outputs]
+    apart = models.description.multilabel
+    chances = [_probabilities(output["logits"], apart) for output in outputs]
     return {"probabilities": ops.mean(ops.stack(chances), axis=0), **found}
 
 
-def _probabilities(logits: Any) -> Any:
-    """As every paper's `decode`, in the graph; the check of an export would tell a difference."""
+def _probabilities(logits: Any, apart: bool) -> Any:
+    """As every paper's `decoder`, in the graph; the check of an export would tell a difference."""
+    if apart:
+        return keras.ops.sigmoid(logits)
     if logits.shape[-1] == 1:
         logits = keras.ops.concatenate([keras.ops.zeros_like(logits), logits], axis=-1)
     return keras.ops.softmax(logits, axis=-1)

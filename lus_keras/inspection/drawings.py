@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lus_keras.cells import format_cell
 from lus_keras.errors import VideoError
 from lus_keras.figures import BLUE, GREEN, GREY
 from lus_keras.inspection.check import Report
@@ -165,7 +166,7 @@ def _title(path: Path, seen: Inspection, video: Video | None) -> str:
     ]
     if video:
         known = {name: getattr(video, name) for name in LABELS if name != "segments"}
-        labels = [f"{name} {value}" for name, value in known.items() if value is not None]
+        labels = [f"{name} {format_cell(known[name])}" for name in known if known[name] is not None]
         parts.append(", ".join([f"patient {video.patient_id}", *labels]))
     return "\n".join(parts)
 

@@ -6,14 +6,17 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from numpy.typing import ArrayLike
 from rich.table import Table
 
 from lus_keras.errors import ConfigError, DataError
 from lus_keras.manifest import SIGNS, read_manifest
+from lus_keras.multilabel import pack, rarest_first
 from lus_keras.splits import Split, make_holdout, make_kfold, read_splits, verify
 
-LABELS = ("b_lines", "sliding", "severity", "sign")
+LABELS = ("b_lines", "sliding", "severity", "sign", "signs")
 FOLDS = 5
 
 
@@ -24,7 +27,8 @@ class Labels:
     Attributes:
         name: The label's column.
         patients: Patient of each video.
-        classes: Class of each video, 0 …; a sign is its place in `SIGNS`.
+        classes: Class of each video, 0 …; a sign is its place in `SIGNS`, several are packed, see
+            `multilabel`.
     """
 
     name: str
@@ -45,15 +49,24 @@ def read_labels(
         raise ConfigError(f"--label: must be one of {', '.join(LABELS)}. Received {label!r}.")
     videos = read_manifest(path, labels=[label], root=root)
     values = [getattr(video, label) for video in videos]
-    classes = [SIGNS.index(value) if label == "sign" else int(value) for value in values]
+    classes = [_class(value, label) for value in values]
     return Labels(label, tuple(video.patient_id for video in videos), tuple(classes))
+
+
+def _class(value: Any, label: str) -> int:
+    if label == "signs":
+        return pack(value, SIGNS)
+    return SIGNS.index(value) if label == "sign" else int(value)
 
 
 def make(labels: Labels, *, folds: int | None, test_fraction: float | None, seed: int) -> Split:
     """Draws folds, or one test set if `test_fraction` is given."""
+    classes: ArrayLike = labels.classes
+    if labels.name == "signs":
+        classes = rarest_first(labels.patients, labels.classes)
     if test_fraction is not None:
-        return make_holdout(labels.patients, labels.classes, test_fraction=test_fraction, seed=seed)
-    return make_kfold(labels.patients, labels.classes, folds=folds or FOLDS, seed=seed)
+        return make_holdout(labels.patients, classes, test_fraction=test_fraction, seed=seed)
+    return make_kfold(labels.patients, classes, folds=folds or FOLDS, seed=seed)
 
 
 def verified(path: Path, labels: Labels) -> dict[str, Split]:

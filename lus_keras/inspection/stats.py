@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lus_keras.cells import format_cell
 from lus_keras.inspection.check import Report
 from lus_keras.manifest import LABELS, Video
 from lus_keras.video import Inspection
@@ -74,6 +75,8 @@ def _label_counts(videos: Sequence[Video]) -> dict[str, dict[str, int]]:
         values = [getattr(video, label) for video in videos]
         if label == "segments":
             values = [None if value is None else "some" if value else "none" for value in values]
+        elif label == "signs":
+            values = [None if value is None else format_cell(value) for value in values]
         known = Counter(str(value) for value in values if value is not None)
         missing = sum(value is None for value in values)
         if known:

@@ -4,7 +4,7 @@
     p01/e1_z3.avi,p01,p01_e1_z3,e1,3,1,0.40-1.85;2.0-2.4,…
 
 `video` and `patient_id` are required; every other column may be left out. Ids are text: `010` stays
-`010`.
+`010`. A cell of `signs` is `a_lines;b_lines`, or `none`; an empty one means "not looked at".
 """
 
 from lus_keras.cells import SIGNS as SIGNS

@@ -25,7 +25,8 @@ def read_manifest(
     """Reads a manifest and checks every row of it before anything is decoded.
 
     Cells are text and are stripped; for a label that is a number `2.0` is read as 2, and `no`/`yes`
-    as 0/1. An empty `segments` cell means "not annotated", `none` means "looked at, no B-lines".
+    as 0/1. An empty `segments` cell means "not annotated", `none` means "looked at, no B-lines";
+    so it is with `signs` and the four signs.
     Rows are numbered as a spreadsheet does: row 1 names the columns.
 
     Args:

@@ -24,7 +24,8 @@ class Video:
         b_lines: 1 if B-lines are seen in the video, 0 if not.
         sliding: 1 if lung sliding is present, 0 if absent.
         severity: Score 0 … 3 of the whole video.
-        sign: One of `SIGNS`.
+        sign: One of `SIGNS`, the only one that the video shows.
+        signs: All of `SIGNS` that the video shows, in their order; empty means "looked at, none".
         segments: Intervals with B-lines in seconds, start ≤ t < end; empty means "looked at, none".
         roi: Region of interest `(x, y, w, h)` in pixels of the file.
         fps: Frames per second of what has no clock: pictures, a file that states 0.
@@ -42,6 +43,7 @@ class Video:
     sliding: int | None = None
     severity: int | None = None
     sign: str | None = None
+    signs: tuple[str, ...] | None = None
     segments: Segments | None = None
     roi: Box | None = None
     fps: float | None = None
@@ -51,13 +53,14 @@ class Video:
 
 
 REQUIRED = ("video", "patient_id")
-LABELS = ("b_lines", "sliding", "severity", "sign", "segments")
+LABELS = ("b_lines", "sliding", "severity", "sign", "signs", "segments")
 COLUMNS = tuple(field.name for field in fields(Video))
 
 PARSERS: dict[str, Callable[[str, str], Any]] = {
     **dict.fromkeys(COLUMNS, cells.parse_text),
     **dict.fromkeys(cells.SCORES, cells.parse_score),
     "sign": cells.parse_sign,
+    "signs": cells.parse_signs,
     "segments": cells.parse_segments,
     "roi": cells.parse_box,
     "fps": cells.parse_fps,

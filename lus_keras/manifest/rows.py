@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,7 @@ def _parse_row(row: dict[str, str], folder: Path, labels: Sequence[str]) -> tupl
                 problems.append(f"`{column}` must be filled. Received a blank. Fill it in.")
         except ValueError as error:
             problems.append(str(error))
+    problems += _contradictions(values)
     if values["video"] and not row.get("video_id"):
         path = Path(values["video"])
         named = path if path.is_dir() else path.with_suffix("")
@@ -106,3 +107,15 @@ def _parse_row(row: dict[str, str], folder: Path, labels: Sequence[str]) -> tupl
     if values["video"] and not row.get("fps") and Path(values["video"]).is_dir():
         problems.append("`fps` must be filled for pictures. Received a blank. Give their rate.")
     return Video(**values), problems
+
+
+def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
+    """What `sign` and `b_lines` deny of `signs`."""
+    signs, sign, b_lines = (values.get(name) for name in ("signs", "sign", "b_lines"))
+    if signs is None:
+        return
+    listed = cells.format_cell(signs)
+    if sign is not None and sign not in signs:
+        yield f"`sign` must be among `signs`. Received {sign!r} and {listed!r}. Correct one."
+    if b_lines is not None and bool(b_lines) != ("b_lines" in signs):
+        yield f"`b_lines` and `signs` must agree. Received {b_lines} and {listed!r}. Correct one."

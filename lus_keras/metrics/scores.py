@@ -103,12 +103,14 @@ def video_level(predictions: pd.DataFrame) -> pd.DataFrame:
     """One row a video: the mean probability of its clips, and the highest of their labels.
 
     Args:
-        predictions: Columns `video_id, patient_id, fold, y_true, p_0 … p_k`.
+        predictions: Columns `video_id, patient_id, fold, y_true, p_0 … p_k`, or `y_0 … y_k` in
+            place of `y_true`.
 
     Returns:
         The same columns, one row a video, ordered by fold, patient and video.
     """
-    how = dict.fromkeys(probability_columns(predictions), "mean") | {"y_true": "max"}
+    truth = [name for name in predictions if str(name).startswith("y_")]
+    how = dict.fromkeys(probability_columns(predictions), "mean") | dict.fromkeys(truth, "max")
     keys = ["fold", "patient_id", "video_id"]
     return predictions.groupby(keys, as_index=False, sort=True).agg(how)
 

@@ -32,6 +32,21 @@ def to_probabilities(logits: np.ndarray) -> np.ndarray:
     return softmax(values, axis=1)
 
 
+def each_apart(logits: np.ndarray) -> np.ndarray:
+    """Turns logits into probabilities of labels that may apply together.
+
+    Args:
+        logits: `(n, k)` of k labels.
+
+    Returns:
+        `(n, k)` float64 sigmoids; rows need not sum to 1.
+    """
+    import numpy as np
+    from scipy.special import expit
+
+    return expit(np.asarray(logits, np.float64))
+
+
 def cross_entropy(outputs: int) -> keras.losses.Loss:
     """Cross-entropy of integer labels and logits: binary for one output, else over classes.
 
@@ -93,11 +108,13 @@ class Paper:
         build: Makes a network by name, uncompiled, from the configuration.
         loss: Makes the loss of (labels, logits).
         metrics: Makes the metrics followed in training.
-        decode: Logits `(n, k)` to probabilities `(n, classes)`.
+        decode: Logits `(n, k)` to probabilities `(n, classes)` of classes that exclude each other;
+            see `decoder`.
         needs_real_data: Targets that cannot be had from simulated videos alone.
         watch: Makes the callbacks of Keras for a job and an epoch, for studies that log more than
             losses; None if there are none.
         notes: Sentences on a configuration that belong into every output; None if there are none.
+        extras: Targets that are ours alone, so that `all` does not mean them.
         architecture: Target that is the paper's drawing of its networks; they are written as text.
     """
 
@@ -110,4 +127,9 @@ class Paper:
     needs_real_data: frozenset[str] = frozenset()
     watch: Callable[[Any, int], list[Any]] | None = None
     notes: Callable[[PaperConfig], list[str]] | None = None
+    extras: frozenset[str] = frozenset()
     architecture: str = ""
+
+    def decoder(self, multilabel: bool) -> Callable[[np.ndarray], np.ndarray]:
+        """What turns logits into probabilities: `decode`, or sigmoids where labels are apart."""
+        return each_apart if multilabel else self.decode

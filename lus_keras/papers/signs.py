@@ -4,6 +4,7 @@
 https://doi.org/10.16781/j.CN31-2187/R.20211217 (Acad J Naval Med Univ 43(8):901-907)
 
 Run      lus-keras reproduce table1 --paper signs
+         lus-keras reproduce multilabel --paper signs
 Differs  1. The images are private: the simulated cohort, public videos or the user's own take their
          place, and frames of a video stand for images.
          2. Patients are divided; whether the paper divides patients or images is not known.
@@ -11,6 +12,8 @@ Differs  1. The images are private: the simulated cohort, public videos or the u
          invented. That and all else that is left open stands under `choices` in
          configs/signs.yaml.
          4. Weights are random unless the user gives a file (`options.weights`); none is fetched.
+         5. The target `multilabel` is not the paper's, whose classes exclude each other: four
+         questions with yes or no, asked of frames that show none, one or several of the signs.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from lus_keras.config import PaperConfig
 
 MODELS = ("resnet152",)
+# The arm of the configuration that asks for every sign by itself.
+MULTILABEL = "multilabel/resnet152"
 KERAS_FILE = ".keras"
 
 
@@ -114,16 +119,27 @@ def _weights_file(config: PaperConfig) -> Path | None:
 
 
 def loss(config: PaperConfig) -> keras.losses.Loss:
-    """Cross-entropy over the four signs (invented: the paper's loss is not known)."""
+    """Cross-entropy over the four signs (invented: the paper's loss is not known).
+
+    Where signs may stand together, the mean of four binary cross-entropies.
+    """
     import keras
 
+    if config.multilabel:
+        from lus_keras.losses import LabelSetCrossentropy
+
+        return LabelSetCrossentropy()
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def metrics(config: PaperConfig) -> list[Any]:
-    """Accuracy in training, which also chooses the epoch."""
+    """Accuracy in training, which also chooses the epoch; of signs apart, the share of answers."""
     import keras
 
+    if config.multilabel:
+        from lus_keras.losses import label_set_accuracy
+
+        return [keras.metrics.MeanMetricWrapper(label_set_accuracy, name="accuracy")]
     return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
 
@@ -135,12 +151,29 @@ def decode(logits: np.ndarray) -> np.ndarray:
     return softmax(np.asarray(logits, np.float64), axis=1)
 
 
+def notes(config: PaperConfig) -> list[str]:
+    """Says what is not the paper's where signs may stand together."""
+    if not config.multilabel:
+        return []
+    return [
+        "Multi-label, which is ours and not the paper's: each of the four signs is judged on its "
+        "own, and what shows none or several of them takes part."
+    ]
+
+
 PAPER = Paper(
     name="signs",
-    targets={"table1": MODELS, "figure4": MODELS, "figure3": ()},
+    targets={
+        "table1": MODELS,
+        "figure4": MODELS,
+        "figure3": (),
+        "multilabel": (MULTILABEL,),
+    },
     build=build,
     loss=loss,
     metrics=metrics,
     decode=decode,
+    notes=notes,
+    extras=frozenset({"multilabel"}),
     architecture="figure3",
 )

@@ -1,14 +1,16 @@
 """Table 1 and figures of the paper on four signs (Duan et al. 2022) from predictions.
 
 `TABLES` and `FIGURES` map a target to the function that makes it. The paper compares no networks,
-so there are no claims to test.
+so there are no claims to test. What is not the paper's is in `signs_multilabel_results`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from lus_keras.manifest import SIGNS
+from lus_keras.papers import signs_multilabel_results as several
+from lus_keras.papers.signs import MULTILABEL
 from lus_keras.report.cells import Claim, Drawing, Table
 from lus_keras.report.drawings import classification_drawings
 from lus_keras.report.multiclass import (
@@ -22,10 +24,8 @@ from lus_keras.report.multiclass import (
 from lus_keras.results import PaperRun
 
 MODEL = "resnet152"
-LABELS = {MODEL: "ResNet152"}
-CLASSES = dict(
-    zip(SIGNS, ("A line", "B line", "Pleural effusion", "Lung consolidation"), strict=True)
-)
+LABELS = {MODEL: "ResNet152", MULTILABEL: several.LABEL}
+CLASSES = several.SIGN_LABELS
 SHOWN = 12
 _SHARED = classification_drawings(LABELS, ("A", "B", "PE", "LC"))
 
@@ -51,7 +51,7 @@ def table1(run: PaperRun) -> Table:
         digits_of={"kappa": 4, "roc_auc": 3},
         notes=(
             _population(run),
-            weights_note(run),
+            several.weights_note(run),
             "A class: one against the rest, accuracy = (TP + TN) / N. Total: precision, "
             "specificity, F1 and recall are means over the classes that occur; accuracy is the "
             "share of frames named rightly, which is another quantity than the mean recall, though "
@@ -59,26 +59,6 @@ def table1(run: PaperRun) -> Table:
             "n/a: undefined, as the precision of a class that is never named, and so the mean over "
             "classes, or of a class that no tested frame shows. Baseline: the majority class.",
         ),
-    )
-
-
-def weights_note(run: PaperRun) -> str:
-    """Says which weights the network started from.
-
-    Args:
-        run: The paper's run; its record holds the options.
-
-    Returns:
-        One to three sentences.
-    """
-    file = run.config.get("options", {}).get("weights")
-    source = run.config.get("transfer", {}).get("pretrain")
-    then = f" Then trained on {source} videos, before the videos here." if source else ""
-    if file:
-        return f"Initial weights: those of {file}, given by the user; the last layer is new.{then}"
-    return (
-        f"Initial weights: random.{then} No file of ImageNet weights was given (options.weights), "
-        "and none is fetched; the paper does not say what it starts from."
     )
 
 
@@ -111,7 +91,7 @@ def figure4(run: PaperRun) -> Drawing | None:
     Returns:
         The figure; None as long as no fold has finished.
     """
-    drawing = _SHARED["confusion"](run)
+    drawing = _SHARED["confusion"](_own(run))
     if drawing is None:
         return None
     return Drawing(
@@ -147,10 +127,19 @@ def gallery(run: PaperRun) -> Drawing | None:
     )
 
 
-TABLES: dict[str, Callable[[PaperRun], Table]] = {"table1": table1}
+def _own(run: PaperRun) -> PaperRun:
+    """The run without the network that answers other questions."""
+    return replace(run, models={name: m for name, m in run.models.items() if name == MODEL})
+
+
+TABLES: dict[str, Callable[[PaperRun], Table]] = {
+    "table1": table1,
+    "multilabel": several.multilabel,
+}
 FIGURES: dict[str, Callable[[PaperRun], Drawing | None]] = {
     "figure4": figure4,
     "mistakes": gallery,
     **class_drawings(MODEL, CLASSES, "Frames of the test patients."),
-    "learning_curves": _SHARED["learning_curves"],
+    "learning_curves": lambda run: _SHARED["learning_curves"](_own(run)),
+    **several.FIGURES,
 }

@@ -28,6 +28,7 @@ class Description(BaseModel):
         options: The configuration's `model`.
         labels: Names of the classes.
         clip: How videos are cut and scaled.
+        multilabel: Whether each label is judged on its own, so that none or several may apply.
         cropped: Whether the videos showed the sector alone, so that they were not cropped to it.
     """
 
@@ -40,6 +41,7 @@ class Description(BaseModel):
     options: dict[str, Any]
     labels: tuple[str, ...]
     clip: ClipConfig
+    multilabel: bool = False
     cropped: bool = False
 
     @property

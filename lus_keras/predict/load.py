@@ -57,8 +57,9 @@ class Ensemble:
         return tuple(name for name in WATCHED if name in self.predictors[0].output)
 
     def decode(self, logits: np.ndarray) -> np.ndarray:
-        """Logits `(n, k)` to probabilities `(n, classes)`, as the paper has it."""
-        return papers.get(self.description.paper).decode(logits)
+        """Logits `(n, k)` to probabilities `(n, classes)`, as in training."""
+        description = self.description
+        return papers.get(description.paper).decoder(description.multilabel)(logits)
 
     def predict(self, clips: np.ndarray, length: np.ndarray) -> dict[str, np.ndarray]:
         """Predicts a batch of clips.

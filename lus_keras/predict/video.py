@@ -38,10 +38,11 @@ class VideoPrediction:
         cuts: Where the n clips lie, in frames at `fps`.
         fps: Frames a second that clips are counted in; None if the file does not say.
         logits: `(n, k)` float32, means over folds.
-        probabilities: `(n, classes)` float64, means over folds; rows sum to 1.
+        probabilities: `(n, classes)` float64, means over folds; rows sum to 1, unless `multilabel`.
         attention: `(n, t)` float32 weights of the frames, means over folds; None without attention.
         masks: `(n, t, h', w')` float32 in 0 … 1; None unless asked for and there.
         damage: What the file has lost, where it was predicted all the same; empty of a whole one.
+        multilabel: Whether each label is judged on its own, so that none or several may apply.
     """
 
     video: Video
@@ -55,6 +56,7 @@ class VideoPrediction:
     attention: np.ndarray | None = None
     masks: np.ndarray | None = None
     damage: str = ""
+    multilabel: bool = False
 
     @property
     def clip_ids(self) -> list[str]:
@@ -68,8 +70,16 @@ class VideoPrediction:
 
     @property
     def predicted(self) -> int:
-        """Class of the video, the first of equals."""
+        """Class of the video, or its likeliest label; the first of equals."""
         return int(self.mean.argmax())
+
+    @property
+    def answer(self) -> str:
+        """Name of the class; of labels apart, all with a probability above 1/2, or `none`."""
+        if not self.multilabel:
+            return self.labels[self.predicted]
+        said = [name for name, chance in zip(self.labels, self.mean, strict=True) if chance > 0.5]
+        return ";".join(said) or "none"
 
     def start_s(self, number: int) -> float:
         """Second at which a clip starts; NaN if the frame rate is not known."""
@@ -160,6 +170,7 @@ def predict_video(
         attention=found.get("attention"),
         masks=None if spatial is None else spatial[..., 0],
         damage=" ".join(lost),
+        multilabel=models.description.multilabel,
     )
 
 

@@ -71,7 +71,7 @@ def _video_json(prediction: VideoPrediction) -> dict[str, Any]:
         "video_id": prediction.video.video_id,
         "patient_id": prediction.video.patient_id,
         "fps": prediction.fps,
-        "predicted": prediction.labels[prediction.predicted],
+        "predicted": prediction.answer,
         "probabilities": _numbers(prediction.mean),
         "damage": prediction.damage or None,
         "representative_frame": {
@@ -172,8 +172,8 @@ def _clip_rows(predictions: Iterable[VideoPrediction]) -> Iterator[list[Any]]:
 
 def _video_rows(predictions: Iterable[VideoPrediction]) -> Iterator[list[Any]]:
     for prediction in predictions:
-        row, label = prediction.video, prediction.labels[prediction.predicted]
-        ids = [row.video_id, row.patient_id, len(prediction.cuts), label]
+        row = prediction.video
+        ids = [row.video_id, row.patient_id, len(prediction.cuts), prediction.answer]
         yield [*ids, *_numbers(prediction.mean), prediction.damage]
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lus_keras.report.answers_data import ANSWERS, Record, answer, clip_settings
+from lus_keras.multilabel import COLUMNS as MULTILABEL_COLUMNS
+from lus_keras.report.answers_data import (
+    ANSWERS,
+    Record,
+    answer,
+    clip_settings,
+    label_column,
+)
 from lus_keras.report.cells import Cell, Table
 from lus_keras.report.section import Section, interval, number, plain
 
@@ -166,6 +173,8 @@ def _availability(section: Section, record: Record) -> str:
 @answer
 def _output(section: Section, record: Record) -> str:
     classes = ", ".join(map(str, section.run.record.get("labels", [])))
+    if label_column(section) in MULTILABEL_COLUMNS:
+        return f"Probabilities of {classes}, each by itself, for each clip; yes is above 0.5."
     return f"Probabilities of {classes} for each clip; the likeliest is the answer."
 
 

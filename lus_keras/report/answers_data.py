@@ -78,6 +78,13 @@ def _preprocessing(section: Section, record: Record) -> str:
     return f"{'; '.join(filter(None, parts))}."
 
 
+def label_column(section: Section) -> str:
+    """Column of the label: the paper's, or that of the only arm that was run."""
+    arms = list(section.run.record.get("arms", {}).values())
+    config = arms[0].get("config", {}) if len(arms) == 1 else {}
+    return str({**section.run.config, **config}.get("label_column", ""))
+
+
 @answer
 def _subsets(section: Section, record: Record) -> str:
     clip = clip_settings(section)
@@ -93,7 +100,7 @@ def _acquisition(section: Section, record: Record) -> str:
 
 @answer
 def _reference(section: Section, record: Record) -> str:
-    column = section.run.config.get("label_column", "")
+    column = label_column(section)
     classes = ", ".join(map(str, section.run.record.get("labels", [])))
     how = " It is known from the simulation." if section.simulated else ""
     return f"Label '{column}' of the data set: {classes}.{how}" if column else ""

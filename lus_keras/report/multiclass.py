@@ -219,17 +219,30 @@ def mistakes_figure(pictures: list[Picture], limit: int):
     return picture_grid(pictures[:limit])
 
 
-def class_drawings(model: str, classes: Mapping[str, str], tested: str) -> dict[str, Maker]:
+def class_drawings(
+    model: str,
+    classes: Mapping[str, str],
+    tested: str,
+    *,
+    prefix: str = "",
+    asked: str = "each class against the rest",
+    scores_of: Callable[[pd.DataFrame, Mapping[str, str]], dict[str, Scores]] | None = None,
+) -> dict[str, Maker]:
     """ROC and precision–recall curves and reliability of a network, each class against the rest.
 
     Args:
         model: The network.
         classes: Row id → what is printed, in the order of the classes.
         tested: What was tested, as a sentence.
+        prefix: What the ids of the figures begin with.
+        asked: What is asked of each class, for the titles.
+        scores_of: Makes scores of two classes by what is printed, from predictions and `classes`;
+            each class against the rest if not given.
 
     Returns:
         Functions by figure id; each gives None as long as no fold has finished.
     """
+    questions = scores_of or (lambda found, named: one_against_rest(Scores.of(found), named))
     absent = "A class that none of it shows has no curve."
 
     def maker(id_: str, title: str, caption: str, draw: Callable[..., Figure]) -> Maker:
@@ -237,12 +250,12 @@ def class_drawings(model: str, classes: Mapping[str, str], tested: str) -> dict[
             predictions = run.model(model).predictions
             if predictions is None:
                 return None
-            figure = draw(one_against_rest(Scores.of(predictions), classes))
-            return Drawing(id_, f"{title}, each class against the rest", caption, figure)
+            figure = draw(questions(predictions, classes))
+            return Drawing(f"{prefix}{id_}", f"{title}, {asked}", caption, figure)
 
         return make
 
-    return {
+    made = {
         "roc": maker("roc", "ROC curves", f"{tested} {absent}", figures.roc_curves),
         "precision_recall": maker(
             "precision_recall",
@@ -257,3 +270,4 @@ def class_drawings(model: str, classes: Mapping[str, str], tested: str) -> dict[
             figures.reliability_diagram,
         ),
     }
+    return {f"{prefix}{id_}": make for id_, make in made.items()}

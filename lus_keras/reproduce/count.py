@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lus_keras.multilabel import class_counts, shows
 from lus_keras.reproduce.prepare import Prepared
 
 SIDES = ("train", "validation", "test")
@@ -24,8 +25,8 @@ def video_counts(prepared: Prepared) -> dict[str, Any]:
         it); `lengths`: class → frames, as stored → videos; `patients`: patient → videos. A video's
         class is the largest of its clips.
     """
-    source, names = prepared.source, prepared.arm.config.labels
-    index = source.index
+    source, settings = prepared.source, prepared.arm.config
+    index, names, column = source.index, settings.labels, settings.label_column
     # Clips lie in the order of their videos, so the last assignment is the largest label.
     order = np.argsort(index.label, kind="stable")
     label = dict(zip(index.video[order].tolist(), index.label[order].tolist(), strict=True))
@@ -33,8 +34,7 @@ def video_counts(prepared: Prepared) -> dict[str, Any]:
     patients = [video.patient_id for store in source.stores for video in store.videos]
 
     def classes(videos: Iterable[int]) -> dict[str, int]:
-        found = Counter(label[video] for video in videos)
-        return {name: found[number] for number, name in enumerate(names)}
+        return class_counts([label[video] for video in videos], names, column)
 
     return {
         "sides": [
@@ -42,12 +42,13 @@ def video_counts(prepared: Prepared) -> dict[str, Any]:
             for fold in prepared.split.folds
         ],
         "lengths": {
-            name: {str(frames): n for frames, n in sorted(_lengths(label, counts, number).items())}
+            name: _lengths(label, counts, shows(list(label.values()), number, column))
             for number, name in enumerate(names)
         },
         "patients": dict(sorted(Counter(patients[video] for video in label).items())),
     }
 
 
-def _lengths(label: dict[int, int], counts: list[int], wanted: int) -> Counter[int]:
-    return Counter(counts[video] for video, found in label.items() if found == wanted)
+def _lengths(videos: Iterable[int], counts: list[int], wanted: np.ndarray) -> dict[str, int]:
+    lengths = Counter(counts[video] for video, kept in zip(videos, wanted, strict=True) if kept)
+    return {str(frames): number for frames, number in sorted(lengths.items())}

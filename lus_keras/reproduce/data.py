@@ -13,6 +13,8 @@ from lus_keras.errors import ConfigError, DataError
 from lus_keras.reproduce.request import Request, data_name
 from lus_keras.simulate import VideoPlan
 
+SIGN_ALONE = " `sign` alone does not say that the other three signs were looked for and not seen."
+
 
 @dataclass(frozen=True)
 class Data:
@@ -76,25 +78,26 @@ def _of_task(plan: VideoPlan, task: str) -> VideoPlan:
     )
 
 
-def tested_data(name: str, settings: PaperConfig, request: Request) -> Data:
-    """The data set that a request names.
+def load_data(name: str, cohort: CohortConfig, request: Request, column: str) -> Data:
+    """Loads the data set of a request; no video is opened.
 
     Args:
-        name: The paper, whose cohort is simulated where no videos are named.
-        settings: Its configuration.
+        name: Name of the paper.
+        cohort: Its simulated cohort, where that is asked for.
         request: What was asked for.
+        column: Label that videos must have; those without are left out and noted.
 
     Returns:
-        Videos that have the paper's label, and notes on those that have not.
+        The data.
 
     Raises:
-        DataError: The data are absent, break a rule, or none has the label.
-        ConfigError: There is no such data set.
+        ConfigError: The data set is not known.
+        DataError: The data are absent, break a rule, or have no such label.
     """
     if request.data == simulated.NAME:
-        return _simulated(name, settings.cohort, request.seed)
+        return _simulated(name, cohort, request.seed)
     data = datasets.load(request.data, root=request.root)
-    items, notes = _labelled(data, settings.label_column)
+    items, notes = _labelled(data, column)
     return Data(data_name(request.data), items, (*data.notes, *notes), data.license, data.cropped)
 
 
@@ -107,7 +110,10 @@ def _labelled(data: datasets.Dataset, column: str) -> tuple[list[Item], list[str
     """Videos that have the label, and a note on those that have not."""
     videos: list[Item] = [video for video in data.videos if is_labelled(video, column)]
     if not videos:
-        raise DataError(f"{data.name}: no video has a label in '{column}'. Fill in that column.")
+        raise DataError(
+            f"{data.name}: no video has a label in '{column}'. Fill in that column."
+            + SIGN_ALONE * (column == "signs" and any(video.sign for video in data.videos))
+        )
     missing = [video.video_id for video in data.videos if not is_labelled(video, column)]
     if not missing:
         return videos, []

@@ -69,7 +69,7 @@ def _describe_plan(plan: Plan) -> list[str]:
 
 
 def _describe_arm(arm: Arm, plan: Plan) -> list[str]:
-    settings, data = arm.config, plan.data
+    settings, data = arm.config, plan.data_of(arm)
     folds = len(plan.own_split.folds) if plan.own_split else settings.split.count
     clips, amount = _amount(arm, data)
     # Measured peaks of c3d_a: 1.2 GB at 32 × 32 pixels, 2.7 GB at 64 × 64; this gives 1.3, 2.8.

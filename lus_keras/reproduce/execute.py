@@ -73,7 +73,8 @@ def reproduce(request: Request, reporter: Reporter, plans: Sequence[Plan] | None
 def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter) -> list[Any]:
     name, settings = plan.paper.name, plan.config
     reporter.note(f"{name}: {settings.title} ({settings.authors}, {settings.venue})")
-    for note in plan.data.notes:
+    known = [plan.data, *map(plan.data_of, plan.arms)]
+    for note in dict.fromkeys(note for data in known for note in data.notes):
         reporter.note(f"  {note}")
     for choice in open_choices(plan, request):
         reporter.note(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from lus_keras.clips import class_of, is_short, windows
 from lus_keras.config import PaperConfig
 from lus_keras.manifest import Video
+from lus_keras.multilabel import class_counts
 from lus_keras.source import ClipSource
 
 LISTED = 10
@@ -96,8 +96,9 @@ def _counted(source: ClipSource) -> Iterator[tuple[Video, int]]:
 
 
 def _by_class(videos: Sequence[Video], settings: PaperConfig) -> str:
-    found = Counter(class_of(video, settings.label_column) for video in videos)
-    return ", ".join(f"{found[number]} {name}" for number, name in enumerate(settings.labels))
+    labels = [class_of(video, settings.label_column) for video in videos]
+    found = class_counts(labels, settings.labels, settings.label_column)
+    return ", ".join(f"{count} {name}" for name, count in found.items())
 
 
 def _listed(videos: Sequence[Video]) -> str:

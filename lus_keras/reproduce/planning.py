@@ -11,7 +11,7 @@ from lus_keras.cache import check_regions
 from lus_keras.config import PaperConfig, did_you_mean
 from lus_keras.errors import ConfigError, DataError
 from lus_keras.papers import Paper
-from lus_keras.reproduce.data import Data, learnt_data, tested_data
+from lus_keras.reproduce.data import Data, learnt_data, load_data
 from lus_keras.reproduce.request import Request, check_engine, targets_by_paper
 from lus_keras.splits import Split, read_own_split
 
@@ -26,6 +26,7 @@ class Arm:
         config: The configuration with the arm's changes.
         models: Networks to train, in the paper's order.
         learnt: Another data set to learn from, where the arm asks for one.
+        data: The data to test on, where the arm reads another label than the plan's first one.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Arm:
     config: PaperConfig
     models: tuple[str, ...]
     learnt: Data | None = None
+    data: Data | None = None
 
     def entry(self, model: str) -> str:
         """Name of a network in this arm: `arm/model`, or `model` where there are no arms."""
@@ -61,7 +63,7 @@ class Plan:
         targets: What is asked of it.
         config: Its configuration, preset and overrides applied, no arm's changes.
         arms: What to train.
-        data: The data to test on.
+        data: The data to test on; an arm may have its own.
         own_split: Folds of the user, instead of drawn ones.
         allow_leak: Whether these may leak.
     """
@@ -73,6 +75,10 @@ class Plan:
     data: Data
     own_split: Split | None = None
     allow_leak: bool = False
+
+    def data_of(self, arm: Arm) -> Data:
+        """The data an arm is tested on: one label may be known of other videos than another."""
+        return arm.data or self.data
 
 
 def plan(request: Request) -> list[Plan]:
@@ -127,23 +133,29 @@ def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
     paper = papers.get(name)
     settings = _load(name, request)
     arms = tuple(_arms(paper, settings, targets, request))
-    own = _own_split(name, settings, request)
+    column = arms[0].config.label_column if arms else settings.label_column
+    own = _own_split((name, column), request)
     folds = max((arm.config.split.count for arm in arms), default=settings.split.count)
     folds = len(own.folds) if own else folds
     if request.fold is not None and not 0 <= request.fold < folds:
         raise ConfigError(f"--fold {request.fold}: must be 0 … {folds - 1}.")
-    data = tested_data(name, settings, request)
+    data = load_data(name, settings.cohort, request, column)
+    arms = tuple(
+        arm
+        if arm.config.label_column == column
+        else replace(arm, data=load_data(name, settings.cohort, request, arm.config.label_column))
+        for arm in arms
+    )
     if any(arm.config.clip.crop == "roi" for arm in arms):
         check_regions(data.items)
     return Plan(paper, tuple(targets), settings, arms, data, own, request.allow_leak)
 
 
-def _own_split(name: str, settings: PaperConfig, request: Request) -> Split | None:
+def _own_split(names: tuple[str, str], request: Request) -> Split | None:
     if request.split is None:
         if request.allow_leak:
             raise ConfigError("--allow-leak: is for folds of your own. Name them with --split.")
         return None
-    names = (name, settings.label_column)
     return read_own_split(request.split, names, allow_leak=request.allow_leak)
 
 

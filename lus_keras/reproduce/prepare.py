@@ -12,8 +12,10 @@ import numpy as np
 from lus_keras import splits
 from lus_keras.cache import FrameSpec, FrameStore, open_store
 from lus_keras.clips import index_clips
+from lus_keras.config import PaperConfig
 from lus_keras.datasets import simulated
 from lus_keras.errors import ConfigError, DataError
+from lus_keras.multilabel import class_counts, rarest_first
 from lus_keras.progress import Reporter
 from lus_keras.reproduce.data import Data
 from lus_keras.reproduce.left_out import left_out_notes
@@ -57,7 +59,7 @@ def prepare(plan: Plan, out: Path, reporter: Reporter) -> list[Prepared]:
 
 
 def _prepare_arm(arm: Arm, plan: Plan, out: Path, reporter: Reporter) -> Prepared:
-    stores = [_open_store(plan.data, arm, plan, reporter)]
+    stores = [_open_store(plan.data_of(arm), arm, plan, reporter)]
     pretraining = None
     if arm.learnt:
         learnt = _open_store(arm.learnt, arm, plan, reporter)
@@ -72,7 +74,7 @@ def _prepare_arm(arm: Arm, plan: Plan, out: Path, reporter: Reporter) -> Prepare
     title = f"{arm.title}: " if arm.title else ""
     reporter.note(
         f"{plan.paper.name}: {title}{len(index)} clips of {len(set(index.video_id))} videos of "
-        f"{len(set(index.patient_id))} patients, {_class_counts(arm, index.label)}."
+        f"{len(set(index.patient_id))} patients, {_class_counts(arm.config, index.label)}."
     )
     for note in left_out_notes(source, arm.config):
         reporter.note(f"  {note}")
@@ -81,10 +83,9 @@ def _prepare_arm(arm: Arm, plan: Plan, out: Path, reporter: Reporter) -> Prepare
     return Prepared(arm, source, split, pretraining)
 
 
-def _class_counts(arm: Arm, labels: np.ndarray) -> str:
-    names = arm.config.labels
-    counts = np.bincount(labels, minlength=len(names))
-    return ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=False))
+def _class_counts(settings: PaperConfig, labels: np.ndarray) -> str:
+    counts = class_counts(labels, settings.labels, settings.label_column)
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
 def _open_store(data: Data, arm: Arm, plan: Plan, reporter: Reporter) -> FrameStore:
@@ -149,18 +150,19 @@ def _divided(source: ClipSource, split: Split) -> np.ndarray:
 
 def _draw(arm: Arm, source: ClipSource, scheme: str) -> Split:
     settings, index = arm.config.split, source.index
+    classes = _strata(arm, source, scheme)
     if len(source.stores) == 2:
         patients = [{video.patient_id for video in store.videos} for store in source.stores]
         networks = arm.config.transfer.networks
         return splits.make_transfer(*patients, networks=networks, seed=settings.seed)
     if scheme == "kfold":
         return splits.make_kfold(
-            index.patient_id, index.label, folds=settings.folds, seed=settings.seed
+            index.patient_id, classes, folds=settings.folds, seed=settings.seed
         )
     if scheme == "holdout":
         return splits.make_holdout(
             index.patient_id,
-            index.label,
+            classes,
             test_fraction=settings.test_fraction,
             seed=settings.seed,
             repeats=settings.repeats,
@@ -169,10 +171,19 @@ def _draw(arm: Arm, source: ClipSource, scheme: str) -> Split:
         )
     return splits.make_clipwise(
         index.clip_id,
-        index.label,
+        classes,
         scheme=scheme,
         test_fraction=settings.test_fraction,
         seed=settings.seed,
         repeats=settings.repeats,
         validation_fraction=settings.validation_fraction,
     )
+
+
+def _strata(arm: Arm, source: ClipSource, scheme: str) -> np.ndarray:
+    """`(n,)` classes to balance the sides by; of clips with several labels, the rarest one."""
+    index = source.index
+    if not arm.config.multilabel:
+        return index.label
+    groups = index.patient_id if scheme in ("kfold", "holdout") else index.clip_id
+    return rarest_first(groups, index.label)

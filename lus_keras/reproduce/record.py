@@ -19,6 +19,7 @@ from lus_keras.datasets.simulated import NAME as SIMULATED
 from lus_keras.environment import PACKAGES, package_version
 from lus_keras.errors import ConfigError, RunError
 from lus_keras.files import atomic_write
+from lus_keras.multilabel import class_counts
 from lus_keras.reproduce.count import video_counts
 from lus_keras.reproduce.describe import open_choices
 from lus_keras.reproduce.left_out import left_out_notes
@@ -57,7 +58,9 @@ def write_record(out: Path, plan: Plan, request: Request, prepared: Sequence[Pre
             known = {*before["models"], *record["models"]}
             record["models"] = [name for name in record["model_titles"] if name in known]
             record["targets"] = sorted({*before.get("targets", []), *record["targets"]})
-            record["data"] = record["data"] or before.get("data", {})
+            # The paper's own protocol is what is printed, whichever arm came last.
+            own = record["arms"].get("", {}).get("data")
+            record["data"] = own or record["data"] or before.get("data", {})
     run["papers"][paper] = record
     run |= {
         "seed": record["seed"],
@@ -125,7 +128,6 @@ def _arm_record(plan: Plan, request: Request, prepared: Prepared) -> dict[str, A
     if settings.fit.select == "test_loss":
         notes.append("OPTIMISTIC: the epoch is chosen on the very clips that are tested.")
     labels = tested.label[rows]
-    counts = np.bincount(labels, minlength=len(settings.labels))
     return {
         "title": arm.title,
         "folds": len(prepared.split.folds),
@@ -136,18 +138,16 @@ def _arm_record(plan: Plan, request: Request, prepared: Prepared) -> dict[str, A
             "videos": len(set(tested.video_id[rows])),
             "clips": len(rows),
             "positives": int((labels > 0).sum()),
-            "classes": {
-                name: int(count) for name, count in zip(settings.labels, counts, strict=False)
-            },
+            "classes": class_counts(labels, settings.labels, settings.label_column),
             "frame_truth": bool((tested.truth[rows] >= 0).any()),
             "notes": [
-                *plan.data.notes,
+                *plan.data_of(arm).notes,
                 *notes,
                 *arm.notes(plan.paper),
                 *left_out_notes(prepared.source, settings),
                 *_scale_notes(plan, request),
             ],
-            "license": plan.data.license,
+            "license": plan.data_of(arm).license,
         },
         "videos": video_counts(prepared),
         "fingerprint": {

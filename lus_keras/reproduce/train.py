@@ -102,7 +102,8 @@ def _explain(
         model = plan.paper.build(job.model, prepared.arm.config)
         model.load_weights(job.folder / "model.weights.h5")
         rows = job.fold.rows(prepared.source.index, "test")
-        arrays = module.explain(model, prepared.source, rows, prepared.arm.config, plan.data.items)
+        items = plan.data_of(prepared.arm).items
+        arrays = module.explain(model, prepared.source, rows, prepared.arm.config, items)
         # The maps last: they mark that all of this is done.
         try:
             _write_overlays(plan, prepared, module, arrays, out)
@@ -174,6 +175,7 @@ def _job(
         seed=request.seed,
         description=_describe(plan, arm, model),
         initial=initial,
+        multilabel=arm.config.multilabel,
         title=arm.entry(model) + ("" if name.startswith("fold_") else f" {name}"),
     )
 
@@ -237,5 +239,6 @@ def _describe(plan: Plan, arm: Arm, model: str) -> dict[str, Any]:
         "clip": clip.model_dump(mode="json"),
         # Videos that were cropped by their source are not cropped again.
         "cropped": plan.data.cropped,
+        **({"multilabel": True} if arm.config.multilabel else {}),
         "lus_keras": __version__,
     }

@@ -133,7 +133,8 @@ def read_predictions(path: Path) -> pd.DataFrame:
 
     Returns:
         Columns `clip_id, video_id, patient_id` (text), `fold, y_true` (int64), `p_0 … p_k`
-        (float64, 0 … 1, rows summing to 1).
+        (float64, 0 … 1, rows summing to 1). Where labels may apply together, `y_0 … y_k` (0 or 1)
+        in place of `y_true`, and rows need not sum to 1.
 
     Raises:
         RunError: The file is absent, lacks a column, repeats a clip or holds impossible numbers.
@@ -143,29 +144,36 @@ def read_predictions(path: Path) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read ({error}). Train the fold again.") from error
     chances = [name for name in frame if name.startswith("p_")]
-    missing = [name for name in (*ID_COLUMNS, "fold", "y_true", "p_0", "p_1") if name not in frame]
+    apart = "y_true" not in frame and "y_0" in frame
+    truth = [name.replace("p_", "y_") for name in chances] if apart else ["y_true"]
+    needed = (*ID_COLUMNS, "fold", *truth, "p_0", "p_1")
+    missing = [name for name in needed if name not in frame]
     if missing:
         raise RunError(f"{path}: columns {missing} are missing. Received: {list(frame)}.")
     try:
-        frame[["fold", "y_true"]] = frame[["fold", "y_true"]].astype(np.int64)
+        frame[["fold", *truth]] = frame[["fold", *truth]].astype(np.int64)
         frame[chances] = frame[chances].astype(np.float64)
     except ValueError as error:
-        raise RunError(f"{path}: 'fold', 'y_true', 'p_…' must be numbers ({error}).") from error
-    problems = _impossible(frame, chances)
+        names = "'fold', 'y_…', 'p_…'"
+        raise RunError(f"{path}: {names} must be numbers ({error}).") from error
+    problems = _impossible(frame, chances, truth)
     if problems:
         raise RunError.from_problems(f"{path}, {problem}" for problem in problems)
     return frame
 
 
-def _impossible(frame: pd.DataFrame, chances: list[str]) -> list[str]:
-    values = frame[chances].to_numpy()
+def _impossible(frame: pd.DataFrame, chances: list[str], truth: list[str]) -> list[str]:
+    values, apart = frame[chances].to_numpy(), truth != ["y_true"]
     # NaN fails both comparisons, which is what it should do.
-    sound = ((values >= 0) & (values <= 1)).all(1) & (abs(values.sum(1) - 1) <= MAX_ROUNDING)
-    labelled = frame["y_true"].between(0, len(chances) - 1).to_numpy()
+    sound = ((values >= 0) & (values <= 1)).all(1)
+    if not apart:
+        sound &= abs(values.sum(1) - 1) <= MAX_ROUNDING
+    most = 1 if apart else len(chances) - 1
+    labelled = ((frame[truth] >= 0) & (frame[truth] <= most)).all(axis=1).to_numpy()
     # Row 1 of the file is its header.
     rules = {
-        "probabilities must lie in 0 … 1 and sum to 1.": ~sound,
-        f"'y_true' must be 0 … {len(chances) - 1}.": ~labelled,
+        f"probabilities must lie in 0 … 1{'' if apart else ' and sum to 1'}.": ~sound,
+        f"'{'y_…' if apart else 'y_true'}' must be 0 … {most}.": ~labelled,
         "'clip_id' must occur once.": frame["clip_id"].duplicated().to_numpy(),
     }
     return [

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from lus_keras.cells import SIGNS
 from lus_keras.simulate.scene import Scene
 from lus_keras.simulate.severity import consolidation_mm, visible_pleura
 from lus_keras.simulate.truth import Truth, measure_b_lines
@@ -35,9 +36,7 @@ class SignTruth(Truth):
     @property
     def sign(self) -> str:
         """Realised sign: the larger of fluid and airless lung, else B-lines, else A-lines."""
-        fluid, solid = (
-            np.mean(area >= MIN_AREA) >= MIN_FRAMES for area in (self.fluid_area, self.solid_area)
-        )
+        fluid, solid = map(_counts, (self.fluid_area, self.solid_area))
         if fluid and self.fluid_area.mean() >= self.solid_area.mean():
             return "effusion"
         if solid:
@@ -45,10 +44,25 @@ class SignTruth(Truth):
         return "b_lines" if self.b_line_frames.any() else "a_lines"
 
     @property
+    def signs(self) -> tuple[str, ...]:
+        """Every realised sign; A-lines only where nothing else is, as theirs are not measured."""
+        measured = {
+            "effusion": _counts(self.fluid_area),
+            "consolidation": _counts(self.solid_area),
+            "b_lines": self.b_line_frames.any(),
+        }
+        return tuple(sign for sign in SIGNS if sign == self.sign or measured.get(sign))
+
+    @property
     def extra_columns(self) -> dict[str, np.ndarray]:
         """Areas, distance and depth, frame by frame."""
         own = [f.name for f in fields(self)[len(fields(Truth)) :]]
         return {name: getattr(self, name) for name in own}
+
+
+def _counts(area: np.ndarray) -> bool:
+    """Whether an area `(t,)`, a share of the sector, is large enough for long enough."""
+    return bool(np.mean(area >= MIN_AREA) >= MIN_FRAMES)
 
 
 def sector_area(scene: Scene) -> np.ndarray:

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from lus_keras.multilabel import wrong_answers
 from lus_keras.pipeline import make_batches
 from lus_keras.source import ClipSource
 from lus_keras.training.masks import write_arrays
@@ -72,7 +73,11 @@ def _masks(masker: keras.Model, source: ClipSource, row: int, step: int) -> np.n
 
 
 def write_mistakes(
-    folder: Path, source: ClipSource, rows: np.ndarray, probabilities: np.ndarray
+    folder: Path,
+    source: ClipSource,
+    rows: np.ndarray,
+    truth: np.ndarray,
+    probabilities: np.ndarray,
 ) -> list[str]:
     """Keeps the frames the network is surest of and wrong about, surest first, one of a video.
 
@@ -80,14 +85,20 @@ def write_mistakes(
         folder: Folder of the fold.
         source: Clips of one frame, of all patients.
         rows: `(n,)` rows of the test clips.
-        probabilities: `(n, classes)` of them.
+        truth: `(n,)` classes of them, or `(n, labels)` of 0 or 1 where each label is a question of
+            its own; the surest wrong answer to any of them counts then.
+        probabilities: `(n, classes)`, or `(n, labels)`, of them.
 
     Returns:
         Name of the file, which is written even if there is none: a fold that is repeated must not
         keep another's.
     """
-    named, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    wrong = np.flatnonzero(named != source.index.label[rows])
+    if truth.ndim == 1:
+        sure = probabilities.max(axis=1)
+        wrong = np.flatnonzero(probabilities.argmax(axis=1) != truth)
+    else:
+        mistaken = wrong_answers(truth, probabilities)
+        sure, wrong = mistaken.max(axis=1), np.flatnonzero(mistaken.any(axis=1))
     ordered = rows[wrong[np.argsort(-sure[wrong], kind="stable")]]
     # Frames of a video look alike: without this, one video fills the gallery.
     first_of_video = np.unique(source.index.video[ordered], return_index=True)[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import time
@@ -20,6 +19,7 @@ from lus_keras.checkpoint import Checkpoint
 from lus_keras.config import FitConfig
 from lus_keras.errors import ConfigError, DivergedError
 from lus_keras.files import atomic_write, remove_unfinished, sha256_of
+from lus_keras.multilabel import unpack
 from lus_keras.pipeline import epoch_order, make_batches
 from lus_keras.source import ClipSource
 from lus_keras.splits import Fold
@@ -29,6 +29,7 @@ from lus_keras.training.gradients import GradientLog
 from lus_keras.training.masks import write_arrays, write_masks
 from lus_keras.training.network import Network
 from lus_keras.training.schedule import Cosine
+from lus_keras.training.tables import write_history, write_predictions
 
 OnEpoch = Callable[[int, dict[str, Any]], None]
 Decode = Callable[[np.ndarray], np.ndarray]
@@ -48,6 +49,7 @@ class FoldJob:
         description: Written to model.json.
         initial: Weights to start from instead of new ones.
         title: What is printed of it; the network's name if not given.
+        multilabel: Whether labels are packed sets, see `multilabel`.
     """
 
     folder: Path
@@ -58,6 +60,7 @@ class FoldJob:
     description: dict[str, Any]
     initial: Path | None = None
     title: str = ""
+    multilabel: bool = False
 
     @property
     def name(self) -> str:
@@ -114,7 +117,7 @@ def train_fold(
         row = _train_epoch(network, source, job, (rows, mirrored), epoch, callbacks)
         history.append(row)
         _keep(network, job, history)
-        _write_history(job.folder / "history.csv", history)
+        write_history(job.folder / "history.csv", history)
         if on_epoch:
             on_epoch(epoch + 1, row)
     if job.fit.select != "last" and best_epoch(history, job.fit.select) + 1 < len(history):
@@ -244,7 +247,11 @@ def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) 
     outputs = network.predictor.predict(batches, verbose=0)
     written = ["history.csv", "predictions.csv", "model.weights.h5", "model.json"]
     probabilities = decode(outputs["logits"])
-    _write_predictions(job.folder / "predictions.csv", source, rows, job, probabilities)
+    truth = source.index.label[rows]
+    if job.multilabel:
+        truth = unpack(truth, probabilities.shape[1])
+    path = job.folder / "predictions.csv"
+    write_predictions(path, source, rows, job.fold.fold, truth, probabilities)
     if "attention" in outputs:
         written.append("attention.npz")
         write_arrays(
@@ -258,7 +265,7 @@ def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) 
     if job.fit.log_gradients:
         written.append(GRADIENTS)
     if source.clip.unit == "frame":
-        written += write_mistakes(job.folder, source, rows, probabilities)
+        written += write_mistakes(job.folder, source, rows, truth, probabilities)
     elif not job.fit.log_gradients:
         # A study of gradients shows no clips.
         written += write_examples(job.folder, source, rows, network.masker)
@@ -271,25 +278,3 @@ def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) 
         temporary.write_text(json.dumps({"sha256": hashes}, indent=1) + "\n")
     (job.folder / "DIVERGED.json").unlink(missing_ok=True)
     checkpoint.remove(job.folder)
-
-
-def _write_predictions(
-    path: Path, source: ClipSource, rows: np.ndarray, job: FoldJob, probabilities: np.ndarray
-) -> None:
-    index = source.index
-    header = ["clip_id", "video_id", "patient_id", "fold", "y_true"]
-    header += [f"p_{k}" for k in range(probabilities.shape[1])]
-    with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(header)
-        for row, chances in zip(rows, probabilities, strict=True):
-            ids = [index.clip_id[row], index.video_id[row], index.patient_id[row]]
-            numbers = [f"{chance:.9g}" for chance in chances]
-            writer.writerow([*ids, job.fold.fold, index.label[row], *numbers])
-
-
-def _write_history(path: Path, history: list[dict[str, Any]]) -> None:
-    with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(history[0]))
-        writer.writeheader()
-        writer.writerows(history)

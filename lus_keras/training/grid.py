@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 Report = Callable[[str, int, int, dict[str, Any]], None]
 POLL_S = 0.2
-# What of `fit` is built into a compiled network.
+# What of a configuration, and of its `fit`, is built into a compiled network.
+NETWORK_SECTIONS = {"model", "options", "labels", "label_column", "fit"}
 NETWORK_SETTINGS = (
     *("optimizer", "learning_rate", "momentum", "weight_decay", "rate_multipliers"),
     *("clip_norm", "precision", "log_gradients"),
@@ -78,7 +79,7 @@ class Worker:
                         network,
                         self.source,
                         job,
-                        decode=self.paper.decode,
+                        decode=self.paper.decoder(self.config.multilabel),
                         on_epoch=on_epoch,
                         watch=self.paper.watch,
                     )
@@ -103,7 +104,7 @@ class Worker:
         """The network of the last job if this one's is the same, else a new one in its place."""
         from lus_keras.training.network import Network, release
 
-        spec = self.config.model_dump(mode="json", include={"model", "options", "labels", "fit"})
+        spec = self.config.model_dump(mode="json", include=NETWORK_SECTIONS)
         spec["fit"] = {key: spec["fit"][key] for key in NETWORK_SETTINGS}
         key = json.dumps([self.paper.name, job.model, self.config.clip.shape, spec, self.mirrored])
         if key not in _networks:

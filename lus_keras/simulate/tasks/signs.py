@@ -36,8 +36,8 @@ region = sector_region
 
 
 def labels(truth: SignTruth) -> dict[str, Any]:
-    """Manifest column of a video: `sign`, as realised."""
-    return {"sign": truth.sign}
+    """Manifest columns of a video: `sign` and `signs`, as realised."""
+    return {"sign": truth.sign, "signs": truth.signs}
 
 
 def _hepatisation(acquisition: Acquisition, motion: Motion) -> Consolidation:

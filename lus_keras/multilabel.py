@@ -1,0 +1,116 @@
+"""Several labels of one clip as one whole number: bit k is set where label k applies.
+
+An integer a clip is what splits, caches, pipelines and losses know already. `signs` is the only
+column of a manifest that is read so; 0 is "looked at, none of them".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+COLUMNS = ("signs",)
+NONE_OF_THEM = "none of them"
+
+
+def pack(labels: Iterable[str], names: Sequence[str]) -> int:
+    """Number that stands for a set of labels.
+
+    Args:
+        labels: Those that apply, each among `names`.
+        names: All labels, in the order of their bits.
+
+    Returns:
+        0 … 2^k - 1.
+    """
+    return sum(1 << names.index(label) for label in set(labels))
+
+
+def unpack(masks: ArrayLike, count: int) -> NDArray[np.int64]:
+    """Which labels apply.
+
+    Args:
+        masks: `(n,)` integers, as `pack` gives them.
+        count: Number of labels k.
+
+    Returns:
+        `(n, k)` int64, 1 where a label applies, else 0.
+    """
+    return np.asarray(masks, np.int64).reshape(-1, 1) >> np.arange(count) & 1
+
+
+def shows(labels: ArrayLike, number: int, column: str) -> NDArray[np.bool_]:
+    """Which clips are of a class, or show a label.
+
+    Args:
+        labels: `(n,)` integers, of a column of `COLUMNS` packed, of any other classes.
+        number: Place of the class or label.
+        column: Column of the manifest they come from.
+
+    Returns:
+        `(n,)` bool.
+    """
+    values = np.asarray(labels, np.int64)
+    return (values >> number & 1).astype(bool) if column in COLUMNS else values == number
+
+
+def class_counts(labels: ArrayLike, names: Sequence[str], column: str) -> dict[str, int]:
+    """Clips of each class, or with each label; those of several labels count with each.
+
+    Args:
+        labels: As for `shows`.
+        names: Names of the classes or labels, in their order.
+        column: Column of the manifest they come from.
+
+    Returns:
+        Counts by name; where clips may have several labels, also `NONE_OF_THEM`.
+    """
+    counts = {name: int(shows(labels, k, column).sum()) for k, name in enumerate(names)}
+    if column in COLUMNS:
+        counts[NONE_OF_THEM] = int((np.asarray(labels) == 0).sum())
+    return counts
+
+
+def rarest_first(groups: ArrayLike, masks: ArrayLike) -> NDArray[np.int64]:
+    """Classes to stratify by: the rarest label that a group shows, so that none is lost to chance.
+
+    A stratum for each combination of labels would mostly hold one patient. Here there is one a
+    label, numbered from the commonest (1) to the rarest, and 0 for groups without any. A stratum of
+    a single group cannot be on both sides and joins the largest one.
+
+    Args:
+        groups: `(n,)` text, patient of every clip, or id of the clip where clips are divided.
+        masks: `(n,)` integers, as `pack` gives them.
+
+    Returns:
+        `(n,)` int64, the same for all clips of a group.
+    """
+    names, members = np.unique(np.asarray(groups, str), return_inverse=True)
+    shown = np.zeros(len(names), np.int64)
+    np.bitwise_or.at(shown, members, np.asarray(masks, np.int64))
+    count = int(shown.max(initial=0)).bit_length()
+    bits = unpack(shown, count)
+    order = np.argsort(-bits.sum(axis=0), kind="stable")
+    strata = (bits[:, order] * np.arange(1, count + 1)).max(axis=1, initial=0)
+    sizes = np.bincount(strata, minlength=count + 1)
+    strata[sizes[strata] == 1] = int(sizes.argmax())
+    return strata[members]
+
+
+def wrong_answers(truth: ArrayLike, probabilities: ArrayLike) -> NDArray[np.float64]:
+    """How sure each wrong answer is; the answer is yes where a probability is above 1/2.
+
+    Args:
+        truth: `(n, k)` integers 0 or 1.
+        probabilities: `(n, k)` floats in 0 … 1.
+
+    Returns:
+        `(n, k)` float64: probability of the answer given, 1/2 … 1; 0 where it is right.
+    """
+    chances = np.asarray(probabilities, np.float64)
+    said = chances > 0.5
+    return np.where(
+        said == np.asarray(truth).astype(bool), 0.0, np.where(said, chances, 1 - chances)
+    )
