@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from lus_keras.environment import start_tensorflow
 
@@ -391,3 +392,18 @@ def test_weights_that_done_does_not_vouch_for_are_not_loaded(trained, tmp_path):
     (folder / "DONE").unlink()
     with pytest.raises(RunError, match="is not a finished fold"):
         load_models(folder)
+
+
+def test_a_video_without_a_rate_is_predicted_at_the_one_assumed(trained, models, tmp_path):
+    """Its pictures one by one, at the rate of the video, give the video's numbers."""
+    path = trained.videos[0].video
+    for number, picture in enumerate(read_video(path).frames):
+        Image.fromarray(picture).save(tmp_path / f"{number}.png")
+    unknown = invoke("predict", trained.run, tmp_path, "--json")
+    assert unknown.exit_code == 3
+    assert "no time stamps" in unknown.stderr and "--assume-fps" in unknown.stderr
+    result = invoke("predict", trained.run, tmp_path, "--assume-fps", probe(path).fps, "--json")
+    assert result.exit_code == 0, result.output
+    (told,) = json.loads(result.stdout)["videos"]
+    expected = predict_video(models, trained.videos[0]).mean
+    np.testing.assert_allclose(told["probabilities"], expected, atol=1e-5)

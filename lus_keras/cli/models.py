@@ -45,6 +45,11 @@ def _data(function: Callable[..., None]) -> Callable[..., None]:
         click.option("--roi", metavar="X,Y,W,H", help="Region of interest, for all videos."),
         click.option("--root", type=click.Path(path_type=Path), help="Folder of the videos."),
         click.option(
+            "--assume-fps",
+            type=click.FloatRange(min=0, min_open=True),
+            help="Frame rate of pictures, and of videos that state none.",
+        ),
+        click.option(
             "--manifest",
             type=click.Path(path_type=Path),
             help="Ids and regions of the videos; alone, all of its videos.",
@@ -257,6 +262,8 @@ def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:
         rows = [
             by_path.get(path.resolve()) or Video(str(path), path.stem, path.stem) for path in places
         ]
+    if options["assume_fps"]:
+        rows = [replace(row, fps=row.fps or options["assume_fps"]) for row in rows]
     if not options["roi"]:
         return rows
     try:

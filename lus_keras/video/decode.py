@@ -123,7 +123,8 @@ def decode(
         if picture_fps is None or not 0 < picture_fps < math.inf:
             raise VideoError(
                 f"{path}: states a frame rate of 0, so that its times are not known. Re-mux it "
-                "with its rate, or give that in the column `fps` of the manifest."
+                "with its rate, or give that in the column `fps` of the manifest or, to predict "
+                "and explain, with --assume-fps."
             )
         for index, frame in enumerate(frames):
             yield replace(frame, time_s=index / picture_fps, duration_s=1 / picture_fps)

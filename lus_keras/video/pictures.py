@@ -135,7 +135,8 @@ def decode_pictures(folder: Path, fps: float | None) -> Iterator[Frame]:
     if fps is None or not 0 < fps < math.inf:
         raise VideoError(
             f"{folder}: pictures have no time stamps. Received fps={fps}. Give the frames per "
-            "second they were taken at, in the column `fps` of the manifest."
+            "second they were taken at, in the column `fps` of the manifest or, to predict and "
+            "explain, with --assume-fps."
         )
     size = None
     for index, path in enumerate(picture_paths(folder)):
