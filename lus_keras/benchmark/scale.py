@@ -41,8 +41,8 @@ class Scale:
 
 
 FULL = Scale(
-    rounds=7,
-    steps=3,
+    rounds=5,
+    steps=2,
     batches={},
     video_s=60.0,
     videos=250,
