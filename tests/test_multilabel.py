@@ -513,8 +513,8 @@ def test_all_means_what_the_paper_has(world):
     folder, _ = world
     arguments = ("--paper", "signs", "--data", folder / "m.csv", "--preset", "smoke", "--dry-run")
     everything = invoke("reproduce", "all", *arguments).output
-    assert "Multi-label" not in everything and "1 networks" in everything
-    assert "Multi-label (ours): 1 networks" in invoke("reproduce", "multilabel", *arguments).output
+    assert "Multi-label" not in everything and "1 network ×" in everything
+    assert "Multi-label (ours): 1 network ×" in invoke("reproduce", "multilabel", *arguments).output
 
 
 def test_folds_drawn_by_data_split_are_taken(world, tmp_path):
