@@ -11,7 +11,7 @@ from lus_keras.manifest import SIGNS
 from lus_keras.papers.signs import MULTILABEL
 from lus_keras.report.cells import Drawing, Table
 from lus_keras.report.drawings import classification_drawings
-from lus_keras.report.gallery import picture_grid
+from lus_keras.report.gallery import mistakes_drawing
 from lus_keras.report.multiclass import class_drawings
 from lus_keras.report.multilabel import (
     ALL_LABELS,
@@ -28,7 +28,6 @@ SIGN_LABELS = dict(
     zip(SIGNS, ("A line", "B line", "Pleural effusion", "Lung consolidation"), strict=True)
 )
 PREFIX = "multilabel_"
-SHOWN = 12
 TESTED = "Frames of the test patients; multi-label, ours and not the paper's."
 SIMULATED = (
     "A simulated video shows one sign, measured in the picture; A-lines beside another sign are "
@@ -121,17 +120,12 @@ def gallery(run: PaperRun) -> Drawing | None:
     Returns:
         The figure; None if no frame was kept.
     """
-    found = mistakes(run.model(MULTILABEL), SIGN_LABELS)
-    if not found:
-        return None
-    return Drawing(
+    return mistakes_drawing(
         f"{PREFIX}mistakes",
         "The most confident mistakes, multi-label",
         "Of the test frames with a wrong answer to any of the four questions, those whose wrong "
-        f"answer is the surest (at most {SHOWN}, one of a video), as the network sees them: sign, "
-        "answer (its probability). Chosen for being wrong, so no picture of the usual.",
-        picture_grid(found[:SHOWN]),
-        frames=True,
+        "answer is the surest, as the network sees them: sign, answer (its probability).",
+        mistakes(run.model(MULTILABEL), SIGN_LABELS),
     )
 
 

@@ -13,12 +13,12 @@ from lus_keras.papers import signs_multilabel_results as several
 from lus_keras.papers.signs import MULTILABEL
 from lus_keras.report.cells import Claim, Drawing, Table
 from lus_keras.report.drawings import classification_drawings
+from lus_keras.report.gallery import mistakes_drawing
 from lus_keras.report.multiclass import (
     METRIC_LABELS,
     TOTAL_LABELS,
     class_drawings,
     mistakes,
-    mistakes_figure,
     multiclass_cells,
 )
 from lus_keras.results import PaperRun
@@ -26,7 +26,6 @@ from lus_keras.results import PaperRun
 MODEL = "resnet152"
 LABELS = {MODEL: "ResNet152", MULTILABEL: several.LABEL}
 CLASSES = several.SIGN_LABELS
-SHOWN = 12
 _SHARED = classification_drawings(LABELS, ("A", "B", "PE", "LC"))
 
 
@@ -113,17 +112,12 @@ def gallery(run: PaperRun) -> Drawing | None:
     Returns:
         The figure; None if no frame was kept.
     """
-    found = mistakes(run.model(MODEL), CLASSES)
-    if not found:
-        return None
-    return Drawing(
+    return mistakes_drawing(
         "mistakes",
         "The most confident mistakes",
-        "Of the test frames named wrongly, those with the highest probability (at most "
-        f"{SHOWN}, one of a video), as the network sees them: truth → answer (probability). "
-        "Chosen for being wrong, so no picture of the usual.",
-        mistakes_figure(found, SHOWN),
-        frames=True,
+        "Of the test frames named wrongly, those with the highest probability, as the network sees "
+        "them: truth → answer (probability).",
+        mistakes(run.model(MODEL), CLASSES),
     )
 
 

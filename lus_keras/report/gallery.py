@@ -9,7 +9,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from lus_keras.report.cells import Drawing
+
 COLUMNS = 4
+# Mistakes that a gallery shows at most.
+SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -50,3 +54,24 @@ def picture_grid(pictures: Sequence[Picture], columns: int = COLUMNS) -> Figure:
     for axes in panels[len(pictures) :]:
         axes.set_axis_off()
     return figure
+
+
+def mistakes_drawing(
+    figure: str, title: str, caption: str, pictures: Sequence[Picture]
+) -> Drawing | None:
+    """Makes the figure of the surest mistakes.
+
+    Args:
+        figure: Id of the figure.
+        title: Of the figure.
+        caption: What is shown.
+        pictures: Surest first; those beyond `SHOWN` are left out.
+
+    Returns:
+        The figure; None if no picture was kept.
+    """
+    if not pictures:
+        return None
+    chosen = f"At most {SHOWN}, one of a video; chosen for being wrong, so no picture of the usual."
+    caption = f"{caption} {chosen}"
+    return Drawing(figure, title, caption, picture_grid(pictures[:SHOWN]), frames=True)

@@ -29,7 +29,7 @@ from lus_keras.metrics.multiclass import (
 )
 from lus_keras.report.cells import Cell, Drawing, cell_from
 from lus_keras.report.drawings import Maker
-from lus_keras.report.gallery import Picture, picture_grid
+from lus_keras.report.gallery import Picture
 from lus_keras.results import ModelRun, PaperRun
 
 TOTAL, VIDEO, MAJORITY = "total", "total_per_video", "majority"
@@ -212,11 +212,6 @@ def mistakes(model: ModelRun, classes: Mapping[str, str]) -> list[Picture]:
             text = f"{labels[truth]}\n→ {labels[named]} ({sure:.0%})"
             found.append((sure, Picture(example.frames[0], text, example.clip_id)))
     return [picture for _, picture in sorted(found, key=lambda pair: -pair[0])]
-
-
-def mistakes_figure(pictures: list[Picture], limit: int):
-    """Draws the first `limit` pictures of `mistakes`."""
-    return picture_grid(pictures[:limit])
 
 
 def class_drawings(
