@@ -10,40 +10,33 @@ from typing import Any
 
 import click
 
-from lus_keras import __version__
+from lus_keras import __version__, interruption
 from lus_keras.cli.benchmark import benchmark, cost
 from lus_keras.cli.data import data
 from lus_keras.cli.models import explain, export, predict
 from lus_keras.cli.output import Group, name_files
 from lus_keras.errors import LusKerasError
 
-INTERRUPTED = 130
-TERMINATED = 143
-
-
-class _Terminated(BaseException):
-    """SIGTERM arrived."""
-
 
 class _Group(Group):
     """Turns the package's errors into one clear message and the documented exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        signal.signal(signal.SIGTERM, _raise_terminated)
         try:
-            return super().invoke(ctx)
+            with interruption.stopping_on_signals():
+                return super().invoke(ctx)
         except LusKerasError as error:
             if ctx.params.get("debug"):
                 raise
             _fail(str(error), error.exit_code)
         except KeyboardInterrupt:
-            _fail("interrupted. The same command continues.", INTERRUPTED)
-        except _Terminated:
-            _fail("terminated. The same command continues.", TERMINATED)
+            _stopped(signal.SIGINT)
+        except interruption.Terminated:
+            _stopped(signal.SIGTERM)
 
 
-def _raise_terminated(*_: object) -> None:
-    raise _Terminated
+def _stopped(number: signal.Signals) -> None:
+    _fail(interruption.MESSAGES[number], interruption.CODES[number])
 
 
 def _fail(message: str, code: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue as queues
+import signal
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -18,6 +19,7 @@ from filelock import FileLock, Timeout
 from lus_keras import papers
 from lus_keras.environment import start_tensorflow
 from lus_keras.errors import ConfigError, DivergedError
+from lus_keras.interruption import ends_at_once
 
 if TYPE_CHECKING:
     from lus_keras.config import PaperConfig
@@ -71,7 +73,7 @@ class Worker:
             report(job.name, done, job.fit.epochs, row)
 
         try:
-            with FileLock(job.folder / ".lock", timeout=0):
+            with ends_at_once(), FileLock(job.folder / ".lock", timeout=0):
                 # Another process may have finished it since the jobs were listed.
                 if not is_done(job.folder):
                     network = self._network_for(job)
@@ -200,6 +202,8 @@ def _start_child(
     paper: str, config: PaperConfig, source: ClipSource, events: Any, threads: int
 ) -> None:
     global _child, _events
+    # Ctrl-C reaches the whole group; the parent ends its children.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     start_tensorflow(threads)
     _child, _events = Worker(paper, config, source), events
 
