@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 
 from rich.table import Table
 
 from lus_keras import __version__, config, datasets, papers
-from lus_keras.environment import PACKAGES, package_version, start_tensorflow
+from lus_keras.environment import PACKAGES, cores, package_version, start_tensorflow
 from lus_keras.errors import DataError
 from lus_keras.files import cache_root
 
@@ -33,7 +32,7 @@ def diagnosis() -> dict[str, str]:
     """Versions, processors, data and disk, as text by name."""
     found = {"lus_keras": __version__, "python": platform.python_version()}
     found |= {package: package_version(package) or "not installed" for package in PACKAGES}
-    found |= {"platform": platform.platform(), "cores": str(os.cpu_count()), "devices": _devices()}
+    found |= {"platform": platform.platform(), "cores": str(cores()), "devices": _devices()}
     cache = cache_root()
     existing = next(path for path in (cache, *cache.parents) if path.exists())
     free = shutil.disk_usage(existing).free / 1e9

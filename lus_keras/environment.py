@@ -31,6 +31,13 @@ def computes_in_bfloat16() -> bool:
     return any(flag in flags for flag in BFLOAT16_FLAGS)
 
 
+def cores() -> int:
+    """Cores this process may use, which a batch system may have limited."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def start_tensorflow(threads: int | None = None) -> None:
     """Imports Keras and its backend, and finds TensorFlow's devices, without their notices.
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lus_keras import __version__
-from lus_keras.environment import package_version
+from lus_keras.environment import cores, package_version
 
 PACKAGES = (
     *("tensorflow", "keras", "tf_keras", "torch", "tf-keras-vis", "numpy"),
@@ -23,13 +23,6 @@ VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_ENABLE_ONEDNN_OPTS
 MATRIX = 1536
 COPY_BYTES = 1 << 28
 REPEATS = 5
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def describe_machine() -> dict[str, Any]:

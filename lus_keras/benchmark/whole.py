@@ -15,6 +15,7 @@ from typing import Any
 from lus_keras.benchmark.child import Failed
 from lus_keras.benchmark.scale import FULL, Settings
 from lus_keras.benchmark.timing import FAILED, SKIPPED, Line, Target, exponent, judge
+from lus_keras.environment import cores
 from lus_keras.files import sha256_of
 from lus_keras.manifest import read_manifest, write_manifest
 from lus_keras.simulate.export import write_cohort
@@ -137,7 +138,7 @@ def _cohort_of_hours(folder: Path, hours: float) -> tuple[Path, int]:
         fps=30.0,
         height=480,
         width=640,
-        workers=os.cpu_count() or 1,
+        workers=cores(),
     )
     rows = read_manifest(made)
     everything = list(rows)

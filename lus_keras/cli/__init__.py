@@ -76,8 +76,7 @@ _EMBED = click.option(
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
+    show_default="several where that pays",
     help="Folds to train at a time.",
 )
 @click.option("--split", type=click.Path(path_type=Path), help="Folds of your own, split.json.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from lus_keras.cli.output import Group, name_files
 from lus_keras.cli.sheet import sheet
 from lus_keras.cli.simulate_check import simulate_check
 from lus_keras.cli.tile import tile
+from lus_keras.environment import cores
 
 
 @click.group(cls=Group)
@@ -40,7 +40,7 @@ def data() -> None:
     show_default=True,
     help="Sliding: share of the videos without it that show a lung point, unlabelled.",
 )
-@click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1)
+@click.option("--workers", type=click.IntRange(min=1), default=cores())
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
 def simulate(out: Path, **options: Any) -> None:
     r"""Write a simulated cohort as video files with manifest and truth.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from lus_keras import config
@@ -11,6 +10,7 @@ from lus_keras.datasets import simulated
 from lus_keras.reproduce.data import Data
 from lus_keras.reproduce.planning import Arm, Plan, plan
 from lus_keras.reproduce.request import Request, run_folder
+from lus_keras.reproduce.workers import peak_gb, training_seconds
 from lus_keras.simulate import VideoPlan
 
 
@@ -72,9 +72,6 @@ def _describe_arm(arm: Arm, plan: Plan) -> list[str]:
     settings, data = arm.config, plan.data_of(arm)
     folds = len(plan.own_split.folds) if plan.own_split else settings.split.count
     clips, amount = _amount(arm, data)
-    # Measured peaks of c3d_a: 1.2 GB at 32 × 32 pixels, 2.7 GB at 64 × 64; this gives 1.3, 2.8.
-    batch = 4 * settings.fit.batch_size * math.prod(settings.clip.shape)
-    factor = max((settings.models[name].memory_factor for name in arm.models), default=0)
     title = f"{arm.title}: " if arm.title else ""
     if not arm.models:
         return [f"  {title}nothing to train", f"    data: {amount}"]
@@ -83,19 +80,14 @@ def _describe_arm(arm: Arm, plan: Plan) -> list[str]:
         f"  {title}{' × '.join(_counted(*part) for part in parts)}",
         f"    networks: {', '.join(arm.models)}",
         f"    data: {amount}",
-        f"    memory: about {0.8 + factor * batch / 1e9:.1f} GB",
+        f"    memory: about {peak_gb(arm):.1f} GB a fold",
     ]
     if arm.learnt:
         lines.append(f"    learns from: {_amount(arm, arm.learnt)[1]} of {arm.learnt.name}")
     if clips:
         kfold = settings.split.scheme == "kfold"
         share = (folds - 1) / folds if kfold else 1 - settings.split.test_fraction
-        copies = 2 if settings.fit.augment == "flip" else 1
-        seen = clips * share * copies * settings.fit.epochs * folds
-        pixels = math.prod(settings.clip.shape[:-1])
-        seconds = sum(
-            seen * pixels * settings.models[name].ns_per_pixel * 1e-9 for name in arm.models
-        )
+        seconds = training_seconds(arm, clips * share * folds)
         lines.append(f"    time: about {seconds / 60:.0f} min on two cores")
     return lines
 

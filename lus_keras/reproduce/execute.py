@@ -17,6 +17,7 @@ from lus_keras.reproduce.prepare import Prepared, prepare
 from lus_keras.reproduce.record import write_record
 from lus_keras.reproduce.request import Request, run_folder
 from lus_keras.reproduce.train import OVERLAYS, train_arm
+from lus_keras.reproduce.workers import choose_workers
 
 
 @dataclass
@@ -88,9 +89,13 @@ def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter
         prepared = prepare(plan, out, reporter)
         write_record(out, plan, request, prepared)
     outcomes = []
-    alone = request.workers == 1 and request.engine != "ray"
-    for part in _by_network(prepared) if alone else prepared:
-        outcomes += train_arm(part, plan, request, out, reporter)
+    workers = [choose_workers(item, request) for item in prepared]
+    together = max(workers, default=1) > 1 or request.engine == "ray"
+    if not together:
+        prepared = _by_network(prepared)
+        workers = [1] * len(prepared)
+    for part, count in zip(prepared, workers, strict=True):
+        outcomes += train_arm(part, plan, replace(request, workers=count), out, reporter)
     return outcomes
 
 

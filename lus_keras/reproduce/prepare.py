@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from lus_keras.cache import FrameSpec, FrameStore, open_store
 from lus_keras.clips import index_clips
 from lus_keras.config import PaperConfig
 from lus_keras.datasets import simulated
+from lus_keras.environment import cores
 from lus_keras.errors import ConfigError, DataError
 from lus_keras.multilabel import class_counts, rarest_first
 from lus_keras.progress import Reporter
@@ -103,7 +103,7 @@ def _open_store(data: Data, arm: Arm, plan: Plan, reporter: Reporter) -> FrameSt
         data.items,
         spec,
         on_bad=arm.config.data.on_bad,
-        workers=os.cpu_count() or 1,
+        workers=cores(),
         progress=progress,
     )
 

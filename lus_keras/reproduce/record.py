@@ -16,7 +16,7 @@ import numpy as np
 from lus_keras import __version__, config
 from lus_keras.config import PaperConfig
 from lus_keras.datasets.simulated import NAME as SIMULATED
-from lus_keras.environment import PACKAGES, package_version
+from lus_keras.environment import PACKAGES, cores, package_version
 from lus_keras.errors import ConfigError, RunError
 from lus_keras.files import atomic_write
 from lus_keras.multilabel import class_counts
@@ -239,7 +239,7 @@ def _device() -> dict[str, Any]:
     return {
         "platform": platform.platform(),
         "processor": processor,
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
     }
 

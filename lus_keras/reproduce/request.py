@@ -16,7 +16,10 @@ from lus_keras.files import sha256_of
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for; fields are the options of `lus-keras reproduce`."""
+    """What the user asked for; fields are the options of `lus-keras reproduce`.
+
+    `workers` None leaves it to the machine, see `choose_workers`.
+    """
 
     targets: tuple[str, ...]
     papers: tuple[str, ...] = ()
@@ -26,7 +29,7 @@ class Request:
     fold: int | None = None
     overrides: tuple[str, ...] = ()
     seed: int = 0
-    workers: int = 1
+    workers: int | None = 1
     out: Path | None = None
     root: Path | None = None
     command: str = ""
@@ -121,12 +124,12 @@ def check_engine(request: Request) -> None:
     Raises:
         ConfigError: They do not; all that is wrong is listed.
     """
-    problems = []
-    if request.engine == "ray" and request.workers > 1:
+    problems, several = [], (request.workers or 1) > 1
+    if request.engine == "ray" and several:
         problems.append("--workers: with --engine ray, the cluster decides how many jobs run.")
     if request.engine != "ray" and (request.ray_address or request.job_gpus):
         problems.append("--ray-address, --job-gpus: need --engine ray.")
-    if request.mirrored and request.workers > 1:
+    if request.mirrored and several:
         problems.append("--strategy mirrored: one training uses all devices; leave out --workers.")
     if problems:
         raise ConfigError.from_problems(problems)

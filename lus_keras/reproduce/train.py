@@ -200,7 +200,8 @@ def _run(
     from lus_keras.training.grid import run_jobs
 
     name = plan.paper.name
-    reporter.note(f"{name}: {len(jobs)} folds to train.")
+    at_a_time = f", {request.workers} at a time" if (request.workers or 1) > 1 else ""
+    reporter.note(f"{name}: {len(jobs)} folds to train{at_a_time}.")
     if request.mirrored:
         reporter.note(f"{name}: {SHARED}")
     report, mirrored = partial(_report, reporter, name), request.mirrored
@@ -211,7 +212,13 @@ def _run(
         )
     else:
         outcomes = run_jobs(
-            name, config, source, jobs, workers=request.workers, report=report, mirrored=mirrored
+            name,
+            config,
+            source,
+            jobs,
+            workers=request.workers or 1,
+            report=report,
+            mirrored=mirrored,
         )
     for outcome in outcomes:
         if outcome.status != "done":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import queue as queues
 import signal
 import traceback
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from lus_keras import papers
-from lus_keras.environment import start_tensorflow
+from lus_keras.environment import cores, start_tensorflow
 from lus_keras.errors import ConfigError, DivergedError
 from lus_keras.interruption import ends_at_once
 
@@ -143,7 +142,7 @@ def run_jobs(
         config: Its configuration.
         source: Clips of all patients.
         jobs: The folds to train.
-        workers: Processes; 1 trains in this one.
+        workers: Processes, each with its share of the cores; 1 trains in this one.
         report: Called after each epoch with (name of the job, epochs done, epochs in all, history
             row).
         mirrored: Whether each job trains on all devices; with one worker only.
@@ -154,12 +153,13 @@ def run_jobs(
     Raises:
         ConfigError: A batch cannot be shared by the devices.
     """
-    if workers <= 1 or len(jobs) <= 1:
+    if workers <= 1:
         worker = Worker(paper, config, source, mirrored=mirrored)
         return [worker.run(job, report) for job in jobs]
     context = get_context("spawn")
     events = context.Queue()
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    # Not of the processes there will be: the last fold of a resumed run keeps to its threads.
+    threads = max(1, cores() // workers)
     arguments = (paper, config, source, events, threads)
     with ProcessPoolExecutor(
         min(workers, len(jobs)), mp_context=context, initializer=_start_child, initargs=arguments

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import random
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -176,7 +177,10 @@ class Network:
 
     def reset(self, seed: int) -> None:
         """Gives the network new weights, a function of the seed alone, and a new optimizer."""
-        keras.utils.set_random_seed(seed)
+        # All that Keras draws for weights and dropout comes from Python's generator.
+        # `keras.utils.set_random_seed` would seed TensorFlow's too, which throws away the kernels
+        # of every graph: seconds a fold.
+        random.seed(seed)
         with _dtype_policy(self.precision):
             fresh = self._build()
         self.restore(fresh.get_weights(), self._fresh_optimizer)
