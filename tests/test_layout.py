@@ -45,6 +45,7 @@ LAYERS = (
     "papers",
     "checkpoint",
     "environment",
+    "interruption",
     "training",
     "metrics",
     "acceptance",

@@ -10,8 +10,9 @@ from lus_keras.reproduce.planning import Arm
 from lus_keras.reproduce.prepare import Prepared
 from lus_keras.reproduce.request import Request
 
-# A process takes this long to start and to trace its graphs; less work each does not pay.
-LEAST_WORK_S = 120.0
+# A process takes half a minute to start and to trace its graphs; less work than this does not pay.
+# It is compared with `training_seconds`, which says half of what small pictures take.
+LEAST_WORK_S = 60.0
 # Folds a process, at least: with fewer, some processes wait for the last one for too long.
 LEAST_FOLDS = 4
 # Measured peaks of c3d_a: 1.2 GB at 32 × 32 pixels, 2.7 GB at 64 × 64; `peak_gb` says 1.3, 2.8.
