@@ -46,7 +46,7 @@ PARSED = {
     ("explain",): "takes a minute; test_explain.py runs it",
     ("data", "fetch"): "needs the network; test_fetch.py runs it on a server of its own",
     ("benchmark",): "takes minutes to hours; test_benchmark.py runs a line of it",
-    ("cost",): "builds every network of a paper; test_benchmark.py counts one",
+    ("cost",): "builds every network of every paper; test_cost.py does",
     ("data", "simulate-check"): "takes minutes; test_acceptance.py runs its checks",
 }
 MAX_VIDEOS = 8

@@ -16,6 +16,7 @@ from lus_keras.benchmark.flops import TRAINING, count_flops
 from lus_keras.clips import cut_video
 from lus_keras.config import ClipConfig, PaperConfig
 from lus_keras.datasets import simulated
+from lus_keras.reproduce.estimate import peak_gb, training_seconds
 from lus_keras.simulate import VideoPlan, simulate_video
 
 PRESETS = ("paper", "quick", "smoke")
@@ -36,6 +37,8 @@ class Cost:
         forward_flops: Operations of a clip's way forward.
         training_flops: Of all epochs and folds.
         disk_bytes: Of the cached frames.
+        memory_gb: At the peak of a fold, in 10⁹ bytes, roughly.
+        cpu_seconds: On two cores in float32, roughly.
         seconds: At the rate that is given; None without one.
     """
 
@@ -47,6 +50,8 @@ class Cost:
     forward_flops: int
     training_flops: float
     disk_bytes: float
+    memory_gb: float
+    cpu_seconds: float
     seconds: float | None = None
 
 
@@ -63,7 +68,7 @@ def costs(paper: str, preset: str) -> Iterator[Cost]:
     module = papers.get(paper)
     entries = dict.fromkeys(entry for needed in module.targets.values() for entry in needed)
     # Arms without a network are counted only.
-    trained = [entry for entry in entries if not entry.endswith("/")]
+    trained = [entry for entry in entries if entry.rpartition("/")[2]]
     plain = [entry for entry in trained if not _learns_elsewhere(paper, preset, entry)]
     shapes: dict[Any, int] = {}
     for entry in plain:
@@ -88,8 +93,9 @@ def _cost(paper: str, preset: str, entry: str, settings: PaperConfig, flops: int
     clips, pixels = _amounts(plans, settings.clip)
     fit, split = settings.fit, settings.split
     share = (split.count - 1) / split.count if split.scheme == "kfold" else 1 - split.test_fraction
+    learnt = clips * share * split.count
     copies = 2 if fit.augment == "flip" else 1
-    seen = clips * share * copies * fit.epochs * split.count
+    network = entry.rpartition("/")[2]
     return Cost(
         paper=paper,
         preset=preset,
@@ -97,8 +103,10 @@ def _cost(paper: str, preset: str, entry: str, settings: PaperConfig, flops: int
         videos=len(plans),
         clips=round(clips),
         forward_flops=flops,
-        training_flops=TRAINING * flops * seen,
+        training_flops=TRAINING * flops * learnt * copies * fit.epochs,
         disk_bytes=pixels,
+        memory_gb=peak_gb(settings, [network]),
+        cpu_seconds=training_seconds(settings, [network], learnt),
     )
 
 
@@ -140,7 +148,8 @@ def at_rate(cost: Cost, gflops: float) -> Cost:
 
 HEADER = (
     *("paper", "preset", "network", "videos", "clips", "GFLOPs a clip, forward"),
-    *("PFLOPs of training", "frames on disk, GB", "hours at {rate:g} GFLOP/s"),
+    *("PFLOPs of training", "frames on disk, GB", "memory, GB"),
+    *("hours on two cores", "hours at {rate:g} GFLOP/s"),
 )
 
 
@@ -167,6 +176,8 @@ def cost_rows(found: Iterable[Cost], gflops: float) -> list[tuple[str, ...]]:
                 f"{cost.forward_flops / 1e9:.3g}",
                 f"{cost.training_flops / 1e15:.3g}",
                 f"{cost.disk_bytes / 1e9:.3g}",
+                f"{cost.memory_gb:.1f}",
+                f"{cost.cpu_seconds / 3600:.3g}",
                 f"{hours:.3g}",
             )
         )

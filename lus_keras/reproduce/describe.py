@@ -8,9 +8,9 @@ from lus_keras import config
 from lus_keras.clips import cut_video
 from lus_keras.datasets import simulated
 from lus_keras.reproduce.data import Data
+from lus_keras.reproduce.estimate import peak_gb, training_seconds
 from lus_keras.reproduce.planning import Arm, Plan, plan
 from lus_keras.reproduce.request import Request, run_folder
-from lus_keras.reproduce.workers import peak_gb, training_seconds
 from lus_keras.simulate import VideoPlan
 
 
@@ -80,14 +80,14 @@ def _describe_arm(arm: Arm, plan: Plan) -> list[str]:
         f"  {title}{' × '.join(_counted(*part) for part in parts)}",
         f"    networks: {', '.join(arm.models)}",
         f"    data: {amount}",
-        f"    memory: about {peak_gb(arm):.1f} GB a fold",
+        f"    memory: about {peak_gb(settings, arm.models):.1f} GB a fold",
     ]
     if arm.learnt:
         lines.append(f"    learns from: {_amount(arm, arm.learnt)[1]} of {arm.learnt.name}")
     if clips:
         kfold = settings.split.scheme == "kfold"
         share = (folds - 1) / folds if kfold else 1 - settings.split.test_fraction
-        seconds = training_seconds(arm, clips * share * folds)
+        seconds = training_seconds(settings, arm.models, clips * share * folds)
         lines.append(f"    time: about {seconds / 60:.0f} min on two cores")
     return lines
 

@@ -6,7 +6,7 @@ import math
 import os
 
 from lus_keras.environment import cores
-from lus_keras.reproduce.planning import Arm
+from lus_keras.reproduce.estimate import peak_gb, training_seconds
 from lus_keras.reproduce.prepare import Prepared
 from lus_keras.reproduce.request import Request
 
@@ -15,9 +15,6 @@ from lus_keras.reproduce.request import Request
 LEAST_WORK_S = 60.0
 # Folds a process, at least: with fewer, some processes wait for the last one for too long.
 LEAST_FOLDS = 4
-# Measured peaks of c3d_a: 1.2 GB at 32 × 32 pixels, 2.7 GB at 64 × 64; `peak_gb` says 1.3, 2.8.
-FIXED_GB = 0.8
-FLOAT32_BYTES = 4
 
 
 def choose_workers(prepared: Prepared, request: Request) -> int:
@@ -42,8 +39,8 @@ def choose_workers(prepared: Prepared, request: Request) -> int:
     clips = sum(len(fold.rows(prepared.source.index, "train")) for fold in split.folds)
     return workers_that_pay(
         folds=len(arm.models) * len(split.folds),
-        seconds=training_seconds(arm, clips),
-        peak_gb=peak_gb(arm),
+        seconds=training_seconds(arm.config, arm.models, clips),
+        peak_gb=peak_gb(arm.config, arm.models),
         cores=cores(),
         memory_gb=_half_of_memory_gb(),
         accelerators=_accelerators(),
@@ -70,30 +67,6 @@ def workers_that_pay(
         return 1
     most = min(cores, folds // LEAST_FOLDS, seconds / LEAST_WORK_S, memory_gb / peak_gb)
     return max(1, math.floor(most))
-
-
-def training_seconds(arm: Arm, clips: float) -> float:
-    """What all networks of an arm take to train on two cores, roughly.
-
-    Args:
-        arm: The arm.
-        clips: Clips an epoch, of all folds together.
-
-    Returns:
-        Seconds.
-    """
-    settings = arm.config
-    copies = 2 if settings.fit.augment == "flip" else 1
-    pixels = clips * copies * settings.fit.epochs * math.prod(settings.clip.shape[:-1])
-    return sum(pixels * settings.models[name].ns_per_pixel * 1e-9 for name in arm.models)
-
-
-def peak_gb(arm: Arm) -> float:
-    """Peak of a process that trains an arm's largest network, in gigabytes, roughly."""
-    settings = arm.config
-    batch = FLOAT32_BYTES * settings.fit.batch_size * math.prod(settings.clip.shape)
-    factor = max((settings.models[name].memory_factor for name in arm.models), default=0)
-    return FIXED_GB + factor * batch / 1e9
 
 
 def _half_of_memory_gb() -> float:
