@@ -103,7 +103,7 @@ def explain_video(
     found = predict_video(models, video, cropped=cropped, damaged=damaged)
     clearest = np.argsort(-found.probabilities[:, found.predicted], kind="stable")[:clips]
     stored = {}
-    pieces = stream_clips(found.video, models.clip, cropped=found.cropped, lost=[])
+    pieces = stream_clips(found.video, models.clip, cropped=found.cropped, damaged=True)
     for place, piece in enumerate(pieces):
         if place in clearest:
             stored[place] = piece

@@ -25,7 +25,7 @@ from lus_keras.predict import VideoPrediction, load_models, predict_video  # noq
 from lus_keras.predict.overlay import MARGIN, STRIP, curves, heat, overlay_frames  # noqa: E402
 from lus_keras.predict.video import by_patient  # noqa: E402
 from lus_keras.results import read_predictions  # noqa: E402
-from lus_keras.video import probe, read_video  # noqa: E402
+from lus_keras.video import count_resampled, probe, read_video  # noqa: E402
 
 
 def fold_folder(trained, fold=0):
@@ -64,6 +64,7 @@ def test_predictions_of_a_fold_are_those_of_its_run(trained):
 def test_folds_are_averaged_and_videos_are_the_mean_of_their_clips(trained, models):
     row = trained.videos[1]
     both = predict_video(models, row)
+    assert both.frames == count_resampled(row.video, fps=models.clip.fps)
     one, other = (predict_video(load_models(trained.run, fold=fold), row) for fold in (0, 1))
     assert np.abs(one.probabilities - other.probabilities).max() > 1e-3
     for name in ("probabilities", "attention", "logits"):
@@ -81,6 +82,7 @@ def prediction(probabilities, attention=None, starts=(0, 2), patient="p", masks=
         cropped=False,
         cuts=tuple(Cut(first, 4, 0, 0, f"@{first:04d}") for first in starts),
         fps=10.0,
+        frames=starts[-1] + 4,
         logits=np.zeros((len(starts), 2)),
         probabilities=np.array(probabilities),
         attention=attention,
@@ -156,6 +158,7 @@ def tiled(row, starts=(0, 4)):
     return replace(
         prediction(chances, starts=[0] * len(cuts)),
         **{"video": replace(row, roi=(10, 8, 30, 20)), "clip": clip, "cuts": cuts, "fps": 25.0},
+        frames=20,
     )
 
 

@@ -13,7 +13,7 @@ from lus_keras.clips import index_clips
 from lus_keras.config import ClipConfig
 from lus_keras.errors import VideoError
 from lus_keras.manifest import Video
-from lus_keras.predict.stream import frame_spec, stream_clips
+from lus_keras.predict.stream import Found, frame_spec, stream_clips
 from lus_keras.source import ClipSource
 from lus_keras.video import (
     count_resampled,
@@ -70,9 +70,10 @@ def test_a_damaged_video_gives_no_last_clip_unless_it_is_asked_for(video, kind):
     path.write_bytes(path.read_bytes()[:-9000])
     with pytest.raises(VideoError, match=r"v\.avi: the file is cut short: 3\d of 38 frames"):
         list(stream_clips(video, clip))
-    lost = []
-    pieces = list(stream_clips(video, clip, lost=lost))
-    assert len(lost) >= 1 and lost[0].startswith("the file is cut short")
+    found = Found()
+    pieces = list(stream_clips(video, clip, damaged=True, found=found))
+    assert found.lost and found.lost[0].startswith("the file is cut short")
+    assert found.frames == count_resampled(path, fps=clip.fps)
     assert 0 < len(pieces) <= len(whole)
     np.testing.assert_array_equal(pieces[0].pixels[0], whole[0].pixels[0])
 

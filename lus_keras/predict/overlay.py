@@ -15,7 +15,7 @@ from lus_keras.cache import reading, scaled_box
 from lus_keras.manifest import Box
 from lus_keras.predict.stream import frame_spec
 from lus_keras.predict.video import VideoPrediction
-from lus_keras.video import count_resampled, iter_resampled, probe, write_video
+from lus_keras.video import iter_resampled, probe, write_video
 
 Size = tuple[int, int]
 
@@ -86,7 +86,7 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
         grayscale=False,
         picture_fps=row.fps,
     )
-    count = count_resampled(row.video, fps=prediction.clip.fps, picture_fps=row.fps)
+    count = prediction.frames
     strip = _strip(prediction, width, count)
     for number, pixels in enumerate(frames):
         picture = _with_mask(pixels.copy(), prediction, number, where)

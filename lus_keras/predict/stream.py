@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -33,6 +33,19 @@ class Piece:
     pixels: np.ndarray
 
 
+@dataclass
+class Found:
+    """What decoding a video has told; all of it once the last clip is taken.
+
+    Attributes:
+        frames: Frames, at the rate of the clips.
+        lost: What a damaged file has lost, a sentence each.
+    """
+
+    frames: int = 0
+    lost: list[str] = field(default_factory=list)
+
+
 def frame_spec(clip: ClipConfig, *, cropped: bool = False) -> FrameSpec:
     """How training stores frames for clips of a kind.
 
@@ -49,7 +62,12 @@ def frame_spec(clip: ClipConfig, *, cropped: bool = False) -> FrameSpec:
 
 
 def stream_clips(
-    video: Video, clip: ClipConfig, *, cropped: bool = False, lost: list[str] | None = None
+    video: Video,
+    clip: ClipConfig,
+    *,
+    cropped: bool = False,
+    damaged: bool = False,
+    found: Found | None = None,
 ) -> Iterator[Piece]:
     """Decodes a video to its end and cuts it on the way; a few clips' frames are held at a time.
 
@@ -57,8 +75,8 @@ def stream_clips(
         video: What to decode; its region of interest and the rate of pictures count.
         clip: How to cut.
         cropped: Whether the video shows the sector alone, so that it is not cropped to it.
-        lost: Takes what a damaged file has lost, a sentence each, and lets the rest be cut; if
-            None, a damaged file is an error.
+        damaged: Whether what is left of a damaged file is cut; otherwise it is an error.
+        found: Takes what the video was found to be.
 
     Yields:
         The clips of `cut_video`, in its order, with the pixels that training would see; at least
@@ -68,7 +86,8 @@ def stream_clips(
         VideoError: The file cannot be decoded, is too short or too small for one clip, lacks the
             region of interest that is wanted, or is damaged.
     """
-    frames = _frames(video, frame_spec(clip, cropped=cropped), lost)
+    found = found or Found()
+    frames = _frames(video, frame_spec(clip, cropped=cropped), found, damaged=damaged)
     if clip.unit == "video":
         held = np.stack(list(islice(frames, clip.frames)))
         _drain(frames)
@@ -83,16 +102,17 @@ def stream_clips(
         yield from _windows(video, frames, clip)
 
 
-def _frames(video: Video, spec: FrameSpec, lost: list[str] | None) -> Iterator[np.ndarray]:
+def _frames(video: Video, spec: FrameSpec, found: Found, *, damaged: bool) -> Iterator[np.ndarray]:
     """`(h, w, c)` uint8, as training stores them; what is lost is known after the last."""
     inside = sector_inside(video, spec)
     tally = Tally()
     options = reading(video, spec)
-    for frame in iter_resampled(video.video, whole=lost is None, tally=tally, **options):
+    for frame in iter_resampled(video.video, whole=not damaged, tally=tally, **options):
+        found.frames += 1
         pixels = frame[..., None] if frame.ndim == 2 else frame
         yield pixels if inside is None else pixels * inside
-    if lost is not None:
-        lost += [loss.cause for loss in losses_of(Path(video.video), tally)]
+    if damaged:
+        found.lost += [loss.cause for loss in losses_of(Path(video.video), tally)]
 
 
 def _drain(frames: Iterator[np.ndarray]) -> None:

@@ -17,7 +17,7 @@ from lus_keras.config import ClipConfig
 from lus_keras.errors import VideoError
 from lus_keras.manifest import Video
 from lus_keras.predict.load import Ensemble
-from lus_keras.predict.stream import Piece, stream_clips
+from lus_keras.predict.stream import Found, Piece, stream_clips
 from lus_keras.video import probe, sha256_of_video
 
 # Numbers that a batch of inputs may hold: 64 MB of float32.
@@ -37,6 +37,7 @@ class VideoPrediction:
         cropped: Whether it was taken to show the sector alone.
         cuts: Where the n clips lie, in frames at `fps`.
         fps: Frames a second that clips are counted in; None if the file does not say.
+        frames: Frames of the video at that rate.
         logits: `(n, k)` float32, means over folds.
         probabilities: `(n, classes)` float64, means over folds; rows sum to 1, unless `multilabel`.
         attention: `(n, t)` float32 weights of the frames, means over folds; None without attention.
@@ -51,6 +52,7 @@ class VideoPrediction:
     cropped: bool
     cuts: tuple[Cut, ...]
     fps: float | None
+    frames: int
     logits: np.ndarray
     probabilities: np.ndarray
     attention: np.ndarray | None = None
@@ -143,21 +145,21 @@ def predict_video(
             "Give --roi X,Y,W,H in pixels of the file, or mark it with `lus-keras data mark` and "
             "give the --manifest."
         )
-    lost: list[str] = []
+    found = Found()
     clip = models.clip
     cropped = models.description.cropped if cropped is None else cropped
     kept = {"logits", "probabilities", *models.watched} - (set() if masks else {"spatial_mask"})
     cuts: list[Cut] = []
     parts: dict[str, list[np.ndarray]] = {name: [] for name in kept}
     size = max(1, min(MOST_CLIPS, MOST_VALUES // math.prod(clip.shape)))
-    stream = stream_clips(row, clip, cropped=cropped, lost=lost if damaged else None)
+    stream = stream_clips(row, clip, cropped=cropped, damaged=damaged, found=found)
     while pieces := list(islice(stream, size)):
         outputs = _predict(models, pieces)
         cuts += [piece.cut for piece in pieces]
         for name in kept:
             parts[name].append(outputs[name])
-    found = {name: np.concatenate(values) for name, values in parts.items()}
-    spatial = found.get("spatial_mask")
+    whole = {name: np.concatenate(values) for name, values in parts.items()}
+    spatial = whole.get("spatial_mask")
     return VideoPrediction(
         video=row,
         labels=models.labels,
@@ -165,11 +167,12 @@ def predict_video(
         cropped=cropped,
         cuts=tuple(cuts),
         fps=clip.fps or row.fps or probe(row.video).fps,
-        logits=found["logits"],
-        probabilities=found["probabilities"],
-        attention=found.get("attention"),
+        frames=found.frames,
+        logits=whole["logits"],
+        probabilities=whole["probabilities"],
+        attention=whole.get("attention"),
         masks=None if spatial is None else spatial[..., 0],
-        damage=" ".join(lost),
+        damage=" ".join(found.lost),
         multilabel=models.description.multilabel,
     )
 
