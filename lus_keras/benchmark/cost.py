@@ -1,7 +1,7 @@
 """What a paper costs on paper: clips, operations, memory, disk and time of every preset.
 
-Nothing is trained. Time is operations by a rate: that of this machine's own training steps, where
-a benchmark has measured them, or a rate that is given for an accelerator.
+Nothing is trained. Time is that of steps measured on two cores, and operations by a rate that is
+given: a benchmark's of this machine, or an accelerator's.
 """
 
 from __future__ import annotations

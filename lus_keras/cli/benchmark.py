@@ -23,8 +23,8 @@ from lus_keras.cli.output import Command, name_files
 def cost(papers: tuple[str, ...], gflops: float) -> None:
     r"""Say what every paper and preset costs on paper, as a table in Markdown.
 
-    Clips, operations counted from the networks, disk, and time at a rate: that of
-    `lus-keras benchmark` on this machine, or what an accelerator reaches.
+    Clips, operations counted from the networks, disk, memory, and time: on two cores, and at a
+    rate, that of `lus-keras benchmark` on this machine or what an accelerator reaches.
 
     \b
     lus-keras cost --paper bline

@@ -21,8 +21,8 @@ def choose_workers(prepared: Prepared, request: Request) -> int:
     """How many folds of an arm to train at a time on this machine.
 
     Networks of these papers are small: two trained at a time with a thread each are done sooner
-    than one after the other with two (measured, see docs/scale.md). It depends on the whole arm,
-    not on what is left of it, so that a resumed run computes with the threads it began with.
+    than one after the other with two (measured, see docs/scale.md). It depends on what was asked
+    for, not on what is left of it: the same command again computes with the threads it began with.
 
     Args:
         prepared: The arm.
@@ -36,9 +36,11 @@ def choose_workers(prepared: Prepared, request: Request) -> int:
     if request.mirrored or request.engine == "ray":
         return 1
     arm, split = prepared.arm, prepared.split
-    clips = sum(len(fold.rows(prepared.source.index, "train")) for fold in split.folds)
+    # A job of a batch system that trains one fold has the machine to itself.
+    folds = [fold for fold in split.folds if request.fold in (None, fold.fold)]
+    clips = sum(len(fold.rows(prepared.source.index, "train")) for fold in folds)
     return workers_that_pay(
-        folds=len(arm.models) * len(split.folds),
+        folds=len(arm.models) * len(folds),
         seconds=training_seconds(arm.config, arm.models, clips),
         peak_gb=peak_gb(arm.config, arm.models),
         cores=cores(),
