@@ -96,7 +96,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def _call_fused(self, inputs, batch_statistics: bool):
         import tensorflow as tf
 
-        frames = tf.cast(inputs, self.compute_dtype)
+        clips = tf.cast(inputs, self.compute_dtype)
+        # Statistics are those of the channels: time can be folded into the batch, and should be, as
+        # oneDNN's kernel, three times as fast as the other, takes frames alone.
+        frames = tf.reshape(clips, tf.concat([[-1], tf.shape(clips)[-3:]], 0))
+        frames = tf.ensure_shape(frames, (None, *clips.shape[-3:]))
         # Empty statistics mean "use the batch's own" to the kernel in training.
         moving = (None, None) if batch_statistics else (self.moving_mean, self.moving_variance)
         mean, variance = (None if v is None else tf.convert_to_tensor(v) for v in moving)
@@ -108,11 +112,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
             variance=variance,
             epsilon=self.epsilon,
             is_training=batch_statistics,
-            data_format="NHWC" if len(inputs.shape) == 4 else "NDHWC",
+            data_format="NHWC",
         )
         if batch_statistics:
             self._update_moving(batch_mean, batch_variance)
-        return outputs
+        outputs = tf.reshape(outputs, tf.shape(clips))
+        return tf.ensure_shape(outputs, clips.shape)
 
     def _call_unfused(self, inputs):
         values = ops.cast(inputs, "float32")

@@ -14,7 +14,7 @@ from lus_keras.environment import start_tensorflow
 start_tensorflow()
 import keras  # noqa: E402
 
-from lus_keras.models.convolution import L2, Conv3D, taps_that_meet_data  # noqa: E402
+from lus_keras.models.convolution import L2, Conv3D, StemConv3D, taps_that_meet_data  # noqa: E402
 
 CASES = {
     f"{case['model']}_{case['num_outputs']}": case for case in golden_weights.cases("resnet3d.json")
@@ -201,6 +201,69 @@ def test_gradients_of_a_cut_kernel_are_those_of_the_whole():
         gradients.append(tape.gradient(loss, [inputs, layer.kernel.value]))
     for mine, reference in zip(*gradients, strict=True):
         np.testing.assert_allclose(mine, reference, rtol=1e-5, atol=1e-6)
+
+
+def stems(shape):
+    """A stem and a plain convolution with its weights, built for `shape`."""
+    options = {"strides": 2, "padding": "same", "bias_initializer": "random_normal"}
+    ours, plain = StemConv3D(4, 7, **options), keras.layers.Conv3D(4, 7, **options)
+    for layer in (ours, plain):
+        layer.build(shape)
+    plain.set_weights(ours.get_weights())
+    return ours, plain
+
+
+def clips_by_colour():
+    """Grey, coloured, and grey but for one value of one channel of one clip."""
+    rng = np.random.default_rng(0)
+    grey = np.repeat(rng.normal(size=(2, 6, 5, 7, 1)), 3, axis=-1).astype("float32")
+    spotted = grey.copy()
+    spotted[1, 2, 3, 4, 2] += 1
+    return {"grey": grey, "colour": rng.normal(size=grey.shape).astype("float32"), "spot": spotted}
+
+
+CLIPS = clips_by_colour()
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("colour", CLIPS)
+def test_one_channel_of_grey_clips_meets_the_kernel_and_changes_nothing(
+    colour, training, monkeypatch
+):
+    ours, plain = stems(CLIPS[colour].shape)
+    taken, of_grey = [], StemConv3D._of_grey
+    monkeypatch.setattr(StemConv3D, "_of_grey", lambda *args: taken.append(1) or of_grey(*args))
+    outputs = ours(CLIPS[colour], training=training)
+    np.testing.assert_allclose(outputs, plain(CLIPS[colour]), atol=1e-5)
+    if keras.backend.backend() == "tensorflow":  # JAX traces both ways
+        assert bool(taken) == (training and colour == "grey")
+
+
+@needs_tape
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("colour", CLIPS)
+def test_gradients_of_the_stem_are_those_of_a_plain_convolution(colour, compiled):
+    import tensorflow as tf
+
+    clips = tf.constant(CLIPS[colour])
+    slope = tf.random.stateless_normal(stems(clips.shape)[1](clips).shape, seed=(1, 2))
+
+    def gradients(layer, **options):
+        with tf.GradientTape() as tape:
+            tape.watch(clips)
+            loss = tf.reduce_sum(layer(clips, **options) * slope)
+        return tape.gradient(loss, [layer.kernel.value, layer.bias.value, clips])
+
+    ours, plain = stems(clips.shape)
+    run = tf.function(gradients) if compiled else gradients
+    *weights, by_clip = run(ours, training=True)
+    *weights_of_plain, by_clip_of_plain = gradients(plain)
+    for mine, reference in zip(weights, weights_of_plain, strict=True):
+        np.testing.assert_allclose(mine, reference, rtol=1e-5, atol=1e-4)
+    if colour == "grey":  # shared evenly by the channels
+        mean = tf.reduce_mean(by_clip_of_plain, axis=-1, keepdims=True)
+        by_clip_of_plain = tf.repeat(mean, 3, axis=-1)
+    np.testing.assert_allclose(by_clip, by_clip_of_plain, rtol=1e-5, atol=1e-5)
 
 
 def test_taps_that_meet_data_by_counting():

@@ -41,11 +41,13 @@ class Conv3D(keras.layers.Conv3D):
         Returns:
             `(b, t', h', w', filters)`, the layer's compute dtype.
         """
-        kernel, strides = self.kernel, self.strides
-        dtype = self._dtype_for(inputs.shape[1])
+        return self._convolve(inputs, self.kernel)
+
+    def _convolve(self, inputs, kernel):
+        strides, dtype = self.strides, self._dtype_for(inputs.shape[1])
         inputs = ops.cast(inputs, dtype)
         if self._is_plain(inputs.shape[1:4]):
-            kernel = self._cut(inputs.shape[1:4])
+            kernel = self._cut(kernel, inputs.shape[1:4])
             if self.kernel_size == (1, 1, 1) and strides != (1, 1, 1):
                 # The mean over windows of one pixel: the fastest way to pick them, and exact.
                 inputs = ops.average_pool(inputs, 1, strides=strides, padding="same")
@@ -73,12 +75,12 @@ class Conv3D(keras.layers.Conv3D):
         faulty = keras.backend.backend() == "tensorflow" and self.compute_dtype == "bfloat16"
         return "float32" if overhangs and faulty else self.compute_dtype
 
-    def _cut(self, sizes):
+    def _cut(self, kernel, sizes):
         axes = zip(sizes, self.kernel_size, self.strides, strict=True)
         met = [taps_that_meet_data(*axis) for axis in axes]
         if math.prod(map(len, met)) > WORTH_CUTTING * math.prod(self.kernel_size):
-            return self.kernel
-        return self.kernel[tuple(slice(taps.start, taps.stop) for taps in met)]
+            return kernel
+        return _cut_off(kernel, [(taps.start, taps.stop) for taps in met])
 
     def _is_plain(self, sizes) -> bool:
         return (
@@ -88,6 +90,72 @@ class Conv3D(keras.layers.Conv3D):
             and self.groups == 1
             and None not in sizes
         )
+
+
+def _cut_off(kernel, ends):
+    """`kernel[start:stop, …]`; its gradient is padded, which is faster than to fill a slice."""
+
+    @ops.custom_gradient
+    def cut(whole):
+        sizes = whole.shape[: len(ends)]
+        around = [(start, size - stop) for size, (start, stop) in zip(sizes, ends, strict=True)]
+        around += [(0, 0)] * (len(whole.shape) - len(ends))
+
+        def grad(*args, upstream=None):
+            return ops.pad(args[0] if upstream is None else upstream, around)
+
+        return whole[tuple(slice(*end) for end in ends)], grad
+
+    # Reshaped, it is a tensor and no longer a variable, as the gradient's decorator asks for.
+    return cut(ops.reshape(kernel, kernel.shape))
+
+
+@_register
+class StemConv3D(Conv3D):
+    """First convolution of a network, which trains on grey clips at the price of one channel.
+
+    The papers' networks take three channels, and grey clips come as three equal ones. In training
+    it is looked up, batch by batch, whether they are equal; if so, the kernel is summed over its
+    channels and meets one of them: the same outputs, and the same gradient of the kernel, for a
+    third of the products. Other clips, and all clips at inference, meet the whole kernel.
+
+    Of a grey batch in training, the gradient by the clip is shared evenly by its channels; at
+    inference, where explanations ask for it, each channel has its own.
+    """
+
+    def call(self, inputs, training=None):
+        """Convolves.
+
+        Args:
+            inputs: `(b, t, h, w, c)` float.
+            training: Whether equal channels are looked for.
+
+        Returns:
+            `(b, t', h', w', filters)`, the layer's compute dtype.
+        """
+        last = self.data_format == "channels_last"
+        if not training or not last or self.groups > 1 or inputs.shape[-1] == 1:
+            return super().call(inputs)
+        first, *others = ops.unstack(inputs, axis=-1)
+        # One by one: several times faster than against the first, broadcast.
+        grey = ops.all(ops.stack([ops.all(ops.equal(first, other)) for other in others]))
+        whole = super().call
+        return ops.cond(grey, lambda: self._of_grey(inputs), lambda: whole(inputs))
+
+    def _of_grey(self, inputs):
+        one = ops.sum(self.kernel, axis=-2, keepdims=True)
+        return self._convolve(_one_channel(inputs), one)
+
+
+@ops.custom_gradient
+def _one_channel(clips):
+    channels = clips.shape[-1]
+
+    def grad(*args, upstream=None):
+        upstream = args[0] if upstream is None else upstream
+        return ops.repeat(upstream / channels, channels, axis=-1)
+
+    return clips[..., :1], grad
 
 
 def taps_that_meet_data(size: int, kernel_size: int, stride: int) -> range:

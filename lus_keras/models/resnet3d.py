@@ -21,7 +21,7 @@ import keras
 from keras import layers
 
 from lus_keras.layers import BatchNormalization
-from lus_keras.models.convolution import L2, Conv3D
+from lus_keras.models.convolution import L2, Conv3D, StemConv3D
 
 # The original's own constant: its shortcuts ignore `reg_factor`.
 SHORTCUT_L2 = 1e-4
@@ -71,11 +71,14 @@ def build_resnet3d(
     _check(input_shape, depth=depth, num_outputs=num_outputs, reg_factor=reg_factor)
     kind, blocks_per_stage = DEPTHS[depth]
     normalise = partial(_bn_relu, momentum=bn_momentum)
-    convolve = partial(
-        Conv3D, padding="same", kernel_initializer="he_normal", kernel_regularizer=L2(reg_factor)
-    )
+    options: dict[str, Any] = {
+        "padding": "same",
+        "kernel_initializer": "he_normal",
+        "kernel_regularizer": L2(reg_factor),
+    }
+    convolve = partial(Conv3D, **options)
     clip = keras.Input(input_shape, name="clip")
-    x = convolve(filters, 7, strides=2, name="stem")(clip)
+    x = StemConv3D(filters, 7, strides=2, name="stem", **options)(clip)
     x = normalise(x, name="stem")
     x = layers.MaxPooling3D(3, strides=2, padding="same", name="stem_pool")(x)
     for stage, blocks in enumerate(blocks_per_stage, start=1):

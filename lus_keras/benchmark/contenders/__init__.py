@@ -19,6 +19,8 @@ L2 = {"c2d_lstm_a": 1e-5, "resnet3d_18": 1e-4}
 def batch_of(network: str, batch: int) -> tuple[np.ndarray, np.ndarray]:
     """A batch of noise with labels, the same for every contender.
 
+    As in training, clips are grey: networks of three channels get three equal ones.
+
     Args:
         network: Key of `SHAPES`.
         batch: Clips.
@@ -27,5 +29,7 @@ def batch_of(network: str, batch: int) -> tuple[np.ndarray, np.ndarray]:
         Clips `(b, t, h, w, c)` float32 in 0 … 1, labels `(b,)` int64 in 0 … 1.
     """
     rng = np.random.default_rng(0)
-    clips = rng.random((batch, *SHAPES[network]), dtype=np.float32)
+    *sizes, channels = SHAPES[network]
+    grey = rng.random((batch, *sizes, 1), dtype=np.float32)
+    clips = np.repeat(grey, channels, axis=-1)
     return clips, rng.integers(0, 2, batch)
