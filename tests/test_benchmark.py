@@ -10,17 +10,19 @@ import sys
 import types
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lus_keras import config
-from lus_keras.benchmark import duel, lines, scale, timing, write
+from lus_keras.benchmark import duel, lines, precision, scale, timing, write
 from lus_keras.benchmark.child import Child, Failed
 from lus_keras.benchmark.duel import Result, alone, comparison
 from lus_keras.benchmark.timing import Line, Sample, Target, exponent, judge, rates, ratios
 from lus_keras.cli import main
+from lus_keras.results import ModelRun
 
 NETWORKS = {"c2d_lstm_a": 2_149_330, "resnet3d_18": 33_215_233}
 
@@ -98,6 +100,54 @@ def test_targets(target, value, status):
 def test_a_smaller_scale_is_not_judged():
     assert judge(1.0, Target(below=3), full_scale=False) == "smaller scale"
     assert (Target(least=6).text("×"), Target(below=0.05).text("")) == ("≥ 6 ×", "< 0.05")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "status"),
+    [
+        (-0.1, 0.2, "met"),
+        (0.0, 0.2, "met"),
+        (0.01, 0.2, "missed"),
+        (-0.2, -0.01, "missed"),
+        (float("nan"), float("nan"), "missed"),
+    ],
+)
+def test_no_effect_is_an_interval_that_holds_0(low, high, status):
+    target = Target(holds_zero=True)
+    assert target.judge_interval(low, high) == status
+    assert target.text("") == "interval holds 0"
+
+
+def predictions(chances):
+    """Six clips of three patients, the first three positive; `p_1` as given."""
+    return pd.DataFrame(
+        {
+            "clip_id": list("abcdef"),
+            "video_id": list("abcdef"),
+            "patient_id": ["p", "p", "q", "q", "r", "r"],
+            "fold": 0,
+            "y_true": [1, 1, 1, 0, 0, 0],
+            "p_0": [1 - p for p in chances],
+            "p_1": chances,
+        }
+    )
+
+
+def test_effect_of_a_precision_by_hand():
+    """3 found of 3: F1 1. 2 found and 1 false: precision 2/3, recall 2/3, F1 2/3; 2 of 6 differ."""
+    full = ModelRun("x", predictions([0.9, 0.9, 0.9, 0.1, 0.1, 0.1]))
+    reduced = ModelRun("x", predictions([0.9, 0.9, 0.2, 0.8, 0.1, 0.1]).iloc[::-1])
+    settings = types.SimpleNamespace(scale=scale.FULL)
+    line = precision.effect(Line("precision", "x", ""), reduced, full, settings)
+    assert line.value == pytest.approx(2 / 3 - 1)
+    assert line.low <= line.value <= line.high
+    assert line.note == "F1 0.667 and 1.000, 3 patients; 33% of clips are decided otherwise"
+    same = precision.effect(Line("precision", "x", ""), full, full, settings)
+    assert (same.value, same.low, same.high, same.status) == (0, 0, 0, "met")
+    smaller = types.SimpleNamespace(scale=scale.QUICK)
+    assert precision.effect(line, full, full, smaller).status == "smaller scale"
+    absent = precision.effect(line, ModelRun("x"), full, settings)
+    assert (absent.status, absent.note) == ("failed", "no fold has finished")
 
 
 def test_lines_of_a_duel():
@@ -224,7 +274,7 @@ def test_names_are_chosen_by_their_beginning():
         "train/resnet3d_18/float32",
         "train/resnet3d_18/bfloat16",
     ]
-    assert len(lines.choose([])) == len(lines.measures()) == 11
+    assert len(lines.choose([])) == len(lines.measures()) == 12
 
 
 def test_the_command_measures_and_writes(tmp_path):

@@ -24,6 +24,7 @@ class Scale:
         growth: Videos of the smallest cohort whose growth is measured; the largest has 16 times
             as many.
         table1: Presets whose Table 1 is run.
+        precision: Preset at which both precisions are compared.
         left_out: Lines that are not measured unless they are named.
     """
 
@@ -37,6 +38,7 @@ class Scale:
     memory_h: float
     growth: int
     table1: tuple[str, ...]
+    precision: str = "smoke"
     left_out: frozenset[str] = frozenset()
 
 
@@ -51,6 +53,7 @@ FULL = Scale(
     memory_h=5.0,
     growth=30,
     table1=("smoke", "quick"),
+    precision="quick",
 )
 QUICK = Scale(
     rounds=3,
@@ -63,7 +66,7 @@ QUICK = Scale(
     memory_h=0.05,
     growth=8,
     table1=("smoke",),
-    left_out=frozenset({"memory", "table1", "scaling"}),
+    left_out=frozenset({"memory", "table1", "scaling", "precision"}),
 )
 # For tests of the command itself.
 TINY = Scale(

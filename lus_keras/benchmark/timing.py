@@ -92,10 +92,17 @@ def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Target:
-    """What must be reached: at least `least`, or less than `below`; one of them is given."""
+    """What must be reached; one of them is given.
+
+    Attributes:
+        least: The value is at least this.
+        below: The value is less than this.
+        holds_zero: The interval of the value holds 0: no effect can be told.
+    """
 
     least: float | None = None
     below: float | None = None
+    holds_zero: bool = False
 
     def met_by(self, value: float) -> bool:
         """Whether a value reaches it; NaN reaches nothing."""
@@ -103,8 +110,14 @@ class Target:
             return value >= self.least
         return self.below is not None and value < self.below
 
+    def judge_interval(self, low: float, high: float) -> str:
+        """`MET` where an interval holds 0, else `MISSED`; one with a NaN end holds nothing."""
+        return MET if low <= 0 <= high else MISSED
+
     def text(self, unit: str) -> str:
         """As printed, such as `≥ 6 ×`."""
+        if self.holds_zero:
+            return "interval holds 0"
         sign, value = ("≥", self.least) if self.least is not None else ("<", self.below)
         return f"{sign} {value:g} {unit}".rstrip()
 
@@ -119,8 +132,8 @@ class Line:
         unit: Of `value`.
         value: What the target is about: a ratio of rates, or a number by itself; None if there is
             none.
-        low: Smallest over rounds.
-        high: Largest over rounds.
+        low: Smallest over rounds, or the low end of an interval.
+        high: Largest over rounds, or the high end.
         ours: Rate of this package, in `rate_unit`.
         peer: What it is compared with; empty if it stands alone.
         theirs: The peer's rate.

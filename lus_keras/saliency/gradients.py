@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from lus_keras.errors import ConfigError
+from lus_keras.saliency.pooling import with_plain_pooling
 
 # Kernels for convolutions want output channels in multiples of this.
 CHANNEL_BLOCK = 16
@@ -99,7 +100,7 @@ def unit_noise(shape: tuple[int, ...], seed: Any) -> Any:
 
 def _gradient(model: keras.Model, tf: Any) -> Callable[[Any, Any], Any]:
     first = _strided_first_layer(model)
-    rest = keras.Model(first.output, model.output) if first else model
+    rest = with_plain_pooling(keras.Model(first.output, model.output) if first else model)
 
     def gradient(values, weights):
         start = first(values) if first else values

@@ -197,8 +197,6 @@ def smooth(*, samples: int, folder: str) -> Contender:
     Returns:
         A contender whose units are maps.
     """
-    import tensorflow as tf
-
     from lus_keras.saliency import smooth_grad
 
     built, _ = _network("resnet3d_18", "float32")
@@ -208,16 +206,8 @@ def smooth(*, samples: int, folder: str) -> Contender:
         smooth_grad(built.model, clips, 1, samples=samples, noise=0.2, seed=0)
         return 1.0
 
-    def keep(name: str) -> None:
-        maps = smooth_grad(built.model, clips, 1, samples=EQUAL_SAMPLES, seed=EQUAL_SEED)
-        np.save(Path(folder) / f"{name}.npy", maps)
-
-    keep("compiled")
-    # Op by op, TensorFlow's own kernel gives the gradient of 3D max pooling to every value within
-    # 1e-5 of the largest; compiled, forward and back in one graph, oneDNN's to the largest alone.
-    tf.config.run_functions_eagerly(True)
-    keep("op_by_op")
-    tf.config.run_functions_eagerly(False)
+    maps = smooth_grad(built.model, clips, 1, samples=EQUAL_SAMPLES, seed=EQUAL_SEED)
+    np.save(Path(folder) / "ours.npy", maps)
     step()
     return Contender(step)
 

@@ -160,7 +160,10 @@ def train(*, network: str, precision: str, batch: int | None = None) -> Contende
     model = NETWORKS[network](SHAPES[network])
     kernels = [v for v in model.parameters() if v.requires_grad and v.dim() > 1]
     others = [v for v in model.parameters() if v.requires_grad and v.dim() <= 1]
-    groups = [{"params": kernels, "weight_decay": 2 * L2[network]}, {"params": others}]
+    groups: list[dict[str, Any]] = [
+        {"params": kernels, "weight_decay": 2 * L2[network]},
+        {"params": others},
+    ]
     optimizer = torch.optim.Adam(groups, lr=RATES[network])
     clips, labels = batch_of(network, batch)
     inputs = torch.from_numpy(clips.transpose(AXES[network]).copy())
