@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
@@ -95,18 +96,21 @@ class FrameStore:
         Returns:
             Function from a video's place to its `(t, h, w, c)` uint8 frames, a read-only view.
         """
-        flat = np.memmap(self.path / "frames.u8", np.uint8, "r")
-        shapes = [
-            (count, *size, self.channels)
-            for count, size in zip(self.counts, self.sizes, strict=True)
-        ]
-        ends = list(accumulate(map(math.prod, shapes)))
+        flat, ends = np.memmap(self.path / "frames.u8", np.uint8, "r"), self._ends
 
         def view(number: int) -> np.ndarray:
-            shape = shapes[number]
+            shape = (self.counts[number], *self.sizes[number], self.channels)
             return flat[ends[number] - math.prod(shape) : ends[number]].reshape(shape)
 
         return view
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Bytes up to the end of each video; counted once, as stores are opened at every batch."""
+        pixels = (
+            count * math.prod(size) for count, size in zip(self.counts, self.sizes, strict=True)
+        )
+        return list(accumulate(number * self.channels for number in pixels))
 
 
 def open_store(
