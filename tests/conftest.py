@@ -47,6 +47,17 @@ def tensorflow():
 
 
 @pytest.fixture
+def bfloat16(tensorflow):
+    """Networks built in this test compute in bfloat16, a value of which is known to 2⁻⁸."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield 2**-8
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.fixture
 def make_videos(tmp_path):
     """Function that writes lossless videos of 24×32 pixels; frame f of video v is 10 v + f grey."""
 

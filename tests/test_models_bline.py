@@ -15,6 +15,8 @@ from lus_keras.environment import start_tensorflow
 start_tensorflow()
 import keras  # noqa: E402
 
+from lus_keras.optimizers import Adam  # noqa: E402
+
 CASES = {case["model"]: case for case in golden_weights.cases("bline.json")}
 
 
@@ -51,15 +53,21 @@ def test_attention_weights_equal_keras_2(case):
     np.testing.assert_allclose(weights, case["attention"], rtol=1e-5)
 
 
+def outcome_of_three_steps(model, clips, case):
+    """Probabilities, the losses of three steps of our Adam, probabilities again."""
+    before = softmax(model.predict(clips, verbose=0), axis=1)
+    labels = np.arange(case["batch"]) % 2
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(Adam(1e-4), loss, jit_compile=keras.backend.backend() == "jax")
+    losses = [float(np.asarray(model.train_on_batch(clips, labels))) for _ in range(3)]
+    return before, losses, softmax(model.predict(clips, verbose=0), axis=1)
+
+
 def test_three_training_steps_equal_keras_2(case):
     """Losses with L2, outputs and moving averages after three steps of Adam."""
     model, clips = build(case), golden_weights.seeded_clips(case)
-    labels = np.arange(case["batch"]) % 2
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(1e-4), loss, jit_compile=keras.backend.backend() == "jax")
-    totals = [float(np.asarray(model.train_on_batch(clips, labels))) for _ in range(3)]
+    _, totals, after = outcome_of_three_steps(model, clips, case)
     np.testing.assert_allclose(totals, [t for _, t in case["train_losses_ce_total"]], rtol=1e-4)
-    after = softmax(model.predict(clips, verbose=0), axis=1)
     np.testing.assert_allclose(after, case["output_after_3_adam_steps"], rtol=1e-4)
     moving_mean = keras.ops.convert_to_numpy(model.weights[4])
     np.testing.assert_allclose(moving_mean, case["first_bn_moving_mean_after"], atol=1e-6)
@@ -138,13 +146,18 @@ def test_unknown_model_is_refused_with_the_nearest_name():
         lus_keras.build_model("c2d_lstma", input_shape=(2, 8, 8, 1))
 
 
-def test_reduced_precision_computes_in_bfloat16_and_returns_float32():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = lus_keras.build_model("c2d_lstm_a", input_shape=(3, 8, 8, 1))
-    finally:
-        keras.config.set_dtype_policy(before)
+def test_reduced_precision_computes_in_bfloat16_and_returns_float32(bfloat16):
+    model = lus_keras.build_model("c2d_lstm_a", input_shape=(3, 8, 8, 1))
     assert model.get_layer("conv1").compute_dtype == "bfloat16"
     outputs = model(np.zeros((1, 3, 8, 8, 1), np.float32))
     assert keras.backend.standardize_dtype(outputs.dtype) == "float32"
+
+
+def test_bfloat16_is_keras_2_within_its_rounding(case, bfloat16):
+    """Probabilities at first and after three steps of Adam; losses are sums, three times as far."""
+    model, clips = build(case), golden_weights.seeded_clips(case)
+    before, losses, after = outcome_of_three_steps(model, clips, case)
+    np.testing.assert_allclose(before, case["output"], atol=bfloat16)
+    np.testing.assert_allclose(after, case["output_after_3_adam_steps"], atol=bfloat16)
+    expected = [total for _, total in case["train_losses_ce_total"]]
+    np.testing.assert_allclose(losses, expected, atol=3 * bfloat16)

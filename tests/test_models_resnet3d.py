@@ -72,6 +72,17 @@ def test_outputs_in_training_equal_the_original():
         np.testing.assert_allclose(outputs, case["output_training"], rtol=1e-5)
 
 
+def test_bfloat16_is_the_original_within_its_rounding(bfloat16):
+    """Probabilities at inference and with batch statistics."""
+    for case in CASES.values():
+        model, clips = build(case), clips_of(case)
+        found = probabilities(model(clips, training=False))
+        np.testing.assert_allclose(found, case["output"], atol=bfloat16)
+        if "output_training" in case:
+            found = probabilities(model(clips, training=True))
+            np.testing.assert_allclose(found, case["output_training"], atol=bfloat16)
+
+
 @needs_tape
 def test_input_gradient_equals_the_original():
     """Of the sum of outputs: for four softmax outputs that sum is 1, and its gradient 0."""

@@ -283,13 +283,8 @@ def test_lstm_equals_keras_but_for_the_gradient_of_the_bias():
         np.testing.assert_allclose(mine, factor * keras_own, rtol=1e-4, atol=1e-6)
 
 
-def test_reduced_precision_computes_in_bfloat16_and_returns_float32():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = tiny()
-    finally:
-        keras.config.set_dtype_policy(before)
+def test_reduced_precision_computes_in_bfloat16_and_returns_float32(bfloat16):
+    model = tiny()
     outputs = model(np.zeros((1, 3, 64, 64, 3), np.float32))
     assert model.get_layer("bilstm").compute_dtype == "bfloat16"
     assert keras.backend.standardize_dtype(outputs.dtype) == "float32"
