@@ -210,7 +210,7 @@ def test_gradients_of_the_fast_3d_network_are_those_of_the_plain_one(tensorflow)
 
     The plain network's own gradients change as much when its clips do in their last bit. Large
     offsets keep every ReLU away from 0, where rounding would decide whether a gradient passes. A
-    maximum of the pooling that rounding hands to its neighbour is left: 2e-4 of the stem's gradient.
+    maximum of the pooling that rounding moves is left: 2e-4 of the gradient of the stem.
     """
     import keras
 

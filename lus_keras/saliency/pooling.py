@@ -40,7 +40,7 @@ def with_plain_pooling(model: keras.Model) -> keras.Model:
 
 
 class PlainMaxPooling3D(keras.layers.MaxPooling3D):
-    """`keras.layers.MaxPooling3D` of clips with channels last, with that gradient."""
+    """`keras.layers.MaxPooling3D`, channels last, with the gradient of `gradient_of_maximum`."""
 
     def call(self, inputs):
         """Pools `(b, t, h, w, c)`."""
@@ -53,10 +53,8 @@ class PlainMaxPooling3D(keras.layers.MaxPooling3D):
             pooled = whole(values)
 
             def grad(upstream):
-                same = self.padding == "same"
-                return gradient_of_maximum(
-                    values, pooled, upstream, self.pool_size, self.strides, same=same
-                )
+                sizes, same = (self.pool_size, self.strides), self.padding == "same"
+                return gradient_of_maximum(values, pooled, upstream, *sizes, same=same)
 
             return pooled, grad
 
@@ -74,8 +72,8 @@ def gradient_of_maximum(
 ) -> Any:
     """Hands the gradient of each maximum to all values of its window within `NEAR` of it.
 
-    Windows of one tap are a slice with strides. What they are handed lies as far apart: places that
-    are equal modulo the stride are added up together, and woven at the end.
+    Places that are equal modulo the stride are a family. What all windows hold at one tap is a
+    slice of a family, and what they hand to it is added up there; families are woven at the end.
 
     Args:
         values: `(b, t, h, w, c)` float, what was pooled.
@@ -101,12 +99,11 @@ def gradient_of_maximum(
     families = _unwoven(padded[:, : ends[0], : ends[1], : ends[2]], lengths, strides)
     handed: dict[tuple[int, ...], list[Any]] = {}
     for taps in itertools.product(*map(range, pool_size)):
-        family = tuple(tap % step for tap, step in zip(taps, strides, strict=True))
-        shifts = [tap // step for tap, step in zip(taps, strides, strict=True)]
-        along = list(zip(shifts, (axis.out for axis in axes), strict=True))
-        window = families[family][(slice(None), *(slice(s, s + out) for s, out in along))]
+        shifts, family = zip(*map(divmod, taps, strides), strict=True)
+        along = list(zip(shifts, (axis.out for axis in axes), lengths, strict=True))
+        window = families[family][(slice(None), *(slice(s, s + out) for s, out, _ in along))]
         share = tf.where(tf.abs(window - pooled) < NEAR, upstream, tf.zeros_like(upstream))
-        beside = [(s, n - out - s) for (s, out), n in zip(along, lengths, strict=True)]
+        beside = [(s, length - out - s) for s, out, length in along]
         handed.setdefault(family, []).append(tf.pad(share, [(0, 0), *beside, (0, 0)]))
     woven = _woven({family: tf.add_n(parts) for family, parts in handed.items()}, strides)
     # "Valid" windows may leave the last values out.
