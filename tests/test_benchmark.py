@@ -10,19 +10,18 @@ import sys
 import types
 
 import numpy as np
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lus_keras import config
-from lus_keras.benchmark import duel, lines, precision, scale, timing, write
+from lus_keras import config, environment
+from lus_keras.benchmark import duel, lines, machine, precision, scale, suite, timing, write
 from lus_keras.benchmark.child import Child, Failed
 from lus_keras.benchmark.duel import Result, alone, comparison
 from lus_keras.benchmark.timing import Line, Sample, Target, exponent, judge, rates, ratios
 from lus_keras.cli import main
-from lus_keras.results import ModelRun
+from lus_keras.errors import ConfigError
 
 NETWORKS = {"c2d_lstm_a": 2_149_330, "resnet3d_18": 33_215_233}
 
@@ -118,36 +117,56 @@ def test_no_effect_is_an_interval_that_holds_0(low, high, status):
     assert target.text("") == "interval holds 0"
 
 
-def predictions(chances):
-    """Six clips of three patients, the first three positive; `p_1` as given."""
-    return pd.DataFrame(
-        {
-            "clip_id": list("abcdef"),
-            "video_id": list("abcdef"),
-            "patient_id": ["p", "p", "q", "q", "r", "r"],
-            "fold": 0,
-            "y_true": [1, 1, 1, 0, 0, 0],
-            "p_0": [1 - p for p in chances],
-            "p_1": chances,
-        }
-    )
-
-
 def test_effect_of_a_precision_by_hand():
-    """3 found of 3: F1 1. 2 found and 1 false: precision 2/3, recall 2/3, F1 2/3; 2 of 6 differ."""
-    full = ModelRun("x", predictions([0.9, 0.9, 0.9, 0.1, 0.1, 0.1]))
-    reduced = ModelRun("x", predictions([0.9, 0.9, 0.2, 0.8, 0.1, 0.1]).iloc[::-1])
-    settings = types.SimpleNamespace(scale=scale.FULL)
-    line = precision.effect(Line("precision", "x", ""), reduced, full, settings)
-    assert line.value == pytest.approx(2 / 3 - 1)
-    assert line.low <= line.value <= line.high
-    assert line.note == "F1 0.667 and 1.000, 3 patients; 33% of clips are decided otherwise"
-    same = precision.effect(Line("precision", "x", ""), full, full, settings)
-    assert (same.value, same.low, same.high, same.status) == (0, 0, 0, "met")
-    smaller = types.SimpleNamespace(scale=scale.QUICK)
-    assert precision.effect(line, full, full, smaller).status == "smaller scale"
-    absent = precision.effect(line, ModelRun("x"), full, settings)
-    assert (absent.status, absent.note) == ("failed", "no fold has finished")
+    """Differences 0.1, 0 and -0.1: mean 0, SD 0.1, 0 ± t(2)·0.1/√3 = ±4.303·0.0577 = ±0.248."""
+    pairs = [(0.7, 0.6), (0.5, 0.5), (0.4, 0.5)]
+    found = [{"mixed_bfloat16": one, "float32": other} for one, other in pairs]
+    line = precision.effect(Line("precision", "x", ""), found, judged=True)
+    assert (line.value, line.low, line.high) == pytest.approx((0, -0.2484, 0.2484), abs=1e-4)
+    assert line.note == "means 0.533 and 0.533 over 3 cohorts; a difference varies by 0.100 (SD)"
+    assert line.status == "met"
+    worse = [{"mixed_bfloat16": 0.5 + 0.01 * n, "float32": 0.7} for n in range(3)]
+    assert precision.effect(line, worse, judged=True).status == "missed"
+    assert precision.effect(line, worse, judged=False).status == "smaller scale"
+
+
+def record_of(*lines, **changes):
+    """A record of lines `(name, value)`."""
+    made = {"schema": 1, "date": "2000-01-01", "command": "all", "scale": "tiny", "threads": 1}
+    return {**made, "lines": [{"name": n, "value": v} for n, v in lines], **changes}
+
+
+def test_lines_measured_anew_take_the_place_of_the_old_ones():
+    earlier = record_of(("a", 1), ("b", 2), ("b", 3), ("c", 4))
+    later = record_of(("b", 5), ("d", 6), date="2000-02-02", command="some")
+    merged = suite.merge(earlier, later)
+    assert [(x["name"], x["value"]) for x in merged["lines"]] == [
+        ("a", 1),
+        ("b", 5),
+        ("c", 4),
+        ("d", 6),
+    ]
+    assert merged["date"] == "2000-01-01"
+    assert merged["updates"] == [{"date": "2000-02-02", "command": "some", "names": ["b", "d"]}]
+    assert len(suite.merge(merged, later)["updates"]) == 2
+
+
+def test_only_a_run_of_this_machine_is_updated(tmp_path):
+    path = tmp_path / "benchmark.json"
+    arguments = ["benchmark", "--tiny", "--update", "--only", "simulator", "--out", str(tmp_path)]
+    refused = CliRunner().invoke(main, arguments)
+    assert refused.exit_code == 2
+    assert "cannot be updated" in refused.output
+    ours = machine.describe_machine()
+    record = record_of(("simulator", 1), threads=environment.cores(), machine=ours)
+    path.write_text(json.dumps(record))
+    assert suite.read_record(path, scale.TINY) == record
+    path.write_text(json.dumps({**record, "machine": {**ours, "processor": "Z80", "cores": 0}}))
+    with pytest.raises(ConfigError, match="processor was 'Z80'") as error:
+        suite.read_record(path, scale.TINY)
+    assert "cores was 0" in str(error.value)
+    with pytest.raises(ConfigError, match="scale was 'tiny' and is 'full'"):
+        suite.read_record(path, scale.FULL)
 
 
 def test_lines_of_a_duel():

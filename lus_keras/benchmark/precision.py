@@ -1,24 +1,28 @@
-"""What bfloat16 does to a result: the same runs in both precisions, and the difference of their F1.
+"""What bfloat16 does to a result: the same trainings in both precisions, and how their F1 differs.
 
-Nothing here is about speed; it is what a speed-up may cost.
+Nothing here is about speed; it is what a speed-up may cost. Two trainings that differ in rounding
+alone end in different networks, so one pair says nothing: cohorts of several seeds are compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+from scipy import stats
 
 from lus_keras.benchmark.child import Failed
 from lus_keras.benchmark.scale import FULL, Settings
 from lus_keras.benchmark.timing import FAILED, SKIPPED, SMALLER, Line, Target
 from lus_keras.benchmark.whole import run_command
 from lus_keras.environment import computes_in_bfloat16
-from lus_keras.metrics import Scores, aligned, binary_statistics, paired_difference, point
-from lus_keras.results import ModelRun, read_run
+from lus_keras.metrics import Scores, binary_statistics, point
+from lus_keras.results import read_run
 
 # The papers' main networks, those whose training step is measured too.
-NETWORKS = {"bline": "c2d_lstm_a", "sliding": "resnet3d_18"}
+NETWORKS = {"bline": "c2d_lstm_a", "sliding": "2_30x30/resnet3d_18"}
 PRECISIONS = ("mixed_bfloat16", "float32")
 TARGET = Target(holds_zero=True)
 
@@ -27,75 +31,69 @@ def precision(settings: Settings) -> list[Line]:
     """Difference of F1 between Table 1 in bfloat16 and in float32, all else equal.
 
     Args:
-        settings: The scale says at which preset; the cohort is the simulated one.
+        settings: The scale says at which preset, and of how many seeds; cohorts are simulated.
 
     Returns:
-        One line a network and data set: the difference, and its 95 % interval by paired bootstrap
-        over patients as `low` and `high`.
+        One line a network: the mean difference over seeds, with its 95 % interval (Student's t) as
+        `low` and `high`.
     """
+    return [_measure(paper, network, settings) for paper, network in NETWORKS.items()]
+
+
+def _measure(paper: str, network: str, settings: Settings) -> Line:
+    title = f"F1 in bfloat16 less F1 in float32, {network}, preset {settings.scale.precision}"
+    line = Line("precision", title, "", target=TARGET)
     if not computes_in_bfloat16():
         note = "this processor does not compute in bfloat16"
-        return [replace(_line(paper), status=SKIPPED, note=note) for paper in NETWORKS]
-    lines: list[Line] = []
-    for paper in NETWORKS:
-        try:
-            lines += _compare(paper, settings)
-        except Failed as error:
-            lines.append(replace(_line(paper), status=FAILED, note=str(error)))
-        except ModuleNotFoundError as error:
-            note = f"{error.name} is not installed"
-            lines.append(replace(_line(paper), status=SKIPPED, note=note))
-    return lines
+        return replace(line, status=SKIPPED, note=note)
+    try:
+        found = [
+            {name: _f1(paper, network, name, seed, settings) for name in PRECISIONS}
+            for seed in range(settings.scale.seeds)
+        ]
+    except Failed as error:
+        return replace(line, status=FAILED, note=str(error))
+    except ModuleNotFoundError as error:
+        return replace(line, status=SKIPPED, note=f"{error.name} is not installed")
+    return effect(line, found, judged=settings.scale is FULL)
 
 
-def _line(paper: str, network: str = "") -> Line:
-    title = f"F1 in bfloat16 less F1 in float32, {network or NETWORKS[paper]}"
-    return Line("precision", title, "", target=TARGET)
-
-
-def _compare(paper: str, settings: Settings) -> Iterator[Line]:
-    runs = [_models(paper, one, settings) for one in PRECISIONS]
-    for network in runs[0]:
-        reduced, full = (run[network] for run in runs)
-        yield effect(_line(paper, network), reduced, full, settings)
-
-
-def _models(paper: str, dtype: str, settings: Settings) -> dict[str, ModelRun]:
-    out = settings.folder / f"precision-{paper}-{dtype}"
+def _f1(paper: str, network: str, dtype: str, seed: int, settings: Settings) -> float:
+    """F1 of all test clips of a run: cohort, split and first weights follow from the seed."""
+    out = settings.folder / f"precision-{paper}-{dtype}-{seed}"
     options = ["--preset", settings.scale.precision, "--set", f"fit.precision={dtype}"]
-    options += ["--model", NETWORKS[paper], "--out", str(out)]
+    options += ["--model", network, "--seed", str(seed), "--out", str(out)]
     run_command(["reproduce", f"{paper}/table1", *options], settings.folder / "cache-precision")
-    return dict(read_run(Path(out))[1][paper].models)
+    predictions = read_run(Path(out))[1][paper].models[network].predictions
+    if predictions is None:
+        raise Failed(f"no fold of {network} has finished")
+    scores = Scores.of(predictions)
+    return point(binary_statistics(scores)["f1"], scores.clusters)
 
 
-def effect(line: Line, reduced: ModelRun, full: ModelRun, settings: Settings) -> Line:
-    """Fills a line with the difference of two runs.
+def effect(line: Line, found: Sequence[Mapping[str, float]], *, judged: bool) -> Line:
+    """Fills a line with the mean difference over seeds.
 
     Args:
         line: Without a value.
-        reduced: Network trained in bfloat16.
-        full: The same in float32.
-        settings: Whether the scale is the one that is judged.
+        found: F1 by precision, one mapping a seed; two or more for an interval.
+        judged: Whether the scale is the one that the target is for.
 
     Returns:
         The line; met where the interval holds 0.
     """
-    frames = [run.predictions for run in (reduced, full) if run.predictions is not None]
-    if len(frames) < 2:
-        return replace(line, status=FAILED, note="no fold has finished")
-    frames = aligned(frames)
-    first, second = (Scores.of(frame) for frame in frames)
-    ours, theirs = (binary_statistics(scores)["f1"] for scores in (first, second))
-    found = paired_difference(ours, theirs, first.clusters)
-    each = " and ".join(f"{point(one, first.clusters):.3f}" for one in (ours, theirs))
-    patients, share = first.clusters.n_patients, (first.y_pred != second.y_pred).mean()
-    judged = settings.scale is FULL
+    reduced, full = (np.array([one[name] for one in found]) for name in PRECISIONS)
+    differences = reduced - full
+    interval = stats.ttest_1samp(differences, 0.0).confidence_interval(0.95)
+    low, high = float(interval.low), float(interval.high)
+    means = " and ".join(f"{values.mean():.3f}" for values in (reduced, full))
     return replace(
         line,
-        value=found.value,
-        low=found.ci_low,
-        high=found.ci_high,
-        status=TARGET.judge_interval(found.ci_low, found.ci_high) if judged else SMALLER,
-        note=f"F1 {each}, {patients} patients; {share:.0%} of clips are decided otherwise",
-        details={"clips": len(frames[0]), "preset": settings.scale.precision},
+        value=float(differences.mean()),
+        low=low,
+        high=high,
+        status=TARGET.judge_interval(low, high) if judged else SMALLER,
+        note=f"means {means} over {len(found)} cohorts; a difference varies by "
+        f"{differences.std(ddof=1):.3f} (SD)",
+        details={"f1": [dict(one) for one in found]},
     )

@@ -25,6 +25,7 @@ class Scale:
             as many.
         table1: Presets whose Table 1 is run.
         precision: Preset at which both precisions are compared.
+        seeds: Cohorts on which they are.
         left_out: Lines that are not measured unless they are named.
     """
 
@@ -39,6 +40,7 @@ class Scale:
     growth: int
     table1: tuple[str, ...]
     precision: str = "smoke"
+    seeds: int = 2
     left_out: frozenset[str] = frozenset()
 
 
@@ -54,6 +56,7 @@ FULL = Scale(
     growth=30,
     table1=("smoke", "quick"),
     precision="quick",
+    seeds=5,
 )
 QUICK = Scale(
     rounds=3,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +14,8 @@ from lus_keras.benchmark.lines import choose
 from lus_keras.benchmark.machine import describe_machine, limits
 from lus_keras.benchmark.scale import FULL, QUICK, Scale, make_settings
 from lus_keras.benchmark.timing import SKIPPED, Line
+from lus_keras.environment import cores
+from lus_keras.errors import ConfigError
 from lus_keras.progress import Reporter
 
 SCHEMA = 1
@@ -53,12 +56,70 @@ def run_benchmark(
         "schema": SCHEMA,
         "date": datetime.date.today().isoformat(),
         "command": command,
-        "scale": {id(FULL): "full", id(QUICK): "quick"}.get(id(scale), "tiny"),
+        "scale": _name_of(scale),
         "threads": settings.threads,
         "machine": machine,
         "limits": limits(),
         "lines": [_as_record(line) for line in lines],
     }
+
+
+# What has to agree for lines of two runs to stand in one table.
+SAME = ("scale", "threads")
+SAME_MACHINE = ("processor", "cores", "versions", "variables")
+
+
+def read_record(path: Path, scale: Scale) -> dict[str, Any]:
+    """Reads an earlier run, some of whose lines are to be measured again.
+
+    Args:
+        path: Its benchmark.json.
+        scale: Of the new run.
+
+    Returns:
+        The record.
+
+    Raises:
+        ConfigError: There is none, or it is of another machine, other versions or another scale.
+    """
+    try:
+        record = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be updated ({error}). Leave --update out.") from None
+    now = describe_machine() | {"scale": _name_of(scale), "threads": cores()}
+    then = record.get("machine", {}) | {name: record.get(name) for name in SAME}
+    problems = [
+        f"{path}: {name} was {then.get(name)!r} and is {now[name]!r}. Leave --update out, which "
+        "measures everything anew."
+        for name in (*SAME, *SAME_MACHINE)
+        if then.get(name) != now[name]
+    ]
+    if record.get("schema") != SCHEMA or problems:
+        raise ConfigError.from_problems(problems or [f"{path}: of another version."])
+    return record
+
+
+def merge(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """Puts the lines of a later run in the place of an earlier one's.
+
+    Args:
+        earlier: A whole record.
+        later: Record of some of its lines; new ones are added at the end.
+
+    Returns:
+        The earlier record with these lines, and with what was measured when in `updates`.
+    """
+    names = list(dict.fromkeys(line["name"] for line in later["lines"]))
+    lines: list[dict[str, Any]] = []
+    for name in dict.fromkeys([*(line["name"] for line in earlier["lines"]), *names]):
+        source = later if name in names else earlier
+        lines += [line for line in source["lines"] if line["name"] == name]
+    update = {"date": later["date"], "command": later["command"], "names": names}
+    return {**earlier, "lines": lines, "updates": [*earlier.get("updates", []), update]}
+
+
+def _name_of(scale: Scale) -> str:
+    return {id(FULL): "full", id(QUICK): "quick"}.get(id(scale), "tiny")
 
 
 def _left_out(name: str) -> Line:

@@ -107,6 +107,11 @@ def as_page(record: dict[str, Any], *, chart: bool) -> str:
         "A ratio above 1 says that this package is faster. Contenders run in processes of their "
         "own and take turns; a value is the median over rounds, with the smallest and the largest.",
         "",
+        *(
+            f"Measured anew by `{update['command']}` on {update['date']}: "
+            f"{', '.join(update['names'])}.\n"
+            for update in record.get("updates", [])
+        ),
         *(f"- {name}: {value}" for name, value in machine_lines(record).items()),
         "",
         f"| {' | '.join(COLUMNS)} |",

@@ -43,6 +43,11 @@ def cost(papers: tuple[str, ...], gflops: float) -> None:
 @click.command(cls=Command)
 @click.option("--quick", is_flag=True, help="Less of everything: under five minutes on two cores.")
 @click.option("--only", "names", multiple=True, metavar="NAME", help="Only these (repeatable).")
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Keep the other lines of the folder's benchmark.json, if it is of this machine.",
+)
 @click.option("--tiny", is_flag=True, hidden=True)
 @click.option(
     "--out",
@@ -51,7 +56,7 @@ def cost(papers: tuple[str, ...], gflops: float) -> None:
     show_default=True,
     help="Folder to write.",
 )
-def benchmark(quick: bool, names: tuple[str, ...], tiny: bool, out: Path) -> None:
+def benchmark(quick: bool, names: tuple[str, ...], update: bool, tiny: bool, out: Path) -> None:
     r"""Measure this package against its peers, each line with its target.
 
     Peers are PyTorch, Keras 2 (tf_keras) and Keras 3 as it comes; what is not installed is skipped
@@ -64,9 +69,10 @@ def benchmark(quick: bool, names: tuple[str, ...], tiny: bool, out: Path) -> Non
     lus-keras benchmark --quick
     lus-keras benchmark --only train/resnet3d_18 --only saliency
     lus-keras benchmark --out docs               everything, for the page docs/benchmark.md
+    lus-keras benchmark --out docs --only memory --update
     """
     from lus_keras.benchmark import scale
-    from lus_keras.benchmark.suite import run_benchmark
+    from lus_keras.benchmark.suite import merge, read_record, run_benchmark
     from lus_keras.benchmark.timing import FAILED
     from lus_keras.benchmark.write import print_results, write_results
     from lus_keras.errors import RunError
@@ -74,8 +80,10 @@ def benchmark(quick: bool, names: tuple[str, ...], tiny: bool, out: Path) -> Non
 
     chosen = scale.TINY if tiny else scale.QUICK if quick else scale.FULL
     command = shlex.join(["lus-keras", *sys.argv[1:]])
+    earlier = read_record(out / "benchmark.json", chosen) if update else None
     with Reporter() as reporter:
         record = run_benchmark(names, chosen, reporter, command=command)
+        record = merge(earlier, record) if earlier else record
         print_results(record, reporter.console)
     name_files(write_results(record, out))
     failed = [line for line in record["lines"] if line["status"] == FAILED]
