@@ -166,6 +166,7 @@ def print_results(record: dict[str, Any], console: Any) -> None:
 def _draw(lines: list[dict[str, Any]], path: Path) -> None:
     """Bars of ratios on a logarithmic axis, with targets as marks."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure = Figure(figsize=(9, 0.8 + 0.42 * len(lines)), layout="constrained")
     axes = figure.subplots()
@@ -181,5 +182,7 @@ def _draw(lines: list[dict[str, Any]], path: Path) -> None:
     axes.set_yticks(range(len(lines)), names, fontsize=7)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xlabel("times as fast as the peer (thin line: rounds; thick mark: target)", fontsize=8)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     figure.savefig(path, dpi=150)
