@@ -28,8 +28,8 @@ LARGE = {
         ({"cores": 64}, 5),  # four folds for each
         ({"cores": 64, "folds": 1000}, 16),  # a gigabyte each
         ({"folds": 7}, 1),  # two would wait for the last one
-        ({"seconds": 110.0}, 1),  # two would be starting for much of that
-        ({"seconds": 130.0}, 2),
+        ({"seconds": 220.0}, 1),  # two would be starting for much of that
+        ({"seconds": 250.0}, 2),
         ({"peak_gb": 20.0}, 1),
         ({"accelerators": 1}, 1),
         ({"memory_gb": math.inf}, 4),

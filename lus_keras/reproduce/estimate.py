@@ -9,7 +9,8 @@ from lus_keras.config import PaperConfig
 
 # Measured peaks in GB, and what `peak_gb` says: c3d_a at 32 × 32 pixels 1.2 (1.3), at 64 × 64 2.7
 # (2.8); resnet3d_18 on tiles of 30 and 60 pixels 2.2 (2.3) and 3.4 (4.8), resnet3d_50 of 60 and 90
-# 4.8 (5.5) and 8.1 (10.1); resnet152 at 224 × 224 6.1 (6.3).
+# 4.8 (5.5) and 8.1 (10.1); resnet152 at 224 × 224 6.2 (6.3); a step of alexnet_attention_bilstm on
+# whole videos of 256 × 256 9.2, without the batches that wait for their turn (11.9).
 FIXED_GB = 0.8
 FLOAT32_BYTES = 4
 # Weight, gradient, two moments of Adam, and a copy while weights are replaced.
@@ -19,7 +20,7 @@ BYTES_A_PARAMETER = 5 * FLOAT32_BYTES
 def training_seconds(settings: PaperConfig, models: Sequence[str], clips: float) -> float:
     """What networks take to train, one after the other, on two cores.
 
-    Small pictures take two to three times as long: fixed costs of a step are not in it.
+    Small pictures take longer: fixed costs of a step are not in it.
 
     Args:
         settings: Configuration with its clips and epochs.

@@ -11,8 +11,8 @@ from lus_keras.reproduce.prepare import Prepared
 from lus_keras.reproduce.request import Request
 
 # A process takes half a minute to start and to trace its graphs; less work than this does not pay.
-# It is compared with `training_seconds`, which says half of what small pictures take.
-LEAST_WORK_S = 60.0
+# It is compared with `training_seconds`, which leaves out a step's fixed costs.
+LEAST_WORK_S = 120.0
 # Folds a process, at least: with fewer, some processes wait for the last one for too long.
 LEAST_FOLDS = 4
 
