@@ -384,3 +384,16 @@ def test_the_chart_shows_what_was_compared(tmp_path):
         in page
     )
     assert "not installed: torch" in page
+
+
+def test_a_record_does_not_say_where_the_cache_lies(monkeypatch):
+    def duel_of(specs, *_, **__):
+        facts = {"path": "/home/somebody/frames.u8", "shape": [60, 64, 64, 1]}
+        return {
+            name: Result(dict(facts) if spec[:2] == ("ours", "read") else {}, samples((1, 1)))
+            for name, spec in specs.items()
+        }
+
+    monkeypatch.setattr(lines, "run_duel", duel_of)
+    settings = scale.make_settings(scale.TINY, None)
+    assert "somebody" not in str([line.details for line in lines.read(settings)])

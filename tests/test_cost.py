@@ -44,7 +44,7 @@ def test_costs_of_the_paper_preset_worked_by_hand():
     assert cost.disk_bytes == 298 * 120 * 64 * 64
     seen = 1192 * 4 * 2 * 60
     assert cost.training_flops == pytest.approx(3 * cost.forward_flops * seen)
-    assert cost.cpu_seconds == pytest.approx(seen * 30 * 64 * 64 * 125e-9)
+    assert cost.cpu_seconds == pytest.approx(seen * 30 * 64 * 64 * 290e-9)
     assert math.isclose(cost.memory_gb, 0.8 + (200 * 4 * 20 * 30 * 64 * 64 + 20 * 2149330) / 1e9)
 
 
