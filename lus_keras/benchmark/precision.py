@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from scipy import stats
@@ -64,7 +63,7 @@ def _f1(paper: str, network: str, dtype: str, seed: int, settings: Settings) -> 
     options = ["--preset", settings.scale.precision, "--set", f"fit.precision={dtype}"]
     options += ["--model", network, "--seed", str(seed), "--out", str(out)]
     run_command(["reproduce", f"{paper}/table1", *options], settings.folder / "cache-precision")
-    predictions = read_run(Path(out))[1][paper].models[network].predictions
+    predictions = read_run(out)[1][paper].models[network].predictions
     if predictions is None:
         raise Failed(f"no fold of {network} has finished")
     scores = Scores.of(predictions)

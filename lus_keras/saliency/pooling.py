@@ -143,7 +143,7 @@ def _unwoven(
 ) -> dict[tuple[int, ...], Any]:
     """Clips `(b, t·s, h·s, w·s, c)` as families `(b, t, h, w, c)` of places `s` apart.
 
-    Slices with strides would say the same, but take ten times as long.
+    Slices with strides would say the same, but take several times as long.
     """
     import tensorflow as tf
 
