@@ -1,1 +1,1 @@
-"""Experiment configurations, one YAML file a paper; read by `lus_keras.config`."""
+"""Experiment configurations, one YAML file a paper; read by `lus_keras.core.config`."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lus_keras import losses, optimizers
     from lus_keras.models import build_model, list_models
-    from lus_keras.torch_weights import load_torch_weights, to_torch_state
+    from lus_keras.models.pretrained.torch_weights import load_torch_weights, to_torch_state
 
 __version__ = "0.1.0"
 __all__ = [

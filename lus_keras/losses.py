@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from lus_keras.soft_labels import soft_labels
+from lus_keras.core.soft_labels import soft_labels
 
 __all__ = [
     "LabelSetCrossentropy",

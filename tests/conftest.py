@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lus_keras import datasets
-from lus_keras.errors import DataError
-from lus_keras.manifest import SIGNS, Video, write_manifest
-from lus_keras.video import write_video
+from lus_keras.core.errors import DataError
+from lus_keras.data import datasets
+from lus_keras.data.manifest import SIGNS, Video, write_manifest
+from lus_keras.data.video import write_video
 
 # A shell's background jobs ignore interrupts, and so would the processes that tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -38,7 +38,7 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def tensorflow():
     """TensorFlow, started without its notices; only for tests that need it."""
-    from lus_keras.environment import start_tensorflow
+    from lus_keras.core.environment import start_tensorflow
 
     start_tensorflow()
     import tensorflow
@@ -113,9 +113,9 @@ def train_on_files(folder, target, model, columns, settings, frames=20):
     """
     from rich.console import Console
 
-    from lus_keras.environment import start_tensorflow
-    from lus_keras.progress import Reporter
-    from lus_keras.reproduce import Request, reproduce
+    from lus_keras.core.environment import start_tensorflow
+    from lus_keras.core.progress import Reporter
+    from lus_keras.experiments.reproduce import Request, reproduce
 
     start_tensorflow()
     rng, videos = np.random.default_rng(0), []

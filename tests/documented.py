@@ -12,8 +12,8 @@ import openpyxl
 from test_import_dicom import write as write_dicom
 from test_import_via import project as write_via_project
 
-from lus_keras.manifest import Video, write_manifest
-from lus_keras.video import write_video
+from lus_keras.data.manifest import Video, write_manifest
+from lus_keras.data.video import write_video
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]

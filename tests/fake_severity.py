@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lus_keras import config
+from lus_keras.core import config
 from lus_keras.papers.severity import NAN_ARMS, NETWORK, RESULT_ROWS
 
 SKILL = dict(zip(RESULT_ROWS, (0.2, 0.1, 2.0, 0.5, 0.5), strict=True))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lus_keras import config
+from lus_keras.core import config
 
 
 def write_run(run_dir: Path, predictions: dict[str, list[tuple]], counts=None) -> Path:

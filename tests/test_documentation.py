@@ -18,8 +18,10 @@ import pytest
 from click.testing import CliRunner
 from documented import PAGES, ROOT, blocks, build_world, command_lines
 
-from lus_keras import config, papers, walkthrough
+from lus_keras import papers
 from lus_keras.cli import main
+from lus_keras.core import config
+from lus_keras.experiments import notebook
 
 # Options that are added so that a line takes seconds; the last of an option counts.
 ADDED = {
@@ -70,7 +72,7 @@ def world(tmp_path_factory, cohorts, tensorflow):
     """Files that the documentation names, made once; the run is that of docs/deploy.md."""
     folder = build_world(tmp_path_factory.mktemp("documented") / "world")
     simulate([*COHORT, "--out", "cohort"], folder, cohorts)
-    run = walkthrough.reproduce(
+    run = notebook.reproduce(
         "bline",
         "table1",
         data=str(folder / "cohort" / "manifest.csv"),

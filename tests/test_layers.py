@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lus_keras.environment import start_tensorflow
+from lus_keras.core.environment import start_tensorflow
 
 start_tensorflow()
 import keras  # noqa: E402

@@ -12,73 +12,42 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "lus_keras"
 
-# A module may import from its own layer and from those above it. `papers.*_results` are found by
-# the report at run time; they belong after it, the papers themselves before training.
-LAYERS = (
-    "errors",
-    "files",
-    "torch_files",
-    "isolation",
-    "soft_labels",
-    "multilabel",
-    "cells",
-    "lookalikes",
-    "config",
-    "manifest",
-    "video",
-    "simulate",
-    "datasets",
-    "clips",
-    "splits",
-    "cache",
-    "tiling",
-    "marking",
-    "augment",
-    "source",
-    "pipeline",
+# Floors of the house: a room may import from the floors below its own, and from itself. Rooms of
+# one floor know nothing of each other. The top of the package hands out what others define.
+FLOORS = (
+    {"core"},
+    {"layers", "losses", "optimizers"},
+    {"data", "evaluation", "models"},
+    {"simulation"},
+    {"papers"},
+    {"inference"},
+    {"experiments"},
+    {"benchmark"},
+    {"cli"},
+)
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+# Modules that are found by name as the program runs: what may be loaded there is an import, too.
+DYNAMIC = {
+    "benchmark.contenders.keras_plain": (),  # libraries of others
+    "benchmark.worker": ("benchmark.contenders",),
+    "data.datasets": ("data.datasets",),
+    "models": ("models",),
+    "papers": ("papers",),
+    "simulation.tasks": ("simulation.tasks",),
+}
+# Only these may import Keras or TensorFlow when they are imported themselves.
+HEAVY = (
+    "data.pipeline",
     "layers",
-    "torch_layers",
     "losses",
     "optimizers",
-    "models",
-    "torch_weights",
-    "papers",
-    "checkpoint",
-    "environment",
-    "interruption",
-    "training",
-    "metrics",
-    "acceptance",
-    "acceptance.network",
-    "figures",
-    "contact_sheet",
-    "overlay",
-    "results",
-    "report",
-    "papers.*_figures",
-    "papers.*_results.*",
-    "papers.*_results",
-    "progress",
-    "saliency",
-    "predict",
-    "explain",
-    "export",
-    "papers.*_explain",
-    "reproduce",
-    "inspection",
-    "fetch",
-    "walkthrough",
-    "catalogue",
-    "benchmark",
-    "cli",
+    "models.*",
+    "papers.*.explain",
+    "simulation.validation.network",
+    "inference.*",
+    "experiments.training.*",
+    "benchmark.*",
 )
-# Only these may import Keras or TensorFlow when they are imported themselves.
-HEAVY = {
-    *("pipeline", "layers", "torch_layers", "losses", "optimizers", "models", "torch_weights"),
-    "training",
-    *("saliency", "predict", "explain", "export", "benchmark", "papers.*_explain"),
-    "acceptance.network",
-}
 FORBIDDEN_MODULES = {
     "pickle",
     "cPickle",
@@ -107,14 +76,8 @@ MODULES = modules()
 CHECKED = sorted(set(MODULES) - {""})
 
 
-def layer_of(module):
-    """Place of a module in `LAYERS`, -1 if it has none; the last pattern that fits is meant."""
-    fits = [
-        place
-        for place, layer in enumerate(LAYERS)
-        if module == layer or module.startswith(f"{layer}.") or fnmatch(module, layer)
-    ]
-    return max(fits, default=-1)
+def room_of(module):
+    return module.partition(".")[0]
 
 
 def imports_of(path):
@@ -134,39 +97,59 @@ def imports_of(path):
                 yield (inner if inner in MODULES else inner.rpartition(".")[0]), node.lineno
 
 
-@pytest.mark.parametrize("module", CHECKED)
-def test_every_module_has_its_layer(module):
-    assert layer_of(module) >= 0, f"add '{module}' to LAYERS, where it belongs"
+def test_the_house_has_these_rooms():
+    assert {room_of(module) for module in CHECKED} == set(FLOOR_OF)
+    assert len(FLOOR_OF) == 13
+
+
+def runs_back(module, imported):
+    """Whether an import points up, or to another room of the same floor."""
+    own, other = room_of(module), room_of(imported)
+    return own != other and FLOOR_OF[other] >= FLOOR_OF[own]
 
 
 @pytest.mark.parametrize("module", CHECKED)
-def test_no_import_points_against_the_order(module):
-    own = layer_of(module)
-    against = [
+def test_no_import_points_up(module):
+    back = [
         f"line {line}: {imported}"
         for imported, line in imports_of(MODULES[module])
-        if imported and layer_of(imported) > own
+        if imported and runs_back(module, imported)
     ]
-    assert against == []
+    assert back == []
+
+
+def loads_by_name(path):
+    """Whether a file imports modules whose names it puts together."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    names = {getattr(node, "attr", getattr(node, "id", "")) for node in nodes}
+    return bool(names & {"import_module", "__import__"})
+
+
+def test_dynamic_imports_point_up_as_little_as_others():
+    found = {module for module in CHECKED if loads_by_name(MODULES[module])}
+    assert found == set(DYNAMIC)
+    for module, loaded in DYNAMIC.items():
+        assert [name for name in loaded if runs_back(module, name)] == []
 
 
 def test_the_check_of_imports_sees_all_their_forms(tmp_path):
     path = tmp_path / "module.py"
     path.write_text(
-        "import numpy\nimport lus_keras.config\nfrom lus_keras import __version__, splits\n"
-        "def f():\n    from lus_keras.video.decode import probe\n"
-        "if TYPE_CHECKING:\n    from lus_keras.video import decode\n"
+        "import numpy\nimport lus_keras.core.config\nfrom lus_keras import __version__, papers\n"
+        "def f():\n    from lus_keras.data.video.decode import probe\n"
+        "if TYPE_CHECKING:\n    from lus_keras.data.video import decode\n"
     )
     assert sorted(imports_of(path), key=lambda found: found[1]) == [
-        ("config", 2),
+        ("core.config", 2),
         ("", 3),
-        ("splits", 3),
-        ("video.decode", 5),
-        ("video.decode", 7),
+        ("papers", 3),
+        ("data.video.decode", 5),
+        ("data.video.decode", 7),
     ]
-    assert LAYERS[layer_of("papers.bline_results")] == "papers.*_results"
-    assert LAYERS[layer_of("papers.bline")] == "papers"
-    assert layer_of("nowhere") == -1
+    assert runs_back("data.cache", "simulation.dataset") and runs_back("data.x", "evaluation.y")
+    assert not runs_back("papers.bline", "data.clips") and not runs_back("cli", "cli.output")
+    path.write_text("from importlib import import_module as load\nx = load.import_module('a')")
+    assert loads_by_name(path)
 
 
 def dangers_in(source):
@@ -211,7 +194,7 @@ def test_the_check_for_dangers_sees_each(source):
 
 def test_yaml_is_read_in_one_place_only():
     readers = [name for name, path in MODULES.items() if "ruamel" in path.read_text("utf-8")]
-    assert readers == ["config"]
+    assert readers == ["core.config"]
 
 
 def test_no_file_of_the_repository_knows_the_machine_it_was_written_on():
@@ -246,12 +229,14 @@ print(len(sys.argv) - 1)
 
 
 def test_light_modules_import_neither_keras_nor_tensorflow():
-    """In the order of the layers, so that the first module that does is the one that is named."""
+    """From the ground floor up, so that the first module that does is the one that is named."""
     light = sorted(
-        (name for name in CHECKED if LAYERS[layer_of(name)] not in HEAVY),
-        key=lambda name: (layer_of(name), name),
+        (name for name in CHECKED if not any(fnmatch(name, heavy) for heavy in HEAVY)),
+        key=lambda name: (FLOOR_OF[room_of(name)], name),
     )
-    assert {"cli", "config", "cache", "reproduce", "papers.bline"} <= set(light)
+    assert {"cli", "core.config", "data.cache", "papers.bline", "papers.bline.results"} <= set(
+        light
+    )
     names = [PACKAGE, *(f"{PACKAGE}.{name}" for name in light)]
     done = subprocess.run(
         [sys.executable, "-c", LIGHT, *names], capture_output=True, text=True, timeout=60

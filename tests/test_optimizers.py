@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lus_keras
-from lus_keras.environment import start_tensorflow
+from lus_keras.core.environment import start_tensorflow
 
 start_tensorflow()
 import keras  # noqa: E402

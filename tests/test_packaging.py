@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lus_keras import __version__, config
+from lus_keras import __version__
+from lus_keras.core import config
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("lus_keras", "configs", "data_manifests")
@@ -73,9 +74,9 @@ def test_the_wheel_is_named_after_package_and_version(wheel):
 
 
 def test_the_wheel_holds_every_file_of_the_package(installed):
-    """Modules and templates alike: a package left out of setup.cfg shows here."""
+    """Modules and templates alike: a package left out of setup.py shows here."""
     there = files_of(installed / "lus_keras")
-    assert "report/templates/report.html.j2" in there
+    assert {"evaluation/report/templates/report.html.j2", "py.typed"} <= there
     assert files_of(ROOT / "lus_keras") - there == set()
 
 
@@ -101,7 +102,7 @@ def test_the_command_is_declared(installed):
 
 def test_configurations_are_found_from_an_empty_folder(installed, tmp_path):
     script = (
-        "from lus_keras import config; print(config.__file__); print(*config.papers()); "
+        "from lus_keras.core import config; print(config.__file__); print(*config.papers()); "
         "print([config.load(p, 'smoke').paper for p in config.papers()])"
     )
     place, names, loaded = run(installed, tmp_path, script).splitlines()

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lus_keras import config, papers
+from lus_keras import papers
 from lus_keras.benchmark.flops import TRAINING, count_flops
-from lus_keras.clips import cut_video
-from lus_keras.config import ClipConfig, PaperConfig
-from lus_keras.datasets import simulated
-from lus_keras.reproduce.estimate import peak_gb, training_seconds
-from lus_keras.simulate import VideoPlan, simulate_video
+from lus_keras.core import config
+from lus_keras.core.config import ClipConfig, PaperConfig
+from lus_keras.data.clips import cut_video
+from lus_keras.experiments.reproduce.estimate import peak_gb, training_seconds
+from lus_keras.simulation import VideoPlan, simulate_video
+from lus_keras.simulation import dataset as simulated
 
 PRESETS = ("paper", "quick", "smoke")
 # Regions of interest are known by rendering: a few videos stand for all.

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from lus_keras.benchmark.contenders import BATCHES
-from lus_keras.benchmark.duel import Result, Spec, alone, comparison, run_duel
+from lus_keras.benchmark.interleave import Result, Spec, alone, comparison, run_duel
 from lus_keras.benchmark.scale import Settings
 from lus_keras.benchmark.timing import MISSED, SKIPPED, Line, Target, judge
-from lus_keras.environment import computes_in_bfloat16
-from lus_keras.simulate.export import write_cohort
+from lus_keras.core.environment import computes_in_bfloat16
+from lus_keras.simulation.export import write_cohort
 
 Measure = Callable[[Settings], list[Line]]
 
@@ -217,8 +217,8 @@ def _train_measure(network: str, precision: str) -> Measure:
 
 def measures() -> dict[str, Measure]:
     """All lines' makers by name, in the order of the table."""
+    from lus_keras.benchmark.end_to_end import memory, scaling, table1
     from lus_keras.benchmark.precision import precision
-    from lus_keras.benchmark.whole import memory, scaling, table1
 
     found: dict[str, Measure] = {
         f"train/{network}/{precision}": _train_measure(network, precision)
@@ -249,7 +249,7 @@ def choose(names: Iterable[str]) -> dict[str, Measure]:
     Raises:
         ConfigError: A name fits none.
     """
-    from lus_keras.errors import ConfigError
+    from lus_keras.core.errors import ConfigError
 
     known, wanted = measures(), tuple(names)
     if not wanted:

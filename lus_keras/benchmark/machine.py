@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lus_keras import __version__
-from lus_keras.environment import cores, package_version
+from lus_keras.core.environment import cores, package_version
 
 PACKAGES = (
     *("tensorflow", "keras", "tf_keras", "torch", "tf-keras-vis", "numpy"),

@@ -12,13 +12,13 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
-from lus_keras.benchmark.child import Failed
+from lus_keras.benchmark.end_to_end import run_command
 from lus_keras.benchmark.scale import FULL, Settings
 from lus_keras.benchmark.timing import FAILED, SKIPPED, SMALLER, Line, Target
-from lus_keras.benchmark.whole import run_command
-from lus_keras.environment import computes_in_bfloat16
-from lus_keras.metrics import Scores, binary_statistics, point
-from lus_keras.results import read_run
+from lus_keras.benchmark.worker import Failed
+from lus_keras.core.environment import computes_in_bfloat16
+from lus_keras.evaluation.metrics import Scores, binary_statistics, point
+from lus_keras.evaluation.run_record import read_run
 
 # The papers' main networks, those whose training step is measured too.
 NETWORKS = {"bline": "c2d_lstm_a", "sliding": "2_30x30/resnet3d_18"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lus_keras.environment import cores
+from lus_keras.core.environment import cores
 
 
 @dataclass(frozen=True)

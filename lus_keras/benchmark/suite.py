@@ -14,9 +14,9 @@ from lus_keras.benchmark.lines import choose
 from lus_keras.benchmark.machine import describe_machine, limits
 from lus_keras.benchmark.scale import FULL, QUICK, Scale, make_settings
 from lus_keras.benchmark.timing import SKIPPED, Line
-from lus_keras.environment import cores
-from lus_keras.errors import ConfigError
-from lus_keras.progress import Reporter
+from lus_keras.core.environment import cores
+from lus_keras.core.errors import ConfigError
+from lus_keras.core.progress import Reporter
 
 SCHEMA = 1
 

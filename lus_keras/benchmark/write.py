@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lus_keras.benchmark.timing import FAILED, MET, MISSED
-from lus_keras.files import atomic_write
+from lus_keras.core.files import atomic_write
 
 COLUMNS = ("measured", "ours", "peer", "peer's", "value", "target", "")
 FIELDS = (

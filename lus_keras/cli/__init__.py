@@ -10,12 +10,13 @@ from typing import Any
 
 import click
 
-from lus_keras import __version__, interruption
+from lus_keras import __version__
 from lus_keras.cli.benchmark import benchmark, cost
 from lus_keras.cli.data import data
 from lus_keras.cli.models import explain, export, predict
 from lus_keras.cli.output import Group, name_files
-from lus_keras.errors import LusKerasError
+from lus_keras.core import signals
+from lus_keras.core.errors import LusKerasError
 
 
 class _Group(Group):
@@ -23,7 +24,7 @@ class _Group(Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with interruption.stopping_on_signals():
+            with signals.stopping_on_signals():
                 return super().invoke(ctx)
         except LusKerasError as error:
             if ctx.params.get("debug"):
@@ -31,12 +32,12 @@ class _Group(Group):
             _fail(str(error), error.exit_code)
         except KeyboardInterrupt:
             _stopped(signal.SIGINT)
-        except interruption.Terminated:
+        except signals.Terminated:
             _stopped(signal.SIGTERM)
 
 
 def _stopped(number: signal.Signals) -> None:
-    _fail(interruption.MESSAGES[number], interruption.CODES[number])
+    _fail(signals.MESSAGES[number], signals.CODES[number])
 
 
 def _fail(message: str, code: int) -> None:
@@ -115,8 +116,8 @@ def reproduce(dry_run: bool, **options: Any) -> None:
     lus-keras reproduce bline/table2 --set fit.epochs=10 --out runs/ten-epochs
     lus-keras reproduce bline/table1 --data covid-blues --train-on simulated
     """
-    from lus_keras import reproduce as work
-    from lus_keras.progress import Reporter
+    from lus_keras.core.progress import Reporter
+    from lus_keras.experiments import reproduce as work
 
     command = shlex.join(["lus-keras", *sys.argv[1:]])
     request = work.Request(command=command, **options)
@@ -126,14 +127,15 @@ def reproduce(dry_run: bool, **options: Any) -> None:
         return
     # What is wrong with the request is told at once, not after TensorFlow was loaded.
     plans = work.plan(request)
-    from lus_keras.environment import start_tensorflow
+    from lus_keras.core.environment import start_tensorflow
 
     start_tensorflow()
     with Reporter() as reporter:
         result = work.reproduce(request, reporter, plans)
-        from lus_keras.report.terminal import print_tables
+        from lus_keras import papers
+        from lus_keras.evaluation.report.terminal import print_tables
 
-        print_tables(result.out, result.targets, reporter.console)
+        print_tables(result.out, result.targets, reporter.console, papers.results)
     name_files(result.files)
     sys.exit(result.exit_code)
 
@@ -149,7 +151,7 @@ def report(run: Path, embed_frames: bool) -> None:
     \b
     lus-keras report runs/simulated-quick
     """
-    from lus_keras.report import write_report
+    from lus_keras.experiments.report import write_report
 
     name_files(write_report(run, embed_frames=embed_frames))
 
@@ -159,7 +161,7 @@ def list_command() -> None:
     """List papers, targets, networks with their parameters, and data sets."""
     from rich.console import Console
 
-    from lus_keras.catalogue import tables
+    from lus_keras.experiments.listing import tables
 
     for table in tables():
         Console().print(table)
@@ -168,7 +170,7 @@ def list_command() -> None:
 @main.command()
 def doctor() -> None:
     """Show versions, devices, data found and free disk space."""
-    from lus_keras.catalogue import diagnosis
+    from lus_keras.experiments.listing import diagnosis
 
     for name, value in diagnosis().items():
         click.echo(f"{name:<24} {value}")

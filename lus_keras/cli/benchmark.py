@@ -30,7 +30,7 @@ def cost(papers: tuple[str, ...], gflops: float) -> None:
     lus-keras cost --paper bline
     lus-keras cost --gflops 10000
     """
-    from lus_keras.environment import start_tensorflow
+    from lus_keras.core.environment import start_tensorflow
 
     start_tensorflow()
     from lus_keras.benchmark.cost import all_costs, cost_rows
@@ -75,8 +75,8 @@ def benchmark(quick: bool, names: tuple[str, ...], update: bool, tiny: bool, out
     from lus_keras.benchmark.suite import merge, read_record, run_benchmark
     from lus_keras.benchmark.timing import FAILED
     from lus_keras.benchmark.write import print_results, write_results
-    from lus_keras.errors import RunError
-    from lus_keras.progress import Reporter
+    from lus_keras.core.errors import RunError
+    from lus_keras.core.progress import Reporter
 
     chosen = scale.TINY if tiny else scale.QUICK if quick else scale.FULL
     command = shlex.join(["lus-keras", *sys.argv[1:]])

@@ -15,7 +15,7 @@ from lus_keras.cli.output import Group, name_files
 from lus_keras.cli.sheet import sheet
 from lus_keras.cli.simulate_check import simulate_check
 from lus_keras.cli.tile import tile
-from lus_keras.environment import cores
+from lus_keras.core.environment import cores
 
 
 @click.group(cls=Group)
@@ -49,7 +49,7 @@ def simulate(out: Path, **options: Any) -> None:
     lus-keras data simulate --task bline --patients 4 --videos 8 --out cohort
     lus-keras reproduce table1 --data cohort/manifest.csv --preset smoke
     """
-    from lus_keras.simulate import write_cohort
+    from lus_keras.simulation import write_cohort
 
     manifest = write_cohort(options.pop("task"), out, **options)
     name_files([manifest])

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lus_keras.cli.output import Command
-from lus_keras.errors import ConfigError
+from lus_keras.core.errors import ConfigError
 
 
 @click.command(cls=Command)
@@ -31,8 +31,8 @@ def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, acce
     lus-keras data fetch covid-blues --accept-licence
     lus-keras data fetch pocus --offline --from ~/Downloads/pocus --to data/pocus
     """
-    from lus_keras import fetch as work
-    from lus_keras.progress import Reporter
+    from lus_keras.core.progress import Reporter
+    from lus_keras.data import download as work
 
     source = work.find_source(name)
     size = sum(remote.size for remote in source.files) / 1e6

@@ -10,7 +10,7 @@ import click
 from lus_keras.cli.output import Command, name_files
 
 if TYPE_CHECKING:
-    from lus_keras.datasets.importers import Imported
+    from lus_keras.data.importers import Imported
 
 _PATH = click.Path(path_type=Path)
 _OUT = click.option("--out", type=_PATH, required=True, help="Manifest to write, such as m.csv.")
@@ -78,12 +78,12 @@ def import_via(
     lus-keras data import-via project.json videos --out manifest.csv \
         --patient '(?P<patient>p\d+)_(?P<exam>e\d+)_(?P<zone>z\d+)' --label score=severity
     """
-    from lus_keras.datasets.importers.naming import NamePattern
-    from lus_keras.datasets.importers.values import ValueMap, pairs
-    from lus_keras.datasets.importers.via import ViaOptions
-    from lus_keras.datasets.importers.via import import_via as work
-    from lus_keras.datasets.importers.via_frames import FramePattern
-    from lus_keras.datasets.importers.via_labels import FINDINGS, ROI_NAMES, Reading
+    from lus_keras.data.importers.naming import NamePattern
+    from lus_keras.data.importers.values import ValueMap, pairs
+    from lus_keras.data.importers.via import ViaOptions
+    from lus_keras.data.importers.via import import_via as work
+    from lus_keras.data.importers.via_frames import FramePattern
+    from lus_keras.data.importers.via_labels import FINDINGS, ROI_NAMES, Reading
 
     reading = Reading(
         findings=findings or FINDINGS,
@@ -115,7 +115,7 @@ def import_frames(folder: Path, out: Path, fps: float, layout: str, root: Path |
     \b
     lus-keras data import-frames frames --fps 25 --out frames/manifest.csv
     """
-    from lus_keras.datasets.importers.frame_folders import import_frame_folders
+    from lus_keras.data.importers.frame_folders import import_frame_folders
 
     _finish(import_frame_folders(folder, out, fps=fps, layout=layout, root=root))
 
@@ -152,9 +152,9 @@ def import_dicom(
     python -c 'import secrets; print(secrets.token_hex(32))' > dicom.key
     lus-keras data import-dicom export --key dicom.key --out videos
     """
-    from lus_keras.cells import parse_box
-    from lus_keras.datasets.importers.dicom import DicomOptions
-    from lus_keras.datasets.importers.dicom import import_dicom as work
+    from lus_keras.data.fields import parse_box
+    from lus_keras.data.importers.dicom import DicomOptions
+    from lus_keras.data.importers.dicom import import_dicom as work
 
     try:
         box = parse_box("--region", region) if region else None
@@ -188,10 +188,10 @@ def import_table(
     lus-keras data import-table labels.xlsx videos --out manifest.csv \
         --map File=video --map Patient=patient_id --map Finding=sign --value 'sign:B line=b_lines'
     """
-    from lus_keras.datasets.importers.table import TableOptions
-    from lus_keras.datasets.importers.table import import_table as work
-    from lus_keras.datasets.importers.values import ValueMap, pairs
-    from lus_keras.manifest import COLUMNS
+    from lus_keras.data.importers.table import TableOptions
+    from lus_keras.data.importers.table import import_table as work
+    from lus_keras.data.importers.values import ValueMap, pairs
+    from lus_keras.data.manifest import COLUMNS
 
     mapped = pairs("--map", columns, COLUMNS)
     options = TableOptions(mapped, ValueMap.parse(values), video, videos, root)

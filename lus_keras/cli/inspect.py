@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from lus_keras.cli.output import Command, name_files
-from lus_keras.errors import DataError
+from lus_keras.core.errors import DataError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from lus_keras.inspection import Report, Target
+    from lus_keras.data.quality import Report, Target
 
 _ROOT = click.option("--root", type=click.Path(path_type=Path), help="Folder of the videos.")
 _WORKERS = click.option(
@@ -62,9 +62,9 @@ def check(
     """
     from rich.console import Console
 
-    from lus_keras.inspection.check import refuse_unless_fixable
-    from lus_keras.inspection.tables import problem_table, verdict
-    from lus_keras.inspection.targets import find_target
+    from lus_keras.data.quality.check import refuse_unless_fixable
+    from lus_keras.data.quality.tables import problem_table, verdict
+    from lus_keras.data.quality.targets import find_target
 
     found = find_target(target, root=root)
     if fix is not None:
@@ -85,7 +85,7 @@ def check(
             _explain_root(written, report.target)
             name_files([written])
     if pairs is not None:
-        from lus_keras.inspection.drawings import pairs_figure
+        from lus_keras.data.quality.drawings import pairs_figure
 
         figure = pairs_figure(report)
         if figure is not None:
@@ -110,14 +110,14 @@ def stats(target: str, out: Path | None, workers: int, root: Path | None) -> Non
     """
     from rich.console import Console
 
-    from lus_keras.inspection.stats import statistics_of
-    from lus_keras.inspection.tables import statistics_table
-    from lus_keras.inspection.targets import find_target
+    from lus_keras.data.quality.stats import statistics_of
+    from lus_keras.data.quality.tables import statistics_table
+    from lus_keras.data.quality.targets import find_target
 
     statistics = statistics_of(_report(find_target(target, root=root), workers))
     Console(highlight=False).print(statistics_table(statistics))
     if out is not None:
-        from lus_keras.inspection.drawings import statistics_figure
+        from lus_keras.data.quality.drawings import statistics_figure
 
         _write_figure(out, statistics_figure(statistics))
 
@@ -136,11 +136,11 @@ def show(video: Path, manifest: Path | None, frames: int, out: Path, root: Path 
     \b
     lus-keras data show p01/e1_z3.avi --manifest manifest.csv --out e1_z3.png
     """
-    from lus_keras.inspection.drawings import contact_sheet
+    from lus_keras.data.quality.drawings import contact_sheet
 
     row = None
     if manifest is not None:
-        from lus_keras.manifest import scan_manifest
+        from lus_keras.data.manifest import scan_manifest
 
         rows, _ = scan_manifest(manifest, root=root)
         wanted = video.resolve()
@@ -182,8 +182,8 @@ def split(
     """
     from rich.console import Console
 
-    from lus_keras.inspection import splitting
-    from lus_keras.splits import write_split
+    from lus_keras.data.quality import splitting
+    from lus_keras.data.splits import write_split
 
     if (out is None) == (verify is None):
         raise click.UsageError("give either --out, to write a split, or --verify, to check one.")
@@ -211,14 +211,14 @@ def _report(
 ) -> Report:
     from rich.console import Console
 
-    from lus_keras import inspection
-    from lus_keras.progress import Reporter
+    from lus_keras.core.progress import Reporter
+    from lus_keras.data import quality
 
     if quiet or not sys.stderr.isatty():
-        return inspection.check(found, min_seconds=min_seconds, workers=workers)
+        return quality.check(found, min_seconds=min_seconds, workers=workers)
     # Not standard output, which may be a file.
     with Reporter(Console(stderr=True)) as reporter:
-        return inspection.check(
+        return quality.check(
             found,
             min_seconds=min_seconds,
             workers=workers,
@@ -232,8 +232,8 @@ def _explain_root(path: Path, target: Target) -> None:
 
 
 def _write_figure(path: Path, figure: Figure, *, quiet: bool = False) -> None:
-    from lus_keras.figures import png_bytes
-    from lus_keras.files import atomic_write
+    from lus_keras.core.files import atomic_write
+    from lus_keras.evaluation.plots import png_bytes
 
     with atomic_write(path) as temporary_path:
         temporary_path.write_bytes(png_bytes(figure))

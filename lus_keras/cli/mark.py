@@ -29,19 +29,19 @@ def mark(manifest: Path, out: Path, given: tuple[str, ...], root: Path | None) -
     lus-keras data mark manifest.csv --out marked.csv
     lus-keras data mark manifest.csv --out marked.csv --roi p01_z3=210,96,240,300
     """
-    from lus_keras import marking
-    from lus_keras.manifest import read_manifest
+    from lus_keras.data import regions
+    from lus_keras.data.manifest import read_manifest
 
     boxes = dict(_box(text) for text in given)
-    videos = marking.with_progress(read_manifest(manifest, root=root), out, root)
-    save = marking.save_to(out, root)
+    videos = regions.with_progress(read_manifest(manifest, root=root), out, root)
+    save = regions.save_to(out, root)
     if boxes:
-        videos = marking.mark_given(videos, boxes)
+        videos = regions.mark_given(videos, boxes)
     elif any(video.roi is None for video in videos):
-        marking.check_window()
+        regions.check_window()
     save(videos)
     if not boxes:
-        marking.mark_in_window(videos, marking.ask_in_window, save)
+        regions.mark_in_window(videos, regions.ask_in_window, save)
     unmarked = [video.video_id for video in read_manifest(out, root=root) if not video.roi]
     click.echo(f"{len(videos) - len(unmarked)} of {len(videos)} videos have a region of interest.")
     if unmarked:
@@ -50,7 +50,7 @@ def mark(manifest: Path, out: Path, given: tuple[str, ...], root: Path | None) -
 
 
 def _box(text: str) -> tuple[str, tuple[int, int, int, int]]:
-    from lus_keras.cells import parse_box
+    from lus_keras.data.fields import parse_box
 
     video_id, _, box = text.rpartition("=")
     try:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lus_keras.cli.output import Command, name_files
-from lus_keras.errors import ConfigError, DataError, RunError
+from lus_keras.core.errors import ConfigError, DataError, RunError
 
 if TYPE_CHECKING:
-    from lus_keras.manifest import Video
-    from lus_keras.predict import Ensemble, VideoPrediction
+    from lus_keras.data.manifest import Video
+    from lus_keras.inference.predict import Ensemble, VideoPrediction
 
 _RUN = click.argument("run", type=click.Path(path_type=Path))
 _VIDEOS = click.argument("videos", nargs=-1, type=click.Path(path_type=Path))
@@ -89,9 +89,9 @@ def predict(
     """
     rows = _rows(videos, options)
     models = _load(run, options)
-    from lus_keras.predict import predict_video
-    from lus_keras.predict.write import as_json as to_json
-    from lus_keras.predict.write import write_predictions
+    from lus_keras.inference.predict import predict_video
+    from lus_keras.inference.predict.write import as_json as to_json
+    from lus_keras.inference.predict.write import write_predictions
 
     masks = out is not None
     found, problems = _each(
@@ -143,7 +143,7 @@ def explain(
     """
     rows = _rows(videos, options)
     models = _load(run, options)
-    from lus_keras.explain import METHODS, as_json, explain_video, write_explanations
+    from lus_keras.inference.explain import METHODS, as_json, explain_video, write_explanations
 
     settings: dict[str, Any] = {"methods": methods or METHODS, "samples": samples}
     settings |= {"clips": clips, "cropped": cropped, "damaged": damaged}
@@ -182,7 +182,7 @@ def export(run: Path, file_format: str, out: Path, **options: Any) -> None:
     lus-keras export runs/simulated-quick --model c2d_lstm_a --fold 0 --format onnx --out onnx
     """
     models = _load(run, options)
-    from lus_keras.export import export_models
+    from lus_keras.inference.export import export_models
 
     files, found = export_models(models, out, format=file_format)
     differences = ", ".join(f"{name} {value:.1g}" for name, value in found.items())
@@ -230,18 +230,18 @@ def _refuse(problems: list[str], rows: list[Video]) -> None:
 
 
 def _load(run: Path, options: dict[str, Any]) -> Ensemble:
-    from lus_keras.environment import start_tensorflow
+    from lus_keras.core.environment import start_tensorflow
 
     start_tensorflow()
-    from lus_keras.predict import load_models
+    from lus_keras.inference.predict import load_models
 
     return load_models(run, **{name: options[name] for name in ("paper", "model", "arm", "fold")})
 
 
 def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:
     """Manifest rows of the videos named, or of all in the manifest."""
-    from lus_keras import cells
-    from lus_keras.manifest import Video, read_manifest
+    from lus_keras.data import fields
+    from lus_keras.data.manifest import Video, read_manifest
 
     known: list[Video] = []
     if options["manifest"]:
@@ -267,7 +267,7 @@ def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:
     if not options["roi"]:
         return rows
     try:
-        roi = cells.parse_box("--roi", options["roi"])
+        roi = fields.parse_box("--roi", options["roi"])
     except ValueError as error:
         raise ConfigError(str(error)) from error
     return [replace(row, roi=row.roi or roi) for row in rows]

@@ -25,9 +25,10 @@ def sheet(
     lus-keras data sheet --task severity --out sheet.png
     lus-keras data sheet --task bline --with covid-blues --out sheet.png
     """
-    from lus_keras import contact_sheet, datasets
-    from lus_keras.figures import png_bytes
-    from lus_keras.files import atomic_write
+    from lus_keras.core.files import atomic_write
+    from lus_keras.data import datasets
+    from lus_keras.evaluation.plots import png_bytes
+    from lus_keras.simulation import contact_sheet
 
     videos = datasets.load(source, root=root).videos if source else []
     simulated = contact_sheet.simulated_pictures(task, per_class=per_class, seed=seed)

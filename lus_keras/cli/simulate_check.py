@@ -43,24 +43,24 @@ def simulate_check(
     from rich.markup import escape
     from rich.table import Table
 
-    from lus_keras import acceptance
-    from lus_keras.errors import RunError
-    from lus_keras.files import atomic_write
+    from lus_keras.core.errors import RunError
+    from lus_keras.core.files import atomic_write
+    from lus_keras.simulation import validation
 
-    network: acceptance.TrainAndScore | None = None
-    if not no_network and acceptance.NEED_NETWORK & set(numbers or acceptance.NEED_NETWORK):
-        from lus_keras.environment import start_tensorflow
+    network: validation.TrainAndScore | None = None
+    if not no_network and validation.NEED_NETWORK & set(numbers or validation.NEED_NETWORK):
+        from lus_keras.core.environment import start_tensorflow
 
         start_tensorflow()
-        from lus_keras.acceptance.network import train_and_score
+        from lus_keras.simulation.validation.network import train_and_score
 
         network = train_and_score
-    settings = acceptance.Settings(seed, size, network, str(root) if root else None)
+    settings = validation.Settings(seed, size, network, str(root) if root else None)
     table = Table(title=f"Simulator, seed {seed}, size {size:g}")
     for column in ("check", "", "measured", "mark", "result"):
         table.add_column(column)
     records = []
-    for check, found in acceptance.run(settings, numbers):
+    for check, found in validation.run(settings, numbers):
         click.echo(f"{check.number}. {check.title}: {found.status}. {found.measured}", err=True)
         row = (str(check.number), check.title, found.measured, check.mark, found.status)
         table.add_row(*(escape(cell) for cell in row))

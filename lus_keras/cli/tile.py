@@ -14,8 +14,8 @@ from lus_keras.cli.output import Command, name_files
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lus_keras.manifest import Video
-    from lus_keras.tiling import DataSet
+    from lus_keras.data.manifest import Video
+    from lus_keras.data.tiling import DataSet
 
 
 class _SeveralNumbers(Command):
@@ -43,7 +43,7 @@ def _size(ctx: click.Context, option: click.Parameter, text: str) -> tuple[int, 
 def _box(
     ctx: click.Context, option: click.Parameter, text: str | None
 ) -> tuple[int, int, int, int] | None:
-    from lus_keras.cells import parse_box
+    from lus_keras.data.fields import parse_box
 
     try:
         return parse_box("--roi", text) if text else None
@@ -87,8 +87,8 @@ def tile(
     lus-keras data tile manifest.csv --out tiles --tile 30 60 90 --rows 2
     lus-keras data tile video.mp4 --out tiles --roi 210,96,240,300
     """
-    from lus_keras import tiling
-    from lus_keras.progress import Reporter
+    from lus_keras.core.progress import Reporter
+    from lus_keras.data import tiling
 
     clips = tiling.data_sets(sizes, rows=rows, fps=fps, size=size, seconds=seconds)
     videos = _videos(source, root, roi)
@@ -104,7 +104,7 @@ def tile(
 
 
 def _videos(source: Path, root: Path | None, roi: tuple[int, int, int, int] | None) -> list[Video]:
-    from lus_keras.manifest import Video, read_manifest
+    from lus_keras.data.manifest import Video, read_manifest
 
     if source.suffix.lower() == ".csv":
         rows = read_manifest(source, root=root)
@@ -117,7 +117,7 @@ def _print_counts(made: Sequence[DataSet]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from lus_keras.tiling import published_counts
+    from lus_keras.data.tiling import published_counts
 
     published = published_counts()
     table = Table(title="Tiles, beside the counts of the lung-sliding paper (Figure 4)")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def builders() -> dict[str, Callable[..., keras.Model]]:
     """All builders by model name, in order of family and definition; imports Keras."""
     found: dict[str, Callable[..., keras.Model]] = {}
-    for module in sorted(info.name for info in pkgutil.iter_modules(__path__)):
+    for module in sorted(info.name for info in pkgutil.iter_modules(__path__) if not info.ispkg):
         found.update(getattr(importlib.import_module(f"{__name__}.{module}"), "MODELS", {}))
     return found
 

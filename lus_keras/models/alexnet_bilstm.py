@@ -12,7 +12,7 @@ import keras
 from keras import layers
 
 from lus_keras.layers import BatchNormalization, TimeDistributed
-from lus_keras.torch_layers import (
+from lus_keras.models.torch_layers import (
     FrameMask,
     SummedUniform,
     TorchLSTMCell,

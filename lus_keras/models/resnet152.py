@@ -15,7 +15,7 @@ import numpy as np
 from keras import layers, ops
 
 from lus_keras.layers import BatchNormalization
-from lus_keras.torch_layers import kernel_uniform, uniform
+from lus_keras.models.torch_layers import kernel_uniform, uniform
 
 RESNET152 = (3, 8, 36, 3)
 # Blocks of the four stages → network of keras.applications.

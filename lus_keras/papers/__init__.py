@@ -1,14 +1,19 @@
-"""Papers: one module each, found by its file name; numbers and names are in `configs/`.
+"""Papers: one package each, found by its name; numbers and names are in `configs/<name>.yaml`.
 
-A module `papers/<name>.py` defines `PAPER`; `configs/<name>.yaml` is its configuration.
+papers/<name>/__init__.py   PAPER: network, loss, probabilities, targets
+papers/<name>/results.py    LABELS, TABLES, FIGURES, claims: what is made of predictions
+papers/<name>/explain.py    TARGETS, explain: maps of trained networks, for papers that show some
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
+from types import ModuleType
 
-from lus_keras import config
-from lus_keras.errors import ConfigError
+from lus_keras.core import config
+from lus_keras.core.errors import ConfigError
+from lus_keras.evaluation.report import PaperResults
 from lus_keras.papers.base import Paper
 
 
@@ -32,3 +37,38 @@ def get(name: str) -> Paper:
     if name not in names():
         raise ConfigError(f"unknown paper '{name}'.{config.did_you_mean(name, names())}")
     return importlib.import_module(f"{__name__}.{name}").PAPER
+
+
+def results(name: str) -> PaperResults | None:
+    """Imports what a paper makes of its predictions.
+
+    Args:
+        name: Name of the paper, such as a run's record gives it.
+
+    Returns:
+        Tables, figures and claims; None where the paper declares none, or is not known.
+    """
+    module = _part(name, "results")
+    if module is None:
+        return None
+    return PaperResults(module.LABELS, module.TABLES, module.FIGURES, module.claims)
+
+
+def explanation(name: str) -> ModuleType | None:
+    """Imports the module that explains a paper's networks; it imports Keras.
+
+    Args:
+        name: One of `names()`.
+
+    Returns:
+        The module, which has `TARGETS`, `explain` and maybe `OVERLAYS`; None where there is none.
+    """
+    return _part(name, "explain")
+
+
+def _part(name: str, part: str) -> ModuleType | None:
+    # run.json is a file anyone can edit: only the name of a paper may become an import.
+    full = f"{__name__}.{name}.{part}"
+    if name not in names() or importlib.util.find_spec(full) is None:
+        return None
+    return importlib.import_module(full)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from lus_keras.config import PaperConfig
+    from lus_keras.core.config import PaperConfig
 
 
 def to_probabilities(logits: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Who is measured: this package, and what it is measured against. One module a framework.
 
 Each module has `TASKS`: name → function that gets ready and returns a `Contender`. A module is
-imported in its own process, see `lus_keras.benchmark.child`.
+imported in its own process, see `lus_keras.benchmark.worker`.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from lus_keras.benchmark.child import Contender
 from lus_keras.benchmark.contenders import BATCHES, L2, OUTPUTS, RATES, SHAPES, batch_of
+from lus_keras.benchmark.worker import Contender
 
 
 def c2d_lstm_a(k: Any, shape: tuple[int, ...]) -> Any:
@@ -117,7 +117,7 @@ def train(*, network: str, precision: str, module: str, batch: int | None = None
     Returns:
         A contender whose units are clips.
     """
-    from lus_keras.environment import start_tensorflow
+    from lus_keras.core.environment import start_tensorflow
 
     start_tensorflow()
     k = importlib.import_module(module)

@@ -6,26 +6,28 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lus_keras.environment import start_tensorflow
+from lus_keras.core.environment import start_tensorflow
 
 start_tensorflow()
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-from lus_keras import config, papers  # noqa: E402
-from lus_keras.benchmark.child import Contender  # noqa: E402
+from lus_keras import papers  # noqa: E402
 from lus_keras.benchmark.contenders import BATCHES, SHAPES  # noqa: E402
 from lus_keras.benchmark.contenders.keras_plain import training_steps  # noqa: E402
 from lus_keras.benchmark.timing import Sample  # noqa: E402
-from lus_keras.cache import FrameSpec, open_store  # noqa: E402
-from lus_keras.clips import index_clips  # noqa: E402
-from lus_keras.config import PaperConfig  # noqa: E402
-from lus_keras.pipeline import make_batches  # noqa: E402
-from lus_keras.simulate import plan_cohort  # noqa: E402
-from lus_keras.simulate.speed import measure_speed  # noqa: E402
-from lus_keras.source import ClipSource  # noqa: E402
-from lus_keras.training.network import Network  # noqa: E402
+from lus_keras.benchmark.worker import Contender  # noqa: E402
+from lus_keras.core import config  # noqa: E402
+from lus_keras.core.config import PaperConfig  # noqa: E402
+from lus_keras.data.cache import FrameSpec, open_store  # noqa: E402
+from lus_keras.data.clip_source import ClipSource  # noqa: E402
+from lus_keras.data.clips import index_clips  # noqa: E402
+from lus_keras.data.pipeline import make_batches  # noqa: E402
+from lus_keras.experiments.training.network import Network  # noqa: E402
+from lus_keras.simulation import plan_cohort  # noqa: E402
+from lus_keras.simulation.dataset import sources  # noqa: E402
+from lus_keras.simulation.speed import measure_speed  # noqa: E402
 
 PAPERS = {"c2d_lstm_a": "bline", "resnet3d_18": "sliding"}
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -78,9 +80,9 @@ def infer(*, video: str, seconds: float, folder: str) -> Contender:
     """
     import tensorflow as tf
 
-    from lus_keras.export import export_models
-    from lus_keras.predict.stream import stream_clips
-    from lus_keras.predict.video import as_video
+    from lus_keras.inference.export import export_models
+    from lus_keras.inference.predict.stream import stream_clips
+    from lus_keras.inference.predict.video import as_video
 
     models = _ensemble()
     export_models(models, Path(folder) / "exported")
@@ -109,8 +111,8 @@ def infer(*, video: str, seconds: float, folder: str) -> Contender:
 
 
 def _ensemble() -> Any:
-    from lus_keras.predict import Ensemble
-    from lus_keras.predict.find import Description
+    from lus_keras.inference.predict import Ensemble
+    from lus_keras.inference.predict.find import Description
 
     built, settings = _network("c2d_lstm_a", "float32")
     described = {
@@ -128,7 +130,7 @@ def _ensemble() -> Any:
 
 def _source(videos: int, clip: config.ClipConfig) -> ClipSource:
     plans = plan_cohort("bline", patients=max(videos // 4, 1), videos=videos, seed=0)
-    store = open_store(plans, FrameSpec(clip.size, clip.fps, clip.crop))
+    store = open_store(sources(plans), FrameSpec(clip.size, clip.fps, clip.crop))
     index = index_clips(store.videos, store.counts, store.sizes, clip, "b_lines")
     return ClipSource((store,), index, clip)
 
@@ -197,7 +199,7 @@ def smooth(*, samples: int, folder: str) -> Contender:
     Returns:
         A contender whose units are maps.
     """
-    from lus_keras.saliency import smooth_grad
+    from lus_keras.models.attribution import smooth_grad
 
     built, _ = _network("resnet3d_18", "float32")
     clips = saliency_clips()
@@ -231,8 +233,8 @@ def by_tf_keras_vis(*, samples: int, folder: str) -> Contender:
     from tf_keras_vis.saliency import Saliency
     from tf_keras_vis.utils.scores import BinaryScore
 
-    from lus_keras.saliency.gradients import unit_noise
-    from lus_keras.saliency.maps import noise_seeds
+    from lus_keras.models.attribution.gradients import unit_noise
+    from lus_keras.models.attribution.maps import noise_seeds
 
     built, _ = _network("resnet3d_18", "float32")
     clips = saliency_clips()

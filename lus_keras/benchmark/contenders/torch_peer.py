@@ -13,8 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lus_keras.benchmark.child import Contender
 from lus_keras.benchmark.contenders import BATCHES, L2, OUTPUTS, RATES, SHAPES, batch_of
+from lus_keras.benchmark.worker import Contender
 
 EPSILON, MOMENTUM = 1e-3, 0.01
 CLIPS_A_BATCH = 8

@@ -1,0 +1,165 @@
+"""Contenders against each other: all get ready, then rounds alternate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lus_keras.benchmark.scale import Settings
+from lus_keras.benchmark.timing import FAILED, SKIPPED, Line, Sample, Target, judge, rates, ratios
+from lus_keras.benchmark.worker import Absent, Child, Failed
+
+Spec = tuple[str, str, dict[str, Any]]
+
+
+@dataclass
+class Result:
+    """What came of one contender.
+
+    Attributes:
+        facts: What it told of itself.
+        samples: One a round.
+        peak_bytes: Largest resident size of its process.
+        status: Why there are no samples, `SKIPPED` or `FAILED`; empty if there are.
+        note: The reason.
+    """
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    samples: list[Sample] = field(default_factory=list)
+    peak_bytes: int = 0
+    status: str = ""
+    note: str = ""
+
+
+def run_duel(
+    specs: Mapping[str, Spec], settings: Settings, *, steps: int = 1, rounds: int | None = None
+) -> dict[str, Result]:
+    """Measures contenders in alternating rounds.
+
+    Args:
+        specs: Name → (module, task, keywords of the task).
+        settings: Threads and number of rounds.
+        steps: Steps a round.
+        rounds: Rounds, if other than the scale's.
+
+    Returns:
+        Name → result; one that is absent or fails does not keep the others from being measured.
+    """
+    results = {name: Result() for name in specs}
+    with ExitStack() as stack:
+        children = {}
+        for name, (module, task, options) in specs.items():
+            child = Child(module, task, options, threads=settings.threads)
+            children[name] = stack.enter_context(child)
+        for name in specs:
+            _attempt(results[name], children[name], None)
+        for _ in range(rounds or settings.scale.rounds):
+            for name, child in children.items():
+                if not results[name].status:
+                    _attempt(results[name], child, steps)
+    return results
+
+
+def _attempt(result: Result, child: Child, steps: int | None) -> None:
+    try:
+        if steps is None:
+            result.facts = child.ready()
+        else:
+            result.samples.append(child.round(steps))
+            result.peak_bytes = child.peak_bytes
+    except Absent as error:
+        result.status, result.note = SKIPPED, f"{error} is not installed"
+    except Failed as error:
+        result.status, result.note = FAILED, str(error)
+
+
+def comparison(
+    name: str,
+    title: str,
+    peer: str,
+    ours: Result,
+    theirs: Result,
+    *,
+    rate_unit: str,
+    target: Target | None = None,
+) -> Line:
+    """Line of this package against a peer.
+
+    Args:
+        name: Of the line.
+        title: What was measured.
+        peer: Who it is compared with.
+        ours: This package's result.
+        theirs: The peer's.
+        rate_unit: Of the rates.
+        target: Of the ratio.
+
+    Returns:
+        The line; skipped or failed where one of the two is.
+    """
+    lacking = next((result for result in (ours, theirs) if result.status), None)
+    line = Line(name, title, "×", peer=peer, rate_unit=rate_unit, target=target)
+    if lacking:
+        return _without(line, lacking)
+    found = ratios(ours.samples, theirs.samples)
+    parameters = [result.facts.get("parameters") for result in (ours, theirs)]
+    note = "" if parameters[0] == parameters[1] else f"parameters differ: {parameters}"
+    return replace(
+        line,
+        value=found.median,
+        low=found.low,
+        high=found.high,
+        ours=rates(ours.samples).median,
+        theirs=rates(theirs.samples).median,
+        status=judge(found.median, target),
+        note=note,
+        details={
+            "facts": ours.facts,
+            "peer_facts": theirs.facts,
+            "ours_rates": [sample.rate for sample in ours.samples],
+            "peer_rates": [sample.rate for sample in theirs.samples],
+        },
+    )
+
+
+def alone(
+    name: str,
+    title: str,
+    result: Result,
+    *,
+    unit: str,
+    target: Target | None = None,
+    note: str = "",
+) -> Line:
+    """Line of this package by itself.
+
+    Args:
+        name: Of the line.
+        title: What was measured.
+        result: This package's result.
+        unit: Of the rate, which is the value.
+        target: Of the rate.
+        note: What belongs to it.
+
+    Returns:
+        The line; skipped or failed where the result is.
+    """
+    line = Line(name, title, unit, target=target)
+    if result.status:
+        return _without(line, result)
+    found = rates(result.samples)
+    return replace(
+        line,
+        value=found.median,
+        low=found.low,
+        high=found.high,
+        status=judge(found.median, target),
+        note=note,
+        details={"facts": result.facts},
+    )
+
+
+def _without(line: Line, result: Result) -> Line:
+    return replace(line, status=result.status, note=result.note)

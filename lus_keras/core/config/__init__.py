@@ -1,0 +1,280 @@
+"""Experiment configurations: YAML in, checked models out. The only reader of YAML.
+
+A paper's file holds every number and name of its experiment. A preset changes scale, `--set`
+anything; both are merged before the check, so a wrong key or type is one line with its source, key,
+value and what is allowed. Types are strict: a quoted number is text, `true` is no number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import resources
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from lus_keras.core.config.messages import Layer, did_you_mean, explained, has, shown
+from lus_keras.core.config.sections import (
+    LABELS,
+    SCALINGS,
+    ClipConfig,
+    CohortConfig,
+    FitConfig,
+    PaperConfig,
+    SplitConfig,
+)
+from lus_keras.core.errors import ConfigError
+
+PRESETS = ("paper", "quick", "smoke")
+__all__ = [
+    "LABELS",
+    "PRESETS",
+    "SCALINGS",
+    "ClipConfig",
+    "CohortConfig",
+    "FitConfig",
+    "PaperConfig",
+    "SplitConfig",
+    "describe_dataset",
+    "did_you_mean",
+    "load",
+    "papers",
+    "parse",
+]
+
+
+def papers() -> list[str]:
+    """Names of the papers, one a file in `configs/`."""
+    files = resources.files("lus_keras.configs").iterdir()
+    return sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml"))
+
+
+def load(
+    paper: str, preset: str = "paper", overrides: Iterable[str] = (), arm: str = ""
+) -> PaperConfig:
+    """Reads a paper's configuration, applies a preset, an arm and then overrides.
+
+    Args:
+        paper: One of `papers()`.
+        preset: One of `PRESETS`.
+        overrides: `section.key=value` strings; the value is read as YAML 1.2.
+        arm: One of the configuration's `arms`; empty for none.
+
+    Returns:
+        The checked configuration.
+
+    Raises:
+        ConfigError: The paper or preset is unknown, or keys or values are wrong; all are listed.
+    """
+    if paper not in papers():
+        raise ConfigError(f"unknown paper '{paper}'.{did_you_mean(paper, papers())}")
+    if preset not in PRESETS:
+        raise ConfigError(f"unknown preset '{preset}'.{did_you_mean(preset, PRESETS)}")
+    text = resources.files("lus_keras.configs").joinpath(f"{paper}.yaml").read_text("utf-8")
+    return parse(text, source=f"configs/{paper}.yaml", preset=preset, overrides=overrides, arm=arm)
+
+
+def parse(
+    text: str, *, source: str, preset: str, overrides: Iterable[str] = (), arm: str = ""
+) -> PaperConfig:
+    """Parses the text of a configuration.
+
+    Args:
+        text: YAML 1.2.
+        source: Name of the file, for messages.
+        preset: One of the text's `presets`.
+        overrides: As in `load`.
+        arm: As in `load`.
+
+    Returns:
+        The checked configuration.
+
+    Raises:
+        ConfigError: As in `load`.
+    """
+    base = _read_mapping(text, source)
+    layers = [(source, base), _preset_layer(base.pop("presets", None), preset, source)]
+    problems, by_hand = [], []
+    for override in overrides:
+        try:
+            by_hand.append((f"--set {override}", _override(override)))
+        except ConfigError as error:
+            problems.append(str(error))
+    if arm:
+        # `--set arms.<name>.set.…` changes the arm, and a plain `--set` every arm.
+        layers.append(_arm_layer([*layers, *by_hand], arm, source))
+    layers += by_hand
+    # What is set by hand comes last, whatever the transfer sets.
+    transfer = _stacked(layers).get("transfer") or {}
+    if isinstance(transfer, Mapping) and (transfer.get("train_on") or transfer.get("pretrain")):
+        place = next((i for i, layer in enumerate(layers) if layer[0].startswith("--set")), None)
+        layers.insert(
+            len(layers) if place is None else place,
+            (f"{source}: transfer.set", transfer.get("set") or {}),
+        )
+    values = _stacked(layers)
+    try:
+        config = PaperConfig.model_validate(values)
+    except ValidationError as error:
+        problems += explained(error, layers)
+    else:
+        problems += [f"{source}: {problem}" for problem in _contradictions(config)]
+    if problems:
+        raise ConfigError.from_problems(problems)
+    return config
+
+
+def describe_dataset(name: str) -> dict[str, Any]:
+    """Reads the description of a data set, `data_manifests/<name>.yaml`.
+
+    Args:
+        name: Name of the file, without suffix.
+
+    Returns:
+        Its keys: title, source, license, citation and what else it holds.
+
+    Raises:
+        ConfigError: There is no such description.
+    """
+    files = resources.files("lus_keras.data_manifests")
+    known = sorted(Path(f.name).stem for f in files.iterdir() if f.name.endswith(".yaml"))
+    if name not in known:
+        raise ConfigError(f"unknown data set '{name}'.{did_you_mean(name, known)}")
+    text = files.joinpath(f"{name}.yaml").read_text("utf-8")
+    return _read_mapping(text, f"data_manifests/{name}.yaml")
+
+
+def _read_yaml(text: str, source: str) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(StringIO(text))
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ConfigError(f"{source}{place}: not valid YAML: {reason}.") from None
+
+
+def _read_mapping(text: str, source: str) -> dict[str, Any]:
+    values = _read_yaml(text, source)
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source}: must be a mapping of keys. Received {shown(values)}.")
+    return values
+
+
+def _preset_layer(presets: Any, preset: str, source: str) -> Layer:
+    """The preset asked for; all presets must be known by name and change something by key."""
+    if not isinstance(presets, Mapping):
+        raise ConfigError(
+            f"{source}: presets: must be a mapping of {', '.join(PRESETS)}. "
+            f"Received {shown(presets)}."
+        )
+    problems = [
+        f"{source}: unknown key 'presets.{name}'.{did_you_mean(str(name), PRESETS)}"
+        for name in presets
+        if name not in PRESETS
+    ]
+    problems += [
+        f"{source}: presets.{name}: must be a mapping of keys. Received {shown(changes)}."
+        for name, changes in presets.items()
+        if not isinstance(changes, Mapping)
+    ]
+    if preset not in presets:
+        present = ", ".join(map(str, presets)) or "none"
+        problems.append(f"{source}: presets: must hold '{preset}'. Received {present}.")
+    if problems:
+        raise ConfigError.from_problems(problems)
+    return f"{source}: presets.{preset}", presets[preset]
+
+
+def _arm_layer(layers: list[Layer], arm: str, source: str) -> Layer:
+    """What an arm changes; the arm itself may be changed by the preset."""
+    arms = _stacked(layers).get("arms") or {}
+    changes = arms.get(arm)
+    if not isinstance(changes, Mapping):
+        raise ConfigError(f"{source}: unknown arm '{arm}'.{did_you_mean(arm, arms)}")
+    return f"{source}: arms.{arm}.set", changes.get("set", {})
+
+
+def _stacked(layers: Iterable[Layer]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for _, layer in layers:
+        values = _merged(values, layer)
+    return values
+
+
+def _override(text: str) -> dict[str, Any]:
+    key, separator, value = text.partition("=")
+    parts = key.strip().split(".")
+    if not separator or not all(parts):
+        raise ConfigError(f"--set {text}: must be KEY=VALUE, such as fit.epochs=10.")
+    result = _read_yaml(value, f"--set {text}")
+    for part in reversed(parts):
+        result = {part: result}
+    return result
+
+
+def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in change.items():
+        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = _merged(result[key], value) if both else value
+    return result
+
+
+def _contradictions(config: PaperConfig) -> Iterator[str]:
+    """What no single field can tell."""
+    values = config.model_dump()
+    for field in config.choices:
+        if not has(values, field.split(".")):
+            yield f"choices: '{field}' must be a field of the configuration. Correct the name."
+    for number, claim in enumerate(config.claims):
+        for side in ("better", "worse"):
+            name = getattr(claim, side)
+            entries = [*config.models, *config.entries()]
+            if name not in entries:
+                hint = did_you_mean(name, entries)
+                yield f"claims.{number}.{side}: unknown model '{name}'.{hint}"
+    yield from _clip_contradictions(config)
+    for name, arm in config.arms.items():
+        for model in arm.models or ():
+            if model not in config.models:
+                hint = did_you_mean(model, config.models)
+                yield f"arms.{name}.models: unknown model '{model}'.{hint}"
+    validated = config.fit.select in ("val_loss", "val_accuracy")
+    if validated and not config.split.validation_fraction:
+        yield (
+            f"fit.select: {config.fit.select} needs patients to validate on. "
+            "Set split.validation_fraction."
+        )
+
+
+def _clip_contradictions(config: PaperConfig) -> Iterator[str]:
+    clip = config.clip
+    if clip.min_frames > clip.frames:
+        yield (
+            f"clip.min_frames: must be at most clip.frames, {clip.frames}. "
+            f"Received {clip.min_frames}."
+        )
+    if clip.unit == "tile" and clip.tile is None:
+        yield "clip.tile: must be (height, width) where clip.unit is tile. Received nothing."
+    if clip.unit == "frame" and clip.frames != 1:
+        yield f"clip.frames: must be 1 where clip.unit is frame. Received {clip.frames}."
+    if clip.crop == "roi" and clip.unit != "tile":
+        yield "clip.crop: roi keeps each region's own size, so clip.unit must be tile."
+    if clip.mask and clip.crop != "sector":
+        yield "clip.mask: needs the sector, so clip.crop must be sector."
+    if clip.scaling == "imagenet" and clip.channels != 3:
+        yield f"clip.scaling: imagenet needs three channels. Received {clip.channels}."
+    if clip.scaling in ("clip", "depth") and clip.unit == "video":
+        yield (
+            f"clip.scaling: {clip.scaling} would measure the padding of a video too. "
+            "Take unit, minmax or imagenet."
+        )
+    if clip.colour and clip.channels != 3:
+        yield f"clip.colour: needs three channels. Received {clip.channels}."
+    if config.label_column == "b_lines" and clip.fps is None:
+        yield "clip.fps: must be a number, as B-lines are annotated in seconds."

@@ -1,0 +1,75 @@
+"""Errors that a user can cause, each with the exit code of the command line.
+
+A message names the file, the place, the rule that was broken and what to do. Readers collect every
+problem of a file before they raise, so one run shows all that has to be mended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+MAX_LISTED = 10
+# Printed beside every number of a split that leaks.
+LEAKAGE = (
+    "LEAKAGE: clips of one patient are learnt from and tested on. These numbers say how well "
+    "patients are recognised, not how well disease is."
+)
+
+
+class LusKerasError(Exception):
+    """Base of all errors raised for bad input; never raised itself."""
+
+    exit_code = 1
+
+    @classmethod
+    def from_problems(cls, problems: Iterable[str], most: int = MAX_LISTED) -> LusKerasError:
+        """Joins problems into one error that lists the first ones and counts the rest.
+
+        Args:
+            problems: One sentence a problem, each starting with `file, place:`.
+            most: Number that is listed.
+
+        Returns:
+            An error of this class, ready to be raised.
+        """
+        problems = list(problems)
+        listed = problems[:most]
+        if len(problems) > most:
+            listed.append(f"… and {len(problems) - most} more.")
+        return cls("\n".join(listed))
+
+
+class ConfigError(LusKerasError):
+    """A setting, target, option or config file is wrong."""
+
+    exit_code = 2
+
+
+class DataError(LusKerasError):
+    """Data are absent or unusable."""
+
+    exit_code = 3
+
+
+class ManifestError(DataError):
+    """A manifest cannot be read or breaks a rule."""
+
+
+class VideoError(DataError):
+    """A video cannot be decoded."""
+
+
+class LeakageError(DataError):
+    """A patient stands on both sides of a split."""
+
+
+class RunError(LusKerasError):
+    """A run directory cannot be used, or part of a run failed; finished work is kept."""
+
+    exit_code = 4
+
+
+class DivergedError(RunError):
+    """Training met a value that is not finite."""
+
+    exit_code = 5

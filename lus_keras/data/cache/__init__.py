@@ -1,0 +1,198 @@
+"""Decoded frames on disk: a video is decoded, or rendered, once and then read by a memory map.
+
+    <cache>/frames/<key>/frames.u8    (t, h, w, c) uint8 of one video after another
+    <cache>/frames/<key>/index.json   number and size of the frames and manifest row of each video
+
+The key is a hash of what the pixels depend on: the files' contents (or what computes the frames)
+and the `FrameSpec`. Nothing here imports TensorFlow, so the processes that decode start quickly.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from filelock import FileLock
+
+from lus_keras.core.errors import DataError
+from lus_keras.core.files import cache_root
+from lus_keras.data.cache.build import Progress, build_store
+from lus_keras.data.cache.key import STORE_VERSION, hash_problem, store_key
+from lus_keras.data.cache.load import (
+    check_regions,
+    load_item,
+    reading,
+    scaled_box,
+    sector_inside,
+    video_from_json,
+)
+from lus_keras.data.cache.spec import FrameSource, FrameSpec, Item
+from lus_keras.data.manifest import Video
+
+__all__ = [
+    "FrameSource",
+    "FrameSpec",
+    "FrameStore",
+    "Item",
+    "Progress",
+    "check_regions",
+    "hash_problem",
+    "load_item",
+    "open_store",
+    "reading",
+    "scaled_box",
+    "sector_inside",
+]
+
+
+@dataclass(frozen=True)
+class FrameStore:
+    """A readable store.
+
+    Attributes:
+        path: Folder of the store.
+        videos: Manifest rows, labels included, in the order of the items.
+        counts: Frames of each video.
+        sizes: `(h, w)` of each video's frames in pixels.
+        channels: 1 grey, 3 RGB.
+        key: Hash of the content.
+        skipped: Videos that were left out, and why.
+    """
+
+    path: Path
+    videos: tuple[Video, ...]
+    counts: tuple[int, ...]
+    sizes: tuple[tuple[int, int], ...]
+    channels: int
+    key: str
+    skipped: tuple[tuple[Video, str], ...] = ()
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """First frame of each video, counted over the whole store."""
+        return tuple(accumulate(self.counts[:-1], initial=0))
+
+    def frames(self) -> np.ndarray:
+        """`(n, h, w, c)` uint8 memory map of all frames, which must be of one size; read-only.
+
+        Raises:
+            ValueError: Videos differ in size; `views` takes them one by one.
+        """
+        if len(set(self.sizes)) != 1:
+            raise ValueError(f"frames are of {len(set(self.sizes))} sizes. Use `views`.")
+        shape = (sum(self.counts), *self.sizes[0], self.channels)
+        return np.memmap(self.path / "frames.u8", np.uint8, "r", shape=shape)
+
+    def views(self) -> Callable[[int], np.ndarray]:
+        """Opens the store for reading; do so in each process.
+
+        Returns:
+            Function from a video's place to its `(t, h, w, c)` uint8 frames, a read-only view.
+        """
+        flat, ends = np.memmap(self.path / "frames.u8", np.uint8, "r"), self._ends
+
+        def view(number: int) -> np.ndarray:
+            shape = (self.counts[number], *self.sizes[number], self.channels)
+            return flat[ends[number] - math.prod(shape) : ends[number]].reshape(shape)
+
+        return view
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Bytes up to the end of each video; counted once, as stores are opened at every batch."""
+        pixels = (
+            count * math.prod(size) for count, size in zip(self.counts, self.sizes, strict=True)
+        )
+        return list(accumulate(number * self.channels for number in pixels))
+
+
+def open_store(
+    items: Sequence[Item],
+    spec: FrameSpec,
+    *,
+    on_bad: Literal["fail", "skip"] = "fail",
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> FrameStore:
+    """Opens the store of the items, and builds it first where it is not there or is damaged.
+
+    Args:
+        items: Videos to decode or to compute.
+        spec: How frames are stored.
+        on_bad: Whether a video that cannot be decoded whole is an error or is left out.
+        workers: Processes that decode.
+        progress: Called with (videos done, videos in all) while building.
+
+    Returns:
+        The store.
+
+    Raises:
+        VideoError: Videos have no region of interest that is asked for, or cannot be decoded
+            whole, or none can; all of them are listed.
+        LeakageError: One file stands under two patients.
+        DataError: There is nothing to store, a file is not the one of the manifest, or the cache
+            cannot be written.
+    """
+    if not items:
+        raise DataError("the data set has no video.")
+    if spec.crop == "roi":
+        check_regions(items)
+    key = store_key(items, spec)
+    path = cache_root() / "frames" / key
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Two runs that start together build the store once.
+        with FileLock(path.with_suffix(".lock")):
+            index = _read_index(path, len(items))
+            if index is None or (index["bad"] and on_bad == "fail"):
+                build_store(path, items, spec, workers, progress, skip=on_bad == "skip")
+                index = json.loads((path / "index.json").read_text())
+    except OSError as error:
+        raise DataError(
+            f"{path}: the cache cannot be written ({error.strerror or error}). Free space, or "
+            "point LUS_KERAS_CACHE at another folder."
+        ) from error
+    return _store(path, items, key, index)
+
+
+def _read_index(path: Path, count: int) -> dict[str, Any] | None:
+    """The index of a whole store of `count` videos; None if anything is absent or damaged."""
+    try:
+        index = json.loads((path / "index.json").read_text())
+        rows = [video_from_json(entry["video"]) for entry in index["videos"]]
+        pixels = [entry["count"] * math.prod(entry["size"]) for entry in index["videos"]]
+        whole = (path / "frames.u8").stat().st_size == sum(pixels) * index["channels"]
+        whole = whole and len(rows) + len(index["bad"]) == count
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return index if whole and index["version"] == STORE_VERSION else None
+
+
+def _store(path: Path, items: Sequence[Item], key: str, index: dict[str, Any]) -> FrameStore:
+    bad = {int(number): problem for number, problem in index["bad"].items()}
+    kept = [item for number, item in enumerate(items) if number not in bad]
+    # Labels of real videos come from the caller: correcting one must not decode everything again.
+    videos = tuple(
+        item if isinstance(item, Video) else video_from_json(entry["video"])
+        for item, entry in zip(kept, index["videos"], strict=True)
+    )
+    return FrameStore(
+        path=path,
+        videos=videos,
+        counts=tuple(entry["count"] for entry in index["videos"]),
+        sizes=tuple((entry["size"][0], entry["size"][1]) for entry in index["videos"]),
+        channels=index["channels"],
+        key=key,
+        skipped=tuple(
+            (item, problem)
+            for number, problem in sorted(bad.items())
+            if isinstance(item := items[number], Video)
+        ),
+    )

@@ -1,0 +1,212 @@
+"""Building a store: space is checked, videos are decoded side by side, the folder appears whole."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import uuid
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import asdict
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lus_keras.core.errors import DataError, VideoError
+from lus_keras.core.files import atomic_write
+from lus_keras.core.sandbox import Limits, iter_isolated
+from lus_keras.data.cache.key import STORE_VERSION
+from lus_keras.data.cache.load import load_item, write_stored
+from lus_keras.data.cache.spec import FrameSource, FrameSpec, Item
+from lus_keras.data.manifest import Video
+from lus_keras.data.video.integrity import REMEDY
+
+Progress = Callable[[int, int], None]
+
+# Below this number of plans, and of videos a child, processes take longer to start than they save.
+FEW_ITEMS = 16
+FEW_VIDEOS = 8
+LIMITS = Limits(cpu_s=300, wall_s=900)
+# Bad videos that one message names.
+MAX_BAD = 1000
+# Videos a process may be ahead of the one that is written: bounds what waits in memory.
+AHEAD = 4
+
+
+def build_store(
+    path: Path,
+    items: Sequence[Item],
+    spec: FrameSpec,
+    workers: int,
+    progress: Progress | None,
+    *,
+    skip: bool = False,
+) -> None:
+    """Writes a store; the caller holds its lock.
+
+    Args:
+        path: Folder to create or replace.
+        items: Videos to decode or to compute.
+        spec: How frames are stored.
+        workers: Processes that decode.
+        progress: Called with (videos done, videos in all).
+        skip: Whether videos that cannot be used are left out and recorded.
+
+    Raises:
+        VideoError: Videos cannot be decoded whole, or none can; all of them are listed.
+        DataError: There is too little space.
+        OSError: The folder cannot be written.
+    """
+    # We hold the lock of this key: what lies here is of a process that was killed.
+    for leftover in path.parent.glob(f".tmp-*-{path.name}"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    _check_space(path.parent, items, spec)
+    unfinished = path.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{path.name}")
+    unfinished.mkdir()
+    try:
+        index, bad = _write_frames(unfinished, items, spec, workers, progress)
+        if bad and (not skip or len(bad) == len(items)):
+            raise VideoError.from_problems(
+                [*bad.values(), _advice(len(bad), len(items))], most=MAX_BAD
+            )
+        index["bad"] = {str(number): problem for number, problem in bad.items()}
+        with atomic_write(unfinished / "index.json") as temporary:
+            temporary.write_text(json.dumps(index))
+        if path.exists():
+            shutil.rmtree(path)
+        unfinished.replace(path)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _check_space(folder: Path, items: Sequence[Item], spec: FrameSpec) -> None:
+    """Refuses to start what cannot end; files are not counted, only decoding tells their length."""
+    if spec.crop == "roi":
+        return  # only rendering tells the size of a region
+    computed = [item for item in items if not isinstance(item, Video)]
+    frames = sum(source.frame_count(spec.fps) for source in computed)
+    needed = frames * math.prod(spec.size) * spec.channels
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DataError(
+            f"{folder}: the cache needs {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB are free. Free "
+            "space, or point LUS_KERAS_CACHE at another folder."
+        )
+
+
+def _advice(bad: int, count: int) -> str:
+    return (
+        f"{bad} of {count} videos cannot be used whole. Mend them, or leave them out: "
+        "`lus-keras data check MANIFEST --fix clean.csv` writes a manifest without them, "
+        "`--set data.on_bad=skip` trains without them and says so in the report."
+    )
+
+
+def _write_frames(
+    folder: Path, items: Sequence[Item], spec: FrameSpec, workers: int, progress: Progress | None
+) -> tuple[dict[str, Any], dict[int, str]]:
+    """Writes all frames to one file; returns the index, and what is wrong by place of the video."""
+    entries: list[dict[str, Any]] = []
+    bad: dict[int, str] = {}
+    with (
+        (folder / "frames.u8").open("wb") as stream,
+        closing(load_all(items, spec, folder, workers)) as all_loaded,
+    ):
+        for number, loaded in enumerate(all_loaded):
+            if isinstance(loaded, str):
+                bad[number] = loaded
+            else:
+                frames, video = loaded
+                stream.write(np.ascontiguousarray(frames).data)
+                size = list(frames.shape[1:3])
+                entries.append({"count": len(frames), "size": size, "video": asdict(video)})
+            if progress:
+                progress(number + 1, len(items))
+        stream.flush()
+        os.fsync(stream.fileno())
+    return {"version": STORE_VERSION, "channels": spec.channels, "videos": entries}, bad
+
+
+Loaded = tuple[np.ndarray, Video] | str
+
+
+def load_all(
+    items: Sequence[Item], spec: FrameSpec, folder: Path, workers: int
+) -> Generator[Loaded]:
+    """Frames and manifest row of each item, or what is wrong with it, in the order of the items.
+
+    Args:
+        items: Videos to decode or to compute.
+        spec: How frames are stored.
+        folder: Where files may be kept meanwhile.
+        workers: Processes at a time.
+
+    Yields:
+        `(t, h, w, c)` uint8 and the row; or one sentence or more.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    decoded = _decode_all([i for i in items if isinstance(i, Video)], spec, folder, workers)
+    rendered = _render_all([i for i in items if not isinstance(i, Video)], spec, workers)
+    with closing(decoded), closing(rendered):
+        for item in items:
+            yield next(decoded if isinstance(item, Video) else rendered)
+
+
+def _decode_all(
+    videos: Sequence[Video], spec: FrameSpec, folder: Path, workers: int
+) -> Generator[Loaded]:
+    """Decodes in child processes with limits: a file that crashes or stalls one costs a message."""
+    parts = [folder / f"{number}.u8" for number in range(len(videos))]
+    tasks = [
+        json.dumps({"video": asdict(video), "spec": asdict(spec), "path": os.fspath(part)})
+        for video, part in zip(videos, parts, strict=True)
+    ]
+    # A child takes a second to start.
+    children = max(1, min(workers, len(videos) // FEW_VIDEOS))
+    with closing(iter_isolated(write_stored, tasks, limits=LIMITS, workers=children)) as outcomes:
+        for video, part, outcome in zip(videos, parts, outcomes, strict=True):
+            if isinstance(outcome, str):
+                named = outcome.startswith((video.video, "video '"))
+                yield outcome if named else f"{video.video}: {outcome} {REMEDY}"
+            elif "refused" in outcome:
+                raise OSError(*outcome["refused"])
+            else:
+                shape = (outcome["count"], *outcome["size"], spec.channels)
+                yield np.memmap(part, np.uint8, "r", shape=shape), video
+            part.unlink(missing_ok=True)
+
+
+def _render_all(items: Sequence[FrameSource], spec: FrameSpec, workers: int) -> Generator[Loaded]:
+    """What `load_item` gives of sources that compute; our own code, so it needs no limits."""
+    if workers <= 1 or len(items) < FEW_ITEMS:
+        yield from (load_item(item, spec) for item in items)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        remaining = iter(items)
+        waiting = deque(
+            (item, pool.submit(load_item, item, spec))
+            for item in islice(remaining, workers * AHEAD)
+        )
+        while waiting:
+            item, future = waiting.popleft()
+            try:
+                loaded = future.result()
+                for following in islice(remaining, 1):
+                    waiting.append((following, pool.submit(load_item, following, spec)))
+            except BrokenProcessPool:
+                raise DataError(
+                    f"video '{item.video_id}', or one of the {len(waiting)} after it: the process "
+                    "that rendered it died; is there memory left? Close other programs, or set a "
+                    "smaller clip.size."
+                ) from None
+            yield loaded

@@ -1,0 +1,107 @@
+"""What a store's pixels depend on, as one hash; files that are not what they say are refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lus_keras.core.errors import DataError, LeakageError, VideoError
+from lus_keras.data.cache.spec import FrameSpec, Item
+from lus_keras.data.manifest import Video
+from lus_keras.data.video import sha256_of_video
+from lus_keras.data.video.formats import container_format_of
+from lus_keras.data.video.truncation import has_clock
+
+STORE_VERSION = 3
+
+
+def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
+    """Hashes the contents of files, or what computes the frames, and how frames are stored.
+
+    Args:
+        items: Videos, or what computes their frames.
+        spec: How frames are stored.
+
+    Returns:
+        24 hexadecimal digits.
+
+    Raises:
+        VideoError: A file cannot be read; all are listed.
+        DataError: A file is not the one of the manifest.
+        LeakageError: One file stands under two patients.
+    """
+    hashes = _file_hashes([item for item in items if isinstance(item, Video)])
+    content: list[Any] = [STORE_VERSION, asdict(spec)]
+    for item in items:
+        if not isinstance(item, Video):
+            content.append(item.identity())
+        else:
+            content.append([hashes[item.video], item.roi])
+            if not _has_clock(Path(item.video)):
+                # The manifest's frame rate places the frames.
+                content.append(item.fps)
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
+
+
+def hash_problem(video: Video, digest: str) -> str | None:
+    """Holds a file against what its manifest states.
+
+    Args:
+        video: Manifest row.
+        digest: Hash of the file.
+
+    Returns:
+        What is wrong, if the row states another hash.
+    """
+    if not video.sha256 or video.sha256 == digest:
+        return None
+    return (
+        f"{video.video}: is not the file of the manifest, whose sha256 starts with "
+        f"{video.sha256[:8]}, not {digest[:8]}. Copy it again, or hash anew."
+    )
+
+
+def _has_clock(path: Path) -> bool:
+    try:
+        return has_clock(path, "pictures" if path.is_dir() else container_format_of(path))
+    except VideoError:
+        return True  # told when it is decoded
+
+
+def _file_hashes(videos: Sequence[Video]) -> dict[str, str]:
+    """Hash of each file by path; a stated hash is verified: a stale one would give old frames."""
+    hashes: dict[str, str] = {}
+    missing, changed = [], []
+    for video in videos:
+        try:
+            hashes[video.video] = sha256_of_video(video.video)
+        except OSError as error:
+            missing.append(f"{video.video}: cannot be read ({error.strerror}). Check the path.")
+            continue
+        if problem := hash_problem(video, hashes[video.video]):
+            changed.append(problem)
+    if missing:
+        raise VideoError.from_problems(missing)
+    if changed:
+        raise DataError.from_problems(changed)
+    _refuse_shared_files(videos, hashes)
+    return hashes
+
+
+def _refuse_shared_files(videos: Sequence[Video], hashes: Mapping[str, str]) -> None:
+    owners: dict[str, set[str]] = defaultdict(set)
+    for video in videos:
+        owners[hashes[video.video]].add(video.patient_id)
+    problems = [
+        f"video '{video.video_id}': patient '{video.patient_id}' shares the very same file with "
+        f"'{other}', so that a split may leak. Keep one of the rows."
+        for video in videos
+        for other in sorted(owners[hashes[video.video]] - {video.patient_id})
+    ]
+    if problems:
+        raise LeakageError.from_problems(problems)

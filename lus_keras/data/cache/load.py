@@ -1,0 +1,196 @@
+"""One video, or one plan of a video, to the frames that are stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from lus_keras.core.errors import VideoError
+from lus_keras.data.cache.spec import FrameSpec, Item
+from lus_keras.data.manifest import Box, Video
+from lus_keras.data.video import (
+    box_of,
+    iter_resampled,
+    probe,
+    sector_box,
+    sector_mask,
+)
+from lus_keras.data.video.formats import MAX_FRAMES
+
+
+def load_item(item: Item, spec: FrameSpec) -> tuple[np.ndarray, Video] | str:
+    """Decodes or renders one video.
+
+    Args:
+        item: What to load.
+        spec: How frames are wanted.
+
+    Returns:
+        Frames `(t, h, w, c)` uint8 and the manifest row; or, as it must cross process borders, the
+        message of what is wrong with the video.
+    """
+    if not isinstance(item, Video):
+        return item.render(spec)
+    try:
+        return np.stack(list(iter_stored(item, spec))), item
+    except VideoError as error:
+        return str(error)
+
+
+def iter_stored(video: Video, spec: FrameSpec) -> Iterator[np.ndarray]:
+    """Decodes a video to the frames that are stored, one at a time.
+
+    Args:
+        video: Manifest row.
+        spec: How frames are wanted.
+
+    Yields:
+        `(h, w, c)` uint8, at least one.
+
+    Raises:
+        VideoError: The file cannot be decoded, or something of it is lost.
+    """
+    inside = sector_inside(video, spec)
+    for frame in iter_resampled(video.video, whole=True, most=MAX_FRAMES, **reading(video, spec)):
+        pixels = frame[..., None] if frame.ndim == 2 else frame
+        yield pixels if inside is None else pixels * inside
+
+
+def write_stored(text: str) -> dict[str, Any]:
+    """Decodes a video to a file of raw frames: what an isolated child does for a store.
+
+    Args:
+        text: JSON of `video` and `spec`, fields by name, and `path` to write.
+
+    Returns:
+        `count` and `size` of the frames; or `refused`, number and text, where the system refused to
+        write them.
+
+    Raises:
+        VideoError: As `iter_stored`.
+    """
+    task = json.loads(text)
+    spec = FrameSpec(**{**task["spec"], "size": tuple(task["spec"]["size"])})
+    count, size = 0, (0, 0)
+    frames = iter_stored(video_from_json(task["video"]), spec)
+    try:
+        with Path(task["path"]).open("wb") as stream:
+            for frame in frames:
+                stream.write(np.ascontiguousarray(frame).data)
+                count, size = count + 1, frame.shape[:2]
+    except OSError as error:
+        return {"refused": [error.errno, error.strerror]}
+    return {"count": count, "size": size}
+
+
+def video_from_json(row: Mapping[str, Any]) -> Video:
+    """A manifest row from JSON, whose lists become the tuples they were."""
+    segments, roi, signs = row["segments"], row["roi"], row["signs"]
+    return Video(
+        **{
+            **row,
+            "segments": None if segments is None else tuple(map(tuple, segments)),
+            "roi": None if roi is None else tuple(roi),
+            "signs": None if signs is None else tuple(signs),
+        }
+    )
+
+
+def reading(video: Video, spec: FrameSpec) -> dict[str, Any]:
+    """How a video is read for a store: what training does to a file is said here alone.
+
+    Args:
+        video: Manifest row.
+        spec: How frames are stored.
+
+    Returns:
+        Keywords of `iter_resampled`; the first seconds are decoded where the
+        sector has to be found.
+
+    Raises:
+        VideoError: The file cannot be decoded, or a region of interest is wanted and not given.
+    """
+    options: dict[str, Any] = {
+        "fps": spec.fps,
+        "size": spec.size,
+        "grayscale": spec.channels == 1,
+        "picture_fps": video.fps,
+    }
+    if spec.crop == "roi":
+        check_regions([video])
+        assert video.roi is not None
+        info = probe(video.video)
+        x, y, w, h = video.roi
+        if x + w > info.width or y + h > info.height:
+            raise VideoError(
+                f"video '{video.video_id}': its region of interest {x},{y},{w},{h} leaves the "
+                f"picture of {info.width}×{info.height}. Correct the manifest's column `roi`."
+            )
+        return options | {"region": scaled_box(video.roi, (info.height, info.width), spec.size)}
+    if spec.crop == "none":
+        return options
+    return options | {"box": video.roi or sector_box(video.video, picture_fps=video.fps)}
+
+
+def sector_inside(video: Video, spec: FrameSpec) -> np.ndarray | None:
+    """Which pixels of a stored frame are kept, where what lies outside the sector is set to 0.
+
+    Args:
+        video: Manifest row.
+        spec: How frames are stored.
+
+    Returns:
+        `(h, w, 1)` uint8, 1 inside; None where nothing is set to 0.
+
+    Raises:
+        VideoError: The file cannot be decoded.
+    """
+    if not spec.mask or spec.crop == "none":
+        return None
+    mask = sector_mask(video.video, picture_fps=video.fps)
+    x, y, w, h = video.roi or box_of(mask)
+    cut = mask[y : y + h, x : x + w].astype(np.uint8)
+    inside = cv2.resize(cut, spec.size[::-1], interpolation=cv2.INTER_NEAREST)
+    return inside.astype(np.uint8)[..., None]
+
+
+def check_regions(items: Sequence[Item]) -> None:
+    """Refuses real videos without a region of interest, before any is opened.
+
+    Args:
+        items: Videos, or plans, which have one.
+
+    Raises:
+        VideoError: Videos have none; one message names all of them.
+    """
+    videos = [item for item in items if isinstance(item, Video)]
+    without = [repr(video.video_id) for video in videos if video.roi is None]
+    if without:
+        raise VideoError(
+            f"{len(without)} of {len(videos)} videos have no region of interest: "
+            f"{', '.join(without)}. Fill in the manifest's column `roi` (x,y,w,h in pixels of the "
+            "file), by hand or with `lus-keras data mark`."
+        )
+
+
+def scaled_box(box: Box, size: tuple[int, int], to: tuple[int, int]) -> Box:
+    """Scales a box with the picture it lies in.
+
+    Args:
+        box: `(x, y, w, h)` in pixels.
+        size: `(height, width)` of the picture.
+        to: `(height, width)` that the picture is scaled to.
+
+    Returns:
+        `(x, y, w, h)` in pixels of the scaled picture, at least one pixel wide and high.
+    """
+    x, y, w, h = box
+    down, across = to[0] / size[0], to[1] / size[1]
+    left, top = round(x * across), round(y * down)
+    right, bottom = round((x + w) * across), round((y + h) * down)
+    return left, top, max(1, right - left), max(1, bottom - top)

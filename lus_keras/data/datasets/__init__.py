@@ -1,0 +1,140 @@
+"""Data sets: one module a source, found by its file name; each gives a list of `Video`.
+
+A source module has `NAME` and `load(root=None) -> Dataset`, and, if its data are files, `MARKER` (a
+file that shows a folder to be the data set) and `OBTAIN` (how to get it), which `find_root` uses.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from lus_keras.core.errors import ConfigError, DataError
+from lus_keras.core.files import cache_root
+from lus_keras.data.manifest import Video
+
+ENVIRONMENT_VARIABLE = "LUS_KERAS_DATA"
+# The name of the simulated cohort, which is computed elsewhere and is no data set of files.
+SIMULATED = "simulated"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Videos of one source and what has to be said beside every number from them.
+
+    Attributes:
+        name: As given on the command line.
+        title: As printed.
+        videos: What is present, in the order of the source.
+        license: Licence, or licences, of the videos.
+        citation: What to cite, with a DOI if there is one.
+        notes: Sentences on what is missing or differs.
+        root: Folder that holds the files.
+        cropped: Whether the frames show the ultrasound sector and nothing around it.
+    """
+
+    name: str
+    title: str
+    videos: list[Video]
+    license: str
+    citation: str
+    notes: tuple[str, ...]
+    root: Path
+    cropped: bool = False
+
+
+def names() -> list[str]:
+    """Names that `load` takes, sorted; a manifest's path is taken as well.
+
+    The simulated cohort is not among them: it has no files.
+    """
+    modules = (_import(module.name) for module in pkgutil.iter_modules(__path__))
+    return sorted(module.NAME for module in modules if hasattr(module, "NAME"))
+
+
+def load(
+    name_or_path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None
+) -> Dataset:
+    """Loads a data set by name, or a user's manifest by path.
+
+    Args:
+        name_or_path: One of `names()`, or a path that ends in `.csv`.
+        root: Folder of the data; for a manifest, the folder its paths start from.
+
+    Returns:
+        The data set; nothing is decoded.
+
+    Raises:
+        ConfigError: There is no data set of that name.
+        DataError: The data are absent or break a rule.
+    """
+    text = os.fspath(name_or_path)
+    if text.lower().endswith(".csv"):
+        return _import("manifest_file").load(text, root=root)
+    return source(text).load(root)
+
+
+def find_root(name: str, root: str | os.PathLike[str] | None = None) -> Path:
+    """Finds the folder of a data set: `root`, else `LUS_KERAS_DATA`, else the user's cache.
+
+    Each may be the data set's folder itself or the folder that holds it under its name.
+
+    Args:
+        name: One of `names()`.
+        root: The only place to look at, if given.
+
+    Returns:
+        Folder of the data set.
+
+    Raises:
+        ConfigError: There is no data set of that name.
+        DataError: It is in none of the places; all of them are listed.
+    """
+    module = source(name)
+    places = _places(root)
+    for place in places.values():
+        for folder in (place / name, place / name.upper(), place):
+            if (folder / module.MARKER).is_file():
+                return folder
+    looked_at = "; ".join(f"{how}: {place}" for how, place in places.items())
+    unset = "" if root is not None or ENVIRONMENT_VARIABLE in os.environ else " (not set now)"
+    raise DataError(
+        f"{name}: no folder with {module.MARKER!r} was found. Looked at {looked_at}. "
+        f"{module.OBTAIN} Then point to it with --root FOLDER, with the environment variable "
+        f"{ENVIRONMENT_VARIABLE}{unset}, or by moving it to {cache_root() / name}."
+    )
+
+
+def _places(root: str | os.PathLike[str] | None) -> dict[str, Path]:
+    if root is not None:
+        return {"--root": Path(root)}
+    places = {"cache": cache_root()}
+    if os.environ.get(ENVIRONMENT_VARIABLE):
+        return {ENVIRONMENT_VARIABLE: Path(os.environ[ENVIRONMENT_VARIABLE])} | places
+    return places
+
+
+def source(name: str) -> ModuleType:
+    """Module of a data set by its name.
+
+    Raises:
+        ConfigError: There is no data set of that name.
+    """
+    if name not in names():
+        known = [*names(), SIMULATED]
+        nearest = difflib.get_close_matches(name.lower(), known, n=1)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        raise ConfigError(
+            f"unknown data set {name!r}.{hint} Known: {', '.join(known)}, or the path of a "
+            "manifest that ends in .csv."
+        )
+    return _import(name.replace("-", "_"))
+
+
+def _import(module: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{module}")

@@ -1,0 +1,173 @@
+"""COVID-BLUES: 362 videos of 63 patients at the six BLUE points (Wiedemann et al. 2025).
+
+    severity.csv                            video_file, Severity Score, A-lines, B-lines, comments
+    lus_videos/patient_<ID>_<POINT>[_2].mp4
+
+Both are read as the source publishes them. Its licence forbids derivatives: nothing is copied here.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lus_keras.core.errors import DataError
+from lus_keras.data import fields
+from lus_keras.data.datasets import Dataset, find_root
+from lus_keras.data.manifest import Video
+
+NAME = "covid-blues"
+TITLE = "COVID-BLUES (bluepoint-specific lung ultrasound)"
+MARKER = "severity.csv"
+SOURCE = "https://github.com/NinaWie/COVID-BLUES"
+LICENSE = "CC BY-NC-ND 4.0"
+OBTAIN = f"Get it from {SOURCE} (licence {LICENSE}), for example with git clone."
+CITATION = (
+    "Wiedemann et al. 2025, COVID-BLUeS - A Prospective Study on the Value of AI in Lung "
+    "Ultrasound Analysis, IEEE Journal of Biomedical and Health Informatics 29(9):6301-6310. "
+    "https://doi.org/10.1109/JBHI.2025.3543686"
+)
+VIDEOS, PATIENTS = 362, 63
+
+_COLUMNS = {"severity": "Severity Score", "b_lines": "B-lines"}
+A_LINES = "A-lines"
+_VIDEO_ID = re.compile(r"patient_(?P<patient>\d+)_(?P<point>[LR][123])(_\d+)?", re.ASCII)
+
+
+def load(root: str | os.PathLike[str] | None = None) -> Dataset:
+    """Reads the labels and pairs them with the video files that are present.
+
+    Args:
+        root: Folder of the data set; found as `find_root` says if not given.
+
+    Returns:
+        Videos in the order of `severity.csv`. `segments` is None throughout: there is no
+        frame-level truth. An empty label is None; what was left out is told in `notes`.
+
+    Raises:
+        DataError: The data are absent, or labels break rules; all of them are listed at once.
+    """
+    folder = find_root(NAME, root).absolute()
+    rows = list(_read_rows(folder / MARKER))
+    parsed = [_parse_row(row, folder) for _, row in rows]
+    problems = [
+        f"{folder / MARKER}, row {number}: {problem}"
+        for (number, _), (_, broken) in zip(rows, parsed, strict=True)
+        for problem in broken
+    ]
+    problems += _duplicates(folder, rows)
+    if problems:
+        raise DataError.from_problems(problems)
+    labelled = [video for video, _ in parsed]
+    videos = [video for video in labelled if Path(video.video).is_file()]
+    if not videos:
+        raise DataError(f"{folder / 'lus_videos'}: holds no labelled video. {OBTAIN}")
+    notes = tuple(_notes(labelled, videos, folder))
+    return Dataset(NAME, TITLE, videos, LICENSE, CITATION, notes, folder, cropped=True)
+
+
+def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yields rows with their numbers; row 1 names the columns."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            table = csv.DictReader(stream)
+            required = ["video_file", *_COLUMNS.values(), A_LINES]
+            missing = [column for column in required if column not in (table.fieldnames or ())]
+            if missing:
+                raise DataError(
+                    f"{path}, row 1: columns {', '.join(required)} must be present. Missing: "
+                    f"{', '.join(missing)}. Get the file again from {SOURCE}."
+                )
+            for number, row in enumerate(table, start=2):
+                yield number, {column: (row[column] or "").strip() for column in required}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read ({error}). Get it again from {SOURCE}.") from error
+
+
+def _parse_row(row: dict[str, str], folder: Path) -> tuple[Video, list[str]]:
+    video_id = row["video_file"]
+    match = _VIDEO_ID.fullmatch(video_id)
+    problems = []
+    if match is None:
+        problems.append(
+            f"`video_file` must be patient_<ID>_<L1 … R3>. Received {video_id!r}. Correct it."
+        )
+    labels: dict[str, Any] = {}
+    for label, column in _COLUMNS.items():
+        try:
+            labels[label] = fields.parse_score(label, row[column]) if row[column] else None
+        except ValueError as error:
+            problems.append(str(error).replace(f"`{label}`", f"`{column}`"))
+    try:
+        labels["sign"] = _sign(row[A_LINES], labels.get("b_lines"))
+    except ValueError as error:
+        problems.append(str(error).replace("`b_lines`", f"`{A_LINES}`"))
+    video = Video(
+        video=str(folder / "lus_videos" / f"{video_id}.mp4"),
+        patient_id=match["patient"] if match else "",
+        video_id=video_id,
+        zone=match["point"] if match else "",
+        license=LICENSE,
+        source=SOURCE,
+        **labels,
+    )
+    return video, problems
+
+
+def _sign(a_lines: str, b_lines: int | None) -> str | None:
+    """The sign of a video that shows A-lines or B-lines, and not both."""
+    seen = {"a_lines": fields.parse_score("b_lines", a_lines) if a_lines else None}
+    seen["b_lines"] = b_lines
+    if sorted(seen.values(), key=str) != [0, 1]:
+        return None
+    return next(sign for sign, mark in seen.items() if mark)
+
+
+def _duplicates(folder: Path, rows: list[tuple[int, dict[str, str]]]) -> Iterator[str]:
+    first_row: dict[str, int] = {}
+    for number, row in rows:
+        first = first_row.setdefault(row["video_file"], number)
+        if first != number:
+            yield (
+                f"{folder / MARKER}, row {number}: a video must have one row. Received "
+                f"{row['video_file']!r} again, as in row {first}. Remove one."
+            )
+
+
+def _notes(labelled: list[Video], videos: list[Video], folder: Path) -> Iterator[str]:
+    patients = len({video.patient_id for video in videos})
+    if (len(videos), patients) != (VIDEOS, PATIENTS):
+        yield (
+            f"Partial copy: {len(videos)} of {VIDEOS} videos and {patients} of {PATIENTS} patients."
+        )
+    if len(labelled) > len(videos):
+        yield (
+            f"{len(labelled) - len(videos)} rows of {MARKER} have no video file and are left out."
+        )
+    known = {video.video_id for video in labelled}
+    extra = sorted(
+        path.stem for path in (folder / "lus_videos").glob("*.mp4") if path.stem not in known
+    )
+    if extra:
+        listed = ", ".join(extra[:10]) + (", …" if len(extra) > 10 else "")
+        yield f"{len(extra)} video files have no row in {MARKER} and are left out: {listed}."
+    for label, column in _COLUMNS.items():
+        unknown = sum(getattr(video, label) is None for video in videos)
+        if unknown:
+            yield f"{unknown} videos have no {column!r} label."
+    signs = [video.sign for video in videos if video.sign]
+    yield (
+        f"As one of four signs: {signs.count('a_lines')} videos with A-lines and no B-lines, "
+        f"{signs.count('b_lines')} with B-lines and no A-lines; the others show both or neither. "
+        "Effusion and consolidation have no column, so that these two classes do not occur, and "
+        "a video may show them beside its lines."
+    )
+    yield (
+        "Labels are per video: there is no frame-level truth, so the localisation of B-lines in "
+        "time cannot be evaluated."
+    )
+    yield "The source cropped the pictures to the sector: no region of interest is needed."

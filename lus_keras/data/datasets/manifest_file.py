@@ -1,0 +1,38 @@
+"""A user's own videos, described by a manifest."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lus_keras.data.datasets import Dataset
+from lus_keras.data.manifest import read_manifest
+
+
+def load(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None) -> Dataset:
+    """Reads a manifest as a data set.
+
+    Args:
+        path: CSV file as described in `lus_keras.data.manifest`.
+        root: Folder its paths start from; the manifest's own if not given.
+
+    Returns:
+        The data set, named as the file is.
+
+    Raises:
+        ManifestError: The manifest breaks a rule.
+    """
+    path = Path(path)
+    videos = read_manifest(path, root=root)
+    licenses = sorted({video.license for video in videos} - {""})
+    unlicensed = sum(not video.license for video in videos)
+    notes = (f"{unlicensed} of {len(videos)} videos name no licence.",) if unlicensed else ()
+    return Dataset(
+        name=path.stem,
+        title=f"Manifest {path.name}",
+        videos=videos,
+        license="; ".join(licenses) or "not stated",
+        citation="",
+        notes=notes,
+        root=(path.parent if root is None else Path(root)).absolute(),
+    )

@@ -1,0 +1,165 @@
+"""`data fetch`: the only part of the package that uses the network, and only when asked to.
+
+    name ─▶ sources    pinned commit, files by hash, licence ─▶ download ─▶ hash ─▶ its place
+
+A file is downloaded beside its place, hashed, and only then moved there: what has its place is
+verified.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from lus_keras.core.errors import DataError
+from lus_keras.core.files import atomic_write, cache_root, sha256_of
+from lus_keras.data.download.download import Unavailable, download_file
+from lus_keras.data.download.sources import NAMES, LabelTable, Remote, Source, find_source
+
+__all__ = ["NAMES", "Fetched", "LabelTable", "Remote", "Source", "fetch", "find_source"]
+
+# Files in a row that no server answers for; the others would not be answered for either.
+MAX_UNANSWERED = 3
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a call did.
+
+    Attributes:
+        folder: Where the data set is now.
+        present: Number of files that were there and verified.
+        copied: Number of files taken from the user's own copy.
+        downloaded: Number of files that came over the network.
+        tables: One sentence a table of labels: whether it is there, and which version.
+    """
+
+    folder: Path
+    present: int
+    copied: int
+    downloaded: int
+    tables: tuple[str, ...] = ()
+
+
+def fetch(
+    source: Source,
+    *,
+    to: Path | None = None,
+    own_copy: Path | None = None,
+    offline: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Fetched:
+    """Brings every listed file to its place, each verified by hash; the same call again continues.
+
+    Args:
+        source: What to fetch.
+        to: Folder of the data set; the user's cache if not given.
+        own_copy: Folder to take files from before the network is asked.
+        offline: Whether the network must not be asked at all.
+        progress: Called with (files done, files in all).
+
+    Returns:
+        Counts, once every file is there.
+
+    Raises:
+        DataError: Files could not be had; all are listed, and those that could be are kept.
+    """
+    folder = cache_root() / source.name if to is None else to
+    counts = {"present": 0, "copied": 0, "downloaded": 0}
+    problems: list[str] = []
+    unanswered = 0
+    with _staging(folder) as staging:
+        for number, remote in enumerate(source.files, start=1):
+            target = folder / remote.path
+            try:
+                if _is(target, remote):
+                    counts["present"] += 1
+                elif own_copy is not None and _is(own_copy / remote.path, remote):
+                    _copy(own_copy / remote.path, target)
+                    counts["copied"] += 1
+                elif offline:
+                    problems.append(f"{target}: is missing.")
+                elif unanswered == MAX_UNANSWERED:
+                    problems.append(f"{remote.path}: not tried, as no server answered.")
+                else:
+                    download_file(remote, staging)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    (staging / remote.sha256).replace(target)
+                    counts["downloaded"] += 1
+            except Unavailable as error:
+                problems.append(str(error))
+                unanswered = 0 if error.answered else unanswered + 1
+            if progress:
+                progress(number, len(source.files))
+        tables = tuple(_take_table(table, folder, own_copy, source) for table in source.tables)
+    if problems:
+        raise DataError.from_problems([*_advice(source, folder, problems, offline), *problems])
+    return Fetched(folder, **counts, tables=tables)
+
+
+def _take_table(table: LabelTable, folder: Path, own_copy: Path | None, source: Source) -> str:
+    target = folder / table.path
+    verb = "was there"
+    if not target.is_file():
+        if own_copy is None or not (own_copy / table.path).is_file():
+            return (
+                f"{table.path}, the labels, is missing: copy it from {source.homepage} to "
+                f"{os.fspath(folder)}, or point --from at a copy."
+            )
+        _copy(own_copy / table.path, target)
+        verb = "copied"
+    digest = sha256_of(target)
+    which = table.known.get(digest, "not among the known ones, so not verified")
+    return f"{table.path}, the labels: {verb}; its sha256 is {digest[:12]}…: {which}."
+
+
+@contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """A folder for unfinished downloads, on the same disk; one process at a time."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".fetch.lock", timeout=0):
+            for left_over in folder.glob(".fetch-*"):
+                shutil.rmtree(left_over, ignore_errors=True)
+            with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as staging:
+                yield Path(staging)
+    except Timeout:
+        raise DataError(f"{folder}: another process fetches to it. Wait until it ends.") from None
+    except OSError as error:
+        raise DataError(
+            f"{folder}: cannot be written ({error.strerror or error}). Name another with --to."
+        ) from error
+
+
+def _is(path: Path, remote: Remote) -> bool:
+    return (
+        path.is_file() and path.stat().st_size == remote.size and sha256_of(path) == remote.sha256
+    )
+
+
+def _copy(path: Path, target: Path) -> None:
+    with atomic_write(target) as temporary_path:
+        shutil.copyfile(path, temporary_path)
+
+
+def _advice(source: Source, folder: Path, problems: list[str], offline: bool) -> Iterator[str]:
+    count = f"{len(problems)} of {len(source.files)} files"
+    if offline:
+        yield (
+            f"{source.name}: {count} are missing, and --offline forbids to fetch them. Get them "
+            f"from {source.homepage} at commit {source.commit[:12]} and copy them to "
+            f"{os.fspath(folder)}, or point --from at a copy."
+        )
+    else:
+        yield (
+            f"{source.name}: {count} could not be fetched; the others are verified and kept. The "
+            f"same command continues. If a login page answers instead of {source.homepage}, log "
+            "in first."
+        )

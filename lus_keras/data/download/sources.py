@@ -1,0 +1,113 @@
+"""What can be fetched: public data sets at a pinned commit, every file with its sha256."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from lus_keras.core.config import describe_dataset, did_you_mean
+from lus_keras.core.errors import ConfigError
+
+NAMES = ("covid-blues", "pocus")
+
+
+@dataclass(frozen=True)
+class Remote:
+    """One file of a source.
+
+    Attributes:
+        path: Place in the data set's folder.
+        size: Bytes.
+        sha256: Hash.
+        url: Where it is at the pinned commit.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    url: str
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """Labels of a source, which are taken from the user's copy and never downloaded.
+
+    Attributes:
+        path: Place in the data set's folder.
+        known: What versions hold, by sha256; others are taken as well, and told to be unverified.
+    """
+
+    path: str
+    known: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What can be fetched of a data set, and what must be said before.
+
+    Attributes:
+        name: As given on the command line.
+        title: As printed.
+        homepage: Where the data set comes from.
+        commit: Pinned version.
+        license: Licence, or licences.
+        citation: What to cite.
+        files: The files that are known by hash.
+        not_listed: Sentences on what has to be got by hand.
+        tables: Labels.
+    """
+
+    name: str
+    title: str
+    homepage: str
+    commit: str
+    license: str
+    citation: str
+    files: tuple[Remote, ...]
+    not_listed: tuple[str, ...]
+    tables: tuple[LabelTable, ...] = ()
+
+
+def find_source(name: str) -> Source:
+    """Describes what can be fetched; nothing is.
+
+    Args:
+        name: One of `NAMES`.
+
+    Returns:
+        The source.
+
+    Raises:
+        ConfigError: There is no such source.
+    """
+    if name not in NAMES:
+        raise ConfigError(f"unknown data set '{name}'.{did_you_mean(name, NAMES)}")
+    described = describe_dataset(name)
+    return Source(
+        name=name,
+        title=described["title"],
+        homepage=described["source"],
+        commit=described["commit"],
+        license=described["license"],
+        citation=described["citation"],
+        files=tuple(_read_list(described)),
+        not_listed=tuple(described.get("not_listed", ())),
+        tables=tuple(LabelTable(**table) for table in described.get("tables", ())),
+    )
+
+
+def _read_list(described: dict[str, Any]) -> Iterator[Remote]:
+    text = (
+        resources.files("lus_keras.data_manifests").joinpath(described["files"]).read_text("utf-8")
+    )
+    for row in csv.DictReader(text.splitlines()):
+        path = PurePosixPath(row["path"])
+        if path.is_absolute() or ".." in path.parts:
+            raise ConfigError(f"{described['files']}: {path} leaves the folder of the data set.")
+        url = described["url"].format(commit=described["commit"], path=quote(row["path"]))
+        yield Remote(row["path"], int(row["bytes"]), row["sha256"], url)

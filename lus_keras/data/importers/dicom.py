@@ -1,0 +1,242 @@
+"""DICOM cines to videos without anything that identifies: pixels of the ultrasound region only.
+
+    out/videos/<hash>.avi|.mkv   out/manifest.csv   out/contact_sheet_<n>.png
+
+Ids are keyed hashes, all outside the region and a band at the top are black, and files are named in
+messages by their place in the sorted list only. Text *inside* the region cannot be found by rule:
+the contact sheets are for a person to look at before anything is shared.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from lus_keras.core.errors import ConfigError, DataError, VideoError
+from lus_keras.data.fields import Box
+from lus_keras.data.importers import Imported
+from lus_keras.data.importers.contact_sheet import write_contact_sheets
+from lus_keras.data.importers.dicom_header import Header, NotACine, read_header, read_key
+from lus_keras.data.manifest import Video, write_manifest
+from lus_keras.data.video import sha256_of_video, write_video
+
+SOURCE = "DICOM, de-identified"
+
+
+@dataclass(frozen=True)
+class DicomOptions:
+    """How files are read.
+
+    Attributes:
+        frame_rate: Frames per second where a file states none.
+        region: Tissue `(x, y, w, h)` where a file states none.
+        banner: Share of the picture's height, from the top, that is black in any case.
+        codec: ffv1 (nothing is lost) or mjpeg (smaller).
+    """
+
+    frame_rate: float | None = None
+    region: Box | None = None
+    banner: float = 0.1
+    codec: str = "ffv1"
+
+
+def import_dicom(
+    places: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    key: str | os.PathLike[str],
+    options: DicomOptions | None = None,
+) -> Imported:
+    """Writes the cines of DICOM files as videos with a manifest and contact sheets.
+
+    One frame is held at a time. Other objects (stills, Doppler, reports) are passed over.
+
+    Args:
+        places: Files and folders.
+        out: Folder to write to.
+        key: File with the secret for the ids; keep it, so that the same patient keeps the same id.
+        options: How files are read.
+
+    Returns:
+        The manifest, its rows in the order of their hashes, and the contact sheets.
+
+    Raises:
+        ConfigError: The extra `dicom` is not installed, or the key is missing, short or inside the
+            folder that is to be shared.
+        DataError: Files are damaged or say too little; all of them are listed, by number only.
+    """
+    options = options or DicomOptions()
+    out, key = Path(out).absolute(), Path(key).absolute()
+    if importlib.util.find_spec("pydicom") is None:
+        raise ConfigError("reading DICOM needs more packages: pip install 'lus-keras[dicom]'.")
+    if key.resolve().is_relative_to(out.resolve()):
+        raise ConfigError("--key: must not lie in the folder that is written. Move it elsewhere.")
+    headers, skipped = _read_headers(_dicom_files(places), read_key(key), options)
+    tiles: list[tuple[str, np.ndarray]] = []
+    videos, problems = [], []
+    for number, path, header in headers:
+        try:
+            video, brightest = _write_cine(path, header, out, options)
+        except DataError as error:
+            problems.append(f"{number}: {error}")
+            continue
+        videos.append(video)
+        tiles.append((header.video_id, brightest))
+    if problems:
+        raise DataError.from_problems(problems)
+    sheets = write_contact_sheets(tiles, out)
+    manifest = out / "manifest.csv"
+    write_manifest(videos, manifest)
+    notes = [f"Passed over: {count} × {what}." for what, count in skipped.most_common()]
+    cut = sum(_banner_cuts(header, options.banner) for _, _, header in headers)
+    if cut:
+        notes.append(
+            f"The top {options.banner:.0%} of the picture is black, which cuts the ultrasound "
+            f"region of {cut} videos. Where no text stands there, give a smaller --banner."
+        )
+    notes.append(
+        "Look at every picture of the contact sheets, which show the brightest value each pixel "
+        "ever has: text that is left there identifies someone. Share nothing before."
+    )
+    return Imported(manifest, tuple(videos), tuple(notes), tuple(sheets))
+
+
+def _dicom_files(places: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """Files that begin as DICOM does, sorted; never the index of a medium, which names others."""
+    found: set[Path] = set()
+    for number, place in enumerate(map(Path, places), start=1):
+        if not place.exists():
+            raise DataError(f"place {number} of {len(places)} does not exist. Correct the path.")
+        paths = place.rglob("*") if place.is_dir() else [place]
+        found |= {path for path in paths if path.is_file() and path.name.upper() != "DICOMDIR"}
+    files = [path for path in sorted(found) if _is_dicom(path)]
+    if not files:
+        raise DataError(f"none of {len(found)} files is DICOM. Name other files or folders.")
+    return files
+
+
+def _is_dicom(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
+
+
+def _read_headers(
+    files: list[Path], key: bytes, options: DicomOptions
+) -> tuple[list[tuple[str, Path, Header]], Counter[str]]:
+    skipped: Counter[str] = Counter()
+    found: dict[str, tuple[str, Path, Header]] = {}
+    problems = []
+    for index, path in enumerate(files, start=1):
+        number = f"DICOM file {index} of {len(files)}, sorted by path"
+        try:
+            header = read_header(path, key, frame_rate=options.frame_rate, region=options.region)
+        except NotACine as kind:
+            skipped[str(kind)] += 1
+        except DataError as error:
+            problems.append(f"{number}: {error}")
+        else:
+            if header.video_id in found:
+                skipped["copy of another file"] += 1
+            found.setdefault(header.video_id, (number, path, header))
+    if not found and not problems:
+        problems.append(f"none of {len(files)} DICOM files is a cine: {dict(skipped)}.")
+    if problems:
+        raise DataError.from_problems(problems)
+    # In the order of names, patients could be told apart by their places in the alphabet.
+    return [found[video_id] for video_id in sorted(found)], skipped
+
+
+def _write_cine(
+    path: Path, header: Header, out: Path, options: DicomOptions
+) -> tuple[Video, np.ndarray]:
+    """Writes one video; returns its row and the brightest value of each pixel, `(h, w)` uint8."""
+    mask = tissue_mask(header, options.banner)
+    if not mask.any():
+        raise DataError("no tissue is left below the banner. Give a smaller --banner.")
+    kept = mask.astype(np.uint8)
+    brightest = np.zeros((header.height, header.width), np.uint8)
+    suffix = ".avi" if header.is_even else ".mkv"
+    target = out / "videos" / f"{header.video_id}{suffix}"
+
+    def masked() -> Iterator[np.ndarray]:
+        for pixels in _pixels(path, header):
+            shown = cv2.bitwise_and(pixels, pixels, mask=kept)
+            for plane in [shown] if shown.ndim == 2 else cv2.split(shown):
+                np.maximum(brightest, plane, out=brightest)
+            yield shown
+
+    times_s = None if header.is_even else header.times_s
+    try:
+        write_video(target, masked(), header.fps, options.codec, times_s=times_s)
+    except VideoError as error:
+        raise DataError(f"cannot be written ({type(error).__name__}).") from None
+    box = tuple(int(side) for side in cv2.boundingRect(kept))
+    video = Video(
+        video=str(target),
+        patient_id=header.patient_id,
+        video_id=header.video_id,
+        exam_id=header.exam_id,
+        roi=(box[0], box[1], box[2], box[3]),
+        fps=header.fps,
+        sha256=sha256_of_video(target),
+        source=SOURCE,
+    )
+    return video, brightest
+
+
+def tissue_mask(header: Header, banner: float) -> np.ndarray:
+    """Where pixels are kept: in a region with tissue, and below the band at the top.
+
+    Args:
+        header: Size and regions.
+        banner: Height of the band as a share of the picture's, 0 … 1.
+
+    Returns:
+        `(h, w)` bool.
+    """
+    mask = np.zeros((header.height, header.width), bool)
+    for x, y, width, height in header.boxes:
+        mask[y : y + height, x : x + width] = True
+    mask[: round(banner * header.height)] = False
+    return mask
+
+
+def _banner_cuts(header: Header, banner: float) -> bool:
+    return not np.array_equal(tissue_mask(header, banner), tissue_mask(header, 0))
+
+
+def _pixels(path: Path, header: Header) -> Iterator[np.ndarray]:
+    """Decodes frame by frame: `(h, w)` or `(h, w, 3)` RGB uint8; 0 is black."""
+    import pydicom
+
+    count = 0
+    frames: Iterator[Any] = iter(())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            frames = iter(pydicom.iter_pixels(path))
+            for pixels in frames:
+                if pixels.shape[:2] != (header.height, header.width):
+                    raise ValueError
+                yield 255 - pixels if header.inverted else pixels
+                count += 1
+        except (GeneratorExit, DataError, VideoError):
+            raise
+        except ImportError:
+            raise DataError("its compression needs: pip install 'lus-keras[dicom]'.") from None
+        except Exception as error:
+            # Decoders may quote what they read.
+            raise DataError(
+                f"frame {count} cannot be decoded ({type(error).__name__}). Copy it again, or "
+                "pip install 'lus-keras[dicom]' if its compression is not known."
+            ) from None
+    if count != header.frames:
+        raise DataError(f"states {header.frames} frames and holds {count}. Copy it again.")

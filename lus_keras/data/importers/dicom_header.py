@@ -1,0 +1,255 @@
+"""What a DICOM header has to say before its pixels are read: kind, size, time, where the sector is.
+
+No value of a header is ever part of a message: names, dates and ids of patients are among them.
+"""
+
+from __future__ import annotations
+
+import hmac
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from lus_keras.core.errors import ConfigError, DataError
+from lus_keras.data.fields import Box
+from lus_keras.data.video.formats import MAX_FRAMES, MAX_PIXELS
+
+ULTRASOUND_CINE = ("1.2.840.10008.5.1.4.1.1.3.1", "1.2.840.10008.5.1.4.1.1.3")
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_PHOTOMETRIC = (
+    "MONOCHROME1",
+    "MONOCHROME2",
+    "RGB",
+    "YBR_FULL",
+    "YBR_FULL_422",
+    "YBR_RCT",
+    "YBR_ICT",
+)
+_PIXEL_DATA = b"\xe0\x7f\x10\x00"
+# Regions: spatial format 1 is a picture in two dimensions, data type 1 is tissue, 2 to 4 Doppler.
+_PICTURE, _TISSUE, _DOPPLER = 1, 1, (2, 3, 4)
+MIN_KEY_BYTES = 16
+
+
+class NotACine(Exception):
+    """The file is whole, but not what is imported; the text says what it is."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """A cine that can be imported.
+
+    Attributes:
+        patient_id: Keyed hash of the patient's id.
+        exam_id: Keyed hash of the study's id.
+        video_id: Keyed hash of the file's own id.
+        frames: Number of frames.
+        width: Pixels.
+        height: Pixels.
+        times_s: Time stamp of each frame, from 0.
+        fps: Frames per second, on average.
+        boxes: Regions that show tissue, `(x, y, w, h)` in pixels.
+        inverted: Whether 0 is white.
+    """
+
+    patient_id: str
+    exam_id: str
+    video_id: str
+    frames: int
+    width: int
+    height: int
+    times_s: tuple[float, ...]
+    fps: float
+    boxes: tuple[Box, ...]
+    inverted: bool
+
+    @property
+    def is_even(self) -> bool:
+        """Whether frames follow each other at a constant rate, to a millisecond."""
+        return all(abs(time - index / self.fps) < 1e-3 for index, time in enumerate(self.times_s))
+
+
+def read_key(path: Path) -> bytes:
+    """Reads the secret that ids are hashed with.
+
+    Raises:
+        ConfigError: There is none, or it is too short to be one.
+    """
+    how = "python -c 'import secrets; print(secrets.token_hex(32))' > FILE"
+    try:
+        key = path.read_bytes().strip()
+    except OSError as error:
+        raise ConfigError(f"{path}: no key ({error.strerror}). Make one: {how}") from error
+    if len(key) < MIN_KEY_BYTES:
+        raise ConfigError(f"{path}: a key has {MIN_KEY_BYTES} bytes at least. Make one: {how}")
+    return key
+
+
+def keyed_hash(key: bytes, kind: str, text: str) -> str:
+    """First 12 hexadecimal digits of HMAC-SHA256; without the key nobody can try ids out."""
+    return hmac.new(key, f"{kind}:{text}".encode(), "sha256").hexdigest()[:12]
+
+
+def read_header(
+    path: Path, key: bytes, *, frame_rate: float | None = None, region: Box | None = None
+) -> Header:
+    """Reads and checks the header of one file.
+
+    Args:
+        path: DICOM file.
+        key: Secret for the ids.
+        frame_rate: Frames per second where the file states none.
+        region: Where tissue is shown, for files that do not say so.
+
+    Returns:
+        The header.
+
+    Raises:
+        NotACine: It is another kind of object.
+        DataError: It is damaged, states no time or place, or is too large. The text names no file.
+    """
+    try:
+        with path.open("rb") as stream, warnings.catch_warnings():
+            # Warnings quote values.
+            warnings.simplefilter("ignore")
+            dataset = _read_dataset(path, stream)
+            problems = list(_problems(dataset))
+            if not problems:
+                problems = list(_unfit_pixels(dataset, stream))
+            times_s = () if problems else _times(dataset, frame_rate)
+            boxes = () if problems else _boxes(dataset, region)
+    except (NotACine, DataError):
+        raise
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror}). Copy it again.") from None
+    except Exception as error:
+        # Whatever a parser raises on damaged bytes may quote them.
+        raise DataError(f"is damaged ({type(error).__name__}). Copy it again.") from None
+    if problems:
+        raise DataError(" ".join(problems))
+    frames = int(dataset.NumberOfFrames)
+    return Header(
+        patient_id=keyed_hash(key, "patient", str(dataset.PatientID).strip()),
+        exam_id=keyed_hash(key, "exam", str(dataset.StudyInstanceUID)),
+        video_id=keyed_hash(key, "video", str(dataset.SOPInstanceUID)),
+        frames=frames,
+        width=int(dataset.Columns),
+        height=int(dataset.Rows),
+        times_s=times_s,
+        fps=(frames - 1) / times_s[-1],
+        boxes=boxes,
+        inverted=dataset.PhotometricInterpretation == "MONOCHROME1",
+    )
+
+
+def _read_dataset(path: Path, stream: BinaryIO) -> Any:
+    import pydicom
+
+    # The file's meta part comes first: a deflated file would be inflated without bound.
+    meta = pydicom.filereader.read_file_meta_info(path)
+    if str(meta.get("TransferSyntaxUID", "")) == _DEFLATED:
+        raise DataError("is deflated, which is not read. Export it uncompressed or as JPEG.")
+    dataset = pydicom.dcmread(stream, stop_before_pixels=True)
+    if str(dataset.get("SOPClassUID", "")) not in ULTRASOUND_CINE:
+        raise NotACine("no multi-frame ultrasound")
+    if any(_region_type(region) in _DOPPLER for region in _regions(dataset)):
+        raise NotACine("Doppler")
+    if int(dataset.get("NumberOfFrames") or 1) < 2:
+        raise NotACine("a single frame")
+    return dataset
+
+
+def _problems(dataset: Any) -> Iterator[str]:
+    for name in ("PatientID", "StudyInstanceUID", "SOPInstanceUID"):
+        if not str(dataset.get(name, "") or "").strip():
+            yield f"{name} is blank, so that it cannot be told whose it is. Fill it in."
+    size = [int(dataset.get(name, 0) or 0) for name in ("Rows", "Columns", "NumberOfFrames")]
+    if not 0 < size[0] * size[1] <= MAX_PIXELS or not 0 < size[2] <= MAX_FRAMES:
+        yield f"{size[2]} frames of {size[1]}×{size[0]} are none, or more than is decoded. Cut it."
+    if dataset.get("BitsAllocated") != 8:
+        yield "pixels must have 8 bits. Export it anew."
+    if dataset.get("PhotometricInterpretation") not in _PHOTOMETRIC:
+        yield "pixels must be grey, RGB or YBR. Export it anew."
+
+
+def _unfit_pixels(dataset: Any, stream: BinaryIO) -> Iterator[str]:
+    """Compares the number of frames with the pixel data, at whose start the stream stands."""
+    from pydicom.encaps import parse_basic_offsets
+
+    stated = int(dataset.NumberOfFrames)
+    start = stream.tell()
+    if stream.read(4) != _PIXEL_DATA:
+        yield "has no pixels. Copy it again."
+        return
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        stream.seek(start + 12)
+        found = len(parse_basic_offsets(stream)) or stated
+    else:
+        implicit = dataset.file_meta.TransferSyntaxUID.is_implicit_VR
+        stream.seek(start + (4 if implicit else 8))
+        length = int.from_bytes(stream.read(4), "little")
+        samples = 2 if dataset.PhotometricInterpretation == "YBR_FULL_422" else None
+        per_pixel = samples or int(dataset.SamplesPerPixel)
+        # One byte may be added to make the length even.
+        found = length // (int(dataset.Rows) * int(dataset.Columns) * per_pixel)
+    if found != stated:
+        yield f"states {stated} frames and holds {found}. Copy it again, or export it anew."
+
+
+def _times(dataset: Any, frame_rate: float | None) -> tuple[float, ...]:
+    """Time stamps by the first of these that is there, or refuses to guess."""
+    frames = int(dataset.NumberOfFrames)
+    vector = dataset.get("FrameTimeVector")
+    if vector is not None:
+        steps_ms = np.atleast_1d(np.array(vector, np.float64))
+        if (
+            len(steps_ms) != frames
+            or not (steps_ms[1:] >= 1).all()
+            or not np.isfinite(steps_ms).all()
+        ):
+            raise DataError("FrameTimeVector must give each frame its time. Export it anew.")
+        steps_ms[0] = 0
+        return tuple((np.cumsum(steps_ms) / 1000).tolist())
+    frame_ms = float(dataset.get("FrameTime") or 0)
+    rates = [1000 / frame_ms if frame_ms > 0 else 0.0]
+    rates += [float(dataset.get(n) or 0) for n in ("CineRate", "RecommendedDisplayFrameRate")]
+    rate = next((rate for rate in rates if 0 < rate < math.inf), frame_rate)
+    if rate is None:
+        raise DataError("states no frame rate. Give it with --frame-rate if you know it.")
+    return tuple((np.arange(frames) / rate).tolist())
+
+
+def _boxes(dataset: Any, region: Box | None) -> tuple[Box, ...]:
+    width, height = int(dataset.Columns), int(dataset.Rows)
+    boxes = []
+    for found in _regions(dataset):
+        if (found.get("RegionSpatialFormat"), _region_type(found)) != (_PICTURE, _TISSUE):
+            continue
+        left, top = int(found.RegionLocationMinX0), int(found.RegionLocationMinY0)
+        right, bottom = int(found.RegionLocationMaxX1), int(found.RegionLocationMaxY1)
+        right, bottom = min(right, width - 1), min(bottom, height - 1)
+        if 0 <= left < right and 0 <= top < bottom:
+            boxes.append((left, top, right - left + 1, bottom - top + 1))
+    if not boxes and region is not None:
+        x, y, w, h = region
+        if x + w > width or y + h > height:
+            raise DataError(f"--region must lie in the picture of {width}×{height}. Correct it.")
+        boxes.append(region)
+    if not boxes:
+        raise DataError(
+            "states no region with tissue, so nothing can be masked. Give it with --region x,y,w,h."
+        )
+    return tuple(boxes)
+
+
+def _regions(dataset: Any) -> list[Any]:
+    return list(dataset.get("SequenceOfUltrasoundRegions") or [])
+
+
+def _region_type(region: Any) -> int | None:
+    return region.get("RegionDataType")

@@ -1,0 +1,115 @@
+"""Folders of numbered pictures, patient/exam/zone/*.jpg, as a manifest whose videos are folders.
+
+Nothing is copied or encoded again: a folder is read as a video, in the order of the numbers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from lus_keras.core.errors import ConfigError, DataError, VideoError
+from lus_keras.core.files import is_picture_folder
+from lus_keras.data.importers import Imported
+from lus_keras.data.importers.naming import manifest_root, video_id_of
+from lus_keras.data.manifest import Video, write_manifest
+from lus_keras.data.video import picture_paths
+from lus_keras.data.video.decode import decode
+from lus_keras.data.video.pictures import missing_numbers
+
+_LEVELS = {"patient": "patient_id", "exam": "exam_id", "zone": "zone", "-": ""}
+
+
+def import_frame_folders(
+    folder: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    fps: float,
+    layout: str = "patient/exam/zone",
+    root: Path | None = None,
+) -> Imported:
+    """Writes a manifest of all folders of pictures below a folder.
+
+    Every picture is decoded once, so that a damaged one, or one of another size, is found now.
+
+    Args:
+        folder: Where the levels of `layout` begin.
+        out: Manifest to write, in a folder above the pictures.
+        fps: Frames per second that the pictures were taken at.
+        layout: What each level of folders is: patient, exam, zone, or - for nothing.
+        root: Folder that the manifest's paths start from; its own if None.
+
+    Returns:
+        The manifest; numbers that are left out and levels that differ are told in the notes.
+
+    Raises:
+        ConfigError: `layout` is written otherwise.
+        DataError: Folders or pictures break rules; all of them are listed.
+    """
+    levels = _parse_layout(layout)
+    folder, out = Path(os.path.normpath(Path(folder).absolute())), Path(out)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: is not a folder. Correct the path.")
+    found = [path for path in sorted(folder.rglob("*")) if is_picture_folder(path)]
+    if not found:
+        raise DataError(
+            f"{folder}: no folder below it holds pictures. Name the one above {layout}."
+        )
+    base = manifest_root(out, root, found)
+    videos, notes, problems = [], Counter[str](), []
+    for path in found:
+        try:
+            fields = _read_levels(path.relative_to(folder), levels, layout)
+            notes.update(_check(path, fps))
+        except (ValueError, VideoError) as error:
+            problems.append(str(error) if isinstance(error, VideoError) else f"{path}: {error}")
+            continue
+        videos.append(_video(path, base, fields, fps))
+    if problems:
+        raise DataError.from_problems(problems)
+    write_manifest(videos, out, root=base)
+    return Imported(out, tuple(videos), tuple(notes))
+
+
+def _video(path: Path, base: Path, fields: dict[str, str], fps: float) -> Video:
+    return Video(
+        video=str(path),
+        video_id=video_id_of(path, base),
+        patient_id=fields["patient_id"],
+        exam_id=fields.get("exam_id", ""),
+        zone=fields.get("zone", ""),
+        fps=fps,
+    )
+
+
+def _parse_layout(layout: str) -> list[str]:
+    levels = layout.split("/")
+    named = [level for level in levels if level != "-"]
+    if set(levels) - set(_LEVELS) or "patient" not in levels or len(set(named)) < len(named):
+        raise ConfigError(
+            f"--layout: must be patient, exam, zone and -, each but - once at most, with / between "
+            f"and patient among them. Received {layout!r}. Write patient/exam/zone."
+        )
+    return [_LEVELS[level] for level in levels]
+
+
+def _read_levels(relative: Path, levels: Sequence[str], layout: str) -> dict[str, str]:
+    if len(relative.parts) != len(levels):
+        raise ValueError(
+            f"lies {len(relative.parts)} folders deep, --layout {layout} says {len(levels)}. Move "
+            "it, or correct the layout."
+        )
+    return {field: part for field, part in zip(levels, relative.parts, strict=True) if field}
+
+
+def _check(path: Path, fps: float) -> list[str]:
+    """Decodes all pictures; returns what is worth to be known."""
+    for _ in decode(path, fps):
+        pass
+    missing = missing_numbers(picture_paths(path))
+    if not missing:
+        return []
+    listed = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
+    return [f"{path}: {len(missing)} numbers are left out ({listed}); time runs on without a gap."]

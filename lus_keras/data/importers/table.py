@@ -1,0 +1,216 @@
+"""Any sheet with a row a video, CSV or Excel, as a manifest."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import os
+import re
+import string
+import warnings
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lus_keras.core.errors import ConfigError, DataError
+from lus_keras.data.importers import Imported
+from lus_keras.data.importers.naming import find_videos, manifest_root, match_video, video_id_of
+from lus_keras.data.importers.values import ValueMap
+from lus_keras.data.manifest import COLUMNS, REQUIRED, Video, write_manifest
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How a sheet is understood.
+
+    Attributes:
+        columns: Field of the manifest by column of the sheet; a column of the same name needs none.
+        values: Words for values.
+        video: Template of a video's path from the sheet's columns, such as `{patient}/{zone}`.
+        videos: Files and folders with the videos; the sheet's own folder if none.
+        root: Folder that the manifest's paths start from; its own if None.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    values: ValueMap = field(default_factory=ValueMap)
+    video: str | None = None
+    videos: tuple[Path, ...] = ()
+    root: Path | None = None
+
+
+def import_table(
+    sheet: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    options: TableOptions | None = None,
+) -> Imported:
+    """Turns a sheet into a manifest; ids stay text.
+
+    Args:
+        sheet: CSV in UTF-8 with commas, semicolons or tabs; or the first sheet of an `.xlsx`.
+        out: Manifest to write.
+        options: How the sheet is understood.
+
+    Returns:
+        The manifest; columns and videos that were not used are told in the notes.
+
+    Raises:
+        ConfigError: Columns are mapped wrongly, or `.xlsx` is read without the extra `excel`.
+        DataError: Cells break rules; every word that is not known is listed once, with its rows.
+    """
+    sheet, out, options = Path(sheet), Path(out), options or TableOptions()
+    header, rows = _read_xlsx(sheet) if sheet.suffix.lower() == ".xlsx" else _read_csv(sheet)
+    columns = _columns(sheet, header, options)
+    found = find_videos(options.videos or [sheet.parent])
+    problems: dict[str, list[int]] = defaultdict(list)
+    read = [_read_row(number, row, columns, found, options, problems) for number, row in rows]
+    owners: dict[Path, int] = {}
+    for (number, _), fields in zip(rows, read, strict=True):
+        path = fields.get("video")
+        if path and owners.setdefault(path, number) != number:
+            problems[f"video {path.name!r} has a row already, row {owners[path]}. Keep one."] += [
+                number
+            ]
+    if problems:
+        raise DataError.from_problems(
+            f"{sheet}, {_numbers(where)}: {problem}" for problem, where in problems.items()
+        )
+    root = manifest_root(out, options.root, owners)
+    videos = [_video(fields, root) for fields in read]
+    write_manifest(videos, out, root=root)
+    ignored = [name for name in header if name and name not in columns]
+    notes = [f"Columns that were not used: {', '.join(ignored)}."] if ignored else []
+    if len(found) > len(owners):
+        notes.append(f"{len(found) - len(owners)} videos have no row and are left out.")
+    return Imported(out, tuple(videos), tuple(notes))
+
+
+def _video(fields: dict[str, Any], root: Path) -> Video:
+    path = fields["video"]
+    return Video(**({"video_id": video_id_of(path, root)} | fields | {"video": str(path)}))
+
+
+def _numbers(rows: Sequence[int]) -> str:
+    listed = ", ".join(map(str, rows[:5])) + (", …" if len(rows) > 5 else "")
+    return f"row{'s' * (len(rows) > 1)} {listed}"
+
+
+def _columns(sheet: Path, header: Sequence[str], options: TableOptions) -> dict[str, str]:
+    """Field of the manifest by column of the sheet."""
+    absent = [name for name in options.columns if name not in header]
+    needed = {name for _, name, _, _ in string.Formatter().parse(options.video or "") if name}
+    absent += sorted(needed - set(header))
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if absent or twice:
+        cause = f"has no column {', '.join(map(repr, absent))}" if absent else f"has {twice} twice"
+        raise ConfigError(f"{sheet}: {cause}. Its columns are {', '.join(header)}. Correct --map.")
+    taken = set(options.columns.values())
+    same = {name: name for name in header if name in COLUMNS and name not in taken}
+    columns = same | dict(options.columns)
+    missing = [name for name in REQUIRED if name not in columns.values()]
+    if options.video and "video" in missing:
+        missing.remove("video")
+    doubled = sorted({name for name in taken if list(options.columns.values()).count(name) > 1})
+    if missing or doubled:
+        what = f"{', '.join(missing)} missing" if missing else f"{', '.join(doubled)} mapped twice"
+        raise ConfigError(
+            f"{sheet}: {what}. Its columns are {', '.join(header)}. Say which is which: --map "
+            "'COLUMN=patient_id'."
+        )
+    return columns
+
+
+def _read_row(
+    number: int,
+    row: Mapping[str, str],
+    columns: Mapping[str, str],
+    found: Sequence[Path],
+    options: TableOptions,
+    problems: dict[str, list[int]],
+) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, column in columns.items():
+        text = row[name]
+        try:
+            if column == "video":
+                if text and not options.video:
+                    fields[column] = match_video(text, found)
+            elif text:
+                fields[column] = options.values.read(column, text)
+        except ValueError as error:
+            problems[f"column {name!r}: {error}"].append(number)
+        if not text and column in REQUIRED:
+            problems[f"column {name!r} must be filled. Received a blank. Fill it in."] += [number]
+    if options.video:
+        try:
+            fields["video"] = match_video(options.video.format_map(dict(row)), found)
+        except (ValueError, KeyError, IndexError, AttributeError) as error:
+            problems[f"--video: {error}"].append(number)
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _read_csv(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            first = stream.readline()
+            stream.seek(0)
+            delimiter = max(",;\t", key=first.count)
+            table = list(csv.reader(stream, delimiter=delimiter, strict=True))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: is not UTF-8 CSV ({error}). Save it as 'CSV UTF-8'.") from error
+    return _with_names(path, table)
+
+
+def _with_names(
+    path: Path, table: list[list[str]]
+) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Names the cells of rows that are not blank; row 1 is the header, short rows are filled."""
+    stripped = [[cell.strip() for cell in row] for row in table]
+    if len(stripped) < 2:
+        raise DataError(f"{path}: must have a header and a row a video. Received none. Add them.")
+    header = stripped[0]
+    rows = [
+        (number, dict(zip(header, row + [""] * (len(header) - len(row)), strict=False)))
+        for number, row in enumerate(stripped[1:], start=2)
+        if any(row)
+    ]
+    return header, rows
+
+
+def _read_xlsx(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    if importlib.util.find_spec("openpyxl") is None:
+        raise ConfigError(
+            f"{path}: reading Excel needs one more package: pip install 'lus-keras[excel]'. Or "
+            "save the sheet as 'CSV UTF-8'."
+        )
+    import openpyxl
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            table = [[_cell_text(cell) for cell in row] for row in book.worksheets[0].iter_rows()]
+            book.close()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
+    except Exception as error:
+        # openpyxl raises what its parsers do: of zip, of XML, its own.
+        raise DataError(f"{path}: is not an Excel sheet ({error}). Save it anew.") from error
+    return _with_names(path, table)
+
+
+def _cell_text(cell: Any) -> str:
+    """Text of a cell as it is shown: `010` where 10 is formatted so, `2` for 2.0."""
+    value = cell.value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and re.fullmatch("0+", cell.number_format or ""):
+        return str(value).zfill(len(cell.number_format))
+    return str(value)

@@ -1,0 +1,114 @@
+"""Users' words for labels: which word stands for which value of a manifest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lus_keras.core.errors import ConfigError
+from lus_keras.data.fields import SIGNS
+from lus_keras.data.manifest import COLUMNS, PARSERS
+
+_YES = frozenset(("yes", "y", "true", "1", "present", "positive", "pos"))
+_NO = frozenset(("no", "n", "false", "0", "absent", "negative", "neg"))
+_NOT = ("non", "no", "not", "without")
+_SIGN_OF = {re.sub("[^a-z]", "", sign).removesuffix("s"): sign for sign in SIGNS}
+
+
+def plain(text: str) -> str:
+    """A word without case, blanks, hyphens and a plural s: `B-Lines` is `bline`."""
+    return re.sub(r"[\W_]", "", text.casefold()).removesuffix("s")
+
+
+@dataclass(frozen=True)
+class ValueMap:
+    """The user's words for a column's values, `{column: {word: value}}`."""
+
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> ValueMap:
+        """Reads `COLUMN:WORD=VALUE`, such as `sign:B line=b_lines`.
+
+        Raises:
+            ConfigError: A text is written otherwise, or names no column of a manifest.
+        """
+        words: dict[str, dict[str, str]] = {}
+        for text in texts:
+            column, _, rest = text.partition(":")
+            word, equals, value = rest.rpartition("=")
+            if column not in COLUMNS or not equals:
+                raise ConfigError(
+                    f"--value: must be COLUMN:WORD=VALUE with a column among {', '.join(COLUMNS)}. "
+                    f"Received {text!r}. Write 'sign:B line=b_lines'."
+                )
+            words.setdefault(column, {})[_exact(word)] = value.strip()
+        return cls(words)
+
+    def read(self, column: str, text: str) -> Any:
+        """Value of a manifest's column for the user's word; None if the word stands for a blank.
+
+        Raises:
+            ValueError: The word is not known; says how to map it.
+        """
+        mapped = self.words.get(column, {}).get(_exact(text))
+        if mapped == "":
+            return None
+        if mapped is None:
+            mapped = _SIGN_OF.get(plain(text), text) if column == "sign" else text
+        try:
+            return PARSERS[column](column, mapped)
+        except ValueError as error:
+            raise ValueError(f"{error} Or map it: --value '{column}:{text}=…'.") from error
+
+
+def _exact(word: str) -> str:
+    return word.strip().casefold()
+
+
+def pairs(option: str, texts: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """Reads options `NAME=FIELD`, the field among `known`.
+
+    Raises:
+        ConfigError: A text is written otherwise, a field is unknown, or a name comes twice.
+    """
+    found: dict[str, str] = {}
+    known = list(known)
+    for text in texts:
+        name, equals, target = text.rpartition("=")
+        if not equals or target not in known or name in found:
+            raise ConfigError(
+                f"{option}: must be NAME=FIELD, each name once, with a field among "
+                f"{', '.join(known)}. Received {text!r}. Correct it."
+            )
+        found[name] = target
+    return found
+
+
+def finding_test(findings: Iterable[str]) -> Callable[[str, str], bool | None]:
+    """Function that says whether an attribute's word means that the finding is there.
+
+    It is true for `B-line` (in any writing), or for an attribute `B-lines` with the word `yes`,
+    false for `non-B-line`, `no B-lines`, or an attribute `B-lines` with the word `no`, and None for
+    all other words.
+
+    Args:
+        findings: Names of the finding; `*` is any word, or none, that does not deny B-lines.
+    """
+    findings = list(findings)
+    anything = "*" in findings
+    names = {plain("B-line" if finding == "*" else finding) for finding in findings}
+
+    def is_present(attribute: str, word: str) -> bool | None:
+        plain_word = plain(word)
+        if plain_word in names:
+            return True
+        if any(plain_word == f"{negation}{name}" for negation in _NOT for name in names):
+            return False
+        if plain(attribute) in names and _exact(word) in _YES | _NO:
+            return _exact(word) in _YES
+        return True if anything else None
+
+    return is_present

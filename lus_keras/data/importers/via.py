@@ -1,0 +1,235 @@
+"""VIA projects to manifests: segments and labels of videos, by the time stamps of the videos.
+
+A video without annotation is not a negative video: it counts as free of B-lines only where a label
+of the whole video says so. Time is in seconds, start ≤ t < end, as in the annotated file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lus_keras.core.errors import ConfigError, DataError, VideoError
+from lus_keras.data.importers import Imported
+from lus_keras.data.importers.naming import (
+    NamePattern,
+    find_videos,
+    manifest_root,
+    match_video,
+    video_id_of,
+)
+from lus_keras.data.importers.timing import Length, measure
+from lus_keras.data.importers.via_annotation import Annotation, Project
+from lus_keras.data.importers.via_frames import FramePattern, gather_pictures
+from lus_keras.data.importers.via_labels import Labels, Reading, read_labels
+from lus_keras.data.importers.via_read import read_project
+from lus_keras.data.manifest import Video, write_manifest
+
+
+@dataclass(frozen=True)
+class ViaOptions:
+    """How a project is understood.
+
+    Attributes:
+        names: How patients are read out of file names.
+        reading: Which words mean what.
+        frames: How pictures of VIA 2 name their video and frame.
+        annotated: Files that were annotated, where they are transcodes of the videos.
+        root: Folder that the manifest's paths start from; its own if None.
+    """
+
+    names: NamePattern
+    reading: Reading = field(default_factory=Reading)
+    frames: FramePattern | None = None
+    annotated: tuple[Path, ...] = ()
+    root: Path | None = None
+
+
+def import_via(
+    project: str | os.PathLike[str],
+    videos: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    options: ViaOptions,
+) -> Imported:
+    """Turns a VIA project and the videos it is about into a manifest.
+
+    Args:
+        project: JSON of VIA 2 or 3, or the CSV of VIA 3.
+        videos: Files and folders; the project's own folder if none.
+        out: Manifest to write.
+        options: How the project is understood.
+
+    Returns:
+        The manifest, and what was not used.
+
+    Raises:
+        ConfigError: Pictures are annotated and no pattern says which frames they are; or no
+            annotation has an attribute that is mapped.
+        DataError: The project or its fit to the videos breaks rules; all of them are listed.
+    """
+    project, out = Path(project), Path(out)
+    content = read_project(project)
+    if content.version == 2 and options.frames is None:
+        example = content.files[0] if content.files else "p01_0012.png"
+        raise ConfigError(
+            f"{project}: VIA 2 annotates pictures, such as {example!r}. Say which frames they are: "
+            "--frame '(?P<video>.+)_(?P<frame>\\d+)'."
+        )
+    _check_labels(project, content, options)
+    found = find_videos(videos or [project.parent])
+    problems: list[str] = []
+    groups = _group(content, found, options, problems)
+    annotated = find_videos(options.annotated) if options.annotated else []
+    lengths = _measure(groups, problems)
+    _compare_transcodes(groups, annotated, lengths, problems)
+    rows = _rows(groups, lengths, options, problems)
+    if problems:
+        raise DataError.from_problems(problems)
+    notes = list(_notes(content, found, groups, rows, bool(annotated)))
+    kept = [(path, labels) for path, labels in rows.items() if labels.columns]
+    if not kept:
+        raise DataError(f"{project}: gives no label for any video. " + " ".join(notes))
+    root = manifest_root(out, options.root, [path for path, _ in kept])
+    written = tuple(
+        Video(
+            video=str(path),
+            video_id=video_id_of(path, root),
+            **(options.names.read(path) | labels.columns),
+        )
+        for path, labels in kept
+    )
+    write_manifest(written, out, root=root)
+    return Imported(out, written, tuple(notes))
+
+
+def _check_labels(project: Path, content: Project, options: ViaOptions) -> None:
+    there = {name for annotation in content.annotations for name, _ in annotation.words}
+    absent = sorted(set(options.reading.labels) - there)
+    if absent:
+        raise ConfigError(
+            f"{project}: --label names {', '.join(map(repr, absent))}, which no annotation has. "
+            f"Attributes that are used: {', '.join(sorted(there)) or 'none'}."
+        )
+
+
+def _group(
+    content: Project, found: list[Path], options: ViaOptions, problems: list[str]
+) -> dict[Path, list[Annotation]]:
+    """Annotations by video; files of the project without annotation have none."""
+    groups: dict[Path, list[Annotation]] = defaultdict(list)
+    annotations: Sequence[Annotation] = content.annotations
+    if content.version == 2 and options.frames:
+        annotations = gather_pictures(annotations, options.frames, problems)
+    places: dict[str, str] = {}
+    for annotation in annotations:
+        places.setdefault(annotation.file, annotation.place)
+    matched: dict[str, Path] = {}
+    for file, place in places.items():
+        try:
+            matched[file] = match_video(file, found)
+            options.names.read(matched[file])
+        except ValueError as error:
+            problems.append(f"{place}: {error}")
+    owners: dict[Path, str] = {}
+    for file, path in matched.items():
+        if owners.setdefault(path, file) != file:
+            problems.append(
+                f"{places[file]}: {file!r} and {owners[path]!r} are both matched to {path}. Give "
+                "the videos of both, or annotate one of them."
+            )
+    for annotation in annotations:
+        if annotation.file in matched:
+            groups[matched[annotation.file]].append(annotation)
+    return dict(groups)
+
+
+def _measure(groups: Mapping[Path, list[Annotation]], problems: list[str]) -> dict[Path, Length]:
+    lengths = {}
+    for path in groups:
+        try:
+            lengths[path] = measure(path)
+        except VideoError as error:
+            problems.append(str(error))
+    return lengths
+
+
+def _compare_transcodes(
+    groups: Mapping[Path, list[Annotation]],
+    annotated: list[Path],
+    lengths: Mapping[Path, Length],
+    problems: list[str],
+) -> None:
+    """Time in a transcode is time in the video only if both last equally long."""
+    for path, (first, *_) in groups.items():
+        if not annotated or path not in lengths:
+            continue
+        try:
+            transcode = match_video(first.file, annotated)
+            other = measure(transcode)
+        except (ValueError, VideoError) as error:
+            problems.append(f"{first.place}: {error}")
+            continue
+        own = lengths[path]
+        if abs(own.duration_s - other.duration_s) > max(own.frame_s, other.frame_s) + 1e-3:
+            problems.append(
+                f"{first.place}: {transcode.name} lasts {other.duration_s:.3f} s "
+                f"({len(other.times_s)} frames), {path.name} {own.duration_s:.3f} s "
+                f"({len(own.times_s)} frames). Segments would be misplaced: give the annotated "
+                "files themselves as videos, or transcode anew with the same time stamps."
+            )
+
+
+def _rows(
+    groups: Mapping[Path, list[Annotation]],
+    lengths: Mapping[Path, Length],
+    options: ViaOptions,
+    problems: list[str],
+) -> dict[Path, Labels]:
+    return {
+        path: read_labels(groups[path], lengths[path], options.reading, problems)
+        for path in sorted(groups)
+        if path in lengths
+    }
+
+
+def _notes(
+    content: Project,
+    found: list[Path],
+    groups: Mapping[Path, list[Annotation]],
+    rows: Mapping[Path, Labels],
+    compared: bool,
+) -> Iterator[str]:
+    unused: Counter[str] = Counter()
+    for labels in rows.values():
+        unused.update(labels.unused)
+    for what, count in unused.most_common():
+        yield f"Not used: {count} × {what}."
+    bare = [path.name for path, labels in rows.items() if not labels.columns]
+    if bare:
+        yield f"Left out, annotated but without a label: {_listed(bare)}."
+    rest = [path.name for path in found if path not in groups]
+    if rest:
+        yield (f"Left out, not annotated, which does not mean free of B-lines: {_listed(rest)}.")
+    if content.version == 3:
+        named = {annotation.file for annotation in content.annotations}
+        silent = [file for file in content.files if file not in named]
+        if silent:
+            yield f"In the project without any annotation: {_listed(silent)}."
+    transcoded = [
+        path.name
+        for path, (first, *_) in groups.items()
+        if Path(first.file.replace("\\", "/")).name.casefold() != path.name.casefold()
+    ]
+    if content.version == 3 and transcoded and not compared:
+        yield (
+            f"Matched by stem, annotated under another name: {_listed(transcoded)}. Durations were "
+            "not compared: give the annotated files with --annotated."
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f", … {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more

@@ -1,0 +1,74 @@
+"""Exported frames that were annotated as pictures: which video, and which frame of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from lus_keras.core.errors import ConfigError
+from lus_keras.data.importers.via_annotation import Annotation
+
+
+@dataclass(frozen=True)
+class FramePattern:
+    """How a picture's name tells its video and its frame.
+
+    Attributes:
+        pattern: Groups `video` and `frame`; has to fit the name without its suffix.
+        first: Number of the first frame, 0 or 1.
+    """
+
+    pattern: re.Pattern[str]
+    first: int = 0
+
+    @classmethod
+    def parse(cls, text: str, first: int = 0) -> FramePattern:
+        """Compiles what the user wrote.
+
+        Raises:
+            ConfigError: It is no regular expression, or lacks a group.
+        """
+        try:
+            pattern = re.compile(text)
+        except re.error as error:
+            raise ConfigError(f"--frame: {text!r} is no regular expression: {error}.") from error
+        if set(pattern.groupindex) != {"video", "frame"}:
+            raise ConfigError(
+                f"--frame: must have the groups video and frame. Received {text!r}. Write "
+                "'(?P<video>.+)_(?P<frame>\\d+)'."
+            )
+        return cls(pattern, first)
+
+
+def gather_pictures(
+    annotations: Sequence[Annotation], pattern: FramePattern, problems: list[str]
+) -> list[Annotation]:
+    """Gives each annotation of a picture its video and frame.
+
+    Args:
+        annotations: Of pictures.
+        pattern: How their names are read.
+        problems: What has to be mended is appended.
+
+    Returns:
+        The annotations of pictures that the pattern fits, `file` being the video's name.
+    """
+    gathered = []
+    unfit = set()
+    for annotation in annotations:
+        name = PurePosixPath(annotation.file.replace("\\", "/")).stem
+        match = pattern.pattern.fullmatch(name)
+        number = match["frame"] if match else ""
+        if match is None or not number.isdecimal() or int(number) < pattern.first:
+            if annotation.file not in unfit:
+                problems.append(
+                    f"{annotation.place}: --frame does not fit the name {annotation.file!r}, or "
+                    f"its number is below {pattern.first}. Correct the pattern."
+                )
+            unfit.add(annotation.file)
+            continue
+        frame = int(number) - pattern.first
+        gathered.append(replace(annotation, file=match["video"], frame=frame))
+    return gathered

@@ -1,0 +1,61 @@
+"""Writing a manifest that can be read again."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from lus_keras.core.errors import ManifestError
+from lus_keras.core.files import atomic_write
+from lus_keras.data import fields
+from lus_keras.data.manifest.record import COLUMNS, REQUIRED, Video
+from lus_keras.data.manifest.rows import folder_of, numbered, parse
+
+
+def write_manifest(
+    videos: Sequence[Video],
+    path: str | os.PathLike[str],
+    *,
+    root: str | os.PathLike[str] | None = None,
+) -> None:
+    """Writes a manifest that `read_manifest` gives back unchanged, or else writes nothing.
+
+    Columns that no video fills are left out. The video files themselves need not exist yet.
+
+    Args:
+        videos: What to write, one row each.
+        path: CSV file to create or replace.
+        root: Folder that paths are written relative to; the manifest's own if not given.
+
+    Raises:
+        ManifestError: A value breaks a rule of manifests, so that it could not be read again.
+        OSError: The file cannot be written.
+    """
+    path = Path(path)
+    folder = folder_of(path, root)
+    lines = [_format_row(video, folder) for video in videos]
+    always = (*REQUIRED, "video_id")
+    columns = [name for name in COLUMNS if name in always or any(line[name] for line in lines)]
+    with atomic_write(path) as temporary_path:
+        # "replace" alters what UTF-8 cannot hold, which the comparison below then reports.
+        with temporary_path.open("w", newline="", encoding="utf-8", errors="replace") as stream:
+            writer = csv.DictWriter(stream, columns, extrasaction="ignore", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(lines)
+        rows, broken = parse(temporary_path, folder, ())
+        problems = list(numbered(broken))
+        if not problems and list(rows.values()) != list(videos):
+            changed = [video for video in videos if video not in rows.values()]
+            problems = [f"{video} would not be read back as it is. Mend it." for video in changed]
+        if problems:
+            raise ManifestError.from_problems(f"{path}, {problem}" for problem in problems)
+
+
+def _format_row(video: Video, folder: Path) -> dict[str, str]:
+    line = {name: fields.format_cell(getattr(video, name)) for name in COLUMNS}
+    path = Path(video.video)
+    if video.video and path.is_relative_to(folder):
+        line["video"] = path.relative_to(folder).as_posix()
+    return line

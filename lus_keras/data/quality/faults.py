@@ -1,0 +1,211 @@
+"""The rules: what numbers of an inspection, and of several, are problems, and what to do."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lus_keras.data.manifest import Video
+from lus_keras.data.video import Inspection
+from lus_keras.data.video.formats import SUFFIXES
+from lus_keras.data.video.integrity import REMEDY, losses
+
+Level = Literal["error", "warning", "note"]
+
+DARK = 10
+STILL = 0.1
+UNEVEN = 1.5
+USUAL_FPS = (5.0, 120.0)
+# Bits of 256 in which fingerprints differ: up to 5 in copies encoded anew, from 23 on in others.
+ALIKE_BITS = 8
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, or worth knowing.
+
+    Attributes:
+        code: Short name, such as `truncated`.
+        level: "error": cannot be used as it is; "warning": look at it; "note": dealt with.
+        cause: What was found.
+        remedy: What to do.
+        other: Name of the video that this one looks like, where that is the problem.
+    """
+
+    code: str
+    level: Level
+    cause: str
+    remedy: str
+    other: str = ""
+
+    @classmethod
+    def of_sentences(cls, code: str, level: Level, text: str) -> Problem:
+        """A message of this package, whose last sentence says what to do."""
+        cause, _, remedy = text.rstrip(". ").rpartition(". ")
+        return cls(code, level, f"{cause}.", f"{remedy}.") if cause else cls(code, level, text, "")
+
+
+def problems_of(
+    seen: Inspection, path: str, video: Video | None, *, min_seconds: float
+) -> Iterator[Problem]:
+    """What is wrong with one video that decodes.
+
+    Args:
+        seen: Its inspection.
+        path: Its file.
+        video: Its manifest row, or None.
+        min_seconds: Shorter videos are reported.
+
+    Yields:
+        Problems, the gravest first.
+    """
+    yield from _integrity(seen, video)
+    yield from _picture(seen, min_seconds)
+    yield from _row(seen, video) if video else ()
+    suffix = Path(path).suffix.lower()
+    if seen.container in SUFFIXES and suffix not in SUFFIXES[seen.container]:
+        yield Problem(
+            "misnamed", "warning",
+            f"is named {suffix or 'without suffix'}, but holds {seen.container}.",
+            f"It is decoded all the same; rename it to {SUFFIXES[seen.container][0]}.",
+        )  # fmt: skip
+    # Lost frames leave gaps, which would only say the same again.
+    yield from () if seen.corrupt_frames else _timing(seen)
+
+
+def _integrity(seen: Inspection, video: Video | None) -> Iterator[Problem]:
+    declared, frames = seen.declared_frames, seen.frames
+    if video and video.sha256 and video.sha256 != seen.sha256:
+        yield Problem(
+            "sha256", "error",
+            f"sha256 is {seen.sha256[:12]}…, the manifest says {video.sha256[:12]}….",
+            "Copy the file again, or correct the manifest if it was replaced on purpose.",
+        )  # fmt: skip
+    found = list(losses(frames, declared, seen.corrupt_frames, seen.cut_short))
+    for loss in found:
+        yield Problem(loss.code, "error", loss.cause, REMEDY)
+    if declared and frames != declared and not found:
+        # Headers of MOV and MPEG are often wrong in healthy files; those of AVI are not.
+        lost = seen.container == "avi" and frames < declared
+        yield Problem(
+            "header-count", "warning" if lost else "note",
+            f"the header says {declared} frames, {frames} decode.",
+            "Copy the file again if you can: frames may have been lost." if lost
+            else "Nothing: frames are counted by decoding.",
+        )  # fmt: skip
+
+
+def _picture(seen: Inspection, min_seconds: float) -> Iterator[Problem]:
+    if seen.brightest < DARK or seen.contrast < DARK:
+        yield Problem(
+            "blank", "error",
+            f"shows nothing: grey values differ by {seen.contrast} at most and reach "
+            f"{seen.brightest} of 255.",
+            "Export it again, or leave it out.",
+        )  # fmt: skip
+    elif seen.frames > 1 and seen.change < STILL:
+        yield Problem(
+            "frozen", "warning",
+            f"all {seen.frames} frames are alike.",
+            "Look at it; leave it out if it was frozen.",
+        )  # fmt: skip
+    if seen.duration_s < min_seconds:
+        yield Problem(
+            "too-short", "warning",
+            f"lasts {seen.duration_s:.2f} s, less than {min_seconds:g} s.",
+            "It gives no clip of that length; leave it out, or use shorter clips.",
+        )  # fmt: skip
+
+
+def _timing(seen: Inspection) -> Iterator[Problem]:
+    uneven = seen.longest_s > UNEVEN * seen.median_s or seen.median_s > UNEVEN * seen.shortest_s
+    if seen.frames > 1 and uneven:
+        yield Problem(
+            "variable-rate", "note",
+            f"frames are {seen.shortest_s:.3f} to {seen.longest_s:.3f} s apart, "
+            f"{seen.median_s:.3f} s mostly.",
+            "Nothing: frames are placed by their time stamps.",
+        )  # fmt: skip
+    if seen.frames > 1 and not USUAL_FPS[0] <= seen.fps <= USUAL_FPS[1]:
+        yield Problem(
+            "odd-rate", "warning",
+            f"runs at {seen.fps:.4g} frames a second.",
+            "Compare its duration with the source; re-mux it with the true rate if it is wrong.",
+        )  # fmt: skip
+
+
+def _row(seen: Inspection, video: Video) -> Iterator[Problem]:
+    """What the manifest says against what the file shows."""
+    if video.roi is not None:
+        x, y, width, height = video.roi
+        if x + width > seen.width or y + height > seen.height:
+            yield Problem(
+                "roi", "error",
+                f"the region of interest {video.roi} (x, y, w, h) leaves the frame of "
+                f"{seen.width}×{seen.height}.",
+                "Correct the manifest.",
+            )  # fmt: skip
+    beyond = [end for _, end in video.segments or () if end > seen.duration_s + seen.median_s]
+    if beyond:
+        yield Problem(
+            "segments", "error",
+            f"a segment ends at {max(beyond):g} s, the video at {seen.duration_s:.2f} s.",
+            "Correct the manifest; was another file annotated?",
+        )  # fmt: skip
+
+
+Who = tuple[str, str | None]
+
+
+def copies(seen: Mapping[int, Inspection], who: Sequence[Who]) -> Iterator[tuple[int, Problem]]:
+    """Videos that are there twice: the same bytes, or first frames that look alike.
+
+    Args:
+        seen: Inspections by number of the video.
+        who: Name and patient (None if not known) of every video.
+
+    Yields:
+        Number of a video and its problem.
+    """
+    by_hash: dict[str, list[int]] = defaultdict(list)
+    for number, inspection in seen.items():
+        by_hash[inspection.sha256].append(number)
+    for group in by_hash.values():
+        for number in group if len(group) > 1 else ():
+            yield number, _same_bytes(number, [other for other in group if other != number], who)
+    firsts = [group[0] for group in by_hash.values()]
+    bits = {number: int(seen[number].fingerprint, 16) for number in firsts}
+    for place, number in enumerate(firsts):
+        for other in firsts[:place]:
+            near = (bits[number] ^ bits[other]).bit_count() <= ALIKE_BITS
+            if near and bits[number] and _may_differ(who[number][1], who[other][1]):
+                yield number, Problem(
+                    "alike", "warning",
+                    f"its first frame looks like that of {who[other][0]}{_of(who[other][1])}.",
+                    "Look at both (--pairs): if one is a copy, give both the same patient or "
+                    "remove one.",
+                    who[other][0],
+                )  # fmt: skip
+
+
+def _same_bytes(number: int, others: Sequence[int], who: Sequence[Who]) -> Problem:
+    names = ", ".join(f"{who[other][0]}{_of(who[other][1])}" for other in others)
+    patient = who[number][1]
+    leak = patient is not None and any(who[other][1] != patient for other in others)
+    return Problem(
+        "duplicate", "error" if leak else "warning",
+        f"holds the same bytes as {names}.",
+        "One patient would be on both sides of a split: correct the patients or remove one."
+        if leak else "Remove one, or it counts twice.",
+    )  # fmt: skip
+
+
+def _may_differ(one: str | None, other: str | None) -> bool:
+    return one is None or other is None or one != other
+
+
+def _of(patient: str | None) -> str:
+    return "" if patient is None else f" (patient {patient!r})"

@@ -1,0 +1,116 @@
+"""`data stats`: patients, videos and labels, and how long, large and fast the videos are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lus_keras.data.fields import format_cell
+from lus_keras.data.manifest import LABELS, Video
+from lus_keras.data.quality.check import Report
+from lus_keras.data.video import Inspection
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Numbers of a data set, measured by decoding.
+
+    Attributes:
+        title: Name of the data set.
+        rows: Quantity and value, as printed.
+        label_counts: Label → value → number of videos; "not labelled" where there is none.
+        durations_s: `(n,)` of the videos that decode.
+        sizes: `(n, 2)` width and height in pixels.
+        fps: `(n,)` mean frames per second.
+        videos_per_patient: Number of videos of each patient.
+    """
+
+    title: str
+    rows: tuple[tuple[str, str], ...]
+    label_counts: dict[str, dict[str, int]]
+    durations_s: np.ndarray
+    sizes: np.ndarray
+    fps: np.ndarray
+    videos_per_patient: tuple[int, ...]
+
+
+def statistics_of(report: Report) -> Statistics:
+    """Sums up a report; videos with errors count as rows but are not measured.
+
+    Args:
+        report: A check of the data.
+
+    Returns:
+        The statistics.
+    """
+    videos = [checked.item.video for checked in report.videos if checked.item.video]
+    seen = [checked.seen for checked in report.videos if checked.seen]
+    per_patient = Counter(video.patient_id for video in videos)
+    labels = _label_counts(videos)
+    rows = [
+        ("videos", str(len(report.videos))),
+        ("videos that decode", str(len(seen))),
+        *([("patients", str(len(per_patient)))] if videos else []),
+        *_videos_per_patient(list(per_patient.values())),
+        *((name, _counts(counts)) for name, counts in labels.items()),
+        *(_measured(seen) if seen else []),
+    ]
+    return Statistics(
+        title=report.target.name,
+        rows=tuple(rows),
+        label_counts=labels,
+        durations_s=np.array([one.duration_s for one in seen]),
+        sizes=np.array([(one.width, one.height) for one in seen]).reshape(-1, 2),
+        fps=np.array([one.fps for one in seen]),
+        videos_per_patient=tuple(per_patient.values()),
+    )
+
+
+def _label_counts(videos: Sequence[Video]) -> dict[str, dict[str, int]]:
+    counts = {}
+    for label in LABELS:
+        values = [getattr(video, label) for video in videos]
+        if label == "segments":
+            values = [None if value is None else "some" if value else "none" for value in values]
+        elif label == "signs":
+            values = [None if value is None else format_cell(value) for value in values]
+        known = Counter(str(value) for value in values if value is not None)
+        missing = sum(value is None for value in values)
+        if known:
+            counts[label] = dict(sorted(known.items())) | (
+                {"not labelled": missing} if missing else {}
+            )
+    return counts
+
+
+def _videos_per_patient(counts: list[int]) -> list[tuple[str, str]]:
+    return [("videos a patient", _spread(np.array(counts), "", ".4g"))] if counts else []
+
+
+def _measured(seen: Sequence[Inspection]) -> list[tuple[str, str]]:
+    durations_s = np.array([one.duration_s for one in seen])
+    sizes = Counter(f"{one.width}×{one.height}" for one in seen)
+    kinds = Counter(f"{one.container}/{one.codec}" for one in seen)
+    return [
+        (
+            "duration",
+            f"{_spread(durations_s, ' s', '.2f')}; {durations_s.sum() / 60:.1f} min in all",
+        ),
+        ("frames", f"{sum(one.frames for one in seen):,}"),
+        ("frames a second", _spread(np.array([one.fps for one in seen]), "", ".4g")),
+        ("sizes", _counts(dict(sizes.most_common(8)), more=len(sizes) - 8)),
+        ("containers and codecs", _counts(dict(kinds.most_common()))),
+    ]
+
+
+def _spread(values: np.ndarray, unit: str, digits: str) -> str:
+    low, middle, high = (f"{value:{digits}}" for value in np.quantile(values, (0, 0.5, 1)))
+    return f"{low} … {high}{unit}, median {middle}{unit}" if low != high else f"{low}{unit}"
+
+
+def _counts(counts: dict[str, int], more: int = 0) -> str:
+    text = ", ".join(f"{name}: {count}" for name, count in counts.items())
+    return f"{text}, and {more} more" if more > 0 else text

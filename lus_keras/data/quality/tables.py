@@ -1,0 +1,43 @@
+"""Reports and statistics as tables for a terminal."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+from rich.table import Table
+
+from lus_keras.data.quality.check import Report
+from lus_keras.data.quality.stats import Statistics
+
+_COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
+
+
+def problem_table(report: Report) -> Table:
+    """One row a problem: video, what is wrong, the cause, what to do."""
+    table = Table("video", "problem", "cause", "what to do", title_justify="left")
+    for checked in report.videos:
+        for problem in checked.problems:
+            table.add_row(
+                escape(checked.item.name),
+                f"[{_COLOURS[problem.level]}]{problem.level}: {problem.code}[/]",
+                escape(problem.cause),
+                escape(problem.remedy),
+            )
+    return table
+
+
+def verdict(report: Report) -> str:
+    """The result in one line."""
+    counts = ", ".join(
+        f"{report.count(level)} {level}{'' if report.count(level) == 1 else 's'}"
+        for level in ("error", "warning", "note")
+    )
+    usable = sum(checked.usable for checked in report.videos)
+    return f"{report.target.name}: {usable} of {len(report.videos)} videos can be used; {counts}."
+
+
+def statistics_table(statistics: Statistics) -> Table:
+    """Quantity and value, one row each."""
+    table = Table("", "", title=statistics.title, title_justify="left", show_header=False)
+    for name, value in statistics.rows:
+        table.add_row(escape(name), escape(value))
+    return table

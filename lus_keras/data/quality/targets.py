@@ -1,0 +1,150 @@
+"""What is looked at: the rows of a manifest, a data set by name, or the videos of a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lus_keras.core.errors import ConfigError, DataError
+from lus_keras.core.suggestions import groups_alike, nearest_files
+from lus_keras.data import datasets
+from lus_keras.data.manifest import Video, scan_manifest
+from lus_keras.data.quality.faults import Problem
+from lus_keras.data.video.formats import VIDEO_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Item:
+    """One video to look at.
+
+    Attributes:
+        name: As shown: the path from the root, or the row where the path was refused.
+        path: File, absolute; empty where there is none to open.
+        row: Row of the manifest, or None.
+        video: Manifest row, or None in a plain folder.
+        problems: What is known to be wrong before anything is opened.
+    """
+
+    name: str
+    path: str
+    row: int | None = None
+    video: Video | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """What was asked for.
+
+    Attributes:
+        name: As given.
+        root: Folder that paths start from.
+        items: The videos.
+        manifest: The manifest's file, if it is one.
+    """
+
+    name: str
+    root: Path
+    items: tuple[Item, ...]
+    manifest: Path | None = None
+
+
+def find_target(
+    name_or_path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None
+) -> Target:
+    """Finds the videos to look at; none is opened, and absent ones are problems, not errors.
+
+    Args:
+        name_or_path: A manifest that ends in `.csv`, a folder, or the name of a data set.
+        root: Folder of the data set, or the one that a manifest's paths start from.
+
+    Returns:
+        The target, with at least one item.
+
+    Raises:
+        ConfigError: There is no such folder or data set, or it has no files.
+        DataError: The manifest or data set cannot be read, or the folder holds no video.
+    """
+    text = os.fspath(name_or_path)
+    if text.lower().endswith(".csv"):
+        return _of_manifest(Path(text), root)
+    if text == datasets.SIMULATED:
+        raise ConfigError(f"{text}: is rendered on demand. Write it with `data simulate` first.")
+    if text not in datasets.names():
+        if Path(text).is_dir():
+            return _of_folder(Path(text))
+        raise ConfigError(
+            f"{text}: is no folder, no manifest that ends in .csv and no data set. "
+            f"Known data sets: {', '.join(datasets.names())}."
+        )
+    data = datasets.load(text, root=root)
+    items = tuple(Item(_shown(v.video, data.root), v.video, None, v) for v in data.videos)
+    return Target(text, data.root, items)
+
+
+def _of_manifest(path: Path, root: str | os.PathLike[str] | None) -> Target:
+    videos, broken = scan_manifest(path, root=root)
+    folder = Path(os.path.normpath(Path(path.parent if root is None else root).absolute()))
+    absent = {
+        _shown(video.video, folder)
+        for video in videos.values()
+        if video.video and not Path(video.video).exists()
+    }
+    nearest = nearest_files(absent, folder) if absent else {}
+    alike = groups_alike({video.patient_id for video in videos.values()})
+    twins = {patient: group for group in alike for patient in group}
+    items = []
+    for row, video in videos.items():
+        name = _shown(video.video, folder) if video.video else f"row {row}"
+        problems = [Problem.of_sentences("manifest", "error", text) for text in broken.get(row, ())]
+        if name in absent:
+            hint = f"Is it {nearest[name]!r}? " if name in nearest else ""
+            remedy = f"{hint}Correct the path, or copy the file there."
+            problems.append(Problem("missing", "error", f"is not in {folder}.", remedy))
+        if video.patient_id in twins:
+            problems.append(_alike(twins[video.patient_id]))
+        path_there = "" if name in absent else video.video
+        items.append(Item(name, path_there, row, video, tuple(problems)))
+    return Target(os.fspath(path), folder, tuple(items), path)
+
+
+def _alike(patients: list[str]) -> Problem:
+    return Problem(
+        "patients-alike",
+        "warning",
+        f"patient ids {' and '.join(map(repr, patients))} look alike and are kept apart.",
+        "If they are one person, write them alike, or a split may leak.",
+    )
+
+
+def _of_folder(folder: Path) -> Target:
+    folder = Path(os.path.normpath(folder.absolute()))
+    items = tuple(_items_below(folder))
+    if not items:
+        suffixes = ", ".join(sorted(VIDEO_SUFFIXES))
+        raise DataError(f"{folder}: holds no video. Files must end in one of {suffixes}.")
+    return Target(os.fspath(folder), folder, items)
+
+
+def _items_below(folder: Path) -> Iterator[Item]:
+    """Files named as videos; links to folders are not followed, links that leave are refused."""
+    real = folder.resolve()
+    for parent, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            path = Path(parent, name)
+            if name.startswith(".") or path.suffix.lower() not in VIDEO_SUFFIXES:
+                continue
+            shown = _shown(str(path), folder)
+            if path.resolve().is_relative_to(real):
+                yield Item(shown, str(path))
+            else:
+                cause = f"is a link that leaves {folder}."
+                problem = Problem("refused", "error", cause, "Copy the file itself there.")
+                yield Item(shown, "", problems=(problem,))
+
+
+def _shown(path: str, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix() if path else ""

@@ -1,0 +1,121 @@
+"""split.json: written once, checked whenever it is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lus_keras.core.errors import DataError, LeakageError
+from lus_keras.core.files import atomic_write
+from lus_keras.data.splits.split import Fold, Split, leaks, plain
+
+SCHEMA = 1
+
+
+def write_split(path: Path, splits: dict[str, Split]) -> None:
+    """Writes the splits of a run, one a paper, with their hashes.
+
+    Args:
+        path: File to create or replace.
+        splits: Splits by paper.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    papers = {name: {**plain(split), "sha256": split.sha256} for name, split in splits.items()}
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps({"schema": SCHEMA, "papers": papers}, indent=1) + "\n")
+
+
+def read_splits(path: Path, *, allow_leak: bool = False) -> dict[str, Split]:
+    """Reads the splits of a run, one a paper.
+
+    Args:
+        path: `split.json` of a run; it need not exist.
+        allow_leak: As in `verify`.
+
+    Returns:
+        Splits by paper, free of leaks; `verify` compares one with the data.
+
+    Raises:
+        LeakageError: A patient is on both sides.
+        DataError: The file is damaged or was edited.
+    """
+    if not path.exists():
+        return {}
+    splits, hashes = _read(path, "Delete it and the folds beside it to draw the split again.")
+    edited = [name for name, split in splits.items() if hashes[name] != split.sha256]
+    found = [f"{path}: {name}: {leak}" for name, split in splits.items() for leak in leaks(split)]
+    if found and not allow_leak:
+        raise LeakageError.from_problems(found)
+    if edited:
+        raise DataError(
+            f"{path}: {', '.join(edited)}: the folds do not match their sha256, the file was "
+            "edited. Restore it, or delete it and the folds beside it to draw the split again."
+        )
+    return splits
+
+
+def read_own_split(path: Path, names: Sequence[str], *, allow_leak: bool = False) -> Split:
+    """Reads folds that the user brings, from `data split` or written by hand.
+
+    Args:
+        path: File of the form of `split.json`; hashes in it are not compared.
+        names: Entries to look for, in this order; the only entry is taken whatever its name.
+        allow_leak: As in `verify`.
+
+    Returns:
+        The split; `verify` compares it with the data.
+
+    Raises:
+        LeakageError: A patient is on both sides.
+        DataError: The file is absent or damaged, or has none of the entries.
+    """
+    remedy = "Write it with `lus-keras data split … --out split.json`."
+    splits, _ = _read(path, remedy, hashed=False)
+    chosen = [name for name in names if name in splits] or list(splits)
+    if not splits or (len(splits) > 1 and chosen[0] not in names):
+        raise DataError(
+            f"{path}: must hold an entry {' or '.join(map(repr, names))}. "
+            f"Received {', '.join(splits) or 'none'}. Rename one."
+        )
+    split = splits[chosen[0]]
+    found = [f"{path}: {chosen[0]}: {leak}" for leak in leaks(split)]
+    if found and not allow_leak:
+        advice = "Correct the file. (For teaching, --allow-leak runs it and marks every table.)"
+        raise LeakageError.from_problems([*found, advice], most=len(found) + 1)
+    return split
+
+
+def _read(
+    path: Path, remedy: str, *, hashed: bool = True
+) -> tuple[dict[str, Split], dict[str, str]]:
+    """Splits by name and, unless they may be absent, the hashes that stand beside them."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["schema"] != SCHEMA:
+            raise ValueError(f"schema must be {SCHEMA}. Received {content['schema']!r}.")
+        papers: dict[str, Any] = content["papers"]
+        splits = {name: _parse(entry) for name, entry in papers.items()}
+        hashes = {name: entry["sha256"] for name, entry in papers.items()} if hashed else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path}: not a split file ({type(error).__name__}: {error}). {remedy}"
+        ) from None
+    return splits, hashes
+
+
+def _parse(entry: dict[str, Any]) -> Split:
+    folds = tuple(
+        Fold(
+            int(fold["fold"]),
+            tuple(map(str, fold["train"])),
+            tuple(map(str, fold["test"])),
+            tuple(map(str, fold.get("validation", ()))),
+            str(fold.get("unit", "patient")),
+        )
+        for fold in entry["folds"]
+    )
+    return Split(str(entry["scheme"]), int(entry["seed"]), folds)

@@ -1,0 +1,154 @@
+"""What a split is, and what it must not do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from lus_keras.core.errors import DataError, LeakageError
+from lus_keras.data.clips import ClipIndex
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One division of the patients, or of the clips.
+
+    Attributes:
+        fold: Number from 0.
+        train: Patients to learn from, sorted.
+        test: Patients to be tested on, sorted.
+        validation: Patients that choose an epoch, sorted; in neither of the others.
+        unit: "patient", or "clip" where all three are ids of clips.
+    """
+
+    fold: int
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    validation: tuple[str, ...] = ()
+    unit: str = "patient"
+
+    def rows(self, index: ClipIndex, side: str) -> np.ndarray:
+        """Rows of the clips on a side.
+
+        Args:
+            index: All clips.
+            side: "train", "test" or "validation".
+
+        Returns:
+            `(n,)` int64, ascending.
+        """
+        names = getattr(self, side)
+        return index.rows_of(names) if self.unit == "patient" else index.rows_named(names)
+
+
+@dataclass(frozen=True)
+class Split:
+    """All folds of an experiment and how they were drawn.
+
+    Attributes:
+        scheme: "kfold" (every patient is tested once), "holdout" (each fold draws anew),
+            "as_published" or "image" (clips are divided, not patients) or "transfer" (one data set
+            is learnt from, another tested on).
+        seed: Seed of the draw.
+        folds: The folds, numbered from 0.
+    """
+
+    scheme: str
+    seed: int
+    folds: tuple[Fold, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the folds: equal splits have equal hashes."""
+        return hashlib.sha256(json.dumps(plain(self), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def by_clip(self) -> bool:
+        """Whether clips are divided, not patients."""
+        return any(fold.unit == "clip" for fold in self.folds)
+
+    @property
+    def leaks(self) -> bool:
+        """Whether clips of one patient may stand on both sides."""
+        return self.by_clip or any(True for _ in leaks(self))
+
+
+def verify(split: Split, patients: Iterable[str], *, allow_leak: bool = False) -> None:
+    """Checks that no patient is on both sides, and that split and data name the same patients.
+
+    Args:
+        split: The split.
+        patients: Patients of the data, or ids of its clips where clips are divided.
+        allow_leak: Whether a patient may stand on both sides, to show what that does to numbers.
+
+    Raises:
+        LeakageError: A patient is on both sides of a fold, or is tested in two folds of a k-fold.
+        DataError: A fold lacks a side, or a patient of the data is missing in the split or the
+            other way round.
+    """
+    known = set(map(str, patients))
+    found = list(leaks(split))
+    if found and not allow_leak:
+        raise LeakageError.from_problems(found)
+    gaps = [gap for fold in split.folds for gap in _gaps(fold, known)]
+    if split.scheme == "kfold":
+        tested = {patient for fold in split.folds for patient in fold.test}
+        gaps += [f"patient '{name}' is never tested." for name in sorted(known - tested)]
+    if gaps:
+        raise DataError.from_problems(gaps)
+
+
+def plain(split: Split) -> dict[str, Any]:
+    """A split as JSON has it; what most splits do not use is left out.
+
+    Args:
+        split: The split.
+
+    Returns:
+        Plain data.
+    """
+    entry = asdict(split)
+    for fold in entry["folds"]:
+        if not fold["validation"]:
+            del fold["validation"]
+        if fold["unit"] == "patient":
+            del fold["unit"]
+    return entry
+
+
+def leaks(split: Split) -> Iterator[str]:
+    """Finds what stands on two sides of a split.
+
+    Args:
+        split: The split.
+
+    Yields:
+        One sentence a name.
+    """
+    tested: dict[str, int] = {}
+    for fold in split.folds:
+        for one, other in combinations(("train", "validation", "test"), 2):
+            for name in sorted(set(getattr(fold, one)) & set(getattr(fold, other))):
+                yield f"fold {fold.fold}: {fold.unit} '{name}' is in {one} and {other}."
+        for patient in fold.test:
+            if split.scheme == "kfold" and patient in tested:
+                first = tested[patient]
+                yield f"patient '{patient}' is tested in fold {first} and fold {fold.fold}."
+            tested[patient] = fold.fold
+
+
+def _gaps(fold: Fold, known: set[str]) -> Iterator[str]:
+    for side in ("train", "test"):
+        if not getattr(fold, side):
+            yield f"fold {fold.fold}: no {fold.unit} to {side}."
+    named = {*fold.train, *fold.validation, *fold.test}
+    for name in sorted(named - known):
+        yield f"fold {fold.fold}: {fold.unit} '{name}' is not in the data."
+    for name in sorted(known - named):
+        yield f"fold {fold.fold}: {fold.unit} '{name}' is in neither side."

@@ -1,0 +1,266 @@
+"""Decoding: a file to frames in order of display, each with its time stamp.
+
+A folder of numbered pictures is a video, too; as it has no clock, its frame rate has to be given.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from lus_keras.core.errors import VideoError
+from lus_keras.data.video.formats import (
+    CODECS,
+    MAX_FRAMES,
+    MAX_PIXELS,
+    MAX_SECONDS,
+    container_format_of,
+)
+from lus_keras.data.video.pictures import decode_pictures, probe_pictures
+from lus_keras.data.video.records import DecodedVideo, Frame, VideoInfo
+from lus_keras.data.video.truncation import has_clock
+
+
+def probe(path: str | os.PathLike[str]) -> VideoInfo:
+    """Reads a header and checks it against what may be decoded.
+
+    Args:
+        path: Video file, or folder of numbered pictures, whose first is looked at.
+
+    Returns:
+        Container, codec and size, all of them allowed.
+
+    Raises:
+        VideoError: Not a plain file, not a video, or of a kind or size that is not decoded.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return probe_pictures(path)
+    with open_video(path) as (_, _, info):
+        return info
+
+
+def iter_frames(
+    path: str | os.PathLike[str], *, grayscale: bool = True, picture_fps: float | None = None
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Decodes frame by frame, in order of display.
+
+    Args:
+        path: Video file, or folder of numbered pictures.
+        grayscale: Brightness 0 … 255 if true, RGB if not.
+        picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
+
+    Yields:
+        Time stamp in seconds, strictly increasing from 0, and `(h, w)` or `(h, w, 3)` uint8.
+
+    Raises:
+        VideoError: The file cannot be opened or holds no frame, too many, or frames of two sizes;
+            or a folder of pictures comes without frame rate.
+    """
+    path = Path(path)
+    to_pixels = pixel_converter(path, grayscale)
+    for frame in decode(path, picture_fps):
+        yield frame.time_s, to_pixels(frame.picture)
+
+
+def read_video(
+    path: str | os.PathLike[str], *, grayscale: bool = True, picture_fps: float | None = None
+) -> DecodedVideo:
+    """Decodes a whole video; a file that was cut short gives the frames that are there.
+
+    Args:
+        path: Video file, or folder of numbered pictures.
+        grayscale: Brightness 0 … 255 if true, RGB if not.
+        picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
+
+    Returns:
+        Frames, time stamps, and what is wrong with them.
+
+    Raises:
+        VideoError: As `iter_frames`.
+    """
+    path = Path(path)
+    to_pixels = pixel_converter(path, grayscale)
+    pixels, times_s, corrupt, end_s = [], [], [], 0.0
+    declared_frames = probe(path).declared_frames
+    for index, frame in enumerate(decode(path, picture_fps)):
+        pixels.append(to_pixels(frame.picture))
+        times_s.append(frame.time_s)
+        end_s = frame.time_s + frame.duration_s
+        if frame.corrupt:
+            corrupt.append(index)
+    return DecodedVideo(np.stack(pixels), np.array(times_s), end_s, tuple(corrupt), declared_frames)
+
+
+def decode(
+    path: Path, picture_fps: float | None = None, most: int | None = None
+) -> Iterator[Frame]:
+    """Yields at least one frame, or raises `VideoError`; pixels are not converted yet.
+
+    Args:
+        path: Video file, or folder of numbered pictures.
+        picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
+        most: Frames of a file that may be decoded; None is 20,000.
+    """
+    if path.is_dir():
+        yield from decode_pictures(path, picture_fps)
+        return
+    with open_video(path) as (container, stream, info):
+        frames = _frames(path, container, stream, info, most or MAX_FRAMES)
+        if has_clock(path, info.container):
+            yield from frames
+            return
+        if picture_fps is None or not 0 < picture_fps < math.inf:
+            raise VideoError(
+                f"{path}: states a frame rate of 0, so that its times are not known. Re-mux it "
+                "with its rate, or give that in the column `fps` of the manifest or, to predict "
+                "and explain, with --assume-fps."
+            )
+        for index, frame in enumerate(frames):
+            yield replace(frame, time_s=index / picture_fps, duration_s=1 / picture_fps)
+
+
+def pixel_converter(path: Path, grayscale: bool) -> Callable[[av.VideoFrame], np.ndarray]:
+    """Function from picture to uint8 pixels; it keeps its scaler, which halves the time a frame."""
+    reformatter = VideoReformatter()
+    pixel_format = "gray" if grayscale else "rgb24"
+
+    def to_pixels(picture: av.VideoFrame) -> np.ndarray:
+        try:
+            return reformatter.reformat(picture, format=pixel_format, threads=1).to_ndarray()
+        except (av.FFmpegError, ValueError) as error:
+            raise VideoError(
+                f"{path}: pixels of kind {picture.format.name} cannot be converted ({error}). "
+                "Convert the file to h264 or mjpeg."
+            ) from error
+
+    return to_pixels
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, VideoInfo]]:
+    """Opens a file that passed every check; what FFmpeg raises meanwhile becomes `VideoError`."""
+    container_format = container_format_of(path)
+    options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
+    try:
+        with av.open(
+            str(path.resolve()), format=container_format, options=options, metadata_errors="replace"
+        ) as container:
+            info = _check_stream(path, container, container_format)
+            stream = container.streams.video[0]
+            # A picture may also grow after the header has been read.
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+            # Threads conceal errors in an order of their own: one keeps damaged files repeatable.
+            stream.codec_context.thread_count = 1
+            yield container, stream, info
+    except av.FFmpegError as error:
+        cause = "index missing or damaged" if container_format == "mov" else "header damaged"
+        raise VideoError(
+            f"{path}: cannot be opened as {container_format} ({cause}; FFmpeg: {error.strerror}). "
+            "Copy the file again from its source, or re-mux it."
+        ) from error
+
+
+def _check_stream(path: Path, container: InputContainer, container_format: str) -> VideoInfo:
+    if not container.streams.video:
+        raise VideoError(f"{path}: holds no video stream. Name another file.")
+    stream = container.streams.video[0]
+    context = stream.codec_context
+    if context is None or context.name not in CODECS:
+        codec = "unknown" if context is None else context.name
+        raise VideoError(
+            f"{path}: codec {codec} is not decoded. Convert the file to one of "
+            f"{', '.join(sorted(CODECS))}."
+        )
+    if not 0 < context.width * context.height <= MAX_PIXELS:
+        # FFmpeg reports no size at all for a picture that is over max_pixels.
+        size = f"{context.width}×{context.height}" if context.width else "unknown, or too large"
+        raise VideoError(
+            f"{path}: picture size is {size}; at most 4096² pixels are decoded. Scale it down."
+        )
+    fps = float(stream.average_rate) if stream.average_rate else None
+    return VideoInfo(
+        container_format, context.name, context.width, context.height, fps, stream.frames or None
+    )
+
+
+def _frames(
+    path: Path, container: InputContainer, stream: VideoStream, info: VideoInfo, most: int
+) -> Iterator[Frame]:
+    clock_s = float(stream.time_base or 0)
+    mean_s = 1 / info.fps if info.fps else None
+    first_s, last_s, size, count = 0.0, 0.0, None, 0
+    for picture, follows_loss in _pictures(container, stream):
+        if count == most:
+            raise VideoError(f"{path}: has more than {most} frames. Cut it into parts.")
+        if size not in (None, (picture.width, picture.height)):
+            raise VideoError(
+                f"{path}: frame {count} is {picture.width}×{picture.height} after frames of "
+                f"{size[0]}×{size[1]}. Cut it where the size changes."
+            )
+        size = picture.width, picture.height
+        time_s = None if picture.pts is None else picture.pts * clock_s
+        if count == 0:
+            first_s = time_s or 0.0
+            time_s = first_s
+        if time_s is None or (count and time_s - first_s <= last_s):
+            if mean_s is None:
+                raise VideoError(
+                    f"{path}: frame {count} has no time stamp and the file no frame rate. "
+                    "Re-mux it with a frame rate."
+                )
+            time_s = first_s + last_s + mean_s
+        last_s = time_s - first_s
+        if last_s > MAX_SECONDS:
+            raise VideoError(
+                f"{path}: frame {count} is shown at {last_s:.0f} s; at most {MAX_SECONDS} s are "
+                "decoded. Cut it into parts, or re-mux it if its time stamps are wrong."
+            )
+        # Durations go with packets: where these are reordered they belong to other pictures.
+        reordered = stream.codec_context.has_b_frames and mean_s
+        shown_s = (0 if reordered else picture.duration or 0) * clock_s or mean_s or clock_s
+        yield Frame(picture, last_s, shown_s, bool(picture.is_corrupt) or follows_loss)
+        count += 1
+    if not count:
+        raise VideoError(f"{path}: not one frame can be decoded. Copy it again from its source.")
+
+
+def _pictures(
+    container: InputContainer, stream: VideoStream
+) -> Iterator[tuple[av.VideoFrame, bool]]:
+    """Decodes whatever can be; the flag marks the first picture after a packet that could not.
+
+    A loss at the very end marks the last picture, which is held back until that is known.
+    """
+    follows_loss, held = False, None
+    for packet in _packets(container, stream):
+        try:
+            pictures = stream.codec_context.decode(packet)
+        except av.FFmpegError:
+            follows_loss = True
+            continue
+        for picture in pictures:
+            if held is not None:
+                yield held
+            held = picture, follows_loss
+            follows_loss = False
+    if held is not None:
+        yield held[0], held[1] or follows_loss
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet | None]:
+    try:
+        yield from container.demux(stream)
+    except av.FFmpegError:
+        # The file ends here. None makes the decoder hand out what it still holds.
+        yield None

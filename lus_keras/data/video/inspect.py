@@ -1,0 +1,152 @@
+"""Looking at a whole video once, in constant memory, for what can be wrong with it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from lus_keras.data.video.decode import decode, pixel_converter, probe
+from lus_keras.data.video.pictures import sha256_of_video
+from lus_keras.data.video.truncation import is_cut_short
+
+_HASH = 16
+VISIBLE = 32
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What decoding all of a video shows.
+
+    Attributes:
+        sha256: Hash of the file, or of the folder as `sha256_of_video` takes it.
+        container: As in `VideoInfo`.
+        codec: As in `VideoInfo`.
+        width: Pixels.
+        height: Pixels.
+        frames: Frames that decode.
+        declared_frames: What the header says, or None.
+        duration_s: Time stamp of the last frame plus the time it is shown.
+        shortest_s: Shortest time between two frames; 0 if there is one frame only.
+        median_s: Median time between two frames.
+        longest_s: Longest time between two frames.
+        cut_short: Whether bytes are missing at the end, where the container tells.
+        corrupt_frames: As in `DecodedVideo`.
+        brightest: Largest grey value of all frames, 0 … 255.
+        contrast: Largest difference of two grey values within a frame, 0 … 255.
+        change: Largest mean absolute difference of a frame to the one before, grey values.
+        fingerprint: 256 bits in hexadecimal of the first frame that is not dark; few of them
+            differ between copies that were encoded anew.
+    """
+
+    sha256: str
+    container: str
+    codec: str
+    width: int
+    height: int
+    frames: int
+    declared_frames: int | None
+    duration_s: float
+    shortest_s: float
+    median_s: float
+    longest_s: float
+    cut_short: bool
+    corrupt_frames: tuple[int, ...]
+    brightest: int
+    contrast: int
+    change: float
+    fingerprint: str
+
+    @property
+    def fps(self) -> float:
+        """Mean frames per second."""
+        return self.frames / self.duration_s if self.duration_s > 0 else 0.0
+
+
+def inspect_video(path: str | os.PathLike[str], *, picture_fps: float | None = None) -> Inspection:
+    """Decodes every frame and keeps numbers only.
+
+    Args:
+        path: Video file, or folder of numbered pictures.
+        picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
+
+    Returns:
+        What was seen.
+
+    Raises:
+        VideoError: The file cannot be opened, or holds no frame, too many, or frames of two sizes.
+    """
+    path = Path(path)
+    info = probe(path)
+    to_pixels = pixel_converter(path, grayscale=True)
+    times_s: list[float] = []
+    corrupt: list[int] = []
+    brightest, contrast, change, end_s = 0, 0, 0.0, 0.0
+    first, previous, visible = None, None, False
+    for frame in decode(path, picture_fps):
+        pixels = to_pixels(frame.picture)
+        low, high = (int(value) for value in cv2.minMaxLoc(pixels)[:2])
+        # Some recordings fade in from black, which would make them all alike.
+        if first is None or not visible:
+            first, visible = pixels, high - low >= VISIBLE
+        brightest, contrast = max(brightest, high), max(contrast, high - low)
+        if previous is not None:
+            change = max(change, cv2.norm(pixels, previous, cv2.NORM_L1) / pixels.size)
+        if frame.corrupt:
+            corrupt.append(len(times_s))
+        times_s.append(frame.time_s)
+        end_s, previous = frame.time_s + frame.duration_s, pixels
+    assert first is not None
+    gaps_s = np.diff(times_s) if len(times_s) > 1 else np.zeros(1)
+    return Inspection(
+        sha256=sha256_of_video(path),
+        container=info.container,
+        codec=info.codec,
+        width=first.shape[1],
+        height=first.shape[0],
+        frames=len(times_s),
+        declared_frames=info.declared_frames,
+        duration_s=end_s,
+        shortest_s=float(gaps_s.min()),
+        median_s=float(np.median(gaps_s)),
+        longest_s=float(gaps_s.max()),
+        cut_short=path.is_file() and is_cut_short(path, info.container),
+        corrupt_frames=tuple(corrupt),
+        brightest=brightest,
+        contrast=contrast,
+        change=change,
+        fingerprint=fingerprint(first),
+    )
+
+
+def fingerprint(pixels: np.ndarray) -> str:
+    """256 bits: whether each of 16×16 areas is brighter than its neighbour to the left.
+
+    Args:
+        pixels: `(h, w)` uint8.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    small = cv2.resize(pixels, (_HASH + 1, _HASH), interpolation=cv2.INTER_AREA)
+    return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()
+
+
+def inspect_to_json(text: str) -> dict[str, Any]:
+    """`inspect_video` as a child process is asked for it and returns it.
+
+    Args:
+        text: JSON of `path` and `fps`, the arguments of `inspect_video`.
+    """
+    task = json.loads(text)
+    return asdict(inspect_video(task["path"], picture_fps=task["fps"]))
+
+
+def inspection_from_json(values: dict[str, Any]) -> Inspection:
+    """Inverse of `inspect_to_json`."""
+    return Inspection(**{**values, "corrupt_frames": tuple(values["corrupt_frames"])})

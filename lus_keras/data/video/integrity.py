@@ -1,0 +1,119 @@
+"""What a file has lost, told once all of it has been decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from lus_keras.core.errors import VideoError
+from lus_keras.data.video.decode import probe
+from lus_keras.data.video.records import Frame
+from lus_keras.data.video.truncation import is_cut_short
+
+# Headers are wrong in healthy files, too: only a larger gap counts as a loss.
+TRUNCATED_SHARE = 0.9
+REMEDY = "Copy the file again from its source; if it is no better there, leave it out."
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One kind of loss.
+
+    Attributes:
+        code: "truncated" (the end is missing) or "corrupt" (frames are damaged).
+        cause: What was found, one sentence.
+    """
+
+    code: Literal["truncated", "corrupt"]
+    cause: str
+
+
+@dataclass
+class Tally:
+    """Counts frames as they are decoded.
+
+    Attributes:
+        frames: Frames so far.
+        corrupt: Numbers of those that are damaged or follow a lost one.
+    """
+
+    frames: int = 0
+    corrupt: list[int] = field(default_factory=list)
+
+    def counted(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """Hands frames on."""
+        for frame in frames:
+            if frame.corrupt:
+                self.corrupt.append(self.frames)
+            self.frames += 1
+            yield frame
+
+
+def losses(
+    frames: int, declared_frames: int | None, corrupt_frames: Sequence[int], cut_short: bool
+) -> Iterator[Loss]:
+    """What is lost of a file.
+
+    Args:
+        frames: Frames that decode.
+        declared_frames: What the header says, or None.
+        corrupt_frames: Numbers of frames that are damaged or follow a lost one, ascending.
+        cut_short: Whether bytes are missing at the end, where the container tells.
+
+    Yields:
+        A missing end first, then damaged frames.
+    """
+    if cut_short or (declared_frames and frames < TRUNCATED_SHARE * declared_frames):
+        of = f" of {declared_frames}" if declared_frames and declared_frames > frames else ""
+        cut = "the file is cut short: " if cut_short else ""
+        yield Loss("truncated", f"{cut}{frames}{of} frames decode.")
+    if corrupt_frames:
+        yield Loss(
+            "corrupt",
+            f"{len(corrupt_frames)} of {frames} frames are damaged or follow a lost one: "
+            f"frames {_ranges(corrupt_frames)}.",
+        )
+
+
+def losses_of(path: Path, tally: Tally) -> list[Loss]:
+    """What is lost of a file that was decoded to its end.
+
+    Args:
+        path: Video file, or folder of pictures.
+        tally: What was counted.
+
+    Returns:
+        As `losses`; empty for a whole file.
+    """
+    info = probe(path)
+    cut_short = path.is_file() and is_cut_short(path, info.container)
+    return list(losses(tally.frames, info.declared_frames, tally.corrupt, cut_short))
+
+
+def refuse_losses(path: Path, tally: Tally) -> None:
+    """Refuses a file of which something is lost.
+
+    Args:
+        path: Video file, or folder of pictures, that was decoded to its end.
+        tally: What was counted.
+
+    Raises:
+        VideoError: The end is missing, or frames are damaged.
+    """
+    causes = " ".join(loss.cause for loss in losses_of(path, tally))
+    if causes:
+        raise VideoError(f"{path}: {causes} {REMEDY}")
+
+
+def _ranges(numbers: Sequence[int], most: int = 5) -> str:
+    """0, 1, 2, 5 as `0–2, 5`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    texts = [f"{low}–{high}" if high > low else str(low) for low, high in runs[:most]]
+    return ", ".join(texts) + (", …" if len(runs) > most else "")

@@ -1,0 +1,1 @@
+"""From predictions to tables, figures and reports; nothing here trains or decodes."""

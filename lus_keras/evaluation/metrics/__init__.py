@@ -1,0 +1,122 @@
+"""Metrics: pure functions on arrays, and confidence intervals whose unit is the patient.
+
+    confusion      counts → precision, recall, F1, specificity, accuracy, κ
+    ranking        probabilities → ROC-AUC, PR-AUC, Brier score
+    localisation   attention + frame-level truth → IoU, hits, and what no model at all would score
+    saliency       maps against each other and against a region
+    bootstrap      any of these, resampled over patients: intervals and paired differences
+    statistics     the form in which the bootstrap takes them
+    ordinal        ordered classes: errors by distance, soft labels, the best constant prediction
+    scores         predictions.csv → the statistics that tables are made of
+
+Undefined is NaN everywhere, never 0: precision without a positive prediction, ROC-AUC of one class.
+"""
+
+from lus_keras.evaluation.metrics.bootstrap import (
+    Clusters,
+    Difference,
+    Estimate,
+    Statistic,
+    estimate,
+    fold_mean,
+    independent_difference,
+    paired_difference,
+    patient_bootstrap,
+    point,
+)
+from lus_keras.evaluation.metrics.confusion import (
+    accuracy,
+    cohen_kappa,
+    confusion_matrix,
+    f1,
+    precision,
+    recall,
+    specificity,
+)
+from lus_keras.evaluation.metrics.localisation import (
+    all_frames_iou,
+    localisation_accuracy,
+    minmax,
+    population,
+    random_frame_hit,
+    random_frame_localised,
+    representative_frame_hit,
+    temporal_iou,
+)
+from lus_keras.evaluation.metrics.ordinal import (
+    best_constant,
+    constant_baseline,
+    macro_f1,
+    mean_absolute_error,
+    ordinal_statistics,
+    soft_cross_entropy,
+    summed_batch_loss,
+    within,
+)
+from lus_keras.evaluation.metrics.ranking import brier, pr_auc, roc_auc
+from lus_keras.evaluation.metrics.saliency import map_similarity, share_in
+from lus_keras.evaluation.metrics.scores import (
+    Scores,
+    aligned,
+    always_positive,
+    binary_statistics,
+    majority_baseline,
+    video_level,
+)
+from lus_keras.evaluation.metrics.statistics import (
+    confusion_statistic,
+    mean_statistic,
+    pr_auc_statistic,
+    roc_auc_statistic,
+)
+
+__all__ = [
+    "Clusters",
+    "Difference",
+    "Estimate",
+    "Scores",
+    "Statistic",
+    "accuracy",
+    "aligned",
+    "all_frames_iou",
+    "always_positive",
+    "best_constant",
+    "binary_statistics",
+    "brier",
+    "cohen_kappa",
+    "confusion_matrix",
+    "confusion_statistic",
+    "constant_baseline",
+    "estimate",
+    "f1",
+    "fold_mean",
+    "independent_difference",
+    "localisation_accuracy",
+    "macro_f1",
+    "majority_baseline",
+    "map_similarity",
+    "mean_absolute_error",
+    "mean_statistic",
+    "minmax",
+    "ordinal_statistics",
+    "paired_difference",
+    "patient_bootstrap",
+    "point",
+    "population",
+    "pr_auc",
+    "pr_auc_statistic",
+    "precision",
+    "random_frame_hit",
+    "random_frame_localised",
+    "recall",
+    "representative_frame_hit",
+    "roc_auc",
+    "roc_auc_statistic",
+    "share_in",
+    "soft_cross_entropy",
+    "specificity",
+    "summed_batch_loss",
+    "temporal_iou",
+    "video_level",
+    "within",
+]

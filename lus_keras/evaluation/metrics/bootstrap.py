@@ -1,0 +1,325 @@
+"""Confidence intervals over patients, for any statistic that can be written with patient weights.
+
+Clips of one patient resemble each other, so the patient is what is drawn: with replacement, all
+clips of a drawn patient, 2,000 times. A draw is a vector of weights, how often each patient came
+up; a statistic is prepared once from the clips and then maps weights `(r, patients)` to `(r,)`.
+Weights of 1 give the value on the data themselves, so a value and its interval share their code.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from lus_keras.evaluation.metrics.confusion import _ratio
+
+RESAMPLES = 2000
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Weighted = Callable[[Floats], Floats]
+Statistic = Callable[[Ints], Weighted]
+"""Given `(m,)` positions of the clips to use, a function of weights `(r, patients)` → `(r,)`."""
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Which patient and which fold every clip belongs to.
+
+    Attributes:
+        patients: `(n,)` int64, 0 … n_patients-1.
+        folds: `(n,)` int64 number of the fold that tested the clip.
+        n_patients: Number of different patients.
+    """
+
+    patients: Ints
+    folds: Ints
+    n_patients: int
+
+    @classmethod
+    def of(cls, patient_ids: ArrayLike, folds: ArrayLike) -> Clusters:
+        """Numbers patients in the order of their sorted ids.
+
+        Args:
+            patient_ids: `(n,)` text.
+            folds: `(n,)` integers.
+
+        Returns:
+            Clusters of n clips.
+        """
+        names, patients = np.unique(np.asarray(patient_ids, str), return_inverse=True)
+        return cls(patients.astype(np.int64), np.asarray(folds, np.int64), len(names))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric with what is needed to judge it; NaN wherever it is undefined.
+
+    Attributes:
+        value: The metric.
+        ci_low: 2.5th percentile of the patient bootstrap.
+        ci_high: 97.5th percentile.
+        folds: The metric in each fold, in fold order.
+        undefined: Share of resamples in which the metric was undefined; they were dropped.
+        n_patients: Patients behind `value`.
+        n_clips: Clips behind `value`.
+        over_folds: Whether `value` is the mean of `folds`.
+    """
+
+    value: float
+    ci_low: float
+    ci_high: float
+    folds: tuple[float, ...] = field(default=())
+    undefined: float = 0.0
+    n_patients: int = 0
+    n_clips: int = 0
+    over_folds: bool = False
+
+    @property
+    def fold_sd(self) -> float:
+        """SD across folds (ddof 1); says how folds differ and is not a confidence interval."""
+        defined = [value for value in self.folds if not np.isnan(value)]
+        return float(np.std(defined, ddof=1)) if len(defined) > 1 else float("nan")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Metric of one model minus that of another on the same clips.
+
+    Attributes:
+        value: The difference; positive means that the first is better.
+        ci_low: 2.5th percentile of the paired patient bootstrap.
+        ci_high: 97.5th percentile.
+        undefined: Share of resamples that were undefined and dropped.
+    """
+
+    value: float
+    ci_low: float
+    ci_high: float
+    undefined: float = 0.0
+
+    @property
+    def verdict(self) -> str:
+        """`holds` if the interval lies above 0, `fails` if below, otherwise `undecided`."""
+        if self.ci_low > 0:
+            return "holds"
+        return "fails" if self.ci_high < 0 else "undecided"
+
+
+def patient_bootstrap(
+    statistic: Weighted, n_patients: int, *, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, float, float]:
+    """95 % percentile interval over patients.
+
+    Args:
+        statistic: Maps weights `(r, n_patients)` float64 (times each patient was drawn) to `(r,)`.
+        n_patients: Number of patients.
+        resamples: Number of draws.
+        seed: Seed of the draws; equal seeds draw equal patients.
+
+    Returns:
+        Low end, high end, and the share of resamples that were undefined (NaN) and dropped. The
+        ends are NaN for fewer than two patients or if no resample is defined.
+    """
+    if n_patients < 2:
+        return float("nan"), float("nan"), 0.0
+
+    def of_draws(draws: Ints, axis: int = -1) -> Floats:
+        return statistic(_weights(draws, n_patients))
+
+    with warnings.catch_warnings():
+        # SciPy warns when its own interval meets a NaN; ours, below, leaves NaN out and counts it.
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        result = stats.bootstrap(
+            (np.arange(n_patients),),
+            of_draws,
+            n_resamples=resamples,
+            vectorized=True,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        )
+    values = result.bootstrap_distribution
+    defined = values[~np.isnan(values)]
+    undefined = 1 - len(defined) / len(values)
+    if not len(defined):
+        return float("nan"), float("nan"), undefined
+    low, high = np.percentile(defined, [2.5, 97.5])
+    return float(low), float(high), undefined
+
+
+def estimate(
+    statistic: Statistic,
+    clusters: Clusters,
+    *,
+    over_folds: bool = False,
+    clips: Ints | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Estimate:
+    """Value, interval over patients and spread across folds of one metric.
+
+    Args:
+        statistic: What is measured.
+        clusters: Patient and fold of each of the n clips.
+        over_folds: Mean of the folds' metrics instead of one metric of all clips together.
+        clips: `(m,)` positions of the clips that count; all of them by default.
+        resamples: Number of bootstrap draws.
+        seed: Seed of the draws.
+
+    Returns:
+        The estimate; NaN throughout if no clip counts.
+    """
+    clips = np.arange(len(clusters.patients)) if clips is None else clips
+    if not len(clips):
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    ones = np.ones((1, clusters.n_patients))
+    parts = _fold_statistics(statistic, clusters, clips)
+    whole = _mean_of(parts) if over_folds else statistic(clips)
+    # Patients without any of these clips weigh nothing; drawing them would only widen the interval.
+    members = np.unique(clusters.patients[clips])
+    ci_low, ci_high, undefined = patient_bootstrap(
+        _only(whole, members, clusters.n_patients), len(members), resamples=resamples, seed=seed
+    )
+    return Estimate(
+        value=float(whole(ones)[0]),
+        ci_low=ci_low,
+        ci_high=ci_high,
+        folds=tuple(float(part(ones)[0]) for part in parts),
+        undefined=undefined,
+        n_patients=len(members),
+        n_clips=len(clips),
+        over_folds=over_folds,
+    )
+
+
+def point(statistic: Statistic, clusters: Clusters, *, over_folds: bool = False) -> float:
+    """Value of a metric without an interval.
+
+    Args:
+        statistic: What is measured.
+        clusters: Patient and fold of each clip.
+        over_folds: Mean of the folds' metrics instead of one metric of all clips together.
+
+    Returns:
+        The value, NaN where undefined.
+    """
+    statistic = fold_mean(statistic, clusters) if over_folds else statistic
+    clips = np.arange(len(clusters.patients))
+    return float(statistic(clips)(np.ones((1, clusters.n_patients)))[0]) if len(clips) else np.nan
+
+
+def paired_difference(
+    better: Statistic,
+    worse: Statistic,
+    clusters: Clusters,
+    *,
+    over_folds: bool = False,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Difference:
+    """Tests a claimed order of two models on the same clips; both see the same drawn patients.
+
+    Args:
+        better: Statistic of the model claimed to be better.
+        worse: Statistic of the other model.
+        clusters: Patient and fold of each clip, the same clips in the same order for both.
+        over_folds: Compare means over folds instead of metrics of all clips together.
+        resamples: Number of bootstrap draws.
+        seed: Seed of the draws.
+
+    Returns:
+        Difference better - worse with its interval and verdict.
+    """
+    if over_folds:
+        better, worse = fold_mean(better, clusters), fold_mean(worse, clusters)
+
+    def difference(clips: Ints) -> Weighted:
+        first, second = better(clips), worse(clips)
+        return lambda weights: first(weights) - second(weights)
+
+    found = estimate(difference, clusters, resamples=resamples, seed=seed)
+    return Difference(found.value, found.ci_low, found.ci_high, found.undefined)
+
+
+def independent_difference(
+    first: tuple[Statistic, Clusters],
+    second: tuple[Statistic, Clusters],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Difference:
+    """Compares one metric on two sets of clips, whose patients are drawn independently.
+
+    Args:
+        first: Statistic and its clusters.
+        second: The other ones.
+        resamples: Number of bootstrap draws.
+        seed: Seed of the draws.
+
+    Returns:
+        Difference first - second with its interval; NaN where a side is undefined.
+    """
+    sides, counts = [], []
+    for statistic, clusters in (first, second):
+        clips = np.arange(len(clusters.patients))
+        members = np.unique(clusters.patients)
+        sides.append(_only(statistic(clips), members, clusters.n_patients))
+        counts.append(len(members))
+    value = float((sides[0](np.ones((1, counts[0]))) - sides[1](np.ones((1, counts[1]))))[0])
+    rng = np.random.default_rng(seed)
+    draws = [_weights(rng.integers(0, count, (resamples, count)), count) for count in counts]
+    values = sides[0](draws[0]) - sides[1](draws[1])
+    defined = values[~np.isnan(values)]
+    if min(counts) < 2 or not len(defined):
+        return Difference(value, float("nan"), float("nan"), 1.0)
+    low, high = np.percentile(defined, [2.5, 97.5])
+    return Difference(value, float(low), float(high), 1 - len(defined) / resamples)
+
+
+def fold_mean(statistic: Statistic, clusters: Clusters) -> Statistic:
+    """Mean over the folds in which the statistic is defined, for any draw of patients.
+
+    Args:
+        statistic: What is measured in each fold.
+        clusters: Patient and fold of each clip.
+
+    Returns:
+        A statistic; NaN only if it is undefined in every fold.
+    """
+    return lambda clips: _mean_of(_fold_statistics(statistic, clusters, clips))
+
+
+def _weights(draws: Ints, n_patients: int) -> Floats:
+    """Turns drawn patients `(r, d)` into how often each came up, `(r, n_patients)`."""
+    rows = np.arange(len(draws))[:, None] * n_patients
+    counts = np.bincount((rows + draws).ravel(), minlength=len(draws) * n_patients)
+    return counts.reshape(len(draws), n_patients).astype(np.float64)
+
+
+def _fold_statistics(statistic: Statistic, clusters: Clusters, clips: Ints) -> list[Weighted]:
+    folds = clusters.folds[clips]
+    return [statistic(clips[folds == fold]) for fold in np.unique(folds)]
+
+
+def _mean_of(parts: list[Weighted]) -> Weighted:
+    def of_weights(weights: Floats) -> Floats:
+        values = np.stack([part(weights) for part in parts])
+        return _ratio(np.nansum(values, axis=0), (~np.isnan(values)).sum(0))
+
+    return of_weights
+
+
+def _only(statistic: Weighted, members: Ints, n_patients: int) -> Weighted:
+    """Spreads weights of some patients over the columns of all."""
+
+    def of_weights(weights: Floats) -> Floats:
+        spread = np.zeros((len(weights), n_patients))
+        spread[:, members] = weights
+        return statistic(spread)
+
+    return of_weights

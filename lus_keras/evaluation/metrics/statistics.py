@@ -1,0 +1,143 @@
+"""Metrics prepared from the clips once, then evaluated for any weights of the patients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lus_keras.evaluation.metrics.bootstrap import Clusters, Floats, Ints, Statistic, Weighted
+from lus_keras.evaluation.metrics.confusion import _ratio
+
+# Resampled PR curves are (draws, clips); this many draws at once keep them within some 50 MB.
+DRAWS_AT_ONCE = 200
+
+
+def confusion_statistic(
+    formula: Callable[[Floats], Floats],
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    clusters: Clusters,
+    classes: int = 2,
+) -> Statistic:
+    """Any metric of the confusion matrix; counts are summed over the drawn patients.
+
+    Args:
+        formula: Maps confusion matrices `(r, classes, classes)` to `(r,)`.
+        y_true: `(n,)` integers 0 … classes-1.
+        y_pred: `(n,)` integers 0 … classes-1.
+        clusters: Patient of each clip.
+        classes: Number of classes.
+
+    Returns:
+        The statistic.
+    """
+    cells = np.asarray(y_true, np.int64) * classes + np.asarray(y_pred, np.int64)
+
+    def prepare(clips: Ints) -> Weighted:
+        slots = clusters.patients[clips] * classes**2 + cells[clips]
+        counts = np.bincount(slots, minlength=clusters.n_patients * classes**2)
+        counts = counts.reshape(clusters.n_patients, classes**2).astype(np.float64)
+        return lambda weights: formula((weights @ counts).reshape(-1, classes, classes))
+
+    return prepare
+
+
+def mean_statistic(values: ArrayLike, clusters: Clusters) -> Statistic:
+    """Mean of one number a clip: a hit rate, a squared error.
+
+    Args:
+        values: `(n,)` floats, without NaN in the clips that are used.
+        clusters: Patient of each clip.
+
+    Returns:
+        The statistic.
+    """
+    values = np.asarray(values, np.float64)
+
+    def prepare(clips: Ints) -> Weighted:
+        totals = _per_patient(clusters, clips, values[clips])
+        counts = _per_patient(clusters, clips)
+        return lambda weights: _ratio(weights @ totals, weights @ counts)
+
+    return prepare
+
+
+def roc_auc_statistic(y_true: ArrayLike, scores: ArrayLike, clusters: Clusters) -> Statistic:
+    """ROC-AUC through the matrix of wins between patients.
+
+    wins[i, j] counts pairs (positive clip of i, negative clip of j) in the right order, ties as one
+    half; then AUC(w) = wᵀ·wins·w / (w·positives)(w·negatives) for any weights w.
+
+    Args:
+        y_true: `(n,)` integers 0 or 1.
+        scores: `(n,)` floats.
+        clusters: Patient of each clip.
+
+    Returns:
+        The statistic; NaN for draws with one class only.
+    """
+    y_true, scores = np.asarray(y_true, np.int64), np.asarray(scores, np.float64)
+
+    def prepare(clips: Ints) -> Weighted:
+        positives = clips[y_true[clips] == 1]
+        negatives = clips[y_true[clips] == 0]
+        wins = np.zeros((clusters.n_patients, clusters.n_patients))
+        for patient in np.unique(clusters.patients[negatives]):
+            rivals = np.sort(scores[negatives[clusters.patients[negatives] == patient]])
+            below = np.searchsorted(rivals, scores[positives], "left")
+            not_above = np.searchsorted(rivals, scores[positives], "right")
+            wins[:, patient] = _per_patient(clusters, positives, (below + not_above) / 2)
+        n_positive = _per_patient(clusters, positives)
+        n_negative = _per_patient(clusters, negatives)
+
+        def of_weights(weights: Floats) -> Floats:
+            right = ((weights @ wins) * weights).sum(1)
+            return _ratio(right, (weights @ n_positive) * (weights @ n_negative))
+
+        return of_weights
+
+    return prepare
+
+
+def pr_auc_statistic(y_true: ArrayLike, scores: ArrayLike, clusters: Clusters) -> Statistic:
+    """Average precision with every clip counted as often as its patient was drawn.
+
+    Args:
+        y_true: `(n,)` integers 0 or 1.
+        scores: `(n,)` floats.
+        clusters: Patient of each clip.
+
+    Returns:
+        The statistic; NaN for draws with one class only.
+    """
+    y_true, scores = np.asarray(y_true, np.int64), np.asarray(scores, np.float64)
+
+    def prepare(clips: Ints) -> Weighted:
+        ordered = clips[np.argsort(-scores[clips], kind="stable")]
+        # A threshold cannot part equal scores: the curve has a point only at the last of each tie.
+        thresholds = np.flatnonzero(np.append(np.diff(scores[ordered]) != 0, True))
+        patients, positive = clusters.patients[ordered], y_true[ordered]
+
+        def of_weights(weights: Floats) -> Floats:
+            counts = weights[:, patients]
+            predicted = counts.cumsum(1)[:, thresholds]
+            hits = (counts * positive).cumsum(1)[:, thresholds]
+            steps = np.diff(hits, axis=1, prepend=0)
+            area = np.nansum(steps * _ratio(hits, predicted), axis=1)
+            one_class = predicted[:, -1] == hits[:, -1]
+            return np.where(one_class, np.nan, _ratio(area, hits[:, -1]))
+
+        def in_parts(weights: Floats) -> Floats:
+            starts = range(0, len(weights), DRAWS_AT_ONCE)
+            return np.concatenate([of_weights(weights[i : i + DRAWS_AT_ONCE]) for i in starts])
+
+        return in_parts
+
+    return prepare
+
+
+def _per_patient(clusters: Clusters, clips: Ints, values: Floats | None = None) -> Floats:
+    sums = np.bincount(clusters.patients[clips], values, minlength=clusters.n_patients)
+    return sums.astype(np.float64)

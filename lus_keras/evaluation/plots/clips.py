@@ -1,0 +1,146 @@
+"""Clips and the data they come from: frames with attention or maps, counts of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from lus_keras.core.style import BLUE, GREEN, GREY, line_style, new_figure
+from lus_keras.evaluation.metrics import minmax
+
+
+def attention_curve(
+    attention: ArrayLike, truth: ArrayLike, frames: NDArray[np.uint8], title: str, n_frames: int = 7
+) -> Figure:
+    """Figure 1: attention (min-max, blue) and truth (green) over the frames, some shown beneath.
+
+    The frames shown spread evenly over the clip's attention, from its lowest to its highest weight.
+
+    Args:
+        attention: `(t,)` floats.
+        truth: `(t,)` integers 1 or 0.
+        frames: `(t, h, w)` uint8.
+        title: Title of the figure.
+        n_frames: Number of frames beneath.
+
+    Returns:
+        The figure; frames are numbered from 1.
+    """
+    weights, truth = minmax(np.asarray(attention)[None])[0], np.asarray(truth)
+    numbers = np.arange(1, len(weights) + 1)
+    ranks = np.linspace(0, len(weights) - 1, min(n_frames, len(weights))).round().astype(int)
+    shown = np.sort(np.argsort(weights, kind="stable")[ranks])
+    figure = new_figure(9, 4.9)
+    grid = figure.add_gridspec(2, len(shown), height_ratios=(1.7, 1))
+    axes = figure.add_subplot(grid[0, :])
+    axes.step(numbers, truth, where="mid", color=GREEN, lw=2.2, label="annotated B-line frame")
+    axes.plot(numbers, weights, color=BLUE, lw=2, marker="o", ms=3.5, label="attention, min-max")
+    axes.plot(numbers[shown], weights[shown], "o", ms=9, mfc="none", mec=BLUE)
+    axes.set(
+        xlabel="frame",
+        ylabel="attention (0 … 1)",
+        ylim=(-0.06, 1.06),
+        xlim=(0.5, len(weights) + 0.5),
+    )
+    axes.set_title(title, fontsize=11, pad=24)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=9)
+    for position, frame in enumerate(shown):
+        picture = figure.add_subplot(grid[1, position])
+        picture.imshow(frames[frame], cmap="gray", vmin=0, vmax=255)
+        _frame_border(picture, GREEN if truth[frame] == 1 else GREY)
+        picture.set_title(f"frame {frame + 1}", fontsize=9)
+        picture.set_xlabel(f"{weights[frame]:.2f}", fontsize=9, color=BLUE)
+    return figure
+
+
+def class_bars(
+    ours: Mapping[str, Mapping[str, float]],
+    published: Mapping[str, Mapping[str, float]],
+    classes: Sequence[str],
+) -> Figure:
+    """Bars of the classes of several data sets, beside the published ones.
+
+    Args:
+        ours: Data set → class → count.
+        published: The same, as printed.
+        classes: Names of the classes, in order.
+
+    Returns:
+        The figure.
+    """
+    figure = new_figure(max(1.3 * len(ours), 4), 3.6)
+    axes = figure.subplots()
+    width = 0.8 / (2 * len(classes))
+    for number, name in enumerate(classes):
+        places = np.arange(len(ours)) + 2 * number * width - 0.4
+        colour = line_style(number)["color"]
+        heights = [counts.get(name, 0) for counts in ours.values()]
+        printed = [counts.get(name, 0) for counts in published.values()]
+        solid = axes.bar(places, heights, width, align="edge", color=colour, label=name)
+        outlined = axes.bar(
+            places + width, printed, width, align="edge", fill=False, edgecolor=colour,
+            label=f"{name}, published",
+        )  # fmt: skip
+        for bars in (solid, outlined):
+            axes.bar_label(bars, fmt="%.0f", fontsize=7, rotation=90, padding=3)
+    axes.margins(y=0.15)
+    axes.set_xticks(range(len(ours)), list(ours), fontsize=8)
+    axes.set_ylabel("tiles")
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def saliency_sheet(
+    frames: ArrayLike, vanilla: ArrayLike, smooth: ArrayLike, shown: Sequence[int]
+) -> Figure:
+    """Frames of a clip over time, their saliency and their SmoothGrad, one row each.
+
+    Args:
+        frames: `(t, h, w)` uint8.
+        vanilla: `(t, h, w)` floats 0 … 1.
+        smooth: `(t, h, w)` floats 0 … 1.
+        shown: Numbers of the frames to show.
+
+    Returns:
+        The figure.
+    """
+    return map_sheet(frames, {"saliency": vanilla, "SmoothGrad": smooth}, shown)
+
+
+def map_sheet(frames: ArrayLike, maps: Mapping[str, ArrayLike], shown: Sequence[int]) -> Figure:
+    """Frames of a clip over time, and beneath them maps of the clip, one row each.
+
+    Args:
+        frames: `(t, h, w)` uint8.
+        maps: By name, `(t, h, w)` floats 0 … 1.
+        shown: Numbers of the frames to show.
+
+    Returns:
+        The figure.
+    """
+    figure = new_figure(max(1.1 * len(shown), 3), 1.2 * (1 + len(maps)))
+    panels = figure.subplots(1 + len(maps), len(shown), squeeze=False)
+    rows = [("input", frames, "gray", 255)]
+    rows += [(name, values, "inferno", 1) for name, values in maps.items()]
+    for place, (label, values, colours, top) in enumerate(rows):
+        line = panels[place]
+        for axes, frame in zip(line, shown, strict=True):
+            picture = np.asarray(values, np.float32)[frame]
+            axes.imshow(picture, cmap=colours, vmin=0, vmax=top, interpolation="nearest")
+            axes.set_xticks([])
+            axes.set_yticks([])
+            if place == 0:
+                axes.set_title(f"frame {frame}", fontsize=8)
+        line[0].set_ylabel(label, fontsize=9)
+    return figure
+
+
+def _frame_border(axes: Any, colour: str) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set(color=colour, linewidth=3)

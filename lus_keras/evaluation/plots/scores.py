@@ -1,0 +1,200 @@
+"""What networks learnt and scored: curves over epochs and thresholds, matrices, differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from sklearn import metrics as sklearn_metrics
+
+from lus_keras.core.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    VERDICT_COLOURS,
+    line_style,
+    new_figure,
+)
+from lus_keras.evaluation.metrics import Scores, confusion_matrix, pr_auc, roc_auc
+
+
+def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figure:
+    """Loss and accuracy by epoch: a thin line a fold, a thick one their mean.
+
+    Args:
+        histories: Label → fold → history with `epoch, loss, accuracy` and, if validated, `val_…`.
+
+    Returns:
+        Figure with one column a model.
+    """
+    figure = new_figure(max(3.2 * len(histories), 4.5), 4.8)
+    axes = figure.subplots(2, len(histories), squeeze=False, sharex="col", sharey="row")
+    for column, (label, folds) in enumerate(histories.items()):
+        axes[0, column].set_title(label)
+        axes[1, column].set_xlabel("epoch")
+        axes[1, column].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        for row, quantity in enumerate(("loss", "accuracy")):
+            _curve(axes[row, column], folds, quantity, "training", BLUE)
+            _curve(axes[row, column], folds, f"val_{quantity}", "validation", ORANGE)
+    for row, quantity in enumerate(("loss", "accuracy")):
+        axes[row, 0].set_ylabel(quantity)
+    if axes[0, 0].get_legend_handles_labels()[1]:
+        axes[0, 0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def roc_curves(scores: Mapping[str, Scores]) -> Figure:
+    """Sensitivity against 1 - specificity, all out-of-fold predictions of a model together.
+
+    Args:
+        scores: Label → scores; models tested on one class only are left out.
+
+    Returns:
+        The figure.
+    """
+    figure = new_figure(5.2, 5)
+    axes = figure.subplots()
+    axes.plot((0, 1), (0, 1), color=GREY, lw=1, ls=":", label="chance (0.50)")
+    for number, (label, model) in enumerate(_two_classes(scores).items()):
+        fpr, tpr, _ = sklearn_metrics.roc_curve(model.y_true, model.positive)
+        area = roc_auc(model.y_true, model.positive)
+        axes.plot(fpr, tpr, **line_style(number), label=f"{label} ({area:.2f})")
+    axes.set(xlabel="1 - specificity", ylabel="sensitivity", title="ROC (area)", aspect="equal")
+    axes.legend(loc="lower right", frameon=False, fontsize=8)
+    return figure
+
+
+def precision_recall_curves(scores: Mapping[str, Scores], *, prevalence: bool = True) -> Figure:
+    """Precision against recall with the prevalence as the line of no skill.
+
+    Args:
+        scores: Label → scores; models tested on one class only are left out.
+        prevalence: Draw that line; curves of several classes have none in common.
+
+    Returns:
+        The figure.
+    """
+    figure = new_figure(5.2, 5)
+    axes = figure.subplots()
+    kept = _two_classes(scores)
+    for number, (label, model) in enumerate(kept.items()):
+        found, recall, _ = sklearn_metrics.precision_recall_curve(model.y_true, model.positive)
+        area = pr_auc(model.y_true, model.positive)
+        axes.step(recall, found, where="post", **line_style(number), label=f"{label} ({area:.2f})")
+    if kept and prevalence:
+        share = float(np.mean(max(kept.values(), key=lambda m: len(m.y_true)).y_true))
+        axes.axhline(share, color=GREY, lw=1, ls=":", label=f"prevalence ({share:.2f})")
+    axes.set(
+        xlabel="recall", ylabel="precision", ylim=(-0.02, 1.02), title="Precision–recall (area)"
+    )
+    axes.legend(loc="lower left", frameon=False, fontsize=8)
+    return figure
+
+
+def confusion_matrices(scores: Mapping[str, Scores], classes: Sequence[str]) -> Figure:
+    """Counts and row shares, rows = truth.
+
+    Args:
+        scores: Label → scores.
+        classes: Name of each class.
+
+    Returns:
+        Figure with one panel a model.
+    """
+    figure = new_figure(max(2.6 * len(scores), 3.2), 3.1)
+    panels = figure.subplots(1, len(scores), squeeze=False)[0]
+    for axes, (label, model) in zip(panels, scores.items(), strict=True):
+        counts = confusion_matrix(model.y_true, model.y_pred, len(classes))
+        shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), count in np.ndenumerate(counts):
+            dark = shares[row, column] > 0.55
+            text = f"{count}\n{shares[row, column]:.0%}"
+            axes.text(column, row, text, ha="center", va="center", color="w" if dark else "k")
+        ticks = range(len(classes))
+        axes.set_xticks(ticks, classes, fontsize=8)
+        axes.set_yticks(ticks, classes if axes is panels[0] else [""] * len(classes), fontsize=8)
+        axes.set_title(label, fontsize=10)
+        axes.set_xlabel("predicted")
+    panels[0].set_ylabel("truth")
+    return figure
+
+
+def reliability_diagram(scores: Mapping[str, Scores], bins: int = 10) -> Figure:
+    """Observed share of positives against the mean predicted probability, in equal-width bins.
+
+    Args:
+        scores: Label → scores.
+        bins: Number of bins.
+
+    Returns:
+        The figure; beneath it, how many clips fell into each bin.
+    """
+    figure = new_figure(5.2, 6)
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    axes.plot((0, 1), (0, 1), color=GREY, lw=1, ls=":", label="perfect")
+    for number, (label, model) in enumerate(scores.items()):
+        slot = np.minimum((model.positive * bins).astype(int), bins - 1)
+        count = np.bincount(slot, minlength=bins)
+        used = count > 0
+        mean = np.bincount(slot, model.positive, bins)[used] / count[used]
+        observed = np.bincount(slot, model.y_true == 1, bins)[used] / count[used]
+        axes.plot(mean, observed, marker="o", ms=4, **line_style(number), label=label)
+        below.plot((np.arange(bins) + 0.5) / bins, count, marker=".", **line_style(number))
+    axes.set(ylabel="observed share of positives", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.set_title("Reliability")
+    axes.legend(loc="upper left", frameon=False, fontsize=8)
+    below.set(xlabel="predicted probability", ylabel="clips")
+    return figure
+
+
+def forest_plot(rows: Sequence[tuple[str, float, float, float, str]], title: str) -> Figure:
+    """Differences with their intervals around the line of no difference.
+
+    Args:
+        rows: Label, difference, low end, high end and verdict of each.
+        title: What the differences are of.
+
+    Returns:
+        The figure.
+    """
+    figure = new_figure(7.2, 1.3 + 0.55 * max(len(rows), 1))
+    axes = figure.subplots()
+    axes.axvline(0, color="k", lw=0.8)
+    for place, (_, value, low, high, verdict) in enumerate(rows):
+        colour = VERDICT_COLOURS.get(verdict, GREY)
+        axes.plot((low, high), (place, place), color=colour, lw=2)
+        axes.plot(value, place, "s", color=colour, ms=7)
+        axes.annotate(
+            f"{value:+.3f} ({low:+.3f} to {high:+.3f}), {verdict}".replace("-", "−"),
+            (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=8,
+        )  # fmt: skip
+    axes.set_yticks(range(len(rows)), [row[0] for row in rows], fontsize=9)
+    axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="difference, 95 % CI over patients")
+    axes.set_title(title, fontsize=10)
+    return figure
+
+
+def _two_classes(scores: Mapping[str, Scores]) -> dict[str, Scores]:
+    return {label: s for label, s in scores.items() if len(np.unique(s.y_true)) == 2}
+
+
+def _curve(
+    axes: Any, folds: Mapping[int, pd.DataFrame], quantity: str, label: str, colour: str
+) -> None:
+    series = [
+        frame.set_index("epoch")[quantity] for frame in folds.values() if quantity in frame.columns
+    ]
+    if not series:
+        return
+    for line in series:
+        axes.plot(line.index, line, color=colour, lw=0.7, alpha=0.4)
+    mean = pd.concat(series, axis=1).mean(axis=1)
+    label += f", mean of {len(series)} folds" if len(series) > 1 else ""
+    # A line of one point is not seen.
+    marker = "o" if len(mean) == 1 else ""
+    axes.plot(mean.index, mean, color=colour, lw=2, marker=marker, label=label)

@@ -1,0 +1,297 @@
+"""What a report is made of: cells, tables, claims and drawings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from lus_keras.evaluation.metrics import Difference, Estimate
+
+# Rows of predictors without skill, which stand in tables beside the networks.
+SKILL_FREE = {"majority", "always_positive", "constant", "random_frame", "all_frames"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of one table; the row of results.json. None stands for "undefined" or "none".
+
+    Attributes:
+        paper: Name of the paper.
+        table: Table id.
+        row: Row id, mostly a model.
+        metric: Metric id.
+        published: The paper's own number.
+        value: Ours.
+        fold_sd: SD across folds (ddof 1), not a confidence interval.
+        ci_low: Low end of the 95 % bootstrap interval over patients.
+        ci_high: High end.
+        baseline: What a predictor without any skill scores on the same clips.
+        n_patients: Patients behind `value`.
+        n_clips: Clips (in video-level rows: videos) behind `value`.
+        n_folds: Folds behind `value`.
+        note: What a reader has to know of this number.
+    """
+
+    paper: str
+    table: str
+    row: str
+    metric: str
+    published: float | None = None
+    value: float | None = None
+    fold_sd: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    baseline: float | None = None
+    n_patients: int = 0
+    n_clips: int = 0
+    n_folds: int = 0
+    note: str = ""
+
+    def as_row(self) -> dict[str, Any]:
+        """Gives the cell as plain JSON values.
+
+        Returns:
+            Field → value, in the order of the fields.
+        """
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: cells by row and metric.
+
+    Attributes:
+        id: Id, such as `table1`.
+        title: Full sentence without its final point.
+        cells: Cells, row by row.
+        row_labels: Row id → what is printed, in order.
+        metric_labels: Metric id → what is printed, in order.
+        headline: Metrics the paper itself prints; the others are shown folded away.
+        decimals: Digits printed after the point.
+        published_decimals: Digits that the paper prints.
+        notes: Sentences under the table.
+        digits_of: Metrics in another unit than the rest, with their digits after the point.
+    """
+
+    id: str
+    title: str
+    cells: Sequence[Cell]
+    row_labels: Mapping[str, str]
+    metric_labels: Mapping[str, str]
+    headline: Sequence[str]
+    decimals: int = 3
+    published_decimals: int = 2
+    notes: Sequence[str] = ()
+    digits_of: Mapping[str, int] = field(default_factory=dict)
+
+    def digits(self, metric: str) -> int:
+        """Digits after the point of our number."""
+        return self.digits_of.get(metric, self.decimals)
+
+    def published_digits(self, metric: str) -> int:
+        """Digits after the point of the paper's number."""
+        return self.digits_of.get(metric, self.published_decimals)
+
+    def missing(self, row: str, metrics: Iterable[str]) -> str:
+        """Says why a row has no number of ours at all.
+
+        Args:
+            row: Row id.
+            metrics: Metric ids.
+
+        Returns:
+            The note that all its cells share; empty if any has a value, or a note of its own.
+        """
+        cells = [cell for metric in metrics if (cell := self.cell(row, metric))]
+        notes = {cell.note for cell in cells}
+        if len(notes) != 1 or any(cell.value is not None for cell in cells):
+            return ""
+        return notes.pop()
+
+    def cell(self, row: str, metric: str) -> Cell | None:
+        """Finds a cell.
+
+        Args:
+            row: Row id.
+            metric: Metric id.
+
+        Returns:
+            The cell, or None if the table has none there.
+        """
+        matches = (cell for cell in self.cells if (cell.row, cell.metric) == (row, metric))
+        return next(matches, None)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of a claim.
+
+    Attributes:
+        metric: Metric id.
+        label: What is printed.
+        published: Difference of the paper's own numbers.
+        difference: Ours.
+    """
+
+    metric: str
+    label: str
+    published: float | None
+    difference: Difference
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An order the paper claims, and what the patients here say of it.
+
+    Attributes:
+        id: Id of the claim.
+        text: The claim.
+        better: Label of the model claimed to be better.
+        worse: Label of the other.
+        comparisons: The metric the verdict rests on first, then the extras; empty if not testable.
+        n_patients: Patients that both models were tested on.
+        n_clips: Clips that both were tested on.
+        n_folds: Folds that both finished.
+        note: Why it is incomplete or was not tested.
+    """
+
+    id: str
+    text: str
+    better: str
+    worse: str
+    comparisons: Sequence[Comparison] = ()
+    n_patients: int = 0
+    n_clips: int = 0
+    n_folds: int = 0
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """`holds`, `fails`, `undecided`, or `not tested`."""
+        return self.comparisons[0].difference.verdict if self.comparisons else "not tested"
+
+    def cells(self, paper: str) -> list[Cell]:
+        """Gives the claim as rows of results.json, table `claims`.
+
+        Args:
+            paper: Name of the paper.
+
+        Returns:
+            One cell a comparison, value = difference; a single empty one if not tested.
+        """
+        counts = (self.n_patients, self.n_clips, self.n_folds)
+        if not self.comparisons:
+            note = f"not tested: {self.note}"
+            return [Cell(paper, "claims", self.id, "f1_difference", note=note)]
+        return [
+            Cell(
+                paper, "claims", self.id, f"{part.metric}_difference", part.published,
+                finite(part.difference.value), None, finite(part.difference.ci_low),
+                finite(part.difference.ci_high), None, *counts,
+                join_notes(part.difference.verdict, self.note),
+            )
+            for part in self.comparisons
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of the report.
+
+    Attributes:
+        id: Id, also the stem of the file.
+        title: Short title.
+        caption: What is to be seen and how it was chosen.
+        figure: The matplotlib figure.
+        frames: Whether it shows frames of videos, which not every licence lets pass on.
+    """
+
+    id: str
+    title: str
+    caption: str
+    figure: Figure = field(repr=False)
+    frames: bool = False
+
+
+def cell_from(
+    estimate: Estimate,
+    *,
+    address: tuple[str, str, str, str],
+    published: float | None = None,
+    baseline: float | None = None,
+    scale: float = 1.0,
+    note: str = "",
+) -> Cell:
+    """Turns an estimate into a cell, NaN into None, and adds what was undefined to the note.
+
+    Args:
+        estimate: The estimate.
+        address: Paper, table, row and metric.
+        published: The paper's number, in its own unit.
+        baseline: Skill-free value, unscaled; NaN counts as none.
+        scale: Factor from the estimate's unit to the table's (100 for per cent).
+        note: Text that comes first in the note.
+
+    Returns:
+        The cell.
+    """
+
+    def scaled(value: float | None) -> float | None:
+        return None if value is None else finite(value * scale)
+
+    return Cell(
+        *address,
+        published=published,
+        value=scaled(estimate.value),
+        fold_sd=scaled(estimate.fold_sd),
+        ci_low=scaled(estimate.ci_low),
+        ci_high=scaled(estimate.ci_high),
+        baseline=scaled(baseline),
+        n_patients=estimate.n_patients,
+        n_clips=estimate.n_clips,
+        n_folds=len(estimate.folds),
+        note=join_notes(note, _undefined_note(estimate)),
+    )
+
+
+def _undefined_note(estimate: Estimate) -> str:
+    if math.isnan(estimate.value):
+        return "undefined here"
+    empty, folds = sum(math.isnan(value) for value in estimate.folds), len(estimate.folds)
+    of_mean = f"undefined in {empty} of {folds} folds, mean of the others"
+    of_pooled = f"SD of the {folds - empty} of {folds} folds in which it is defined"
+    return join_notes(
+        (of_mean if estimate.over_folds else of_pooled) if empty else "",
+        f"{estimate.undefined:.1%} of resamples undefined and dropped"
+        if estimate.undefined
+        else "",
+        "one patient: no interval" if estimate.n_patients == 1 else "",
+    )
+
+
+def join_notes(*notes: str) -> str:
+    """Joins the notes that say something.
+
+    Args:
+        notes: Notes, possibly empty.
+
+    Returns:
+        One line.
+    """
+    return "; ".join(note for note in notes if note)
+
+
+def finite(value: float | None) -> float | None:
+    """Makes NaN and infinity None, for JSON has neither.
+
+    Args:
+        value: Any number, or None.
+
+    Returns:
+        The number as a plain float, or None.
+    """
+    return float(value) if value is not None and math.isfinite(value) else None

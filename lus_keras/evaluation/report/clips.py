@@ -1,0 +1,225 @@
+"""Test clips of a run for the report's viewer: frames in one picture, attention, truth, answers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lus_keras.evaluation.metrics import minmax
+from lus_keras.evaluation.metrics.scores import probability_columns
+from lus_keras.evaluation.plots import PALETTE
+from lus_keras.evaluation.report.sprites import Sprite, make_sprite, mask_source
+from lus_keras.evaluation.run_record import Example, ModelRun, PaperRun
+
+MOST_CLIPS = 6
+# Of clips that keep the rate of their files; and what browsers can keep up with.
+PLAYED_MS, SHORTEST_MS = 100, 33
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Attention of one network over a clip.
+
+    Attributes:
+        label: The network as it is printed.
+        colour: Of its line.
+        values: `(n,)` weights at the frames shown, stretched to 0 … 1 over the clip.
+    """
+
+    label: str
+    colour: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ViewedClip:
+    """A clip as the viewer shows it.
+
+    Attributes:
+        id: Id in the page, unique within it.
+        clip_id: Id in predictions.csv.
+        patient_id: The patient.
+        truth: Name of its class.
+        answers: Network as it is printed, class it names, and its probability.
+        sprite: The frames.
+        frames: Numbers of the frames shown within the clip, from 1.
+        seconds: Their times from the clip's start; empty if the frame rate is not known.
+        total: Frames of the clip.
+        annotated: 1, 0, or -1 where not known, of the frames shown; empty without truth of frames.
+        curves: Attention, of networks that have it.
+        mask: Name of a network and its spatial masks as a `data:` address, frames where `sprite`
+            has them; None without.
+    """
+
+    id: str
+    clip_id: str
+    patient_id: str
+    truth: str
+    answers: tuple[tuple[str, str, float], ...]
+    sprite: Sprite
+    frames: tuple[int, ...]
+    seconds: tuple[float, ...]
+    total: int
+    annotated: tuple[int, ...]
+    curves: tuple[Curve, ...]
+    mask: tuple[str, str] | None = None
+
+    @property
+    def first(self) -> int:
+        """Place of the frame shown at first: of the last curve's highest weight, or the middle."""
+        if not self.curves:
+            return len(self.frames) // 2
+        return int(np.argmax(self.curves[-1].values))
+
+    @property
+    def named_curves(self) -> list[tuple[str, tuple[float, ...]]]:
+        """Networks as they are printed, with their attention."""
+        return [(curve.label, curve.values) for curve in self.curves]
+
+    @property
+    def colours(self) -> dict[str, str]:
+        """Colour of the curve of each network that has one."""
+        return {curve.label: curve.colour for curve in self.curves}
+
+    @property
+    def interval_ms(self) -> int:
+        """Time from one frame shown to the next when the clip is played."""
+        if len(self.seconds) < 2:
+            return PLAYED_MS
+        return max(round(1000 * (self.seconds[1] - self.seconds[0])), SHORTEST_MS)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A clip that a network was tested on and that was kept with its frames."""
+
+    model: ModelRun
+    example: Example
+    chances: NDArray[np.float64]
+    truth: int
+    patient_id: str
+
+
+def viewed_clips(
+    run: PaperRun, labels: Mapping[str, str], most: int = MOST_CLIPS
+) -> list[ViewedClip]:
+    """Chooses test clips that were kept with their frames, of every class by turns.
+
+    Networks that were tested on the same clip share it: its frames stand once.
+
+    Args:
+        run: The paper's run.
+        labels: Network → what is printed.
+        most: How many clips at most.
+
+    Returns:
+        The clips; none of a paper on single frames, or where no frames were kept.
+    """
+    shared: dict[tuple[str, bytes], list[_Kept]] = {}
+    for model in run.models.values():
+        for kept in _kept(model):
+            # Tiles of two sizes may have one id.
+            frames = kept.example.frames
+            digest = hashlib.sha256(repr(frames.shape).encode() + frames.tobytes()).digest()
+            shared.setdefault((kept.example.clip_id, digest), []).append(kept)
+    by_class: dict[int, list[list[_Kept]]] = {}
+    for group in shared.values():
+        by_class.setdefault(group[0].truth, []).append(group)
+    turns = zip_longest(*(_over_folds(by_class[truth]) for truth in sorted(by_class)))
+    chosen = [group for turn in turns for group in turn if group][:most]
+    return [
+        _viewed(run, labels, group, f"clip-{run.paper}-{number}")
+        for number, group in enumerate(chosen, start=1)
+    ]
+
+
+def _kept(model: ModelRun) -> Iterator[_Kept]:
+    if model.predictions is None:
+        return
+    rows = model.predictions.set_index(["fold", "clip_id"])
+    chances = probability_columns(model.predictions)
+    for example in model.examples:
+        key = (example.fold, example.clip_id)
+        if len(example.frames) > 1 and key in rows.index:
+            row = rows.loc[[key]].iloc[0]
+            numbers = row[chances].to_numpy(np.float64)
+            yield _Kept(model, example, numbers, int(row["y_true"]), str(row["patient_id"]))
+
+
+def _over_folds(groups: Sequence[list[_Kept]]) -> list[list[_Kept]]:
+    """The first of every fold, then the second of every fold, and so on: other patients first."""
+    folds: dict[int, list[list[_Kept]]] = {}
+    for group in groups:
+        folds.setdefault(group[0].example.fold, []).append(group)
+    return [group for turn in zip_longest(*folds.values()) for group in turn if group]
+
+
+def _viewed(
+    run: PaperRun, labels: Mapping[str, str], group: Sequence[_Kept], id_: str
+) -> ViewedClip:
+    example = group[0].example
+    sprite = make_sprite(example.frames)
+    places = sprite.shown * example.step
+    classes = [str(name) for name in run.record.get("labels", [])]
+    annotated: NDArray[np.int8] = np.zeros(0, np.int8)
+    curves: list[Curve] = []
+    mask = None
+    for kept in group:
+        label = labels.get(kept.model.name, kept.model.name)
+        if mask is None and kept.example.masks is not None:
+            mask = label, mask_source(kept.example.masks, sprite)
+        found = _attention(kept)
+        if found is None:
+            continue
+        weights, truth = found
+        values = tuple(round(float(value), 4) for value in minmax(weights[None])[0][places])
+        curves.append(Curve(label, PALETTE[len(curves) % len(PALETTE)], values))
+        annotated = truth[places]
+    fps = _frame_rate(run, group[0].model.name)
+    return ViewedClip(
+        id=id_,
+        clip_id=example.clip_id,
+        patient_id=group[0].patient_id,
+        truth=_class_name(classes, group[0].truth),
+        answers=tuple(
+            (
+                labels.get(kept.model.name, kept.model.name),
+                _class_name(classes, int(kept.chances.argmax())),
+                float(kept.chances.max()),
+            )
+            for kept in group
+        ),
+        sprite=sprite,
+        frames=tuple((places + 1).tolist()),
+        seconds=tuple(round(float(place / fps), 3) for place in places) if fps else (),
+        total=example.length,
+        annotated=tuple(annotated.tolist()) if (annotated >= 0).any() else (),
+        curves=tuple(curves),
+        mask=mask,
+    )
+
+
+def _attention(kept: _Kept) -> tuple[NDArray[np.float32], NDArray[np.int8]] | None:
+    stored = kept.model.attention
+    if stored is None:
+        return None
+    own = (stored.folds == kept.example.fold) & (stored.clip_ids == kept.example.clip_id)
+    found = np.flatnonzero(own)
+    return (stored.weights[found[0]], stored.truth[found[0]]) if len(found) else None
+
+
+def _frame_rate(run: PaperRun, name: str) -> float | None:
+    """Frames a second that clips of a network are cut at; None if they keep their files' rate."""
+    arm = run.record.get("arms", {}).get(name.rpartition("/")[0], {})
+    settings = arm.get("config", run.config)
+    fps = settings.get("clip", {}).get("fps")
+    return float(fps) if fps else None
+
+
+def _class_name(names: Sequence[str], number: int) -> str:
+    return names[number] if number < len(names) else f"class {number}"

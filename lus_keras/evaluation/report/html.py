@@ -1,0 +1,151 @@
+"""The report as one HTML file that loads nothing: style, script and pictures are inside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from lus_keras.evaluation.report.clips import ViewedClip
+from lus_keras.evaluation.report.section import RESEARCH_USE, Section, interval, number, plain
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def report_html(
+    sections: Sequence[Section],
+    provenance: Mapping[str, Any],
+    pictures: Mapping[str, bytes],
+    versions: Mapping[str, Any],
+) -> str:
+    """Writes the report.
+
+    Args:
+        sections: One a paper.
+        provenance: Name → value of what the run was made with.
+        pictures: PNG of each figure by its path in the report.
+        versions: Package → version.
+
+    Returns:
+        HTML. A policy in its head forbids browsers to load anything and to run any script but the
+        viewer's own.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=number, interval=interval, plain=plain)
+    script = (TEMPLATES / "viewer.js").read_text("utf-8")
+    return environment.get_template("report.html.j2").render(
+        sections=sections,
+        provenance=provenance,
+        pictures={
+            name: f"data:image/png;base64,{base64.b64encode(content).decode()}"
+            for name, content in pictures.items()
+        },
+        research_use=RESEARCH_USE,
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        style=(TEMPLATES / "report.css").read_text("utf-8"),
+        spans=annotated_spans,
+        points=curve_points,
+        bibtex=[*map(bibtex_paper, sections), bibtex_software(versions)],
+    )
+
+
+def annotated_spans(clip: ViewedClip) -> list[tuple[float, float]]:
+    """Where the viewer marks annotated frames, in hundredths of the plot's width.
+
+    Args:
+        clip: The clip.
+
+    Returns:
+        Left edge and width of each run of annotated frames, half a frame wider on either side.
+    """
+    step = _step(clip)
+    spans, start = [], None
+    for place, mark in enumerate([*clip.annotated, 0]):
+        if mark == 1 and start is None:
+            start = place
+        elif mark != 1 and start is not None:
+            left, right = max((start - 0.5) * step, 0.0), min((place - 0.5) * step, 100.0)
+            spans.append((round(left, 2), round(right - left, 2)))
+            start = None
+    return spans
+
+
+def curve_points(clip: ViewedClip, values: Sequence[float]) -> str:
+    """Points of an attention curve, 100 wide and 40 high, the highest weight at 3.
+
+    Args:
+        clip: The clip.
+        values: One a frame shown, 0 … 1.
+
+    Returns:
+        The `points` of an SVG polyline.
+    """
+    step = _step(clip)
+    return " ".join(
+        f"{place * step:.2f},{37 - 34 * value:.2f}" for place, value in enumerate(values)
+    )
+
+
+def _step(clip: ViewedClip) -> float:
+    return 100 / max(len(clip.frames) - 1, 1)
+
+
+def bibtex_paper(section: Section) -> str:
+    """An entry of the paper, of what its configuration says.
+
+    Args:
+        section: The paper's part of the report.
+
+    Returns:
+        BibTeX; "et al." becomes "and others".
+    """
+    record = section.run.record
+    authors, venue = str(record.get("authors", "")), str(record.get("venue", ""))
+    years = re.findall(r"\b(?:19|20)\d\d\b", venue)
+    return _entry(
+        section.run.paper,
+        {
+            "title": f"{{{section.title}}}",
+            "author": re.sub(r",?\s*et al\.?$", " and others", authors),
+            "howpublished": venue,
+            "year": years[-1] if years else "",
+            "doi": str(record.get("doi") or ""),
+        },
+    )
+
+
+def bibtex_software(versions: Mapping[str, Any]) -> str:
+    """An entry of this package.
+
+    Args:
+        versions: Package → version.
+
+    Returns:
+        BibTeX.
+    """
+    return _entry(
+        "lus_keras",
+        {
+            "title": "{lus_keras: lung-ultrasound deep learning in Keras 3}",
+            "author": "{The lus_keras authors}",
+            "howpublished": "Software, MIT licence",
+            "version": str(versions.get("lus_keras", "")),
+        },
+    )
+
+
+def _entry(key: str, fields: Mapping[str, str]) -> str:
+    lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
+    return "\n".join([f"@misc{{{key},", *lines, "}"])

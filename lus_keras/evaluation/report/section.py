@@ -1,0 +1,255 @@
+"""One paper's part of a report, in the form that both HTML and Markdown print."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lus_keras.core.config import LABELS
+from lus_keras.core.errors import LEAKAGE
+from lus_keras.evaluation.report.cells import SKILL_FREE, Cell, Claim, Drawing, Table, join_notes
+from lus_keras.evaluation.report.clips import ViewedClip, viewed_clips
+from lus_keras.evaluation.report.declaration import PaperResults
+from lus_keras.evaluation.report.drawings import claims_drawing
+from lus_keras.evaluation.run_record import PaperRun
+
+RESEARCH_USE = "Research use only. Not a medical device; not for diagnosis."
+
+
+@dataclass(frozen=True)
+class Section:
+    """What is printed of one paper.
+
+    Attributes:
+        run: Results that everything below was made from.
+        title: Heading.
+        tables: Tables in the paper's order.
+        claims: Claimed orders, tested.
+        drawings: Figures, the paper's own first.
+        warnings: What is missing or wrong with the run, one sentence each.
+        clips: Test clips for the viewer.
+        embed_frames: Whether frames of videos that were not simulated may be shown as well.
+    """
+
+    run: PaperRun
+    title: str
+    tables: Sequence[Table]
+    claims: Sequence[Claim]
+    drawings: Sequence[Drawing]
+    warnings: Sequence[str]
+    clips: Sequence[ViewedClip] = ()
+    embed_frames: bool = False
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the data came out of the simulator."""
+        return self.run.simulated
+
+    @property
+    def shows_frames(self) -> bool:
+        """Whether frames may be shown: those of real videos only if asked for."""
+        return self.simulated or self.embed_frames
+
+    def shows(self, drawing: Drawing) -> bool:
+        """Whether a figure may be shown."""
+        return self.shows_frames or not drawing.frames
+
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """How many claims hold, fail, are undecided or not tested."""
+        return dict(Counter(claim.verdict for claim in self.claims))
+
+    @property
+    def citation(self) -> str:
+        """Authors, venue and DOI of the paper, as far as they are recorded."""
+        record = self.run.record
+        doi = f"https://doi.org/{record['doi']}" if record.get("doi") else ""
+        return ", ".join(filter(None, (record.get("authors"), record.get("venue"), doi)))
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Every cell of the tables, then of the claims."""
+        cells = [cell for table in self.tables for cell in table.cells]
+        return cells + [cell for claim in self.claims for cell in claim.cells(self.run.paper)]
+
+    @property
+    def choices(self) -> list[Mapping[str, Any]]:
+        """Settings the paper leaves open or that were overridden, with their labels."""
+        return list(self.run.record.get("choices", []))
+
+    @property
+    def choice_labels(self) -> dict[str, str]:
+        """Meaning of the labels that occur."""
+        used = {str(choice.get("label")) for choice in self.choices}
+        return {label: text for label, text in LABELS.items() if label in used}
+
+    @property
+    def data_facts(self) -> list[tuple[str, str]]:
+        """Counts of the data, as (name, text)."""
+        data = self.run.record.get("data", {})
+        return [
+            (str(name).replace("_", " "), _fact(value))
+            for name, value in data.items()
+            if name != "notes"
+        ]
+
+    @property
+    def data_notes(self) -> list[str]:
+        """Sentences on the data."""
+        return [str(note) for note in self.run.record.get("data", {}).get("notes", [])]
+
+    @property
+    def inconsistencies(self) -> list[str]:
+        """Where the paper disagrees with itself."""
+        return [str(note) for note in self.run.record.get("inconsistencies", [])]
+
+    @property
+    def hashes(self) -> list[tuple[str, str]]:
+        """File or thing → sha256, of all that the numbers rest on."""
+        named = [(n, str(v)) for n, v in self.run.record.items() if "sha256" in n and v]
+        files = [pair for model in self.run.models.values() for pair in model.hashes.items()]
+        return named + files
+
+
+def build_section(
+    run: PaperRun, declared: PaperResults | None, *, embed_frames: bool = False
+) -> Section:
+    """Makes every table, claim and figure that a paper declares.
+
+    Args:
+        run: Results of the paper.
+        declared: What the paper makes of its results; None if it makes nothing.
+        embed_frames: Show frames of videos that were not simulated, too.
+
+    Returns:
+        The section; with a warning instead of tables for a paper that declares none.
+    """
+    title = str(run.record.get("title", run.paper))
+    if declared is None:
+        return Section(run, title, (), (), (), [f"Paper '{run.paper}' declares no tables."])
+    tables = _shown([make(run) for make in declared.tables.values()], run)
+    tables = [watermarked(table, run) for table in tables]
+    claims = declared.claims(run)
+    drawings = [make(run) for make in declared.figures.values()]
+    drawings.append(claims_drawing(claims))
+    kept = [drawing for drawing in drawings if drawing is not None]
+    shown = run.simulated or embed_frames
+    return Section(
+        run,
+        title,
+        tables,
+        claims,
+        kept,
+        _warnings(run, declared.labels),
+        clips=viewed_clips(run, declared.labels) if shown else (),
+        embed_frames=embed_frames,
+    )
+
+
+def watermarked(table: Table, run: PaperRun) -> Table:
+    """Marks a table as worthless where all of its run rests on splits that leak.
+
+    Where only some arms leak, the paper's own tables say which.
+
+    Args:
+        table: The table.
+        run: Results it was made from.
+
+    Returns:
+        The table, marked in its title, notes and cells where that is so.
+    """
+    arms = run.record.get("arms", {}).values()
+    if not arms or not all(arm.get("leaks") for arm in arms):
+        return table
+    cells = [replace(cell, note=join_notes(cell.note, "LEAKAGE")) for cell in table.cells]
+    title = f"LEAKAGE: {table.title}"
+    return replace(table, title=title, cells=cells, notes=(LEAKAGE, *table.notes))
+
+
+def _shown(tables: Sequence[Table], run: PaperRun) -> list[Table]:
+    """Tables that were asked for, and those that hold something that these do not."""
+    targets = run.record.get("targets")
+    if targets is None:
+        return list(tables)
+    asked = {target.replace("-", "_") for target in targets}
+    printed = {number for table in tables if table.id in asked for number in _measured(table)}
+    return [table for table in tables if table.id in asked or _measured(table) - printed]
+
+
+def _measured(table: Table) -> set[tuple[str, str, float]]:
+    """Row, metric and value of every cell that has one; what looks at nothing has one always."""
+    return {
+        (cell.row, cell.metric, cell.value)
+        for cell in table.cells
+        if cell.value is not None and cell.row.rpartition("/")[2] not in SKILL_FREE
+    }
+
+
+def plain(value: Any) -> str:
+    """Prints a setting: text as it is, numbers and lists as JSON.
+
+    Args:
+        value: Any JSON value.
+
+    Returns:
+        One line.
+    """
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {count}" for name, count in value.items())
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else plain(value)
+
+
+def number(value: float | None, decimals: int, *, sign: bool = False) -> str:
+    """Prints a number, or a dash where there is none or it is not finite.
+
+    Args:
+        value: Number, None where undefined or not published.
+        decimals: Digits after the point.
+        sign: Whether a plus is printed.
+
+    Returns:
+        Text without spaces.
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:{'+' if sign else ''}.{decimals}f}".replace("-", "−")
+
+
+def interval(cell: Cell, decimals: int) -> str:
+    """Prints the confidence interval.
+
+    Args:
+        cell: The cell.
+        decimals: Digits after the point.
+
+    Returns:
+        Such as `(0.70 to 0.90)`; empty where there is none.
+    """
+    if cell.ci_low is None or cell.ci_high is None:
+        return ""
+    return f"({number(cell.ci_low, decimals)} to {number(cell.ci_high, decimals)})"
+
+
+def _warnings(run: PaperRun, labels: Mapping[str, str]) -> list[str]:
+    """Says which models are incomplete or diverged; models the run never asked for are no fault."""
+    warnings = []
+    for name, model in run.models.items():
+        label = labels.get(name, name)
+        folds = run.folds_of(name)
+        if len(model.folds_done) < folds:
+            warnings.append(f"Incomplete: {label} has {len(model.folds_done)}/{folds} folds.")
+        for fold, report in sorted(model.diverged.items()):
+            epoch, batch = report.get("epoch", "?"), report.get("batch", "?")
+            message = str(report.get("message", "")).rstrip(".")
+            warnings.append(
+                f"Diverged: {label}, fold {fold}, epoch {epoch}, batch {batch}: {message}."
+            )
+    return warnings

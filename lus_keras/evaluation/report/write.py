@@ -1,0 +1,121 @@
+"""Writes a report from the predictions of a run; the same predictions give the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from lus_keras.core.files import atomic_write
+from lus_keras.evaluation.plots import png_bytes
+from lus_keras.evaluation.report.cells import Cell, Drawing, Table
+from lus_keras.evaluation.report.checklist import checklist_markdown
+from lus_keras.evaluation.report.declaration import Declared
+from lus_keras.evaluation.report.html import report_html
+from lus_keras.evaluation.report.latex import claims_latex, table_latex
+from lus_keras.evaluation.report.markdown import report_markdown
+from lus_keras.evaluation.report.section import Section, build_section
+from lus_keras.evaluation.run_record import PaperRun, read_run
+
+SCHEMA = 1
+
+
+def write_report(
+    run_dir: str | Path, declared: Declared, *, embed_frames: bool = False
+) -> list[Path]:
+    """Rebuilds every table and figure of a run from its saved predictions.
+
+    Args:
+        run_dir: Run directory with run.json and finished folds.
+        declared: Finds what a paper makes of its predictions, by its name.
+        embed_frames: Put frames of videos that were not simulated into index.html and report.md,
+            too; their licence has to allow it.
+
+    Returns:
+        Files written under `<run_dir>/report`, index.html first.
+
+    Raises:
+        RunError: run.json is absent or damaged, or a finished fold cannot be used.
+        OSError: The report cannot be written.
+    """
+    record, papers = read_run(run_dir)
+    sections = [
+        build_section(run, declared(run.paper), embed_frames=embed_frames)
+        for run in papers.values()
+    ]
+    pictures = {
+        f"figures/{section.run.paper}_{drawing.id}.png": _picture(section, drawing)
+        for section in sections
+        for drawing in section.drawings
+    }
+    provenance = _provenance(record)
+    html = report_html(sections, provenance, pictures, record.get("versions", {}))
+    contents: dict[str, bytes] = {
+        "index.html": html.encode(),
+        "report.md": report_markdown(sections, provenance).encode(),
+        "checklist.md": checklist_markdown(sections, record).encode(),
+        "results.json": _results_json(record, papers, sections).encode(),
+    }
+    for section in sections:
+        paper = section.run.paper
+        for table in section.tables:
+            contents[f"tables/{paper}_{table.id}.csv"] = _csv(table).encode()
+            contents[f"tables/{paper}_{table.id}.tex"] = table_latex(section, table).encode()
+        if section.claims:
+            contents[f"tables/{paper}_claims.tex"] = claims_latex(section).encode()
+    contents |= pictures
+    for name, content in contents.items():
+        with atomic_write(Path(run_dir) / "report" / name) as temporary_path:
+            temporary_path.write_bytes(content)
+    return [Path(run_dir) / "report" / name for name in contents]
+
+
+def _picture(section: Section, drawing: Drawing) -> bytes:
+    if section.simulated:
+        # A picture travels without its report, so it has to say itself what it shows.
+        drawing.figure.suptitle("SIMULATED DATA", x=0.99, ha="right", fontsize=8, color="#8a1c1c")
+    return png_bytes(drawing.figure)
+
+
+def _results_json(
+    record: Mapping[str, Any], papers: Mapping[str, PaperRun], sections: Sequence[Section]
+) -> str:
+    document = {
+        "schema": SCHEMA,
+        "preset": _shared([run.preset for run in papers.values()]),
+        "dataset": _shared([run.dataset for run in papers.values()]),
+        "seed": record.get("seed", 0),
+        "rows": [cell.as_row() for section in sections for cell in section.cells],
+    }
+    # JSON has no NaN: one that slipped through has to fail here, not in a reader.
+    return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _shared(values: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(values))
+
+
+def _csv(table: Table) -> str:
+    stream = io.StringIO()
+    names = [field.name for field in fields(Cell)]
+    writer = csv.DictWriter(stream, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(cell.as_row() for cell in table.cells)
+    return stream.getvalue()
+
+
+def _provenance(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Flattens what run.json says of machine and versions to one level."""
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        if name in ("papers", "schema"):
+            continue
+        if isinstance(value, Mapping):
+            flat |= {f"{name}: {key}": part for key, part in value.items()}
+        else:
+            flat[name] = value
+    return flat

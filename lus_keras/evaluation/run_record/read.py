@@ -1,0 +1,260 @@
+"""Reads a run directory; whatever cannot be trusted is an error that names the file."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lus_keras.core.errors import RunError
+from lus_keras.core.files import sha256_of
+from lus_keras.evaluation.run_record.run import Attention, Example, MaskedFrame, ModelRun, PaperRun
+
+ID_COLUMNS = ("clip_id", "video_id", "patient_id")
+MAX_ROUNDING = 1e-3
+UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+
+
+def read_run(run_dir: str | Path) -> tuple[dict[str, Any], dict[str, PaperRun]]:
+    """Reads run.json and the finished folds of every paper it names.
+
+    Args:
+        run_dir: Run directory.
+
+    Returns:
+        The content of run.json, and the papers by name.
+
+    Raises:
+        RunError: run.json is absent or damaged, or a finished fold cannot be used.
+    """
+    run_dir = Path(run_dir)
+    record = _read_json(run_dir / "run.json", "Is this a run directory?")
+    if record.get("schema") != 1 or not isinstance(record.get("papers"), dict):
+        raise RunError(
+            f"{run_dir / 'run.json'}: 'schema' must be 1 and 'papers' a mapping. "
+            f"Received schema={record.get('schema')!r}. Was it written by another version?"
+        )
+    papers = {
+        paper: read_paper(run_dir, paper, settings) for paper, settings in record["papers"].items()
+    }
+    return record, papers
+
+
+def read_paper(run_dir: str | Path, paper: str, record: Mapping[str, Any]) -> PaperRun:
+    """Reads the finished folds of one paper.
+
+    Args:
+        run_dir: Run directory.
+        paper: Name of the paper.
+        record: What run.json holds of it; `dataset` and `models` are needed.
+
+    Returns:
+        The paper's run.
+
+    Raises:
+        RunError: A finished fold cannot be used.
+    """
+    root = Path(run_dir) / paper
+    models = {}
+    for name in record["models"]:
+        arm, _, model = name.rpartition("/")
+        data = "-".join(filter(None, (str(record.get("dataset", "")), arm)))
+        found = read_model(root / data / model, relative_to=Path(run_dir))
+        models[name] = replace(found, name=name)
+    return PaperRun(paper, record, models)
+
+
+def read_model(folder: Path, relative_to: Path) -> ModelRun:
+    """Reads every fold of a model that is done, and notes those that diverged.
+
+    Args:
+        folder: `<run>/<paper>/<dataset>/<model>`; need not exist.
+        relative_to: Run directory, from which paths are printed.
+
+    Returns:
+        The model's results.
+
+    Raises:
+        RunError: A finished fold cannot be used.
+    """
+    numbered = {path: path.name.removeprefix("fold_") for path in folder.glob("fold_*")}
+    folds = {int(number): path for path, number in numbered.items() if number.isdigit()}
+    done = {fold: folds[fold] for fold in sorted(folds) if (folds[fold] / "DONE").is_file()}
+    # A fold that was repeated after it diverged has both marks; the finished one counts.
+    diverged = {
+        fold: _read_json(path / "DIVERGED.json", "Delete it to train the fold again.")
+        for fold, path in sorted(folds.items())
+        if fold not in done and (path / "DIVERGED.json").is_file()
+    }
+    gradients = {
+        fold: pd.read_csv(path / "gradients.csv")
+        for fold, path in sorted(folds.items())
+        if (fold in done or fold in diverged) and (path / "gradients.csv").is_file()
+    }
+    if not done:
+        return ModelRun(folder.name, diverged=diverged, gradients=gradients)
+    frames = {fold: read_predictions(path / "predictions.csv") for fold, path in done.items()}
+    return ModelRun(
+        name=folder.name,
+        predictions=pd.concat(frames.values(), ignore_index=True),
+        attention=_read_attention(done, frames),
+        histories={
+            fold: pd.read_csv(path / "history.csv")
+            for fold, path in done.items()
+            if (path / "history.csv").is_file()
+        },
+        examples=_read_examples(done),
+        masks=_read_masks(done),
+        gradients=gradients,
+        folds_done=tuple(done),
+        diverged=diverged,
+        hashes={
+            (path / "predictions.csv").relative_to(relative_to).as_posix(): sha256_of(
+                path / "predictions.csv"
+            )
+            for path in done.values()
+        },
+        explanations=_read_explanations(done),
+    )
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Reads one fold's predictions and checks them; ids stay text (`010` is not 10).
+
+    Args:
+        path: predictions.csv.
+
+    Returns:
+        Columns `clip_id, video_id, patient_id` (text), `fold, y_true` (int64), `p_0 … p_k`
+        (float64, 0 … 1, rows summing to 1). Where labels may apply together, `y_0 … y_k` (0 or 1)
+        in place of `y_true`, and rows need not sum to 1.
+
+    Raises:
+        RunError: The file is absent, lacks a column, repeats a clip or holds impossible numbers.
+    """
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read ({error}). Train the fold again.") from error
+    chances = [name for name in frame if name.startswith("p_")]
+    apart = "y_true" not in frame and "y_0" in frame
+    truth = [name.replace("p_", "y_") for name in chances] if apart else ["y_true"]
+    needed = (*ID_COLUMNS, "fold", *truth, "p_0", "p_1")
+    missing = [name for name in needed if name not in frame]
+    if missing:
+        raise RunError(f"{path}: columns {missing} are missing. Received: {list(frame)}.")
+    try:
+        frame[["fold", *truth]] = frame[["fold", *truth]].astype(np.int64)
+        frame[chances] = frame[chances].astype(np.float64)
+    except ValueError as error:
+        names = "'fold', 'y_…', 'p_…'"
+        raise RunError(f"{path}: {names} must be numbers ({error}).") from error
+    problems = _impossible(frame, chances, truth)
+    if problems:
+        raise RunError.from_problems(f"{path}, {problem}" for problem in problems)
+    return frame
+
+
+def _impossible(frame: pd.DataFrame, chances: list[str], truth: list[str]) -> list[str]:
+    values, apart = frame[chances].to_numpy(), truth != ["y_true"]
+    # NaN fails both comparisons, which is what it should do.
+    sound = ((values >= 0) & (values <= 1)).all(1)
+    if not apart:
+        sound &= abs(values.sum(1) - 1) <= MAX_ROUNDING
+    most = 1 if apart else len(chances) - 1
+    labelled = ((frame[truth] >= 0) & (frame[truth] <= most)).all(axis=1).to_numpy()
+    # Row 1 of the file is its header.
+    rules = {
+        f"probabilities must lie in 0 … 1{'' if apart else ' and sum to 1'}.": ~sound,
+        f"'{'y_…' if apart else 'y_true'}' must be 0 … {most}.": ~labelled,
+        "'clip_id' must occur once.": frame["clip_id"].duplicated().to_numpy(),
+    }
+    return [
+        f"row {row + 2}: {rule}" for rule, broken in rules.items() for row in np.flatnonzero(broken)
+    ]
+
+
+def _read_attention(done: Mapping[int, Path], frames: Mapping[int, pd.DataFrame]) -> Any:
+    parts = []
+    for fold, folder in done.items():
+        path = folder / "attention.npz"
+        if not path.is_file():
+            continue
+        stored = _read_arrays(path, ("clip_id", "attention", "truth"))
+        clip_ids, weights, truth = (stored[name] for name in ("clip_id", "attention", "truth"))
+        strangers = sorted(set(clip_ids.tolist()) - set(frames[fold]["clip_id"]))
+        if strangers or weights.shape != truth.shape or len(weights) != len(clip_ids):
+            raise RunError(
+                f"{path}: must hold (n, t) 'attention' and 'truth' of n clips in predictions.csv. "
+                f"Received: {weights.shape}, {truth.shape}, unknown clips {strangers[:3]}."
+            )
+        parts.append((clip_ids, np.full(len(clip_ids), fold), weights, truth))
+    if not parts:
+        return None
+    return Attention(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _read_examples(done: Mapping[int, Path]) -> tuple[Example, ...]:
+    examples = []
+    for fold, folder in done.items():
+        if (folder / "examples.npz").is_file():
+            stored = _read_arrays(folder / "examples.npz", ("clip_id", "frames"), True)
+            names, frames = stored["clip_id"].tolist(), stored["frames"]
+            # Single frames have neither.
+            lengths = stored.get("length", np.full(len(names), frames.shape[1]))
+            step = int(stored.get("step", 1))
+            masks = stored.get("masks", [None] * len(names))
+            for name, pixels, length, mask in zip(names, frames, lengths, masks, strict=True):
+                there = -(-int(length) // step)
+                mask = None if mask is None else mask[:there]
+                examples.append(Example(name, fold, pixels[:there], step, int(length), mask))
+    return tuple(examples)
+
+
+def _read_explanations(done: Mapping[int, Path]) -> dict[str, NDArray[Any]] | None:
+    """Maps of the first fold that was explained."""
+    for folder in done.values():
+        path = folder / "explanations.npz"
+        if path.is_file():
+            return _read_arrays(path, None)
+    return None
+
+
+def _read_masks(done: Mapping[int, Path]) -> tuple[MaskedFrame, ...]:
+    masks = []
+    for fold, folder in done.items():
+        if (folder / "masks.npz").is_file():
+            stored = _read_arrays(folder / "masks.npz", ("clip_id", "frame", "pixels", "mask"))
+            columns = (stored["clip_id"].tolist(), stored["frame"].tolist())
+            shown = zip(*columns, stored["pixels"], stored["mask"], strict=True)
+            masks += [MaskedFrame(name, at, fold, *arrays) for name, at, *arrays in shown]
+    return tuple(masks)
+
+
+def _read_arrays(
+    path: Path, names: tuple[str, ...] | None, others: bool = False
+) -> dict[str, NDArray[Any]]:
+    """Arrays of a file: those named, which must be there, or with `others` or no names all."""
+    try:
+        # Opened here because NumPy leaves a file open when it turns out to be torn.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            found = [*(names or ()), *(stored.files if others or not names else ())]
+            return {name: stored[name] for name in dict.fromkeys(found)}
+    except UNREADABLE as error:
+        raise RunError(
+            f"{path}: must hold {names}; cannot be read ({error}). Train the fold again."
+        ) from error
+
+
+def _read_json(path: Path, advice: str) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read ({error}). {advice}") from error

@@ -1,0 +1,1 @@
+"""Running a protocol: plan, train every fold, report; checkpoints and notebook helpers."""

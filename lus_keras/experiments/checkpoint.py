@@ -1,0 +1,136 @@
+"""Checkpoints of an unfinished fold: a file an epoch, two of them in turn, so one is always whole.
+
+A file is a NumPy archive of plain arrays and one JSON text; there is no pickle in it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lus_keras.core.errors import RunError
+from lus_keras.core.files import atomic_write
+
+NAMES = ("checkpoint_a.npz", "checkpoint_b.npz")
+BEST = "best.npz"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """State after an epoch: all of it, as the seed gives order and dropout of the later ones.
+
+    Attributes:
+        epoch: Epochs that are done, from 1.
+        weights: The model's weights, arrays of numbers.
+        optimizer: The optimizer's variables, arrays of numbers.
+        history: One mapping an epoch, of numbers and text.
+    """
+
+    epoch: int
+    weights: list[np.ndarray]
+    optimizer: list[np.ndarray]
+    history: list[dict[str, Any]]
+
+
+def save(folder: Path, checkpoint: Checkpoint) -> None:
+    """Writes the checkpoint over the one before the last.
+
+    Args:
+        folder: Folder of the fold.
+        checkpoint: State to keep.
+
+    Raises:
+        OSError: The disk is full; both checkpoints are as they were.
+    """
+    _write(folder, NAMES[checkpoint.epoch % 2], checkpoint)
+
+
+def save_best(folder: Path, weights: list[np.ndarray]) -> None:
+    """Writes the weights of the epoch that is best so far over those of the one that was.
+
+    Args:
+        folder: Folder of the fold.
+        weights: The model's weights.
+
+    Raises:
+        OSError: The disk is full; the ones before are as they were.
+    """
+    _write(folder, BEST, Checkpoint(0, weights, [], []))
+
+
+def load_best(folder: Path) -> list[np.ndarray]:
+    """Reads the weights of the best epoch.
+
+    Args:
+        folder: Folder of the fold.
+
+    Returns:
+        The weights.
+
+    Raises:
+        RunError: They are absent or damaged.
+    """
+    found = _read(folder / BEST)
+    if found is None:
+        raise RunError(f"{folder / BEST}: absent or damaged. Delete {folder} to train it again.")
+    return found.weights
+
+
+def _write(folder: Path, name: str, checkpoint: Checkpoint) -> None:
+    arrays: dict[str, Any] = {f"w{i}": value for i, value in enumerate(checkpoint.weights)}
+    arrays |= {f"o{i}": value for i, value in enumerate(checkpoint.optimizer)}
+    state = {
+        "epoch": checkpoint.epoch,
+        "weights": len(checkpoint.weights),
+        "optimizer": len(checkpoint.optimizer),
+        "history": checkpoint.history,
+    }
+    with atomic_write(folder / name) as temporary:
+        np.savez(temporary, state=np.array(json.dumps(state)), **arrays)
+
+
+def load(folder: Path) -> Checkpoint | None:
+    """Reads the newest checkpoint that is whole; a damaged one is passed over.
+
+    Args:
+        folder: Folder of the fold.
+
+    Returns:
+        The checkpoint, or None if there is none or none is whole.
+    """
+    found = [checkpoint for name in NAMES if (checkpoint := _read(folder / name))]
+    return max(found, key=lambda checkpoint: checkpoint.epoch, default=None)
+
+
+def remove(folder: Path) -> None:
+    """Deletes the checkpoints of a finished fold, and what a killed process left half written.
+
+    Args:
+        folder: Folder of the fold; no other process may write in it.
+    """
+    for name in (*NAMES, BEST):
+        for path in (folder / name, *folder.glob(f".tmp-*-{name}")):
+            path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Checkpoint | None:
+    if not path.exists():
+        return None
+    try:
+        # The archive's checksums are verified as its members are read.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            state = json.loads(str(archive["state"]))
+            return Checkpoint(
+                epoch=state["epoch"],
+                weights=[archive[f"w{i}"] for i in range(state["weights"])],
+                optimizer=[archive[f"o{i}"] for i in range(state["optimizer"])],
+                history=state["history"],
+            )
+    except Exception:
+        # A damaged archive raises whatever its bytes happen to mean: a bad checksum, "encrypted",
+        # a missing member, an unknown compression, an array of 10¹⁸ numbers.
+        return None

@@ -1,0 +1,74 @@
+"""What there is: papers, targets, networks, data sets; and what this machine has."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+
+from rich.table import Table
+
+from lus_keras import __version__, papers
+from lus_keras.core import config
+from lus_keras.core.environment import PACKAGES, cores, package_version, start_tensorflow
+from lus_keras.core.errors import DataError
+from lus_keras.core.files import cache_root
+from lus_keras.data import datasets
+from lus_keras.simulation import dataset as simulated
+
+
+def tables() -> list[Table]:
+    """Two tables to print: papers with targets and networks, and data sets with their licences."""
+    columns = ("paper", "targets", "networks (parameters)")
+    listed = Table(*columns, title="Papers", title_justify="left")
+    for name in papers.names():
+        settings = config.load(name)
+        networks = [f"{model} ({entry.parameters:,})" for model, entry in settings.models.items()]
+        listed.add_row(name, ", ".join(papers.get(name).targets), "\n".join(networks))
+    sources = Table("data set", "licence", "present", title="Data sets", title_justify="left")
+    for name in (*datasets.names(), simulated.NAME):
+        sources.add_row(name, *_presence(name))
+    sources.add_row("PATH.csv", "yours", "a manifest of your own videos")
+    return [listed, sources]
+
+
+def diagnosis() -> dict[str, str]:
+    """Versions, processors, data and disk, as text by name."""
+    found = {"lus_keras": __version__, "python": platform.python_version()}
+    found |= {package: package_version(package) or "not installed" for package in PACKAGES}
+    found |= {"platform": platform.platform(), "cores": str(cores()), "devices": _devices()}
+    cache = cache_root()
+    existing = next(path for path in (cache, *cache.parents) if path.exists())
+    free = shutil.disk_usage(existing).free / 1e9
+    found |= {"cache": f"{cache} ({free:.1f} GB free)"}
+    for name in (*datasets.names(), simulated.NAME):
+        licence, presence = _presence(name)
+        found[f"data: {name}"] = f"{presence} ({licence})"
+    return found
+
+
+def _presence(name: str) -> tuple[str, str]:
+    if name == simulated.NAME:
+        return "MIT", "rendered on demand"
+    source = datasets.source(name)
+    try:
+        data = datasets.load(name)
+    except DataError:
+        return source.LICENSE, "not found"
+    return source.LICENSE, f"{len(data.videos)} videos in {data.root}"
+
+
+def _devices() -> str:
+    start_tensorflow()
+    import keras
+
+    return ", ".join(keras.distribution.list_devices("cpu") + _accelerators(keras))
+
+
+def _accelerators(keras) -> list[str]:
+    found = []
+    for kind in ("gpu", "tpu"):
+        try:
+            found += keras.distribution.list_devices(kind)
+        except (RuntimeError, ValueError):
+            continue
+    return found

@@ -1,0 +1,150 @@
+"""Tables of a notebook: a network, a run's results and claims, a protocol's choices."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lus_keras import papers
+from lus_keras.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    import keras
+
+# Layers that only rearrange or rectify say little of a network.
+UNTOLD = ("InputLayer", "ReLU", "Activation", "ZeroPadding2D", "ZeroPadding3D", "Dropout")
+
+
+def network(model: keras.Model) -> pd.DataFrame:
+    """Draws a network as a table: a row for layers whose names start with the same word.
+
+    Args:
+        model: Any built model.
+
+    Returns:
+        Columns `part`, `layers`, `output` (shape without the batch) and `parameters`; the last row
+        is the whole network.
+    """
+    parts: dict[str, list[Any]] = {}
+    for layer in model.layers:
+        parts.setdefault(layer.name.partition("_")[0], []).append(layer)
+    rows = [
+        {
+            "part": part,
+            "layers": ", ".join(
+                f"{count} × {kind}" if count > 1 else kind
+                for kind, count in Counter(map(_kind, layers)).items()
+                if kind not in UNTOLD or kind == "InputLayer"
+            ),
+            "output": " × ".join(map(str, layers[-1].output.shape[1:])),
+            "parameters": f"{sum(layer.count_params() for layer in layers):,}",
+        }
+        for part, layers in parts.items()
+    ]
+    output = " × ".join(map(str, model.output.shape[1:]))
+    whole = {"part": "all", "layers": f"{len(model.layers)} layers", "output": output}
+    rows.append({**whole, "parameters": f"{model.count_params():,}"})
+    return pd.DataFrame(rows).set_index("part")
+
+
+def _kind(layer: Any) -> str:
+    inner = getattr(layer, "layer", None)
+    return type(inner or layer).__name__
+
+
+def table(run: str | Path, paper: str, target: str, *, metrics: Sequence[str] = ()) -> pd.DataFrame:
+    """Reads a table of a run, `published | ours (95 % interval over patients)`.
+
+    Args:
+        run: Run directory.
+        paper: Name of the paper.
+        target: Name of the table.
+        metrics: Metrics to show; those that the paper prints where none is given.
+
+    Returns:
+        A row a network, a column a metric; rows of which nothing is known are left out.
+
+    Raises:
+        ConfigError: The paper has no such table.
+        RunError: The run cannot be read.
+    """
+    from lus_keras.evaluation.report.terminal import cell_text
+    from lus_keras.evaluation.run_record import read_run
+
+    declared = papers.results(paper)
+    makers = declared.tables if declared else {}
+    if target not in makers:
+        raise ConfigError(f"'{paper}' has no table '{target}'. It has: {', '.join(makers)}.")
+    made = makers[target](read_run(run)[1][paper])
+    said = {
+        cell.row
+        for cell in made.cells
+        if cell.published is not None or cell.value is not None or cell.note.startswith("n/a")
+    }
+    shown = [row for row in made.row_labels if row in said]
+    columns = {
+        made.metric_labels[metric]: [cell_text(made.cell(row, metric), made) for row in shown]
+        for metric in metrics or made.headline
+    }
+    return pd.DataFrame(columns, index=[made.row_labels[row] for row in shown])
+
+
+def claims(run: str | Path, paper: str) -> pd.DataFrame:
+    """Reads what became of the orders that a paper claims.
+
+    Args:
+        run: Run directory.
+        paper: Name of the paper.
+
+    Returns:
+        A row a claim: verdict, and the difference with its 95 % interval over patients.
+
+    Raises:
+        RunError: The run cannot be read.
+    """
+    from lus_keras.evaluation.run_record import read_run
+
+    declared = papers.results(paper)
+    found = declared.claims(read_run(run)[1][paper]) if declared else []
+    return pd.DataFrame(
+        [
+            {"claim": claim.text, "here it": claim.verdict, "difference": _difference(claim)}
+            for claim in found
+        ],
+        columns=["claim", "here it", "difference"],
+    ).set_index("claim")
+
+
+def _difference(claim: Any) -> str:
+    from lus_keras.evaluation.report.section import number
+
+    if not claim.comparisons:
+        return claim.note
+    first = claim.comparisons[0]
+    found = first.difference
+    value, low, high = (
+        number(end, 2, sign=True) for end in (found.value, found.ci_low, found.ci_high)
+    )
+    return f"{first.label} {value} ({low} to {high})"
+
+
+def choices(paper: str, *labels: str) -> pd.DataFrame:
+    """Lists the settings of a paper's protocol with the label of where each comes from.
+
+    Args:
+        paper: Name of the paper.
+        *labels: Only these: P printed in the paper, C public code, D derived from published
+            numbers, I indirect evidence, X our choice. All where none is given.
+
+    Returns:
+        Columns `value`, `label` and `why`, by setting.
+    """
+    from lus_keras.core import config
+
+    rows = config.load(paper).labelled_choices()
+    kept = [row for row in rows if not labels or row["label"] in labels]
+    return pd.DataFrame(kept).set_index("field")[["value", "label", "why"]]

@@ -1,0 +1,21 @@
+"""One command from a target to its report.
+
+Request ─▶ plan ─▶ frames ─▶ clips ─▶ split ─▶ folds ─▶ report
+configuration,     cached     split.json    run.json, predictions.csv, …
+data set
+"""
+
+from lus_keras.experiments.reproduce.describe import describe
+from lus_keras.experiments.reproduce.execute import Result, reproduce
+from lus_keras.experiments.reproduce.planning import Plan, plan
+from lus_keras.experiments.reproduce.request import Request, run_folder
+
+__all__ = [
+    "Plan",
+    "Request",
+    "Result",
+    "describe",
+    "plan",
+    "reproduce",
+    "run_folder",
+]

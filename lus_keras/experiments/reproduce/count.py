@@ -1,0 +1,54 @@
+"""Counts of what was prepared, for tables and figures that need no training."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from lus_keras.core.multilabel import class_counts, shows
+from lus_keras.experiments.reproduce.prepare import Prepared
+
+SIDES = ("train", "validation", "test")
+
+
+def video_counts(prepared: Prepared) -> dict[str, Any]:
+    """Counts videos by side and class, by length and class, and by patient.
+
+    Args:
+        prepared: An arm with clips and split.
+
+    Returns:
+        `sides`: per fold, side → class → videos (a video counts on every side that has a clip of
+        it); `lengths`: class → frames, as stored → videos; `patients`: patient → videos. A video's
+        class is the largest of its clips.
+    """
+    source, settings = prepared.source, prepared.arm.config
+    index, names, column = source.index, settings.labels, settings.label_column
+    # Clips lie in the order of their videos, so the last assignment is the largest label.
+    order = np.argsort(index.label, kind="stable")
+    label = dict(zip(index.video[order].tolist(), index.label[order].tolist(), strict=True))
+    counts = [count for store in source.stores for count in store.counts]
+    patients = [video.patient_id for store in source.stores for video in store.videos]
+
+    def classes(videos: Iterable[int]) -> dict[str, int]:
+        return class_counts([label[video] for video in videos], names, column)
+
+    return {
+        "sides": [
+            {side: classes(set(index.video[fold.rows(index, side)].tolist())) for side in SIDES}
+            for fold in prepared.split.folds
+        ],
+        "lengths": {
+            name: _lengths(label, counts, shows(list(label.values()), number, column))
+            for number, name in enumerate(names)
+        },
+        "patients": dict(sorted(Counter(patients[video] for video in label).items())),
+    }
+
+
+def _lengths(videos: Iterable[int], counts: list[int], wanted: np.ndarray) -> dict[str, int]:
+    lengths = Counter(counts[video] for video, kept in zip(videos, wanted, strict=True) if kept)
+    return {str(frames): number for frames, number in sorted(lengths.items())}

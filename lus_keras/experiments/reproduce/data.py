@@ -1,0 +1,125 @@
+"""Videos of a request: those to test on and those to learn from; none is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lus_keras.core.config import CohortConfig, PaperConfig
+from lus_keras.core.errors import ConfigError, DataError
+from lus_keras.data import datasets
+from lus_keras.data.cache import Item
+from lus_keras.data.clips import is_labelled
+from lus_keras.experiments.reproduce.request import Request, data_name
+from lus_keras.simulation import VideoPlan
+from lus_keras.simulation import dataset as simulated
+
+SIGN_ALONE = " `sign` alone does not say that the other three signs were looked for and not seen."
+
+
+@dataclass(frozen=True)
+class Data:
+    """Videos of one data set, before any is opened.
+
+    Attributes:
+        name: As in paths.
+        items: Videos, or what computes their frames.
+        notes: What has to be said of the data.
+        license: Licence of the data.
+        cropped: Whether frames show the sector alone, so that they are not cropped to it.
+    """
+
+    name: str
+    items: list[Item]
+    notes: tuple[str, ...]
+    license: str
+    cropped: bool = False
+
+
+def learnt_data(name: str, settings: PaperConfig, request: Request) -> Data | None:
+    """The data set to learn from, if it is not the one that is tested.
+
+    Args:
+        name: The paper.
+        settings: Its configuration.
+        request: What was asked for.
+
+    Returns:
+        Simulated videos; None where learning and testing share their data.
+
+    Raises:
+        ConfigError: Settings contradict each other, or the data would be learnt and tested.
+    """
+    transfer = settings.transfer
+    source = transfer.train_on or transfer.pretrain
+    if source is None:
+        return None
+    if transfer.train_on and transfer.pretrain:
+        raise ConfigError("transfer: set train_on or pretrain, not both.")
+    if request.data == source:
+        raise ConfigError(
+            f"transfer: learns from '{source}' and would be tested on it as well. "
+            "Choose real videos with --data."
+        )
+    cohorts = transfer.cohorts or {name: settings.cohort}
+    items: list[Item] = []
+    for task, cohort in cohorts.items():
+        plans = simulated.plan(task, cohort, request.seed)
+        # Every task has a patient 0.
+        items += simulated.sources(
+            plans if len(cohorts) == 1 else [_of_task(plan, task) for plan in plans]
+        )
+    return Data(simulated.NAME, items, simulated.NOTES, simulated.LICENSE)
+
+
+def _of_task(plan: VideoPlan, task: str) -> VideoPlan:
+    return replace(
+        plan,
+        patient_id=f"{task}-{plan.patient_id}",
+        exam_id=f"{task}-{plan.exam_id}",
+        video_id=f"{task}-{plan.video_id}",
+    )
+
+
+def load_data(name: str, cohort: CohortConfig, request: Request, column: str) -> Data:
+    """Loads the data set of a request; no video is opened.
+
+    Args:
+        name: Name of the paper.
+        cohort: Its simulated cohort, where that is asked for.
+        request: What was asked for.
+        column: Label that videos must have; those without are left out and noted.
+
+    Returns:
+        The data.
+
+    Raises:
+        ConfigError: The data set is not known.
+        DataError: The data are absent, break a rule, or have no such label.
+    """
+    if request.data == simulated.NAME:
+        return _simulated(name, cohort, request.seed)
+    data = datasets.load(request.data, root=request.root)
+    items, notes = _labelled(data, column)
+    return Data(data_name(request.data), items, (*data.notes, *notes), data.license, data.cropped)
+
+
+def _simulated(name: str, cohort: CohortConfig, seed: int) -> Data:
+    items: list[Item] = list(simulated.sources(simulated.plan(name, cohort, seed)))
+    return Data(simulated.NAME, items, simulated.NOTES, simulated.LICENSE)
+
+
+def _labelled(data: datasets.Dataset, column: str) -> tuple[list[Item], list[str]]:
+    """Videos that have the label, and a note on those that have not."""
+    videos: list[Item] = [video for video in data.videos if is_labelled(video, column)]
+    if not videos:
+        raise DataError(
+            f"{data.name}: no video has a label in '{column}'. Fill in that column."
+            + SIGN_ALONE * (column == "signs" and any(video.sign for video in data.videos))
+        )
+    missing = [video.video_id for video in data.videos if not is_labelled(video, column)]
+    if not missing:
+        return videos, []
+    listed = ", ".join(missing[:10]) + (", …" if len(missing) > 10 else "")
+    return videos, [
+        f"{len(missing)} videos have no label in '{column}' and are left out: {listed}."
+    ]

@@ -1,0 +1,110 @@
+"""What a request would do, and the settings it would do it with, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lus_keras.core import config
+from lus_keras.data.clips import cut_video
+from lus_keras.data.manifest import Video
+from lus_keras.experiments.reproduce.data import Data
+from lus_keras.experiments.reproduce.estimate import peak_gb, training_seconds
+from lus_keras.experiments.reproduce.planning import Arm, Plan, plan
+from lus_keras.experiments.reproduce.request import Request, run_folder
+from lus_keras.simulation import dataset as simulated
+
+
+def describe(request: Request) -> list[str]:
+    """What a request would do, in words; nothing is rendered, decoded or trained.
+
+    Args:
+        request: What was asked for.
+
+    Returns:
+        Lines to print.
+
+    Raises:
+        ConfigError: As `plan`.
+        DataError: As `plan`.
+    """
+    lines = [f"run directory: {run_folder(request)}"]
+    for paper_plan in plan(request):
+        lines += _describe_plan(paper_plan)
+    return lines
+
+
+def open_choices(plan: Plan, request: Request) -> list[dict[str, Any]]:
+    """Settings that the paper leaves open or states, with label and reason; for printing.
+
+    Those of the cohort are left out where it is not simulated. A value that preset or override
+    changed says so: its label is that of the paper's value.
+
+    Args:
+        plan: What is asked of a paper.
+        request: What was asked for.
+
+    Returns:
+        Mappings of `field`, `value`, `label` and `why`.
+    """
+    paper = config.load(plan.paper.name).labelled_choices()
+    choices = []
+    for choice, stated in zip(plan.config.labelled_choices(), paper, strict=True):
+        if request.data != simulated.NAME and choice["field"].startswith("cohort."):
+            continue
+        if choice["value"] != stated["value"]:
+            why = f"changed by this run from {stated['value']}; {choice['why']}"
+            choice = {**choice, "why": why}
+        choices.append(choice)
+    return choices
+
+
+def _describe_plan(plan: Plan) -> list[str]:
+    count = sum(len(arm.models) for arm in plan.arms)
+    lines = [f"{plan.paper.name}: {_counted(count, 'network')}"]
+    if not plan.arms:
+        lines.append("  nothing to train")
+    for arm in plan.arms:
+        lines += _describe_arm(arm, plan)
+    return lines
+
+
+def _describe_arm(arm: Arm, plan: Plan) -> list[str]:
+    settings, data = arm.config, plan.data_of(arm)
+    folds = len(plan.own_split.folds) if plan.own_split else settings.split.count
+    clips, amount = _amount(arm, data)
+    title = f"{arm.title}: " if arm.title else ""
+    if not arm.models:
+        return [f"  {title}nothing to train", f"    data: {amount}"]
+    parts = (len(arm.models), "network"), (folds, "fold"), (settings.fit.epochs, "epoch")
+    lines = [
+        f"  {title}{' × '.join(_counted(*part) for part in parts)}",
+        f"    networks: {', '.join(arm.models)}",
+        f"    data: {amount}",
+        f"    memory: about {peak_gb(settings, arm.models):.1f} GB a fold",
+    ]
+    if arm.learnt:
+        lines.append(f"    learns from: {_amount(arm, arm.learnt)[1]} of {arm.learnt.name}")
+    if clips:
+        kfold = settings.split.scheme == "kfold"
+        share = (folds - 1) / folds if kfold else 1 - settings.split.test_fraction
+        seconds = training_seconds(settings, arm.models, clips * share * folds)
+        lines.append(f"    time: about {seconds / 60:.0f} min on two cores")
+    return lines
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _amount(arm: Arm, data: Data) -> tuple[int, str]:
+    """Clips, 0 if unknown, and what there is in words."""
+    clip = arm.config.clip
+    computed = [item for item in data.items if not isinstance(item, Video)]
+    if not computed:
+        return 0, f"{len(data.items)} videos; clips are counted by decoding"
+    counts = [source.frame_count(clip.fps) for source in computed]
+    text = f"{len(computed)} videos, {sum(counts)} frames"
+    if clip.crop == "roi":
+        return 0, f"{text}; clips are counted by rendering"
+    clips = sum(1 for count in counts for _ in cut_video(count, clip.size, clip))
+    return clips, f"{text}, {clips} clips"

@@ -1,0 +1,130 @@
+"""Carries a request out: frames, split, folds that are not done yet, report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from lus_keras.core.files import atomic_write
+from lus_keras.core.progress import Reporter
+from lus_keras.experiments.reproduce.describe import open_choices
+from lus_keras.experiments.reproduce.planning import Plan, check_models, plan
+from lus_keras.experiments.reproduce.prepare import Prepared, prepare
+from lus_keras.experiments.reproduce.record import write_record
+from lus_keras.experiments.reproduce.request import Request, run_folder
+from lus_keras.experiments.reproduce.train import OVERLAYS, train_arm
+from lus_keras.experiments.reproduce.workers import choose_workers
+
+
+@dataclass
+class Result:
+    """What came of a request."""
+
+    out: Path
+    targets: set[tuple[str, str]] = field(default_factory=set)
+    files: list[Path] = field(default_factory=list)
+    outcomes: list[Any] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every job is done, 5 if one diverged, 4 if one failed."""
+        statuses = {outcome.status for outcome in self.outcomes}
+        return 4 if "failed" in statuses else 5 if "diverged" in statuses else 0
+
+
+def reproduce(request: Request, reporter: Reporter, plans: Sequence[Plan] | None = None) -> Result:
+    """Does everything a request needs: data, split, training of what is not done yet, report.
+
+    Args:
+        request: What was asked for.
+        reporter: Told of the progress.
+        plans: What `plan` made of the request, where that was asked before TensorFlow was loaded.
+
+    Returns:
+        Folder, files and outcomes.
+
+    Raises:
+        ConfigError: As `plan`; options do not go together, or the folder holds a run of another
+            experiment.
+        DataError: As `plan`; or a video cannot be decoded, or the split leaks.
+        RunError: run.json is damaged.
+    """
+    if plans is None:
+        plans = plan(request)
+    out = run_folder(request)
+    out.mkdir(parents=True, exist_ok=True)
+    wanted = {(item.paper.name, target) for item in plans for target in item.targets}
+    result = Result(out, wanted)
+    for paper_plan in plans:
+        result.outcomes += _reproduce_paper(paper_plan, request, out, reporter)
+        if paper_plan.paper.architecture in paper_plan.targets:
+            result.files += _write_architectures(paper_plan, out)
+        result.files += sorted((out / paper_plan.paper.name / OVERLAYS).glob("*"))
+    from lus_keras.experiments.report import write_report
+
+    reporter.note("Writing the report …")
+    result.files += write_report(out, embed_frames=request.embed_frames)
+    return result
+
+
+def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter) -> list[Any]:
+    name, settings = plan.paper.name, plan.config
+    reporter.note(f"{name}: {settings.title} ({settings.authors}, {settings.venue})")
+    known = [plan.data, *map(plan.data_of, plan.arms)]
+    for note in dict.fromkeys(note for data in known for note in data.notes):
+        reporter.note(f"  {note}")
+    for choice in open_choices(plan, request):
+        reporter.note(
+            f"  [{choice['label']}] {choice['field']} = {choice['value']}: {choice['why']}"
+        )
+    for note in dict.fromkeys(note for arm in plan.arms for note in arm.notes(plan.paper)):
+        reporter.note(f"  {note}")
+    check_models(plan)
+    # Processes that share a folder, one a fold say, make the split once.
+    with FileLock(out / ".lock"):
+        prepared = prepare(plan, out, reporter)
+        write_record(out, plan, request, prepared)
+    outcomes = []
+    workers = [choose_workers(item, request) for item in prepared]
+    together = max(workers, default=1) > 1 or request.engine == "ray"
+    if not together:
+        prepared = _by_network(prepared)
+        workers = [1] * len(prepared)
+    for part, count in zip(prepared, workers, strict=True):
+        outcomes += train_arm(part, plan, replace(request, workers=count), out, reporter)
+    return outcomes
+
+
+def _by_network(prepared: Sequence[Prepared]) -> list[Prepared]:
+    """One network at a time, in all arms that feed it alike: its graph is then traced once."""
+    shapes = [item.arm.config.clip.shape for item in prepared]
+    models = [model for item in prepared for model in item.arm.models]
+    parts = [
+        replace(item, arm=replace(item.arm, models=(model,)))
+        for item in prepared
+        for model in item.arm.models
+    ]
+    return sorted(
+        parts,
+        key=lambda part: (
+            shapes.index(part.arm.config.clip.shape),
+            models.index(part.arm.models[0]),
+        ),
+    )
+
+
+def _write_architectures(plan: Plan, out: Path) -> list[Path]:
+    """Draws the networks of a paper as text: its figure of the architecture."""
+    from lus_keras.models.architecture import describe_architecture
+
+    files = []
+    for model in plan.config.models:
+        path = out / plan.paper.name / "architecture" / f"{model}.txt"
+        with atomic_write(path) as temporary:
+            temporary.write_text(describe_architecture(plan.paper.build(model, plan.config)))
+        files.append(path)
+    return files

@@ -1,0 +1,238 @@
+"""From a request to plans: configuration, networks and videos; nothing is decoded or trained."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+
+from lus_keras import papers
+from lus_keras.core import config
+from lus_keras.core.config import PaperConfig, did_you_mean
+from lus_keras.core.errors import ConfigError, DataError
+from lus_keras.data.cache import check_regions
+from lus_keras.data.splits import Split, read_own_split
+from lus_keras.experiments.reproduce.data import Data, learnt_data, load_data
+from lus_keras.experiments.reproduce.request import Request, check_engine, targets_by_paper
+from lus_keras.papers import Paper
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to use the data, and the networks that are trained in it.
+
+    Attributes:
+        name: Key in the configuration's `arms`; empty where a paper has none.
+        title: As printed.
+        config: The configuration with the arm's changes.
+        models: Networks to train, in the paper's order.
+        learnt: Another data set to learn from, where the arm asks for one.
+        data: The data to test on, where the arm reads another label than the plan's first one.
+    """
+
+    name: str
+    title: str
+    config: PaperConfig
+    models: tuple[str, ...]
+    learnt: Data | None = None
+    data: Data | None = None
+
+    def entry(self, model: str) -> str:
+        """Name of a network in this arm: `arm/model`, or `model` where there are no arms."""
+        return f"{self.name}/{model}" if self.name else model
+
+    @property
+    def divides_patients(self) -> bool:
+        """Whether patients, not clips, are divided."""
+        return self.config.split.scheme in ("kfold", "holdout")
+
+    def notes(self, paper: Paper) -> list[str]:
+        """What the paper has to say of the arm's settings, in every output."""
+        return paper.notes(self.config) if paper.notes else []
+
+    def folder(self, data: str) -> str:
+        """Name of the folder that holds the arm's networks."""
+        return f"{data}-{self.name}" if self.name else data
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One paper's share of a request, before any work is done.
+
+    Attributes:
+        paper: The paper.
+        targets: What is asked of it.
+        config: Its configuration, preset and overrides applied, no arm's changes.
+        arms: What to train.
+        data: The data to test on; an arm may have its own.
+        own_split: Folds of the user, instead of drawn ones.
+        allow_leak: Whether these may leak.
+    """
+
+    paper: Paper
+    targets: tuple[str, ...]
+    config: PaperConfig
+    arms: tuple[Arm, ...]
+    data: Data
+    own_split: Split | None = None
+    allow_leak: bool = False
+
+    def data_of(self, arm: Arm) -> Data:
+        """The data an arm is tested on: one label may be known of other videos than another."""
+        return arm.data or self.data
+
+
+def plan(request: Request) -> list[Plan]:
+    """Resolves targets, configuration and data of a request; no video is opened.
+
+    Args:
+        request: What was asked for.
+
+    Returns:
+        One plan a paper.
+
+    Raises:
+        ConfigError: A target, paper, model, preset or setting is wrong, or options do not go
+            together.
+        DataError: The data are absent or break a rule.
+    """
+    check_engine(request)
+    wanted = targets_by_paper(request)
+    named = {*request.papers, *(target.rpartition("/")[0] for target in request.targets)}
+    plans, left_out = [], {}
+    for name in _with_asked_models(wanted, named, request):
+        try:
+            plans.append(_plan_paper(name, wanted[name], request))
+        except DataError as error:
+            # `table2` is every paper's that these data can serve; a paper that is named must be.
+            if name in named or len(wanted) == 1:
+                raise
+            left_out[name] = error
+    if not plans:
+        raise next(iter(left_out.values()))
+    notes = tuple(
+        f"{name} is left out: {str(error).splitlines()[0]}" for name, error in left_out.items()
+    )
+    first = plans[0]
+    return [replace(first, data=replace(first.data, notes=(*first.data.notes, *notes))), *plans[1:]]
+
+
+def _with_asked_models(
+    wanted: Mapping[str, Sequence[str]], named: Set[str], request: Request
+) -> list[str]:
+    """Papers of unnamed targets that have a network of `--model`; all, if no paper has one."""
+    asked = {name.rpartition("/")[2] for name in request.models}
+    having = [
+        name
+        for name in wanted
+        if not asked or name in named or asked & set(_load(name, request).models)
+    ]
+    return having or list(wanted)
+
+
+def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
+    paper = papers.get(name)
+    settings = _load(name, request)
+    arms = tuple(_arms(paper, settings, targets, request))
+    column = arms[0].config.label_column if arms else settings.label_column
+    own = _own_split((name, column), request)
+    folds = max((arm.config.split.count for arm in arms), default=settings.split.count)
+    folds = len(own.folds) if own else folds
+    if request.fold is not None and not 0 <= request.fold < folds:
+        raise ConfigError(f"--fold {request.fold}: must be 0 … {folds - 1}.")
+    data = load_data(name, settings.cohort, request, column)
+    arms = tuple(
+        arm
+        if arm.config.label_column == column
+        else replace(arm, data=load_data(name, settings.cohort, request, arm.config.label_column))
+        for arm in arms
+    )
+    if any(arm.config.clip.crop == "roi" for arm in arms):
+        check_regions(data.items)
+    return Plan(paper, tuple(targets), settings, arms, data, own, request.allow_leak)
+
+
+def _own_split(names: tuple[str, str], request: Request) -> Split | None:
+    if request.split is None:
+        if request.allow_leak:
+            raise ConfigError("--allow-leak: is for folds of your own. Name them with --split.")
+        return None
+    return read_own_split(request.split, names, allow_leak=request.allow_leak)
+
+
+def _load(name: str, request: Request, arm: str = "") -> PaperConfig:
+    overrides = list(request.overrides)
+    for key in ("train_on", "pretrain"):
+        if value := getattr(request, key):
+            overrides.append(f"transfer.{key}={value}")
+    return config.load(name, request.preset, overrides, arm)
+
+
+def _arms(
+    paper: Paper, settings: PaperConfig, targets: Sequence[str], request: Request
+) -> list[Arm]:
+    needed = {entry for target in targets for entry in paper.targets[target]}
+    by_arm: dict[str, set[str]] = {}
+    for entry in needed:
+        arm, _, model = entry.rpartition("/")
+        by_arm.setdefault(arm, set()).add(model)
+    asked = _asked_models(settings, request)
+    arms = []
+    for arm in ("", *settings.arms):
+        if arm not in by_arm:
+            continue
+        chosen = by_arm[arm]
+        # Targets that need no network count clips: --model has nothing to choose among.
+        if asked and any(chosen):
+            chosen = {model for name, model in asked if name in ("", arm)}
+            if not chosen:
+                continue
+        changed = _load(paper.name, request, arm) if arm else settings
+        title = settings.arms[arm].title if arm else ""
+        models = tuple(model for model in settings.models if model in chosen)
+        arms.append(Arm(arm, title, changed, models, learnt_data(paper.name, changed, request)))
+    return arms
+
+
+def _asked_models(settings: PaperConfig, request: Request) -> list[tuple[str, str]]:
+    """`--model` as pairs (arm, model); an empty arm is any."""
+    asked = []
+    for name in request.models:
+        arm, _, model = name.rpartition("/")
+        if model not in settings.models:
+            raise ConfigError(f"unknown model '{name}'.{did_you_mean(model, settings.models)}")
+        if arm and arm not in settings.arms:
+            raise ConfigError(f"unknown arm '{arm}'.{did_you_mean(arm, settings.arms)}")
+        asked.append((arm, model))
+    return asked
+
+
+def check_models(plan: Plan) -> None:
+    """Refuses wrong `model:` settings before anything is rendered or decoded.
+
+    Args:
+        plan: What is asked of a paper.
+
+    Raises:
+        ConfigError: A setting is unknown to a network or refused by it; all are listed.
+    """
+    from lus_keras.models import builders
+
+    source = f"configs/{plan.paper.name}.yaml"
+    known = builders()
+    signatures = [inspect.signature(known[model]) for model in plan.config.models]
+    options = dict.fromkeys(name for signature in signatures for name in signature.parameters)
+    options.pop("input_shape", None)
+    keys = {key: None for arm in plan.arms for key in arm.config.model}
+    problems = [
+        f"{source}: unknown key 'model.{key}'.{did_you_mean(key, options)}"
+        for key in keys
+        if key not in options
+    ]
+    if problems:
+        raise ConfigError.from_problems(problems)
+    for arm in [arm for arm in plan.arms if arm.models][:1]:
+        try:
+            plan.paper.build(arm.models[0], arm.config)
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"{source}: model: {error}") from None

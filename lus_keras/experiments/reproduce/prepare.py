@@ -1,0 +1,189 @@
+"""From a plan to clips and splits on disk, an arm at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lus_keras.core.config import PaperConfig
+from lus_keras.core.environment import cores
+from lus_keras.core.errors import LEAKAGE, ConfigError, DataError
+from lus_keras.core.multilabel import class_counts, rarest_first
+from lus_keras.core.progress import Reporter
+from lus_keras.data import splits
+from lus_keras.data.cache import FrameSpec, FrameStore, open_store
+from lus_keras.data.clip_source import ClipSource
+from lus_keras.data.clips import index_clips
+from lus_keras.data.splits import Split
+from lus_keras.experiments.reproduce.data import Data
+from lus_keras.experiments.reproduce.exclusions import left_out_notes
+from lus_keras.experiments.reproduce.planning import Arm, Plan
+from lus_keras.simulation import dataset as simulated
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An arm whose frames are stored and whose clips are divided.
+
+    Attributes:
+        arm: What to train.
+        source: The clips.
+        split: Their division.
+        pretraining: Clips and division of the data set to train on first, where there is one.
+    """
+
+    arm: Arm
+    source: ClipSource
+    split: Split
+    pretraining: tuple[ClipSource, Split] | None = None
+
+
+def prepare(plan: Plan, out: Path, reporter: Reporter) -> list[Prepared]:
+    """Stores frames, cuts clips and divides them, for every arm; writes split.json.
+
+    Args:
+        plan: What is asked of a paper.
+        out: Run directory.
+        reporter: Told of the progress.
+
+    Returns:
+        The arms in the order of the plan.
+
+    Raises:
+        DataError: A video cannot be decoded, there is no clip, or the split leaks.
+    """
+    return [_prepare_arm(arm, plan, out, reporter) for arm in plan.arms]
+
+
+def _prepare_arm(arm: Arm, plan: Plan, out: Path, reporter: Reporter) -> Prepared:
+    stores = [_open_store(plan.data_of(arm), arm, plan, reporter)]
+    pretraining = None
+    if arm.learnt:
+        learnt = _open_store(arm.learnt, arm, plan, reporter)
+        if arm.config.transfer.train_on:
+            stores.insert(0, learnt)
+        else:
+            source = _source(arm, [learnt])
+            pretraining = (source, _draw(arm, source, "holdout"))
+    source = _source(arm, stores)
+    split = _split(plan, arm, source, out)
+    index = source.index
+    title = f"{arm.title}: " if arm.title else ""
+    reporter.note(
+        f"{plan.paper.name}: {title}{len(index)} clips of {len(set(index.video_id))} videos of "
+        f"{len(set(index.patient_id))} patients, {_class_counts(arm.config, index.label)}."
+    )
+    for note in left_out_notes(source, arm.config):
+        reporter.note(f"  {note}")
+    if split.leaks:
+        reporter.note(f"  {LEAKAGE}")
+    return Prepared(arm, source, split, pretraining)
+
+
+def _class_counts(settings: PaperConfig, labels: np.ndarray) -> str:
+    counts = class_counts(labels, settings.labels, settings.label_column)
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def _open_store(data: Data, arm: Arm, plan: Plan, reporter: Reporter) -> FrameStore:
+    clip = arm.config.clip
+    crop = "none" if data.cropped and clip.crop == "sector" else clip.crop
+    channels = clip.channels if clip.colour else 1
+    spec = FrameSpec(clip.size, clip.fps, crop, channels, clip.mask and crop == "sector")
+    verb = "rendering" if data.name == simulated.NAME else "decoding"
+
+    def progress(done: int, total: int) -> None:
+        if reporter.live or done == total:
+            reporter.advance(f"{plan.paper.name}: {verb} videos", done, total)
+
+    return open_store(
+        data.items,
+        spec,
+        on_bad=arm.config.data.on_bad,
+        workers=cores(),
+        progress=progress,
+    )
+
+
+def _source(arm: Arm, stores: Sequence[FrameStore]) -> ClipSource:
+    index = index_clips(
+        [video for store in stores for video in store.videos],
+        [count for store in stores for count in store.counts],
+        [size for store in stores for size in store.sizes],
+        arm.config.clip,
+        arm.config.label_column,
+    )
+    return ClipSource(tuple(stores), index, arm.config.clip)
+
+
+def _split(plan: Plan, arm: Arm, source: ClipSource, out: Path) -> Split:
+    path, name = out / "split.json", arm.entry(plan.paper.name)
+    if arm.name:
+        name = f"{plan.paper.name}/{arm.name}"
+    known = splits.read_splits(path, allow_leak=plan.allow_leak)
+    own = plan.own_split if len(source.stores) == 1 and arm.divides_patients else None
+    if name in known and own and own.sha256 != known[name].sha256:
+        raise ConfigError(
+            f"{path}: {name}: holds other folds than --split. Choose another folder with --out."
+        )
+    split = known.get(name) or own
+    if split:
+        try:
+            splits.verify(split, _divided(source, split), allow_leak=plan.allow_leak)
+        except DataError as error:
+            raise type(error)(f"{path}: {name}: of other data than this run's. {error}") from None
+    else:
+        split = _draw(arm, source, arm.config.split.scheme)
+    if name not in known:
+        splits.write_split(path, {**known, name: split})
+    return split
+
+
+def _divided(source: ClipSource, split: Split) -> np.ndarray:
+    """What a split divides: clips, or patients."""
+    index = source.index
+    return index.clip_id if split.by_clip else index.patient_id
+
+
+def _draw(arm: Arm, source: ClipSource, scheme: str) -> Split:
+    settings, index = arm.config.split, source.index
+    classes = _strata(arm, source, scheme)
+    if len(source.stores) == 2:
+        patients = [{video.patient_id for video in store.videos} for store in source.stores]
+        networks = arm.config.transfer.networks
+        return splits.make_transfer(*patients, networks=networks, seed=settings.seed)
+    if scheme == "kfold":
+        return splits.make_kfold(
+            index.patient_id, classes, folds=settings.folds, seed=settings.seed
+        )
+    if scheme == "holdout":
+        return splits.make_holdout(
+            index.patient_id,
+            classes,
+            test_fraction=settings.test_fraction,
+            seed=settings.seed,
+            repeats=settings.repeats,
+            validation_fraction=settings.validation_fraction,
+            test_patients=settings.test_patients,
+        )
+    return splits.make_clipwise(
+        index.clip_id,
+        classes,
+        scheme=scheme,
+        test_fraction=settings.test_fraction,
+        seed=settings.seed,
+        repeats=settings.repeats,
+        validation_fraction=settings.validation_fraction,
+    )
+
+
+def _strata(arm: Arm, source: ClipSource, scheme: str) -> np.ndarray:
+    """`(n,)` classes to balance the sides by; of clips with several labels, the rarest one."""
+    index = source.index
+    if not arm.config.multilabel:
+        return index.label
+    groups = index.patient_id if scheme in ("kfold", "holdout") else index.clip_id
+    return rarest_first(groups, index.label)

@@ -1,0 +1,135 @@
+"""What is asked for: targets, papers and settings, and the folder its run goes to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from lus_keras import papers
+from lus_keras.core.config import did_you_mean
+from lus_keras.core.errors import ConfigError
+from lus_keras.core.files import sha256_of
+from lus_keras.simulation import dataset as simulated
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for; fields are the options of `lus-keras reproduce`.
+
+    `workers` None leaves it to the machine, see `choose_workers`.
+    """
+
+    targets: tuple[str, ...]
+    papers: tuple[str, ...] = ()
+    data: str = "simulated"
+    preset: str = "paper"
+    models: tuple[str, ...] = ()
+    fold: int | None = None
+    overrides: tuple[str, ...] = ()
+    seed: int = 0
+    workers: int | None = 1
+    out: Path | None = None
+    root: Path | None = None
+    command: str = ""
+    train_on: str = ""
+    pretrain: str = ""
+    embed_frames: bool = False
+    split: Path | None = None
+    allow_leak: bool = False
+    engine: str = "processes"
+    ray_address: str | None = None
+    job_cpus: int = 1
+    job_gpus: float = 0.0
+    strategy: str = "one-device"
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether one training uses all devices."""
+        return self.strategy == "mirrored"
+
+
+def run_folder(request: Request) -> Path:
+    """Folder of the run: `--out`, or a name that is the same for the same experiment."""
+    if request.out:
+        return request.out
+    data = Path(request.data).stem if request.data.endswith(".csv") else request.data
+    name = f"{data}-{request.preset}"
+    if request.train_on:
+        name += f"-from-{request.train_on}"
+    if request.pretrain:
+        name += f"-pretrained-{request.pretrain}"
+    if request.seed:
+        name += f"-seed{request.seed}"
+    own_split = [sha256_of(request.split)] if request.split and request.split.is_file() else []
+    if request.overrides or own_split:
+        settings = json.dumps([*sorted(request.overrides), *own_split])
+        name += f"-{hashlib.sha256(settings.encode()).hexdigest()[:6]}"
+    return Path("runs") / name
+
+
+def targets_by_paper(request: Request) -> dict[str, list[str]]:
+    """Targets by paper; `table1` is every paper's, `bline/table1` one paper's."""
+    names = request.papers or tuple(papers.names())
+    available = {name: papers.get(name).targets for name in names}
+    everything = sorted({target for targets in available.values() for target in targets})
+    wanted: dict[str, list[str]] = {}
+    for target in request.targets:
+        paper, _, rest = target.rpartition("/")
+        chosen = {paper: papers.get(paper).targets} if paper else available
+        found = {
+            name: _all_targets(name, request.data) if rest == "all" else [rest]
+            for name, targets in chosen.items()
+            if rest == "all" or rest in targets
+        }
+        if not found:
+            hint = did_you_mean(rest, [*everything, "all"])
+            raise ConfigError(f"unknown target '{target}'.{hint}")
+        for name, targets in found.items():
+            wanted.setdefault(name, []).extend(targets)
+    _refuse_simulated(wanted, request.data)
+    return wanted
+
+
+def _all_targets(name: str, data: str) -> list[str]:
+    paper = papers.get(name)
+    left_out = paper.needs_real_data if data == simulated.NAME else frozenset()
+    return [target for target in paper.targets if target not in left_out | paper.extras]
+
+
+def _refuse_simulated(wanted: dict[str, list[str]], data: str) -> None:
+    if data != simulated.NAME:
+        return
+    problems = [
+        f"{name}/{target}: is tested on real videos. Add --data covid-blues or a manifest."
+        for name, targets in wanted.items()
+        for target in sorted(papers.get(name).needs_real_data.intersection(targets))
+    ]
+    if problems:
+        raise ConfigError.from_problems(problems)
+
+
+def data_name(data: str) -> str:
+    """Name of the data set in paths: a manifest's stem, any other name as it is."""
+    return Path(data).stem if data.lower().endswith(".csv") else data
+
+
+def check_engine(request: Request) -> None:
+    """Refuses options that do not go together, before anything is done.
+
+    Args:
+        request: What was asked for.
+
+    Raises:
+        ConfigError: They do not; all that is wrong is listed.
+    """
+    problems, several = [], (request.workers or 1) > 1
+    if request.engine == "ray" and several:
+        problems.append("--workers: with --engine ray, the cluster decides how many jobs run.")
+    if request.engine != "ray" and (request.ray_address or request.job_gpus):
+        problems.append("--ray-address, --job-gpus: need --engine ray.")
+    if request.mirrored and several:
+        problems.append("--strategy mirrored: one training uses all devices; leave out --workers.")
+    if problems:
+        raise ConfigError.from_problems(problems)

@@ -1,0 +1,165 @@
+"""The same jobs on a Ray cluster: one process a job, tried again where a node dies.
+
+Run directory and cache lie on storage that all nodes share: a job that is tried again goes on from
+its last checkpoint, on whatever node it lands.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lus_keras.core.environment import start_tensorflow
+from lus_keras.core.errors import ConfigError
+from lus_keras.experiments.training.grid import Outcome, Report, Worker
+
+if TYPE_CHECKING:
+    from lus_keras.core.config import PaperConfig
+    from lus_keras.data.clip_source import ClipSource
+    from lus_keras.experiments.training.fold import FoldJob
+
+POLL_S = 1.0
+MAX_RETRIES = 3
+# What a job has to know of the environment that the command was started in.
+VARIABLES = ("KERAS_BACKEND", "TF_ENABLE_ONEDNN_OPTS")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where jobs run.
+
+    Attributes:
+        address: Of a running cluster, as `ray.init` takes it; None starts one on this machine.
+        job_cpus: Processor cores, and threads, of a job.
+        job_gpus: GPUs of a job; a fraction lets jobs share one.
+    """
+
+    address: str | None = None
+    job_cpus: int = 1
+    job_gpus: float = 0.0
+
+
+def run_on_cluster(
+    paper: str,
+    config: PaperConfig,
+    source: ClipSource,
+    jobs: Sequence[FoldJob],
+    cluster: Cluster,
+    *,
+    report: Report,
+    mirrored: bool = False,
+) -> list[Outcome]:
+    """Runs all jobs on a cluster.
+
+    Args:
+        paper: Name of the paper.
+        config: Its configuration.
+        source: Clips of all patients; their frames lie on shared storage.
+        jobs: The folds to train; their folders lie on shared storage.
+        cluster: Where to run them.
+        report: As `run_jobs` has it; epochs are read from the jobs' folders.
+        mirrored: Whether each job trains on all of its GPUs.
+
+    Returns:
+        One outcome a job, in the order of the jobs.
+
+    Raises:
+        ConfigError: Ray is not installed, or no cluster answers at the address.
+    """
+    ray = _connect(cluster)
+    run = ray.remote(
+        # A process a job, as on one machine: TensorFlow frees no memory of a GPU before it ends.
+        max_calls=1,
+        max_retries=MAX_RETRIES,
+        num_cpus=cluster.job_cpus,
+        num_gpus=cluster.job_gpus,
+    )(_run_job)
+    variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    shared = ray.put((paper, config, source, variables, cluster.job_cpus, mirrored))
+    waiting = [run.remote(shared, job) for job in jobs]
+    epochs = _Epochs(jobs, report)
+    pending = list(waiting)
+    try:
+        while pending:
+            _, pending = ray.wait(pending, num_returns=len(pending), timeout=POLL_S)
+            epochs.look()
+    except BaseException:
+        for reference in pending:
+            ray.cancel(reference, force=True)
+        raise
+    return [_outcome(ray, ref, job) for ref, job in zip(waiting, jobs, strict=True)]
+
+
+def _connect(cluster: Cluster) -> Any:
+    try:
+        import ray
+    except ImportError:
+        raise ConfigError(
+            "--engine ray: Ray is not installed. Install it with pip install 'lus-keras[cluster]'."
+        ) from None
+    if ray.is_initialized():
+        return ray
+    try:
+        ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise ConfigError(
+            f"--ray-address {cluster.address}: no cluster answers ({error}). Start one with "
+            "`ray start --head`, or leave the address out."
+        ) from error
+    return ray
+
+
+def _run_job(shared: Any, job: FoldJob) -> Outcome:
+    """What a node does."""
+    paper, config, source, variables, threads, mirrored = shared
+    os.environ.update(variables)
+    for store in source.stores:
+        if not (store.path / "frames.u8").is_file():
+            message = (
+                f"{job.name}: {store.path} is not seen by node {os.uname().nodename}. Let "
+                "LUS_KERAS_CACHE and --out name folders that all nodes share."
+            )
+            return Outcome(job.model, job.fold.fold, "failed", message)
+    start_tensorflow(threads)
+    return Worker(paper, config, source, mirrored=mirrored).run(job, lambda *_: None)
+
+
+def _outcome(ray: Any, reference: Any, job: FoldJob) -> Outcome:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayError as error:
+        cause = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        message = f"{job.name}: the cluster gave it up ({cause}). Run the command again."
+        return Outcome(job.model, job.fold.fold, "failed", message)
+
+
+class _Epochs:
+    """Reports epochs by what jobs wrote: what a node says is lost with the node."""
+
+    def __init__(self, jobs: Sequence[FoldJob], report: Report):
+        self.jobs, self.report = jobs, report
+        self.seen = [len(_history(job.folder)) for job in jobs]
+
+    def look(self) -> None:
+        for number, job in enumerate(self.jobs):
+            rows = _history(job.folder)
+            for row in rows[self.seen[number] :]:
+                self.report(job.name, int(row["epoch"]), job.fit.epochs, row)
+            # Fewer than before: a retry went back to an earlier checkpoint.
+            self.seen[number] = len(rows)
+
+
+def _history(folder: Path) -> list[dict[str, float]]:
+    try:
+        with (folder / "history.csv").open(newline="") as stream:
+            return [
+                {name: float(value) for name, value in row.items()}
+                for row in csv.DictReader(stream)
+            ]
+    except (OSError, ValueError, TypeError):
+        return []

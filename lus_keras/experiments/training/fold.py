@@ -1,0 +1,280 @@
+"""One fold: train, checkpoint every epoch, predict the test clips, write results, mark it done."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from lus_keras.core.config import FitConfig
+from lus_keras.core.errors import ConfigError, DivergedError
+from lus_keras.core.files import atomic_write, remove_unfinished, sha256_of
+from lus_keras.core.multilabel import unpack
+from lus_keras.data.augment import training_set
+from lus_keras.data.clip_source import ClipSource
+from lus_keras.data.pipeline import epoch_order, make_batches
+from lus_keras.data.splits import Fold
+from lus_keras.experiments import checkpoint
+from lus_keras.experiments.checkpoint import Checkpoint
+from lus_keras.experiments.training.examples import write_examples, write_mistakes
+from lus_keras.experiments.training.gradients import FILE as GRADIENTS
+from lus_keras.experiments.training.gradients import GradientLog
+from lus_keras.experiments.training.masks import write_arrays, write_masks
+from lus_keras.experiments.training.network import Network
+from lus_keras.experiments.training.schedule import Cosine
+from lus_keras.experiments.training.tables import write_history, write_predictions
+
+OnEpoch = Callable[[int, dict[str, Any]], None]
+Decode = Callable[[np.ndarray], np.ndarray]
+Watch = Callable[["FoldJob", int], list[Any]]
+
+
+@dataclass(frozen=True)
+class FoldJob:
+    """What it takes to train one fold, but for the network and the clips.
+
+    Attributes:
+        folder: `<run>/<paper>/<dataset>/<model>/fold_<k>`.
+        model: Name of the network.
+        fold: Patients to train on and to test on.
+        fit: Settings of the training.
+        seed: Seed of the run; with model and fold it decides weights, order and dropout.
+        description: Written to model.json.
+        initial: Weights to start from instead of new ones.
+        title: What is printed of it; the network's name if not given.
+        multilabel: Whether labels are packed sets, see `multilabel`.
+    """
+
+    folder: Path
+    model: str
+    fold: Fold
+    fit: FitConfig
+    seed: int
+    description: dict[str, Any]
+    initial: Path | None = None
+    title: str = ""
+    multilabel: bool = False
+
+    @property
+    def name(self) -> str:
+        """Network and fold, for messages."""
+        return f"{self.title or self.model} fold {self.fold.fold}"
+
+    def seed_for(self, *parts: int) -> int:
+        """A 32-bit seed that is a function of run, model, fold and the parts."""
+        name = int.from_bytes(self.model.encode(), "little")
+        sequence = np.random.SeedSequence([self.seed, name, self.fold.fold, *parts])
+        return int(sequence.generate_state(1)[0])
+
+
+def is_done(folder: Path) -> bool:
+    """Whether a fold is finished and its files are those that DONE vouches for."""
+    try:
+        hashes = json.loads((folder / "DONE").read_text())["sha256"]
+        return all(sha256_of(folder / name) == value for name, value in hashes.items())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def train_fold(
+    network: Network,
+    source: ClipSource,
+    job: FoldJob,
+    *,
+    decode: Decode,
+    on_epoch: OnEpoch | None = None,
+    watch: Watch | None = None,
+) -> None:
+    """Trains a fold, from its last checkpoint if there is one, and writes its results.
+
+    Args:
+        network: The network; its weights are replaced.
+        source: Clips of all patients.
+        job: The fold.
+        decode: Logits `(n, k)` to probabilities `(n, classes)`.
+        on_epoch: Called after each epoch with (epochs done, its history row).
+        watch: Makes further callbacks of Keras for a job and an epoch, counted from 0.
+
+    Raises:
+        DivergedError: The loss is not finite; DIVERGED.json names epoch and batch, and the
+            checkpoint of the last finite epoch stays.
+        OSError: The disk is full; what was finished stays.
+    """
+    job.folder.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(job.folder)
+    history = _start(network, job)
+    rows, mirrored = training_set(job.fold.rows(source.index, "train"), job.fit.augment)
+    for epoch in range(len(history), job.fit.epochs):
+        callbacks = [*_logs(job, epoch), _FiniteGuard(job, epoch)]
+        callbacks += watch(job, epoch) if watch else ()
+        row = _train_epoch(network, source, job, (rows, mirrored), epoch, callbacks)
+        history.append(row)
+        _keep(network, job, history)
+        write_history(job.folder / "history.csv", history)
+        if on_epoch:
+            on_epoch(epoch + 1, row)
+    if job.fit.select != "last" and best_epoch(history, job.fit.select) + 1 < len(history):
+        network.model.set_weights(checkpoint.load_best(job.folder))
+    _finish(network, source, job, decode)
+
+
+def _keep(network: Network, job: FoldJob, history: list[dict[str, Any]]) -> None:
+    """Saves what a later start needs; after the last epoch that is little, as results follow."""
+    last = len(history) == job.fit.epochs
+    select = job.fit.select
+    if select != "last" and not last and best_epoch(history, select) + 1 == len(history):
+        checkpoint.save_best(job.folder, network.weights())
+    if not last:
+        state = Checkpoint(len(history), network.weights(), network.optimizer_state(), history)
+        checkpoint.save(job.folder, state)
+
+
+def best_epoch(history: Sequence[Mapping[str, Any]], select: str) -> int:
+    """Epoch that is chosen, from 0; of equals the first, as Keras' checkpoint has it.
+
+    Args:
+        history: One row an epoch.
+        select: Column to choose by: the smallest loss or the largest accuracy.
+
+    Returns:
+        Its place in the history.
+    """
+    values = [row[select] for row in history]
+    return int(np.argmax(values) if select.endswith("accuracy") else np.argmin(values))
+
+
+def _start(network: Network, job: FoldJob) -> list[dict[str, Any]]:
+    network.reset(job.seed_for(0))
+    saved = checkpoint.load(job.folder)
+    if saved is not None:
+        network.restore(saved.weights, saved.optimizer)
+        return saved.history
+    if job.initial is not None:
+        network.model.load_weights(job.initial)
+    return []
+
+
+def _train_epoch(
+    network: Network,
+    source: ClipSource,
+    job: FoldJob,
+    clips: tuple[np.ndarray, np.ndarray],
+    epoch: int,
+    callbacks: list[Any],
+) -> dict[str, Any]:
+    began = time.perf_counter()
+    rows, mirrored = clips
+    order = np.arange(len(rows))
+    if job.fit.shuffle:
+        order = epoch_order(len(rows), seed=job.seed_for(1), epoch=epoch)
+    order = _whole(order, job.fit.batch_size, job.fit.drop_remainder or network.devices > 1)
+    if network.devices > 1 and len(order) < job.fit.batch_size:
+        raise ConfigError(
+            f"{job.name}: {len(order)} clips to train on are less than one batch of "
+            f"{job.fit.batch_size}, which --strategy mirrored needs."
+        )
+    batches = make_batches(source, rows[order], mirrored[order], job.fit.batch_size)
+    network.seed_dropout(job.seed_for(2), epoch)
+    if job.fit.schedule == "cosine":
+        steps = -(-len(order) // job.fit.batch_size)
+        callbacks = [*callbacks, Cosine(job.fit.learning_rate, epoch, job.fit.epochs, steps)]
+    result = network.model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=callbacks)
+    row = {name: float(values[0]) for name, values in result.history.items()}
+    row |= _evaluate(network, source, job)
+    return {"epoch": epoch + 1, **row, "seconds": round(time.perf_counter() - began, 3)}
+
+
+def _logs(job: FoldJob, epoch: int) -> list[keras.callbacks.Callback]:
+    """What has to see a step before the guard can stop at it."""
+    return [GradientLog(job.folder / GRADIENTS, epoch)] if job.fit.log_gradients else []
+
+
+def _whole(rows: np.ndarray, batch_size: int, wanted: bool) -> np.ndarray:
+    """Leaves the last incomplete batch out, if that is wanted and any batch is complete."""
+    complete = len(rows) // batch_size * batch_size
+    return rows[:complete] if wanted and complete else rows
+
+
+def _test_rows(source: ClipSource, job: FoldJob) -> np.ndarray:
+    rows = job.fold.rows(source.index, "test")
+    return _whole(rows, job.fit.batch_size, job.fit.drop_test_remainder)
+
+
+def _evaluate(network: Network, source: ClipSource, job: FoldJob) -> dict[str, float]:
+    """Loss, penalties included as in Keras' `val_loss`, and metrics on what chooses the epoch."""
+    tested = job.fit.select == "test_loss"
+    rows = _test_rows(source, job) if tested else job.fold.rows(source.index, "validation")
+    if len(rows) == 0:
+        return {}
+    batches = make_batches(source, rows, np.zeros(len(rows), bool), job.fit.batch_size)
+    found = network.evaluator.evaluate(batches, verbose=0, return_dict=True)
+    prefix = "test" if tested else "val"
+    return {f"{prefix}_{name}": float(value) for name, value in found.items()}
+
+
+class _FiniteGuard(keras.callbacks.Callback):
+    """Stops at the first batch whose loss is not finite and says which it was."""
+
+    def __init__(self, job: FoldJob, epoch: int):
+        super().__init__()
+        self.job, self.number = job, epoch + 1
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = float((logs or {}).get("loss", 0.0))
+        if math.isfinite(loss):
+            return
+        message = (
+            f"{self.job.name}: the loss became {loss} in epoch "
+            f"{self.number}, batch {batch + 1}. Lower fit.learning_rate or look at the data."
+        )
+        record = {"epoch": self.number, "batch": batch + 1, "message": message}
+        with atomic_write(self.job.folder / "DIVERGED.json") as temporary:
+            temporary.write_text(json.dumps(record) + "\n")
+        raise DivergedError(message)
+
+
+def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) -> None:
+    rows = _test_rows(source, job)
+    plain = np.zeros(len(rows), bool)
+    batches = make_batches(source, rows, plain, job.fit.batch_size)
+    outputs = network.predictor.predict(batches, verbose=0)
+    written = ["history.csv", "predictions.csv", "model.weights.h5", "model.json"]
+    probabilities = decode(outputs["logits"])
+    truth = source.index.label[rows]
+    if job.multilabel:
+        truth = unpack(truth, probabilities.shape[1])
+    path = job.folder / "predictions.csv"
+    write_predictions(path, source, rows, job.fold.fold, truth, probabilities)
+    if "attention" in outputs:
+        written.append("attention.npz")
+        write_arrays(
+            job.folder / "attention.npz",
+            clip_id=source.index.clip_id[rows],
+            attention=outputs["attention"].astype(np.float32),
+            truth=source.index.truth[rows],
+        )
+    if network.masker is not None:
+        written.append(write_masks(job.folder, network, source, rows))
+    if job.fit.log_gradients:
+        written.append(GRADIENTS)
+    if source.clip.unit == "frame":
+        written += write_mistakes(job.folder, source, rows, truth, probabilities)
+    elif not job.fit.log_gradients:
+        # A study of gradients shows no clips.
+        written += write_examples(job.folder, source, rows, network.masker)
+    with atomic_write(job.folder / "model.weights.h5") as temporary:
+        network.model.save_weights(temporary)
+    with atomic_write(job.folder / "model.json") as temporary:
+        temporary.write_text(json.dumps(job.description, indent=1) + "\n")
+    hashes = {name: sha256_of(job.folder / name) for name in written}
+    with atomic_write(job.folder / "DONE") as temporary:
+        temporary.write_text(json.dumps({"sha256": hashes}, indent=1) + "\n")
+    (job.folder / "DIVERGED.json").unlink(missing_ok=True)
+    checkpoint.remove(job.folder)

@@ -1,0 +1,212 @@
+"""The grid of networks × folds: independent jobs, in this process or in several."""
+
+from __future__ import annotations
+
+import json
+import queue as queues
+import signal
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import active_children, get_context
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from lus_keras import papers
+from lus_keras.core.environment import cores, start_tensorflow
+from lus_keras.core.errors import ConfigError, DivergedError
+from lus_keras.core.signals import ends_at_once
+
+if TYPE_CHECKING:
+    from lus_keras.core.config import PaperConfig
+    from lus_keras.data.clip_source import ClipSource
+    from lus_keras.experiments.training.fold import FoldJob
+    from lus_keras.experiments.training.network import Network
+
+Report = Callable[[str, int, int, dict[str, Any]], None]
+POLL_S = 0.2
+# What of a configuration, and of its `fit`, is built into a compiled network.
+NETWORK_SECTIONS = {"model", "options", "labels", "label_column", "fit"}
+NETWORK_SETTINGS = (
+    *("optimizer", "learning_rate", "momentum", "weight_decay", "rate_multipliers"),
+    *("clip_norm", "precision", "log_gradients"),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: `status` is "done", "diverged" or "failed"; `message` says why not done."""
+
+    model: str
+    fold: int
+    status: str
+    message: str = ""
+
+
+class Worker:
+    """Runs jobs of one paper one after another; the process keeps the network of the last job.
+
+    Args:
+        paper: Name of the paper.
+        config: Its configuration.
+        source: Clips of all patients.
+        mirrored: Whether each job trains on all devices.
+    """
+
+    def __init__(
+        self, paper: str, config: PaperConfig, source: ClipSource, *, mirrored: bool = False
+    ):
+        self.paper, self.config, self.source = papers.get(paper), config, source
+        self.mirrored = mirrored
+
+    def run(self, job: FoldJob, report: Report) -> Outcome:
+        """Trains one fold; whatever goes wrong is told, not raised, so that other jobs go on."""
+        from lus_keras.experiments.training.fold import is_done, train_fold
+
+        job.folder.mkdir(parents=True, exist_ok=True)
+
+        def on_epoch(done: int, row: dict[str, Any]) -> None:
+            report(job.name, done, job.fit.epochs, row)
+
+        try:
+            with ends_at_once(), FileLock(job.folder / ".lock", timeout=0):
+                # Another process may have finished it since the jobs were listed.
+                if not is_done(job.folder):
+                    network = self._network_for(job)
+                    train_fold(
+                        network,
+                        self.source,
+                        job,
+                        decode=self.paper.decoder(self.config.multilabel),
+                        on_epoch=on_epoch,
+                        watch=self.paper.watch,
+                    )
+        except Timeout:
+            message = (
+                f"{job.folder}: another process trains this fold. Run the command again later."
+            )
+            return Outcome(job.model, job.fold.fold, "failed", message)
+        except ConfigError:
+            raise
+        except DivergedError as error:
+            return Outcome(job.model, job.fold.fold, "diverged", str(error))
+        except Exception as error:
+            log, reason = job.folder / "error.log", next(iter(str(error).splitlines()), "")
+            with suppress(OSError):  # the error may be a full disk
+                log.write_text(traceback.format_exc())
+            message = f"{job.name}: {type(error).__name__}: {reason} (more in {log})."
+            return Outcome(job.model, job.fold.fold, "failed", message)
+        return Outcome(job.model, job.fold.fold, "done")
+
+    def _network_for(self, job: FoldJob) -> Network:
+        """The network of the last job if this one's is the same, else a new one in its place."""
+        from lus_keras.experiments.training.network import Network, release
+
+        spec = self.config.model_dump(mode="json", include=NETWORK_SECTIONS)
+        spec["fit"] = {key: spec["fit"][key] for key in NETWORK_SETTINGS}
+        key = json.dumps([self.paper.name, job.model, self.config.clip.shape, spec, self.mirrored])
+        if key not in _networks:
+            # A 3D ResNet and its optimizer take a gigabyte; two at a time are one too many.
+            _networks.clear()
+            release()
+            _networks[key] = Network(
+                lambda: self.paper.build(job.model, self.config),
+                loss=self.paper.loss(self.config),
+                metrics=lambda: self.paper.metrics(self.config),
+                fit=self.config.fit,
+                mirrored=self.mirrored,
+            )
+        return _networks[key]
+
+
+_networks: dict[str, Network] = {}
+
+
+def run_jobs(
+    paper: str,
+    config: PaperConfig,
+    source: ClipSource,
+    jobs: Sequence[FoldJob],
+    *,
+    workers: int,
+    report: Report,
+    mirrored: bool = False,
+) -> list[Outcome]:
+    """Runs all jobs.
+
+    Args:
+        paper: Name of the paper.
+        config: Its configuration.
+        source: Clips of all patients.
+        jobs: The folds to train.
+        workers: Processes, each with its share of the cores; 1 trains in this one.
+        report: Called after each epoch with (name of the job, epochs done, epochs in all, history
+            row).
+        mirrored: Whether each job trains on all devices; with one worker only.
+
+    Returns:
+        One outcome a job, in the order of the jobs.
+
+    Raises:
+        ConfigError: A batch cannot be shared by the devices.
+    """
+    if workers <= 1:
+        worker = Worker(paper, config, source, mirrored=mirrored)
+        return [worker.run(job, report) for job in jobs]
+    context = get_context("spawn")
+    events = context.Queue()
+    # Not of the processes there will be: the last fold of a resumed run keeps to its threads.
+    threads = max(1, cores() // workers)
+    arguments = (paper, config, source, events, threads)
+    with ProcessPoolExecutor(
+        min(workers, len(jobs)), mp_context=context, initializer=_start_child, initargs=arguments
+    ) as pool:
+        futures = [pool.submit(_run_in_child, job) for job in jobs]
+        try:
+            _forward(events, futures, report)
+        except BaseException:
+            # Ctrl-C or SIGTERM: leaving the pool would wait for the folds that are being trained.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in active_children():
+                child.terminate()
+            raise
+        return [_outcome(future, job) for future, job in zip(futures, jobs, strict=True)]
+
+
+def _forward(events: Any, futures: Sequence[Future], report: Report) -> None:
+    while not all(future.done() for future in futures):
+        try:
+            report(*events.get(timeout=POLL_S))
+        except queues.Empty:
+            continue
+    while not events.empty():
+        report(*events.get())
+
+
+def _outcome(future: Future, job: FoldJob) -> Outcome:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    message = f"{job.name}: its process ended ({error}). Run the command again."
+    return Outcome(job.model, job.fold.fold, "failed", message)
+
+
+_child: Worker
+_events: Any
+
+
+def _start_child(
+    paper: str, config: PaperConfig, source: ClipSource, events: Any, threads: int
+) -> None:
+    global _child, _events
+    # Ctrl-C reaches the whole group; the parent ends its children.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    start_tensorflow(threads)
+    _child, _events = Worker(paper, config, source), events
+
+
+def _run_in_child(job: FoldJob) -> Outcome:
+    return _child.run(job, lambda *event: _events.put(event))

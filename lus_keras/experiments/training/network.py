@@ -1,0 +1,211 @@
+"""A compiled network that can be reset: the graph is traced once, not once a fold."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import random
+from collections.abc import Callable
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import keras
+import numpy as np
+
+from lus_keras.core.config import FitConfig
+from lus_keras.core.environment import computes_in_bfloat16
+from lus_keras.core.errors import ConfigError
+
+
+def resolve_precision(precision: str) -> str:
+    """Turns `auto` into the precision this machine is fastest in.
+
+    Args:
+        precision: "float32", "mixed_bfloat16" or "auto".
+
+    Returns:
+        "mixed_bfloat16" for `auto` where the processor multiplies in bfloat16, else "float32";
+        anything else unchanged.
+    """
+    if precision != "auto":
+        return precision
+    return "mixed_bfloat16" if computes_in_bfloat16() else "float32"
+
+
+def make_optimizer(fit: FitConfig) -> keras.optimizers.Optimizer:
+    """Makes the optimizer that is configured.
+
+    Args:
+        fit: Settings of the training.
+
+    Returns:
+        Adam with Keras' defaults, or SGD with PyTorch's coupled weight decay.
+    """
+    from lus_keras.experiments.training.gradients import logging
+    from lus_keras.optimizers import Adam, CoupledSGD
+
+    adam: type[keras.optimizers.Optimizer] = Adam
+    sgd: type[keras.optimizers.Optimizer] = CoupledSGD
+    if fit.log_gradients:
+        adam, sgd = logging(adam), logging(sgd)
+    if fit.optimizer == "adam":
+        return adam(fit.learning_rate, global_clipnorm=fit.clip_norm)
+    return sgd(
+        fit.learning_rate,
+        momentum=fit.momentum,
+        weight_decay=fit.weight_decay,
+        rate_multipliers=fit.rate_multipliers,
+        global_clipnorm=fit.clip_norm,
+    )
+
+
+@contextmanager
+def _dtype_policy(name: str):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def release() -> None:
+    """Frees what networks that are no longer used still hold in Keras."""
+    keras.utils.clear_session()
+    gc.collect()
+
+
+def mirrored_strategy(batch_size: int) -> Any:
+    """Strategy that shares each batch evenly among all devices: GPUs, or logical processors.
+
+    The batch stays the paper's; gradients are means over all of it. Normalisation takes its
+    statistics of a device's share, and its moving averages of the first one's.
+
+    Args:
+        batch_size: Clips a batch, of all devices together.
+
+    Returns:
+        `tf.distribute.MirroredStrategy`.
+
+    Raises:
+        ConfigError: Keras computes with another backend, or the batch cannot be shared evenly.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise ConfigError(
+            f"--strategy mirrored: needs TensorFlow. KERAS_BACKEND is '{keras.backend.backend()}'."
+        )
+    import tensorflow as tf
+
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if batch_size % len(devices):
+        raise ConfigError(
+            f"--strategy mirrored: fit.batch_size {batch_size} cannot be shared evenly by "
+            f"{len(devices)} devices. Choose a multiple with --set fit.batch_size=…, or fewer "
+            "devices with CUDA_VISIBLE_DEVICES."
+        )
+    return _strategy_of(tuple(device.name for device in devices))
+
+
+@functools.cache
+def _strategy_of(devices: tuple[str, ...]) -> Any:
+    """The one of this process: a second would number its exchanges as the first one did."""
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(devices)
+
+
+class Network:
+    """A network, its training graph and its prediction graph.
+
+    Args:
+        build: Makes the uncompiled model, from clips to logits; called again at every reset.
+        loss: Keras loss of (labels, logits).
+        metrics: Makes the metrics to follow in training.
+        fit: Optimizer settings and precision.
+        mirrored: Train on all devices, see `mirrored_strategy`.
+
+    Attributes:
+        model: The compiled model.
+        devices: Devices that share a batch.
+        evaluator: The model, on one device, to evaluate with.
+        precision: Dtype policy the model computes in.
+        predictor: From clips to logits, and attention where there is any.
+        masker: From clips to the layer `spatial_mask`; None for networks without one.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[], keras.Model],
+        *,
+        loss: keras.losses.Loss,
+        metrics: Callable[[], list[keras.metrics.Metric]],
+        fit: FitConfig,
+        mirrored: bool = False,
+    ):
+        self._build = build
+        self.precision = resolve_precision(fit.precision)
+        strategy = mirrored_strategy(fit.batch_size) if mirrored else None
+        self.devices = strategy.num_replicas_in_sync if strategy else 1
+        # XLA has no faster convolutions on a CPU and no deterministic gradient of max pooling.
+        jit_compile = False if keras.backend.backend() == "tensorflow" else "auto"
+        with strategy.scope() if strategy else nullcontext():
+            with _dtype_policy(self.precision):
+                self.model = build()
+            self.model.compile(
+                optimizer=make_optimizer(fit),
+                loss=loss,
+                metrics=metrics(),
+                jit_compile=jit_compile,
+            )
+            self.model.optimizer.build(self.model.trainable_variables)
+        self.evaluator = self.model
+        if strategy:
+            # Shared, a last batch of fewer clips than devices would leave some without any.
+            self.evaluator = keras.Model(self.model.input, self.model.output)
+            self.evaluator.compile(loss=loss, metrics=metrics(), jit_compile=jit_compile)
+        self._fresh_optimizer = self.optimizer_state()
+        outputs = {"logits": self.model.output}
+        if any(layer.name == "attention" for layer in self.model.layers):
+            outputs["attention"] = self.model.get_layer("attention").output
+        self.predictor = keras.Model(self.model.input, outputs)
+        self.predictor.compile(jit_compile=jit_compile)
+        self.masker: keras.Model | None = None
+        if any(layer.name == "spatial_mask" for layer in self.model.layers):
+            mask = self.model.get_layer("spatial_mask").output
+            self.masker = keras.Model(self.model.input, mask)
+            self.masker.compile(jit_compile=jit_compile)
+
+    def reset(self, seed: int) -> None:
+        """Gives the network new weights, a function of the seed alone, and a new optimizer."""
+        # All that Keras draws for weights and dropout comes from Python's generator.
+        # `keras.utils.set_random_seed` would seed TensorFlow's too, which throws away the kernels
+        # of every graph: seconds a fold.
+        random.seed(seed)
+        with _dtype_policy(self.precision):
+            fresh = self._build()
+        self.restore(fresh.get_weights(), self._fresh_optimizer)
+
+    def restore(self, weights: list[np.ndarray], optimizer: list[np.ndarray]) -> None:
+        """Sets weights and optimizer variables, as given by `weights` and `optimizer_state`."""
+        self.model.set_weights(weights)
+        for variable, value in zip(self.model.optimizer.variables, optimizer, strict=True):
+            variable.assign(value)
+
+    def weights(self) -> list[np.ndarray]:
+        """Copies of the model's weights."""
+        return self.model.get_weights()
+
+    def optimizer_state(self) -> list[np.ndarray]:
+        """Copies of the optimizer's variables, step counter included."""
+        return [keras.ops.convert_to_numpy(v) for v in self.model.optimizer.variables]
+
+    def seed_dropout(self, *key: int) -> None:
+        """Sets the state of every random layer from a key, whatever ran before.
+
+        Keras keeps these states out of saved weights; without this a resumed run draws other
+        dropout masks than an uninterrupted one.
+        """
+        states = [v for v in self.model.variables if v.name == "seed_generator_state"]
+        for number, state in enumerate(states):
+            words = np.random.SeedSequence([*key, number]).generate_state(int(np.prod(state.shape)))
+            state.assign(words.reshape(state.shape).astype(state.dtype))

@@ -1,0 +1,52 @@
+"""What a fold leaves as tables: a row a test clip, and a row an epoch."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lus_keras.core.files import atomic_write
+from lus_keras.data.clip_source import ClipSource
+
+
+def write_predictions(
+    path: Path,
+    source: ClipSource,
+    rows: np.ndarray,
+    fold: int,
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+) -> None:
+    """Writes predictions.csv.
+
+    Args:
+        path: File to write.
+        source: Clips of all patients.
+        rows: `(n,)` rows of the test clips.
+        fold: Number of the fold.
+        truth: `(n,)` classes, written as `y_true`; or `(n, k)` of 0 or 1 where each label is a
+            question of its own, written as `y_0 … y_k`.
+        probabilities: `(n, k)` of classes, or of labels.
+    """
+    index, classes = source.index, range(probabilities.shape[1])
+    labels = ["y_true"] if truth.ndim == 1 else [f"y_{k}" for k in classes]
+    header = ["clip_id", "video_id", "patient_id", "fold", *labels, *(f"p_{k}" for k in classes)]
+    columns = zip(rows, truth.reshape(len(rows), -1), probabilities, strict=True)
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(header)
+        for row, said, chances in columns:
+            ids = [index.clip_id[row], index.video_id[row], index.patient_id[row]]
+            writer.writerow([*ids, fold, *said, *(f"{chance:.9g}" for chance in chances)])
+
+
+def write_history(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
+    """Writes history.csv, a row an epoch, with the columns of the first."""
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(history[0]))
+        writer.writeheader()
+        writer.writerows(history)

@@ -1,0 +1,1 @@
+"""Trained networks on new videos: predict, explain, overlay and export."""

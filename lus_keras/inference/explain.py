@@ -1,0 +1,263 @@
+"""Where trained networks look in new videos, and whether that was learnt.
+
+Maps are made of the clips that say a video's class most clearly. Each is held against the map of
+the same network with random weights: a rank correlation near 1 means that the map shows the input,
+not what was learnt (Adebayo et al. 2018).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+
+from lus_keras.core.errors import ConfigError
+from lus_keras.core.files import atomic_write
+from lus_keras.data.pipeline import network_input
+from lus_keras.evaluation import plots
+from lus_keras.evaluation.metrics import map_similarity
+from lus_keras.inference.predict import Ensemble, VideoPrediction, predict_video
+from lus_keras.inference.predict.overlay import heat, write_frames
+from lus_keras.inference.predict.stream import stream_clips
+from lus_keras.inference.predict.write import file_names
+from lus_keras.models.attribution import grad_cam, randomised_copy, smooth_grad, vanilla_saliency
+
+METHODS = ("vanilla", "smooth", "grad-cam")
+# Numbers of input that SmoothGrad holds at once: 64 MB of float32.
+MOST_VALUES = 1 << 24
+SHOWN = 8
+PANEL = 240
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Maps of one clip.
+
+    Attributes:
+        prediction: What the networks say of its video.
+        clip: Place of the clip in the prediction.
+        label: Class whose score is explained.
+        frames: `(t, h, w)` uint8 grey levels.
+        maps: By method, `(t, h, w)` float32 in 0 … 1.
+        random: By method, rank correlation with the map of random weights; NaN of a constant map.
+    """
+
+    prediction: VideoPrediction
+    clip: int
+    label: str
+    frames: np.ndarray
+    maps: dict[str, np.ndarray]
+    random: dict[str, float]
+
+    @property
+    def clip_id(self) -> str:
+        """Id of the clip."""
+        return self.prediction.clip_ids[self.clip]
+
+
+def explain_video(
+    models: Ensemble,
+    video: Any,
+    *,
+    clips: int = 1,
+    methods: Sequence[str] = METHODS,
+    samples: int = 20,
+    noise: float = 0.2,
+    cropped: bool | None = None,
+    damaged: bool = False,
+    seed: int = 0,
+) -> list[Explanation]:
+    """Explains the clips of a video that say its class most clearly.
+
+    The class is what all folds say; the maps are of the first fold's network.
+
+    Args:
+        models: Networks, see `load_models`.
+        video: As in `predict_video`.
+        clips: How many clips.
+        methods: Some of `METHODS`.
+        samples: Noisy copies of SmoothGrad.
+        noise: Its noise, a share of a clip's range of values.
+        cropped: As in `predict_video`.
+        damaged: As in `predict_video`.
+        seed: Of the noise and of the random weights.
+
+    Returns:
+        One explanation a clip, the clearest first.
+
+    Raises:
+        VideoError: As `predict_video`.
+        ConfigError: A method is not known, or Keras computes with another backend than TensorFlow.
+    """
+    unknown = [method for method in methods if method not in METHODS]
+    if unknown:
+        raise ConfigError(f"--method must be among {', '.join(METHODS)}. Received {unknown}.")
+    found = predict_video(models, video, cropped=cropped, damaged=damaged)
+    clearest = np.argsort(-found.probabilities[:, found.predicted], kind="stable")[:clips]
+    stored = {}
+    pieces = stream_clips(found.video, models.clip, cropped=found.cropped, damaged=True)
+    for place, piece in enumerate(pieces):
+        if place in clearest:
+            stored[place] = piece
+        if len(stored) == len(clearest):
+            break
+    network = models.networks[0]
+    random = randomised_copy(network, seed)
+    explained = []
+    for place in map(int, clearest):
+        pixels, length = stored[place].pixels[None], np.array([stored[place].cut.length])
+        values = np.asarray(network_input(pixels, length, models.clip))
+        made = [
+            {
+                method: _MAKERS[method](model, values, found.predicted, samples, noise, seed)[0]
+                for method in methods
+            }
+            for model in (network, random)
+        ]
+        similar = {method: map_similarity(made[0][method], made[1][method]) for method in methods}
+        existing = int(length[0])
+        maps = {method: _as_frames(values)[:existing] for method, values in made[0].items()}
+        frames = pixels[0, :existing].mean(axis=-1).round().astype(np.uint8)
+        label = models.labels[found.predicted]
+        explained.append(Explanation(found, place, label, _as_frames(frames), maps, similar))
+    return explained
+
+
+def _as_frames(values: np.ndarray) -> np.ndarray:
+    """`(t, h, w)` of a map; columns one pixel wide become one picture of depth by time."""
+    if values.ndim == 2:
+        return values[None]
+    return values[..., 0].T[None] if values.shape[2] == 1 else values
+
+
+def _vanilla(model, values, output, samples, noise, seed) -> np.ndarray:
+    return vanilla_saliency(model, values, output)
+
+
+def _smooth(model, values, output, samples, noise, seed) -> np.ndarray:
+    chunk = max(1, min(10, MOST_VALUES // math.prod(values.shape[1:])))
+    return smooth_grad(model, values, output, samples=samples, noise=noise, chunk=chunk, seed=seed)
+
+
+def _grad_cam(model, values, output, samples, noise, seed) -> np.ndarray:
+    with warnings.catch_warnings():
+        # tf-keras-vis hands over lists where Keras 3 expects a tensor, and is told so.
+        warnings.filterwarnings("ignore", message=".*structure of `inputs`.*")
+        inner = model.layers[-1]
+        if not isinstance(inner, keras.Model):
+            return grad_cam(model, values, output)
+        # A network behind layers that bring columns over time (t, h, 1, c) into shape (h, t, c).
+        shaped = keras.Model(model.input, model.layers[-2].output)(values)
+        maps = grad_cam(inner, np.asarray(shaped), output)
+    return np.swapaxes(maps, 1, 2).reshape(values.shape[:-1])
+
+
+_MAKERS: dict[str, Callable[..., np.ndarray]] = {
+    "vanilla": _vanilla,
+    "smooth": _smooth,
+    "grad-cam": _grad_cam,
+}
+
+
+def as_json(models: Ensemble, explained: Sequence[Explanation]) -> dict[str, Any]:
+    """The sanity check as plain data.
+
+    Args:
+        models: The networks.
+        explained: Of all videos.
+
+    Returns:
+        `schema`, `model`, `fold`, `clips`, and by method the `mean` over clips.
+    """
+    methods = explained[0].random if explained else {}
+    means = {}
+    for method in methods:
+        values = np.array([each.random[method] for each in explained])
+        known = values[~np.isnan(values)]
+        means[method] = float(known.mean()) if len(known) else None
+    return {
+        "schema": 1,
+        "model": models.name,
+        "fold": models.folders[0].name,
+        "measure": "rank correlation with the map of random weights; near 1, nothing was learnt",
+        "clips": [
+            {
+                "video_id": each.prediction.video.video_id,
+                "patient_id": each.prediction.video.patient_id,
+                "clip_id": each.clip_id,
+                "explained": each.label,
+                "damage": each.prediction.damage or None,
+                "random_weights": {
+                    method: None if math.isnan(value) else value
+                    for method, value in each.random.items()
+                },
+            }
+            for each in explained
+        ],
+        "mean": means,
+    }
+
+
+def write_explanations(models: Ensemble, explained: Sequence[Explanation], out: Path) -> list[Path]:
+    """Writes a sheet and, of clips of several frames, a video of each; and sanity.json.
+
+    Args:
+        models: The networks.
+        explained: Of all videos.
+        out: Folder to write to.
+
+    Returns:
+        The files.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    files = []
+    predictions = list({id(each.prediction): each.prediction for each in explained}.values())
+    names = file_names(predictions)
+    for each in explained:
+        name = next(n for n, p in zip(names, predictions, strict=True) if p is each.prediction)
+        stem = f"{name}{each.prediction.cuts[each.clip].suffix}"
+        files.append(out / f"{stem}_sheet.png")
+        shown = np.unique(np.linspace(0, len(each.frames) - 1, SHOWN).astype(int))
+        sheet = plots.map_sheet(each.frames, each.maps, shown.tolist())
+        with atomic_write(files[-1]) as temporary:
+            temporary.write_bytes(plots.png_bytes(sheet))
+        if len(each.frames) > 1:
+            files.append(out / f"{stem}_maps.mp4")
+            write_frames(files[-1], panels(each), each.prediction.fps)
+    files.append(out / "sanity.json")
+    with atomic_write(files[-1]) as temporary:
+        temporary.write_text(json.dumps(as_json(models, explained), indent=1) + "\n")
+    return files
+
+
+def panels(explanation: Explanation) -> Iterator[np.ndarray]:
+    """Frame by frame, the picture and beside it each map as heat over it.
+
+    Args:
+        explanation: Maps of a clip.
+
+    Yields:
+        `(h, w, 3)` uint8 RGB, even in height and width.
+    """
+    height, width = explanation.frames.shape[1:]
+    scale = max(1.0, PANEL / min(height, width))
+    size = 2 * round(width * scale / 2), 2 * round(height * scale / 2)
+    for number, frame in enumerate(explanation.frames):
+        grey = cv2.resize(frame, size, interpolation=cv2.INTER_NEAREST)
+        picture = np.repeat(grey[..., None], 3, axis=-1)
+        row = [picture.copy()]
+        for method, values in explanation.maps.items():
+            row.append(heat(picture, values[number]))
+            place = (4, 12)
+            cv2.putText(row[-1], method, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1)
+        yield np.concatenate(row, axis=1)

@@ -1,0 +1,238 @@
+"""What an exported model takes and gives, and what has to be known before it is used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lus_keras import __version__, papers
+from lus_keras.core import config
+from lus_keras.core.environment import package_version
+from lus_keras.evaluation.report.cells import SKILL_FREE
+from lus_keras.inference.export.check import LEVELS, TOLERANCE
+from lus_keras.inference.export.graph import input_shape, output_names
+from lus_keras.inference.predict import Ensemble
+from lus_keras.inference.predict.find import run_folder
+
+CROPS = {
+    "sector": "the ultrasound sector (its bounding box) has to be cut out of the picture before",
+    "none": "the whole picture",
+    "roi": "a tile of the region of interest, cut from the picture scaled to `picture_size`",
+}
+OUTPUTS = {
+    "probabilities": "of the classes in `labels`, rows sum to 1; the mean over folds",
+    "logits": "unbounded; the mean over folds, whose softmax is not `probabilities` of several",
+    "attention": "weights of the frames, rows sum to 1; the mean over folds",
+}
+# Of networks that judge each label on its own.
+APART = {
+    "probabilities": "of each label in `labels` by itself, none or several may apply; the mean "
+    "over folds",
+    "logits": "unbounded; the mean over folds, whose sigmoid is not `probabilities` of several",
+}
+USE = (
+    "For research only. It is not a medical device, has not been validated for clinical use and "
+    "must not inform the care of a patient."
+)
+
+
+def contract(
+    models: Ensemble, format: str, differences: Mapping[str, float], hashes: Mapping[str, str]
+) -> dict[str, Any]:
+    """contract.json: what a caller has to give and gets.
+
+    Args:
+        models: The networks.
+        format: Format of the export.
+        differences: What the check found.
+        hashes: sha256 of the files, by name.
+
+    Returns:
+        Plain data.
+    """
+    said = OUTPUTS | (APART if models.description.multilabel else {})
+    return {
+        "schema": 1,
+        "model": models.name,
+        "format": format,
+        "folds": [folder.name for folder in models.folders],
+        "labels": list(models.labels),
+        "input": _scaled_input(models) if format == "keras" else _input(models),
+        "signature": "serving_default" if format == "saved_model" else None,
+        "outputs": {name: said[name] for name in output_names(models)},
+        "check": {"allowed": TOLERANCE, "found": dict(differences)},
+        "sha256": dict(hashes),
+        "versions": {
+            "lus_keras": __version__,
+            **{name: package_version(name) for name in ("tensorflow", "keras")},
+        },
+        "use": USE,
+    }
+
+
+def _input(models: Ensemble) -> dict[str, Any]:
+    clip = models.clip
+    crop = "none" if models.description.cropped and clip.crop == "sector" else clip.crop
+    return {
+        "name": "clips",
+        "dtype": "uint8",
+        "axes": ["clip", "frame", "row", "column", "channel"],
+        "shape": list(input_shape(models)),
+        "values": "RGB, 0 … 255" if clip.colour else "grey levels, 0 … 255",
+        "frames_per_second": clip.fps,
+        "frames": clip.frames,
+        "frames_note": {
+            "video": "a whole video; what is longer is cut off, what lacks is "
+            + ("its last frame" if clip.padding == "last" else "0 after scaling"),
+            "frame": "single frames: the axis has length 1",
+        }.get(clip.unit, "exactly so many, resampled by time stamp"),
+        "crop": crop,
+        "crop_note": CROPS[crop],
+        "picture_size": list(clip.size),
+        "done_inside": [
+            f"resized to {clip.picture[0]}×{clip.picture[1]}: by area, or linearly if a side grows",
+            f"rounded to whole levels; within {LEVELS} level of OpenCV's INTER_AREA",
+            f"scaled: {config.SCALINGS[clip.scaling]}",
+        ],
+    }
+
+
+def _scaled_input(models: Ensemble) -> dict[str, Any]:
+    clip = models.clip
+    return {
+        "name": "inputs",
+        "dtype": "float32",
+        "shape": [None, *clip.shape],
+        "values": config.SCALINGS[clip.scaling],
+        "frames_per_second": clip.fps,
+        "note": "as `lus_keras.data.pipeline.network_input` gives them; "
+        "loading needs lus_keras.models",
+    }
+
+
+def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
+    """model_card.md: where a model comes from, how good it was, what it is for.
+
+    Args:
+        models: The networks.
+        said: The contract.
+
+    Returns:
+        Markdown.
+    """
+    description = models.description
+    settings = config.load(description.paper)
+    run = run_folder(models.folders)
+    record = _read(run, "run.json").get("papers", {}).get(description.paper, {})
+    entry = "/".join(filter(None, (description.arm, description.model)))
+    arm = record.get("arms", {}).get(description.arm, {})
+    data = arm.get("data", record.get("data", {}))
+    title = settings.models[description.model].title
+    parts = [
+        f"# {title} ({models.name})",
+        f"{settings.title}. {settings.authors}, {settings.venue} {settings.doi}".strip(),
+        f"**{USE}**",
+        "## Use",
+        _usage(models, said),
+        "## Training data",
+        *_data_lines(record, data),
+        "## How good it was",
+        _metrics(_read(run, "report/results.json").get("rows", []), description.paper, entry),
+        "## Limits",
+        _limits(record),
+        "## Licence",
+        "The package is under the MIT licence. The licence of the training data "
+        f"({data.get('license', 'not stated')}) may also bind what was learnt from them.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _usage(models: Ensemble, said: Mapping[str, Any]) -> str:
+    given = said["input"]
+    shape = " × ".join("any" if side is None else str(side) for side in given["shape"])
+    outputs = ", ".join(f"`{name}`" for name in said["outputs"])
+    folds = f"{len(models.folders)} fold" + "s" * (len(models.folders) > 1)
+    kind = "Labels, none or several of which apply" if models.description.multilabel else "Classes"
+    return (
+        f"Input `{given['name']}`: {given['dtype']}, {shape}, at {given['frames_per_second']} "
+        f"frames a second. Outputs: {outputs}. {kind}: {', '.join(models.labels)}. {folds}. "
+        "All of it is in `contract.json`."
+    )
+
+
+def _data_lines(record: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
+    if not record:
+        return ["Not known: the run's `run.json` was not beside the network."]
+    counts = ", ".join(
+        f"{data[name]} {name}" for name in ("patients", "videos", "clips") if name in data
+    )
+    classes = ", ".join(f"{count} {name}" for name, count in data.get("classes", {}).items())
+    split = record.get("config", {}).get("split", {})
+    return [
+        f"`{record.get('dataset')}`, preset `{record.get('preset')}`, seed {record.get('seed')}: "
+        f"{counts} ({classes}). Division: {split.get('scheme')}. "
+        f"Licence: {data.get('license', 'not stated')}.",
+        "\n".join(f"- {note}" for note in data.get("notes", [])),
+    ]
+
+
+def _limits(record: Mapping[str, Any]) -> str:
+    scheme = record.get("config", {}).get("split", {}).get("scheme")
+    tested = {
+        "kfold": "Numbers above are of patients the network had not seen, from the same source. ",
+        "holdout": "Numbers above are of patients the network had not seen, from the same source. ",
+        "as_published": "Clips of one patient were learnt from and tested on. ",
+        "image": "Clips of one patient were learnt from and tested on. ",
+    }.get(scheme, "How the numbers above were tested is not known. ")
+    return (
+        f"{tested}Another machine, probe, preset or group of patients may give other ones. They "
+        "are of all folds, each on its own test clips; the mean over folds was not measured."
+    )
+
+
+def _metrics(rows: list[Mapping[str, Any]], paper: str, entry: str) -> str:
+    own = _tables_of(paper, entry)
+    found = [
+        row
+        for row in rows
+        if row.get("paper") == paper and (row.get("row") == entry or row.get("table") in own)
+    ]
+    lines = [
+        f"| {_place(row, entry)} | {row['metric']} | {_number(row['value'])} | {_interval(row)} | "
+        f"{_number(row['baseline'])} | {row['n_patients']} |"
+        for row in found
+        if row.get("value") is not None and row.get("row") not in SKILL_FREE
+    ]
+    if not lines:
+        return "Not known: the run's `report/results.json` was not beside the network."
+    head = "| table | metric | value | 95 % interval over patients | baseline | patients |"
+    return "\n".join([head, "|---|---|---|---|---|---|", *lines])
+
+
+def _tables_of(paper: str, entry: str) -> set[str]:
+    """Tables that rest on this network alone, whose rows are classes or labels."""
+    targets = papers.get(paper).targets.items()
+    return {target.replace("-", "_") for target, entries in targets if entries == (entry,)}
+
+
+def _place(row: Mapping[str, Any], entry: str) -> str:
+    return row["table"] if row["row"] == entry else f"{row['table']}, {row['row']}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    low, high = row.get("ci_low"), row.get("ci_high")
+    return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def _read(run: Path | None, name: str) -> dict[str, Any]:
+    """A file of the run; nothing where it is not there or damaged, as the card says then."""
+    try:
+        return json.loads((run / name).read_text("utf-8")) if run else {}
+    except (OSError, ValueError):
+        return {}

@@ -1,0 +1,155 @@
+"""The exported computation: from stored grey levels of any size to probabilities.
+
+All of it is TensorFlow's own operations, so that the graph runs without this package.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from lus_keras.data.pipeline import network_input
+from lus_keras.inference.predict import Ensemble
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def stored_channels(models: Ensemble) -> int:
+    """Channels of a clip as it is given: 1 grey, 3 RGB."""
+    return models.clip.channels if models.clip.colour else 1
+
+
+def input_shape(models: Ensemble) -> tuple[int | None, ...]:
+    """Shape `(n, t, h, w, c)` of the input, None where any size will do."""
+    frames = None if models.clip.unit == "video" else models.clip.frames
+    return (None, frames, None, None, stored_channels(models))
+
+
+def output_names(models: Ensemble) -> list[str]:
+    """Outputs: `probabilities`, `logits`, and `attention` where the network has it."""
+    return ["probabilities", "logits", *(name for name in models.watched if name == "attention")]
+
+
+def resize(frames: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Scales pictures as the clips that were learnt from, which OpenCV scaled.
+
+    By area where neither side grows, else linearly between centres of pixels; both are products
+    with a matrix a side. Rounded to whole grey levels, half to even, as OpenCV does: the two differ
+    by one level at most.
+
+    Args:
+        frames: `(m, h, w, c)` uint8 or float32, 0 … 255.
+        size: `(height, width)` wanted.
+
+    Returns:
+        `(m, height, width, c)` float32, whole numbers 0 … 255.
+    """
+    import tensorflow as tf
+
+    height, width = tf.shape(frames)[1], tf.shape(frames)[2]
+    grows = tf.logical_or(size[0] > height, size[1] > width)
+    rows, columns = _weights(height, size[0], grows), _weights(width, size[1], grows)
+    channels = frames.shape[-1]
+    flat = tf.reshape(tf.cast(frames, tf.float32), [-1, height, width * channels])
+    values = tf.reshape(tf.matmul(rows, flat), [-1, size[0], width, channels])
+    values = tf.matmul(tf.transpose(values, [0, 1, 3, 2]), columns, transpose_b=True)
+    values = tf.transpose(values, [0, 1, 3, 2])
+    return tf.clip_by_value(tf.round(values), 0.0, 255.0)
+
+
+def _weights(taken: tf.Tensor, given: int, grows: tf.Tensor) -> tf.Tensor:
+    """Matrix `(given, taken)` of a side: rows sum to 1."""
+    import tensorflow as tf
+
+    step = tf.cast(taken, tf.float32) / given
+    places = tf.range(given, dtype=tf.float32)[:, None]
+    sources = tf.cast(tf.range(taken), tf.float32)[None]
+    # By area: the share of each source pixel that lies under the output pixel.
+    shared = tf.minimum((places + 1) * step, sources + 1) - tf.maximum(places * step, sources)
+    area = tf.maximum(shared, 0.0) / step
+    centres = (places + 0.5) * step - 0.5
+    centres = tf.clip_by_value(centres, 0.0, tf.cast(taken - 1, tf.float32))
+    linear = tf.maximum(1.0 - tf.abs(centres - sources), 0.0)
+    return tf.where(grows, linear, area)
+
+
+def prepare(clips: tf.Tensor, models: Ensemble) -> tf.Tensor:
+    """Clips of any size to what the networks take.
+
+    Args:
+        clips: `(n, t, h, w, c)` uint8.
+        models: The networks.
+
+    Returns:
+        As `network_input` gives them. Of whole videos, frames that lack are 0, or the last one,
+        and those too many are left out.
+    """
+    import tensorflow as tf
+
+    clip = models.clip
+    channels = stored_channels(models)
+    if clip.unit == "video":
+        clips = clips[:, : clip.frames]
+    shape = tf.shape(clips)
+    count, frames = shape[0], shape[1]
+    flat = resize(tf.reshape(clips, [-1, shape[2], shape[3], channels]), clip.picture)
+    values = tf.reshape(flat, [count, frames, *clip.picture, channels])
+    lacking = clip.frames - frames
+    if clip.padding == "last":
+        values = tf.concat([values, tf.repeat(values[:, -1:], lacking, axis=1)], axis=1)
+    else:
+        values = tf.pad(values, [[0, 0], [0, lacking], [0, 0], [0, 0], [0, 0]])
+    values = tf.ensure_shape(values, (None, clip.frames, *clip.picture, channels))
+    return network_input(values, tf.repeat(frames, count), clip)
+
+
+def compute(clips: tf.Tensor, models: Ensemble) -> dict[str, tf.Tensor]:
+    """The whole computation.
+
+    Args:
+        clips: `(n, t, h, w, c)` uint8, see `input_shape`.
+        models: The networks.
+
+    Returns:
+        `probabilities (n, classes)`, the mean over folds; `logits (n, k)` and `attention (n, t)`,
+        means over folds; float32.
+    """
+    ops = keras.ops
+    values = prepare(clips, models)
+    outputs = [predictor(values, training=False) for predictor in models.predictors]
+    found: dict[str, Any] = {
+        name: ops.mean(ops.stack([output[name] for output in outputs]), axis=0)
+        for name in output_names(models)
+        if name != "probabilities"
+    }
+    apart = models.description.multilabel
+    chances = [_probabilities(output["logits"], apart) for output in outputs]
+    return {"probabilities": ops.mean(ops.stack(chances), axis=0), **found}
+
+
+def _probabilities(logits: Any, apart: bool) -> Any:
+    """As every paper's `decoder`, in the graph; the check of an export would tell a difference."""
+    if apart:
+        return keras.ops.sigmoid(logits)
+    if logits.shape[-1] == 1:
+        logits = keras.ops.concatenate([keras.ops.zeros_like(logits), logits], axis=-1)
+    return keras.ops.softmax(logits, axis=-1)
+
+
+def serving_function(models: Ensemble) -> Any:
+    """Function of TensorFlow with a signature: one input `clips`, a dictionary out.
+
+    Args:
+        models: The networks.
+
+    Returns:
+        `tf.function`.
+    """
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec(input_shape(models), tf.uint8, name="clips")]
+    return tf.function(
+        lambda clips: compute(clips, models), input_signature=signature, autograph=False
+    )

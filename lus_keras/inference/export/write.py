@@ -1,0 +1,76 @@
+"""Exports networks: written beside its place, checked, then moved there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from lus_keras.core.errors import ConfigError, RunError
+from lus_keras.core.files import atomic_write, sha256_of
+from lus_keras.inference.export.card import contract, model_card
+from lus_keras.inference.export.check import check_export
+from lus_keras.inference.export.formats import FORMATS, require_packages, write_format
+from lus_keras.inference.predict import Ensemble
+
+CONTRACT, CARD = "contract.json", "model_card.md"
+
+
+def export_models(
+    models: Ensemble, out: str | os.PathLike[str], *, format: str = "saved_model"
+) -> tuple[list[Path], dict[str, float]]:
+    """Exports the folds of a network as one model.
+
+    Args:
+        models: The networks.
+        out: Folder to create; one that holds an earlier export is replaced.
+        format: "saved_model", "onnx", or "keras", which takes scaled inputs and needs this package.
+
+    Returns:
+        The files, and the differences that `check_export` found.
+
+    Raises:
+        ConfigError: The format is not known or its packages are missing, or `out` holds other
+            files.
+        RunError: The export differs from the networks; nothing is left of it.
+        OSError: The folder cannot be written.
+    """
+    if format not in FORMATS:
+        raise ConfigError(f"--format must be one of {', '.join(FORMATS)}. Received {format!r}.")
+    require_packages(format)
+    out = Path(os.path.normpath(Path(out).absolute()))
+    _refuse_foreign(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.with_name(f".tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}-{out.name}")
+    unfinished.mkdir()
+    try:
+        write_format(format, models, unfinished)
+        differences = check_export(format, models, unfinished)
+        _describe(models, unfinished, format, differences)
+        if out.exists():
+            shutil.rmtree(out)
+        unfinished.replace(out)
+    except RunError as error:
+        raise RunError(f"{out}: {error}") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return sorted(path for path in out.rglob("*") if path.is_file()), differences
+
+
+def _refuse_foreign(out: Path) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir() or (any(out.iterdir()) and not (out / CONTRACT).is_file()):
+        raise ConfigError(f"{out}: holds other files than an export. Name a folder that is new.")
+
+
+def _describe(models: Ensemble, folder: Path, format: str, differences: dict[str, float]) -> None:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    hashes = {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
+    said = contract(models, format, differences, hashes)
+    with atomic_write(folder / CONTRACT) as temporary:
+        temporary.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    with atomic_write(folder / CARD) as temporary:
+        temporary.write_text(model_card(models, said), "utf-8")

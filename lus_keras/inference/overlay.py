@@ -1,0 +1,115 @@
+"""Figure 5 as a video: a clip beside its saliency maps, enlarged, with labels in the picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import av
+import cv2
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+
+from lus_keras.data.video import write_video
+
+# Small tiles are enlarged by a whole factor to at least so many pixels.
+VISIBLE = 240
+GAP, BAR = 8, 28
+SIMULATED = "SIMULATED"
+# OpenCV's letters are drawn in RGB here.
+WHITE, RED = (235, 235, 235), (255, 90, 80)
+
+
+def overlay_video(
+    path: str | os.PathLike[str],
+    frames: NDArray[np.uint8],
+    maps: Mapping[str, NDArray[np.floating]],
+    fps: float,
+    *,
+    simulated: bool = False,
+) -> Path:
+    """Writes a clip and its maps side by side, pixel by pixel enlarged.
+
+    Args:
+        path: File to create or replace. Its suffix is the container's: `.mp4` where this PyAV has
+            an encoder for it, else `.avi`.
+        frames: `(t, h, w)` uint8.
+        maps: Title → `(t, h, w)` floats 0 … 1, drawn left to right beside the clip.
+        fps: Frames a second.
+        simulated: Whether the picture has to say so.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        ValueError: Maps and frames differ in shape.
+        OSError: The file cannot be written.
+    """
+    wrong = {title: values.shape for title, values in maps.items() if values.shape != frames.shape}
+    if wrong:
+        raise ValueError(f"`maps` must be shaped as the frames, {frames.shape}. Received: {wrong}.")
+    suffix, codec = container()
+    path = Path(path).with_suffix(suffix)
+    pictures = (overlay_frame(frames, maps, number, simulated) for number in range(len(frames)))
+    write_video(path, pictures, fps, codec)
+    return path
+
+
+def container() -> tuple[str, str]:
+    """Suffix and codec that this PyAV can write; H.264 is what browsers play."""
+    for encoder, codec in (("libx264", "h264"), ("mpeg4", "mpeg4")):
+        if encoder in av.codecs_available:
+            return ".mp4", codec
+    return ".avi", "mjpeg"
+
+
+def overlay_frame(
+    frames: NDArray[np.uint8],
+    maps: Mapping[str, NDArray[np.floating]],
+    number: int,
+    simulated: bool,
+) -> NDArray[np.uint8]:
+    """One picture of the video.
+
+    Args:
+        frames: `(t, h, w)` uint8.
+        maps: Title → `(t, h, w)` floats 0 … 1.
+        number: Which frame.
+        simulated: Whether the picture has to say so.
+
+    Returns:
+        `(H, W, 3)` uint8 RGB of even height and width.
+    """
+    table = np.round(255 * matplotlib.colormaps["inferno"](np.arange(256)))[:, :3].astype(np.uint8)
+    grey = np.repeat(frames[number][..., None], 3, axis=-1)
+    panels = {"input": grey} | {
+        title: table[np.round(255 * np.clip(values[number], 0, 1)).astype(np.uint8)]
+        for title, values in maps.items()
+    }
+    factor = -(-VISIBLE // min(frames.shape[1:]))
+    columns = [_panel(title, picture, factor) for title, picture in panels.items()]
+    gap = np.zeros((len(columns[0]), GAP, 3), np.uint8)
+    row = np.concatenate([part for column in columns for part in (column, gap)][:-1], axis=1)
+    foot = np.zeros((BAR, row.shape[1], 3), np.uint8)
+    _write(foot, f"frame {number}", WHITE)
+    if simulated:
+        _write(foot, SIMULATED, RED, right=True)
+    picture = np.concatenate([row, foot])
+    return np.pad(picture, ((0, picture.shape[0] % 2), (0, picture.shape[1] % 2), (0, 0)))
+
+
+def _panel(title: str, picture: np.ndarray, factor: int) -> np.ndarray:
+    """A picture enlarged without smoothing, below its title."""
+    large = picture.repeat(factor, axis=0).repeat(factor, axis=1)
+    head = np.zeros((BAR, large.shape[1], 3), np.uint8)
+    _write(head, title, WHITE)
+    return np.concatenate([head, large])
+
+
+def _write(bar: np.ndarray, text: str, colour: tuple[int, int, int], right: bool = False) -> None:
+    font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.55
+    (width, _), _ = cv2.getTextSize(text, font, scale, 1)
+    x = bar.shape[1] - width - 4 if right else 4
+    cv2.putText(bar, text, (x, BAR - 9), font, scale, colour, 1, cv2.LINE_AA)

@@ -1,0 +1,16 @@
+"""Trained networks on new videos.
+
+    run ─▶ find    folders of one network's finished folds
+        ─▶ load    model.json + weights, hashes checked ─▶ Ensemble
+    video ─▶ stream   clips as training cut them, a few at a time
+          ─▶ video    probabilities a clip, a video, a patient ─▶ write   CSV, JSON, pictures
+
+A network is built again by its paper from `model.json`, which holds all that shape and input depend
+on; nothing of a run's other files is needed. Networks compute in float32, whatever they were
+trained in. Memory does not grow with the length of a video.
+"""
+
+from lus_keras.inference.predict.load import Ensemble, load_models
+from lus_keras.inference.predict.video import VideoPrediction, predict_video
+
+__all__ = ["Ensemble", "VideoPrediction", "load_models", "predict_video"]

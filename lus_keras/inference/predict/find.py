@@ -1,0 +1,196 @@
+"""Finding the folds of one network in a run, or naming those that could be meant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lus_keras.core.config import ClipConfig
+from lus_keras.core.errors import ConfigError, RunError
+from lus_keras.core.files import sha256_of
+
+NEEDED = ("model.json", "model.weights.h5")
+
+
+class Description(BaseModel):
+    """What model.json says: all that a network's shape and its input depend on.
+
+    Attributes:
+        version: Version of the file's form.
+        paper: Paper that builds the network.
+        arm: Arm of its configuration, or nothing.
+        model: Name of the network.
+        options: The configuration's `model`.
+        labels: Names of the classes.
+        clip: How videos are cut and scaled.
+        multilabel: Whether each label is judged on its own, so that none or several may apply.
+        cropped: Whether the videos showed the sector alone, so that they were not cropped to it.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    version: Literal[1] = Field(alias="schema")
+    paper: str
+    arm: str
+    model: str
+    options: dict[str, Any]
+    labels: tuple[str, ...]
+    clip: ClipConfig
+    multilabel: bool = False
+    cropped: bool = False
+
+    @property
+    def name(self) -> str:
+        """`paper/model`, or `paper/arm/model`."""
+        return "/".join(filter(None, (self.paper, self.arm, self.model)))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A network in a run.
+
+    Attributes:
+        description: Of its first fold; the others say the same.
+        folders: Its finished folds, in their order.
+    """
+
+    description: Description
+    folders: tuple[Path, ...]
+
+
+def find_network(
+    path: Path,
+    *,
+    paper: str | None = None,
+    model: str | None = None,
+    arm: str | None = None,
+    fold: int | None = None,
+) -> Found:
+    """Finds the finished folds of one network.
+
+    Args:
+        path: Run directory, any folder within it down to a fold's.
+        paper: Only this paper's.
+        model: Only this network.
+        arm: Only this arm; "" is the networks without one.
+        fold: Only this fold.
+
+    Returns:
+        The network.
+
+    Raises:
+        RunError: There is no such folder, it holds no finished fold, or files are damaged.
+        ConfigError: What is asked for is not there, or several networks are meant; they are named.
+    """
+    networks = _networks(path)
+    wanted = {"paper": paper, "model": model, "arm": arm}
+    chosen = [
+        network
+        for network in networks
+        if all(
+            value in (None, getattr(network.description, name)) for name, value in wanted.items()
+        )
+    ]
+    there = ", ".join(network.description.name for network in networks)
+    if not chosen:
+        asked = ", ".join(f"--{name} {value}" for name, value in wanted.items() if value)
+        raise ConfigError(f"{path}: holds no network for {asked}. It holds: {there}.")
+    if len(chosen) > 1:
+        named = ", ".join(network.description.name for network in chosen)
+        raise ConfigError(
+            f"{path}: holds {len(chosen)} networks: {named}. Choose one with --paper, --model or "
+            "--arm, or name its folder."
+        )
+    found = chosen[0]
+    if fold is None:
+        return found
+    folders = tuple(folder for folder in found.folders if folder.name == f"fold_{fold}")
+    if not folders:
+        numbers = ", ".join(folder.name.removeprefix("fold_") for folder in found.folders)
+        raise ConfigError(
+            f"{path}: {found.description.name} has no finished fold {fold}. It has: {numbers}."
+        )
+    return Found(found.description, folders)
+
+
+def _networks(path: Path) -> list[Found]:
+    if not path.is_dir():
+        raise RunError(
+            f"{path}: is not a folder. Name a run directory, or the folder of a network in it."
+        )
+    folders = [path] if (path / "model.json").is_file() else _fold_folders(path)
+    if not folders:
+        unfinished = any(path.rglob("checkpoint_*.npz"))
+        advice = "Its training has not ended: the same `reproduce` command continues." * unfinished
+        raise RunError(
+            f"{path}: holds no finished network. "
+            + (advice or "Train one with `lus-keras reproduce`.")
+        )
+    groups: dict[Path, list[Path]] = {}
+    for folder in folders:
+        groups.setdefault(folder.parent, []).append(folder)
+    return [Found(read_description(group[0]), tuple(group)) for group in groups.values()]
+
+
+def _fold_folders(path: Path) -> list[Path]:
+    """Folders of finished folds, network by network, in the order of their numbers."""
+    found = [
+        done.parent
+        for done in path.rglob("fold_*/DONE")
+        if done.parent.name.removeprefix("fold_").isdigit()
+    ]
+    return sorted(found, key=lambda folder: (folder.parent, int(folder.name[5:])))
+
+
+def read_description(folder: Path) -> Description:
+    """Reads and checks model.json of a finished fold, and that its files are those of DONE.
+
+    Args:
+        folder: Folder of a fold.
+
+    Returns:
+        What it says.
+
+    Raises:
+        RunError: The fold is not finished, or a file is damaged or not the one that was trained.
+    """
+    _check_hashes(folder)
+    path = folder / "model.json"
+    try:
+        return Description.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise RunError(f"{path}: cannot be used ({_first_line(error)}). Train it again.") from error
+
+
+def _check_hashes(folder: Path) -> None:
+    try:
+        vouched = json.loads((folder / "DONE").read_text())["sha256"]
+        changed = [name for name in NEEDED if sha256_of(folder / name) != vouched[name]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{folder}: is not a finished fold ({type(error).__name__}: {_first_line(error)}). The "
+            "same `reproduce` command continues it."
+        ) from error
+    if changed:
+        raise RunError(
+            f"{folder}: {' and '.join(changed)} differ from what DONE vouches for. Copy the folder "
+            "again, or delete it and train it again."
+        )
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"'{'.'.join(map(str, first['loc']))}': {first['msg']}"
+    return str(error).partition("\n")[0]
+
+
+def run_folder(folders: Sequence[Path]) -> Path | None:
+    """Run directory that folds lie in: the nearest folder above that has a run.json, or None."""
+    above = folders[0].absolute().parents
+    return next((parent for parent in above if (parent / "run.json").is_file()), None)

@@ -1,0 +1,160 @@
+"""Clips of a video as it is decoded: those that training would cut, without holding the video."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from lus_keras.core.config import ClipConfig
+from lus_keras.core.errors import VideoError
+from lus_keras.data.cache import FrameSpec, reading, sector_inside
+from lus_keras.data.clips import cut_video
+from lus_keras.data.clips.cut import Cut, window_cuts
+from lus_keras.data.manifest import Video
+from lus_keras.data.video import count_resampled, iter_resampled
+from lus_keras.data.video.integrity import Tally, losses_of
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A clip that was cut.
+
+    Attributes:
+        cut: Where it lies.
+        pixels: `(t, h, w, c)` uint8; frames beyond `cut.length` are 0, or the last that exists.
+    """
+
+    cut: Cut
+    pixels: np.ndarray
+
+
+@dataclass
+class Found:
+    """What decoding a video has told; all of it once the last clip is taken.
+
+    Attributes:
+        frames: Frames, at the rate of the clips.
+        lost: What a damaged file has lost, a sentence each.
+    """
+
+    frames: int = 0
+    lost: list[str] = field(default_factory=list)
+
+
+def frame_spec(clip: ClipConfig, *, cropped: bool = False) -> FrameSpec:
+    """How training stores frames for clips of a kind.
+
+    Args:
+        clip: How videos are cut.
+        cropped: Whether they show the sector alone already.
+
+    Returns:
+        What `reading` takes.
+    """
+    crop = "none" if cropped and clip.crop == "sector" else clip.crop
+    channels = clip.channels if clip.colour else 1
+    return FrameSpec(clip.size, clip.fps, crop, channels, clip.mask and crop == "sector")
+
+
+def stream_clips(
+    video: Video,
+    clip: ClipConfig,
+    *,
+    cropped: bool = False,
+    damaged: bool = False,
+    found: Found | None = None,
+) -> Iterator[Piece]:
+    """Decodes a video to its end and cuts it on the way; a few clips' frames are held at a time.
+
+    Args:
+        video: What to decode; its region of interest and the rate of pictures count.
+        clip: How to cut.
+        cropped: Whether the video shows the sector alone, so that it is not cropped to it.
+        damaged: Whether what is left of a damaged file is cut; otherwise it is an error.
+        found: Takes what the video was found to be.
+
+    Yields:
+        The clips of `cut_video`, in its order, with the pixels that training would see; at least
+        one.
+
+    Raises:
+        VideoError: The file cannot be decoded, is too short or too small for one clip, lacks the
+            region of interest that is wanted, or is damaged.
+    """
+    found = found or Found()
+    frames = _frames(video, frame_spec(clip, cropped=cropped), found, damaged=damaged)
+    if clip.unit == "video":
+        held = np.stack(list(islice(frames, clip.frames)))
+        _drain(frames)
+        yield _padded(held, clip)
+    elif clip.unit == "frame":
+        count = count_resampled(video.video, fps=clip.fps, picture_fps=video.fps)
+        cuts = {cut.first: cut for cut in cut_video(count, clip.size, clip)}
+        for number, pixels in enumerate(frames):
+            if number in cuts:
+                yield Piece(cuts[number], pixels[None])
+    else:
+        yield from _windows(video, frames, clip)
+
+
+def _frames(video: Video, spec: FrameSpec, found: Found, *, damaged: bool) -> Iterator[np.ndarray]:
+    """`(h, w, c)` uint8, as training stores them; what is lost is known after the last."""
+    inside = sector_inside(video, spec)
+    tally = Tally()
+    options = reading(video, spec)
+    for frame in iter_resampled(video.video, whole=not damaged, tally=tally, **options):
+        found.frames += 1
+        pixels = frame[..., None] if frame.ndim == 2 else frame
+        yield pixels if inside is None else pixels * inside
+    if damaged:
+        found.lost += [loss.cause for loss in losses_of(Path(video.video), tally)]
+
+
+def _drain(frames: Iterator[np.ndarray]) -> None:
+    """Decodes what no clip needs, as only the end of a file tells what it has lost."""
+    deque(frames, maxlen=0)
+
+
+def _padded(pixels: np.ndarray, clip: ClipConfig) -> Piece:
+    count = len(pixels)
+    filling = pixels[-1] if clip.padding == "last" else np.zeros_like(pixels[-1])
+    padding = np.broadcast_to(filling, (clip.frames - count, *filling.shape))
+    return Piece(Cut(0, count, 0, 0, ""), np.concatenate([pixels, padding]))
+
+
+def _piece(cut: Cut, window: np.ndarray, clip: ClipConfig) -> Piece:
+    height, width = clip.picture
+    return Piece(cut, window[:, cut.y : cut.y + height, cut.x : cut.x + width])
+
+
+def _windows(video: Video, frames: Iterator[np.ndarray], clip: ClipConfig) -> Iterator[Piece]:
+    held: deque[np.ndarray] = deque(maxlen=clip.frames)
+    count, given, size = 0, 0, clip.size
+    for count, pixels in enumerate(frames, start=1):
+        held.append(pixels)
+        first = count - clip.frames
+        if first < 0 or first % clip.stride:
+            continue
+        window, size = np.stack(held), pixels.shape[:2]
+        for cut in window_cuts(first, clip.frames, size, clip):
+            given += 1
+            yield _piece(cut, window, clip)
+    if 0 < count < clip.frames and clip.short == "pad":
+        window, size = _padded(np.stack(held), clip).pixels, held[0].shape[:2]
+        for cut in window_cuts(0, count, size, clip):
+            given += 1
+            yield _piece(cut, window, clip)
+    if not given:
+        rate = f" at {clip.fps:g} fps" if clip.fps else ""
+        height, width = clip.picture
+        seen = f"{count} frames" if count < clip.frames else f"a region of {size[0]}×{size[1]}"
+        raise VideoError(
+            f"{video.video}: is too {'short' if count < clip.frames else 'small'}: a clip needs "
+            f"{clip.frames} frames{rate} of {height}×{width} pixels. Received {seen}. "
+            "Take a longer or larger video."
+        )

@@ -1,0 +1,204 @@
+"""Probabilities of a video, clip by clip, and of patients from their videos."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from lus_keras.core.config import ClipConfig
+from lus_keras.core.errors import VideoError
+from lus_keras.data.cache import hash_problem
+from lus_keras.data.clips.cut import Cut
+from lus_keras.data.manifest import Video
+from lus_keras.data.video import probe, sha256_of_video
+from lus_keras.inference.predict.load import Ensemble
+from lus_keras.inference.predict.stream import Found, Piece, stream_clips
+
+# Numbers that a batch of inputs may hold: 64 MB of float32.
+MOST_VALUES = 1 << 24
+# More are no faster and take more memory.
+MOST_CLIPS = 8
+
+
+@dataclass(frozen=True)
+class VideoPrediction:
+    """What networks say of one video.
+
+    Attributes:
+        video: Its manifest row, or one made from its path.
+        labels: Names of the classes.
+        clip: How it was cut.
+        cropped: Whether it was taken to show the sector alone.
+        cuts: Where the n clips lie, in frames at `fps`.
+        fps: Frames a second that clips are counted in; None if the file does not say.
+        frames: Frames of the video at that rate.
+        logits: `(n, k)` float32, means over folds.
+        probabilities: `(n, classes)` float64, means over folds; rows sum to 1, unless `multilabel`.
+        attention: `(n, t)` float32 weights of the frames, means over folds; None without attention.
+        masks: `(n, t, h', w')` float32 in 0 … 1; None unless asked for and there.
+        damage: What the file has lost, where it was predicted all the same; empty of a whole one.
+        multilabel: Whether each label is judged on its own, so that none or several may apply.
+    """
+
+    video: Video
+    labels: tuple[str, ...]
+    clip: ClipConfig
+    cropped: bool
+    cuts: tuple[Cut, ...]
+    fps: float | None
+    frames: int
+    logits: np.ndarray
+    probabilities: np.ndarray
+    attention: np.ndarray | None = None
+    masks: np.ndarray | None = None
+    damage: str = ""
+    multilabel: bool = False
+
+    @property
+    def clip_ids(self) -> list[str]:
+        """Ids as in predictions.csv."""
+        return [f"{self.video.video_id}{cut.suffix}" for cut in self.cuts]
+
+    @property
+    def mean(self) -> np.ndarray:
+        """`(classes,)` probabilities of the video: the mean over its clips."""
+        return self.probabilities.mean(axis=0)
+
+    @property
+    def predicted(self) -> int:
+        """Class of the video, or its likeliest label; the first of equals."""
+        return int(self.mean.argmax())
+
+    @property
+    def answer(self) -> str:
+        """Name of the class; of labels apart, all with a probability above 1/2, or `none`."""
+        if not self.multilabel:
+            return self.labels[self.predicted]
+        said = [name for name, chance in zip(self.labels, self.mean, strict=True) if chance > 0.5]
+        return ";".join(said) or "none"
+
+    def start_s(self, number: int) -> float:
+        """Second at which a clip starts; NaN if the frame rate is not known."""
+        return self.cuts[number].first / self.fps if self.fps else math.nan
+
+    def end_s(self, number: int) -> float:
+        """Second at which a clip ends."""
+        cut = self.cuts[number]
+        return (cut.first + cut.length) / self.fps if self.fps else math.nan
+
+    def representative(self) -> tuple[int, int]:
+        """The clip that says the video's class most clearly, and its frame of highest weight.
+
+        Returns:
+            Place of the clip, and frame of the video at `fps`. Without attention it is the middle
+            frame. The first of equals each.
+        """
+        clip = int(self.probabilities[:, self.predicted].argmax())
+        cut = self.cuts[clip]
+        if self.attention is None:
+            return clip, cut.first + cut.length // 2
+        return clip, cut.first + int(self.attention[clip, : cut.length].argmax())
+
+
+def as_video(path: str | os.PathLike[str]) -> Video:
+    """A manifest row of a file by itself: its stem is its id, and it is a patient of its own."""
+    name = Path(path).stem
+    return Video(video=os.fspath(path), patient_id=name, video_id=name)
+
+
+def predict_video(
+    models: Ensemble,
+    video: Video | str | os.PathLike[str],
+    *,
+    cropped: bool | None = None,
+    masks: bool = False,
+    damaged: bool = False,
+) -> VideoPrediction:
+    """Predicts every clip of a video; it is decoded once, a few clips at a time.
+
+    Args:
+        models: Networks, see `load_models`.
+        video: File or folder of pictures, or a manifest row, whose region of interest, frame rate
+            of pictures and ids are used.
+        cropped: Whether it shows the sector alone; None as the videos that were learnt from.
+        masks: Keep spatial masks, where the network has them.
+        damaged: Whether a file that lost its end, or frames, is predicted from what can be read.
+
+    Returns:
+        What the networks say.
+
+    Raises:
+        VideoError: It cannot be decoded, is too short or too small, lacks a region of interest, is
+            damaged, or is not the file that its manifest row states the hash of.
+    """
+    row = video if isinstance(video, Video) else as_video(video)
+    _check_hash(row)
+    if models.clip.crop == "roi" and row.roi is None:
+        raise VideoError(
+            f"{row.video}: has no region of interest, and {models.name} looks at nothing else. "
+            "Give --roi X,Y,W,H in pixels of the file, or mark it with `lus-keras data mark` and "
+            "give the --manifest."
+        )
+    found = Found()
+    clip = models.clip
+    cropped = models.description.cropped if cropped is None else cropped
+    kept = {"logits", "probabilities", *models.watched} - (set() if masks else {"spatial_mask"})
+    cuts: list[Cut] = []
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in kept}
+    size = max(1, min(MOST_CLIPS, MOST_VALUES // math.prod(clip.shape)))
+    stream = stream_clips(row, clip, cropped=cropped, damaged=damaged, found=found)
+    while pieces := list(islice(stream, size)):
+        outputs = _predict(models, pieces)
+        cuts += [piece.cut for piece in pieces]
+        for name in kept:
+            parts[name].append(outputs[name])
+    whole = {name: np.concatenate(values) for name, values in parts.items()}
+    spatial = whole.get("spatial_mask")
+    return VideoPrediction(
+        video=row,
+        labels=models.labels,
+        clip=clip,
+        cropped=cropped,
+        cuts=tuple(cuts),
+        fps=clip.fps or row.fps or probe(row.video).fps,
+        frames=found.frames,
+        logits=whole["logits"],
+        probabilities=whole["probabilities"],
+        attention=whole.get("attention"),
+        masks=None if spatial is None else spatial[..., 0],
+        damage=" ".join(found.lost),
+        multilabel=models.description.multilabel,
+    )
+
+
+def _check_hash(row: Video) -> None:
+    """MJPEG and GIF hold no check sums: a changed byte may be told by the file's hash alone."""
+    problem = hash_problem(row, sha256_of_video(row.video)) if row.sha256 else None
+    if problem:
+        raise VideoError(problem)
+
+
+def _predict(models: Ensemble, pieces: Sequence[Piece]) -> dict[str, np.ndarray]:
+    clips = np.stack([piece.pixels for piece in pieces])
+    return models.predict(clips, np.array([piece.cut.length for piece in pieces]))
+
+
+def by_patient(predictions: Iterable[VideoPrediction]) -> dict[str, np.ndarray]:
+    """Probabilities of patients: the mean over their videos, each counted alike.
+
+    Args:
+        predictions: Of the videos.
+
+    Returns:
+        `(classes,)` float64 by patient id, in the order they first occur.
+    """
+    videos: dict[str, list[np.ndarray]] = {}
+    for prediction in predictions:
+        videos.setdefault(prediction.video.patient_id, []).append(prediction.mean)
+    return {patient: np.mean(values, axis=0) for patient, values in videos.items()}

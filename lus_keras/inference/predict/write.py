@@ -1,0 +1,206 @@
+"""Predictions as files: CSV and JSON, the representative frame, the overlay video."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from lus_keras.core.files import atomic_write
+from lus_keras.data.video import iter_resampled
+from lus_keras.inference.predict.load import Ensemble
+from lus_keras.inference.predict.overlay import write_overlay
+from lus_keras.inference.predict.video import VideoPrediction, by_patient
+
+DIGITS = 9
+
+
+def as_json(
+    models: Ensemble, predictions: Sequence[VideoPrediction], refused: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Everything that was predicted, as plain data.
+
+    Args:
+        models: The networks.
+        predictions: Of the videos.
+        refused: What is wrong with videos that were not predicted.
+
+    Returns:
+        `schema`, `model`, `folds`, `labels`, `videos` (with their clips, attention and damage),
+        `patients`, `refused`.
+    """
+    return {
+        "schema": 1,
+        "model": models.name,
+        "folds": [folder.name for folder in models.folders],
+        "labels": list(models.labels),
+        "research_use_only": True,
+        "videos": [_video_json(prediction) for prediction in predictions],
+        "patients": [
+            {"patient_id": patient, "probabilities": _numbers(chances)}
+            for patient, chances in by_patient(predictions).items()
+        ],
+        "refused": list(refused),
+    }
+
+
+def _video_json(prediction: VideoPrediction) -> dict[str, Any]:
+    clip, frame = prediction.representative()
+    clips = []
+    for number, (clip_id, cut) in enumerate(zip(prediction.clip_ids, prediction.cuts, strict=True)):
+        entry: dict[str, Any] = {
+            "clip_id": clip_id,
+            "first_frame": cut.first,
+            "frames": cut.length,
+            "start_s": _second(prediction.start_s(number)),
+            "end_s": _second(prediction.end_s(number)),
+            "probabilities": _numbers(prediction.probabilities[number]),
+        }
+        if prediction.attention is not None:
+            entry["attention"] = _numbers(prediction.attention[number, : cut.length])
+        clips.append(entry)
+    return {
+        "video": prediction.video.video,
+        "video_id": prediction.video.video_id,
+        "patient_id": prediction.video.patient_id,
+        "fps": prediction.fps,
+        "predicted": prediction.answer,
+        "probabilities": _numbers(prediction.mean),
+        "damage": prediction.damage or None,
+        "representative_frame": {
+            "clip_id": prediction.clip_ids[clip],
+            "frame": frame,
+            "time_s": _second(frame / prediction.fps if prediction.fps else math.nan),
+        },
+        "clips": clips,
+    }
+
+
+def write_predictions(
+    models: Ensemble,
+    predictions: Sequence[VideoPrediction],
+    out: Path,
+    *,
+    pictures: bool = True,
+    refused: Sequence[str] = (),
+) -> list[Path]:
+    """Writes all files of a prediction.
+
+    Args:
+        models: The networks.
+        predictions: Of the videos.
+        out: Folder to write to.
+        pictures: Also the representative frame (PNG) and the overlay (MP4) of every video.
+        refused: What is wrong with videos that were not predicted; for predictions.json.
+
+    Returns:
+        The files: predictions.csv (a row a clip), videos.csv, patients.csv, attention.csv where
+        there is attention, predictions.json, and the pictures.
+
+    Raises:
+        VideoError: A video cannot be decoded again.
+        OSError: The folder cannot be written.
+    """
+    chances = [f"p_{k}" for k in range(len(models.labels))]
+    tables = {
+        "predictions.csv": (
+            ["clip_id", "video_id", "patient_id", "start_s", "end_s", *chances],
+            _clip_rows(predictions),
+        ),
+        "videos.csv": (
+            ["video_id", "patient_id", "clips", "predicted", *chances, "damage"],
+            _video_rows(predictions),
+        ),
+        "patients.csv": (
+            ["patient_id", *chances],
+            ([patient, *_numbers(mean)] for patient, mean in by_patient(predictions).items()),
+        ),
+    }
+    if "attention" in models.watched:
+        header = ["video_id", "clip_id", "frame", "time_s", "weight"]
+        tables["attention.csv"] = (header, _attention_rows(predictions))
+    files = [_write_csv(out / name, *table) for name, table in tables.items()]
+    files.append(out / "predictions.json")
+    with atomic_write(files[-1]) as temporary:
+        temporary.write_text(json.dumps(as_json(models, predictions, refused), indent=1) + "\n")
+    for prediction, name in zip(predictions, file_names(predictions), strict=True):
+        if pictures:
+            files += _pictures(prediction, out / name)
+    return files
+
+
+def file_names(predictions: Sequence[VideoPrediction]) -> list[str]:
+    """A name for the files of each video: its id without folders, numbered where two are alike."""
+    names: list[str] = []
+    for prediction in predictions:
+        name = prediction.video.video_id.replace("/", "_").replace("\\", "_").lstrip(".") or "video"
+        number = names.count(name)
+        names.append(f"{name}-{number + 1}" if number else name)
+    return names
+
+
+def _pictures(prediction: VideoPrediction, stem: Path) -> list[Path]:
+    picture = stem.with_name(f"{stem.name}_representative.png")
+    overlay = stem.with_name(f"{stem.name}_overlay.mp4")
+    row = prediction.video
+    frames = iter_resampled(
+        row.video, fps=prediction.clip.fps, picture_fps=row.fps, grayscale=False
+    )
+    frame = next(islice(frames, prediction.representative()[1], None))
+    with atomic_write(picture) as temporary:
+        encoded = cv2.imencode(".png", np.ascontiguousarray(frame[..., ::-1]))[1]
+        temporary.write_bytes(encoded.tobytes())
+    write_overlay(overlay, prediction)
+    return [picture, overlay]
+
+
+def _clip_rows(predictions: Iterable[VideoPrediction]) -> Iterator[list[Any]]:
+    for prediction in predictions:
+        row = prediction.video
+        for number, clip_id in enumerate(prediction.clip_ids):
+            times = [_second(prediction.start_s(number)), _second(prediction.end_s(number))]
+            chances = _numbers(prediction.probabilities[number])
+            yield [clip_id, row.video_id, row.patient_id, *times, *chances]
+
+
+def _video_rows(predictions: Iterable[VideoPrediction]) -> Iterator[list[Any]]:
+    for prediction in predictions:
+        row = prediction.video
+        ids = [row.video_id, row.patient_id, len(prediction.cuts), prediction.answer]
+        yield [*ids, *_numbers(prediction.mean), prediction.damage]
+
+
+def _attention_rows(predictions: Iterable[VideoPrediction]) -> Iterator[list[Any]]:
+    for prediction in predictions:
+        if prediction.attention is None:
+            continue
+        for clip_id, cut, weights in zip(
+            prediction.clip_ids, prediction.cuts, prediction.attention, strict=True
+        ):
+            for frame, weight in enumerate(weights[: cut.length], start=cut.first):
+                time_s = frame / prediction.fps if prediction.fps else math.nan
+                numbers = [frame, _second(time_s), *_numbers([weight])]
+                yield [prediction.video.video_id, clip_id, *numbers]
+
+
+def _write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> Path:
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(header)
+        writer.writerows(rows)
+    return path
+
+
+def _numbers(values: Iterable[float]) -> list[float]:
+    return [float(f"{value:.{DIGITS}g}") for value in values]
+
+
+def _second(time_s: float) -> float | None:
+    return None if math.isnan(time_s) else round(time_s, 4)

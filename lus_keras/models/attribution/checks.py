@@ -1,0 +1,23 @@
+"""A network that has learnt nothing, to hold maps against (Adebayo et al. 2018)."""
+
+from __future__ import annotations
+
+import keras
+
+
+def randomised_copy(model: keras.Model, seed: int) -> keras.Model:
+    """Copies a network and draws all its weights anew, as before training.
+
+    A map that hardly changes shows the input, not what was learnt. Compare the two by
+    `lus_keras.evaluation.metrics.map_similarity`.
+
+    Args:
+        model: A built network; it is left as it is.
+        seed: Of the new weights; Keras's global random state is set from it.
+
+    Returns:
+        Network of the same layers and names, uncompiled, with fresh weights; moving averages of
+        normalisations are 0 and 1.
+    """
+    keras.utils.set_random_seed(seed)
+    return keras.models.clone_model(model)

@@ -1,0 +1,231 @@
+"""Saliency maps of clips: vanilla saliency, SmoothGrad and Grad-CAM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lus_keras.models.attribution.gradients import (
+    gradient_function,
+    noisy_gradient_function,
+    require_tensorflow,
+)
+
+Floats = NDArray[np.float32]
+# Added to the spread of a map before it is divided by, as tf-keras-vis does.
+EPSILON = 1e-7
+
+
+def vanilla_saliency(
+    model: keras.Model,
+    clips: ArrayLike,
+    output: int | Sequence[int] | None = None,
+    *,
+    chunk: int = 8,
+) -> Floats:
+    """Absolute gradient of a class's logit by every pixel (Simonyan et al. 2014).
+
+    Args:
+        model: Network from inputs `(b, …, c)` to logits `(b, k)`.
+        clips: `(b, …, c)` float, as the network takes them.
+        output: Class of each clip, or of all; None is the class that the network predicts. A
+            network of one logit has the classes 1 and 0, and the score of 0 is minus the logit.
+        chunk: Clips computed at once.
+
+    Returns:
+        `(b, …)` float32 in 0 … 1: the maximum over channels, each map stretched from its minimum to
+        its maximum.
+
+    Raises:
+        ConfigError: Keras computes with another backend than TensorFlow.
+        ValueError: `clips`, `output` or `chunk` does not fit.
+    """
+    gradient = gradient_function(model)
+    clips = _checked(model, clips, chunk=chunk)
+    weights = _logit_weights(model, clips, output, chunk)
+    parts = [
+        np.asarray(gradient(clips[start : start + chunk], weights[start : start + chunk]))
+        for start in range(0, len(clips), chunk)
+    ]
+    return _stretched(np.concatenate(parts).max(axis=-1))
+
+
+def smooth_grad(
+    model: keras.Model,
+    clips: ArrayLike,
+    output: int | Sequence[int] | None = None,
+    *,
+    samples: int = 20,
+    noise: float = 0.2,
+    chunk: int = 10,
+    seed: int = 0,
+) -> Floats:
+    """Mean absolute gradient over noisy copies of each clip (Smilkov et al. 2017).
+
+    Memory depends on `chunk`, not on `samples`. The noise of a copy depends on the seed, the clip's
+    place and the copy's number alone, so `chunk` changes only the order of summing.
+
+    Args:
+        model: As in `vanilla_saliency`.
+        clips: As in `vanilla_saliency`.
+        output: As in `vanilla_saliency`; the predicted class is that of the clip without noise.
+        samples: Noisy copies of each clip.
+        noise: Standard deviation of the noise as a share of the clip's range of values.
+        chunk: Copies computed at once.
+        seed: Of the noise, 0 or more.
+
+    Returns:
+        `(b, …)` float32 in 0 … 1, as `vanilla_saliency` gives them.
+
+    Raises:
+        ConfigError: Keras computes with another backend than TensorFlow.
+        ValueError: An argument is out of range or does not fit.
+    """
+    total = noisy_gradient_function(model)
+    clips = _checked(model, clips, samples=samples, chunk=chunk)
+    if noise < 0:
+        raise ValueError(f"`noise` must be 0 or more. Received: noise={noise}.")
+    weights = _logit_weights(model, clips, output, chunk)
+    maps = []
+    for place, (clip, weight) in enumerate(zip(clips, weights, strict=True)):
+        sigma = np.float32(noise * (clip.max() - clip.min()))
+        seeds = noise_seeds(seed, place, samples)
+        parts = [
+            np.asarray(total(clip, weight, sigma, seeds[start : start + chunk]))
+            for start in range(0, samples, chunk)
+        ]
+        maps.append(np.sum(parts, axis=0).max(axis=-1) / np.float32(samples))
+    return _stretched(np.stack(maps))
+
+
+def noise_seeds(seed: int, place: int, samples: int) -> NDArray[np.int64]:
+    """Seeds of the noise of one clip's copies, as `gradients.unit_noise` takes them.
+
+    Args:
+        seed: Of the whole, 0 or more.
+        place: Number of the clip.
+        samples: Copies.
+
+    Returns:
+        `(samples, 2)` int64, none equal to another of this or another clip.
+    """
+    numbers = np.arange(samples, dtype=np.int64) + (np.int64(place) << 32)
+    return np.stack([np.full(samples, seed, np.int64), numbers], axis=1)
+
+
+def grad_cam(
+    model: keras.Model,
+    clips: ArrayLike,
+    output: int | Sequence[int] | None = None,
+    *,
+    layer: str | None = None,
+) -> Floats:
+    """Class activation map, by tf-keras-vis (Selvaraju et al. 2017).
+
+    Args:
+        model: As in `vanilla_saliency`.
+        clips: As in `vanilla_saliency`.
+        output: As in `vanilla_saliency`.
+        layer: Name of a layer with maps; None is `last_convolution`.
+
+    Returns:
+        `(b, …)` float32 in 0 … 1, interpolated to the size of the clips.
+
+    Raises:
+        ConfigError: Keras computes with another backend than TensorFlow.
+        ValueError: `clips`, `output` or `layer` does not fit.
+    """
+    require_tensorflow()
+    # It imports TensorFlow, whatever the backend is.
+    from tf_keras_vis.gradcam import Gradcam
+
+    clips = _checked(model, clips)
+    weights = _logit_weights(model, clips, output, len(clips))
+    return np.asarray(
+        Gradcam(model)(
+            lambda logits: keras.ops.sum(logits * weights, axis=-1),
+            clips,
+            penultimate_layer=model.get_layer(layer or last_convolution(model)),
+            seek_penultimate_conv_layer=False,
+        ),
+        np.float32,
+    )
+
+
+def last_convolution(model: keras.Model) -> str:
+    """Name of the last convolution whose maps tell places apart.
+
+    One filter alone is a mask, not features, and maps one pixel high or wide, as those of deep
+    networks on small tiles, say nothing of place: both are passed over where there is another.
+
+    Args:
+        model: Network whose convolutions are layers of its own, or within `TimeDistributed`.
+
+    Returns:
+        Name of the layer.
+
+    Raises:
+        ValueError: There is no convolution of more than one filter.
+    """
+    kinds = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
+    found = []
+    for layer in reversed(model.layers):
+        inner = layer.layer if isinstance(layer, keras.layers.TimeDistributed) else layer
+        if isinstance(inner, kinds) and inner.filters > 1:
+            found.append(layer)
+    if not found:
+        raise ValueError(f"`model` must hold a convolution. Received: {model.name} without one.")
+    placed = (layer for layer in found if min(layer.output.shape[-3:-1]) > 1)
+    return next(placed, found[0]).name
+
+
+def _checked(model: keras.Model, clips: ArrayLike, **counts: int) -> Floats:
+    clips = np.asarray(clips, np.float32)
+    shape = model.inputs[0].shape
+    fits = clips.ndim == len(shape) and all(
+        known in (None, size) for known, size in zip(shape, clips.shape, strict=True)
+    )
+    if not fits or not len(clips):
+        raise ValueError(
+            f"`clips` must be {shape}, with one clip or more. Received: shape {clips.shape}."
+        )
+    for name, value in counts.items():
+        if value < 1:
+            raise ValueError(f"`{name}` must be 1 or more. Received: {name}={value}.")
+    return clips
+
+
+def _logit_weights(
+    model: keras.Model, clips: Floats, output: int | Sequence[int] | None, chunk: int
+) -> Floats:
+    """Weights `(b, k)` whose product with the logits is the score."""
+    width = model.outputs[0].shape[-1]
+    classes = max(width, 2)
+    if output is None:
+        parts = [
+            np.asarray(model(clips[start : start + chunk], training=False))
+            for start in range(0, len(clips), chunk)
+        ]
+        logits = np.concatenate(parts)
+        chosen = (logits[:, 0] > 0).astype(int) if width == 1 else logits.argmax(axis=1)
+    else:
+        chosen = np.asarray(output)
+        if chosen.shape not in ((), (len(clips),)) or not np.isin(chosen, range(classes)).all():
+            raise ValueError(
+                f"`output` must be a class 0 … {classes - 1}, or one for each of {len(clips)} "
+                f"clips. Received: output={output!r}."
+            )
+        chosen = np.broadcast_to(chosen.astype(int), len(clips))
+    if width == 1:
+        return np.where(chosen == 1, 1.0, -1.0).astype(np.float32)[:, None]
+    return np.eye(width, dtype=np.float32)[chosen]
+
+
+def _stretched(maps: Floats) -> Floats:
+    axes = tuple(range(1, maps.ndim))
+    low = maps.min(axis=axes, keepdims=True)
+    spread = maps.max(axis=axes, keepdims=True) - low
+    return ((maps - low) / (spread + EPSILON)).astype(np.float32)

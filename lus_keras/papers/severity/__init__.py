@@ -1,0 +1,127 @@
+"""Corso 2023: a severity score of 0 … 3 for whole lung-ultrasound videos.
+
+"Video-level Lung Ultrasound Scoring: A Deep Learning model for LUS Video Score Prediction", project
+report, University of Trento; it has no DOI. Scores and loss are those of Roy et al. 2020, IEEE
+Transactions on Medical Imaging, https://doi.org/10.1109/TMI.2020.2994459
+
+Run      lus-keras reproduce results --paper severity
+Differs  1. The data are private: the simulated cohort, public videos or the user's own take their
+place.
+         2. The paper starts from ImageNet weights. Nothing is downloaded: without `options.weights`
+         the backbone starts from random values, and every output says so.
+         3. The paper chooses its epoch on the test set. That is one row; another chooses it on
+         patients kept back from training.
+         4. What the paper leaves open is listed, with its source, under `choices` in
+         configs/severity.yaml.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lus_keras.core.errors import ConfigError
+from lus_keras.papers.base import Paper
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from lus_keras.core.config import PaperConfig
+
+NETWORK = "alexnet_attention_bilstm"
+# How the paper did it is the configuration itself; the arms differ from it.
+HONEST, SCRATCH = f"honest/{NETWORK}", f"scratch/{NETWORK}"
+MASKED, WEIGHTED = f"masked/{NETWORK}", f"weighted/{NETWORK}"
+NAN_ARMS = (
+    *("nan_baseline", "nan_leaky", "nan_last_frame", "nan_glorot", "nan_orthogonal"),
+    *("nan_masked", "nan_clipped", "nan_weighted"),
+)
+RESULT_ROWS = (NETWORK, HONEST, SCRATCH, MASKED, WEIGHTED)
+DATA = ("",)
+OPTIONS = {"weights", "class_weights", "sord"}
+
+
+def build(name: str, config: PaperConfig) -> keras.Model:
+    """Builds the network, with the user's ImageNet weights in its backbone if there are any."""
+    from lus_keras.models import build_model
+    from lus_keras.models.pretrained.torch_weights import load_torch_weights
+
+    _check_options(config)
+    model = build_model(name, input_shape=config.clip.shape, **config.model)
+    if config.options.get("weights"):
+        load_torch_weights(model, config.options["weights"])
+    return model
+
+
+def loss(config: PaperConfig) -> keras.losses.Loss:
+    """SORD, as the paper has it without a gap before score 0 (Sec. V)."""
+    from lus_keras.losses import Sord
+
+    options = config.options
+    return Sord(**options.get("sord", {}), class_weights=options.get("class_weights"))
+
+
+def metrics(config: PaperConfig) -> list[Any]:
+    """Accuracy in training and testing (Fig. 6)."""
+    import keras
+
+    return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+
+def decode(logits: np.ndarray) -> np.ndarray:
+    """Logits `(n, 4)` to probabilities `(n, 4)` float64 of scores 0 … 3."""
+    import numpy as np
+    from scipy.special import softmax
+
+    return softmax(np.asarray(logits, np.float64), axis=1)
+
+
+def notes(config: PaperConfig) -> list[str]:
+    """Says where the backbone's first weights come from."""
+    weights = config.options.get("weights")
+    if weights:
+        return [f"AlexNet starts from the weights in {weights}."]
+    return [
+        "No ImageNet weights given (options.weights): AlexNet starts from random values, the "
+        "paper's from ImageNet."
+    ]
+
+
+def _check_options(config: PaperConfig) -> None:
+    unknown = sorted(set(config.options) - OPTIONS)
+    if unknown:
+        raise ConfigError.from_problems(
+            f"configs/severity.yaml: unknown key 'options.{key}'. Known: {sorted(OPTIONS)}."
+            for key in unknown
+        )
+    weights = config.options.get("class_weights")
+    if weights is not None and len(weights) != len(config.labels):
+        raise ConfigError(
+            f"configs/severity.yaml: options.class_weights: must be {len(config.labels)} numbers, "
+            f"one a score. Received {weights}."
+        )
+
+
+PAPER = Paper(
+    name="severity",
+    targets={
+        "table1": DATA,
+        "results": (NETWORK, HONEST, SCRATCH),
+        "figure3": DATA,
+        "figure4": DATA,
+        "figure5": (),
+        "figure6": (NETWORK,),
+        "figure7": (NETWORK,),
+        "figure8": (NETWORK,),
+        "figure9": (NETWORK,),
+        "figure10": (NETWORK,),
+        "variants": (NETWORK, HONEST, MASKED, WEIGHTED),
+        "nan-study": tuple(f"{arm}/{NETWORK}" for arm in NAN_ARMS),
+    },
+    build=build,
+    loss=loss,
+    metrics=metrics,
+    decode=decode,
+    notes=notes,
+    architecture="figure5",
+)

@@ -1,0 +1,233 @@
+"""Figures 3, 4 and 6 to 10 of the severity paper, the paper's own numbers beside ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lus_keras.evaluation.metrics import (
+    Scores,
+    confusion_matrix,
+    constant_baseline,
+    ordinal_statistics,
+    point,
+)
+from lus_keras.evaluation.report.cells import Drawing
+from lus_keras.evaluation.run_record import PaperRun
+from lus_keras.papers.severity import NETWORK, SCRATCH, drawings
+from lus_keras.papers.severity.rows import CLASSES, LABELS, batch_size_of, counts_of, targets_of
+
+
+def figure3(run: PaperRun) -> Drawing | None:
+    """Figure 3: lengths of the videos by score.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The figure; None if nothing was counted.
+    """
+    lengths = counts_of(run).get("lengths")
+    if not lengths:
+        return None
+    ours = {
+        name: {int(frames): videos for frames, videos in counts.items()}
+        for name, counts in zip(CLASSES, lengths.values(), strict=True)
+    }
+    panels = {"Data in use": ours}
+    if printed := _printed_lengths(run):
+        panels["Published"] = printed
+    return Drawing(
+        "figure3",
+        "Figure 3. Lengths of the videos by score",
+        "Frames as they are stored here, at the frame rate that is set; the paper's at their own.",
+        drawings.histograms(panels),
+    )
+
+
+def figure4(run: PaperRun) -> Drawing | None:
+    """Figure 4: videos of each patient.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The figure; None if nothing was counted.
+    """
+    patients = counts_of(run).get("patients")
+    if not patients:
+        return None
+    panels = {"Data in use": dict(patients)}
+    if printed := run.published.get("figure4"):
+        panels["Published"] = {str(name): int(count) for name, count in printed.items()}
+    return Drawing(
+        "figure4",
+        "Figure 4. Videos of each patient",
+        "The paper splits these bars by length too.",
+        drawings.bars(panels, "patient", "videos"),
+    )
+
+
+def figure6(run: PaperRun) -> Drawing | None:
+    """Figure 6: accuracy on the test set after every epoch.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The figure; None if the epoch was not chosen on the test set, so that none was measured.
+    """
+    return _by_epoch(
+        run, "figure6", "accuracy", "Figure 6. Test accuracy by epoch", "accuracy (%)", 100.0
+    )
+
+
+def figure7(run: PaperRun) -> Drawing | None:
+    """Figure 7: loss on the test set after every epoch, loss upwards (the paper swaps the axes).
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The figure; None if the epoch was not chosen on the test set.
+    """
+    scale = 1 / batch_size_of(run, NETWORK)
+    return _by_epoch(
+        run, "figure7", "loss", "Figure 7. Test loss by epoch", "loss, divided twice", scale
+    )
+
+
+def figure8(run: PaperRun) -> Drawing | None:
+    """Figure 8: confusion matrix of the chosen weights.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The figure; None if no fold has finished.
+    """
+    counts = _confusion(run)
+    if counts is None:
+        return None
+    panels = {"Test videos here": counts}
+    if printed := run.published.get("figure8"):
+        panels["Published (all videos)"] = np.array(list(printed.values()), int)
+    return Drawing(
+        "figure8",
+        "Figure 8. Confusion matrix",
+        "Ours counts test videos alone. The paper's counts all 246, those it was trained on too; "
+        "it names score 2 for every video.",
+        drawings.count_matrices(panels, CLASSES),
+    )
+
+
+def figure9(run: PaperRun) -> Drawing | None:
+    """Figure 9: how many videos of each score are called another one.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The figure; None if no fold has finished.
+    """
+    counts = _confusion(run)
+    if counts is None:
+        return None
+    errors = counts.sum(axis=1) - np.diag(counts)
+    panels = {"Test videos here": dict(zip(CLASSES, errors.tolist(), strict=True))}
+    if printed := run.published.get("figure9"):
+        panels["Published (all videos)"] = dict(zip(CLASSES, printed.values(), strict=True))
+    return Drawing(
+        "figure9",
+        "Figure 9. Errors by score",
+        "Videos of a score that are called another one.",
+        drawings.bars(panels, "true score", "errors"),
+    )
+
+
+def figure10(run: PaperRun) -> Drawing | None:
+    """Figure 10: attention masks over eight frames.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The figure; None if no masks were kept.
+    """
+    rows = {LABELS[name]: _first_fold(run, name) for name in (NETWORK, SCRATCH)}
+    rows = {label: shown for label, shown in rows.items() if shown}
+    if not rows:
+        return None
+    return Drawing(
+        "figure10",
+        "Figure 10. Attention masks",
+        "The middle frames of eight test videos spread evenly over all, not chosen by eye; title: "
+        "video / frame. The mask is stretched bilinearly to the frame. Its colours span the "
+        "network's own range, which is printed, or 0.05 where that is less.",
+        drawings.masked_frames(rows),
+        frames=True,
+    )
+
+
+def _printed_lengths(run: PaperRun) -> dict[str, dict[int, int]]:
+    """The published histogram, which is printed as length → videos of each score."""
+    rows = run.published.get("figure3", {}).items()
+    return {
+        name: {int(frames): int(counts[number]) for frames, counts in rows if counts[number]}
+        for number, name in enumerate(CLASSES)
+        if rows
+    }
+
+
+def _by_epoch(
+    run: PaperRun, target: str, quantity: str, title: str, ylabel: str, scale: float
+) -> Drawing | None:
+    model, column = run.model(NETWORK), f"test_{quantity}"
+    histories = {fold: h for fold, h in model.histories.items() if column in h}
+    if not histories or model.predictions is None:
+        return None
+    ours = {
+        "ours" if len(histories) == 1 else f"ours, fold {fold}": list(
+            zip(history["epoch"].tolist(), (scale * history[column]).tolist(), strict=True)
+        )
+        for fold, history in histories.items()
+    }
+    printed = [(int(epoch) + 1, float(value)) for epoch, value in _pairs(run, target)]
+    return Drawing(
+        target,
+        title,
+        "Epochs are counted from 1, the paper's from 0; of its curve only some values can be read.",
+        drawings.epoch_curve(ours, printed, ylabel, _guides(run, quantity, scale)),
+    )
+
+
+def _pairs(run: PaperRun, target: str) -> list[Any]:
+    printed: Mapping[str, Any] = run.published.get(target, {})
+    return list(printed.items())
+
+
+def _guides(run: PaperRun, quantity: str, scale: float) -> dict[str, float]:
+    """What predictors that look at nothing reach on the tested videos."""
+    scores, targets = Scores.of(run.models[NETWORK].predictions), targets_of(run, NETWORK)
+    if quantity == "accuracy":
+        share = np.bincount(scores.y_true).max() / len(scores.y_true)
+        return {"majority class": float(scale * share)}
+    blind = constant_baseline(scores, targets)
+    value = point(ordinal_statistics(blind, targets)["loss"], blind.clusters)
+    return {"best constant prediction": scale * value}
+
+
+def _confusion(run: PaperRun) -> np.ndarray | None:
+    predictions = run.model(NETWORK).predictions
+    if predictions is None:
+        return None
+    scores = Scores.of(predictions)
+    return confusion_matrix(scores.y_true, scores.y_pred, len(CLASSES))
+
+
+def _first_fold(run: PaperRun, name: str) -> list[Any]:
+    masks = run.model(name).masks
+    first = min((frame.fold for frame in masks), default=0)
+    return [frame for frame in masks if frame.fold == first]

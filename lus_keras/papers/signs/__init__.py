@@ -1,0 +1,179 @@
+"""Duan et al. 2022: A-lines, B-lines, pleural effusion and consolidation in single frames.
+
+"Classification of 4 pulmonary ultrasound signs based on deep learning" (in Chinese).
+https://doi.org/10.16781/j.CN31-2187/R.20211217 (Acad J Naval Med Univ 43(8):901-907)
+
+Run      lus-keras reproduce table1 --paper signs
+         lus-keras reproduce multilabel --paper signs
+Differs  1. The images are private: the simulated cohort, public videos or the user's own take their
+         place, and frames of a video stand for images.
+         2. Patients are divided; whether the paper divides patients or images is not known.
+         3. Only abstract, Table 1 and captions were at hand: training and preprocessing are
+         invented. That and all else that is left open stands under `choices` in
+         configs/signs.yaml.
+         4. Weights are random unless the user gives a file (`options.weights`); none is fetched.
+         5. The target `multilabel` is not the paper's, whose classes exclude each other: four
+         questions with yes or no, asked of frames that show none, one or several of the signs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lus_keras.core.errors import ConfigError, DataError
+from lus_keras.papers.base import Paper
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from lus_keras.core.config import PaperConfig
+
+MODELS = ("resnet152",)
+# The arm of the configuration that asks for every sign by itself.
+MULTILABEL = "multilabel/resnet152"
+KERAS_FILE = ".keras"
+
+
+def build(name: str, config: PaperConfig) -> keras.Model:
+    """Builds the network for single frames, with the user's weights if the options name a file.
+
+    Raises:
+        ConfigError: An option is unknown, or the file does not suit the variant of the network.
+        DataError: The file cannot be read or is of another network.
+    """
+    from lus_keras.models import build_model
+
+    weights = _weights_file(config)
+    model = build_model(name, input_shape=config.clip.shape, **config.model)
+    if weights is None:
+        return model
+    if config.model.get("variant") == "v1":
+        copy_keras_weights(model, weights)
+    else:
+        from lus_keras.models.pretrained.torch_weights import load_torch_weights
+
+        load_torch_weights(model, weights)
+    return model
+
+
+def copy_keras_weights(model: keras.Model, path: Path) -> list[str]:
+    """Fills a network of variant v1 from a file of Keras' own ResNet152, layer by layer by name.
+
+    Args:
+        model: `resnet152` of variant v1.
+        path: `.keras` file of `keras.applications.ResNet152`, with or without its head.
+
+    Returns:
+        Names of the layers that were filled: all but `logits`.
+
+    Raises:
+        DataError: The file cannot be read, lacks a layer, or has one of another shape; all are
+            listed.
+    """
+    import keras
+
+    try:
+        given = keras.models.load_model(path, compile=False)
+    except Exception as error:  # a file of anyone's: Keras raises whatever its reader meets
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DataError(f"{path}: cannot be read as a Keras model ({reason}).") from None
+    theirs = {layer.name: layer for layer in given.layers}
+    layers = [layer for layer in model.layers if layer.weights and layer.name != "logits"]
+    problems = []
+    for layer in layers:
+        shapes = [tuple(weight.shape) for weight in layer.weights]
+        if layer.name not in theirs:
+            problems.append(f"{path}: has no layer '{layer.name}'.")
+        elif shapes != (found := [tuple(weight.shape) for weight in theirs[layer.name].weights]):
+            problems.append(f"{path}: '{layer.name}' has shapes {found}, {shapes} are wanted.")
+    if problems:
+        raise DataError.from_problems(problems)
+    for layer in layers:
+        layer.set_weights(theirs[layer.name].get_weights())
+    return [layer.name for layer in layers]
+
+
+def _weights_file(config: PaperConfig) -> Path | None:
+    """The file that `options.weights` names, if it suits the network."""
+    unknown = sorted(set(config.options) - {"weights"})
+    if unknown:
+        raise ConfigError(f"options: unknown key '{unknown[0]}'. Known: weights.")
+    named = config.options.get("weights")
+    if named is None:
+        return None
+    if not isinstance(named, str):
+        raise ConfigError(f"options.weights: must be a path or null. Received {named!r}.")
+    path = Path(named).expanduser()
+    is_v1 = config.model.get("variant") == "v1"
+    if is_v1 != (path.suffix == KERAS_FILE):
+        wanted = "a .keras file" if is_v1 else "a .pth, .safetensors or .npz file of torchvision's"
+        raise ConfigError(
+            f"options.weights: variant {config.model.get('variant', 'v1.5')} takes {wanted}. "
+            f"Received {named!r}. Set model.variant, or name another file."
+        )
+    if not path.is_file():
+        raise DataError(f"options.weights: {path} is not a file. Correct the path.")
+    return path
+
+
+def loss(config: PaperConfig) -> keras.losses.Loss:
+    """Cross-entropy over the four signs (invented: the paper's loss is not known).
+
+    Where signs may stand together, the mean of four binary cross-entropies.
+    """
+    import keras
+
+    if config.multilabel:
+        from lus_keras.losses import LabelSetCrossentropy
+
+        return LabelSetCrossentropy()
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def metrics(config: PaperConfig) -> list[Any]:
+    """Accuracy in training, which also chooses the epoch; of signs apart, the share of answers."""
+    import keras
+
+    if config.multilabel:
+        from lus_keras.losses import label_set_accuracy
+
+        return [keras.metrics.MeanMetricWrapper(label_set_accuracy, name="accuracy")]
+    return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+
+def decode(logits: np.ndarray) -> np.ndarray:
+    """Logits `(n, 4)` to probabilities `(n, 4)` float64 of the signs."""
+    import numpy as np
+    from scipy.special import softmax
+
+    return softmax(np.asarray(logits, np.float64), axis=1)
+
+
+def notes(config: PaperConfig) -> list[str]:
+    """Says what is not the paper's where signs may stand together."""
+    if not config.multilabel:
+        return []
+    return [
+        "Multi-label, which is ours and not the paper's: each of the four signs is judged on its "
+        "own, and what shows none or several of them takes part."
+    ]
+
+
+PAPER = Paper(
+    name="signs",
+    targets={
+        "table1": MODELS,
+        "figure4": MODELS,
+        "figure3": (),
+        "multilabel": (MULTILABEL,),
+    },
+    build=build,
+    loss=loss,
+    metrics=metrics,
+    decode=decode,
+    notes=notes,
+    extras=frozenset({"multilabel"}),
+    architecture="figure3",
+)

@@ -1,0 +1,115 @@
+"""Vertical artefacts as tasks draw them: traps where they can be seen, lookalikes anywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lus_keras.simulation.anatomy import transmission
+from lus_keras.simulation.artefacts import VerticalArtefacts, elevational_visibility
+from lus_keras.simulation.geometry import Acquisition
+from lus_keras.simulation.motion import Motion
+from lus_keras.simulation.parameters import TrapParameters, ZLineParameters, draw_many
+from lus_keras.simulation.texture import from_db, ornstein_uhlenbeck
+
+HARD_LOSS_DB = 4.0
+PERSISTENT_SLICE_MM = 5.0
+Z_LINE_SLICE_MM = 2.0
+# Width of the distribution of `ZLineParameters.elevation_mm`.
+ELEVATION_SPAN_MM = 6.0
+FLICKER_DB, FLICKER_S = 1.5, 0.2
+
+
+def span_mm(acquisition: Acquisition, motion: Motion) -> tuple[float, float]:
+    """Part of the lung that can come into view, mm."""
+    half, (low, high) = acquisition.half_width_mm, motion.lung_range_mm
+    return -half - high, half - low
+
+
+def clear_places(acquisition: Acquisition) -> np.ndarray:
+    """Places on the probe that no rib shades and no edge cuts, `(n,)` float64 mm."""
+    places = np.linspace(-0.8, 0.8, 161) * acquisition.half_width_mm
+    passes = transmission(acquisition, places)
+    return places[passes >= 0.5 * passes.max()]
+
+
+def flicker(acquisition: Acquisition, motion: Motion, name: str, count: int) -> np.ndarray:
+    """Brightness changes of `count` artefacts, power, `(count, t)` float32."""
+    rng, fps = acquisition.rng(f"{name}.flicker"), acquisition.plan.fps
+    frames = motion.lung_mm.size
+    paths = [ornstein_uhlenbeck(rng, frames, fps, FLICKER_S) for _ in range(count)]
+    return from_db(FLICKER_DB * np.reshape(paths, (count, frames)))
+
+
+def _show_first_trap(
+    acquisition: Acquisition, motion: Motion, position_mm: np.ndarray, elevation_mm: np.ndarray
+) -> None:
+    """Moves the first trap, in place, to where it can be seen at one random moment."""
+    rng = acquisition.rng("traps.first")
+    moment, choice, offset = rng.integers(motion.lung_mm.size), rng.random(), rng.uniform(-1.0, 1.0)
+    clear = clear_places(acquisition)
+    position_mm[0] = clear[int(choice * clear.size)] - motion.lung_mm[moment]
+    elevation_mm[0] = offset - motion.slip_mm[moment]
+
+
+def narrow_traps(acquisition: Acquisition, motion: Motion, count: int) -> VerticalArtefacts:
+    """Draws the causes of separate B-lines.
+
+    Args:
+        acquisition: The video.
+        motion: Its paths.
+        count: Number of traps; the first can be seen at some moment, the others by chance.
+
+    Returns:
+        Traps, weaker the harder the cohort is.
+    """
+    trap = draw_many(TrapParameters, acquisition.plan.key, count)
+    low, high = span_mm(acquisition, motion)
+    position, elevation = low + (high - low) * trap["place"], trap["elevation_mm"]
+    if count:
+        _show_first_trap(acquisition, motion, position, elevation)
+    slices = np.where(trap["is_persistent"] > 0, PERSISTENT_SLICE_MM, trap["slice_mm"])
+    visibility = elevational_visibility(elevation, slices, motion.slip_mm)
+    return VerticalArtefacts(
+        kind=("b_line",) * count,
+        position_mm=position,
+        width_mm=trap["width_mm"],
+        gain_db=trap["gain_db"] - HARD_LOSS_DB * acquisition.plan.hard,
+        slope_db_cm=trap["slope_db_cm"],
+        reach_mm=np.full(count, np.inf),
+        visibility=visibility * flicker(acquisition, motion, "traps", count),
+    )
+
+
+def z_lines(
+    acquisition: Acquisition, motion: Motion, slip_range_mm: tuple[float, float] = (0.0, 0.0)
+) -> VerticalArtefacts:
+    """Draws Z-lines, whatever the class of the video.
+
+    Args:
+        acquisition: The video.
+        motion: Its paths.
+        slip_range_mm: Places across the image plane over which lines are spread, beyond their
+            own distribution. Where the class decides how far the lung slips, this is the range
+            of both classes, or the number of lines in a frame would tell them apart.
+
+    Returns:
+        Any number of Z-lines; in a frame about as many are seen whatever the range.
+    """
+    low_slip, high_slip = slip_range_mm
+    wider = 1 + (high_slip - low_slip) / ELEVATION_SPAN_MM
+    rate = (1 + 2 * acquisition.plan.hard) * wider
+    count = int(acquisition.rng("z_lines.count").poisson(rate))
+    line = draw_many(ZLineParameters, acquisition.plan.key, count)
+    low, high = span_mm(acquisition, motion)
+    elevation = line["elevation_mm"] * wider - (low_slip + high_slip) / 2
+    slices = np.full(count, Z_LINE_SLICE_MM)
+    visibility = elevational_visibility(elevation, slices, motion.slip_mm)
+    return VerticalArtefacts(
+        kind=("z_line",) * count,
+        position_mm=low + (high - low) * line["place"],
+        width_mm=line["width_mm"],
+        gain_db=line["gain_db"],
+        slope_db_cm=line["slope_db_cm"],
+        reach_mm=line["reach"] * (acquisition.depth_mm - acquisition.pleura_mm),
+        visibility=visibility * flicker(acquisition, motion, "z_lines", count),
+    )

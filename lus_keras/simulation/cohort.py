@@ -1,0 +1,272 @@
+"""Plans of simulated cohorts: who is scanned, where, and with what drawn into the lung."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lus_keras.core.errors import ConfigError
+from lus_keras.simulation import tasks
+from lus_keras.simulation.allocation import (
+    deal_classes,
+    deal_lengths,
+    draw_classes,
+    draw_lengths,
+    draw_patient_classes,
+    videos_per_patient,
+)
+from lus_keras.simulation.parameters import Key, random_stream
+
+ZONES = 12
+PROBES = ("convex", "linear")
+
+
+@dataclass(frozen=True)
+class VideoPlan:
+    """All that determines one simulated video; small, picklable, comparable.
+
+    Attributes:
+        task: Name of the task the video is made for.
+        patient_id: Such as `sim-p003`.
+        exam_id: Such as `sim-p003-e2`.
+        video_id: Such as `sim-p003-e2-z07`.
+        zone: `1` … `12`.
+        drawn: Class whose causes are drawn; the label is what is then measured.
+        seed: Seed of the cohort, not negative.
+        patient: Number of the patient in the cohort, from 0.
+        index: Number of the video within its patient, from 0.
+        hard: How weak B-lines and how frequent lookalikes are; 0 is easy, 1 the default.
+        duration_s: Length in seconds.
+        fps: Frames per second.
+        probe: `convex` or `linear`.
+        height: Rows of the frames as the scanner stores them.
+        width: Columns of the frames as the scanner stores them.
+    """
+
+    task: str
+    patient_id: str
+    exam_id: str
+    video_id: str
+    zone: str
+    drawn: str
+    seed: int
+    patient: int
+    index: int
+    hard: float = 1.0
+    duration_s: float = 4.0
+    fps: float = 30.0
+    probe: str = "convex"
+    height: int = 480
+    width: int = 640
+
+    @property
+    def frames(self) -> int:
+        """Number of frames, at least 1."""
+        return max(1, round(self.duration_s * self.fps))
+
+    @property
+    def patient_key(self) -> Key:
+        """Identity of the patient's random streams."""
+        return (self.seed, self.patient)
+
+    @property
+    def key(self) -> Key:
+        """Identity of the video's random streams; it does not contain what is drawn."""
+        return (self.seed, self.patient, 1 + self.index)
+
+
+@dataclass(frozen=True)
+class _Formats:
+    """How scanners record, by patient; lengths by patient and video."""
+
+    duration_s: list[list[float]]
+    fps: list[float]
+    size: list[tuple[int, int]]
+
+
+def _draw_formats(
+    cohort: tasks.CohortSize, classes: list[np.ndarray], seed: int, task: str, by_class: bool
+) -> _Formats:
+    """Draws recording formats from a stream of their own, blind to the classes unless `by_class`.
+
+    Values are dealt out evenly and shuffled, so that cohorts of one size hold equally many clips.
+    """
+    rng = random_stream((seed,), f"cohort.{task}.formats")
+    counts = np.array([len(chosen) for chosen in classes])
+    order = rng.permutation(int(counts.sum()))
+    if cohort.class_lengths_s:
+        positive = np.concatenate(classes).astype(bool)
+        duration_s = deal_lengths(cohort.class_lengths_s, positive, order, by_class)
+    else:
+        shortest, longest = np.broadcast_to(cohort.duration_s, 2)
+        duration_s = np.linspace(shortest, longest, len(order))[order]
+    of_patient = np.split(duration_s, np.cumsum(counts)[:-1])
+    numbers = np.arange(len(counts))
+    return _Formats(
+        duration_s=[[float(d) for d in lengths] for lengths in of_patient],
+        fps=[cohort.fps[i] for i in rng.permutation(numbers % len(cohort.fps))],
+        size=[cohort.sizes[i] for i in rng.permutation(numbers % len(cohort.sizes))],
+    )
+
+
+def plan_cohort(
+    task: str,
+    *,
+    patients: int | None = None,
+    videos: int | None = None,
+    seed: int = 0,
+    hard: float = 1.0,
+    duration_s: float | None = None,
+    fps: float | None = None,
+    probe: str | None = None,
+    lengths_by_class: bool = False,
+    lung_point_share: float = 0.0,
+) -> list[VideoPlan]:
+    """Plans a cohort; nothing is rendered yet.
+
+    Args:
+        task: Name of a task, such as `bline`.
+        patients: Number of patients; the paper's when not given.
+        videos: Number of videos, at least one a patient; the paper's when not given.
+        seed: Seed of the cohort, not negative.
+        hard: Strength of lookalikes and weakness of findings; 0 is easy.
+        duration_s: Length of every video in seconds; the paper's when not given.
+        fps: Frames per second; the paper's when not given.
+        probe: `convex` or `linear`; the paper's when not given.
+        lengths_by_class: Only for sliding: whether videos with and without the finding have the
+            lengths that each has in the paper. The length then tells the class.
+        lung_point_share: Only for sliding: share of the videos without sliding, 0 … 1, that show
+            a lung point instead. They have no label.
+
+    Returns:
+        Plans ordered by patient and video.
+
+    Raises:
+        ConfigError: A name is unknown or a number is out of range.
+    """
+    module = tasks.get(task)
+    defaults = module.COHORT
+    patients = defaults.patients if patients is None else patients
+    videos = defaults.videos if videos is None else videos
+    lengths = defaults.lengths if duration_s is None else ()
+    paper_size = (patients, videos) == (defaults.patients, defaults.videos)
+    defaults = replace(
+        defaults,
+        duration_s=defaults.duration_s if duration_s is None else duration_s,
+        fps=defaults.fps if fps is None else (fps,),
+        probe=defaults.probe if probe is None else probe,
+        class_lengths_s=defaults.class_lengths_s if duration_s is None else (),
+    )
+    _check_sizes(patients, videos, seed, hard, defaults)
+    _check_sliding_options(module.COHORT, lengths_by_class, lung_point_share)
+    rng = random_stream((seed,), f"cohort.{task}")
+    if module.COHORT.videos_of_patients and paper_size:
+        counts = rng.permutation(module.COHORT.videos_of_patients)
+    else:
+        counts = videos_per_patient(patients, videos, rng)
+    classes = _draw_classes_of(module.COHORT, counts, rng)
+    formats = _draw_formats(defaults, classes, seed, task, lengths_by_class)
+    shared = {"task": task, "seed": seed, "hard": hard, "probe": defaults.probe}
+    plans = [
+        _video_plan(patient, index, zone, module.CLASSES[int(drawn)], formats, shared)
+        for patient, chosen in enumerate(classes)
+        for index, (zone, drawn) in enumerate(zip(_zones(len(chosen), rng), chosen, strict=True))
+    ]
+    if lung_point_share:
+        plans = _with_lung_points(plans, lung_point_share)
+    if not lengths:
+        return plans
+    durations_s = draw_lengths(lengths, len(plans), rng) / module.COHORT.fps[0]
+    return [
+        replace(plan, duration_s=float(seconds))
+        for plan, seconds in zip(plans, durations_s, strict=True)
+    ]
+
+
+def _with_lung_points(plans: list[VideoPlan], share: float) -> list[VideoPlan]:
+    """Gives a share of the videos without sliding a lung point; all else stays as it is."""
+
+    def drawn(plan: VideoPlan) -> str:
+        chosen = random_stream(plan.key, "lung_point.chosen").random() < share
+        return "lung_point" if chosen and plan.drawn == "no_sliding" else plan.drawn
+
+    return [replace(plan, drawn=drawn(plan)) for plan in plans]
+
+
+def _draw_classes_of(
+    cohort: tasks.CohortSize, counts: np.ndarray, rng: np.random.Generator
+) -> list[np.ndarray]:
+    if cohort.shares:
+        return deal_classes(counts, cohort.shares, rng)
+    if cohort.positive_patients is None:
+        return draw_classes(counts, rng)
+    return draw_patient_classes(counts, cohort.positive_patients / cohort.patients, rng)
+
+
+def _zones(count: int, rng: np.random.Generator) -> list[int]:
+    """Draws zones 1 … 12 that repeat only once all have been used."""
+    rounds = -(-count // ZONES)
+    return [1 + int(z) for _ in range(rounds) for z in rng.permutation(ZONES)][:count]
+
+
+def _video_plan(
+    patient: int, index: int, zone: int, drawn: str, formats: _Formats, shared: dict
+) -> VideoPlan:
+    patient_id = f"sim-p{patient:03d}"
+    height, width = formats.size[patient]
+    exam_id = f"{patient_id}-e{index + 1}"
+    return VideoPlan(
+        patient_id=patient_id,
+        exam_id=exam_id,
+        video_id=f"{exam_id}-z{zone:02d}",
+        zone=str(zone),
+        drawn=drawn,
+        patient=patient,
+        index=index,
+        duration_s=formats.duration_s[patient][index],
+        fps=formats.fps[patient],
+        height=height,
+        width=width,
+        **shared,
+    )
+
+
+def _check_sizes(
+    patients: int, videos: int, seed: int, hard: float, cohort: tasks.CohortSize
+) -> None:
+    duration_s, fps = np.min(cohort.duration_s), cohort.fps[0]
+    rules = (
+        (patients >= 1, f"`patients` must be at least 1. Received: patients={patients}."),
+        (
+            videos >= patients,
+            f"`videos` must be at least `patients`, one each. "
+            f"Received: videos={videos}, patients={patients}.",
+        ),
+        (seed >= 0, f"`seed` must not be negative. Received: seed={seed}."),
+        (0 <= hard <= 4, f"`hard` must be between 0 and 4. Received: hard={hard}."),
+        (duration_s > 0, f"`duration_s` must be positive. Received: duration_s={duration_s}."),
+        (fps > 0, f"`fps` must be positive. Received: fps={fps}."),
+        (
+            cohort.probe in PROBES,
+            f"`probe` must be one of {PROBES}. Received: probe={cohort.probe!r}.",
+        ),
+    )
+    problems = [message for kept, message in rules if not kept]
+    if problems:
+        raise ConfigError.from_problems(problems)
+
+
+def _check_sliding_options(
+    cohort: tasks.CohortSize, lengths_by_class: bool, lung_point_share: float
+) -> None:
+    problems = []
+    if not 0 <= lung_point_share <= 1:
+        problems.append(
+            "`lung_point_share` must be between 0 and 1. "
+            f"Received: lung_point_share={lung_point_share}."
+        )
+    if (lengths_by_class or lung_point_share) and not cohort.class_lengths_s:
+        problems.append("`lengths_by_class` and `lung_point_share` are for the task sliding only.")
+    if problems:
+        raise ConfigError.from_problems(problems)

@@ -1,0 +1,245 @@
+"""Contact sheets: simulated frames by class, real ones beside them, and what both look like.
+
+    rows of frames, several patients a class       histogram │ spectrum │ mean images
+    M-mode and x-t under each frame (sliding only)
+
+Every sheet says which frames are simulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lus_keras.core.errors import VideoError
+from lus_keras.data.manifest import Video
+from lus_keras.data.video import read_video, sector_box
+from lus_keras.evaluation.plots import BLUE, ORANGE
+from lus_keras.simulation import plan_cohort, simulate_video, tasks
+from lus_keras.simulation.validation.appearance import Appearance, distances, measure
+from lus_keras.simulation.validation.view import cut, view_box
+
+SIDE = 350
+# Rows kept above the line, and rows of an M-mode.
+MARGIN, STRIP_ROWS = 40, 90
+# Seconds of a video that are read or rendered.
+SECONDS = 2.0
+LABEL_OF_TASK = {
+    "bline": "b_lines",
+    "sliding": "sliding",
+    "severity": "severity",
+    "signs": "sign",
+}
+PICTURE_INCHES = 1.75
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One frame of a sheet.
+
+    Attributes:
+        group: Row of the sheet it belongs to, such as `SIMULATED: score_2`.
+        caption: Patient and label.
+        frame: `(350, 350)` uint8, the sector filling it.
+        strips: `(90, t)` M-mode and `(t, 350)` x-t uint8; empty where motion is not of interest.
+    """
+
+    group: str
+    caption: str
+    frame: np.ndarray
+    strips: tuple[np.ndarray, ...] = ()
+
+
+def motion_strips(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shows motion at the brightest line of the middle, which is taken for the pleura.
+
+    Args:
+        frames: `(t, 350, 350)` uint8.
+
+    Returns:
+        M-mode `(90, t)`: the middle column from above the line downwards, time to the right; and
+        x-t `(t, 350)`: what lies just under the line, time downwards. Lung that slides gives
+        grain in the first and slanting streaks in the second, lung that rests gives bars.
+    """
+    middle = frames.shape[2] // 2
+    profile = frames[:, :, middle - 20 : middle + 20].mean((0, 2))
+    line = MARGIN + int(profile[MARGIN : frames.shape[1] // 2].argmax())
+    top = line - MARGIN // 2
+    m_mode = np.ascontiguousarray(frames[:, top : top + STRIP_ROWS, middle].T)
+    return m_mode, frames[:, line + 6 : line + 10].mean(1).astype(np.uint8)
+
+
+def simulated_pictures(task: str, *, per_class: int, seed: int) -> list[Picture]:
+    """Renders frames of each class, every one of another patient.
+
+    Args:
+        task: Name of a task.
+        per_class: Frames a class.
+        seed: Seed of the cohort.
+
+    Returns:
+        Pictures, class by class; a picture is of the class that was drawn, its caption tells the
+        label that was measured.
+    """
+    count = 12 * per_class
+    plans = plan_cohort(task, patients=count, videos=count, seed=seed, duration_s=SECONDS)
+    pictures = []
+    for name in tasks.get(task).CLASSES:
+        for plan in [plan for plan in plans if plan.drawn == name][:per_class]:
+            video = simulate_video(plan, height=480, width=640)
+            label = getattr(video.video, LABEL_OF_TASK[task])
+            frames = cut(video.frames, view_box(plan, 480, 640), SIDE)
+            at = _best_frame(video.truth, len(frames))
+            caption = f"{plan.patient_id}: {label}"
+            strips = motion_strips(frames) if task == "sliding" else ()
+            pictures.append(Picture(f"SIMULATED: {name}", caption, frames[at], strips))
+    return pictures
+
+
+def _best_frame(truth: Any, frames: int) -> int:
+    """A frame on which the finding is seen, if the truth knows of one; the middle one if not."""
+    shown = np.flatnonzero(getattr(truth, "b_line_frames", ()))
+    return int(shown[len(shown) // 2]) if len(shown) else frames // 2
+
+
+def real_pictures(videos: Sequence[Video], task: str, *, per_class: int) -> list[Picture]:
+    """Takes frames from the middle of real videos, grouped by the task's label if they have it.
+
+    Args:
+        videos: What a data set gives.
+        task: Name of a task.
+        per_class: Frames a group.
+
+    Returns:
+        Pictures, each patient once a group; files that cannot be decoded are left out.
+    """
+    label = LABEL_OF_TASK[task]
+    groups: dict[str, list[Video]] = {}
+    for video in videos:
+        value = getattr(video, label)
+        groups.setdefault("unlabelled" if value is None else f"{label} {value}", []).append(video)
+    return [
+        picture
+        for name in sorted(groups)
+        for picture in _first(_pictures_of(groups[name], name, task), per_class)
+    ]
+
+
+def _first(pictures: Iterable[Picture], count: int) -> list[Picture]:
+    return [picture for _, picture in zip(range(count), pictures, strict=False)]
+
+
+def _pictures_of(videos: Sequence[Video], group: str, task: str) -> Iterator[Picture]:
+    patients = set()
+    for video in videos:
+        if video.patient_id in patients:
+            continue
+        try:
+            frames = read_video(video.video).frames
+        except VideoError:
+            continue
+        patients.add(video.patient_id)
+        x, y, w, h = sector_box(frames)
+        fps = video.fps or 25.0
+        shown = cut(frames[: max(1, round(SECONDS * fps))], (x, y, w, h), SIDE)
+        strips = motion_strips(shown) if task == "sliding" else ()
+        yield Picture(
+            f"real: {group}", f"patient {video.patient_id}", shown[len(shown) // 2], strips
+        )
+
+
+def contact_sheet(
+    task: str, simulated: Sequence[Picture], real: Sequence[Picture], source: str
+) -> Figure:
+    """Draws a sheet.
+
+    Args:
+        task: Name of the task, for the title.
+        simulated: At least one picture.
+        real: Pictures to stand beside them; may be empty.
+        source: Name of the real data.
+
+    Returns:
+        The figure.
+    """
+    groups: dict[str, list[Picture]] = {}
+    for picture in (*simulated, *real):
+        groups.setdefault(picture.group, []).append(picture)
+    columns = max(max(len(group) for group in groups.values()), 3)
+    strips = max(len(picture.strips) for picture in simulated)
+    heights = [1.0] + [0.6] * strips
+    ratios = heights * len(groups) + [1.6]
+    size = PICTURE_INCHES * columns + 0.4, (PICTURE_INCHES + 0.15) * sum(ratios) + 0.5
+    figure = Figure(figsize=size, layout="constrained")
+    title = f"{task}: SIMULATED frames" + (f" beside frames of {source}" if real else "")
+    figure.suptitle(title, fontsize=12)
+    grid = figure.add_gridspec(len(ratios), 1, height_ratios=ratios)
+    for row, (name, pictures) in enumerate(groups.items()):
+        first = row * len(heights)
+        cells = grid[first : first + len(heights), 0].subgridspec(
+            len(heights), columns, height_ratios=heights
+        )
+        _draw_group(figure, cells, name, pictures)
+    _draw_appearance(figure, grid[-1, 0].subgridspec(1, 4), simulated, real, source)
+    return figure
+
+
+def _draw_group(figure: Figure, cells: Any, name: str, pictures: Sequence[Picture]) -> None:
+    for column, picture in enumerate(pictures):
+        axes = _picture(figure, cells[0, column], picture.frame, "equal")
+        axes.set_title(picture.caption, fontsize=7)
+        if column == 0:
+            axes.set_ylabel(name, fontsize=8)
+        for row, (strip, (down, right)) in enumerate(
+            zip(picture.strips, (("depth", "time →"), ("← time", "place")), strict=False), start=1
+        ):
+            below = _picture(figure, cells[row, column], strip, "auto")
+            if column == 0:
+                below.set_ylabel(down, fontsize=7)
+                below.set_xlabel(right, fontsize=7)
+
+
+def _picture(figure: Figure, cell: Any, pixels: np.ndarray, aspect: Any) -> Any:
+    axes = figure.add_subplot(cell)
+    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, aspect=aspect)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    return axes
+
+
+def _draw_appearance(
+    figure: Figure,
+    cells: Any,
+    simulated: Sequence[Picture],
+    real: Sequence[Picture],
+    source: str,
+) -> None:
+    found: dict[str, tuple[Appearance, str]] = {
+        "SIMULATED": (measure(np.stack([p.frame for p in simulated])), BLUE)
+    }
+    if real:
+        found[source] = measure(np.stack([p.frame for p in real])), ORANGE
+    levels, spectrum = figure.add_subplot(cells[0, 0]), figure.add_subplot(cells[0, 1])
+    for name, (appearance, colour) in found.items():
+        levels.semilogy(np.maximum(appearance.histogram, 1e-6), color=colour, lw=1.2, label=name)
+        cycles = np.arange(1, len(appearance.radial_db) + 1)
+        spectrum.semilogx(cycles, appearance.radial_db, color=colour, lw=1.2)
+    levels.set_xlabel("grey level", fontsize=7)
+    levels.set_ylabel("share of pixels", fontsize=7)
+    levels.legend(frameon=False, fontsize=6)
+    spectrum.set_xlabel("cycles per picture", fontsize=7)
+    spectrum.set_ylabel("power, dB", fontsize=7)
+    for axes in (levels, spectrum):
+        axes.tick_params(labelsize=6)
+    if real:
+        apart = distances(*(appearance for appearance, _ in found.values()))
+        levels.set_title(f"apart by {apart['grey_levels']:.1f} grey levels", fontsize=7)
+        spectrum.set_title(f"apart by {apart['psd_db']:.1f} dB", fontsize=7)
+    for column, (name, (appearance, _)) in enumerate(found.items()):
+        mean = _picture(figure, cells[0, 2 + column], appearance.mean_image, "equal")
+        mean.images[0].set_clim(0, 100)
+        mean.set_title(f"mean image, {name}", fontsize=7)

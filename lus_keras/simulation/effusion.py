@@ -1,0 +1,131 @@
+"""Fluid between chest wall and lung, and the collapsed edge of the lung that floats in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lus_keras.simulation.anatomy import pleural_line
+from lus_keras.simulation.finding_parameters import EffusionParameters
+from lus_keras.simulation.geometry import Acquisition
+from lus_keras.simulation.texture import from_db, smooth_profile, soft_step, speckle
+
+MIN_DISTANCE_MM = 12.0
+MAX_DEPTH_SHARE = 0.55  # of the lung's depth, at mid-breath
+SHAPE_MM, SHAPE_SHARE = 14.0, 0.15
+# The lung's own unevenness, which slides with it.
+WAVE_MM, WAVE_SHARE = 5.0, 0.05
+SURFACE_MM, EDGE_MM, DEEP_EDGE_MM = 0.8, 0.5, 2.0
+# Fluid behind the parietal pleura mirrors less than air does, so A-lines all but vanish.
+PARIETAL_LOSS_DB, REVERBERATION_SHARE = 6.0, 0.02
+# So does the clutter that many reflections between lung and wall make.
+CLUTTER_LOSS = 0.97
+# Aerated lung under the collapsed edge.
+DEEP_DB, DEEP_SLOPE_DB_CM = -20.0, 2.0
+
+
+@dataclass(frozen=True)
+class Effusion:
+    """The effusion of one video, on its grid.
+
+    Attributes:
+        acquisition: The video.
+        drawn: Levels, swing and thickness of the collapsed edge.
+        mean_distance_mm: `(beams,)` interpleural distance at mid-breath.
+        wave: `(1, n)` unevenness of the lung's surface along the lung, about 1.
+        grain: `(rows, n)` speckle of the lung, mean 1, along the lung.
+        parietal: `(rows, beams)` echo power of the parietal pleura.
+    """
+
+    acquisition: Acquisition
+    drawn: EffusionParameters
+    mean_distance_mm: np.ndarray
+    wave: np.ndarray
+    grain: np.ndarray
+    parietal: np.ndarray
+
+    def distance_mm(self, breathing: float) -> np.ndarray:
+        """Interpleural distance under each beam, less in inspiration: the sinusoid sign.
+
+        Args:
+            breathing: 0 at end-expiration, 1 at end-inspiration.
+
+        Returns:
+            `(beams,)` float64 mm, the lung's unevenness left out.
+        """
+        return self.mean_distance_mm * (1 + self.drawn.swing * (0.5 - breathing))
+
+    def _depths_mm(self, breathing: float, wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Depth under the chest wall, `(rows, 1)`, and under the lung's surface."""
+        below = self.acquisition.row_depth_mm - np.float32(self.acquisition.pleura_mm)
+        surface = (self.distance_mm(breathing)[None] * wave).astype(np.float32)
+        return below, below - surface
+
+    def fluid(self, breathing: float, wave: np.ndarray | float = 1.0) -> np.ndarray:
+        """Where fluid is, `(rows, beams)` float32 in 0 … 1."""
+        below, under = self._depths_mm(breathing, np.asarray(wave))
+        return soft_step(below / EDGE_MM) * soft_step(-under / EDGE_MM)
+
+    def clutter_left(self, breathing: float) -> np.ndarray:
+        """Share of the wall's clutter that is left in the fluid, `(rows, beams)` float32."""
+        return 1 - np.float32(CLUTTER_LOSS) * self.fluid(breathing)
+
+    def power(self, breathing: float, wave: np.ndarray, grain: np.ndarray) -> np.ndarray:
+        """Echo power of all that is under the chest wall.
+
+        Args:
+            breathing: 0 … 1.
+            wave: `(1, beams)` columns of the attribute now under the beams.
+            grain: `(rows, beams)` columns of the attribute now under the beams.
+
+        Returns:
+            `(rows, beams)` float32.
+        """
+        drawn = self.drawn
+        _, under = self._depths_mm(breathing, wave)
+        beyond = under - np.float32(drawn.collapsed_mm)
+        collapsed = soft_step(under / EDGE_MM) * soft_step(-beyond / DEEP_EDGE_MM)
+        surface = np.exp(-0.5 * (under / (SURFACE_MM + 0.4 * self.acquisition.row_mm)) ** 2)
+        deep_db = DEEP_DB - DEEP_SLOPE_DB_CM * np.maximum(beyond, 0) / 10
+        lung = from_db(drawn.collapsed_db) * collapsed + from_db(drawn.surface_db) * surface
+        lung += from_db(deep_db) * soft_step(beyond / DEEP_EDGE_MM)
+        fluid = from_db(drawn.fluid_db) * self.fluid(breathing, wave)
+        return self.parietal + fluid + lung * grain
+
+
+def build_effusion(
+    acquisition: Acquisition,
+    drawn: EffusionParameters,
+    lung_mm: np.ndarray,
+    wall_speckle: np.ndarray,
+) -> Effusion:
+    """Places an effusion that is at least `MIN_DISTANCE_MM` thick in the middle.
+
+    Args:
+        acquisition: The video.
+        drawn: The effusion's parameters.
+        lung_mm: `(n,)` places along the lung.
+        wall_speckle: `(rows, beams)` speckle of what does not slide.
+
+    Returns:
+        The effusion.
+    """
+    most = MAX_DEPTH_SHARE * (acquisition.depth_mm - acquisition.pleura_mm)
+    # At end-inspiration, too, there must be enough of it.
+    least = min(MIN_DISTANCE_MM / (1 - drawn.swing / 2), most)
+    uneven = smooth_profile(acquisition.rng("effusion.shape"), acquisition.lateral_mm, SHAPE_MM)
+    shape = 1 + SHAPE_SHARE * uneven
+    shape += drawn.tilt * acquisition.lateral_mm / acquisition.half_width_mm
+    wave = smooth_profile(acquisition.rng("effusion.wave"), lung_mm, WAVE_MM)
+    size = (acquisition.rows, lung_mm.size)
+    level = from_db(acquisition.video.pleura_db - PARIETAL_LOSS_DB)
+    parietal = level * pleural_line(acquisition) * (0.5 + 0.5 * wall_speckle)
+    return Effusion(
+        acquisition=acquisition,
+        drawn=drawn,
+        mean_distance_mm=(least + drawn.thickness * (most - least)) * np.clip(shape, 0.4, 1.6),
+        wave=(1 + WAVE_SHARE * np.clip(wave, -2, 2))[None].astype(np.float32),
+        grain=speckle(acquisition.rng("effusion.speckle"), size, *acquisition.blur),
+        parietal=parietal.astype(np.float32),
+    )

@@ -1,0 +1,178 @@
+"""Simulated cohorts as files, so that everything downstream meets them as it meets real videos.
+
+    out_dir/manifest.csv   videos/<video_id>.avi|.mp4   truth/<video_id>.csv   cohort.json
+
+File names, containers and sizes carry no label. The manifest is written last.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import functools
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from lus_keras.core.files import atomic_write, sha256_of
+from lus_keras.data.manifest import Video, write_manifest
+from lus_keras.data.video import write_video
+from lus_keras.simulation.cohort import VideoPlan, plan_cohort
+from lus_keras.simulation.parameters import SIM_VERSION, random_stream
+from lus_keras.simulation.pleura import SlidingTruth
+from lus_keras.simulation.truth import Truth
+from lus_keras.simulation.video import simulate_video
+
+# MPEG-4 rather than H.264: every build of FFmpeg has it.
+CONTAINERS = ((".avi", "mjpeg"), (".mp4", "mpeg4"))
+
+
+def container_of(plan: VideoPlan) -> tuple[str, str]:
+    """Returns suffix and codec of a video, by chance and whatever is drawn in it."""
+    return CONTAINERS[int(random_stream(plan.key, "container").integers(len(CONTAINERS)))]
+
+
+def write_truth(truth: Truth | SlidingTruth, path: str | os.PathLike[str]) -> None:
+    """Writes a truth as CSV, one row a frame.
+
+    Args:
+        truth: What is seen in a video.
+        path: File to create or replace.
+    """
+    with atomic_write(path) as temporary_path, temporary_path.open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(truth.columns)
+        writer.writerows(truth.rows())
+
+
+def write_simulated_video(
+    plan: VideoPlan, out_dir: Path, height: int | None, width: int | None, crop: str
+) -> Video:
+    """Renders one video and writes it with its truth.
+
+    Args:
+        plan: The video.
+        out_dir: Folder of the cohort, absolute.
+        height: Rows of the frames; the scanner's when not given.
+        width: Columns of the frames; the scanner's when not given.
+        crop: `screen` or `sector`.
+
+    Returns:
+        Its manifest row, with path and hash.
+    """
+    simulated = simulate_video(plan, height=height, width=width, crop=crop)
+    suffix, codec = container_of(plan)
+    path = out_dir / "videos" / f"{plan.video_id}{suffix}"
+    write_video(path, simulated.frames, plan.fps, codec)
+    write_truth(simulated.truth, out_dir / "truth" / f"{plan.video_id}.csv")
+    return dataclasses.replace(simulated.video, video=str(path), sha256=sha256_of(path))
+
+
+def _write_all(
+    plans: Sequence[VideoPlan], write: Callable[[VideoPlan], Video], workers: int
+) -> list[Video]:
+    if workers <= 1:
+        return [write(plan) for plan in plans]
+    # Spawned, not forked: the caller may already hold TensorFlow's threads.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        return list(pool.map(write, plans, chunksize=4))
+
+
+def write_cohort(
+    task: str,
+    out_dir: str | os.PathLike[str],
+    *,
+    patients: int | None = None,
+    videos: int | None = None,
+    seed: int = 0,
+    hard: float = 1.0,
+    duration_s: float | None = None,
+    fps: float | None = None,
+    probe: str | None = None,
+    lengths_by_class: bool = False,
+    lung_point_share: float = 0.0,
+    height: int | None = None,
+    width: int | None = None,
+    crop: str = "screen",
+    workers: int = 1,
+) -> Path:
+    """Plans, renders and writes a cohort as video files in mixed containers.
+
+    Args:
+        task: Name of a task, such as `bline`.
+        out_dir: Folder to create or add to.
+        patients: Number of patients; the paper's when not given.
+        videos: Number of videos; the paper's when not given.
+        seed: Seed of the cohort.
+        hard: Strength of lookalikes and weakness of findings.
+        duration_s: Length of every video in seconds; the paper's when not given.
+        fps: Frames per second; the paper's when not given.
+        probe: `convex` or `linear`; the paper's when not given.
+        lengths_by_class: As `plan_cohort`.
+        lung_point_share: As `plan_cohort`.
+        height: Rows of the frames; the scanner's when not given.
+        width: Columns of the frames; the scanner's when not given.
+        crop: `screen` or `sector`.
+        workers: Processes to render with; the files do not depend on it.
+
+    Returns:
+        Path of the manifest.
+
+    Raises:
+        ConfigError: A name is unknown or a number is out of range.
+        OSError: A file cannot be written.
+    """
+    plans = plan_cohort(
+        task,
+        patients=patients,
+        videos=videos,
+        seed=seed,
+        hard=hard,
+        duration_s=duration_s,
+        fps=fps,
+        probe=probe,
+        lengths_by_class=lengths_by_class,
+        lung_point_share=lung_point_share,
+    )
+    folder = Path(out_dir).absolute()
+    write = functools.partial(
+        write_simulated_video, out_dir=folder, height=height, width=width, crop=crop
+    )
+    rows = _write_all(plans, write, workers)
+    size: dict[str, int | float | str | None] = {"height": height, "width": width, "crop": crop}
+    if lengths_by_class or lung_point_share:
+        size |= {"lengths_by_class": lengths_by_class, "lung_point_share": lung_point_share}
+    _write_description(plans, folder / "cohort.json", size)
+    manifest = folder / "manifest.csv"
+    write_manifest(rows, manifest)
+    return manifest
+
+
+def _write_description(
+    plans: Sequence[VideoPlan], path: Path, size: dict[str, int | float | str | None]
+) -> None:
+    """Writes what a cohort was made with, enough to make it again; null is the paper's mixture."""
+    first = plans[0]
+
+    def common(name: str) -> object:
+        values = {getattr(plan, name) for plan in plans}
+        return values.pop() if len(values) == 1 else None
+
+    description = {
+        "sim_version": SIM_VERSION,
+        "task": first.task,
+        "patients": len({plan.patient_id for plan in plans}),
+        "videos": len(plans),
+        "seed": first.seed,
+        "hard": first.hard,
+        "duration_s": common("duration_s"),
+        "fps": common("fps"),
+        "probe": first.probe,
+        **size,
+    }
+    with atomic_write(path) as temporary_path:
+        temporary_path.write_text(json.dumps(description, indent=2) + "\n")

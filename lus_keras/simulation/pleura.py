@@ -1,0 +1,165 @@
+"""The pleural line as it is seen: how far it slides, and where it lies in the image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lus_keras.data.manifest import Box
+from lus_keras.simulation.anatomy import acoustic_window
+from lus_keras.simulation.cohort import VideoPlan
+from lus_keras.simulation.geometry import Acquisition, ScanMap, scan_map
+from lus_keras.simulation.scene import Scene
+from lus_keras.simulation.truth import TRUTH_BEAMS, TRUTH_ROWS, runs
+
+# Places across the view at which window and pleura are looked up.
+PLACES = 401
+# An intercostal space ends where half of the power is lost; the outer edge is poorly coupled.
+MIN_WINDOW = 0.5
+MAX_PLACE = 0.95
+# The region starts above the line and reaches down into the reverberations under it.
+ABOVE_MM = 1.5
+REGION_DEPTH = 0.55
+# An observer marks one intercostal space, not a whole view along the ribs.
+MAX_WIDTH_MM = 26.0
+# Narrow spaces are marked wider, in pixels of a display of 480 rows.
+MIN_WIDTH_PIXELS = 120
+
+
+@dataclass(frozen=True)
+class SlidingTruth:
+    """How the lung of one video moves.
+
+    Attributes:
+        sliding: Whether the lung follows the breathing; None where it does in part of the view.
+        lung_mm: `(t,)` float64, place of the lung along the pleura.
+        fps: Frames per second.
+        lung_point: `(t,)` float64, where sliding begins, from -1 left to 1 right edge of the
+            view; NaN while that is out of view, None in a video without a lung point.
+    """
+
+    sliding: bool | None
+    lung_mm: np.ndarray
+    fps: float
+    lung_point: np.ndarray | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of what `rows` gives; `lung_point` only where there is one."""
+        names = ("frame", "time_s", "lung_mm", "path_mm")
+        return names if self.lung_point is None else (*names, "lung_point")
+
+    @property
+    def path_mm(self) -> float:
+        """Length of the lung's path over the video, mm; the lung pulse counts."""
+        return self.path_in(0, self.lung_mm.size)
+
+    def path_in(self, first: int, count: int) -> float:
+        """Length of the lung's path within a clip.
+
+        Args:
+            first: First frame of the clip.
+            count: Frames of the clip.
+
+        Returns:
+            mm ≥ 0.
+        """
+        return float(np.abs(np.diff(self.lung_mm[first : first + count])).sum())
+
+    def rows(self) -> Iterator[tuple[object, ...]]:
+        """Values of `columns`, one row a frame; the path is that from the first frame on."""
+        path = np.concatenate([[0.0], np.abs(np.diff(self.lung_mm)).cumsum()])
+        for t, (place, length) in enumerate(zip(self.lung_mm, path, strict=True)):
+            cells = t, f"{t / self.fps:.6f}", f"{place:.4f}", f"{length:.4f}"
+            if self.lung_point is None:
+                yield cells
+            else:
+                shown = self.lung_point[t]
+                yield (*cells, "" if np.isnan(shown) else f"{shown:.3f}")
+
+
+def measure_sliding(scene: Scene) -> SlidingTruth:
+    """Reads the truth off the paths of a scene; it is the same on every grid."""
+    plan = scene.acquisition.plan
+    if scene.lung_point is None:
+        return SlidingTruth(plan.drawn == "sliding", scene.motion.lung_mm, plan.fps)
+    on_probe = scene.lung_point.edge_mm + scene.motion.wall_mm
+    place = on_probe / scene.acquisition.half_width_mm
+    shown = np.where(np.abs(place) <= 1, place, np.nan)
+    return SlidingTruth(None, scene.motion.lung_mm, plan.fps, shown)
+
+
+def widest_window(acquisition: Acquisition) -> tuple[float, float]:
+    """Finds the widest intercostal space in view.
+
+    Returns:
+        Its left and right end, shares of the half width from -1 to 1; the middle half of the view
+        where every place is shaded.
+    """
+    places = np.linspace(-MAX_PLACE, MAX_PLACE, PLACES)
+    clear = acoustic_window(acquisition, places * acquisition.half_width_mm) > MIN_WINDOW
+    spaces = runs(clear)
+    if not spaces:
+        return -0.5, 0.5
+    first, end = max(spaces, key=lambda space: space[1] - space[0])
+    return float(places[first]), float(places[end - 1])
+
+
+def _limited(low: float, high: float, least: float, most: float) -> tuple[float, float]:
+    """Widens or narrows an interval about its centre."""
+    centre, half = (low + high) / 2, np.clip(high - low, least, most) / 2
+    return centre - half, centre + half
+
+
+def _inside(low: float, high: float, first: int, size: int) -> tuple[int, int]:
+    """Moves an interval into `first … first + size`, whole pixels: start and length."""
+    length = min(round(high - low), size)
+    return int(np.clip(round(low), first, first + size - length)), length
+
+
+def pleural_region(acquisition: Acquisition, scan: ScanMap) -> Box:
+    """Marks the pleura of the widest intercostal space and the reverberations under it.
+
+    Args:
+        acquisition: The video.
+        scan: Its scan conversion.
+
+    Returns:
+        `(x, y, w, h)` in pixels of the image, inside the box of the sector.
+    """
+    left, right = widest_window(acquisition)
+    half_mm = MAX_WIDTH_MM / 2 / acquisition.half_width_mm
+    left, right = _limited(left, right, 0, 2 * half_mm)
+    lateral = np.linspace(left, right, PLACES) * acquisition.probe.half
+    depth = acquisition.pleura_mm * acquisition.relative_pleura(lateral)
+    columns, top = scan.pixels(*acquisition.probe.point(lateral, depth - ABOVE_MM))
+    _, bottom = scan.pixels(
+        *acquisition.probe.point(lateral, depth + REGION_DEPTH * acquisition.depth_mm)
+    )
+    least = MIN_WIDTH_PIXELS * scan.coordinates[0].shape[0] / 480
+    x_span = _limited(float(columns.min()), float(columns.max()), least, np.inf)
+    x, w = _inside(*x_span, scan.roi[0], scan.roi[2])
+    low, high = float(top.min()), min(float(bottom.min()), scan.roi[1] + scan.roi[3])
+    y, h = _inside(low, high, scan.roi[1], scan.roi[3])
+    return x, y, w, h
+
+
+def pleural_rows(plan: VideoPlan, height: int, width: int) -> np.ndarray:
+    """Where the pleural line lies in the whole picture, at the lung's and the probe's usual place.
+
+    Args:
+        plan: The video.
+        height: Rows of the picture.
+        width: Columns of the picture.
+
+    Returns:
+        `(width,)` float64 row of the line in each column, NaN beside the sector.
+    """
+    acquisition = Acquisition.of(plan, TRUTH_BEAMS, TRUTH_ROWS)
+    scan = scan_map(acquisition, height, width, "screen")
+    lateral = np.linspace(-1, 1, PLACES) * acquisition.probe.half
+    depth = acquisition.pleura_mm * acquisition.relative_pleura(lateral)
+    columns, rows = scan.pixels(*acquisition.probe.point(lateral, depth))
+    return np.interp(np.arange(width), columns, rows, left=np.nan, right=np.nan)

@@ -1,0 +1,131 @@
+"""Four signs as they are realised: how much of the sector fluid and airless lung take up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from lus_keras.data.fields import SIGNS
+from lus_keras.simulation.scene import Scene
+from lus_keras.simulation.severity import consolidation_mm, visible_pleura
+from lus_keras.simulation.truth import Truth, measure_b_lines
+
+# A sign counts when it fills this share of the sector in this share of the frames.
+MIN_AREA, MIN_FRAMES = 0.05, 0.5
+# Only the depth of a rib's shadow hides areas as large as these; incidence does not matter.
+MIN_WINDOW = 0.1
+
+
+@dataclass(frozen=True)
+class SignTruth(Truth):
+    """What can be seen in a video that shows one of four signs.
+
+    Attributes:
+        fluid_area: `(t,)` float64 in 0 … 1, share of the sector that is visible fluid.
+        solid_area: `(t,)` float64 in 0 … 1, share that is visible airless lung.
+        interpleural_mm: `(t,)` float64, mean distance of the pleurae; 0 without effusion.
+        consolidation_mm: `(t,)` float64, greatest visible depth of airless lung.
+    """
+
+    fluid_area: np.ndarray
+    solid_area: np.ndarray
+    interpleural_mm: np.ndarray
+    consolidation_mm: np.ndarray
+
+    @property
+    def sign(self) -> str:
+        """Realised sign: the larger of fluid and airless lung, else B-lines, else A-lines."""
+        fluid, solid = map(_counts, (self.fluid_area, self.solid_area))
+        if fluid and self.fluid_area.mean() >= self.solid_area.mean():
+            return "effusion"
+        if solid:
+            return "consolidation"
+        return "b_lines" if self.b_line_frames.any() else "a_lines"
+
+    @property
+    def signs(self) -> tuple[str, ...]:
+        """Every realised sign; A-lines only where nothing else is, as theirs are not measured."""
+        measured = {
+            "effusion": _counts(self.fluid_area),
+            "consolidation": _counts(self.solid_area),
+            "b_lines": self.b_line_frames.any(),
+        }
+        return tuple(sign for sign in SIGNS if sign == self.sign or measured.get(sign))
+
+    @property
+    def extra_columns(self) -> dict[str, np.ndarray]:
+        """Areas, distance and depth, frame by frame."""
+        own = [f.name for f in fields(self)[len(fields(Truth)) :]]
+        return {name: getattr(self, name) for name in own}
+
+
+def _counts(area: np.ndarray) -> bool:
+    """Whether an area `(t,)`, a share of the sector, is large enough for long enough."""
+    return bool(np.mean(area >= MIN_AREA) >= MIN_FRAMES)
+
+
+def sector_area(scene: Scene) -> np.ndarray:
+    """Share of the displayed sector that each element of beam space covers.
+
+    Args:
+        scene: The video.
+
+    Returns:
+        `(rows, beams)` float64 of sum 1, 0 below the displayed depth.
+    """
+    acquisition = scene.acquisition
+    angle = np.linspace(-acquisition.half_angle, acquisition.half_angle, acquisition.beams)
+    relative = acquisition.relative_pleura(angle)[None]
+    depth = acquisition.row_depth_mm * relative
+    area = relative * (acquisition.patient.probe_radius_mm + depth)
+    shown = np.where(depth <= acquisition.depth_mm, area, 0.0)
+    return shown / shown.sum()
+
+
+def _solid_area(scene: Scene, area: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """Share of the sector that is visible airless lung, `(t,)` float64."""
+    if scene.solid is None:
+        return np.zeros(visible.shape[1])
+    offsets = np.arange(scene.acquisition.beams)
+    first = np.rint(scene.lung_column).astype(int)
+    return np.array(
+        [
+            (scene.solid[:, f + offsets] * area)[:, v].sum()
+            for f, v in zip(first, visible.T, strict=True)
+        ]
+    )
+
+
+def _fluid(scene: Scene, area: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Share of the sector that is visible fluid, and distance of the pleurae, both `(t,)`."""
+    effusion, breathing = scene.effusion, scene.motion.breathing
+    if effusion is None:
+        return np.zeros(breathing.size), np.zeros(breathing.size)
+    share = [
+        (effusion.fluid(b) * area)[:, v].sum() for b, v in zip(breathing, visible.T, strict=True)
+    ]
+    distance = [effusion.distance_mm(b).mean() for b in breathing]
+    return np.array(share), np.array(distance)
+
+
+def measure_signs(scene: Scene) -> SignTruth:
+    """Measures which sign a video shows.
+
+    Args:
+        scene: A scene on the grid `TRUTH_BEAMS` by `TRUTH_ROWS`.
+
+    Returns:
+        The truth of all frames, with the realised sign.
+    """
+    b_lines = measure_b_lines(scene)
+    area = sector_area(scene)
+    visible = visible_pleura(scene, min_window=MIN_WINDOW, min_passed=0.0)
+    fluid_area, interpleural_mm = _fluid(scene, area, visible)
+    return SignTruth(
+        **{f.name: getattr(b_lines, f.name) for f in fields(b_lines)},
+        fluid_area=fluid_area,
+        solid_area=_solid_area(scene, area, visible),
+        interpleural_mm=interpleural_mm,
+        consolidation_mm=consolidation_mm(scene),
+    )

@@ -1,0 +1,66 @@
+"""One module a task: its cohort, what it draws into the lung, and what it measures."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from types import ModuleType
+
+from lus_keras.core.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class CohortSize:
+    """A cohort as its paper has it.
+
+    Attributes:
+        patients: Number of patients.
+        videos: Number of videos.
+        duration_s: Length of the videos in seconds: one number, or the shortest and the longest.
+        fps: Frame rates that scanners record at, one a patient.
+        sizes: Rows and columns that scanners record, one a patient.
+        probe: `convex` or `linear`.
+        positive_patients: How many patients have the finding in all their videos; without, videos
+            of a patient differ.
+        shares: Relative frequency of each class; empty for two classes of even size.
+        lengths: Pairs (frames, videos) of a histogram that lengths are drawn from instead.
+        class_lengths_s: Shortest and longest video of each of two classes, and the skew between
+            (see `dealing.skewed_lengths`), instead of `duration_s`.
+        videos_of_patients: Videos of each patient, in any order; empty for chance.
+    """
+
+    patients: int
+    videos: int
+    duration_s: float | tuple[float, float]
+    fps: tuple[float, ...]
+    sizes: tuple[tuple[int, int], ...] = ((480, 640),)
+    probe: str = "convex"
+    positive_patients: int | None = None
+    shares: tuple[float, ...] = ()
+    lengths: tuple[tuple[int, int], ...] = ()
+    class_lengths_s: tuple[tuple[float, float, float], ...] = ()
+    videos_of_patients: tuple[int, ...] = ()
+
+
+def names() -> list[str]:
+    """Lists the tasks that can be simulated, found by file name."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def get(name: str) -> ModuleType:
+    """Imports the module of a task.
+
+    Args:
+        name: One of `names()`.
+
+    Returns:
+        A module with `COHORT`, `CLASSES`, `draw_motion`, `draw_pathology`, `measure`, `labels` and
+        `region`.
+
+    Raises:
+        ConfigError: There is no such task.
+    """
+    if name not in names():
+        raise ConfigError(f"`task` must be one of {names()}. Received: task={name!r}.")
+    return importlib.import_module(f"{__name__}.{name}")

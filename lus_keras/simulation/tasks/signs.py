@@ -1,0 +1,83 @@
+"""A-lines, B-lines, effusion or consolidation: one sign a video, labelled as realised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lus_keras.data.fields import SIGNS
+from lus_keras.simulation.acoustic_traps import narrow_traps, z_lines
+from lus_keras.simulation.artefacts import Pathology
+from lus_keras.simulation.consolidation import Consolidation
+from lus_keras.simulation.finding_parameters import EffusionParameters, HepatisationParameters
+from lus_keras.simulation.geometry import Acquisition, sector_region
+from lus_keras.simulation.motion import Motion
+from lus_keras.simulation.motion import draw_motion as draw_motion
+from lus_keras.simulation.parameters import draw_parameters
+from lus_keras.simulation.signs import SignTruth, measure_signs
+from lus_keras.simulation.tasks import CohortSize
+
+# Duan et al. 2022: images of each sign. Here four frames of a second make one video, so that the
+# images of a video stay together.
+SHARES = (1388, 1375, 1384, 1398)
+COHORT = CohortSize(patients=400, videos=1386, duration_s=1.0, fps=(4.0,), shares=SHARES)
+CLASSES = SIGNS
+A_LINE_DB = {
+    "a_lines": (0.0, 8.0),
+    "b_lines": (-6.0, 5.0),
+    "effusion": (-10.0, 0.0),
+    "consolidation": (-10.0, 3.0),
+}
+MAX_TRAPS = 2
+
+measure = measure_signs
+region = sector_region
+
+
+def labels(truth: SignTruth) -> dict[str, Any]:
+    """Manifest columns of a video: `sign` and `signs`, as realised."""
+    return {"sign": truth.sign, "signs": truth.signs}
+
+
+def _hepatisation(acquisition: Acquisition, motion: Motion) -> Consolidation:
+    """Draws liver-like lung with air in the bronchi, in view at the lung's usual place."""
+    drawn = draw_parameters(HepatisationParameters, acquisition.plan.key)
+    half = acquisition.half_width_mm
+    return Consolidation(
+        position_mm=np.array([drawn.place * half - np.median(motion.lung_mm)]),
+        half_width_mm=np.array([drawn.half_width * half]),
+        depth_mm=np.array([drawn.depth * (acquisition.depth_mm - acquisition.pleura_mm)]),
+        echo_db=drawn.echo_db,
+        border_db=drawn.border_db,
+        has_bronchograms=True,
+    )
+
+
+def draw_pathology(acquisition: Acquisition, motion: Motion) -> Pathology:
+    """Draws what the lung of one video shows.
+
+    Args:
+        acquisition: The video.
+        motion: Its paths.
+
+    Returns:
+        One sign; Z-lines wherever aerated lung touches the pleura, so not in an effusion.
+    """
+    drawn = acquisition.plan.drawn
+    low, high = A_LINE_DB[drawn]
+    count = int(acquisition.rng("traps.count").integers(1, MAX_TRAPS + 1))
+    artefacts = narrow_traps(acquisition, motion, count if drawn == "b_lines" else 0)
+    effusion, consolidation = None, None
+    if drawn == "effusion":
+        effusion = draw_parameters(EffusionParameters, acquisition.plan.key)
+    else:
+        artefacts = artefacts.joined(z_lines(acquisition, motion))
+    if drawn == "consolidation":
+        consolidation = _hepatisation(acquisition, motion)
+    return Pathology(
+        artefacts=artefacts,
+        a_line_db=low + (high - low) * acquisition.video.a_line_rank,
+        consolidation=consolidation,
+        effusion=effusion,
+    )

@@ -1,0 +1,151 @@
+"""One simulated video: frames, truth and manifest row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lus_keras.core.errors import ConfigError
+from lus_keras.data.manifest import Box, Video
+from lus_keras.simulation import tasks
+from lus_keras.simulation.cohort import VideoPlan
+from lus_keras.simulation.parameters import SIM_VERSION
+from lus_keras.simulation.render import grid_for, render_frames, single_thread
+from lus_keras.simulation.scene import build_scene
+from lus_keras.simulation.truth import TRUTH_BEAMS, TRUTH_ROWS
+
+MIN_SIDE, MAX_SIDE = 16, 4096
+
+
+@dataclass(frozen=True)
+class SimulatedVideo:
+    """A rendered video and what can be seen in it.
+
+    Attributes:
+        plan: What it was rendered from.
+        frames: `(t, h, w)` uint8 grey levels.
+        truth: What can be seen, frame by frame, of the task's kind.
+        roi: Box `(x, y, w, h)` in pixels of what the task looks at: sector or pleura.
+    """
+
+    plan: VideoPlan
+    frames: np.ndarray
+    truth: Any
+    roi: Box
+
+    @property
+    def fps(self) -> float:
+        """Frames per second."""
+        return self.plan.fps
+
+    @property
+    def patient_id(self) -> str:
+        """Patient the video belongs to."""
+        return self.plan.patient_id
+
+    @property
+    def exam_id(self) -> str:
+        """Examination the video belongs to."""
+        return self.plan.exam_id
+
+    @property
+    def video_id(self) -> str:
+        """Name of the video, unique in its cohort."""
+        return self.plan.video_id
+
+    @property
+    def zone(self) -> str:
+        """Place of the probe on the chest, `1` … `12`."""
+        return self.plan.zone
+
+    @property
+    def video(self) -> Video:
+        """Manifest row of the video; its labels are measured, not drawn."""
+        return manifest_row(self.plan, self.truth, self.roi)
+
+
+def manifest_row(plan: VideoPlan, truth: Any, roi: Box | None = None) -> Video:
+    """Builds the manifest row of a planned and measured video; its path is empty."""
+    return Video(
+        video="",
+        patient_id=plan.patient_id,
+        video_id=plan.video_id,
+        exam_id=plan.exam_id,
+        zone=plan.zone,
+        roi=roi,
+        fps=plan.fps,
+        source=f"simulated, version {SIM_VERSION}",
+        **tasks.get(plan.task).labels(truth),
+    )
+
+
+def measure_truth(plan: VideoPlan) -> Any:
+    """Measures the truth of a planned video without rendering it.
+
+    Args:
+        plan: The video.
+
+    Returns:
+        The truth that `simulate_video` gives at any size: a `Truth` or a `SlidingTruth`.
+    """
+    with single_thread():
+        return tasks.get(plan.task).measure(build_scene(plan, TRUTH_BEAMS, TRUTH_ROWS))
+
+
+def simulate_video(
+    plan: VideoPlan, *, height: int | None = None, width: int | None = None, crop: str = "screen"
+) -> SimulatedVideo:
+    """Renders a planned video; equal arguments give equal pixels.
+
+    Args:
+        plan: One of `plan_cohort`'s.
+        height: Rows of the frames, 16 … 4096; the plan's when not given.
+        width: Columns of the frames, 16 … 4096; the plan's when not given.
+        crop: `screen` renders the whole display with its annotations; with `sector` the bounding
+            box of the scan sector fills the frame.
+
+    Returns:
+        Frames, truth and manifest row.
+
+    Raises:
+        ConfigError: A size or `crop` is out of range.
+    """
+    height, width = height or plan.height, width or plan.width
+    if min(height, width) < MIN_SIDE or max(height, width) > MAX_SIDE:
+        raise ConfigError(
+            f"`height` and `width` must be between {MIN_SIDE} and {MAX_SIDE}. "
+            f"Received: height={height}, width={width}."
+        )
+    grid = grid_for(height, width)
+    with single_thread():
+        scene = build_scene(plan, *grid)
+        frames, roi = render_frames(scene, height, width, crop)
+        if grid != (TRUTH_BEAMS, TRUTH_ROWS):
+            scene = build_scene(plan, TRUTH_BEAMS, TRUTH_ROWS)
+        truth = tasks.get(plan.task).measure(scene)
+    return SimulatedVideo(plan, frames, truth, roi)
+
+
+def simulate_cohort(
+    plans: Iterable[VideoPlan],
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    crop: str = "screen",
+) -> Iterator[SimulatedVideo]:
+    """Renders videos one after another, so that a cohort never has to fit into memory.
+
+    Args:
+        plans: From `plan_cohort`, in any order.
+        height: Rows of the frames; each plan's when not given.
+        width: Columns of the frames; each plan's when not given.
+        crop: `screen` or `sector`.
+
+    Yields:
+        A video a plan, in the order of the plans.
+    """
+    for plan in plans:
+        yield simulate_video(plan, height=height, width=width, crop=crop)

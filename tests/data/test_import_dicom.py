@@ -1,0 +1,348 @@
+"""DICOM cines come out with their pixels and their time, and without a byte that identifies."""
+
+import importlib.util
+import re
+import traceback
+import warnings
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from lus_keras.cli import main
+from lus_keras.core.errors import ConfigError, DataError
+from lus_keras.data import video
+from lus_keras.data.importers.dicom import DicomOptions, import_dicom
+from lus_keras.data.importers.dicom_header import keyed_hash
+from lus_keras.data.manifest import read_manifest
+
+pydicom = pytest.importorskip("pydicom")
+NATIVE = pydicom.uid.ExplicitVRLittleEndian
+JPEG = pydicom.uid.JPEGBaseline8Bit
+CANARIES = ("SMITH", "JOHN", "MRN4711", "19700102", "StMary", "1.2.3.4.5")
+HEIGHT, WIDTH = 60, 80
+# Whole picture 80×60; region x 10 … 69, y 3 … 49; the banner of a tenth takes rows 0 … 5.
+REGION = (10, 3, 60, 47)
+
+
+def cine(count=5, seed=0):
+    """`(count, 60, 80)` uint8 with a name burned in above, beside and below the region."""
+    frames = np.random.default_rng(seed).integers(30, 200, (count, HEIGHT, WIDTH), np.uint8)
+    for frame in frames:
+        cv2.putText(frame, "SMITH", (0, 9), cv2.FONT_HERSHEY_SIMPLEX, 0.4, 255, 1)
+        frame[52:58, :40] = 255
+        frame[20:30, 72:] = 255
+    return frames
+
+
+def region(box=REGION, spatial_format=1, data_type=1):
+    item = pydicom.Dataset()
+    item.RegionSpatialFormat, item.RegionDataType = spatial_format, data_type
+    item.RegionLocationMinX0, item.RegionLocationMinY0 = box[0], box[1]
+    item.RegionLocationMaxX1 = box[0] + box[2] - 1
+    item.RegionLocationMaxY1 = box[1] + box[3] - 1
+    return item
+
+
+def write(path, frames=None, syntax=NATIVE, patient="MRN4711", number=1, drop=(), **changes):
+    """Writes a file whose tags hold all canaries; `changes` are further elements."""
+    frames = cine() if frames is None else frames
+    dataset = pydicom.Dataset()
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.3.1"
+    dataset.SOPInstanceUID = f"1.2.3.4.5.{number}"
+    dataset.StudyInstanceUID = "1.2.3.4.5.99"
+    dataset.PatientName, dataset.PatientID = "SMITH^JOHN", patient
+    dataset.PatientBirthDate, dataset.InstitutionName = "19700102", "StMary"
+    dataset.private_block(0x0011, "SMITH", create=True).add_new(1, "LO", "JOHN MRN4711")
+    dataset.BurnedInAnnotation = "NO"
+    dataset.FrameTime = "40"
+    dataset.SequenceOfUltrasoundRegions = [region()]
+    dataset.NumberOfFrames, dataset.Rows, dataset.Columns = frames.shape[:3]
+    dataset.SamplesPerPixel = 1 if frames.ndim == 3 else 3
+    dataset.PhotometricInterpretation = "MONOCHROME2" if frames.ndim == 3 else "RGB"
+    if frames.ndim == 4:
+        dataset.PlanarConfiguration = 0
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
+    dataset.PixelRepresentation = 0
+    dataset.PixelData = frames.tobytes()
+    if syntax == JPEG:
+        encoded = [cv2.imencode(".jpg", frame[..., ::-1])[1].tobytes() for frame in frames]
+        dataset.PixelData = pydicom.encaps.encapsulate(encoded)
+        dataset.PhotometricInterpretation = "YBR_FULL_422"
+    for name, value in changes.items():
+        setattr(dataset, name, value)
+    for name in drop:
+        delattr(dataset, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+@pytest.fixture
+def key(tmp_path):
+    path = tmp_path / "secret" / "dicom.key"
+    path.parent.mkdir()
+    path.write_text("0123456789abcdef0123456789abcdef\n")
+    return path
+
+
+def run(tmp_path, key, *options):
+    """The command on `in`, to `out`."""
+    arguments = ["data", "import-dicom", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    return CliRunner().invoke(main, [*arguments, "--key", str(key), *options])
+
+
+def identifying(text):
+    return [canary for canary in CANARIES if canary.lower() in text.lower()]
+
+
+# Pixels
+
+
+@pytest.mark.parametrize("colours", [False, True])
+def test_pixels_in_the_region_are_kept_and_all_others_are_black(tmp_path, key, colours):
+    frames = cine()
+    frames = np.stack([frames, frames // 2, frames], axis=-1) if colours else frames
+    write(tmp_path / "in" / "a.dcm", frames)
+    done = import_dicom([tmp_path / "in"], tmp_path / "out", key)
+    (row,) = read_manifest(done.manifest)
+    decoded = video.read_video(row.video, grayscale=not colours).frames
+    expected = np.zeros_like(frames)
+    expected[:, 6:50, 10:70] = frames[:, 6:50, 10:70]
+    np.testing.assert_array_equal(decoded, expected)
+    assert row.roi == (10, 6, 60, 44)
+
+
+def test_jpeg_of_brightness_and_colour_becomes_rgb(tmp_path, key):
+    """Smooth colours survive JPEG within a few grey levels."""
+    ramp = np.linspace(0, 200, WIDTH).astype(np.uint8)
+    frame = np.broadcast_to(ramp[None, :, None] * np.array([1, 0, 0], np.uint8), (HEIGHT, WIDTH, 3))
+    write(tmp_path / "in" / "a.dcm", np.stack([frame] * 3), JPEG)
+    (row,) = import_dicom([tmp_path / "in"], tmp_path / "out", key).videos
+    decoded = video.read_video(row.video, grayscale=False).frames.astype(int)
+    assert decoded.shape == (3, HEIGHT, WIDTH, 3)
+    assert np.abs(decoded[:, 10:45, 20:60] - frame[10:45, 20:60]).max() <= 12
+    assert decoded[:, :6].max() == 0
+
+
+def test_a_picture_whose_zero_is_white_is_inverted(tmp_path, key):
+    frames = cine()
+    write(tmp_path / "in" / "a.dcm", frames, PhotometricInterpretation="MONOCHROME1")
+    (row,) = import_dicom([tmp_path / "in"], tmp_path / "out", key).videos
+    decoded = video.read_video(row.video).frames
+    np.testing.assert_array_equal(decoded[:, 10:40, 20:60], 255 - frames[:, 10:40, 20:60])
+    assert decoded[:, 55:].max() == 0
+
+
+def test_the_contact_sheet_shows_the_brightest_value_of_each_pixel(tmp_path, key):
+    """A flash in one frame of five must not escape the eye."""
+    frames = np.full((5, HEIGHT, WIDTH), 10, np.uint8)
+    frames[3, 20:40, 30:50] = 255
+    write(tmp_path / "in" / "a.dcm", frames)
+    done = import_dicom([tmp_path / "in"], tmp_path / "out", key)
+    (sheet,) = done.others
+    page = cv2.imread(str(sheet), cv2.IMREAD_GRAYSCALE)
+    assert page[30 * 6, 40 * 6] == 255
+    assert page[15 * 6, 15 * 6] == 10
+    assert page[2 * 6, 15 * 6] == 0
+
+
+# Time
+
+
+@pytest.mark.parametrize(
+    ("elements", "drop", "times_ms"),
+    [
+        ({"FrameTimeVector": [7, 20, 100, 20, 40], "FrameTime": "40"}, (), [0, 20, 120, 140, 180]),
+        ({"FrameTime": "40", "CineRate": "10"}, (), [0, 40, 80, 120, 160]),
+        ({"CineRate": "20", "RecommendedDisplayFrameRate": "10"}, ["FrameTime"], range(0, 250, 50)),
+        ({"RecommendedDisplayFrameRate": "10"}, ["FrameTime"], range(0, 500, 100)),
+    ],
+)
+def test_time_is_taken_from_the_first_element_that_states_it(
+    tmp_path, key, elements, drop, times_ms
+):
+    write(tmp_path / "in" / "a.dcm", drop=drop, **elements)
+    options = DicomOptions(frame_rate=7)
+    (row,) = import_dicom([tmp_path / "in"], tmp_path / "out", key, options).videos
+    decoded = video.read_video(row.video)
+    np.testing.assert_allclose(decoded.times_s * 1000, list(times_ms), atol=1e-3)
+    np.testing.assert_array_equal(decoded.frames[:, 10:40, 20:60], cine()[:, 10:40, 20:60])
+
+
+def test_time_is_never_guessed(tmp_path, key):
+    write(tmp_path / "in" / "a.dcm", drop=["FrameTime"])
+    with pytest.raises(DataError, match=r"file 1 of 1.*states no frame rate.*--frame-rate"):
+        import_dicom([tmp_path / "in"], tmp_path / "out", key)
+    options = DicomOptions(frame_rate=50)
+    (row,) = import_dicom([tmp_path / "in"], tmp_path / "out", key, options).videos
+    np.testing.assert_allclose(video.read_video(row.video).times_s, np.arange(5) / 50, atol=1e-9)
+
+
+# Nothing that identifies
+
+
+def test_no_byte_and_no_line_identifies(tmp_path, key):
+    """Names are in tags, private tags, file names, folders and burned in."""
+    folder = tmp_path / "in" / "SMITH^JOHN"
+    write(folder / "MRN4711.dcm", number=1, FrameTimeVector=[0, 20, 100, 20, 40])
+    colours = np.stack([cine()] * 3, axis=-1)
+    write(folder / "19700102.dcm", colours, JPEG, number=2)
+    result = run(tmp_path, key)
+    assert result.exit_code == 0, result.output
+    written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert sorted(path.suffix for path in written) == [".avi", ".csv", ".mkv", ".png"]
+    for path in written:
+        assert identifying(path.read_bytes().decode("latin-1")) == [], path.name
+        assert identifying(path.relative_to(tmp_path).as_posix()) == []
+    assert identifying(result.output.replace(str(tmp_path), "")) == []
+    assert "contact sheets" in result.output
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"drop": ["FrameTime"]}, "frame rate"),
+        ({"drop": ["SequenceOfUltrasoundRegions"]}, "no region with tissue.*--region"),
+        ({"patient": " "}, "PatientID is blank"),
+        ({"NumberOfFrames": 4}, "states 4 frames and holds 5"),
+        ({"NumberOfFrames": 6}, "states 6 frames and holds 5"),
+        ({"Rows": 30_000, "Columns": 30_000}, "more than is decoded"),
+        ({"BitsAllocated": 16}, "8 bits"),
+        ({"FrameTimeVector": [0, 20]}, "FrameTimeVector"),
+        ({"PhotometricInterpretation": "PALETTE COLOR"}, "grey, RGB or YBR"),
+        ({"drop": ["PixelData"]}, "no pixels|damaged"),
+        (
+            {"syntax": JPEG, "NumberOfFrames": 4, "frames": np.zeros((5, 60, 80, 3), np.uint8)},
+            "states 4 frames and holds 5",
+        ),
+    ],
+)
+def test_messages_name_the_cause_and_nobody(tmp_path, key, changes, cause):
+    write(tmp_path / "in" / "SMITH.dcm", **changes)
+    result = run(tmp_path, key)
+    assert result.exit_code == 3, result.output
+    assert re.search(cause, result.output), result.output
+    assert "DICOM file 1 of 1" in result.output
+    assert identifying(result.output) == []
+    assert not (tmp_path / "out" / "manifest.csv").exists()
+
+
+def test_without_the_extra_the_remedy_is_named(tmp_path, key, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "pydicom" else find_spec(name)
+    )
+    write(tmp_path / "in" / "a.dcm")
+    result = run(tmp_path, key)
+    assert result.exit_code == 2 and "pip install 'lus-keras[dicom]'" in result.output
+
+
+def test_damaged_files_are_errors_that_quote_nothing(tmp_path, key):
+    """Every cut and many flipped bytes: a whole import, or an error of ours."""
+    whole = write(tmp_path / "in" / "a.dcm").read_bytes()
+    rng = np.random.default_rng(0)
+    damaged = [whole[:length] for length in range(132, 1400, 97)]
+    for _ in range(40):
+        content = bytearray(whole)
+        for place in rng.integers(132, 1500, 3):
+            content[place] = rng.integers(256)
+        damaged.append(bytes(content))
+    outcomes = set()
+    for content in damaged:
+        (tmp_path / "in" / "a.dcm").write_bytes(content)
+        result = run(tmp_path, key, "--codec", "mjpeg")
+        assert result.exit_code in (0, 3), (result.output, result.exception)
+        assert identifying(result.output) == []
+        outcomes.add(result.exit_code)
+    assert outcomes == {0, 3}
+
+
+@pytest.mark.parametrize("function", ["dcmread", "iter_pixels"])
+def test_what_a_parser_says_is_never_repeated(tmp_path, key, monkeypatch, function):
+    def fail(*_, **__):
+        warnings.warn("SMITH^JOHN", UserWarning, stacklevel=1)
+        raise ValueError("invalid value SMITH^JOHN")
+
+    write(tmp_path / "in" / "a.dcm")
+    monkeypatch.setattr(pydicom, function, fail)
+    for debug in ([], ["--debug"]):
+        arguments = [*debug, "data", "import-dicom", str(tmp_path / "in"), "--key", str(key)]
+        result = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "out")])
+        # With --debug the whole traceback is shown, causes included.
+        shown = result.output + "".join(traceback.format_exception(result.exception))
+        assert "(ValueError)" in shown
+        assert identifying(shown) == []
+
+
+# Ids
+
+
+def test_ids_are_keyed_hashes_that_keep_patients_together(tmp_path, key):
+    write(tmp_path / "in" / "a.dcm", number=1)
+    write(tmp_path / "in" / "b.dcm", number=2)
+    write(tmp_path / "in" / "c.dcm", number=3, patient="MRN4712")
+    rows = import_dicom([tmp_path / "in"], tmp_path / "out", key).videos
+    assert len({row.patient_id for row in rows}) == 2
+    assert len({row.video_id for row in rows}) == 3
+    assert [row.video_id for row in rows] == sorted(row.video_id for row in rows)
+    secret = key.read_bytes().strip()
+    assert keyed_hash(secret, "patient", "MRN4711") in {row.patient_id for row in rows}
+    assert keyed_hash(secret, "patient", "1") != keyed_hash(secret, "exam", "1")
+    assert keyed_hash(b"another" * 4, "patient", "MRN4711") not in {row.patient_id for row in rows}
+
+
+def test_a_key_is_needed_and_never_shared(tmp_path, key):
+    write(tmp_path / "in" / "a.dcm")
+    with pytest.raises(ConfigError, match="Make one"):
+        import_dicom([tmp_path / "in"], tmp_path / "out", tmp_path / "none.key")
+    (tmp_path / "short.key").write_text("abc")
+    with pytest.raises(ConfigError, match="16 bytes"):
+        import_dicom([tmp_path / "in"], tmp_path / "out", tmp_path / "short.key")
+    with pytest.raises(ConfigError, match="must not lie in the folder"):
+        import_dicom([tmp_path / "in"], key.parent, key)
+
+
+# What is passed over
+
+
+def test_other_objects_are_counted_not_imported(tmp_path, key):
+    write(tmp_path / "in" / "a.dcm", number=1)
+    write(tmp_path / "in" / "b.dcm", number=1)
+    write(tmp_path / "in" / "c.dcm", number=3, SOPClassUID="1.2.840.10008.5.1.4.1.1.7")
+    write(tmp_path / "in" / "d.dcm", number=4, SequenceOfUltrasoundRegions=[region(data_type=3)])
+    write(tmp_path / "in" / "e.dcm", cine(1), number=5)
+    write(tmp_path / "in" / "DICOMDIR", number=6)
+    (tmp_path / "in" / "report.pdf").write_text("%PDF")
+    done = import_dicom([tmp_path / "in"], tmp_path / "out", key)
+    assert len(done.videos) == 1
+    notes = " ".join(done.notes)
+    for what in ("no multi-frame ultrasound", "Doppler", "a single frame", "copy of another file"):
+        assert f"1 × {what}" in notes
+
+
+def test_a_file_without_region_is_masked_by_the_user_s(tmp_path, key):
+    write(tmp_path / "in" / "a.dcm", drop=["SequenceOfUltrasoundRegions"])
+    result = run(tmp_path, key, "--region", "20,10,30,20", "--banner", "0")
+    assert result.exit_code == 0, result.output
+    (row,) = read_manifest(tmp_path / "out" / "manifest.csv")
+    assert row.roi == (20, 10, 30, 20)
+    assert "cuts the ultrasound region" not in result.output
+    result = run(tmp_path, key, "--region", "20,10,30,20", "--banner", "0.25")
+    assert read_manifest(tmp_path / "out" / "manifest.csv")[0].roi == (20, 15, 30, 15)
+    assert "The top 25% of the picture is black, which cuts the ultrasound region of 1 videos" in (
+        result.output
+    )
+    assert run(tmp_path, key, "--region", "20,10,30").exit_code == 2
+    assert run(tmp_path, key, "--region", "20,10,300,20").exit_code == 3
+
+
+def test_nothing_but_dicom_is_an_error(tmp_path, key):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("x")
+    assert "none of 1 files is DICOM" in run(tmp_path, key).output

@@ -1,0 +1,125 @@
+"""Reporting checklists: every item is there, and what a run knows of itself stands in them."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from fake_run import write_run
+from fake_severity import write_run as write_severity
+
+from lus_keras.evaluation.report.checklist import (
+    CHECKLISTS,
+    TO_FILL,
+    checklist_markdown,
+    fill,
+    read_items,
+)
+from lus_keras.evaluation.report.checklist_fields import ANSWERS
+from lus_keras.evaluation.report.section import build_section
+from lus_keras.evaluation.run_record import read_run
+from lus_keras.papers import results as declared
+
+CLAIM, TRIPOD = CHECKLISTS
+# Items of TRIPOD+AI that have parts.
+PARTS = {3: 3, 5: 2, 6: 3, 8: 3, 9: 3, 12: 7, 18: 6, 20: 3, 23: 2, 27: 3}
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory):
+    return read_run(write_run(tmp_path_factory.mktemp("run"), folds=2, patients=6))
+
+
+@pytest.fixture(scope="module")
+def section(document):
+    return build_section(document[1]["bline"], declared("bline"))
+
+
+def answers(checklist, section, record):
+    return {item.number: item.answer for item in fill(checklist, section, record)}
+
+
+def test_no_item_is_missing():
+    assert [row["item"] for row in read_items(CLAIM)] == [str(n) for n in range(1, 45)]
+    numbered = []
+    for number in range(1, 28):
+        parts = "abcdefg"[: PARTS.get(number, 0)]
+        numbered += [f"{number}{letter}" for letter in parts] or [str(number)]
+    assert [row["item"] for row in read_items(TRIPOD)] == numbered
+
+
+@pytest.mark.parametrize("checklist", CHECKLISTS, ids=lambda checklist: checklist.title)
+def test_items_are_complete_and_name_answers_that_exist(checklist):
+    for row in read_items(checklist):
+        assert row["section"] and row["asks"], row
+        assert not (row["fill"] and row["says"]), row
+        assert row["fill"] in {"", *ANSWERS}, row
+        # What remains is said only beside an answer.
+        assert not row["remains"] or row["fill"] or row["says"], row
+
+
+def test_every_answer_is_asked_for():
+    asked = {row["fill"] for checklist in CHECKLISTS for row in read_items(checklist)}
+    assert asked - {""} == set(ANSWERS)
+    assert all(len(inspect.signature(answer).parameters) == 2 for answer in ANSWERS.values())
+
+
+def test_answers_are_what_the_run_recorded(section, document):
+    found = answers(CLAIM, section, document[0])
+    assert found["7"].startswith("Data set: simulated videos, no patients.")
+    assert found["10"] == "Clips: windows of 30 frames every 24 frames."
+    assert found["19"].startswith("2 folds by patient, stratified by label; seed 0.")
+    assert found["20"].startswith("Patients: none is on two sides")
+    assert "keras 3.15.1" in found["23"]
+    assert "15 patients, 30 videos, 120 clips, 55 positives." in found["35"]
+    cell = section.tables[0].cell("c2d_lstm_a", "f1")
+    assert f"table1, C2D+LSTM+A: F1 {cell.value:.3f} ({cell.ci_low:.3f} to " in found["37"]
+    assert "(holds)" in found["4"] or "(undecided)" in found["4"]
+    assert "0123456789abcdef" in found["43"]
+    assert found["44"] == found["5"] == found["18"] == ""
+    assert answers(TRIPOD, section, document[0])["17"].startswith("Simulated videos")
+
+
+def test_nothing_of_simulation_is_said_of_real_data(tmp_path):
+    record, papers = read_run(write_run(tmp_path, models=("c2d_lstm",), folds=2, patients=4))
+    run = papers["bline"]
+    run.record["simulated"] = False
+    run.record["dataset"] = "own"
+    section = build_section(run, declared(run.paper))
+    for checklist in CHECKLISTS:
+        found = answers(checklist, section, record)
+        kept = {number: text for number, text in found.items() if "simulat" in text.lower()}
+        assert kept == {}
+    claim = answers(CLAIM, section, record)
+    assert claim["7"].startswith("Data set: own.")
+    assert claim["13"] == claim["16"] == ""
+    assert answers(TRIPOD, section, record)["17"] == ""
+
+
+def test_clips_that_are_divided_are_said_to_leak(tmp_path):
+    record, papers = read_run(write_run(tmp_path, models=("c2d_lstm",), folds=2, patients=4))
+    papers["bline"].record["config"]["split"] = {"scheme": "as_published", "seed": 1}
+    section = build_section(papers["bline"], declared("bline"))
+    assert answers(CLAIM, section, record)["20"].startswith("Clips: a patient may be on both")
+
+
+def test_markdown_counts_what_is_filled_and_leaves_the_rest_to_the_authors(section, document):
+    text = checklist_markdown([section], document[0])
+    for checklist in CHECKLISTS:
+        items = fill(checklist, section, document[0])
+        filled = sum(bool(item.answer) for item in items)
+        assert f"Filled: {filled} of {len(items)}." in text
+        assert 0 < filled < len(items)
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    assert {len(line.replace("\\|", "").split("|")) for line in lines} == {5}
+    open_items = sum(not item.answer for c in CHECKLISTS for item in fill(c, section, document[0]))
+    assert text.count(f"*{TO_FILL}*") == open_items
+
+
+def test_a_paper_on_whole_videos_is_described_too(tmp_path):
+    record, papers = read_run(write_severity(tmp_path / "run", nan_arms=()))
+    section = build_section(papers["severity"], declared("severity"))
+    found = answers(CLAIM, section, record)
+    assert "whole videos, padded (zero) or cut to 252 frames" in found["10"]
+    assert "on the test set, as the paper did: optimistic" in found["26"]
+    assert found["36"].startswith("Videos by class, first fold: train: score_0 7, score_1 6")

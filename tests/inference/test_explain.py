@@ -1,0 +1,107 @@
+"""Explanations of a trained network: what they are of, and what random weights say of them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from lus_keras.core.environment import start_tensorflow
+
+start_tensorflow()
+from lus_keras import papers  # noqa: E402
+from lus_keras.cli import main  # noqa: E402
+from lus_keras.core import config  # noqa: E402
+from lus_keras.core.errors import ConfigError  # noqa: E402
+from lus_keras.data.video import read_video  # noqa: E402
+from lus_keras.inference import explain  # noqa: E402
+from lus_keras.inference.predict import load_models, predict_video  # noqa: E402
+from lus_keras.inference.predict.stream import stream_clips  # noqa: E402
+from lus_keras.models.attribution import grad_cam, randomised_copy, vanilla_saliency  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def models(trained):
+    return load_models(trained.run, fold=0)
+
+
+@pytest.fixture(scope="module")
+def explained(trained, models):
+    return explain.explain_video(models, trained.videos[1], clips=2, samples=2)
+
+
+def test_the_clearest_clips_are_explained_each_with_its_own_frames(trained, models, explained):
+    found = predict_video(models, trained.videos[1])
+    order = np.argsort(-found.probabilities[:, found.predicted], kind="stable")
+    pieces = list(stream_clips(trained.videos[1], models.clip))
+    assert [each.clip for each in explained] == order[:2].tolist()
+    for each in explained:
+        np.testing.assert_array_equal(each.frames, pieces[each.clip].pixels[..., 0])
+        assert each.label == models.labels[found.predicted]
+        assert list(each.maps) == list(explain.METHODS)
+        for values in each.maps.values():
+            assert values.shape == each.frames.shape
+            assert (values.min(), values.max()) == pytest.approx((0, 1), abs=1e-3)
+
+
+def test_maps_are_of_the_class_that_the_video_is_predicted_to_be(models, explained):
+    each = explained[0]
+    values = each.frames[None, ..., None].astype(np.float32) / 255
+    expected = vanilla_saliency(models.networks[0], values, each.prediction.predicted)
+    np.testing.assert_allclose(each.maps["vanilla"], expected[0], atol=1e-5)
+
+
+def test_a_network_that_has_learnt_nothing_is_like_itself(trained, models):
+    """Its weights are those of the random copy: the correlation is 1; of the trained one less."""
+    network = models.networks[0]
+    before = network.get_weights()
+    settings = {"methods": ("vanilla",), "seed": 5}
+    learnt = explain.explain_video(models, trained.videos[1], **settings)[0].random["vanilla"]
+    network.set_weights(randomised_copy(network, 5).get_weights())
+    try:
+        random = explain.explain_video(models, trained.videos[1], **settings)[0].random["vanilla"]
+    finally:
+        network.set_weights(before)
+    assert random == pytest.approx(1, abs=1e-6)
+    assert learnt < 0.9
+
+
+def test_grad_cam_of_columns_over_time_lies_as_the_columns_do(monkeypatch):
+    """The inner network sees (h, t, c): its map, turned, is that of the clip (t, h, 1, c)."""
+    settings = config.load("sliding", "smoke", ["clip.tile=[40, 1]"], "mmode")
+    model = papers.get("sliding").build("mmode_resnet18", settings)
+    values = np.random.default_rng(0).random((1, *settings.clip.shape), np.float32)
+    found = explain._grad_cam(model, values, 1, 0, 0, 0)
+    assert found.shape == values.shape[:-1] == (1, 6, 40, 1)
+    pictures = values[:, :, :, 0].swapaxes(1, 2)
+    inner = grad_cam(model.layers[-1], pictures, 1)
+    np.testing.assert_allclose(found[0, ..., 0], inner[0].T, atol=1e-5)
+
+
+def test_columns_are_shown_as_one_picture_of_depth_by_time():
+    values = np.arange(6.0).reshape(2, 3, 1)
+    np.testing.assert_array_equal(explain._as_frames(values), [[[0, 3], [1, 4], [2, 5]]])
+
+
+def test_sheets_videos_and_the_check_are_written_and_told(trained, models, tmp_path):
+    arguments = ["explain", trained.run, trained.videos[1].video, trained.videos[0].video]
+    arguments += ["--fold", "0", "--method", "vanilla", "--method", "grad-cam"]
+    result = CliRunner().invoke(main, [*map(str, arguments), "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    told = json.loads((tmp_path / "sanity.json").read_text())
+    values = [clip["random_weights"]["vanilla"] for clip in told["clips"]]
+    assert [clip["video_id"] for clip in told["clips"]] == ["v1", "v0"]
+    assert told["mean"]["vanilla"] == pytest.approx(np.mean(values))
+    assert f"rank correlation with random weights: {np.mean(values):+.3f}" in result.output
+    clip_id = told["clips"][0]["clip_id"]
+    maps = read_video(tmp_path / f"{clip_id}_maps.mp4", grayscale=False)
+    # The picture and two maps side by side, 240 pixels each.
+    assert maps.frames.shape == (4, 240, 720, 3)
+    assert (tmp_path / f"{clip_id}_sheet.png").is_file()
+
+
+def test_an_unknown_method_is_named(trained, models):
+    with pytest.raises(ConfigError, match=r"vanilla, smooth, grad-cam. Received \['lime'\]"):
+        explain.explain_video(models, trained.videos[0], methods=("lime",))

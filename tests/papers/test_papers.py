@@ -1,0 +1,133 @@
+"""The contract of a paper: files, configuration, networks and tables fit together."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lus_keras import papers
+from lus_keras.core import config
+from lus_keras.core.environment import start_tensorflow
+
+start_tensorflow()
+import keras  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+TINY = {
+    "bline": ["clip.frames=3", "clip.stride=3", "clip.size=[8, 8]", "model.dense_units=4"],
+    "sliding": ["clip.frames=4", "clip.stride=4", "clip.tile=[8, 8]"],
+    "signs": ["clip.size=[32, 32]", "model.blocks=[1, 1, 1, 1]", "model.width=8"],
+    "severity": [
+        *("clip.frames=3", "clip.size=[64, 64]", "model.filters=[2, 2, 2, 2, 3]"),
+        *("model.attention_filters=[2, 2]", "model.lstm_units=2"),
+    ],
+}
+# Networks whose clips have another shape than the paper's other ones.
+ARMS = {"mmode_resnet18": "mmode"}
+# What a preset may change: amounts, widths, and how fast moving averages forget with few steps.
+SCALE = {
+    *("clip.size", "clip.fps", "clip.frames", "clip.stride", "clip.tile_step"),
+    *("fit.epochs", "fit.precision", "fit.batch_size", "split.folds", "model.bn_momentum"),
+    "model.filters",
+    # What a few steps need beside fewer of everything; printed with its reason in every run.
+    *("clip.scaling", "fit.learning_rate"),
+    *("clip.per_video", "options.samples", "options.frames", "options.step"),
+}
+
+
+# A text without authors or DOI, and a student's report that was never published elsewhere.
+WITHOUT_DOI = {"sliding", "severity"}
+
+
+@pytest.fixture(params=papers.names())
+def name(request):
+    return request.param
+
+
+def test_every_package_has_a_configuration_and_every_configuration_a_package():
+    modules = {path.parent.name for path in (ROOT / "lus_keras" / "papers").glob("*/__init__.py")}
+    configurations = {path.stem for path in (ROOT / "configs").glob("*.yaml")}
+    assert modules == configurations == set(papers.names())
+
+
+def test_a_paper_cites_a_doi_and_has_every_preset(name):
+    for preset in config.PRESETS:
+        settings = config.load(name, preset)
+        assert re.fullmatch(r"10\.\d{4,9}/\S+", settings.doi) or name in WITHOUT_DOI
+    assert settings.doi in (importlib.import_module(f"lus_keras.papers.{name}").__doc__ or "")
+
+
+def test_presets_change_scale_only(name):
+    """Amounts of data and of training; the cohorts are amounts throughout."""
+    paper = config.load(name).experiment()
+    for preset in ("quick", "smoke"):
+        ours = config.load(name, preset).experiment()
+        changed = {
+            f"{section}.{key}"
+            for section, values in ours.items()
+            if isinstance(values, dict)
+            for key in values
+            if values[key] != paper[section][key] and section not in ("cohort", "transfer")
+        }
+        assert changed <= SCALE
+
+
+def test_targets_name_networks_of_the_paper(name):
+    paper, settings = papers.get(name), config.load(name)
+    known = {"", *settings.models, *settings.entries(), *(f"{arm}/" for arm in settings.arms)}
+    assert {entry for entries in paper.targets.values() for entry in entries} <= known
+    assert "table1" in paper.targets
+    assert paper.architecture in (*paper.targets, "")
+
+
+def test_tables_and_figures_are_there_for_every_target(name):
+    paper = papers.get(name)
+    results = papers.results(name)
+    made = {*results.tables, *results.figures, paper.architecture}
+    assert {target.replace("-", "_") for target in paper.targets} <= made
+    published = set(config.load(name).published) - {"source", "corrections"}
+    assert published <= made
+
+
+def test_every_network_ends_in_features_and_logits_and_takes_a_step(name):
+    paper = papers.get(name)
+    for model_name in config.load(name).models:
+        arm = ARMS.get(model_name, "")
+        settings = config.load(name, "paper", [] if arm else TINY[name], arm)
+        clips = np.random.default_rng(0).random((2, *settings.clip.shape))
+        model = paper.build(model_name, settings)
+        # A network may stand behind layers that bring its input into shape.
+        core = model.layers[-1] if isinstance(model.layers[-1], keras.Model) else model
+        assert core.layers[-1].name == "logits"
+        assert any(layer.name == "features" for layer in core.layers)
+        # Op by op: tracing a graph for one step takes longer than the step; runs trace theirs.
+        model.compile(
+            "adam", paper.loss(settings), metrics=paper.metrics(settings), run_eagerly=True
+        )
+        history = model.fit(clips, np.array([0, 1]), verbose=0).history
+        assert all(np.isfinite(values).all() for values in history.values())
+        probabilities = paper.decode(model.predict(clips, verbose=0))
+        assert probabilities.shape == (2, len(settings.labels))
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_one_logit_decodes_to_two_probabilities():
+    """z = ln 3: sigmoid 3/4."""
+    probabilities = papers.get("bline").decode(np.array([[np.log(3)]]))
+    np.testing.assert_allclose(probabilities, [[1 / 4, 3 / 4]])
+
+
+def test_sigmoid_head_learns_with_its_own_loss():
+    paper = papers.get("bline")
+    settings = config.load("bline", "paper", [*TINY["bline"], "model.head=sigmoid1"])
+    assert isinstance(paper.loss(settings), keras.losses.BinaryCrossentropy)
+    model = paper.build("c2d_a", settings)
+    model.compile("sgd", paper.loss(settings), metrics=paper.metrics(settings), jit_compile=False)
+    clips = np.random.default_rng(0).random((2, 3, 8, 8, 1))
+    result = model.evaluate(clips, np.array([0, 1]), verbose=0, return_dict=True)
+    logits = model.predict(clips, verbose=0)[:, 0]
+    assert result["accuracy"] == np.mean((logits > 0) == [False, True])

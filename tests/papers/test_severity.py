@@ -1,0 +1,352 @@
+"""The severity paper: its numbers, its protocol, and its tables rebuilt from files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from itertools import combinations
+
+import fake_severity
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as sk
+
+from lus_keras.core import config
+from lus_keras.core.errors import ConfigError
+from lus_keras.core.soft_labels import soft_labels
+from lus_keras.data.clips import index_clips
+from lus_keras.data.manifest import Video
+from lus_keras.data.splits import make_holdout
+from lus_keras.evaluation.metrics import soft_cross_entropy
+from lus_keras.evaluation.run_record import read_run
+from lus_keras.experiments.report import write_report
+from lus_keras.papers import severity
+from lus_keras.papers.severity import HONEST, NETWORK, RESULT_ROWS, SCRATCH, results
+from lus_keras.papers.severity.gradients import study
+from lus_keras.simulation.tasks.severity import LENGTHS, SHARES
+
+PUBLISHED = config.load("severity").published
+SCORES = ("score_0", "score_1", "score_2", "score_3")
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory):
+    """A complete run with its report; tests only read it."""
+    run_dir = fake_severity.write_run(tmp_path_factory.mktemp("severity"))
+    return run_dir, write_report(run_dir)
+
+
+def paper_run(run_dir):
+    return read_run(run_dir)[1]["severity"]
+
+
+def cells(run_dir):
+    rows = json.loads((run_dir / "report" / "results.json").read_text())["rows"]
+    return {(c["table"], c["row"], c["metric"]): c for c in rows}
+
+
+# The paper's own numbers
+
+
+def test_table1_sums_to_246_videos_not_239():
+    sides = [PUBLISHED["table1"][side] for side in ("train", "test")]
+    for side in sides:
+        assert sum(side[score] for score in SCORES) == side["total"]
+    assert sum(side["total"] for side in sides) == 177 + 69 == 246
+
+
+def test_figures_3_4_8_and_9_count_the_videos_of_table1():
+    table = [sum(PUBLISHED["table1"][s][score] for s in ("train", "test")) for score in SCORES]
+    assert table == [45, 45, 101, 55] == list(SHARES)
+    lengths = np.array(list(PUBLISHED["figure3"].values()))
+    assert lengths.sum(axis=0).tolist() == table
+    assert sum(PUBLISHED["figure4"].values()) == 246
+    matrix = np.array([PUBLISHED["figure8"][score] for score in SCORES])
+    assert matrix.sum(axis=1).tolist() == table
+    assert (matrix.sum(axis=1) - np.diag(matrix)).tolist() == list(PUBLISHED["figure9"].values())
+    # 41.06 % of all videos: those of score 2.
+    printed = PUBLISHED["results"]["all_videos"]["accuracy"]
+    assert round(100 * matrix.trace() / matrix.sum(), 2) == printed == 41.06
+
+
+def test_simulated_lengths_are_those_of_figure_3():
+    figure = {frames: sum(row) for frames, row in PUBLISHED["figure3"].items()}
+    assert dict(LENGTHS) == figure
+    assert max(figure) == config.load("severity").clip.frames == 252
+
+
+def test_printed_accuracies_are_counts_of_68_videos():
+    """44.12 % is 30 of 68: 69 videos in batches of four, the last left out."""
+    tested = PUBLISHED["table1"]["test"]["total"] // 4 * 4
+    assert tested == 68
+    printed = [*PUBLISHED["figure6"].values(), PUBLISHED["results"][NETWORK]["accuracy"]]
+    for percent in printed:
+        assert round(100 * round(percent * tested / 100) / tested, 2) == percent
+    assert round(100 * 30 / tested, 2) == 44.12
+    assert round(100 * PUBLISHED["table1"]["test"]["score_2"] / tested, 2) == 38.24
+
+
+def test_the_test_set_is_four_patients_of_whom_one_is_not_known():
+    """13 + 14 + 14 + 28 = 69; five patients have 28 videos, and no other choice gives 69."""
+    videos = PUBLISHED["figure4"]
+    forced = {1047, 1051}
+    found = [
+        {*forced, *others}
+        for count in range(10)
+        for others in combinations([1066, *sorted(set(videos) - forced - {1066})], count)
+        if sum(videos[name] for name in {*forced, *others}) == 69
+    ]
+    assert found == [{*forced, 1066, other} for other in (1017, 1052, 1067, 1068, 1069)]
+
+
+def test_the_loss_that_is_printed_is_a_quarter_of_the_mean():
+    """0.3207 · 4 = 1.283 lies below ln 4 and above the lowest loss that soft labels allow."""
+    last = PUBLISHED["figure7"][34] * config.load("severity").fit.batch_size
+    targets = soft_labels(4)
+    floor = soft_cross_entropy(np.arange(4), targets, targets).mean()
+    assert floor < last < np.log(4)
+    assert PUBLISHED["results"][NETWORK]["loss_as_published"] == round(last / 4, 2)
+
+
+def test_every_inconsistency_names_its_place():
+    found = config.load("severity").inconsistencies
+    assert len(found) >= 8
+    assert all(re.match(r"(Sec\.|Figure|Public code)", text) for text in found)
+    for number in ("239", "246", "26 of", "0.335", "ln 4", "swapped"):
+        assert any(number in text for text in found), number
+
+
+# The protocol
+
+
+def test_protocol_is_the_papers():
+    fit, split = config.load("severity").fit, config.load("severity").split
+    assert (fit.learning_rate, fit.momentum, fit.weight_decay) == (1e-3, 0.7, 1e-3)
+    assert fit.learning_rate * fit.rate_multipliers["backbone"] == pytest.approx(1e-4)
+    assert (fit.batch_size, fit.epochs, fit.shuffle, fit.drop_remainder) == (4, 35, False, True)
+    assert (split.test_fraction, split.seed) == (0.2, 5)
+
+
+def test_only_the_published_row_looks_at_the_test_set():
+    """Every other row chooses on patients of their own, or the last epoch, and tests on all."""
+    assert config.load("severity").fit.select == "test_loss"
+    for row in RESULT_ROWS[1:]:
+        settings = config.load("severity", "paper", (), row.partition("/")[0])
+        assert (settings.fit.select, settings.split.validation_fraction) == ("val_loss", 0.2)
+        assert not settings.fit.drop_test_remainder
+    for arm in severity.NAN_ARMS:
+        settings = config.load("severity", "paper", (), arm)
+        assert (settings.fit.select, settings.fit.log_gradients) == ("last", True)
+
+
+def test_an_arm_of_the_nan_study_changes_one_thing():
+    base = config.load("severity", "paper", (), "nan_baseline").experiment()
+    for arm in severity.NAN_ARMS[1:]:
+        ours = config.load("severity", "paper", (), arm).experiment()
+        changed = [
+            f"{section}.{key}"
+            for section in ("clip", "split", "model", "fit", "options")
+            for key in ours[section]
+            if ours[section][key] != base[section][key]
+        ]
+        assert [*changed] == (
+            ["model.activation", "model.attention_activation"] if arm == "nan_leaky" else changed
+        )
+        assert len(changed) == (2 if arm == "nan_leaky" else 1)
+
+
+def test_class_weights_are_inverse_shares_of_the_training_set():
+    """N / (4 n) of 35, 31, 75 and 36 videos."""
+    weights = config.load("severity", "paper", (), "weighted").options["class_weights"]
+    counts = np.array([PUBLISHED["table1"]["train"][score] for score in SCORES])
+    np.testing.assert_allclose(weights, counts.sum() / (4 * counts), atol=5e-4)
+
+
+def test_patients_to_test_on_can_be_named():
+    patients = np.repeat([str(name) for name in PUBLISHED["figure4"]], 2)
+    named = ("1017", "1047", "1051", "1066")
+    split = make_holdout(
+        patients,
+        np.zeros(len(patients)),
+        test_fraction=0.2,
+        seed=5,
+        validation_fraction=0.2,
+        test_patients=named,
+    )
+    (fold,) = split.folds
+    assert fold.test == named
+    assert not set(fold.validation) & {*fold.train, *named}
+    assert len(fold.validation) == 1
+
+
+def test_a_video_is_one_clip_in_the_order_of_its_frames():
+    clip = config.load("severity").clip
+    videos = [Video("", f"p{n}", f"v{n}", severity=n) for n in range(3)]
+    index = index_clips(videos, [82, 252, 300], [(256, 256)] * 3, clip, "severity")
+    assert index.first.tolist() == [0, 0, 0]
+    assert index.length.tolist() == [82, 252, 252]
+    assert index.label.tolist() == [0, 1, 2]
+
+
+def test_unknown_options_are_refused():
+    with pytest.raises(ConfigError, match=r"options.weight'"):
+        severity._check_options(config.load("severity", "paper", ["options.weight=a.pth"]))
+    with pytest.raises(ConfigError, match="4 numbers"):
+        severity._check_options(config.load("severity", "paper", ["options.class_weights=[1, 2]"]))
+
+
+def test_every_output_says_where_the_weights_are_from():
+    assert "random values" in severity.notes(config.load("severity"))[0]
+    given = config.load("severity", "paper", ["options.weights=my.pth"])
+    assert severity.notes(given) == ["AlexNet starts from the weights in my.pth."]
+
+
+@pytest.mark.usefixtures("tensorflow")
+def test_given_weights_fill_the_backbone_alone(tmp_path):
+    """A file with AlexNet's `features` and a last layer of 1000 classes, as torchvision has it."""
+    from lus_keras import to_torch_state
+
+    tiny = ("clip.frames=2", "clip.size=[64, 64]", "model.filters=[2, 2, 2, 2, 3]")
+    plain = severity.build(NETWORK, config.load("severity", "paper", tiny))
+    rng = np.random.default_rng(0)
+    theirs = {
+        name: rng.normal(size=values.shape).astype(np.float32)
+        for name, values in to_torch_state(plain).items()
+        if name.startswith("features")
+    }
+    np.savez(tmp_path / "alexnet.npz", **theirs, **{"classifier.6.bias": np.zeros(1000)})
+    given = (*tiny, f"options.weights={tmp_path / 'alexnet.npz'}")
+    model = severity.build(NETWORK, config.load("severity", "paper", given))
+    ours = to_torch_state(model)
+    for name, values in theirs.items():
+        np.testing.assert_array_equal(ours[name], values)
+    assert len(theirs) == 2 * 5
+
+
+# Tables and figures
+
+
+def test_every_table_and_figure_is_written(complete):
+    run_dir, paths = complete
+    names = {path.relative_to(run_dir / "report").as_posix() for path in paths}
+    tables = {f"tables/severity_{name}.csv" for name in results.TABLES}
+    latex = {name.replace(".csv", ".tex") for name in tables}
+    figures = {f"figures/severity_{name}.png" for name in results.FIGURES}
+    pages = {"index.html", "report.md", "checklist.md", "results.json"}
+    assert names == pages | tables | latex | figures
+    assert all(path.stat().st_size > 0 for path in paths)
+
+
+def test_no_number_is_nan(complete):
+    """NaN stands in words only, for this paper is about it."""
+    for path in complete[1]:
+        if path.suffix == ".csv":
+            with path.open() as stream:
+                for row in csv.DictReader(stream):
+                    assert not {row["value"], row["baseline"]} & {"nan", "inf", "-inf", "None"}
+        if path.suffix == ".json":
+            constants = []
+            json.loads(path.read_text(), parse_constant=constants.append)
+            assert constants == []
+
+
+def test_table1_counts_those_who_choose_an_epoch_as_training(complete):
+    """Score 2: 15 + 2 to train on, 8 to test on."""
+    table = cells(complete[0])
+    assert table["table1", "train", "score_2"]["value"] == 15 + 2
+    assert table["table1", "test", "score_2"]["value"] == 8
+    assert table["table1", "train", "total"]["value"] == 36 + 6
+    assert table["table1", "test", "total"]["published"] == 69
+
+
+def test_results_equal_scikit_learn_on_the_files(complete):
+    run_dir, _ = complete
+    table = cells(run_dir)
+    for row in (NETWORK, HONEST, SCRATCH):
+        frame = pd.read_csv(fake_severity.fold_dir(run_dir, row) / "predictions.csv")
+        true, chances = frame["y_true"], frame[[f"p_{k}" for k in range(4)]].to_numpy()
+        predicted = chances.argmax(axis=1)
+        expected = {
+            "accuracy": 100 * sk.accuracy_score(true, predicted),
+            "f1": sk.f1_score(true, predicted, average="micro"),
+            "macro_f1": sk.f1_score(true, predicted, average="macro"),
+            "kappa": sk.cohen_kappa_score(true, predicted, weights="quadratic"),
+            "mae": sk.mean_absolute_error(true, predicted),
+            "loss": -(soft_labels(4)[true] * np.log(chances)).sum(axis=1).mean(),
+        }
+        for metric, value in expected.items():
+            assert table["results", row, metric]["value"] == pytest.approx(value), metric
+
+
+def test_the_published_loss_is_a_quarter_of_the_mean_where_batches_are_full(complete):
+    """The first row leaves the last batch of three out: 20 videos in five batches of four."""
+    table = cells(complete[0])
+    published, mean = (table["results", NETWORK, m] for m in ("loss_as_published", "loss"))
+    assert published["n_clips"] == 20
+    assert published["value"] == pytest.approx(mean["value"] / 4)
+    assert published["published"] == 0.32
+    assert table["results", HONEST, "loss"]["n_clips"] == 23
+
+
+def test_baselines_stand_in_the_table(complete):
+    """Score 2 is the commonest: 8 of 23."""
+    table = cells(complete[0])
+    assert table["results", "majority", "accuracy"]["value"] == pytest.approx(100 * 8 / 23)
+    assert table["results", "majority", "loss"]["value"] is None
+    shares = soft_labels(4)[np.repeat(range(4), fake_severity.TESTED)].mean(axis=0)
+    entropy = -(shares * np.log(shares)).sum()
+    assert table["results", "constant", "loss"]["value"] == pytest.approx(entropy)
+    assert table["results", HONEST, "loss"]["baseline"] == pytest.approx(entropy)
+    assert table["variants", NETWORK, "accuracy"]["published"] == 44.12
+    assert table["results", NETWORK, "kappa"]["note"] == "chosen on the test set"
+
+
+def test_the_printed_accuracy_on_all_videos_stands_without_one_of_ours(complete):
+    cell = cells(complete[0])["results", "all_videos", "accuracy"]
+    assert (cell["published"], cell["value"]) == (41.06, None)
+    assert "learnt from" in cell["note"]
+
+
+def test_a_run_without_any_training_has_table1_and_says_not_run(tmp_path):
+    run_dir = fake_severity.write_run(tmp_path, rows=(), nan_arms=())
+    run = paper_run(run_dir)
+    assert results.table1(run).cell("test", "total").value == 23
+    assert results.results(run).cell(NETWORK, "accuracy").note == "not run"
+    made = {name for name, make in results.FIGURES.items() if make(run)}
+    assert made == {"figure3", "figure4"}
+
+
+# The NaN study
+
+
+def test_gradients_are_read_as_they_were_written(complete):
+    """First layer 10^-1, then 10^-2; last layer 1; training loss 1.5 - 0.2."""
+    table = cells(complete[0])
+    row = {m: table["nan_study", "nan_baseline", m] for m in ("first_epoch", "last_epoch", "ratio")}
+    assert [row[m]["value"] for m in row] == pytest.approx([-1, -2, -2])
+    assert table["nan_study", "nan_baseline", "loss"]["value"] == pytest.approx(1.3)
+    assert table["nan_study", "nan_baseline", "largest"]["note"] == "logits, epoch 1, batch 1"
+    assert table["nan_study", "nan_baseline", "nan_epoch"]["value"] is None
+    assert "no NaN in 2 epochs" in table["nan_study", "nan_baseline", "nan_epoch"]["note"]
+
+
+def test_a_diverged_training_is_a_result(complete):
+    cell = cells(complete[0])["nan_study", fake_severity.DIVERGED, "nan_epoch"]
+    assert cell["value"] == 2
+    assert cell["note"].startswith("batch 3, in backbone_conv1, attention_conv1")
+    assert "diverged at epoch 2" in cell["note"]
+
+
+def test_a_norm_of_zero_has_no_logarithm_and_no_ratio():
+    log = pd.DataFrame({"epoch": [1], "batch": [1], "loss": [1.0], "backbone_conv1": [0.0]})
+    found = study(log.assign(logits=0.0))
+    assert np.isnan(found.ratio)
+    assert found.nan_epoch is None
+
+
+def test_published_epoch_of_nan_is_the_one_after_the_last_that_worked(complete):
+    with (complete[0] / "report" / "tables" / "severity_nan_study.csv").open() as stream:
+        rows = [row for row in csv.DictReader(stream) if row["published"]]
+    assert [(row["row"], float(row["published"])) for row in rows] == [("nan_baseline", 36)]
