@@ -19,7 +19,6 @@ from lus_keras.datasets import simulated
 from lus_keras.reproduce.estimate import peak_gb, training_seconds
 from lus_keras.simulate import VideoPlan, simulate_video
 
-PRESETS = ("paper", "quick", "smoke")
 # Regions of interest are known by rendering: a few videos stand for all.
 RENDERED = 4
 
@@ -194,5 +193,5 @@ def all_costs(names: Iterable[str] = ()) -> Iterator[Cost]:
         One a network, arm and preset.
     """
     for paper in tuple(names) or papers.names():
-        for preset in PRESETS:
+        for preset in config.PRESETS:
             yield from costs(paper, preset)
