@@ -20,7 +20,6 @@ from lus_keras.experiments.reproduce.estimate import peak_gb, training_seconds
 from lus_keras.simulation import VideoPlan, simulate_video
 from lus_keras.simulation import dataset as simulated
 
-PRESETS = ("paper", "quick", "smoke")
 # Regions of interest are known by rendering: a few videos stand for all.
 RENDERED = 4
 
@@ -195,5 +194,5 @@ def all_costs(names: Iterable[str] = ()) -> Iterator[Cost]:
         One a network, arm and preset.
     """
     for paper in tuple(names) or papers.names():
-        for preset in PRESETS:
+        for preset in config.PRESETS:
             yield from costs(paper, preset)

@@ -69,7 +69,9 @@ _EMBED = click.option(
 @click.argument("targets", nargs=-1, required=True)
 @click.option("--paper", "papers", multiple=True, help="Only this paper (repeatable).")
 @click.option("--data", default="simulated", show_default=True, help="Data set or manifest.csv.")
-@click.option("--preset", default="paper", show_default=True, help="paper, quick or smoke.")
+@click.option(
+    "--preset", default="paper", show_default=True, help="paper, overnight, quick or smoke."
+)
 @click.option("--model", "models", multiple=True, help="Only this network (repeatable).")
 @click.option("--fold", type=int, help="Only this fold.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")

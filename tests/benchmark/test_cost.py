@@ -54,4 +54,4 @@ def test_the_command_prints_a_table_of_equal_rows():
     assert result.exit_code == 0
     table = [line.split(" | ") for line in result.output.splitlines() if line.startswith("|")]
     assert len({len(row) for row in table}) == 1
-    assert {row[1] for row in table[2:]} == {"paper", "quick", "smoke"}
+    assert {row[1] for row in table[2:]} == set(config.PRESETS)

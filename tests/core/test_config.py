@@ -181,7 +181,11 @@ def test_a_duplicate_key_is_an_error_with_line_and_column(bline):
         ("a: \x00", "x.yaml: not valid YAML: "),
         ("", "x.yaml: must be a mapping of keys. Received nothing."),
         ("- 1", "x.yaml: must be a mapping of keys. Received [1]."),
-        ("a: 1", "x.yaml: presets: must be a mapping of paper, quick, smoke. Received nothing."),
+        (
+            "a: 1",
+            "x.yaml: presets: must be a mapping of paper, overnight, quick, smoke. "
+            "Received nothing.",
+        ),
         ("presets: {papr: {}}", "x.yaml: unknown key 'presets.papr'. Did you mean 'paper'?"),
         ("presets: {paper: 3}", "x.yaml: presets.paper: must be a mapping of keys. Received 3."),
         ("presets: {quick: {}}", "x.yaml: presets: must hold 'paper'. Received quick."),

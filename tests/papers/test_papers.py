@@ -32,9 +32,9 @@ ARMS = {"mmode_resnet18": "mmode"}
 SCALE = {
     *("clip.size", "clip.fps", "clip.frames", "clip.stride", "clip.tile_step"),
     *("fit.epochs", "fit.precision", "fit.batch_size", "split.folds", "model.bn_momentum"),
-    "model.filters",
+    *("model.filters", "model.width"),
     # What a few steps need beside fewer of everything; printed with its reason in every run.
-    *("clip.scaling", "fit.learning_rate"),
+    *("clip.scaling", "fit.learning_rate", "fit.schedule"),
     *("clip.per_video", "options.samples", "options.frames", "options.step"),
 }
 
@@ -61,19 +61,39 @@ def test_a_paper_cites_a_doi_and_has_every_preset(name):
     assert settings.doi in (importlib.import_module(f"lus_keras.papers.{name}").__doc__ or "")
 
 
-def test_presets_change_scale_only(name):
+def changes(name, preset, arm=""):
+    """Fields that a preset changes; `transfer` is not the paper's."""
+    paper = config.load(name, "paper", (), arm).experiment()
+    ours = config.load(name, preset, (), arm).experiment()
+    return {
+        f"{section}.{key}"
+        for section, values in ours.items()
+        if isinstance(values, dict) and section != "transfer"
+        for key in {*values, *paper[section]}
+        if values.get(key) != paper[section].get(key)
+    }
+
+
+def test_quick_and_smoke_change_amounts_and_what_few_steps_need(name):
     """Amounts of data and of training; the cohorts are amounts throughout."""
-    paper = config.load(name).experiment()
     for preset in ("quick", "smoke"):
-        ours = config.load(name, preset).experiment()
-        changed = {
-            f"{section}.{key}"
-            for section, values in ours.items()
-            if isinstance(values, dict)
-            for key in values
-            if values[key] != paper[section][key] and section not in ("cohort", "transfer")
-        }
-        assert changed <= SCALE
+        changed = changes(name, preset)
+        assert {field for field in changed if not field.startswith("cohort.")} <= SCALE
+
+
+def test_overnight_changes_the_size_of_clips_only(name):
+    """Networks, cohort, optimiser, rate and epochs are the paper's, in every arm."""
+    clips = {"clip.size", "clip.fps", "clip.frames", "clip.stride", "fit.precision"}
+    for arm in ("", *config.load(name).arms):
+        assert changes(name, "overnight", arm) <= clips
+
+
+@pytest.mark.parametrize("preset", [name for name in config.PRESETS if name != "paper"])
+def test_every_field_that_a_preset_changes_is_labelled_with_its_reason(name, preset):
+    settings = config.load(name, preset)
+    for arm in ("", *settings.arms):
+        for field in changes(name, preset, arm):
+            assert re.search(rf"\b{preset}\b", settings.choices[field].why), f"{arm}: {field}"
 
 
 def test_targets_name_networks_of_the_paper(name):

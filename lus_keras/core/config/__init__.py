@@ -1,8 +1,9 @@
 """Experiment configurations: YAML in, checked models out. The only reader of YAML.
 
-A paper's file holds every number and name of its experiment. A preset changes scale, `--set`
-anything; both are merged before the check, so a wrong key or type is one line with its source, key,
-value and what is allowed. Types are strict: a quoted number is text, `true` is no number.
+A paper's file holds every number and name of its experiment. A preset changes scale and what
+training at that scale needs, `--set` anything; both are merged before the check, so a wrong key or
+type is one line with its source, key, value and what is allowed. Types are strict: a quoted number
+is text, `true` is no number.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from lus_keras.core.config.sections import (
 )
 from lus_keras.core.errors import ConfigError
 
-PRESETS = ("paper", "quick", "smoke")
+PRESETS = ("paper", "overnight", "quick", "smoke")
 __all__ = [
     "LABELS",
     "PRESETS",

@@ -54,7 +54,7 @@ def reproduce(
         paper: Name of the paper.
         *targets: Tables and figures, such as `table1`.
         out: Run directory.
-        preset: `paper`, `quick` or `smoke`.
+        preset: `paper`, `overnight`, `quick` or `smoke`.
         models: Only these networks; all that the targets need where none is given.
         data: `simulated`, a public data set or a manifest.
         overrides: `key=value` strings, as with `--set`.
