@@ -145,7 +145,12 @@ def reproduce(dry_run: bool, **options: Any) -> None:
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @_EMBED
-def report(run: Path, embed_frames: bool) -> None:
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path),
+    help="Also copy what the report is made of, without weights, to this folder.",
+)
+def report(run: Path, embed_frames: bool, archive: Path | None) -> None:
     r"""Rebuild every table and figure of RUN from its saved predictions.
 
     Frames of simulated videos are in the report, those of real ones only with --embed-frames.
@@ -156,6 +161,10 @@ def report(run: Path, embed_frames: bool) -> None:
     from lus_keras.experiments.report import write_report
 
     name_files(write_report(run, embed_frames=embed_frames))
+    if archive:
+        from lus_keras.experiments.archive import archive_run
+
+        name_files(archive_run(run, archive))
 
 
 @main.command("list")

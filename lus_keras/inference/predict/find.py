@@ -169,7 +169,10 @@ def read_description(folder: Path) -> Description:
 
 def _check_hashes(folder: Path) -> None:
     try:
-        vouched = json.loads((folder / "DONE").read_text())["sha256"]
+        done = json.loads((folder / "DONE").read_text())
+        vouched = done["sha256"]
+        if set(NEEDED) & set(done.get("left_out", ())):
+            raise RunError(f"{folder}: is part of an archive, which holds no weights. Train it.")
         changed = [name for name in NEEDED if sha256_of(folder / name) != vouched[name]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(

@@ -1,0 +1,90 @@
+"""An archive gives the tables of the run it was made from, and holds no weights."""
+
+import json
+
+import pytest
+from fake_run import fold_dir, write_run
+
+from lus_keras.core.errors import RunError
+from lus_keras.core.files import sha256_of
+from lus_keras.experiments.archive import MAX_FIGURE_BYTES, archive_run
+from lus_keras.experiments.report import write_report
+from lus_keras.experiments.training.fold import is_done
+from lus_keras.inference.predict.find import read_description
+
+MODELS = ("c2d_a", "c2d_lstm_a")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run of two networks and two folds, with files that stand for weights."""
+    folder = write_run(tmp_path_factory.mktemp("run"), models=MODELS, folds=2)
+    for model in MODELS:
+        for fold in range(2):
+            place = fold_dir(folder, model, fold)
+            (place / "model.weights.h5").write_bytes(b"weights")
+            (place / "examples.npz").unlink(missing_ok=True)
+            names = [p.name for p in place.iterdir() if p.name != "DONE"]
+            hashes = {name: sha256_of(place / name) for name in names}
+            (place / "DONE").write_text(json.dumps({"sha256": hashes}))
+    return folder
+
+
+def test_an_archive_repeats_the_results_to_the_last_byte(run, tmp_path):
+    archive_run(run, tmp_path / "archive")
+    for place in (run, tmp_path / "archive"):
+        write_report(place)
+    first, second = (
+        (place / "report" / "results.json").read_bytes() for place in (run, tmp_path / "archive")
+    )
+    assert first == second
+    assert len(json.loads(first)["rows"]) > 10
+
+
+def test_an_archived_fold_is_finished_and_has_no_weights(run, tmp_path):
+    archive_run(run, tmp_path)
+    fold = fold_dir(tmp_path, "c2d_a", 1)
+    assert is_done(fold) and not (fold / "model.weights.h5").exists()
+    done = json.loads((fold / "DONE").read_text())
+    weights = sha256_of(fold_dir(run, "c2d_a", 1) / "model.weights.h5")
+    assert done["left_out"] == {"model.weights.h5": weights}
+    with pytest.raises(RunError, match="archive.*holds no weights"):
+        read_description(fold)
+
+
+def test_archiving_an_archive_changes_nothing(run, tmp_path):
+    archive_run(run, tmp_path / "a")
+    archive_run(tmp_path / "a", tmp_path / "b")
+    first, second = (
+        {path.relative_to(place): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+        for place in (tmp_path / "a", tmp_path / "b")
+    )
+    assert first == second
+
+
+def test_large_arrays_stay_behind(run, tmp_path):
+    fold = fold_dir(run, "c2d_a", 0)
+    done = json.loads((fold / "DONE").read_text())
+    large = fold / "masks.npz"
+    large.write_bytes(bytes(MAX_FIGURE_BYTES + 1))
+    changed = {**done, "sha256": {**done["sha256"], "masks.npz": sha256_of(large)}}
+    (fold / "DONE").write_text(json.dumps(changed))
+    try:
+        archive_run(run, tmp_path)
+        assert not (fold_dir(tmp_path, "c2d_a", 0) / "masks.npz").exists()
+    finally:
+        large.unlink()
+        (fold / "DONE").write_text(json.dumps(done))
+
+
+def test_what_done_does_not_vouch_for_is_refused(run, tmp_path):
+    with pytest.raises(RunError, match=r"holds no run\.json"):
+        archive_run(tmp_path, tmp_path / "archive")
+    path = fold_dir(run, "c2d_lstm_a", 0) / "predictions.csv"
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b"0.1", b"0.9"))
+    try:
+        with pytest.raises(RunError, match=r"predictions\.csv: is not the file"):
+            archive_run(run, tmp_path / "archive")
+    finally:
+        path.write_bytes(before)
