@@ -1,7 +1,7 @@
 """What a finished run's tables and figures are made of, without weights: small enough to publish.
 
-An archive is a run directory. `lus-keras report` rebuilds its tables, and `lus-keras reproduce` into
-a copy of it trains only the folds that are missing. It cannot predict: it holds no weights.
+An archive is a run directory. `lus-keras report` rebuilds its tables, and `lus-keras reproduce`
+into a copy of it trains only the folds that are missing. It holds no weights, so it cannot predict.
 """
 
 from __future__ import annotations
