@@ -378,8 +378,8 @@ def test_dry_run_says_what_would_be_done_and_writes_nothing(tmp_path):
     options = ("--preset", "quick", "--dry-run", "--out", str(out))
     result = CliRunner().invoke(main, ["reproduce", "table1", *options])
     assert result.exit_code == 0
-    assert "4 networks × 5 folds × 3 epochs" in result.output
-    assert "96 videos, 11520 frames, 384 clips" in result.output
+    assert "4 networks × 5 folds × 1 epoch" in result.output
+    assert "1600 videos, 48000 frames, 1600 clips" in result.output
     assert "time: about" in result.output
     assert not out.exists()
 
