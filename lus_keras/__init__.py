@@ -35,9 +35,13 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Keras takes seconds to import; `lus-keras --help` must not pay for it.
+    if name not in ("losses", "optimizers", *_HOMES):
+        raise AttributeError(f"module 'lus_keras' has no attribute {name!r}")
+    from lus_keras.core.environment import prefer_onednn
+
+    # Before TensorFlow is imported, which is only now: it takes seconds, and `lus-keras --help`
+    # must not pay for it.
+    prefer_onednn()
     if name in ("losses", "optimizers"):
         return importlib.import_module(f"lus_keras.{name}")
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"lus_keras.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'lus_keras' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"lus_keras.{_HOMES[name]}"), name)

@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lus_keras.core.environment import prefer_onednn
 from lus_keras.core.errors import DataError
 from lus_keras.data import datasets
 from lus_keras.data.manifest import SIGNS, Video, write_manifest
 from lus_keras.data.video import write_video
+
+# Test modules may import Keras before `start_tensorflow` does.
+prefer_onednn()
 
 # A shell's background jobs ignore interrupts, and so would the processes that tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -38,6 +38,16 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def prefer_onednn() -> None:
+    """Asks TensorFlow for oneDNN's kernels, unless the user has decided otherwise.
+
+    TensorFlow takes them by itself only on processors with AVX-512 VNNI or AMX. On one with AVX2
+    alone (AMD Zen 3) a training step of `c2d_lstm_a` takes a third of the time with them, one of
+    `resnet3d_18` less than a hundredth. It has no effect once TensorFlow is imported.
+    """
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
 def start_tensorflow(threads: int | None = None) -> None:
     """Imports Keras and its backend, and finds TensorFlow's devices, without their notices.
 
@@ -51,6 +61,7 @@ def start_tensorflow(threads: int | None = None) -> None:
         ImportError: Keras or its backend cannot be imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    prefer_onednn()
     with _stderr_turned_aside():
         import keras
 
