@@ -13,13 +13,16 @@ class VideoInfo:
     """What a header says, before anything is decoded.
 
     Attributes:
-        container: One of avi, mov, mpeg, mpegvideo, gif, matroska, jpeg_pipe and png_pipe for
-            still images, or pictures for a folder.
+        container: A key of `SUFFIXES`, or pictures for a folder.
         codec: One of `CODECS`.
-        width: Pixels.
-        height: Pixels.
+        width: Pixels of the picture that is shown, turned as its file says.
+        height: Pixels of the picture that is shown.
         fps: Average frames per second, or None.
         declared_frames: Number of frames, or None; often wrong.
+        start_s: Seconds by which the picture starts after the sound. Players count time from the
+            sound; times of frames are counted from the first frame.
+        index_outside: Whether an index names frames that lie beyond the end of the file.
+        notes: What is worth knowing, a sentence each; nothing has to be done about it.
     """
 
     container: str
@@ -28,6 +31,9 @@ class VideoInfo:
     height: int
     fps: float | None
     declared_frames: int | None
+    start_s: float = 0.0
+    index_outside: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class DecodedVideo:
         duration_s: Time stamp of the last frame plus the time it is shown.
         corrupt_frames: Indices of frames the decoder had to guess at, or that follow a lost one;
             the last, if what came after it was lost.
-        declared_frames: What the header says, or None; more than t in a file that was cut short.
+        declared_frames: What the header says, or None; often wrong.
     """
 
     frames: np.ndarray
