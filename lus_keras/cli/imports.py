@@ -104,10 +104,14 @@ def import_via(
 @click.command("import-frames", cls=Command)
 @click.argument("folder", type=_PATH)
 @_OUT
-@click.option("--fps", type=click.FloatRange(0, min_open=True), required=True)
+@click.option(
+    "--fps", type=click.FloatRange(0, min_open=True), help="Not needed where names are times."
+)
 @click.option("--layout", default="patient/exam/zone", show_default=True, help="- skips a level.")
 @_ROOT
-def import_frames(folder: Path, out: Path, fps: float, layout: str, root: Path | None) -> None:
+def import_frames(
+    folder: Path, out: Path, fps: float | None, layout: str, root: Path | None
+) -> None:
     r"""Make a manifest of folders of numbered pictures below FOLDER; each is one video.
 
     Pictures are taken in the order of their numbers: 2.jpg comes before 10.jpg. Nothing is copied.

@@ -20,11 +20,12 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from lus_keras.core.errors import VideoError
-from lus_keras.data.video.formats import MAX_FRAMES, MAX_SECONDS
+from lus_keras.data.video.formats import MAX_FRAMES, MAX_SECONDS, STILLS
 from lus_keras.data.video.opening import open_video
 from lus_keras.data.video.orientation import Orientation
+from lus_keras.data.video.picture import exif_orientation
 from lus_keras.data.video.pictures import decode_pictures, probe_pictures
-from lus_keras.data.video.records import DecodedVideo, Frame, VideoInfo
+from lus_keras.data.video.records import DecodedVideo, Frame, VideoInfo, as_shown
 from lus_keras.data.video.truncation import has_clock
 
 # Pictures by which decoding may run ahead of display, in any codec.
@@ -50,19 +51,9 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
         return probe_pictures(path)
     with open_video(path) as (container, stream, info):
         picture, _ = next(_pictures(container, stream), (None, False))
-        return info if picture is None else _as_shown(info, Orientation.of(picture))
-
-
-def _as_shown(info: VideoInfo, orientation: Orientation) -> VideoInfo:
-    """Size and notes of a video whose pictures are turned."""
-    if orientation.upright:
-        return info
-    width, height = orientation.size(info.width, info.height)
-    note = (
-        f"its pictures are turned as players show them: {info.width}×{info.height} as stored, "
-        f"{width}×{height} as shown."
-    )
-    return replace(info, width=width, height=height, notes=(*info.notes, note))
+        if picture is None:
+            return info
+        return as_shown(info, orientation_of(path, info.container)(picture))
 
 
 def iter_frames(
@@ -85,7 +76,7 @@ def iter_frames(
     path = Path(path)
     to_pixels = pixel_converter(path, grayscale)
     for frame in decode(path, picture_fps):
-        yield frame.time_s, to_pixels(frame.picture)
+        yield frame.time_s, to_pixels(frame)
 
 
 def read_video(
@@ -109,7 +100,7 @@ def read_video(
     pixels, times_s, corrupt, end_s = [], [], [], 0.0
     declared_frames = probe(path).declared_frames
     for index, frame in enumerate(decode(path, picture_fps)):
-        pixels.append(to_pixels(frame.picture))
+        pixels.append(to_pixels(frame))
         times_s.append(frame.time_s)
         end_s = frame.time_s + frame.duration_s
         if frame.corrupt:
@@ -145,18 +136,27 @@ def decode(
             yield replace(frame, time_s=index / picture_fps, duration_s=1 / picture_fps)
 
 
-def pixel_converter(path: Path, grayscale: bool) -> Callable[[av.VideoFrame], np.ndarray]:
-    """Function from picture to uint8 pixels as they are shown, turned where the file says so.
+def orientation_of(path: Path, container: str) -> Callable[[av.VideoFrame], Orientation]:
+    """Function from picture to which way up it is shown, told by the container or by EXIF."""
+    if container not in STILLS:
+        return Orientation.of
+    orientation = exif_orientation(path)
+    return lambda picture: orientation
+
+
+def pixel_converter(path: Path, grayscale: bool) -> Callable[[Frame], np.ndarray]:
+    """Function from frame to uint8 pixels as they are shown, turned where the file says so.
 
     It keeps its scaler, which halves the time a frame.
     """
     reformatter = VideoReformatter()
     pixel_format = "gray" if grayscale else "rgb24"
 
-    def to_pixels(picture: av.VideoFrame) -> np.ndarray:
+    def to_pixels(frame: Frame) -> np.ndarray:
+        picture = frame.picture
         try:
             stored = reformatter.reformat(picture, format=pixel_format, threads=1).to_ndarray()
-            return Orientation.of(picture).turned(stored)
+            return frame.orientation.turned(stored)
         except (av.FFmpegError, ValueError) as error:
             raise VideoError(
                 f"{path}: pixels of kind {picture.format.name} cannot be converted ({error}). "
@@ -173,6 +173,7 @@ def _frames(
     mean_s = 1 / info.fps if info.fps else None
     first_s, last_s, size, count = 0.0, 0.0, None, 0
     pictures = _pictures(container, stream)
+    orientation = orientation_of(path, info.container)
     reordered = bool(stream.codec_context.has_b_frames)
     if reordered and info.container == "avi":
         pictures = _by_sorted_times(pictures)
@@ -208,7 +209,8 @@ def _frames(
             # Its header may count fields, so that the mean rate is twice that of pictures.
             shown_s = gap_s
         shown_s = shown_s or mean_s or clock_s
-        yield Frame(picture, last_s, shown_s, bool(picture.is_corrupt) or follows_loss)
+        damaged = bool(picture.is_corrupt) or follows_loss
+        yield Frame(picture, last_s, shown_s, damaged, orientation(picture))
         count += 1
     if not count:
         raise VideoError(f"{path}: not one frame can be decoded. Copy it again from its source.")

@@ -56,7 +56,17 @@ SUFFIXES = {
 }
 STILLS = ("jpeg_pipe", "png_pipe")
 # Of videos that are not decoded: a folder that holds one names it instead of passing it over.
-FOREIGN_SUFFIXES = (".rm", ".rmvb", ".swf", ".h264", ".264", ".h265", ".265", ".hevc", ".mxf")
+FOREIGN_SUFFIXES: tuple[str, ...] = (
+    ".rm",
+    ".rmvb",
+    ".swf",
+    ".h264",
+    ".264",
+    ".h265",
+    ".265",
+    ".hevc",
+    ".mxf",
+)
 FOREIGN_SUFFIXES += (".ivf", ".y4m", ".dv", ".av1", ".obu", ".wtv", ".mjpeg", ".mjpg")
 VIDEO_SUFFIXES = frozenset(
     suffix

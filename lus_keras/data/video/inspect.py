@@ -91,7 +91,7 @@ def inspect_video(path: str | os.PathLike[str], *, picture_fps: float | None = N
     brightest, contrast, change, end_s = 0, 0, 0.0, 0.0
     first, previous, visible = None, None, False
     for frame in decode(path, picture_fps):
-        pixels = to_pixels(frame.picture)
+        pixels = to_pixels(frame)
         low, high = (int(value) for value in cv2.minMaxLoc(pixels)[:2])
         # Some recordings fade in from black, which would make them all alike.
         if first is None or not visible:

@@ -17,6 +17,9 @@ from lus_keras.data.video.truncation import index_leaves_file
 
 # Containers whose index is read before anything is decoded.
 _INDEXED = ("avi", "mov")
+# A decoder that meets what no encoder writes gives an error instead of a picture made up of
+# neighbours. Of the 270 videos of the two public data sets not one is judged otherwise for it.
+_STRICT = "crccheck+bitstream+buffer+explode"
 
 
 @contextmanager
@@ -31,7 +34,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, VideoI
             info = _check_stream(path, container, container_format)
             stream = container.streams.video[0]
             # A picture may also grow after the header has been read.
-            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS), "err_detect": _STRICT}
             # Threads conceal errors in an order of their own: one keeps damaged files repeatable.
             stream.codec_context.thread_count = 1
             yield container, stream, info

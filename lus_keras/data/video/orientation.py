@@ -7,12 +7,16 @@ how to turn them. FFmpeg hands the matrix on and turns nothing; every player and
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideData, Type
 
-_MATRIX_BYTES = 36
+# The first five of nine numbers, a, b, u, c, d, of which the third is of no use here.
+_MATRIX = struct.Struct("=2i4x2i")
 # A turn by other than quarters is not shown by browsers; rounding of writers is far below this.
 _ROUNDING = 0.02
 
@@ -34,23 +38,42 @@ class Orientation:
     @classmethod
     def of(cls, picture: av.VideoFrame) -> Orientation:
         """Reads the matrix that goes with a decoded picture; upright where there is none."""
-        for side_data in picture.side_data:
-            if side_data.type.name == "DISPLAYMATRIX" and len(bytes(side_data)) >= _MATRIX_BYTES:
-                return cls.of_matrix(struct.unpack("=9i", bytes(side_data)[:_MATRIX_BYTES]))
-        return cls()
+        try:
+            beside = cast(Iterable[SideData], picture.side_data)
+            found = {data.type: bytes(data) for data in beside}
+        except ValueError:  # PyAV does not know another kind of data beside it
+            return cls.of_rotation(picture.rotation)
+        matrix = found.get(Type.DISPLAYMATRIX, b"")
+        return cls.of_matrix(*_MATRIX.unpack_from(matrix)) if len(matrix) >= _MATRIX.size else cls()
 
     @classmethod
-    def of_matrix(cls, matrix: tuple[int, ...]) -> Orientation:
+    def of_rotation(cls, degrees: float) -> Orientation:
+        """Reads an angle, counted against the clock, which is rounded to quarter turns."""
+        return (cls(), cls(True, True, False), cls(False, True, True), cls(True, False, True))[
+            round(degrees / 90) % 4
+        ]
+
+    @classmethod
+    def of_exif(cls, value: int) -> Orientation:
+        """Reads EXIF's tag Orientation, 1 … 8; upright for any other value."""
+        return _EXIF.get(value, cls())
+
+    @classmethod
+    def of_matrix(cls, a: int, b: int, c: int, d: int) -> Orientation:
         """Reads a display matrix.
 
+        A stored pixel at (column, row) is shown at (a·column + c·row, b·column + d·row), up to a
+        shift and a scale.
+
         Args:
-            matrix: Nine integers a, b, u, c, d, v, x, y, w. A stored pixel at (column, row) is
-                shown at (a·column + c·row, b·column + d·row), up to a shift and a scale.
+            a: Column to column.
+            b: Column to row.
+            c: Row to column.
+            d: Row to row.
 
         Returns:
             The quarter turn or mirror image it stands for; upright for any other matrix.
         """
-        a, b, _, c, d = matrix[:5]
         largest = max(abs(value) for value in (a, b, c, d))
         small = _ROUNDING * largest
         if max(abs(b), abs(c)) <= small and min(abs(a), abs(d)) > small:
@@ -83,3 +106,15 @@ class Orientation:
     def size(self, width: int, height: int) -> tuple[int, int]:
         """`(width, height)` of the picture that is shown, of those that are stored."""
         return (height, width) if self.transposed else (width, height)
+
+
+UPRIGHT = Orientation()
+_EXIF = {
+    2: Orientation(False, False, True),
+    3: Orientation(False, True, True),
+    4: Orientation(False, True, False),
+    5: Orientation(True, False, False),
+    6: Orientation(True, False, True),
+    7: Orientation(True, True, True),
+    8: Orientation(True, True, False),
+}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 import numpy as np
+
+from lus_keras.data.video.orientation import UPRIGHT, Orientation
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,22 @@ class DecodedVideo:
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded frame, its pixels not yet converted."""
+    """One decoded frame, its pixels neither converted nor turned yet."""
 
     picture: av.VideoFrame
     time_s: float
     duration_s: float
     corrupt: bool
+    orientation: Orientation = UPRIGHT
+
+
+def as_shown(info: VideoInfo, orientation: Orientation) -> VideoInfo:
+    """Size and notes of a video whose pictures are turned."""
+    if orientation.upright:
+        return info
+    width, height = orientation.size(info.width, info.height)
+    note = (
+        f"its pictures are turned as players show them: {info.width}×{info.height} as stored, "
+        f"{width}×{height} as shown."
+    )
+    return replace(info, width=width, height=height, notes=(*info.notes, note))
