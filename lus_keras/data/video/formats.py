@@ -56,18 +56,9 @@ SUFFIXES = {
 }
 STILLS = ("jpeg_pipe", "png_pipe")
 # Of videos that are not decoded: a folder that holds one names it instead of passing it over.
-FOREIGN_SUFFIXES: tuple[str, ...] = (
-    ".rm",
-    ".rmvb",
-    ".swf",
-    ".h264",
-    ".264",
-    ".h265",
-    ".265",
-    ".hevc",
-    ".mxf",
-)
-FOREIGN_SUFFIXES += (".ivf", ".y4m", ".dv", ".av1", ".obu", ".wtv", ".mjpeg", ".mjpg")
+_BARE_STREAMS = (".h264", ".264", ".h265", ".265", ".hevc", ".av1", ".obu", ".mjpeg", ".mjpg")
+_OTHER_CONTAINERS = (".rm", ".rmvb", ".swf", ".mxf", ".ivf", ".y4m", ".dv", ".wtv")
+FOREIGN_SUFFIXES = (*_BARE_STREAMS, *_OTHER_CONTAINERS)
 VIDEO_SUFFIXES = frozenset(
     suffix
     for container, suffixes in SUFFIXES.items()
