@@ -128,7 +128,7 @@ def import_frames(
 @click.argument("files", nargs=-1, required=True, type=_PATH)
 @click.option("--out", type=_PATH, required=True, help="Folder to write to.")
 @click.option("--key", type=_PATH, required=True, help="File with the secret for the ids.")
-@click.option("--frame-rate", type=click.FloatRange(0, min_open=True), help="If files state none.")
+@click.option("--frame-rate", type=click.FloatRange(0, min_open=True), help="Whatever files state.")
 @click.option("--region", metavar="X,Y,W,H", help="Tissue in the picture, if files state none.")
 @click.option(
     "--banner",
