@@ -29,8 +29,8 @@ __all__ = [
 _HOMES = {
     "build_model": "models",
     "list_models": "models",
-    "load_torch_weights": "torch_weights",
-    "to_torch_state": "torch_weights",
+    "load_torch_weights": "models.pretrained.torch_weights",
+    "to_torch_state": "models.pretrained.torch_weights",
 }
 
 

@@ -104,10 +104,14 @@ def import_via(
 @click.command("import-frames", cls=Command)
 @click.argument("folder", type=_PATH)
 @_OUT
-@click.option("--fps", type=click.FloatRange(0, min_open=True), required=True)
+@click.option(
+    "--fps", type=click.FloatRange(0, min_open=True), help="Not needed where names are times."
+)
 @click.option("--layout", default="patient/exam/zone", show_default=True, help="- skips a level.")
 @_ROOT
-def import_frames(folder: Path, out: Path, fps: float, layout: str, root: Path | None) -> None:
+def import_frames(
+    folder: Path, out: Path, fps: float | None, layout: str, root: Path | None
+) -> None:
     r"""Make a manifest of folders of numbered pictures below FOLDER; each is one video.
 
     Pictures are taken in the order of their numbers: 2.jpg comes before 10.jpg. Nothing is copied.
@@ -124,7 +128,7 @@ def import_frames(folder: Path, out: Path, fps: float, layout: str, root: Path |
 @click.argument("files", nargs=-1, required=True, type=_PATH)
 @click.option("--out", type=_PATH, required=True, help="Folder to write to.")
 @click.option("--key", type=_PATH, required=True, help="File with the secret for the ids.")
-@click.option("--frame-rate", type=click.FloatRange(0, min_open=True), help="If files state none.")
+@click.option("--frame-rate", type=click.FloatRange(0, min_open=True), help="Whatever files state.")
 @click.option("--region", metavar="X,Y,W,H", help="Tissue in the picture, if files state none.")
 @click.option(
     "--banner",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import sys
 import tempfile
@@ -9,9 +11,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+from lus_keras.core.errors import ConfigError
 
 BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "opencv-python-headless", "av")
+
+# Backends of Keras and the modules they come from.
+BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
+# Of Keras' own file of settings, those that numbers depend on.
+SETTINGS: dict[str, Any] = {
+    "image_data_format": "channels_last",
+    "floatx": "float32",
+    "epsilon": 1e-7,
+}
 
 
 def package_version(package: str) -> str | None:
@@ -48,6 +62,76 @@ def prefer_onednn() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
+def keras_file() -> dict[str, Any]:
+    """What the user's `keras.json` says; nothing where there is none, or none that can be read."""
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    try:
+        stated = json.loads((Path(home) / "keras.json").read_text())
+    except (OSError, ValueError, RuntimeError):
+        return {}
+    return stated if isinstance(stated, dict) else {}
+
+
+def replaced_settings() -> str | None:
+    """One line on settings of `keras.json` that are not followed; None if there is none."""
+    stated = keras_file()
+    other = {
+        key: stated[key] for key in SETTINGS if stated.get(key, SETTINGS[key]) != SETTINGS[key]
+    }
+    if not other:
+        return None
+    theirs = ", ".join(f"{key}: {value}" for key, value in other.items())
+    ours = ", ".join(str(SETTINGS[key]) for key in other)
+    return f"keras.json says {theirs}; {ours} is used, with which the papers' numbers are computed."
+
+
+def check_backend() -> None:
+    """Refuses a backend of Keras that is not there, which Keras itself does with a traceback.
+
+    Raises:
+        ConfigError: `KERAS_BACKEND` or `keras.json` names one that is unknown or not installed.
+    """
+    in_file = keras_file().get("backend")
+    backend = os.environ.get("KERAS_BACKEND") or in_file or "tensorflow"
+    if "keras" in sys.modules or (
+        backend in BACKENDS and importlib.util.find_spec(BACKENDS[backend]) is not None
+    ):
+        return
+    where = "KERAS_BACKEND" if os.environ.get("KERAS_BACKEND") else "keras.json"
+    cause = "is not installed" if backend in BACKENDS else "is not known"
+    raise ConfigError(
+        f"{where} names the backend {str(backend)!r}, which {cause}. Install it, or set "
+        "KERAS_BACKEND=tensorflow."
+    )
+
+
+@contextmanager
+def fixed_settings() -> Iterator[None]:
+    """Lends Keras the settings that networks are built with, whatever its `keras.json` says."""
+    import keras
+
+    config = keras.config
+    before = config.image_data_format(), config.floatx(), config.dtype_policy()
+    _fix_settings()
+    try:
+        yield
+    finally:
+        config.set_image_data_format(before[0])
+        config.set_floatx(before[1])
+        config.set_dtype_policy(before[2])
+
+
+def _fix_settings() -> None:
+    """Sets what `SETTINGS` has; a policy that was chosen, such as mixed_bfloat16, stays."""
+    from keras import config
+
+    chosen = config.dtype_policy()
+    if chosen.name == config.floatx():
+        config.set_dtype_policy("float32")
+    config.set_image_data_format("channels_last")
+    config.set_floatx("float32")
+
+
 def start_tensorflow(threads: int | None = None) -> None:
     """Imports Keras and its backend, and finds TensorFlow's devices, without their notices.
 
@@ -57,14 +141,20 @@ def start_tensorflow(threads: int | None = None) -> None:
     Args:
         threads: TensorFlow's threads within and across operations; None leaves the choice to it.
 
+    Keras computes with the settings of `SETTINGS` from then on.
+
     Raises:
+        ConfigError: The backend is not installed.
         ImportError: Keras or its backend cannot be imported.
     """
+    check_backend()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     prefer_onednn()
     with _stderr_turned_aside():
         import keras
 
+        _fix_settings()
+        keras.config.set_epsilon(SETTINGS["epsilon"])
         if keras.backend.backend() != "tensorflow":
             with suppress(ImportError):  # Keras looks for it later, whatever the backend
                 import tensorflow  # noqa: F401

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 # File systems take 255 bytes; suffixes and temporary names are added.
 MAX_NAME = 100
 

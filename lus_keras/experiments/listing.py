@@ -9,8 +9,14 @@ from rich.table import Table
 
 from lus_keras import __version__, papers
 from lus_keras.core import config
-from lus_keras.core.environment import PACKAGES, cores, package_version, start_tensorflow
-from lus_keras.core.errors import DataError
+from lus_keras.core.environment import (
+    PACKAGES,
+    cores,
+    package_version,
+    replaced_settings,
+    start_tensorflow,
+)
+from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.core.files import cache_root
 from lus_keras.data import datasets
 from lus_keras.simulation import dataset as simulated
@@ -36,6 +42,8 @@ def diagnosis() -> dict[str, str]:
     found = {"lus_keras": __version__, "python": platform.python_version()}
     found |= {package: package_version(package) or "not installed" for package in PACKAGES}
     found |= {"platform": platform.platform(), "cores": str(cores()), "devices": _devices()}
+    if (settings := replaced_settings()) is not None:
+        found["keras.json"] = settings
     cache = cache_root()
     existing = next(path for path in (cache, *cache.parents) if path.exists())
     free = shutil.disk_usage(existing).free / 1e9
@@ -58,7 +66,10 @@ def _presence(name: str) -> tuple[str, str]:
 
 
 def _devices() -> str:
-    start_tensorflow()
+    try:
+        start_tensorflow()
+    except ConfigError as error:
+        return f"none: {error}"
     import keras
 
     return ", ".join(keras.distribution.list_devices("cpu") + _accelerators(keras))

@@ -11,12 +11,19 @@ import pkgutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from lus_keras.core.environment import check_backend, fixed_settings
+
 if TYPE_CHECKING:
     import keras
 
 
 def builders() -> dict[str, Callable[..., keras.Model]]:
-    """All builders by model name, in order of family and definition; imports Keras."""
+    """All builders by model name, in order of family and definition; imports Keras.
+
+    Raises:
+        ConfigError: Keras' backend is not installed.
+    """
+    check_backend()
     found: dict[str, Callable[..., keras.Model]] = {}
     for module in sorted(info.name for info in pkgutil.iter_modules(__path__) if not info.ispkg):
         found.update(getattr(importlib.import_module(f"{__name__}.{module}"), "MODELS", {}))
@@ -55,4 +62,6 @@ def build_model(name: str, *, input_shape: tuple[int, ...], **options: Any) -> k
         near = difflib.get_close_matches(name, known, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         raise ValueError(f"`name` must be one of {sorted(known)}. Received: name={name!r}.{hint}")
-    return known[name](tuple(input_shape), **options)
+    # A user's keras.json may have turned the axes or the precision round.
+    with fixed_settings():
+        return known[name](tuple(input_shape), **options)

@@ -50,7 +50,9 @@ class Conv3D(keras.layers.Conv3D):
             kernel = self._cut(kernel, inputs.shape[1:4])
             if self.kernel_size == (1, 1, 1) and strides != (1, 1, 1):
                 # The mean over windows of one pixel: the fastest way to pick them, and exact.
-                inputs = ops.average_pool(inputs, 1, strides=strides, padding="same")
+                inputs = ops.average_pool(
+                    inputs, 1, strides=strides, padding="same", data_format="channels_last"
+                )
                 strides = (1, 1, 1)
         outputs = ops.conv(
             inputs,

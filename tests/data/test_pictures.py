@@ -120,7 +120,7 @@ def test_what_is_no_picture_is_refused(tmp_path, content):
 
 def test_left_out_numbers_are_found(tmp_path):
     write_pictures(tmp_path, [3, 5, 8])
-    assert missing_numbers(video.picture_paths(tmp_path)) == [4, 6, 7]
+    assert missing_numbers(tmp_path) == [range(4, 5), range(6, 8)]
 
 
 def test_the_hash_of_a_folder_is_that_of_its_pictures_in_order(tmp_path):

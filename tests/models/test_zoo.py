@@ -148,6 +148,20 @@ def box(length, bytes_there, wide=b""):
     return length.to_bytes(4, "big") + b"mdat" + wide + bytes(bytes_there)
 
 
+GIF = b"GIF89a" + bytes(7)
+# Place and size, length of the code, one block of two bytes, the empty block.
+GIF_IMAGE = b"\x2c" + bytes(9) + b"\x02" + b"\x02ab" + b"\0"
+PIPED = b"RIFF\xff\xff\xff\xffAVI LIST\xff\xff\xff\xffmovi"
+EBML = b"\x1a\x45\xdf\xa3\x80"
+SEGMENT_OF_4 = b"\x18\x53\x80\x67\x84"
+OPEN_SEGMENT = b"\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff"
+
+
+def chunk(length, held):
+    """A chunk of an AVI that states `length` bytes and holds `held`."""
+    return b"00dc" + length.to_bytes(4, "little") + bytes(held)
+
+
 @pytest.mark.parametrize(
     ("container", "content", "cut"),
     [
@@ -165,9 +179,25 @@ def box(length, bytes_there, wide=b""):
         ("mov", box(1, 8, (24).to_bytes(8, "big")), False),
         ("mov", box(1, 7, (24).to_bytes(8, "big")), True),
         ("mov", box(0, 50), False),
-        ("gif", b"GIF89a....;", False),
-        ("gif", b"GIF89a....;\0\0", False),
-        ("gif", b"GIF89a....", True),
+        ("gif", GIF + b";", False),
+        ("gif", GIF + b";\0\0", False),
+        ("gif", GIF + b";bytes that a mail program added", False),
+        ("gif", GIF, True),
+        ("gif", GIF + GIF_IMAGE + b";", False),
+        ("gif", GIF + GIF_IMAGE[:-1], True),
+        ("gif", GIF + GIF_IMAGE[:-3], True),
+        # A writer into a pipe cannot go back to fill in a length; chunks still have theirs.
+        ("avi", riff(0xFFFFFFFF, 50), False),
+        ("avi", PIPED + chunk(8, 8), False),
+        ("avi", PIPED + chunk(8, 8) + chunk(8, 7), True),
+        # What stands behind the last box is no box.
+        ("mov", box(20, 12) + b"garbage garbage garbage", False),
+        ("matroska", EBML + SEGMENT_OF_4 + b"1234", False),
+        ("matroska", EBML + SEGMENT_OF_4 + b"123", True),
+        ("matroska", EBML + OPEN_SEGMENT + b"\xec\x84" + b"1234", False),
+        ("matroska", EBML + OPEN_SEGMENT + b"\xec\x84" + b"123", True),
+        ("mpegts", (b"\x47" + bytes(187)) * 3, False),
+        ("mpegts", (b"\x47" + bytes(187)) * 3 + b"\x47" + bytes(50), True),
         ("mpeg", b"anything", False),
         ("mpeg", PACK + packet(9, 9), False),
         ("mpeg", PACK + packet(9, 8), True),

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -25,11 +23,21 @@ from lus_keras.core.errors import ConfigError, DataError, VideoError
 from lus_keras.data.fields import Box
 from lus_keras.data.importers import Imported
 from lus_keras.data.importers.contact_sheet import write_contact_sheets
-from lus_keras.data.importers.dicom_header import Header, NotACine, read_header, read_key
+from lus_keras.data.importers.dicom_header import (
+    Header,
+    NotACine,
+    is_dicom,
+    keyed_hash,
+    read_header,
+    read_key,
+)
+from lus_keras.data.importers.dicom_pixels import digest, iter_pixels
 from lus_keras.data.manifest import Video, write_manifest
 from lus_keras.data.video import sha256_of_video, write_video
 
 SOURCE = "DICOM, de-identified"
+
+_Read = tuple[str, Path, Header]
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class DicomOptions:
     """How files are read.
 
     Attributes:
-        frame_rate: Frames per second where a file states none.
+        frame_rate: Frames per second, whatever files state.
         region: Tissue `(x, y, w, h)` where a file states none.
         banner: Share of the picture's height, from the top, that is black in any case.
         codec: ffv1 (nothing is lost) or mjpeg (smaller).
@@ -96,6 +104,7 @@ def import_dicom(
     manifest = out / "manifest.csv"
     write_manifest(videos, manifest)
     notes = [f"Passed over: {count} × {what}." for what, count in skipped.most_common()]
+    notes += [f"{number}: {note}" for number, _, header in headers for note in header.notes]
     cut = sum(_banner_cuts(header, options.banner) for _, _, header in headers)
     if cut:
         notes.append(
@@ -117,22 +126,17 @@ def _dicom_files(places: Sequence[str | os.PathLike[str]]) -> list[Path]:
             raise DataError(f"place {number} of {len(places)} does not exist. Correct the path.")
         paths = place.rglob("*") if place.is_dir() else [place]
         found |= {path for path in paths if path.is_file() and path.name.upper() != "DICOMDIR"}
-    files = [path for path in sorted(found) if _is_dicom(path)]
+    files = [path for path in sorted(found) if is_dicom(path)]
     if not files:
         raise DataError(f"none of {len(found)} files is DICOM. Name other files or folders.")
     return files
-
-
-def _is_dicom(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
 
 
 def _read_headers(
     files: list[Path], key: bytes, options: DicomOptions
 ) -> tuple[list[tuple[str, Path, Header]], Counter[str]]:
     skipped: Counter[str] = Counter()
-    found: dict[str, tuple[str, Path, Header]] = {}
+    found: list[_Read] = []
     problems = []
     for index, path in enumerate(files, start=1):
         number = f"DICOM file {index} of {len(files)}, sorted by path"
@@ -143,15 +147,54 @@ def _read_headers(
         except DataError as error:
             problems.append(f"{number}: {error}")
         else:
-            if header.video_id in found:
-                skipped["copy of another file"] += 1
-            found.setdefault(header.video_id, (number, path, header))
+            found.append((number, path, header))
     if not found and not problems:
         problems.append(f"none of {len(files)} DICOM files is a cine: {dict(skipped)}.")
+    problems += _shared_exams(found)
     if problems:
         raise DataError.from_problems(problems)
+    kept = _without_copies(found, key, skipped)
     # In the order of names, patients could be told apart by their places in the alphabet.
-    return [found[video_id] for video_id in sorted(found)], skipped
+    return sorted(kept, key=lambda read: read[2].video_id), skipped
+
+
+def _shared_exams(found: Sequence[_Read]) -> Iterator[str]:
+    """Exams of two patients: one of them is written otherwise, and would be on both sides."""
+    owners: dict[str, tuple[str, str]] = {}
+    for number, _, header in found:
+        first, patient = owners.setdefault(header.exam_id, (number, header.patient_id))
+        if patient != header.patient_id:
+            yield (
+                f"{number}: is of the same study as {first.partition(',')[0]} and has another "
+                "PatientID. Correct one of them."
+            )
+
+
+def _without_copies(
+    found: Sequence[_Read], key: bytes, skipped: Counter[str]
+) -> list[tuple[str, Path, Header]]:
+    """Leaves out files whose pixels are there; cines that share an id only get one of their own."""
+    by_id: dict[str, list[_Read]] = defaultdict(list)
+    for read in found:
+        by_id[read[2].video_id].append(read)
+    kept: list[_Read] = []
+    for video_id, group in by_id.items():
+        if len(group) == 1:
+            kept += group
+            continue
+        # Backwards, so that of copies the first is kept.
+        shown = {digest(path, header.pixels): (n, path, header) for n, path, header in group[::-1]}
+        if len(shown) < len(group):
+            skipped["copy of another file"] += len(group) - len(shown)
+        for pixels, (number, path, header) in shown.items():
+            if len(shown) == 1:
+                kept.append((number, path, header))
+                continue
+            own = keyed_hash(key, "video", f"{video_id}:{pixels}")
+            note = "has the SOPInstanceUID of another cine; both are kept."
+            notes = (*header.notes, note)
+            kept.append((number, path, replace(header, video_id=own, notes=notes)))
+    return kept
 
 
 def _write_cine(
@@ -215,28 +258,6 @@ def _banner_cuts(header: Header, banner: float) -> bool:
 
 def _pixels(path: Path, header: Header) -> Iterator[np.ndarray]:
     """Decodes frame by frame: `(h, w)` or `(h, w, 3)` RGB uint8; 0 is black."""
-    import pydicom
-
-    count = 0
-    frames: Iterator[Any] = iter(())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            frames = iter(pydicom.iter_pixels(path))
-            for pixels in frames:
-                if pixels.shape[:2] != (header.height, header.width):
-                    raise ValueError
-                yield 255 - pixels if header.inverted else pixels
-                count += 1
-        except (GeneratorExit, DataError, VideoError):
-            raise
-        except ImportError:
-            raise DataError("its compression needs: pip install 'lus-keras[dicom]'.") from None
-        except Exception as error:
-            # Decoders may quote what they read.
-            raise DataError(
-                f"frame {count} cannot be decoded ({type(error).__name__}). Copy it again, or "
-                "pip install 'lus-keras[dicom]' if its compression is not known."
-            ) from None
-    if count != header.frames:
-        raise DataError(f"states {header.frames} frames and holds {count}. Copy it again.")
+    size = header.height, header.width
+    for pixels in iter_pixels(path, header.pixels, size, header.frames):
+        yield 255 - pixels if header.inverted else pixels

@@ -6,31 +6,22 @@ No value of a header is ever part of a message: names, dates and ids of patients
 from __future__ import annotations
 
 import hmac
-import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.data.fields import Box
+from lus_keras.data.importers.dicom_pixels import Pixels, read_pixels
+from lus_keras.data.importers.dicom_time import frame_times
 from lus_keras.data.video.formats import MAX_FRAMES, MAX_PIXELS
 
 ULTRASOUND_CINE = ("1.2.840.10008.5.1.4.1.1.3.1", "1.2.840.10008.5.1.4.1.1.3")
-_DEFLATED = "1.2.840.10008.1.2.1.99"
-_PHOTOMETRIC = (
-    "MONOCHROME1",
-    "MONOCHROME2",
-    "RGB",
-    "YBR_FULL",
-    "YBR_FULL_422",
-    "YBR_RCT",
-    "YBR_ICT",
-)
-_PIXEL_DATA = b"\xe0\x7f\x10\x00"
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+_META_BYTES = 4096
+_FIRST_GROUPS = (b"\x02\0", b"\x08\0")
 # Regions: spatial format 1 is a picture in two dimensions, data type 1 is tissue, 2 to 4 Doppler.
 _PICTURE, _TISSUE, _DOPPLER = 1, 1, (2, 3, 4)
 MIN_KEY_BYTES = 16
@@ -55,6 +46,8 @@ class Header:
         fps: Frames per second, on average.
         boxes: Regions that show tissue, `(x, y, w, h)` in pixels.
         inverted: Whether 0 is white.
+        pixels: How pixels are stored.
+        notes: What is worth knowing; no value that could identify is among them.
     """
 
     patient_id: str
@@ -67,6 +60,8 @@ class Header:
     fps: float
     boxes: tuple[Box, ...]
     inverted: bool
+    pixels: Pixels
+    notes: tuple[str, ...] = ()
 
     @property
     def is_even(self) -> bool:
@@ -103,7 +98,7 @@ def read_header(
     Args:
         path: DICOM file.
         key: Secret for the ids.
-        frame_rate: Frames per second where the file states none.
+        frame_rate: Frames per second, whatever the file states.
         region: Where tissue is shown, for files that do not say so.
 
     Returns:
@@ -113,15 +108,16 @@ def read_header(
         NotACine: It is another kind of object.
         DataError: It is damaged, states no time or place, or is too large. The text names no file.
     """
+    pixels, notes = None, list[str]()
     try:
         with path.open("rb") as stream, warnings.catch_warnings():
             # Warnings quote values.
             warnings.simplefilter("ignore")
-            dataset = _read_dataset(path, stream)
+            dataset = _read_dataset(stream)
             problems = list(_problems(dataset))
             if not problems:
-                problems = list(_unfit_pixels(dataset, stream))
-            times_s = () if problems else _times(dataset, frame_rate)
+                pixels, problems, notes = read_pixels(dataset, stream)
+            times_s, disagreements = ((), []) if problems else frame_times(dataset, frame_rate)
             boxes = () if problems else _boxes(dataset, region)
     except (NotACine, DataError):
         raise
@@ -130,7 +126,7 @@ def read_header(
     except Exception as error:
         # Whatever a parser raises on damaged bytes may quote them.
         raise DataError(f"is damaged ({type(error).__name__}). Copy it again.") from None
-    if problems:
+    if problems or pixels is None:
         raise DataError(" ".join(problems))
     frames = int(dataset.NumberOfFrames)
     return Header(
@@ -144,17 +140,37 @@ def read_header(
         fps=(frames - 1) / times_s[-1],
         boxes=boxes,
         inverted=dataset.PhotometricInterpretation == "MONOCHROME1",
+        pixels=pixels,
+        notes=(*notes, *disagreements),
     )
 
 
-def _read_dataset(path: Path, stream: BinaryIO) -> Any:
+def is_dicom(path: Path) -> bool:
+    """Whether a file begins as DICOM does, with its preamble or, as older archives write, without.
+
+    Without one it begins with a short element of group 2 or 8, in little-endian order.
+    """
+    with path.open("rb") as stream:
+        start = stream.read(132)
+    return start[128:] == b"DICM" or (start[:2] in _FIRST_GROUPS and start[3:4] == b"\0")
+
+
+def _read_dataset(stream: BinaryIO) -> Any:
     import pydicom
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
     # The file's meta part comes first: a deflated file would be inflated without bound.
-    meta = pydicom.filereader.read_file_meta_info(path)
-    if str(meta.get("TransferSyntaxUID", "")) == _DEFLATED:
+    if _DEFLATED in stream.read(_META_BYTES):
         raise DataError("is deflated, which is not read. Export it uncompressed or as JPEG.")
-    dataset = pydicom.dcmread(stream, stop_before_pixels=True)
+    stream.seek(0)
+    dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+    if not getattr(dataset, "file_meta", None):
+        dataset.file_meta = FileMetaDataset()
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit = dataset.original_encoding[0]
+        syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = syntax
     if str(dataset.get("SOPClassUID", "")) not in ULTRASOUND_CINE:
         raise NotACine("no multi-frame ultrasound")
     if any(_region_type(region) in _DOPPLER for region in _regions(dataset)):
@@ -173,55 +189,6 @@ def _problems(dataset: Any) -> Iterator[str]:
         yield f"{size[2]} frames of {size[1]}×{size[0]} are none, or more than is decoded. Cut it."
     if dataset.get("BitsAllocated") != 8:
         yield "pixels must have 8 bits. Export it anew."
-    if dataset.get("PhotometricInterpretation") not in _PHOTOMETRIC:
-        yield "pixels must be grey, RGB or YBR. Export it anew."
-
-
-def _unfit_pixels(dataset: Any, stream: BinaryIO) -> Iterator[str]:
-    """Compares the number of frames with the pixel data, at whose start the stream stands."""
-    from pydicom.encaps import parse_basic_offsets
-
-    stated = int(dataset.NumberOfFrames)
-    start = stream.tell()
-    if stream.read(4) != _PIXEL_DATA:
-        yield "has no pixels. Copy it again."
-        return
-    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-        stream.seek(start + 12)
-        found = len(parse_basic_offsets(stream)) or stated
-    else:
-        implicit = dataset.file_meta.TransferSyntaxUID.is_implicit_VR
-        stream.seek(start + (4 if implicit else 8))
-        length = int.from_bytes(stream.read(4), "little")
-        samples = 2 if dataset.PhotometricInterpretation == "YBR_FULL_422" else None
-        per_pixel = samples or int(dataset.SamplesPerPixel)
-        # One byte may be added to make the length even.
-        found = length // (int(dataset.Rows) * int(dataset.Columns) * per_pixel)
-    if found != stated:
-        yield f"states {stated} frames and holds {found}. Copy it again, or export it anew."
-
-
-def _times(dataset: Any, frame_rate: float | None) -> tuple[float, ...]:
-    """Time stamps by the first of these that is there, or refuses to guess."""
-    frames = int(dataset.NumberOfFrames)
-    vector = dataset.get("FrameTimeVector")
-    if vector is not None:
-        steps_ms = np.atleast_1d(np.array(vector, np.float64))
-        if (
-            len(steps_ms) != frames
-            or not (steps_ms[1:] >= 1).all()
-            or not np.isfinite(steps_ms).all()
-        ):
-            raise DataError("FrameTimeVector must give each frame its time. Export it anew.")
-        steps_ms[0] = 0
-        return tuple((np.cumsum(steps_ms) / 1000).tolist())
-    frame_ms = float(dataset.get("FrameTime") or 0)
-    rates = [1000 / frame_ms if frame_ms > 0 else 0.0]
-    rates += [float(dataset.get(n) or 0) for n in ("CineRate", "RecommendedDisplayFrameRate")]
-    rate = next((rate for rate in rates if 0 < rate < math.inf), frame_rate)
-    if rate is None:
-        raise DataError("states no frame rate. Give it with --frame-rate if you know it.")
-    return tuple((np.arange(frames) / rate).tolist())
 
 
 def _boxes(dataset: Any, region: Box | None) -> tuple[Box, ...]:

@@ -15,18 +15,21 @@ from lus_keras.core.files import is_picture_folder
 from lus_keras.data.importers import Imported
 from lus_keras.data.importers.naming import manifest_root, video_id_of
 from lus_keras.data.manifest import Video, write_manifest
-from lus_keras.data.video import picture_paths
+from lus_keras.data.video import probe
 from lus_keras.data.video.decode import decode
-from lus_keras.data.video.pictures import missing_numbers
+from lus_keras.data.video.pictures import missing_numbers, stamped_rate
 
 _LEVELS = {"patient": "patient_id", "exam": "exam_id", "zone": "zone", "-": ""}
+# Rates that differ by less are one.
+_SAME_RATE = 0.01
+_LISTED = 10
 
 
 def import_frame_folders(
     folder: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
-    fps: float,
+    fps: float | None,
     layout: str = "patient/exam/zone",
     root: Path | None = None,
 ) -> Imported:
@@ -37,7 +40,8 @@ def import_frame_folders(
     Args:
         folder: Where the levels of `layout` begin.
         out: Manifest to write, in a folder above the pictures.
-        fps: Frames per second that the pictures were taken at.
+        fps: Frames per second that the pictures were taken at; None where names state times, which
+            count in any case.
         layout: What each level of folders is: patient, exam, zone, or - for nothing.
         root: Folder that the manifest's paths start from; its own if None.
 
@@ -62,11 +66,14 @@ def import_frame_folders(
     for path in found:
         try:
             fields = _read_levels(path.relative_to(folder), levels, layout)
-            notes.update(_check(path, fps))
+            rate = stamped_rate(path) or fps
+            if rate is None:
+                raise ValueError("its names state no times. Give --fps.")
+            notes.update(_check(path, rate, fps))
         except (ValueError, VideoError) as error:
             problems.append(str(error) if isinstance(error, VideoError) else f"{path}: {error}")
             continue
-        videos.append(_video(path, base, fields, fps))
+        videos.append(_video(path, base, fields, rate))
     if problems:
         raise DataError.from_problems(problems)
     write_manifest(videos, out, root=base)
@@ -104,12 +111,22 @@ def _read_levels(relative: Path, levels: Sequence[str], layout: str) -> dict[str
     return {field: part for field, part in zip(levels, relative.parts, strict=True) if field}
 
 
-def _check(path: Path, fps: float) -> list[str]:
+def _check(path: Path, rate: float, fps: float | None) -> list[str]:
     """Decodes all pictures; returns what is worth to be known."""
-    for _ in decode(path, fps):
+    for _ in decode(path, rate):
         pass
-    missing = missing_numbers(picture_paths(path))
-    if not missing:
-        return []
-    listed = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
-    return [f"{path}: {len(missing)} numbers are left out ({listed}); time runs on without a gap."]
+    notes = [f"{path}: {note}" for note in probe(path).notes]
+    if fps is not None and abs(rate / fps - 1) > _SAME_RATE:
+        notes.append(
+            f"{path}: names state times, {rate:.4g} pictures a second, and --fps {fps:g}. The "
+            "times are taken; enter another rate in the manifest if they are not of the recording."
+        )
+    missing = missing_numbers(path)
+    if missing:
+        count = sum(run.stop - run.start for run in missing)
+        first = [str(n) for run in missing[:_LISTED] for n in run[:_LISTED]][:_LISTED]
+        listed = ", ".join(first) + (", …" if count > len(first) else "")
+        notes.append(
+            f"{path}: {count} numbers are left out ({listed}); time runs on without a gap."
+        )
+    return notes

@@ -13,8 +13,8 @@ from typing import Any
 
 from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.core.files import is_picture_folder
+from lus_keras.data.video.formats import VIDEO_SUFFIXES
 
-VIDEO_SUFFIXES = (".avi", ".mp4", ".m4v", ".mov", ".mpg", ".mpeg", ".mkv", ".webm", ".gif")
 _GROUPS = {"patient": "patient_id", "exam": "exam_id", "zone": "zone"}
 
 
@@ -86,7 +86,9 @@ def find_videos(places: Iterable[str | os.PathLike[str]]) -> list[Path]:
             problems.append(f"{place}: does not exist. Correct the path.")
     if not found and not problems:
         listed = ", ".join(map(str, looked_at))
-        problems.append(f"{listed}: holds no video ({', '.join(VIDEO_SUFFIXES)}). Name a folder.")
+        problems.append(
+            f"{listed}: holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}). Name a folder."
+        )
     if problems:
         raise DataError.from_problems(problems)
     return sorted(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +20,14 @@ class Length:
         duration_s: Time at which the last frame ends.
         width: Pixels.
         height: Pixels.
+        start_s: Time of the first frame on the clock of players, which starts with the sound.
     """
 
     times_s: tuple[float, ...]
     duration_s: float
     width: int
     height: int
+    start_s: float = 0.0
 
     @property
     def frame_s(self) -> float:
@@ -48,7 +50,17 @@ def measure(path: Path) -> Length:
     for frame in decode(path):
         times_s.append(frame.time_s)
         end_s = frame.time_s + frame.duration_s
-    return Length(tuple(times_s), end_s, info.width, info.height)
+    return Length(tuple(times_s), end_s, info.width, info.height, info.start_s)
+
+
+def late_pictures(lengths: Mapping[Path, Length]) -> Iterator[str]:
+    """One note for each video whose picture starts a frame or more after its sound."""
+    for path, length in lengths.items():
+        if length.start_s >= length.frame_s:
+            yield (
+                f"{path.name}: its picture starts {length.start_s:.3f} s after its sound. Segments "
+                "are taken on the clock of players, which starts with the sound."
+            )
 
 
 def merge_segments(segments: Iterable[tuple[float, float]]) -> Segments:
@@ -85,6 +97,13 @@ def segments_of_frames(marked: Sequence[bool], length: Length) -> Segments:
 def fit_segment(times_s: tuple[float, float], length: Length) -> tuple[float, float]:
     """Checks a segment against its video; an end up to one frame too late is set to the end.
 
+    Args:
+        times_s: Start and end on the clock of players, in seconds.
+        length: The video's time stamps.
+
+    Returns:
+        Start and end in seconds from the first frame.
+
     Raises:
         ValueError: It is reversed or empty, or leaves the video by more than a frame.
     """
@@ -93,9 +112,11 @@ def fit_segment(times_s: tuple[float, float], length: Length) -> tuple[float, fl
     if not start < end:
         cause = "is reversed" if end < start else "has no length"
         raise ValueError(f"segment {cause}. {received}. Correct it in VIA.")
-    if start < 0 or start >= length.duration_s or end > length.duration_s + length.frame_s:
+    beyond = end - length.start_s > length.duration_s + length.frame_s
+    if start < 0 or start - length.start_s >= length.duration_s or beyond or end <= length.start_s:
+        first = f" and starts {length.start_s:.3f} s after the sound" if length.start_s else ""
         raise ValueError(
-            f"segment leaves the video, which lasts {length.duration_s:.3f} s by decoding. "
+            f"segment leaves the video, which lasts {length.duration_s:.3f} s by decoding{first}. "
             f"{received}. Correct it, or see whether another version of the video was annotated."
         )
-    return start, min(end, length.duration_s)
+    return max(0.0, start - length.start_s), min(end - length.start_s, length.duration_s)

@@ -21,7 +21,7 @@ from lus_keras.data.importers.naming import (
     match_video,
     video_id_of,
 )
-from lus_keras.data.importers.timing import Length, measure
+from lus_keras.data.importers.timing import Length, late_pictures, measure
 from lus_keras.data.importers.via_annotation import Annotation, Project
 from lus_keras.data.importers.via_frames import FramePattern, gather_pictures
 from lus_keras.data.importers.via_labels import Labels, Reading, read_labels
@@ -88,7 +88,7 @@ def import_via(
     rows = _rows(groups, lengths, options, problems)
     if problems:
         raise DataError.from_problems(problems)
-    notes = list(_notes(content, found, groups, rows, bool(annotated)))
+    notes = [*_notes(content, found, groups, rows, bool(annotated)), *late_pictures(lengths)]
     kept = [(path, labels) for path, labels in rows.items() if labels.columns]
     if not kept:
         raise DataError(f"{project}: gives no label for any video. " + " ".join(notes))

@@ -88,14 +88,13 @@ def _integrity(seen: Inspection, video: Video | None) -> Iterator[Problem]:
     for loss in found:
         yield Problem(loss.code, "error", loss.cause, REMEDY)
     if declared and frames != declared and not found:
-        # Headers of MOV and MPEG are often wrong in healthy files; those of AVI are not.
-        lost = seen.container == "avi" and frames < declared
         yield Problem(
-            "header-count", "warning" if lost else "note",
+            "header-count", "note",
             f"the header says {declared} frames, {frames} decode.",
-            "Copy the file again if you can: frames may have been lost." if lost
-            else "Nothing: frames are counted by decoding.",
+            "Nothing: edit lists, dropped frames and pipes make headers differ from what is shown.",
         )  # fmt: skip
+    for note in seen.notes:
+        yield Problem("reading", "note", note, "Nothing: it is read so everywhere.")
 
 
 def _picture(seen: Inspection, min_seconds: float) -> Iterator[Problem]:

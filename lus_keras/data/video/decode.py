@@ -5,10 +5,11 @@ A folder of numbered pictures is a video, too; as it has no clock, its frame rat
 
 from __future__ import annotations
 
+import heapq
 import math
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,20 +20,22 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from lus_keras.core.errors import VideoError
-from lus_keras.data.video.formats import (
-    CODECS,
-    MAX_FRAMES,
-    MAX_PIXELS,
-    MAX_SECONDS,
-    container_format_of,
-)
+from lus_keras.data.video.formats import MAX_FRAMES, MAX_SECONDS, STILLS
+from lus_keras.data.video.opening import open_video
+from lus_keras.data.video.orientation import Orientation
+from lus_keras.data.video.picture import exif_orientation
 from lus_keras.data.video.pictures import decode_pictures, probe_pictures
-from lus_keras.data.video.records import DecodedVideo, Frame, VideoInfo
+from lus_keras.data.video.records import DecodedVideo, Frame, VideoInfo, as_shown
 from lus_keras.data.video.truncation import has_clock
+
+# Pictures by which decoding may run ahead of display, in any codec.
+MAX_REORDERED = 16
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
     """Reads a header and checks it against what may be decoded.
+
+    The first picture is decoded, as only it tells which way up the video is shown.
 
     Args:
         path: Video file, or folder of numbered pictures, whose first is looked at.
@@ -46,8 +49,11 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
     path = Path(path)
     if path.is_dir():
         return probe_pictures(path)
-    with open_video(path) as (_, _, info):
-        return info
+    with open_video(path) as (container, stream, info):
+        picture, _ = next(_pictures(container, stream), (None, False))
+        if picture is None:
+            return info
+        return as_shown(info, orientation_of(path, info.container)(picture))
 
 
 def iter_frames(
@@ -70,7 +76,7 @@ def iter_frames(
     path = Path(path)
     to_pixels = pixel_converter(path, grayscale)
     for frame in decode(path, picture_fps):
-        yield frame.time_s, to_pixels(frame.picture)
+        yield frame.time_s, to_pixels(frame)
 
 
 def read_video(
@@ -94,7 +100,7 @@ def read_video(
     pixels, times_s, corrupt, end_s = [], [], [], 0.0
     declared_frames = probe(path).declared_frames
     for index, frame in enumerate(decode(path, picture_fps)):
-        pixels.append(to_pixels(frame.picture))
+        pixels.append(to_pixels(frame))
         times_s.append(frame.time_s)
         end_s = frame.time_s + frame.duration_s
         if frame.corrupt:
@@ -130,14 +136,27 @@ def decode(
             yield replace(frame, time_s=index / picture_fps, duration_s=1 / picture_fps)
 
 
-def pixel_converter(path: Path, grayscale: bool) -> Callable[[av.VideoFrame], np.ndarray]:
-    """Function from picture to uint8 pixels; it keeps its scaler, which halves the time a frame."""
+def orientation_of(path: Path, container: str) -> Callable[[av.VideoFrame], Orientation]:
+    """Function from picture to which way up it is shown, told by the container or by EXIF."""
+    if container not in STILLS:
+        return Orientation.of
+    orientation = exif_orientation(path)
+    return lambda picture: orientation
+
+
+def pixel_converter(path: Path, grayscale: bool) -> Callable[[Frame], np.ndarray]:
+    """Function from frame to uint8 pixels as they are shown, turned where the file says so.
+
+    It keeps its scaler, which halves the time a frame.
+    """
     reformatter = VideoReformatter()
     pixel_format = "gray" if grayscale else "rgb24"
 
-    def to_pixels(picture: av.VideoFrame) -> np.ndarray:
+    def to_pixels(frame: Frame) -> np.ndarray:
+        picture = frame.picture
         try:
-            return reformatter.reformat(picture, format=pixel_format, threads=1).to_ndarray()
+            stored = reformatter.reformat(picture, format=pixel_format, threads=1).to_ndarray()
+            return frame.orientation.turned(stored)
         except (av.FFmpegError, ValueError) as error:
             raise VideoError(
                 f"{path}: pixels of kind {picture.format.name} cannot be converted ({error}). "
@@ -147,60 +166,18 @@ def pixel_converter(path: Path, grayscale: bool) -> Callable[[av.VideoFrame], np
     return to_pixels
 
 
-@contextmanager
-def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, VideoInfo]]:
-    """Opens a file that passed every check; what FFmpeg raises meanwhile becomes `VideoError`."""
-    container_format = container_format_of(path)
-    options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
-    try:
-        with av.open(
-            str(path.resolve()), format=container_format, options=options, metadata_errors="replace"
-        ) as container:
-            info = _check_stream(path, container, container_format)
-            stream = container.streams.video[0]
-            # A picture may also grow after the header has been read.
-            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-            # Threads conceal errors in an order of their own: one keeps damaged files repeatable.
-            stream.codec_context.thread_count = 1
-            yield container, stream, info
-    except av.FFmpegError as error:
-        cause = "index missing or damaged" if container_format == "mov" else "header damaged"
-        raise VideoError(
-            f"{path}: cannot be opened as {container_format} ({cause}; FFmpeg: {error.strerror}). "
-            "Copy the file again from its source, or re-mux it."
-        ) from error
-
-
-def _check_stream(path: Path, container: InputContainer, container_format: str) -> VideoInfo:
-    if not container.streams.video:
-        raise VideoError(f"{path}: holds no video stream. Name another file.")
-    stream = container.streams.video[0]
-    context = stream.codec_context
-    if context is None or context.name not in CODECS:
-        codec = "unknown" if context is None else context.name
-        raise VideoError(
-            f"{path}: codec {codec} is not decoded. Convert the file to one of "
-            f"{', '.join(sorted(CODECS))}."
-        )
-    if not 0 < context.width * context.height <= MAX_PIXELS:
-        # FFmpeg reports no size at all for a picture that is over max_pixels.
-        size = f"{context.width}×{context.height}" if context.width else "unknown, or too large"
-        raise VideoError(
-            f"{path}: picture size is {size}; at most 4096² pixels are decoded. Scale it down."
-        )
-    fps = float(stream.average_rate) if stream.average_rate else None
-    return VideoInfo(
-        container_format, context.name, context.width, context.height, fps, stream.frames or None
-    )
-
-
 def _frames(
     path: Path, container: InputContainer, stream: VideoStream, info: VideoInfo, most: int
 ) -> Iterator[Frame]:
     clock_s = float(stream.time_base or 0)
     mean_s = 1 / info.fps if info.fps else None
     first_s, last_s, size, count = 0.0, 0.0, None, 0
-    for picture, follows_loss in _pictures(container, stream):
+    pictures = _pictures(container, stream)
+    orientation = orientation_of(path, info.container)
+    reordered = bool(stream.codec_context.has_b_frames)
+    if reordered and info.container == "avi":
+        pictures = _by_sorted_times(pictures)
+    for picture, follows_loss in pictures:
         if count == most:
             raise VideoError(f"{path}: has more than {most} frames. Cut it into parts.")
         if size not in (None, (picture.width, picture.height)):
@@ -220,16 +197,20 @@ def _frames(
                     "Re-mux it with a frame rate."
                 )
             time_s = first_s + last_s + mean_s
-        last_s = time_s - first_s
+        gap_s, last_s = time_s - first_s - last_s, time_s - first_s
         if last_s > MAX_SECONDS:
             raise VideoError(
                 f"{path}: frame {count} is shown at {last_s:.0f} s; at most {MAX_SECONDS} s are "
                 "decoded. Cut it into parts, or re-mux it if its time stamps are wrong."
             )
         # Durations go with packets: where these are reordered they belong to other pictures.
-        reordered = stream.codec_context.has_b_frames and mean_s
-        shown_s = (0 if reordered else picture.duration or 0) * clock_s or mean_s or clock_s
-        yield Frame(picture, last_s, shown_s, bool(picture.is_corrupt) or follows_loss)
+        shown_s = (0 if reordered and mean_s else picture.duration or 0) * clock_s
+        if reordered and info.container == "avi":
+            # Its header may count fields, so that the mean rate is twice that of pictures.
+            shown_s = gap_s
+        shown_s = shown_s or mean_s or clock_s
+        damaged = bool(picture.is_corrupt) or follows_loss
+        yield Frame(picture, last_s, shown_s, damaged, orientation(picture))
         count += 1
     if not count:
         raise VideoError(f"{path}: not one frame can be decoded. Copy it again from its source.")
@@ -256,6 +237,30 @@ def _pictures(
             follows_loss = False
     if held is not None:
         yield held[0], held[1] or follows_loss
+
+
+def _by_sorted_times(
+    pictures: Iterator[tuple[av.VideoFrame, bool]],
+) -> Iterator[tuple[av.VideoFrame, bool]]:
+    """Gives pictures, which come in order of display, their time stamps in rising order.
+
+    AVI has one time a packet, in order of decoding: with pictures that are predicted from later
+    ones the stamps are those of the video, but in another order.
+    """
+    waiting: deque[tuple[av.VideoFrame, bool]] = deque()
+    stamps: list[int] = []
+    for picture, follows_loss in pictures:
+        if picture.pts is None:
+            yield picture, follows_loss
+            continue
+        waiting.append((picture, follows_loss))
+        heapq.heappush(stamps, picture.pts)
+        if len(waiting) > MAX_REORDERED:
+            waiting[0][0].pts = heapq.heappop(stamps)
+            yield waiting.popleft()
+    while waiting:
+        waiting[0][0].pts = heapq.heappop(stamps)
+        yield waiting.popleft()
 
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet | None]:

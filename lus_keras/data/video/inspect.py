@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from lus_keras.data.video.decode import decode, pixel_converter, probe
+from lus_keras.data.video.integrity import lost_its_end
 from lus_keras.data.video.pictures import sha256_of_video
-from lus_keras.data.video.truncation import is_cut_short
 
 _HASH = 16
 VISIBLE = 32
@@ -42,6 +42,7 @@ class Inspection:
         change: Largest mean absolute difference of a frame to the one before, grey values.
         fingerprint: 256 bits in hexadecimal of the first frame that is not dark; few of them
             differ between copies that were encoded anew.
+        notes: As in `VideoInfo`.
     """
 
     sha256: str
@@ -61,6 +62,7 @@ class Inspection:
     contrast: int
     change: float
     fingerprint: str
+    notes: tuple[str, ...] = ()
 
     @property
     def fps(self) -> float:
@@ -89,7 +91,7 @@ def inspect_video(path: str | os.PathLike[str], *, picture_fps: float | None = N
     brightest, contrast, change, end_s = 0, 0, 0.0, 0.0
     first, previous, visible = None, None, False
     for frame in decode(path, picture_fps):
-        pixels = to_pixels(frame.picture)
+        pixels = to_pixels(frame)
         low, high = (int(value) for value in cv2.minMaxLoc(pixels)[:2])
         # Some recordings fade in from black, which would make them all alike.
         if first is None or not visible:
@@ -115,12 +117,13 @@ def inspect_video(path: str | os.PathLike[str], *, picture_fps: float | None = N
         shortest_s=float(gaps_s.min()),
         median_s=float(np.median(gaps_s)),
         longest_s=float(gaps_s.max()),
-        cut_short=path.is_file() and is_cut_short(path, info.container),
+        cut_short=lost_its_end(path, info),
         corrupt_frames=tuple(corrupt),
         brightest=brightest,
         contrast=contrast,
         change=change,
         fingerprint=fingerprint(first),
+        notes=info.notes,
     )
 
 
@@ -149,4 +152,5 @@ def inspect_to_json(text: str) -> dict[str, Any]:
 
 def inspection_from_json(values: dict[str, Any]) -> Inspection:
     """Inverse of `inspect_to_json`."""
-    return Inspection(**{**values, "corrupt_frames": tuple(values["corrupt_frames"])})
+    lists = {name: tuple(values[name]) for name in ("corrupt_frames", "notes")}
+    return Inspection(**{**values, **lists})

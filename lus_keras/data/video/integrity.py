@@ -9,11 +9,9 @@ from typing import Literal
 
 from lus_keras.core.errors import VideoError
 from lus_keras.data.video.decode import probe
-from lus_keras.data.video.records import Frame
+from lus_keras.data.video.records import Frame, VideoInfo
 from lus_keras.data.video.truncation import is_cut_short
 
-# Headers are wrong in healthy files, too: only a larger gap counts as a loss.
-TRUNCATED_SHARE = 0.9
 REMEDY = "Copy the file again from its source; if it is no better there, leave it out."
 
 
@@ -60,15 +58,15 @@ def losses(
         frames: Frames that decode.
         declared_frames: What the header says, or None.
         corrupt_frames: Numbers of frames that are damaged or follow a lost one, ascending.
-        cut_short: Whether bytes are missing at the end, where the container tells.
+        cut_short: Whether bytes are missing at the end, see `lost_its_end`.
 
     Yields:
         A missing end first, then damaged frames.
     """
-    if cut_short or (declared_frames and frames < TRUNCATED_SHARE * declared_frames):
+    # The header's number of frames is no proof: healthy files state others.
+    if cut_short:
         of = f" of {declared_frames}" if declared_frames and declared_frames > frames else ""
-        cut = "the file is cut short: " if cut_short else ""
-        yield Loss("truncated", f"{cut}{frames}{of} frames decode.")
+        yield Loss("truncated", f"the file is cut short: {frames}{of} frames decode.")
     if corrupt_frames:
         yield Loss(
             "corrupt",
@@ -88,8 +86,17 @@ def losses_of(path: Path, tally: Tally) -> list[Loss]:
         As `losses`; empty for a whole file.
     """
     info = probe(path)
-    cut_short = path.is_file() and is_cut_short(path, info.container)
-    return list(losses(tally.frames, info.declared_frames, tally.corrupt, cut_short))
+    return list(losses(tally.frames, info.declared_frames, tally.corrupt, lost_its_end(path, info)))
+
+
+def lost_its_end(path: Path, info: VideoInfo) -> bool:
+    """Whether bytes prove that the end of a file is missing; never of a folder of pictures.
+
+    Args:
+        path: Video file, or folder of pictures.
+        info: Its header.
+    """
+    return path.is_file() and (info.index_outside or is_cut_short(path, info.container))
 
 
 def refuse_losses(path: Path, tally: Tally) -> None:

@@ -1,50 +1,67 @@
 """A folder of numbered pictures as a video: 1.jpg, 2.jpg, …, 10.jpg in the order of the numbers.
 
-Pictures have no clock, so whoever reads them has to give the frame rate.
+Pictures have no clock, unless their names state times: whoever reads them has to give the rate.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import os
 import re
-from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
-from typing import cast
-
-import av
 
 from lus_keras.core.errors import VideoError
 from lus_keras.core.files import PICTURE_SUFFIXES, sha256_of
-from lus_keras.data.video.formats import MAX_FRAMES, MAX_PIXELS
-from lus_keras.data.video.records import Frame, VideoInfo
+from lus_keras.data.video.formats import MAX_FRAMES
+from lus_keras.data.video.picture import (
+    as_8_bits,
+    bits_used,
+    component_bits,
+    exif_orientation,
+    read_picture,
+)
+from lus_keras.data.video.picture_order import Ambiguous, read_order
+from lus_keras.data.video.records import Frame, VideoInfo, as_shown
 
-# First bytes and FFmpeg's name for a single picture of the kind.
-_MAGIC = ((b"\xff\xd8\xff", "jpeg_pipe"), (b"\x89PNG\r\n\x1a\n", "png_pipe"))
-
-
-def picture_number(path: Path) -> int | None:
-    """Last whole number of a file's stem: 12 for `frame_012.jpg`; None if there is none."""
-    found = re.findall(r"\d+", path.stem, re.ASCII)
-    return int(found[-1]) if found else None
+_NUMBER = re.compile(r"\d", re.ASCII)
+# Rates that differ by less are one: manifests hold rounded numbers.
+_SAME_RATE = 0.01
 
 
 def picture_paths(folder: str | os.PathLike[str]) -> list[Path]:
     """Lists the pictures of a folder in the order of their numbers, not of their names.
 
     Args:
-        folder: Folder with `.jpg`, `.jpeg` or `.png` files; other and hidden files are passed over.
+        folder: Folder of files that end in one of `PICTURE_SUFFIXES`; other and hidden files are
+            passed over.
 
     Returns:
         At least one path.
 
     Raises:
-        VideoError: There is no picture or are too many, one has no number, two have the same, or
-            one is not a plain file inside the folder.
+        VideoError: There is no picture or are too many, one has no number, two have the same, two
+            orders are possible, or one is not a plain file inside the folder.
     """
-    folder = Path(folder)
+    return [path for _, path in _in_order(Path(folder))[1]]
+
+
+def stamped_rate(folder: str | os.PathLike[str]) -> float | None:
+    """Mean frames per second of pictures whose names state times; None for all others.
+
+    Raises:
+        VideoError: As `picture_paths`.
+    """
+    is_time, numbered = _in_order(Path(folder))
+    return float((len(numbered) - 1) / (numbered[-1][0] - numbered[0][0])) if is_time else None
+
+
+def _in_order(folder: Path) -> tuple[bool, list[tuple[Fraction, Path]]]:
+    """Whether names state times, and pictures with their number or time in seconds, in order."""
     try:
         paths = [
             path
@@ -54,9 +71,15 @@ def picture_paths(folder: str | os.PathLike[str]) -> list[Path]:
     except OSError as error:
         raise VideoError(f"{folder}: cannot be read ({error.strerror}). Check the path.") from error
     problems = list(_problems(folder, paths))
-    if problems:
+    numbered = [path for path in paths if _NUMBER.search(path.stem)]
+    reading = None
+    try:
+        reading = read_order([path.name for path in numbered]) if numbered else None
+    except Ambiguous as error:
+        problems.append(f"{folder}: {error}")
+    if problems or reading is None:
         raise VideoError.from_problems(problems)
-    return sorted(paths, key=lambda path: picture_number(path) or 0)
+    return reading.is_time, [(reading.values[place], numbered[place]) for place in reading.order]
 
 
 def _problems(folder: Path, paths: list[Path]) -> Iterator[str]:
@@ -68,24 +91,29 @@ def _problems(folder: Path, paths: list[Path]) -> Iterator[str]:
     if len(paths) > MAX_FRAMES:
         yield f"{folder}: has more than {MAX_FRAMES} pictures. Cut it into parts."
     inside = folder.resolve()
-    numbered = defaultdict(list)
     for path in paths:
-        number = picture_number(path)
-        if number is None:
+        if not _NUMBER.search(path.stem):
             yield f"{path}: has no number in its name, so its place is not known. Rename it."
         elif not path.is_file() or not path.resolve().is_relative_to(inside):
             yield f"{path}: is not a plain file inside its folder. Copy the picture there."
-        else:
-            numbered[number].append(path.name)
-    for number, names in numbered.items():
-        if len(names) > 1:
-            yield f"{folder}: {' and '.join(names)} both have number {number}. Keep one."
 
 
-def missing_numbers(paths: list[Path]) -> list[int]:
-    """Numbers that are left out between the first and the last of numbered pictures."""
-    numbers = {picture_number(path) or 0 for path in paths}
-    return sorted(set(range(min(numbers), max(numbers) + 1)) - numbers)
+def missing_numbers(folder: str | os.PathLike[str]) -> list[range]:
+    """Numbers that are left out between the first and the last of numbered pictures.
+
+    Args:
+        folder: Folder of pictures.
+
+    Returns:
+        Runs of numbers, in order; none where names state times.
+
+    Raises:
+        VideoError: As `picture_paths`.
+    """
+    is_time, numbered = _in_order(Path(folder))
+    numbers = [] if is_time else [int(number) for number, _ in numbered]
+    pairs = itertools.pairwise(numbers)
+    return [range(low + 1, high) for low, high in pairs if high > low + 1]
 
 
 def sha256_of_video(path: str | os.PathLike[str]) -> str:
@@ -114,16 +142,25 @@ def sha256_of_video(path: str | os.PathLike[str]) -> str:
 def probe_pictures(folder: Path) -> VideoInfo:
     """What the first picture says of the video; the number of frames is that of the pictures."""
     paths = picture_paths(folder)
-    picture, codec = _read_picture(paths[0])
-    return VideoInfo("pictures", codec, picture.width, picture.height, None, len(paths))
+    picture, codec = read_picture(paths[0])
+    stored = VideoInfo(
+        "pictures", codec, picture.width, picture.height, stamped_rate(folder), len(paths)
+    )
+    depth = component_bits(picture)
+    if depth <= 8:
+        return as_shown(stored, exif_orientation(paths[0]))
+    used = bits_used(paths)
+    note = f"its pictures use {used} of {depth} bits; grey values are scaled by those used."
+    return as_shown(replace(stored, notes=(note,)), exif_orientation(paths[0]))
 
 
 def decode_pictures(folder: Path, fps: float | None) -> Iterator[Frame]:
-    """Decodes the pictures in order, picture i at time i / fps.
+    """Decodes the pictures in order, picture i at time i / fps, or where its name says.
 
     Args:
         folder: Folder of numbered pictures.
-        fps: Frames per second.
+        fps: Frames per second; None takes the times that names state. Another rate than that of
+            the names replaces their times.
 
     Yields:
         One frame a picture; a number that is left out leaves no gap in time.
@@ -132,47 +169,36 @@ def decode_pictures(folder: Path, fps: float | None) -> Iterator[Frame]:
         VideoError: `fps` is missing or not positive, or a picture is damaged, of another kind or of
             another size than the first.
     """
+    is_time, numbered = _in_order(folder)
+    times_s = _times_s(folder, fps, is_time, [number for number, _ in numbered])
+    paths = [path for _, path in numbered]
+    size, used = None, None
+    for path, time_s, next_s in zip(paths, times_s, times_s[1:], strict=False):
+        picture, _ = read_picture(path)
+        orientation = exif_orientation(path)
+        shown = orientation.size(picture.width, picture.height)
+        size = size or shown
+        if size != shown:
+            raise VideoError(
+                f"{path}: is {shown[0]}×{shown[1]} after pictures of "
+                f"{size[0]}×{size[1]}. Move pictures of another size to a folder of their own."
+            )
+        if component_bits(picture) > 8:
+            used = used or bits_used(paths)
+            picture = as_8_bits(picture, used)
+        yield Frame(picture, time_s, next_s - time_s, bool(picture.is_corrupt), orientation)
+
+
+def _times_s(folder: Path, fps: float | None, is_time: bool, stated: list[Fraction]) -> list[float]:
+    """Time of each picture from 0, and the time at which the last one ends."""
+    if is_time:
+        mean = (stated[-1] - stated[0]) / (len(stated) - 1)
+        if fps is None or abs(fps * mean - 1) < _SAME_RATE:
+            return [float(time - stated[0]) for time in (*stated, stated[-1] + mean)]
     if fps is None or not 0 < fps < math.inf:
         raise VideoError(
             f"{folder}: pictures have no time stamps. Received fps={fps}. Give the frames per "
             "second they were taken at, in the column `fps` of the manifest or, to predict and "
             "explain, with --assume-fps."
         )
-    size = None
-    for index, path in enumerate(picture_paths(folder)):
-        picture, _ = _read_picture(path)
-        size = size or (picture.width, picture.height)
-        if size != (picture.width, picture.height):
-            raise VideoError(
-                f"{path}: is {picture.width}×{picture.height} after pictures of "
-                f"{size[0]}×{size[1]}. Move pictures of another size to a folder of their own."
-            )
-        yield Frame(picture, index / fps, 1 / fps, bool(picture.is_corrupt))
-
-
-def _read_picture(path: Path) -> tuple[av.VideoFrame, str]:
-    """Decodes one picture whose first bytes are those of its kind; also returns its codec."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(16)
-    except OSError as error:
-        raise VideoError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
-    kind = next((kind for magic, kind in _MAGIC if start.startswith(magic)), None)
-    if kind is None:
-        cause = f"it starts with {start!r}" if start else "0 bytes"
-        raise VideoError(f"{path}: is not a JPEG or PNG picture ({cause}). Copy it again.")
-    options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
-    try:
-        with av.open(str(path.resolve()), format=kind, options=options) as container:
-            stream = container.streams.video[0]
-            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-            stream.codec_context.thread_count = 1
-            picture = cast(av.VideoFrame | None, next(container.decode(stream), None))
-            codec = stream.codec_context.name
-    except (av.FFmpegError, IndexError) as error:
-        raise VideoError(
-            f"{path}: is damaged or larger than 4096² pixels. Copy it again."
-        ) from error
-    if picture is None:
-        raise VideoError(f"{path}: not one frame can be decoded. Copy it again.")
-    return picture, codec
+    return [index / fps for index in range(len(stated) + 1)]

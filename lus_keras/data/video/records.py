@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 import numpy as np
+
+from lus_keras.data.video.orientation import UPRIGHT, Orientation
 
 
 @dataclass(frozen=True)
@@ -13,13 +15,16 @@ class VideoInfo:
     """What a header says, before anything is decoded.
 
     Attributes:
-        container: One of avi, mov, mpeg, mpegvideo, gif, matroska, jpeg_pipe and png_pipe for
-            still images, or pictures for a folder.
+        container: A key of `SUFFIXES`, or pictures for a folder.
         codec: One of `CODECS`.
-        width: Pixels.
-        height: Pixels.
+        width: Pixels of the picture that is shown, turned as its file says.
+        height: Pixels of the picture that is shown.
         fps: Average frames per second, or None.
         declared_frames: Number of frames, or None; often wrong.
+        start_s: Seconds by which the picture starts after the sound. Players count time from the
+            sound; times of frames are counted from the first frame.
+        index_outside: Whether an index names frames that lie beyond the end of the file.
+        notes: What is worth knowing, a sentence each; nothing has to be done about it.
     """
 
     container: str
@@ -28,6 +33,9 @@ class VideoInfo:
     height: int
     fps: float | None
     declared_frames: int | None
+    start_s: float = 0.0
+    index_outside: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class DecodedVideo:
         duration_s: Time stamp of the last frame plus the time it is shown.
         corrupt_frames: Indices of frames the decoder had to guess at, or that follow a lost one;
             the last, if what came after it was lost.
-        declared_frames: What the header says, or None; more than t in a file that was cut short.
+        declared_frames: What the header says, or None; often wrong.
     """
 
     frames: np.ndarray
@@ -52,9 +60,22 @@ class DecodedVideo:
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded frame, its pixels not yet converted."""
+    """One decoded frame, its pixels neither converted nor turned yet."""
 
     picture: av.VideoFrame
     time_s: float
     duration_s: float
     corrupt: bool
+    orientation: Orientation = UPRIGHT
+
+
+def as_shown(info: VideoInfo, orientation: Orientation) -> VideoInfo:
+    """Size and notes of a video whose pictures are turned."""
+    if orientation.upright:
+        return info
+    width, height = orientation.size(info.width, info.height)
+    note = (
+        f"its pictures are turned as players show them: {info.width}×{info.height} as stored, "
+        f"{width}×{height} as shown."
+    )
+    return replace(info, width=width, height=height, notes=(*info.notes, note))

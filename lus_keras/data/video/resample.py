@@ -119,7 +119,7 @@ def iter_resampled(
     tally = tally or Tally()
     for frame in _schedule(path, fps, picture_fps, most, tally):
         if frame is not shown:
-            shown, pixels = frame, fit(to_pixels(frame.picture))
+            shown, pixels = frame, fit(to_pixels(frame))
         yield pixels
     if whole:
         refuse_losses(path, tally)

@@ -7,7 +7,7 @@ severity network as its authors' code lays it out (`features`, `attention`, `lst
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 
 from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.models.pretrained.torch_files import read_state
+from lus_keras.models.pretrained.torch_names import match_names
 
 # Layer of ours → module of theirs.
 ALEXNET_BILSTM = {
@@ -48,15 +49,19 @@ class TorchLoad:
         loaded: Names whose values the network has taken.
         skipped: Names that were given and not used, with the reason.
         missing: Names that were not given; these parts of the network are as they were.
+        taken_off: What stood before names, such as `model_state_dict/` or `module.`.
     """
 
     loaded: tuple[str, ...]
     skipped: Mapping[str, str]
     missing: tuple[str, ...]
+    taken_off: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """One line to print."""
         parts = [f"{len(self.loaded)} arrays loaded"]
+        if self.taken_off:
+            parts.append(f"taken off names: {', '.join(map(repr, self.taken_off))}")
         parts += [f"{name} skipped ({reason})" for name, reason in self.skipped.items()]
         if self.missing:
             modules = dict.fromkeys(name.partition(".")[0] for name in self.missing)
@@ -87,7 +92,9 @@ def load_torch_weights(model: keras.Model, mapping: Mapping[str, Any] | str | Pa
     Args:
         model: `alexnet_attention_bilstm`, or `resnet152` of variant v1.5.
         mapping: Arrays by name in PyTorch's layout (out, in, kh, kw), or a file of them: `.npz`,
-            `.safetensors` or `.pth`, which is read without being run.
+            `.safetensors` or `.pth`, which is read without being run. Names may begin with keys of
+            a checkpoint (`model_state_dict/`) and modules that wrap the network (`backbone.`);
+            `module.` and `_orig_mod.` may stand anywhere.
 
     Returns:
         Names that were loaded, skipped with reasons, and missing; `str()` of it is one line.
@@ -100,11 +107,13 @@ def load_torch_weights(model: keras.Model, mapping: Mapping[str, Any] | str | Pa
     parts = _parts(model)
     source = str(mapping) if isinstance(mapping, str | Path) else "weights"
     given = read_state(mapping) if isinstance(mapping, str | Path) else mapping
-    given = {name.removeprefix("module."): value for name, value in given.items()}
+    known = {name for part in parts for name in part.shapes}
+    names = match_names(given, known)
+    given = {names.ours[name]: value for name, value in given.items()}
     chosen: list[_Part] = []
     skipped: dict[str, str] = {}
     missing: list[str] = []
-    problems: list[str] = []
+    problems = [f"{source}: '{name}' stands there twice." for name in names.twice]
     for group, members in _groups(parts).items():
         shapes = {name: shape for part in members for name, shape in part.shapes.items()}
         differing = _differing_shapes(shapes, given)
@@ -122,12 +131,20 @@ def load_torch_weights(model: keras.Model, mapping: Mapping[str, Any] | str | Pa
         raise DataError.from_problems(problems)
     for part in chosen:
         part.layer.set_weights(part.pack([_as_float(given[name]) for name in part.shapes]))
-    known = {name for part in parts for name in part.shapes}
-    for name in given:
-        if name not in known and not name.endswith("num_batches_tracked"):
-            skipped[name] = "has no place in this network"
+    skipped |= _without_place(given, known)
     loaded = tuple(name for part in chosen for name in part.shapes)
-    return TorchLoad(loaded, skipped, tuple(missing))
+    return TorchLoad(loaded, skipped, tuple(missing), tuple(names.taken_off))
+
+
+def _without_place(given: Iterable[str], known: Collection[str]) -> dict[str, str]:
+    """Names that are not used, with the reason; of other weights of a checkpoint only the key."""
+    skipped: dict[str, str] = {}
+    for name in given:
+        if name in known or name.endswith("num_batches_tracked"):
+            continue
+        key, slash, _ = name.rpartition("/")
+        skipped[key + slash if slash else name] = "has no place in this network"
+    return skipped
 
 
 def to_torch_state(model: keras.Model) -> dict[str, np.ndarray]:

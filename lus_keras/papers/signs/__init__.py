@@ -72,26 +72,21 @@ def copy_keras_weights(model: keras.Model, path: Path) -> list[str]:
         DataError: The file cannot be read, lacks a layer, or has one of another shape; all are
             listed.
     """
-    import keras
+    from lus_keras.models.pretrained.keras_file import read_keras_weights
 
-    try:
-        given = keras.models.load_model(path, compile=False)
-    except Exception as error:  # a file of anyone's: Keras raises whatever its reader meets
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise DataError(f"{path}: cannot be read as a Keras model ({reason}).") from None
-    theirs = {layer.name: layer for layer in given.layers}
+    theirs = read_keras_weights(path)
     layers = [layer for layer in model.layers if layer.weights and layer.name != "logits"]
     problems = []
     for layer in layers:
         shapes = [tuple(weight.shape) for weight in layer.weights]
         if layer.name not in theirs:
             problems.append(f"{path}: has no layer '{layer.name}'.")
-        elif shapes != (found := [tuple(weight.shape) for weight in theirs[layer.name].weights]):
+        elif shapes != (found := [weight.shape for weight in theirs[layer.name]]):
             problems.append(f"{path}: '{layer.name}' has shapes {found}, {shapes} are wanted.")
     if problems:
         raise DataError.from_problems(problems)
     for layer in layers:
-        layer.set_weights(theirs[layer.name].get_weights())
+        layer.set_weights(theirs[layer.name])
     return [layer.name for layer in layers]
 
 

@@ -7,7 +7,7 @@ import math
 import mmap
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +23,9 @@ from lus_keras.models.pretrained.torch_files.program import (
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
+# Dictionaries in dictionaries that are looked into, and those that hold no weights.
+MAX_DEPTH = 4
+OPTIMIZER = "optim"
 BIG_ENDIAN = "written on a big-endian machine; save it again on a little-endian one."
 
 
@@ -30,11 +33,12 @@ def read_pth(path: str | Path) -> dict[str, np.ndarray]:
     """Reads a state dict from a file written by `torch.save`, in either format.
 
     Args:
-        path: File whose content is a dictionary of tensors, or one with such a dictionary under
-            `state_dict`.
+        path: File whose content is a dictionary of tensors, or a checkpoint with such dictionaries
+            under `state_dict`, `model` or any other name but that of an optimizer.
 
     Returns:
-        Arrays by name, in the file's order; brain floats as float32, other types as stored.
+        Arrays by name, in the file's order; brain floats as float32, other types as stored. Names
+        of arrays that lie deeper begin with the keys that lead to them, each with a slash.
 
     Raises:
         DataError: The file is damaged, is no state dict, or asks for anything beyond one.
@@ -105,13 +109,22 @@ def _read_plain(path: Path, stream: Any) -> dict[str, np.ndarray]:
     return _arrays(path, state, read)
 
 
+def _tensors(state: Any, keys: str, depth: int) -> Iterator[tuple[str, Tensor]]:
+    if not isinstance(state, dict) or not depth:
+        return
+    for name, value in state.items():
+        if not isinstance(name, str):
+            continue
+        if isinstance(value, Tensor):
+            yield keys + name, value
+        elif not name.startswith(OPTIMIZER):
+            yield from _tensors(value, f"{keys}{name}/", depth - 1)
+
+
 def _arrays(path: Path, state: Any, read: Callable[[Storage], bytes]) -> dict[str, np.ndarray]:
-    """The tensors of a state dict, and nothing else that stands in it."""
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]
-    values = state.items() if isinstance(state, dict) else ()
-    tensors = {name: value for name, value in values if isinstance(value, Tensor)}
-    if not tensors or not all(isinstance(name, str) for name in tensors):
+    """The tensors of state dicts, and nothing else that stands in a checkpoint."""
+    tensors = dict(_tensors(state, "", MAX_DEPTH))
+    if not tensors:
         raise DataError(
             f"{path}: holds no state dict. Save `model.state_dict()`, not the model itself."
         )

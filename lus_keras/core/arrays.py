@@ -1,0 +1,62 @@
+"""Archives of arrays from elsewhere, read without trusting the sizes that they announce."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from lus_keras.core.errors import DataError
+
+# The compression of zip files reaches 1 : 1032 at most.
+_MOST_COMPRESSED = 1032
+_SINGLE = b"\x93NUMPY"
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Reads a `.npz` of plain arrays; sizes are checked before memory is taken.
+
+    Args:
+        path: File to read.
+
+    Returns:
+        Arrays by name, in the file's order and types.
+
+    Raises:
+        DataError: It is damaged, is no archive of arrays, holds Python objects, or announces more
+            than it has.
+        OSError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            if stream.read(len(_SINGLE)) == _SINGLE:
+                raise DataError(f"{path}: is a single array, not a '.npz' of named arrays.")
+        with zipfile.ZipFile(path) as archive:
+            problems = [
+                f"{path}: '{member.filename}' announces more than the file holds. Get it again."
+                for member in archive.infolist()
+                if not _holds_what_it_announces(archive, member)
+            ]
+        if problems:
+            raise DataError.from_problems(problems)
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: cannot be read as arrays: {error}. Get it again.") from error
+
+
+def _holds_what_it_announces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    """Whether the header of an array fits the bytes behind it, and these the bytes in the file."""
+    if member.file_size > _MOST_COMPRESSED * member.compress_size:
+        return False
+    with archive.open(member) as stream:
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }.get(np.lib.format.read_magic(stream))
+        if read_header is None:
+            raise ValueError(f"'{member.filename}' is of an unknown version")
+        shape, _, dtype = read_header(stream)
+        return math.prod(shape) * dtype.itemsize == member.file_size - stream.tell()

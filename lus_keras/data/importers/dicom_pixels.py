@@ -1,0 +1,259 @@
+"""The pixels of a DICOM cine: where they lie in the file, how they are stored, frame by frame."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import av
+import numpy as np
+
+from lus_keras.core.errors import DataError
+from lus_keras.data.video.formats import MAX_PIXELS
+
+Storage = Literal["native", "frames", "video"]
+_PIXEL_DATA = {"little": b"\xe0\x7f\x10\x00", "big": b"\x7f\xe0\x00\x10"}
+_GREY = ("MONOCHROME1", "MONOCHROME2")
+_PHOTOMETRIC = (*_GREY, "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
+# MPEG-2, H.264 and HEVC streams by the start of their transfer syntax, and FFmpeg's name of each.
+_VIDEO = {
+    **{f"1.2.840.10008.1.2.4.{number}": "mpegvideo" for number in (100, 101)},
+    **{f"1.2.840.10008.1.2.4.{number}": "h264" for number in range(102, 107)},
+    **{f"1.2.840.10008.1.2.4.{number}": "hevc" for number in (107, 108)},
+}
+# Streams that lie in a container, by their first bytes.
+_CONTAINERS = ((0, b"\0\0\1\xba", "mpeg"), (4, b"ftyp", "mov"), (0, b"\x47", "mpegts"))
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """How the pixels of a file are stored.
+
+    Attributes:
+        storage: "native": byte by byte; "frames": each compressed; "video": one stream.
+        colours: As in PhotometricInterpretation, but for bytes that prove something else.
+        start: Place of the first byte of the values, or of the first item.
+        length: Bytes of native values.
+        planar: Whether native colours lie plane by plane.
+        swapped: Whether native bytes lie in pairs of which the second comes first.
+        syntax: Transfer syntax.
+    """
+
+    storage: Storage
+    colours: str
+    start: int
+    length: int
+    planar: bool
+    swapped: bool
+    syntax: str
+
+
+def read_pixels(dataset: Any, stream: BinaryIO) -> tuple[Pixels | None, list[str], list[str]]:
+    """Finds the pixels of a dataset and compares them with what its header says.
+
+    Args:
+        dataset: Header without pixels.
+        stream: The file, at the element of the pixels.
+
+    Returns:
+        How they are stored, None if they are not fit to be read; what is wrong; notes.
+    """
+    syntax = dataset.file_meta.TransferSyntaxUID
+    order: Literal["little", "big"] = "little" if syntax.is_little_endian else "big"
+    start = stream.tell()
+    head = stream.read(12)
+    if head[:4] != _PIXEL_DATA[order]:
+        return None, ["has no pixels. Copy it again."], []
+    colours = str(dataset.get("PhotometricInterpretation", ""))
+    codec = _codec(str(syntax))
+    if colours not in _PHOTOMETRIC and codec is None:
+        return None, ["pixels must be grey, RGB, YBR or of a palette. Export it anew."], []
+    if syntax.is_encapsulated:
+        found = Pixels("video" if codec else "frames", colours, start + 12, 0, False, False, syntax)
+        problems = [] if codec else _wrong_count(dataset, _count_items(dataset, stream))
+        return found, problems, []
+    place = 4 if syntax.is_implicit_VR else 8
+    length = int.from_bytes(head[place : place + 4], order)
+    planar = bool(dataset.get("PlanarConfiguration"))
+    swapped = order == "big" and head[4:6] == b"OW"
+    native = Pixels("native", colours, start + place + 4, length, planar, swapped, syntax)
+    return _fit(dataset, native)
+
+
+def _fit(dataset: Any, native: Pixels) -> tuple[Pixels | None, list[str], list[str]]:
+    """Compares the number of bytes with the number of frames; one may be added to make it even."""
+    frames, pixels = int(dataset.NumberOfFrames), int(dataset.Rows) * int(dataset.Columns)
+    notes = []
+    if native.colours == "YBR_FULL_422":
+        bare = native.length - native.length % 2
+        if bare // (3 * pixels) == frames and bare - 3 * pixels * frames < 2:
+            native = Pixels(**{**vars(native), "colours": "RGB"})
+            notes.append(
+                "is tagged YBR_FULL_422 and holds three bytes a pixel: they are read as RGB."
+            )
+    per_pixel = 2 if native.colours == "YBR_FULL_422" else int(dataset.SamplesPerPixel)
+    return native, _wrong_count(dataset, native.length // (pixels * per_pixel)), notes
+
+
+def _wrong_count(dataset: Any, found: int) -> list[str]:
+    stated = int(dataset.NumberOfFrames)
+    if found == stated:
+        return []
+    return [f"states {stated} frames and holds {found}. Copy it again, or export it anew."]
+
+
+def _count_items(dataset: Any, stream: BinaryIO) -> int:
+    """Frames that the table of offsets lists; what the header states if the table is empty."""
+    from pydicom.encaps import parse_basic_offsets
+
+    return len(parse_basic_offsets(stream)) or int(dataset.NumberOfFrames)
+
+
+def _codec(syntax: str) -> str | None:
+    """FFmpeg's name of a stream; syntaxes for streams in several parts add a number."""
+    root = ".".join(syntax.split(".")[:9])
+    return _VIDEO.get(root)
+
+
+def digest(path: Path, pixels: Pixels) -> str:
+    """Hash of the bytes of the pixels: two files of one id may show two things."""
+    hashed = hashlib.sha256()
+    with path.open("rb") as stream:
+        stream.seek(pixels.start)
+        left = pixels.length or path.stat().st_size
+        while left and (part := stream.read(min(left, _CHUNK))):
+            hashed.update(part)
+            left -= len(part)
+    return hashed.hexdigest()
+
+
+def iter_pixels(path: Path, pixels: Pixels, size: tuple[int, int], frames: int) -> Iterator[Any]:
+    """Decodes frame by frame.
+
+    Args:
+        path: DICOM file.
+        pixels: How they are stored.
+        size: `(h, w)`.
+        frames: Number of frames.
+
+    Yields:
+        `(h, w)` or `(h, w, 3)` RGB uint8.
+
+    Raises:
+        DataError: They cannot be decoded; nothing that is read is quoted.
+    """
+    count = 0
+    decode = {"native": _native, "frames": _compressed, "video": _stream}[pixels.storage]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            for frame in decode(path, pixels, size, frames):
+                if frame.shape[:2] != size:
+                    raise ValueError
+                yield frame
+                count += 1
+        except (GeneratorExit, DataError):
+            raise
+        except Exception as error:
+            # Decoders may quote what they read.
+            raise DataError(_undecoded(pixels, count, error)) from None
+    if count != frames:
+        raise DataError(f"states {frames} frames and holds {count}. Copy it again.")
+
+
+def _undecoded(pixels: Pixels, count: int, error: Exception) -> str:
+    from pydicom.uid import UID_dictionary
+
+    name = UID_dictionary.get(pixels.syntax, ("of a private kind",))[0]
+    remedy = "pip install 'lus-keras[dicom]' if its compression is not known"
+    if "2000" in name:
+        remedy = "pip install pylibjpeg-openjpeg"
+    return (
+        f"frame {count} cannot be decoded ({type(error).__name__}; transfer syntax {name}). Copy "
+        f"it again, {remedy}, or export it uncompressed."
+    )
+
+
+def _native(path: Path, pixels: Pixels, size: tuple[int, int], frames: int) -> Iterator[np.ndarray]:
+    height, width = size
+    samples = {"YBR_FULL_422": 2, "RGB": 3, "YBR_FULL": 3}.get(pixels.colours, 1)
+    length = height * width * samples
+    stored = np.memmap(path, np.uint8, "r", pixels.start, (pixels.length,))
+    lut = _palette(path) if pixels.colours == "PALETTE COLOR" else None
+    for number in range(frames):
+        places = slice(number * length, (number + 1) * length)
+        values = stored[places]
+        if pixels.swapped:
+            values = stored[np.arange(places.start, places.stop) ^ 1]
+        yield _as_shown(np.asarray(values), pixels, size, samples, lut)
+
+
+def _as_shown(
+    values: np.ndarray,
+    pixels: Pixels,
+    size: tuple[int, int],
+    samples: int,
+    lut: np.ndarray | None,
+) -> np.ndarray:
+    from pydicom.pixels import convert_color_space
+
+    height, width = size
+    if samples == 1:
+        grey = values.reshape(size)
+        return grey if lut is None else lut[grey]
+    if pixels.colours == "YBR_FULL_422":
+        # Of two neighbours: both brightnesses, then the colour that they share.
+        pairs = values.reshape(height, width // 2, 4)
+        colours = np.repeat(pairs[..., 2:], 2, axis=1)
+        ybr = np.concatenate([pairs[..., :2].reshape(height, width, 1), colours], axis=-1)
+        return convert_color_space(ybr, "YBR_FULL", "RGB")
+    planes: np.ndarray = values.reshape((3, *size) if pixels.planar else (*size, 3))
+    frame = np.moveaxis(planes, 0, -1) if pixels.planar else planes
+    if pixels.colours == "YBR_FULL":
+        return convert_color_space(frame, "YBR_FULL", "RGB")
+    return np.ascontiguousarray(frame)
+
+
+def _palette(path: Path) -> np.ndarray:
+    """`(256, 3)` uint8 RGB of each value."""
+    import pydicom
+    from pydicom.pixels import apply_color_lut
+
+    dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
+    colours = apply_color_lut(np.arange(256, dtype=np.uint8)[None], dataset)[0]
+    return (colours >> 8 if colours.dtype.itemsize > 1 else colours).astype(np.uint8)
+
+
+def _compressed(
+    path: Path, pixels: Pixels, size: tuple[int, int], frames: int
+) -> Iterator[np.ndarray]:
+    import pydicom
+
+    lut = _palette(path) if pixels.colours == "PALETTE COLOR" else None
+    for frame in pydicom.iter_pixels(path):
+        yield frame if lut is None else lut[frame]
+
+
+def _stream(path: Path, pixels: Pixels, size: tuple[int, int], frames: int) -> Iterator[np.ndarray]:
+    """One video of all frames, in any number of parts."""
+    from pydicom.encaps import generate_fragments, parse_basic_offsets
+
+    with path.open("rb") as file:
+        file.seek(pixels.start)
+        parse_basic_offsets(file)
+        video = b"".join(generate_fragments(file))
+    kind = next((k for at, magic, k in _CONTAINERS if video[at:].startswith(magic)), None)
+    options = {"max_pixels": str(MAX_PIXELS)}
+    form = kind or _codec(pixels.syntax)
+    with av.open(io.BytesIO(video), "r", format=form, options=options) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.options = options
+        stream.codec_context.thread_count = 1
+        for picture in container.decode(stream):
+            yield picture.to_ndarray(format="rgb24")

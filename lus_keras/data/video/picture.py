@@ -1,0 +1,137 @@
+"""One picture: JPEG, PNG, BMP or TIFF, of 8 bits a channel or of more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import av
+import numpy as np
+from PIL import ExifTags, Image
+
+from lus_keras.core.errors import VideoError
+from lus_keras.data.video.formats import MAX_PIXELS
+from lus_keras.data.video.orientation import Orientation
+
+# First bytes and FFmpeg's name for a single picture of the kind.
+_MAGIC = (
+    (b"\xff\xd8\xff", "jpeg_pipe"),
+    (b"\x89PNG\r\n\x1a\n", "png_pipe"),
+    (b"BM", "bmp_pipe"),
+    (b"II\x2a\0", "tiff_pipe"),
+    (b"MM\0\x2a", "tiff_pipe"),
+)
+# What Pillow raises of damaged files; a picture that it does not know is an OSError.
+_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+# What detectors and converters give; a picture that uses 11 bits has a range of 12.
+DEPTHS = (8, 10, 12, 14, 16)
+
+
+def read_picture(path: Path) -> tuple[av.VideoFrame, str]:
+    """Decodes one picture whose first bytes are those of its kind.
+
+    Args:
+        path: File to read.
+
+    Returns:
+        The picture as it is stored, and FFmpeg's name of its codec.
+
+    Raises:
+        VideoError: It cannot be read, is of another kind, damaged or too large, or holds several
+            pages or numbers that are not whole.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        raise VideoError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
+    kind = next((kind for magic, kind in _MAGIC if start.startswith(magic)), None)
+    if kind is None:
+        cause = f"it starts with {start!r}" if start else "0 bytes"
+        raise VideoError(
+            f"{path}: is not a JPEG, PNG, BMP or TIFF picture ({cause}). Copy it again."
+        )
+    if kind == "tiff_pipe":
+        _refuse_pages(path)
+    options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
+    try:
+        with av.open(str(path.resolve()), format=kind, options=options) as container:
+            stream = container.streams.video[0]
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+            stream.codec_context.thread_count = 1
+            picture = cast(av.VideoFrame | None, next(container.decode(stream), None))
+            codec = stream.codec_context.name
+    except (av.FFmpegError, IndexError) as error:
+        raise VideoError(
+            f"{path}: is damaged or larger than 4096² pixels. Copy it again."
+        ) from error
+    if picture is None:
+        raise VideoError(f"{path}: not one frame can be decoded. Copy it again.")
+    if "f32" in picture.format.name or "f16" in picture.format.name:
+        raise VideoError(f"{path}: pixels are no whole numbers. Save it with 8 or 16 bits.")
+    return picture, codec
+
+
+def exif_orientation(path: Path) -> Orientation:
+    """Which way up a picture is shown, as its file says; upright if it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            return Orientation.of_exif(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except _UNREADABLE:
+        return Orientation()
+
+
+def _refuse_pages(path: Path) -> None:
+    """FFmpeg would show the first page of a stack and pass the others over."""
+    try:
+        with Image.open(path) as image:
+            pages = getattr(image, "n_frames", 1)
+    except _UNREADABLE as error:
+        raise VideoError(f"{path}: is damaged or of an unknown kind. Copy it again.") from error
+    if pages > 1:
+        raise VideoError(f"{path}: holds {pages} pages. Save each as a picture of its own.")
+
+
+def component_bits(picture: av.VideoFrame) -> int:
+    """Bits of the deepest channel of a picture as it is stored."""
+    return max((int(component.bits) for component in picture.format.components), default=8)
+
+
+def bits_used(paths: Sequence[Path]) -> int:
+    """Bits that the brightest pixel of all pictures needs, rounded up to one of `DEPTHS`.
+
+    Args:
+        paths: Pictures of one video; one scale for all keeps their brightness comparable.
+
+    Raises:
+        VideoError: One cannot be decoded.
+    """
+    used = 0
+    for path in paths:
+        picture, _ = read_picture(path)
+        if component_bits(picture) > DEPTHS[0]:
+            used = max(used, int(_deep_pixels(picture).max()).bit_length())
+            if used > DEPTHS[-2]:
+                break
+    return next(depth for depth in DEPTHS if used <= depth)
+
+
+def as_8_bits(picture: av.VideoFrame, used: int) -> av.VideoFrame:
+    """Scales a deep picture to 0 … 255 by the bits that are used.
+
+    Args:
+        picture: More than 8 bits a channel.
+        used: Bits of them, 8 … 16.
+
+    Returns:
+        Grey or RGB with 8 bits a channel.
+    """
+    shallow = (_deep_pixels(picture) >> (used - 8)).astype(np.uint8)
+    return av.VideoFrame.from_ndarray(shallow, format="gray" if shallow.ndim == 2 else "rgb24")
+
+
+def _deep_pixels(picture: av.VideoFrame) -> np.ndarray:
+    """`(h, w)` or `(h, w, 3)` uint16."""
+    grey = len(picture.format.components) < 3
+    return picture.reformat(format="gray16le" if grey else "rgb48le").to_ndarray()

@@ -1,0 +1,205 @@
+"""The order of numbered pictures, read out of their names: the number that counts, or a time.
+
+`frame8_1.png` may hold the number 8 and a score of 1, or the number 1 of part 8. The number that
+makes a run over all pictures of a folder is the one that counts them; where two do, and in two
+orders, nobody but the user can tell. Names that state a time are ordered by the whole of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+
+_NUMBER = re.compile(r"\d+", re.ASCII)
+_EPOCH = datetime(1970, 1, 1)
+# Date and time of day, with or without marks between, and a fraction of a second.
+_DATED = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])[-_ T.]{0,2}"
+    r"([01]\d|2[0-3])[-_.:h]?([0-5]\d)[-_.:m]?([0-5]\d)(?:[-_.,s]?(\d{1,9}))?(?!\d)",
+    re.ASCII,
+)
+_CLOCK = re.compile(
+    r"(?<!\d)(\d{2})[-_.:h]([0-5]\d)[-_.:m]([0-5]\d)[-_.,s](\d{3}|\d{6}|\d{9})(?!\d)", re.ASCII
+)
+# Seconds since 1970 have ten digits; milli-, micro- or nanoseconds may follow without a mark.
+_SINCE_1970 = re.compile(
+    r"(?<!\d)(1\d{9})(?:[.,](\d{1,18})|[_-]?(\d{3}|\d{6}|\d{9}))(?!\d)", re.ASCII
+)
+_DECIMAL = re.compile(r"(?<!\d)(\d{1,9})[.,](\d{1,18})(?!\d)", re.ASCII)
+_MILLISECONDS = 3
+# A decimal number may be a score as well: times of a video are about evenly spaced.
+_UNEVEN = 1.5
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read the names.
+
+    Attributes:
+        name: What is read, for messages.
+        values: One number a picture, in the order the names were given in.
+        is_time: Whether they are seconds.
+    """
+
+    name: str
+    values: tuple[Fraction, ...]
+    is_time: bool = False
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Places of the names, sorted by their values."""
+        return tuple(sorted(range(len(self.values)), key=self.values.__getitem__))
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether no two pictures have the same value."""
+        return len(set(self.values)) == len(self.values)
+
+    @property
+    def is_run(self) -> bool:
+        """Whether the values are whole numbers in steps of one size, or times."""
+        ordered = sorted(self.values)
+        steps = {high - low for low, high in itertools.pairwise(ordered)}
+        return self.is_unique and (self.is_time or len(steps) <= 1)
+
+
+def _is_even(values: Sequence[Fraction]) -> bool:
+    steps = [high - low for low, high in itertools.pairwise(sorted(values))]
+    return max(steps) <= _UNEVEN * min(steps)
+
+
+class Ambiguous(ValueError):
+    """Names can be read in two orders, or in none; the text says so."""
+
+
+def read_order(names: Sequence[str]) -> Reading:
+    """Finds the number or the time that puts pictures in order.
+
+    Args:
+        names: File names, each with a number before its suffix.
+
+    Returns:
+        The reading, whose values differ from picture to picture.
+
+    Raises:
+        Ambiguous: Two readings that are equally good give two orders, or two pictures share their
+            number in every reading.
+    """
+    stems = [name.rpartition(".")[0] for name in names]
+    readings = list(_readings(stems))
+    unique = [reading for reading in readings if reading.is_unique]
+    if not unique:
+        raise Ambiguous(_shared(names, readings[-1]))
+    candidates = [reading for reading in unique if reading.is_run]
+    candidates = candidates or [*_all_numbers(stems), *unique]
+    orders = {reading.order: reading for reading in candidates}
+    if len(orders) > 1:
+        ways = "; ".join(_shown(names, reading) for reading in list(orders.values())[:3])
+        raise Ambiguous(f"two orders are possible: {ways}. Rename them so that one number is left.")
+    # A time says more than a number that gives the same order.
+    return next((reading for reading in candidates if reading.is_time), candidates[-1])
+
+
+def _readings(stems: Sequence[str]) -> Iterator[Reading]:
+    """All ways to read the names, the last number of each name last."""
+    times, rest = _times(stems)
+    if times is not None:
+        yield times
+    numbers = [_NUMBER.findall(stem) for stem in rest]
+    if all(numbers) and len({len(row) for row in numbers}) == 1:
+        columns = list(zip(*numbers, strict=True))
+        for place, column in enumerate(columns, start=1):
+            if len(set(column)) > 1:
+                yield _whole(f"number {place} of {len(columns)}", column)
+    elif all(numbers):
+        yield _whole("the first number", [row[0] for row in numbers])
+    if times is None:
+        yield _whole("the last number", [_NUMBER.findall(stem)[-1] for stem in stems])
+
+
+def _all_numbers(stems: Sequence[str]) -> Iterator[Reading]:
+    """The numbers of each name from left to right, one behind the other, if there are several."""
+    rows = [tuple(int(text) for text in _NUMBER.findall(stem)) for stem in stems]
+    if len({len(row) for row in rows}) == 1 and len(rows[0]) > 1:
+        ranks = {row: Fraction(rank) for rank, row in enumerate(sorted(set(rows)))}
+        yield Reading("all numbers", tuple(ranks[row] for row in rows))
+
+
+def _whole(name: str, column: Sequence[str]) -> Reading:
+    return Reading(name, tuple(Fraction(int(text)) for text in column))
+
+
+def _times(stems: Sequence[str]) -> tuple[Reading | None, list[str]]:
+    """Times that all names state and that differ, and what is left of the names without them."""
+    if len(stems) < 2:
+        return None, list(stems)
+    for pattern, read in _TIMES:
+        found = [pattern.search(stem) for stem in stems]
+        matches = [match for match in found if match is not None]
+        if len(matches) < len(stems) or not _may_be_times(pattern, matches):
+            continue
+        try:
+            reading = Reading("the time", tuple(read(match) for match in matches), True)
+        except ValueError:  # the 31st of February
+            continue
+        if reading.is_unique and (pattern is not _DECIMAL or _is_even(reading.values)):
+            left = [m.string[: m.start()] + m.string[m.end() :] for m in matches]
+            return reading, left
+    return None, list(stems)
+
+
+def _may_be_times(pattern: re.Pattern[str], matches: Sequence[re.Match[str]]) -> bool:
+    """Whether fractions of a second can be told from counts that stand behind the seconds."""
+    lengths = {len(match[pattern.groups] or "") for match in matches} - {0}
+    if pattern is _DECIMAL:
+        return max(lengths) >= _MILLISECONDS
+    return len(lengths) <= 1
+
+
+def _dated(match: re.Match[str]) -> Fraction:
+    year, month, day, hour, minute, second = (int(text) for text in match.groups()[:6])
+    moment = datetime(year, month, day, hour, minute, second)
+    whole = (moment - _EPOCH) // (datetime(1970, 1, 1, 0, 0, 1) - _EPOCH)
+    return whole + _fraction(match[7] or "")
+
+
+def _clock(match: re.Match[str]) -> Fraction:
+    hours, minutes, seconds = (int(text) for text in match.groups()[:3])
+    return 3600 * hours + 60 * minutes + seconds + _fraction(match[4])
+
+
+def _seconds(match: re.Match[str]) -> Fraction:
+    return int(match[1]) + _fraction(next(text for text in match.groups()[1:] if text))
+
+
+def _fraction(digits: str) -> Fraction:
+    return Fraction(int(digits), 10 ** len(digits)) if digits else Fraction(0)
+
+
+_TIMES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction]], ...] = (
+    (_DATED, _dated),
+    (_SINCE_1970, _seconds),
+    (_CLOCK, _clock),
+    (_DECIMAL, _seconds),
+)
+
+
+def _shown(names: Sequence[str], reading: Reading) -> str:
+    first = ", ".join(names[place] for place in reading.order[:4])
+    return f"by {reading.name} {first}{', …' if len(names) > 4 else ''}"
+
+
+def _shared(names: Sequence[str], reading: Reading) -> str:
+    """Names that share a number, each group once."""
+    groups: dict[Fraction, list[str]] = {}
+    for name, value in zip(names, reading.values, strict=True):
+        groups.setdefault(value, []).append(name)
+    return " ".join(
+        f"{' and '.join(same)} both have number {value}. Keep one."
+        for value, same in groups.items()
+        if len(same) > 1
+    )
