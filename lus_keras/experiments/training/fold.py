@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from filelock import FileLock, Timeout
 
 from lus_keras.core.config import FitConfig
-from lus_keras.core.errors import ConfigError, DivergedError
-from lus_keras.core.files import atomic_write, remove_unfinished, sha256_of
+from lus_keras.core.errors import MAX_LISTED, ConfigError, DivergedError, RunError
+from lus_keras.core.files import atomic_write, remove_unfinished
 from lus_keras.core.multilabel import unpack
 from lus_keras.data.augment import training_set
 from lus_keras.data.clip_source import ClipSource
 from lus_keras.data.pipeline import epoch_order, make_batches
 from lus_keras.data.splits import Fold
+from lus_keras.evaluation.run_record import Fingerprint, read_done, vouch
+from lus_keras.evaluation.run_record.done import disowned
 from lus_keras.experiments import checkpoint
 from lus_keras.experiments.checkpoint import Checkpoint
 from lus_keras.experiments.training.examples import write_examples, write_mistakes
@@ -31,6 +35,7 @@ from lus_keras.experiments.training.network import Network
 from lus_keras.experiments.training.schedule import Cosine
 from lus_keras.experiments.training.tables import write_history, write_predictions
 
+ERROR_LOG = "error.log"
 OnEpoch = Callable[[int, dict[str, Any]], None]
 Decode = Callable[[np.ndarray], np.ndarray]
 Watch = Callable[["FoldJob", int], list[Any]]
@@ -50,6 +55,7 @@ class FoldJob:
         initial: Weights to start from instead of new ones.
         title: What is printed of it; the network's name if not given.
         multilabel: Whether labels are packed sets, see `multilabel`.
+        fingerprint: What its numbers depend on, for its checkpoints and its DONE.
     """
 
     folder: Path
@@ -61,6 +67,7 @@ class FoldJob:
     initial: Path | None = None
     title: str = ""
     multilabel: bool = False
+    fingerprint: Fingerprint | None = None
 
     @property
     def name(self) -> str:
@@ -77,10 +84,47 @@ class FoldJob:
 def is_done(folder: Path) -> bool:
     """Whether a fold is finished and its files are those that DONE vouches for."""
     try:
-        hashes = json.loads((folder / "DONE").read_text())["sha256"]
-        return all(sha256_of(folder / name) == value for name, value in hashes.items())
-    except (OSError, ValueError, KeyError, TypeError):
+        done = read_done(folder)
+        return not disowned(folder, done, done.sha256)
+    except (OSError, RunError):
         return False
+
+
+def refuse_foreign(jobs: Iterable[FoldJob]) -> None:
+    """Refuses folders that hold results or checkpoints of another experiment than their job's.
+
+    Args:
+        jobs: Folds that are done or to be trained.
+
+    Raises:
+        ConfigError: There are some; all are listed, with what they differ in.
+    """
+    problems = []
+    for job in jobs:
+        found = checkpoint.fingerprints(job.folder)
+        if (job.folder / "DONE").is_file():
+            with suppress(RunError):  # a damaged mark is as good as none
+                mark = read_done(job.folder).fingerprint
+                found |= {job.folder / "DONE": mark} if mark else {}
+        for path, mark in found.items():
+            if job.fingerprint and mark:
+                problems += [f"{path}: {text}" for text in mark.differences(job.fingerprint)]
+    if problems:
+        advice = "They are another run's. Choose another folder with --out, or delete these files."
+        raise ConfigError.from_problems([*problems[:MAX_LISTED], advice], most=MAX_LISTED + 1)
+
+
+def tidy(folder: Path) -> None:
+    """Clears what a finished fold does not need any more, and what killed processes left there.
+
+    Args:
+        folder: Folder of a finished fold; nothing is done while another process works in it.
+    """
+    with suppress(Timeout), FileLock(folder / ".lock", timeout=0):
+        checkpoint.remove(folder)
+        remove_unfinished(folder)
+        for name in (ERROR_LOG, "DIVERGED.json"):
+            (folder / name).unlink(missing_ok=True)
 
 
 def train_fold(
@@ -103,11 +147,13 @@ def train_fold(
         watch: Makes further callbacks of Keras for a job and an epoch, counted from 0.
 
     Raises:
+        ConfigError: The folder holds a checkpoint of another experiment.
         DivergedError: The loss is not finite; DIVERGED.json names epoch and batch, and the
             checkpoint of the last finite epoch stays.
         OSError: The disk is full; what was finished stays.
     """
     job.folder.mkdir(parents=True, exist_ok=True)
+    refuse_foreign([job])
     remove_unfinished(job.folder)
     history = _start(network, job)
     rows, mirrored = training_set(job.fold.rows(source.index, "train"), job.fit.augment)
@@ -130,9 +176,10 @@ def _keep(network: Network, job: FoldJob, history: list[dict[str, Any]]) -> None
     last = len(history) == job.fit.epochs
     select = job.fit.select
     if select != "last" and not last and best_epoch(history, select) + 1 == len(history):
-        checkpoint.save_best(job.folder, network.weights())
+        checkpoint.save_best(job.folder, network.weights(), job.fingerprint)
     if not last:
-        state = Checkpoint(len(history), network.weights(), network.optimizer_state(), history)
+        weights, optimizer = network.weights(), network.optimizer_state()
+        state = Checkpoint(len(history), weights, optimizer, history, job.fingerprint)
         checkpoint.save(job.folder, state)
 
 
@@ -273,8 +320,7 @@ def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) 
         network.model.save_weights(temporary)
     with atomic_write(job.folder / "model.json") as temporary:
         temporary.write_text(json.dumps(job.description, indent=1) + "\n")
-    hashes = {name: sha256_of(job.folder / name) for name in written}
-    with atomic_write(job.folder / "DONE") as temporary:
-        temporary.write_text(json.dumps({"sha256": hashes}, indent=1) + "\n")
-    (job.folder / "DIVERGED.json").unlink(missing_ok=True)
+    vouch(job.folder, written, job.fingerprint)
+    for name in (ERROR_LOG, "DIVERGED.json"):
+        (job.folder / name).unlink(missing_ok=True)
     checkpoint.remove(job.folder)
