@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # A link or picture, of whatever a name holds, would be followed or loaded by whoever looks at it.
-_LINK = re.compile(r"\]\s*(?=[(\[])")
+_LINK = re.compile(r"\](?=[(\[])")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _BACKTICKS = re.compile(r"`+")
 

@@ -7,9 +7,17 @@ only the keys that a report reads are typed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from lus_keras.evaluation.run_record.facts import Fact
 
@@ -21,13 +29,23 @@ class _Record(BaseModel):
 
 
 class _Settings(BaseModel):
-    """Keys that are not named are kept; those that were not there are not written."""
+    """Keys that are not named are kept, in their order; those that were not there stay away."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
+    _keys: tuple[str, ...] = PrivateAttr(default=())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_order(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        made = handler(values)
+        if isinstance(values, Mapping):
+            made._keys = tuple(values)
+        return made
 
     @model_serializer(mode="wrap")
     def _as_read(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in handler(self).items() if key in self.model_fields_set}
+        values = handler(self)
+        return {key: values[key] for key in self._keys}
 
 
 class ClipSettings(_Settings):
