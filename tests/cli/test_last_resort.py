@@ -132,7 +132,8 @@ def test_every_byte_of_a_compressed_array_may_be_wrong(run):
         changed[place] ^= 0xFF
         path.write_bytes(changed)
         result = call("report", run)
-        one_line(result, 4, "attention.npz: was changed")
+        assert result.exit_code == 4 and "Traceback" not in result.stderr
+        assert f"{path}: was changed after the fold was done" in result.stderr
 
 
 def test_a_name_as_long_as_a_disk_allows_is_written(tmp_path):
@@ -147,7 +148,7 @@ def test_a_name_as_long_as_a_disk_allows_is_written(tmp_path):
 
 def test_output_that_is_not_utf8_shows_question_marks():
     code = "from lus_keras.cli import main; main(['reproduce', '--help'])"
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"figure1, ?, all" in done.stdout

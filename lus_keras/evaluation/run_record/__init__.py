@@ -18,10 +18,10 @@ from lus_keras.evaluation.run_record.record import (
     Fingerprint,
     PaperRecord,
     RunRecord,
-    Settings,
     VideoCounts,
 )
 from lus_keras.evaluation.run_record.run import Attention, Example, MaskedFrame, ModelRun, PaperRun
+from lus_keras.evaluation.run_record.settings import Settings
 from lus_keras.evaluation.run_record.store import read_record, write_record
 
 __all__ = [

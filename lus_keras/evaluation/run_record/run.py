@@ -14,8 +14,8 @@ from lus_keras.evaluation.run_record.record import (
     ArmRecord,
     Fingerprint,
     PaperRecord,
-    Settings,
 )
+from lus_keras.evaluation.run_record.settings import Settings
 
 
 @dataclass(frozen=True)

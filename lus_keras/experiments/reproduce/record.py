@@ -29,9 +29,9 @@ from lus_keras.evaluation.run_record.record import (
     Fingerprint,
     PaperRecord,
     RunRecord,
-    Settings,
     flat,
 )
+from lus_keras.evaluation.run_record.settings import Settings
 from lus_keras.experiments.reproduce.count import video_counts
 from lus_keras.experiments.reproduce.describe import open_choices
 from lus_keras.experiments.reproduce.exclusions import exclusions

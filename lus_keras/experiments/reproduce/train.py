@@ -55,7 +55,7 @@ def train_arm(
     Returns:
         One outcome a job that was run.
     """
-    from lus_keras.experiments.training.fold import refuse_foreign
+    from lus_keras.experiments.training.marks import refuse_foreign
 
     arm = prepared.arm
     mark = fingerprint_of(prepared, request.seed)
@@ -187,7 +187,7 @@ def _job(
 
 
 def _unfinished(jobs: list[FoldJob]) -> list[FoldJob]:
-    from lus_keras.experiments.training.fold import is_done, tidy
+    from lus_keras.experiments.training.marks import is_done, tidy
 
     unfinished = [job for job in jobs if not is_done(job.folder)]
     for job in jobs:

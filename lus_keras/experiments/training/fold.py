@@ -5,37 +5,34 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from filelock import FileLock, Timeout
 
 from lus_keras.core.config import FitConfig
-from lus_keras.core.errors import MAX_LISTED, ConfigError, DivergedError, RunError
+from lus_keras.core.errors import ConfigError, DivergedError
 from lus_keras.core.files import atomic_write, remove_unfinished
 from lus_keras.core.multilabel import unpack
 from lus_keras.data.augment import training_set
 from lus_keras.data.clip_source import ClipSource
 from lus_keras.data.pipeline import epoch_order, make_batches
 from lus_keras.data.splits import Fold
-from lus_keras.evaluation.run_record import Fingerprint, read_done, vouch
-from lus_keras.evaluation.run_record.done import disowned
+from lus_keras.evaluation.run_record import Fingerprint, vouch
 from lus_keras.experiments import checkpoint
 from lus_keras.experiments.checkpoint import Checkpoint
 from lus_keras.experiments.training.examples import write_examples, write_mistakes
 from lus_keras.experiments.training.gradients import FILE as GRADIENTS
 from lus_keras.experiments.training.gradients import GradientLog
+from lus_keras.experiments.training.marks import ERROR_LOG, refuse_foreign
 from lus_keras.experiments.training.masks import write_arrays, write_masks
 from lus_keras.experiments.training.network import Network
 from lus_keras.experiments.training.schedule import Cosine
 from lus_keras.experiments.training.tables import write_history, write_predictions
 
-ERROR_LOG = "error.log"
 OnEpoch = Callable[[int, dict[str, Any]], None]
 Decode = Callable[[np.ndarray], np.ndarray]
 Watch = Callable[["FoldJob", int], list[Any]]
@@ -79,52 +76,6 @@ class FoldJob:
         name = int.from_bytes(self.model.encode(), "little")
         sequence = np.random.SeedSequence([self.seed, name, self.fold.fold, *parts])
         return int(sequence.generate_state(1)[0])
-
-
-def is_done(folder: Path) -> bool:
-    """Whether a fold is finished and its files are those that DONE vouches for."""
-    try:
-        done = read_done(folder)
-        return not disowned(folder, done, done.sha256)
-    except (OSError, RunError):
-        return False
-
-
-def refuse_foreign(jobs: Iterable[FoldJob]) -> None:
-    """Refuses folders that hold results or checkpoints of another experiment than their job's.
-
-    Args:
-        jobs: Folds that are done or to be trained.
-
-    Raises:
-        ConfigError: There are some; all are listed, with what they differ in.
-    """
-    problems = []
-    for job in jobs:
-        found = checkpoint.fingerprints(job.folder)
-        if (job.folder / "DONE").is_file():
-            with suppress(RunError):  # a damaged mark is as good as none
-                mark = read_done(job.folder).fingerprint
-                found |= {job.folder / "DONE": mark} if mark else {}
-        for path, mark in found.items():
-            if job.fingerprint and mark:
-                problems += [f"{path}: {text}" for text in mark.differences(job.fingerprint)]
-    if problems:
-        advice = "They are another run's. Choose another folder with --out, or delete these files."
-        raise ConfigError.from_problems([*problems[:MAX_LISTED], advice], most=MAX_LISTED + 1)
-
-
-def tidy(folder: Path) -> None:
-    """Clears what a finished fold does not need any more, and what killed processes left there.
-
-    Args:
-        folder: Folder of a finished fold; nothing is done while another process works in it.
-    """
-    with suppress(Timeout), FileLock(folder / ".lock", timeout=0):
-        checkpoint.remove(folder)
-        remove_unfinished(folder)
-        for name in (ERROR_LOG, "DIVERGED.json"):
-            (folder / name).unlink(missing_ok=True)
 
 
 def train_fold(

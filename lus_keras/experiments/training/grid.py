@@ -64,7 +64,8 @@ class Worker:
 
     def run(self, job: FoldJob, report: Report) -> Outcome:
         """Trains one fold; whatever goes wrong is told, not raised, so that other jobs go on."""
-        from lus_keras.experiments.training.fold import ERROR_LOG, is_done, train_fold
+        from lus_keras.experiments.training.fold import train_fold
+        from lus_keras.experiments.training.marks import ERROR_LOG, is_done
 
         job.folder.mkdir(parents=True, exist_ok=True)
 
