@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from lus_keras.evaluation.run_record import (
+    DeviceRecord,
+    PaperRecord,
+    RunRecord,
+    vouch,
+    write_record,
+)
 
 MODELS = ("c2d_a", "c3d_a", "c2d_lstm", "c2d_lstm_a")
 SKILL = {"c2d_a": 0.1, "c3d_a": 0.5, "c2d_lstm": 0.6, "c2d_lstm_a": 0.9}
@@ -51,7 +57,7 @@ CLAIMS = [
 def write_run(run_dir: Path, *, models=MODELS, folds=5, patients=15, frame_truth=True) -> Path:
     """Writes run.json and all folds of the B-line paper; every patient has 2 videos of 4 clips."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    (run_dir / "run.json").write_text(json.dumps(record(models, folds)))
+    write_record(run_dir, record(models, folds))
     for model in models:
         for fold in range(folds):
             write_fold(
@@ -69,13 +75,15 @@ def fold_dir(run_dir: Path, model: str, fold: int) -> Path:
     return run_dir / "bline" / "simulated" / model / f"fold_{fold}"
 
 
-def record(models=MODELS, folds=5) -> dict:
+def record(models=MODELS, folds=5, **changes) -> RunRecord:
+    """What run.json holds; `changes` are of the paper's entry."""
     paper = {
         "title": "Automatic Detection of B-lines in Lung Ultrasound Videos",
         "authors": "Kerdegari et al.",
         "venue": "IEEE ISBI 2021",
         "doi": "10.48550/arXiv.2102.01059",
         "dataset": "simulated",
+        "simulated": True,
         "preset": "quick",
         "seed": 0,
         "labels": ["non-B-line", "B-line"],
@@ -96,7 +104,7 @@ def record(models=MODELS, folds=5) -> dict:
             "videos": 30,
             "clips": 120,
             "positives": 55,
-            "notes": ["Simulated cohort, seed 0."],
+            "facts": [{"kind": "remark", "topic": "dataset", "text": "Simulated cohort, seed 0."}],
         },
         "command": "lus-keras reproduce table1 --paper bline --preset quick",
         "published": PUBLISHED,
@@ -105,16 +113,13 @@ def record(models=MODELS, folds=5) -> dict:
             '"Five hours" of video: 298 examinations × 12 points × 4 s is 3.97 h.',
             "Localisation accuracy 67.1 % (conclusion) is only the column α = 0.1.",
         ],
-        "split_sha256": hashlib.sha256(b"split").hexdigest(),
     }
-    return {
-        "schema": 1,
-        "papers": {"bline": paper},
-        "versions": {"lus_keras": "0.1.0", "keras": "3.15.1", "tensorflow": "2.21.0"},
-        "device": {"kind": "CPU", "cores": 2},
-        "seed": 0,
-        "git_commit": "0123456789abcdef0123456789abcdef01234567",
-    }
+    return RunRecord(
+        papers={"bline": PaperRecord.model_validate(paper | changes)},
+        versions={"lus_keras": "0.1.0", "keras": "3.15.1", "tensorflow": "2.21.0"},
+        device=DeviceRecord(platform="CPU", cores=2),
+        git_commit="0123456789abcdef0123456789abcdef01234567",
+    )
 
 
 def write_fold(folder, model, fold, folds=5, patients=15, frame_truth=True, frames=30) -> None:
@@ -145,7 +150,12 @@ def write_fold(folder, model, fold, folds=5, patients=15, frame_truth=True, fram
         mixed = np.flatnonzero(truth.any(1) & ~truth.all(1))[:3]
         pictures = np.stack([_pictures(noise, row) for row in truth[mixed]])
         np.savez(folder / "examples.npz", clip_id=clip_id[mixed], frames=pictures)
-    (folder / "DONE").write_text("{}")
+    revouch(folder)
+
+
+def revouch(folder: Path) -> None:
+    """Marks a fold as done, with whatever its files hold now."""
+    vouch(folder, [path.name for path in folder.glob("*.*") if not path.name.startswith(".")])
 
 
 def _frame_truth(rng, frames) -> np.ndarray:

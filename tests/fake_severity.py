@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from fake_run import revouch
 
 from lus_keras.core import config
+from lus_keras.evaluation.run_record import PaperRecord, RunRecord, write_record
 from lus_keras.papers.severity import NAN_ARMS, NETWORK, RESULT_ROWS
 
 SKILL = dict(zip(RESULT_ROWS, (0.2, 0.1, 2.0, 0.5, 0.5), strict=True))
@@ -27,7 +29,7 @@ def write_run(run_dir: Path, *, rows=RESULT_ROWS, nan_arms=NAN_ARMS) -> Path:
     """Writes run.json and one finished fold a row; of the NaN study `DIVERGED` is not finished."""
     run_dir.mkdir(parents=True, exist_ok=True)
     names = [*rows, *(f"{arm}/{NETWORK}" for arm in nan_arms)]
-    (run_dir / "run.json").write_text(json.dumps(record(names)))
+    write_record(run_dir, record(names))
     for row in rows:
         write_fold(fold_dir(run_dir, row), row)
     for arm in nan_arms:
@@ -46,7 +48,7 @@ def fold_dir(run_dir: Path, row: str) -> Path:
     return run_dir / "severity" / "-".join(filter(None, ("simulated", arm))) / model / "fold_0"
 
 
-def record(names) -> dict:
+def record(names) -> RunRecord:
     settings = config.load("severity")
     arms = {}
     for name in names:
@@ -61,20 +63,24 @@ def record(names) -> dict:
     paper = {
         **{key: getattr(settings, key) for key in ("title", "authors", "venue", "doi")},
         "dataset": "simulated",
+        "simulated": True,
         "preset": "quick",
         "seed": 0,
         "config": settings.experiment(),
         "choices": settings.labelled_choices(),
         "models": list(names),
         "folds": 1,
-        "data": {"videos": 59, "notes": ["Simulated cohort, seed 0."]},
+        "data": {
+            "videos": 59,
+            "facts": [{"kind": "remark", "topic": "dataset", "text": "Simulated cohort, seed 0."}],
+        },
         "arms": arms,
         "published": settings.published,
         "claims": [],
         "command": "lus-keras reproduce all --paper severity",
         "inconsistencies": list(settings.inconsistencies),
     }
-    return {"schema": 1, "papers": {"severity": paper}, "seed": 0}
+    return RunRecord(papers={"severity": PaperRecord.model_validate(paper)})
 
 
 def write_fold(folder: Path, row: str) -> None:
@@ -98,7 +104,7 @@ def write_fold(folder: Path, row: str) -> None:
     pixels = noise.integers(0, 200, (8, 32, 32)).astype(np.uint8)
     arrays = {"pixels": pixels, "mask": noise.random((8, 7, 7), np.float32)}
     np.savez(folder / "masks.npz", clip_id=names[:8], frame=np.arange(8), **arrays)
-    (folder / "DONE").write_text("{}")
+    revouch(folder)
 
 
 def write_gradients(folder: Path, *, diverges: bool) -> None:

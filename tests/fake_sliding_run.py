@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pandas as pd
+from fake_run import revouch
 
 from lus_keras.core import config
+from lus_keras.evaluation.run_record import PaperRecord, RunRecord, write_record
 
 
 def write_run(run_dir: Path, predictions: dict[str, list[tuple]], counts=None) -> Path:
@@ -19,6 +20,7 @@ def write_run(run_dir: Path, predictions: dict[str, list[tuple]], counts=None) -
         "title": settings.title,
         "command": "lus-keras reproduce table4 --paper sliding",
         "dataset": "simulated",
+        "simulated": True,
         "preset": "paper",
         "seed": 0,
         "config": {"options": settings.options},
@@ -29,7 +31,7 @@ def write_run(run_dir: Path, predictions: dict[str, list[tuple]], counts=None) -
         "data": {},
         "arms": {arm: _arm(arm, (counts or {}).get(arm)) for arm in [*arms, *(counts or {})]},
     }
-    (run_dir / "run.json").write_text(json.dumps({"schema": 1, "papers": {"sliding": paper}}))
+    write_record(run_dir, RunRecord(papers={"sliding": PaperRecord.model_validate(paper)}))
     for name, tiles in predictions.items():
         arm, _, model = name.partition("/")
         write_fold(run_dir / "sliding" / f"simulated-{arm}" / model / "fold_0", tiles)
@@ -62,4 +64,4 @@ def write_fold(folder: Path, tiles: list[tuple]) -> None:
         for place, (patient, label, p) in enumerate(tiles)
     ]
     pd.DataFrame(rows).to_csv(folder / "predictions.csv", index=False)
-    (folder / "DONE").write_text("{}")
+    revouch(folder)

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from lus_keras import __version__
+from lus_keras.cli import last_resort
 from lus_keras.cli.benchmark import benchmark, cost
 from lus_keras.cli.data import data
 from lus_keras.cli.models import explain, export, predict
@@ -20,7 +21,12 @@ from lus_keras.core.errors import LusKerasError
 
 
 class _Group(Group):
-    """Turns the package's errors into one clear message and the documented exit code."""
+    """Turns errors into one clear message and the documented exit code, see `last_resort`."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        last_resort.accept_any_encoding()
+        signals.quiet_when_stopping()
+        return super().main(*args, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -34,6 +40,10 @@ class _Group(Group):
             _stopped(signal.SIGINT)
         except signals.Terminated:
             _stopped(signal.SIGTERM)
+        except Exception as error:
+            if ctx.params.get("debug") or last_resort.is_clicks(error):
+                raise
+            _fail(*last_resort.explained(error))
 
 
 def _stopped(number: signal.Signals) -> None:
@@ -41,7 +51,7 @@ def _stopped(number: signal.Signals) -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    click.echo(f"Error: {message}", err=True)
+    click.echo(f"Error: {last_resort.printable(message)}", err=True)
     sys.exit(code)
 
 

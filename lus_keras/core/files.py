@@ -37,7 +37,10 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary_path = path.with_name(f".tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}-{path.name}")
+    # A name may be as long as file systems allow; only its end matters to writers.
+    temporary_path = path.with_name(
+        f".tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}-{path.name[-MAX_NAME:]}"
+    )
     try:
         yield temporary_path
         _flush_to_disk(temporary_path)
@@ -114,6 +117,31 @@ def remove_unfinished(folder: Path) -> None:
     """
     for path in folder.glob(".tmp-*"):
         path.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Removes what writers of `atomic_write` left in a folder whose processes have ended.
+
+    Args:
+        folder: Folder that other processes may write to; it need not exist.
+    """
+    for path in folder.glob(".tmp-*"):
+        number = path.name.split("-")[1]
+        if number.isdigit() and not _runs(int(number)):
+            path.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    """Whether a process of this machine runs; where that cannot be told, it does."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _flush_to_disk(path: Path) -> None:

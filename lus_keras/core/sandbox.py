@@ -19,6 +19,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from lus_keras.core.errors import LusKerasError
+from lus_keras.core.signals import children_ignore_interrupts, end_with_parent
 
 # Longest that a child may take to start; importing a decoder takes about a second.
 START_S = 60.0
@@ -153,7 +154,8 @@ class _Child:
         self._connection, theirs = context.Pipe()
         arguments = (theirs, self._work, self._limits)
         self._process = context.Process(target=_serve, args=arguments, daemon=True)
-        self._process.start()
+        with children_ignore_interrupts():
+            self._process.start()
         theirs.close()
         try:
             return self._connection.poll(START_S) and bool(self._connection.recv_bytes())
@@ -188,6 +190,7 @@ class _Child:
 def _serve(connection: Connection, work: Work, limits: Limits) -> None:
     """Runs in the child: answers until the parent hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent(by_signal=False)
     _limit_memory(limits)
     connection.send_bytes(b"ready")
     while True:

@@ -14,6 +14,7 @@ import numpy as np
 
 from lus_keras.core.errors import RunError
 from lus_keras.core.files import atomic_write
+from lus_keras.evaluation.run_record import Fingerprint
 
 NAMES = ("checkpoint_a.npz", "checkpoint_b.npz")
 BEST = "best.npz"
@@ -28,12 +29,14 @@ class Checkpoint:
         weights: The model's weights, arrays of numbers.
         optimizer: The optimizer's variables, arrays of numbers.
         history: One mapping an epoch, of numbers and text.
+        fingerprint: What the numbers depend on; None in files that do not say so.
     """
 
     epoch: int
     weights: list[np.ndarray]
     optimizer: list[np.ndarray]
     history: list[dict[str, Any]]
+    fingerprint: Fingerprint | None = None
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
@@ -49,17 +52,20 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     _write(folder, NAMES[checkpoint.epoch % 2], checkpoint)
 
 
-def save_best(folder: Path, weights: list[np.ndarray]) -> None:
+def save_best(
+    folder: Path, weights: list[np.ndarray], fingerprint: Fingerprint | None = None
+) -> None:
     """Writes the weights of the epoch that is best so far over those of the one that was.
 
     Args:
         folder: Folder of the fold.
         weights: The model's weights.
+        fingerprint: What they depend on.
 
     Raises:
         OSError: The disk is full; the ones before are as they were.
     """
-    _write(folder, BEST, Checkpoint(0, weights, [], []))
+    _write(folder, BEST, Checkpoint(0, weights, [], [], fingerprint))
 
 
 def load_best(folder: Path) -> list[np.ndarray]:
@@ -83,11 +89,13 @@ def load_best(folder: Path) -> list[np.ndarray]:
 def _write(folder: Path, name: str, checkpoint: Checkpoint) -> None:
     arrays: dict[str, Any] = {f"w{i}": value for i, value in enumerate(checkpoint.weights)}
     arrays |= {f"o{i}": value for i, value in enumerate(checkpoint.optimizer)}
+    mark = checkpoint.fingerprint
     state = {
         "epoch": checkpoint.epoch,
         "weights": len(checkpoint.weights),
         "optimizer": len(checkpoint.optimizer),
         "history": checkpoint.history,
+        "fingerprint": mark.model_dump(mode="json") if mark else None,
     }
     with atomic_write(folder / name) as temporary:
         np.savez(temporary, state=np.array(json.dumps(state)), **arrays)
@@ -104,6 +112,32 @@ def load(folder: Path) -> Checkpoint | None:
     """
     found = [checkpoint for name in NAMES if (checkpoint := _read(folder / name))]
     return max(found, key=lambda checkpoint: checkpoint.epoch, default=None)
+
+
+def fingerprints(folder: Path) -> dict[Path, Fingerprint]:
+    """What checkpoints say they depend on; their arrays are not read.
+
+    Args:
+        folder: Folder of the fold.
+
+    Returns:
+        File → fingerprint, of those that can be read and say so.
+    """
+    found = {}
+    for path in (folder / name for name in (*NAMES, BEST)):
+        try:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+                mark = _fingerprint(json.loads(str(archive["state"])))
+        except Exception:  # as in `_read`; a damaged one is passed over
+            continue
+        if mark:
+            found[path] = mark
+    return found
+
+
+def _fingerprint(state: dict[str, Any]) -> Fingerprint | None:
+    mark = state.get("fingerprint")
+    return Fingerprint.model_validate(mark) if mark else None
 
 
 def remove(folder: Path) -> None:
@@ -129,6 +163,7 @@ def _read(path: Path) -> Checkpoint | None:
                 weights=[archive[f"w{i}"] for i in range(state["weights"])],
                 optimizer=[archive[f"o{i}"] for i in range(state["optimizer"])],
                 history=state["history"],
+                fingerprint=_fingerprint(state),
             )
     except Exception:
         # A damaged archive raises whatever its bytes happen to mean: a bad checksum, "encrypted",

@@ -18,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from lus_keras.core.files import atomic_write, sha256_of
+from lus_keras.core.signals import end_with_parent
 from lus_keras.data.manifest import Video, write_manifest
 from lus_keras.data.video import write_video
 from lus_keras.simulation.cohort import VideoPlan, plan_cohort
@@ -78,7 +79,7 @@ def _write_all(
         return [write(plan) for plan in plans]
     # Spawned, not forked: the caller may already hold TensorFlow's threads.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
         return list(pool.map(write, plans, chunksize=4))
 
 

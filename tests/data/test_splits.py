@@ -16,7 +16,9 @@ from lus_keras.data.splits import (
     make_holdout,
     make_kfold,
     make_transfer,
+    read_own_split,
     read_splits,
+    shared_patients,
     verify,
     write_split,
 )
@@ -355,3 +357,69 @@ def test_who_knows_patients_by_heart_gains_nothing_from_a_split_by_patient():
         assert score == chance
     clips = draw.permutation(len(patients))
     assert right(clips[40:], clips[:40])[0] == 1.0
+
+
+def own_file(tmp_path, *folds, scheme="holdout"):
+    path = tmp_path / "folds.json"
+    entry = {"scheme": scheme, "seed": 0, "folds": list(folds)}
+    path.write_text(json.dumps({"schema": 1, "papers": {"b_lines": entry}}))
+    return path
+
+
+def by_hand(fold, train="a", test="b", **further):
+    return {"fold": fold, "train": train.split(), "test": test.split(), **further}
+
+
+@pytest.mark.parametrize(
+    ("folds", "message"),
+    [
+        ((by_hand(0), by_hand(0)), r"0 … 1, each once. Received \[0, 0\]"),
+        ((by_hand(0), by_hand(2)), r"0 … 1, each once. Received \[0, 2\]"),
+        ((by_hand(1), by_hand(2)), r"0 … 1, each once. Received \[1, 2\]"),
+        ((by_hand(-1),), r"Received \[-1\]"),
+        ((), r"Received \[\]"),
+        ((by_hand(0, unit="video"),), "'unit' must be patient or clip. Received video"),
+        ((by_hand(0, unit="clip"), by_hand(1)), "the same in all folds. Received clip, patient"),
+    ],
+)
+def test_folds_of_ones_own_are_numbered_and_of_one_unit(tmp_path, folds, message):
+    path = own_file(tmp_path, *folds)
+    with pytest.raises(DataError, match=message) as error:
+        read_own_split(path, ("b_lines",))
+    assert str(path) in str(error.value)
+
+
+def test_the_order_of_folds_of_ones_own_is_free(tmp_path):
+    split = read_own_split(own_file(tmp_path, by_hand(1, "a", "b"), by_hand(0, "b", "a")), ("x",))
+    assert [fold.fold for fold in split.folds] == [1, 0]
+
+
+def test_patients_of_clips_on_two_sides_are_found():
+    patients = {"v1@0": "p1", "v1@9": "p1", "v2@0": "p2", "v3@0": "p3"}
+    leaking = Fold(0, ("v1@0", "v2@0"), ("v1@9",), ("v3@0",), unit="clip")
+    clean = Fold(1, ("v1@0", "v1@9"), ("v2@0",), ("v3@0",), unit="clip")
+    found = list(shared_patients(Split("holdout", 0, (leaking, clean)), patients))
+    assert found == ["fold 0: clips of patient 'p1' are in train and test."]
+    # Where patients are divided, `verify` tells.
+    divided = Split("holdout", 0, (Fold(0, ("p1",), ("p1",)),))
+    assert list(shared_patients(divided, patients)) == []
+
+
+@pytest.mark.parametrize(("named", "validation", "left"), [(3, 0.0, 0), (3, 0.3, 0), (2, 0.3, 1)])
+def test_a_holdout_that_leaves_nobody_to_train_on_is_refused(named, validation, left):
+    patients = ["p0", "p1", "p2"]
+    with pytest.raises(DataError, match=rf"split\.test_patients: leave {left} of 3 patients"):
+        make_holdout(
+            patients,
+            np.zeros(3, int),
+            test_fraction=0.3,
+            seed=0,
+            validation_fraction=validation,
+            test_patients=patients[:named],
+        )
+
+
+def test_own_folds_without_a_patient_to_train_on_are_refused(tmp_path):
+    split = read_own_split(own_file(tmp_path, by_hand(0, "", "a b")), ("b_lines",))
+    with pytest.raises(DataError, match="fold 0: no patient to train"):
+        verify(split, ["a", "b"])

@@ -287,9 +287,12 @@ def test_a_run_without_bad_videos_says_so_with_the_effect_on_n(without):
     )
     report = (place / "run" / "report" / "report.md").read_text()
     for sentence in sentences:
-        assert any(note.startswith(sentence) for note in record["data"]["notes"])
         assert sentence in report and sentence in result.stdout
-    assert str(place) not in json.dumps(record["data"]["notes"])
+    found = {fact["kind"]: fact for fact in record["data"]["facts"]}
+    assert found["damaged"]["by_class"] == {"non-B-line": 1, "B-line": 1}
+    assert found["without_clip"]["videos"] == ["v9"]
+    assert (found["unused_frames"]["frames"], found["unused_frames"]["of"]) == (14, 98)
+    assert str(place) not in json.dumps(record["data"]["facts"])
 
 
 def test_own_folds_are_used_as_they_are(without):
@@ -323,6 +326,26 @@ def test_folds_that_leak_are_an_error_that_names_the_patients(folder, without, t
     own.write_text(folds(("p0", "p1 p2 p3 p4")))
     result = reproduce(folder, "--split", own, "--set", "data.on_bad=skip", "--out", tmp_path / "r")
     assert result.exit_code == 3 and "patient 'p1' is not in the data" in result.stderr
+
+
+def test_own_folds_that_divide_clips_may_not_share_a_patient(folder, without, tmp_path):
+    rows = [
+        line.split(",")[:3]
+        for path in (without[0] / "run").rglob("predictions.csv")
+        for line in path.read_text().splitlines()[1:]
+    ]
+    clips = [clip for clip, _, _ in rows]
+    fold = {"fold": 0, "train": clips[1:], "test": clips[:1], "unit": "clip"}
+    own = tmp_path / "folds.json"
+    split = {"scheme": "holdout", "seed": 0, "folds": [fold]}
+    own.write_text(json.dumps({"schema": 1, "papers": {"b_lines": split}}))
+    assert rows[0][2] in {patient for _, _, patient in rows[1:]}
+    result = reproduce(folder, "--split", own, "--set", "data.on_bad=skip", "--out", tmp_path / "r")
+    assert result.exit_code == 3
+    said = f"--split: fold 0: clips of patient '{rows[0][2]}' are in train and test."
+    assert said in result.stderr and "--allow-leak" in result.stderr
+    assert not (tmp_path / "r" / "run.json").exists()
+    assert not (tmp_path / "r" / "split.json").exists()
 
 
 def test_a_leak_that_is_asked_for_marks_every_table(folder, tmp_path):

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fake_run import MODELS, PUBLISHED, fold_dir, record, write_fold, write_run
+from fake_run import MODELS, PUBLISHED, fold_dir, record, revouch, write_fold, write_run
 from sklearn import metrics as sk
 
 from lus_keras.core.errors import RunError
 from lus_keras.evaluation.metrics import temporal_iou
-from lus_keras.evaluation.run_record import read_run
+from lus_keras.evaluation.run_record import read_run, write_record
 from lus_keras.experiments.report import write_report
 from lus_keras.papers.bline import results as bline_results
 
@@ -134,9 +134,9 @@ def test_a_network_without_attention_is_na(complete):
 def test_true_positives_can_be_counted_instead(tmp_path):
     run_dir = write_run(tmp_path, models=("c2d_a",), folds=2, patients=6)
     before = bline_results.representative_frame(bline(run_dir)).cell("c2d_a", "accuracy")
-    document = record(("c2d_a",), 2)
-    document["papers"]["bline"]["config"]["localisation"]["population"] = "tp"
-    (run_dir / "run.json").write_text(json.dumps(document))
+    config = record(("c2d_a",), 2).papers["bline"].config.model_dump()
+    config["localisation"]["population"] = "tp"
+    write_record(run_dir, record(("c2d_a",), 2, config=config))
     table = bline_results.representative_frame(bline(run_dir))
     predictions = bline(run_dir).model("c2d_a").predictions
     true_positives = (predictions["y_true"] == 1) & (predictions["p_1"] > 0.5)
@@ -246,9 +246,8 @@ def test_html_loads_nothing_from_elsewhere(complete):
 
 
 def test_html_escapes_what_it_prints(small):
-    document = record(("c2d_lstm", "c2d_lstm_a"), 2)
-    document["papers"]["bline"]["data"]["notes"] = ["<script>alert(1)</script>"]
-    (small / "run.json").write_text(json.dumps(document))
+    remark = {"kind": "remark", "topic": "dataset", "text": "<script>alert(1)</script>"}
+    write_record(small, record(("c2d_lstm", "c2d_lstm_a"), 2, data={"facts": [remark]}))
     write_report(small)
     html = (small / "report" / "index.html").read_text()
     assert "<script>alert" not in html
@@ -256,9 +255,8 @@ def test_html_escapes_what_it_prints(small):
 
 
 def test_real_data_are_not_called_simulated(small):
-    document = record(("c2d_lstm", "c2d_lstm_a"), 2)
-    document["papers"]["bline"]["dataset"] = "covid-blues"
-    (small / "run.json").write_text(json.dumps(document))
+    models = ("c2d_lstm", "c2d_lstm_a")
+    write_record(small, record(models, 2, dataset="covid-blues", simulated=False))
     (small / "bline" / "simulated").rename(small / "bline" / "covid-blues")
     write_report(small)
     assert "SIMULATED" not in (small / "report" / "index.html").read_text()
@@ -293,6 +291,7 @@ def test_ids_stay_text(small):
 def test_damaged_predictions_are_refused_by_name(small, damage, message):
     path = fold_dir(small, "c2d_lstm", 0) / "predictions.csv"
     damage(pd.read_csv(path, dtype={"patient_id": str})).to_csv(path, index=False)
+    revouch(path.parent)
     with pytest.raises(RunError, match=message) as error:
         write_report(small)
     assert str(path) in str(error.value)
@@ -302,6 +301,7 @@ def test_damaged_predictions_are_refused_by_name(small, damage, message):
 def test_torn_files_are_refused_by_name(small, name):
     path = fold_dir(small, "c2d_lstm_a", 0) / name
     path.write_bytes(path.read_bytes()[:200] if name.endswith("npz") else b"")
+    revouch(path.parent)
     with pytest.raises(RunError, match=re.escape(name)):
         write_report(small)
 
@@ -309,11 +309,12 @@ def test_torn_files_are_refused_by_name(small, name):
 def test_attention_of_unknown_clips_is_refused(small):
     folder = fold_dir(small, "c2d_lstm_a", 0)
     shutil.copy(fold_dir(small, "c2d_lstm_a", 1) / "attention.npz", folder)
+    revouch(folder)
     with pytest.raises(RunError, match=r"attention\.npz.*unknown clips"):
         write_report(small)
 
 
-@pytest.mark.parametrize("text", [None, "{", '{"schema": 2, "papers": {}}'])
+@pytest.mark.parametrize("text", [None, "{", "[]", "[" * 9000, '{"version": 3, "papers": {}}'])
 def test_a_bad_run_json_is_refused(tmp_path, text):
     if text is not None:
         (tmp_path / "run.json").write_text(text)
@@ -323,9 +324,8 @@ def test_a_bad_run_json_is_refused(tmp_path, text):
 
 @pytest.mark.parametrize("paper", ["unknown", "os.path", "../bline"])
 def test_a_paper_without_tables_is_said_and_never_imported(small, paper):
-    document = record((), 2)
-    document["papers"] = {paper: document["papers"]["bline"]}
-    (small / "run.json").write_text(json.dumps(document))
+    known = record((), 2)
+    write_record(small, known.model_copy(update={"papers": {paper: known.papers["bline"]}}))
     write_report(small)
     assert "declares no tables" in (small / "report" / "report.md").read_text()
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 
 import cv2
 import numpy as np
 import pytest
 from chromium import Page, find_chromium
-from fake_run import fold_dir, record, write_run
+from fake_run import fold_dir, record, revouch, write_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +18,7 @@ from lus_keras.evaluation.report.clips import MOST_CLIPS, viewed_clips
 from lus_keras.evaluation.report.html import annotated_spans, bibtex_paper, curve_points
 from lus_keras.evaluation.report.section import build_section
 from lus_keras.evaluation.report.sprites import MOST_BYTES, make_sprite, mask_source
-from lus_keras.evaluation.run_record import read_run
+from lus_keras.evaluation.run_record import read_run, write_record
 from lus_keras.experiments.report import write_report
 from lus_keras.papers import results as declared
 
@@ -131,9 +130,7 @@ def test_the_only_script_that_may_run_is_the_one_inside(html):
 def real(tmp_path):
     """The same kind of run, on data that were not simulated."""
     path = write_run(tmp_path / "run", models=tuple(LABELS), folds=2, patients=6)
-    document = record(tuple(LABELS), 2)
-    document["papers"]["bline"] |= {"dataset": "covid-blues", "simulated": False}
-    (path / "run.json").write_text(json.dumps(document))
+    write_record(path, record(tuple(LABELS), 2, dataset="covid-blues", simulated=False))
     (path / "bline" / "simulated").rename(path / "bline" / "covid-blues")
     return path
 
@@ -159,9 +156,7 @@ def test_frames_of_real_data_are_left_out_unless_asked_for(real):
 def test_a_manifest_that_is_called_simulated_is_not(tmp_path):
     """Its frames may be of patients, whatever its name."""
     path = write_run(tmp_path / "run", models=tuple(LABELS), folds=2, patients=6)
-    document = record(tuple(LABELS), 2)
-    document["papers"]["bline"]["simulated"] = False
-    (path / "run.json").write_text(json.dumps(document))
+    write_record(path, record(tuple(LABELS), 2, simulated=False))
     write_report(path)
     page = (path / "report" / "index.html").read_text()
     assert "image/jpeg" not in page
@@ -183,6 +178,7 @@ def test_padding_is_not_shown_and_skipped_frames_keep_their_numbers(tmp_path):
     lengths = {"length": np.array([8]), "step": np.int64(3)}
     stored = {"clip_id": np.array([name]), "frames": frames, **lengths}
     np.savez(fold_dir(path, "c2d_lstm", 0) / "examples.npz", **stored)
+    revouch(fold_dir(path, "c2d_lstm", 0))
     (clip,) = viewed_clips(read_run(path)[1]["bline"], LABELS)
     assert (clip.frames, clip.total) == ((1, 4, 7), 8)
     assert clip.seconds == (0.0, 0.1, 0.2)
@@ -201,6 +197,7 @@ def with_masks(path):
         masks=np.broadcast_to(levels[:, None, None], (1, 10, 12, 12)),
         length=np.array([9]),
     )
+    revouch(fold_dir(path, "c2d_lstm", 0))
     return path
 
 

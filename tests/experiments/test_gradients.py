@@ -21,8 +21,9 @@ from lus_keras.data.clip_source import ClipSource  # noqa: E402
 from lus_keras.data.clips import index_clips  # noqa: E402
 from lus_keras.data.manifest import Video  # noqa: E402
 from lus_keras.data.splits import Fold  # noqa: E402
-from lus_keras.experiments.training.fold import FoldJob, is_done, train_fold  # noqa: E402
+from lus_keras.experiments.training.fold import FoldJob, train_fold  # noqa: E402
 from lus_keras.experiments.training.gradients import GradientLog, logging  # noqa: E402
+from lus_keras.experiments.training.marks import is_done  # noqa: E402
 from lus_keras.experiments.training.network import Network  # noqa: E402
 from lus_keras.optimizers import CoupledSGD  # noqa: E402
 

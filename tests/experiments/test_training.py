@@ -21,7 +21,8 @@ from lus_keras.data.clips import index_clips  # noqa: E402
 from lus_keras.data.manifest import Video  # noqa: E402
 from lus_keras.data.splits import Fold  # noqa: E402
 from lus_keras.experiments import checkpoint  # noqa: E402
-from lus_keras.experiments.training.fold import FoldJob, is_done, train_fold  # noqa: E402
+from lus_keras.experiments.training.fold import FoldJob, train_fold  # noqa: E402
+from lus_keras.experiments.training.marks import is_done  # noqa: E402
 from lus_keras.experiments.training.network import Network, resolve_precision  # noqa: E402
 
 FRAMES, SIZE = 6, 8

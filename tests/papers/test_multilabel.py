@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from fake_run import revouch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
@@ -414,6 +415,7 @@ def test_a_sign_that_no_tested_frame_shows_is_null(world, tmp_path):
     shutil.copytree(folder / "run", tmp_path / "run")
     (path,) = (tmp_path / "run").rglob("predictions.csv")
     pd.read_csv(path, dtype=str).assign(y_2="0").to_csv(path, index=False)
+    revouch(path.parent)
     write_report(tmp_path / "run")
     cells = cells_of(tmp_path / "run")
     for metric in ("precision", "recall", "f1", "roc_auc"):

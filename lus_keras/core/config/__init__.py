@@ -18,7 +18,14 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from lus_keras.core.config.messages import Layer, did_you_mean, explained, has, shown
+from lus_keras.core.config.messages import (
+    MAX_SHOWN,
+    Layer,
+    did_you_mean,
+    explained,
+    has,
+    shown,
+)
 from lus_keras.core.config.sections import (
     LABELS,
     SCALINGS,
@@ -102,7 +109,7 @@ def parse(
     problems, by_hand = [], []
     for override in overrides:
         try:
-            by_hand.append((f"--set {override}", _override(override)))
+            by_hand.append((f"--set {_cut(override)}", _override(override)))
         except ConfigError as error:
             problems.append(str(error))
     if arm:
@@ -152,10 +159,20 @@ def describe_dataset(name: str) -> dict[str, Any]:
 def _read_yaml(text: str, source: str) -> Any:
     try:
         return YAML(typ="safe", pure=True).load(StringIO(text))
-    except YAMLError as error:
+    # Tags and numbers that cannot be read raise what Python does; deep nesting, RecursionError.
+    except (
+        YAMLError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        reason = getattr(error, "problem", None) or next(iter(str(error).splitlines()), "")
+        if isinstance(error, RecursionError):
+            reason = "it is nested too deeply"
         raise ConfigError(f"{source}{place}: not valid YAML: {reason}.") from None
 
 
@@ -211,11 +228,16 @@ def _override(text: str) -> dict[str, Any]:
     key, separator, value = text.partition("=")
     parts = key.strip().split(".")
     if not separator or not all(parts):
-        raise ConfigError(f"--set {text}: must be KEY=VALUE, such as fit.epochs=10.")
-    result = _read_yaml(value, f"--set {text}")
+        raise ConfigError(f"--set {_cut(text)}: must be KEY=VALUE, such as fit.epochs=10.")
+    result = _read_yaml(value, f"--set {_cut(text)}")
     for part in reversed(parts):
         result = {part: result}
     return result
+
+
+def _cut(text: str) -> str:
+    """What was typed, for a message of one line."""
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

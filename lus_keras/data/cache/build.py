@@ -23,6 +23,7 @@ import numpy as np
 from lus_keras.core.errors import DataError, VideoError
 from lus_keras.core.files import atomic_write
 from lus_keras.core.sandbox import Limits, iter_isolated
+from lus_keras.core.signals import end_with_parent
 from lus_keras.data.cache.key import STORE_VERSION
 from lus_keras.data.cache.load import load_item, write_stored
 from lus_keras.data.cache.spec import FrameSource, FrameSpec, Item
@@ -191,7 +192,8 @@ def _render_all(items: Sequence[FrameSource], spec: FrameSpec, workers: int) -> 
     if workers <= 1 or len(items) < FEW_ITEMS:
         yield from (load_item(item, spec) for item in items)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
         remaining = iter(items)
         waiting = deque(
             (item, pool.submit(load_item, item, spec))

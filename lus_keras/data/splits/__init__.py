@@ -6,7 +6,7 @@ every time. Splits by clip, which break that rule, exist to show what it is wort
 
 from lus_keras.data.splits.files import read_own_split, read_splits, write_split
 from lus_keras.data.splits.make import make_clipwise, make_holdout, make_kfold, make_transfer
-from lus_keras.data.splits.split import Fold, Split, verify
+from lus_keras.data.splits.split import Fold, Split, shared_patients, verify
 
 __all__ = [
     "Fold",
@@ -17,6 +17,7 @@ __all__ = [
     "make_transfer",
     "read_own_split",
     "read_splits",
+    "shared_patients",
     "verify",
     "write_split",
 ]

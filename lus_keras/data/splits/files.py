@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from lus_keras.core.files import atomic_write
 from lus_keras.data.splits.split import Fold, Split, leaks, plain
 
 SCHEMA = 1
+UNITS = ("patient", "clip")
 
 
 def write_split(path: Path, splits: dict[str, Split]) -> None:
@@ -118,4 +119,19 @@ def _parse(entry: dict[str, Any]) -> Split:
         )
         for fold in entry["folds"]
     )
-    return Split(str(entry["scheme"]), int(entry["seed"]), folds)
+    split = Split(str(entry["scheme"]), int(entry["seed"]), folds)
+    if problems := list(_inconsistent(split)):
+        raise ValueError(" ".join(problems))
+    return split
+
+
+def _inconsistent(split: Split) -> Iterator[str]:
+    """What no single fold can tell, and units that nobody knows."""
+    numbers = sorted(fold.fold for fold in split.folds)
+    if numbers != list(range(len(numbers))) or not numbers:
+        yield f"'fold' must be 0 … {max(len(numbers) - 1, 0)}, each once. Received {numbers}."
+    units = sorted({fold.unit for fold in split.folds})
+    if unknown := set(units) - set(UNITS):
+        yield f"'unit' must be {' or '.join(UNITS)}. Received {', '.join(sorted(unknown))}."
+    elif len(units) > 1:
+        yield f"'unit' must be the same in all folds. Received {', '.join(units)}."

@@ -86,6 +86,13 @@ def make_holdout(
     strangers = sorted(set(test_patients) - set(names))
     if strangers:
         raise DataError(f"split.test_patients: {', '.join(strangers)}: not in the data.")
+    left = len(set(names) - set(test_patients))
+    if left < needed - 1:
+        raise DataError(
+            f"split.test_patients: leave {left} of {len(names)} patients to train on"
+            f"{' and to validate on' if validation_fraction else ''}; at least {needed - 1} must "
+            "be left. Name fewer."
+        )
     strata = _largest_class(groups, classes)
     folds = []
     for number in range(repeats):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
@@ -102,6 +102,28 @@ def verify(split: Split, patients: Iterable[str], *, allow_leak: bool = False) -
         gaps += [f"patient '{name}' is never tested." for name in sorted(known - tested)]
     if gaps:
         raise DataError.from_problems(gaps)
+
+
+def shared_patients(split: Split, patients: Mapping[str, str]) -> Iterator[str]:
+    """Finds patients on two sides of a split that divides clips.
+
+    Args:
+        split: The split.
+        patients: Clip → patient.
+
+    Yields:
+        One sentence a patient and fold; none for a split that divides patients.
+    """
+    for fold in split.folds:
+        if fold.unit != "clip":
+            continue
+        sides = {
+            side: {patients[clip] for clip in getattr(fold, side) if clip in patients}
+            for side in ("train", "validation", "test")
+        }
+        for one, other in combinations(sides, 2):
+            for name in sorted(sides[one] & sides[other]):
+                yield f"fold {fold.fold}: clips of patient '{name}' are in {one} and {other}."
 
 
 def plain(split: Split) -> dict[str, Any]:

@@ -1,22 +1,31 @@
 """Reporting checklists: items that a run can answer are answered, the others left to the authors.
 
 Items are in `checklists/*.csv`, in words of our own: `item` (its number), `section`, `asks`, `fill`
-(which of `answers` answers it), `says` (the answer, where it is the same for every run) and
-`remains` (what is left to the authors even so). Answers come from run.json and the results alone.
+(which macro of `templates/checklist.j2` answers it), `says` (the answer, where it is the same for
+every run) and `remains` (what is left to the authors even so). Answers come from run.json and the
+results alone.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from lus_keras.evaluation.report.checklist_fields import ANSWERS
-from lus_keras.evaluation.report.section import RESEARCH_USE, Section
+import jinja2
+
+from lus_keras.core.config import SCALINGS
+from lus_keras.core.multilabel import COLUMNS as MULTILABEL_COLUMNS
+from lus_keras.evaluation.report.cells import Cell, Table
+from lus_keras.evaluation.report.escape import escaped, in_cell
+from lus_keras.evaluation.report.html import TEMPLATES
+from lus_keras.evaluation.report.section import RESEARCH_USE, Section, interval, number, plain
+from lus_keras.evaluation.run_record import RunRecord
 
 FOLDER = Path(__file__).parent / "checklists"
+# Macros that others use.
+PARTS = {"networks", "label_column"}
 TO_FILL = "to be filled by the authors"
 
 
@@ -82,7 +91,7 @@ def read_items(checklist: Checklist) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def fill(checklist: Checklist, section: Section, record: Mapping[str, Any]) -> list[Item]:
+def fill(checklist: Checklist, section: Section, record: RunRecord) -> list[Item]:
     """Answers what a run can answer.
 
     Args:
@@ -93,16 +102,88 @@ def fill(checklist: Checklist, section: Section, record: Mapping[str, Any]) -> l
     Returns:
         Every item, in order.
     """
+    answers = answers_of(section, record)
     items = []
     for row in read_items(checklist):
-        answer = ANSWERS[row["fill"]](section, record) if row["fill"] else row["says"]
+        answer = answers[row["fill"]]() if row["fill"] else row["says"]
         items.append(
             Item(row["item"], row["section"], row["asks"], answer, row["remains"] if answer else "")
         )
     return items
 
 
-def checklist_markdown(sections: Sequence[Section], record: Mapping[str, Any]) -> str:
+def answers_of(section: Section, record: RunRecord) -> dict[str, Callable[[], str]]:
+    """What a run can say of itself.
+
+    Args:
+        section: The paper's part of the report.
+        record: run.json.
+
+    Returns:
+        Answers by the name that checklists give under `fill`; one that the run does not know is
+        empty.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=False,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=number, interval=interval, plain=plain)
+    module = environment.get_template("checklist.j2").make_module(
+        {
+            "section": section,
+            "record": record,
+            "scalings": SCALINGS,
+            "multilabel": MULTILABEL_COLUMNS,
+            "shape": _input_shape(section),
+            "measured": list(_measured(section)),
+            "failing": _failing(section),
+        }
+    )
+    return {
+        name: _on_one_line(macro)
+        for name, macro in vars(module).items()
+        if isinstance(macro, jinja2.runtime.Macro) and name not in PARTS
+    }
+
+
+def _on_one_line(macro: Callable[[], str]) -> Callable[[], str]:
+    return lambda: " ".join(str(macro()).split())
+
+
+def _input_shape(section: Section) -> list[object]:
+    """Frames, rows, columns and channels that a network takes; a single frame has no frames."""
+    clip = section.run.settings.clip
+    time = [] if clip.unit == "frame" else [clip.frames]
+    return [*time, *(clip.tile or clip.size or ()), clip.channels or 1]
+
+
+def _measured(section: Section) -> Iterator[tuple[Table, Cell]]:
+    """Of each table its last headline number: what a paper proposes stands last in its tables."""
+    for table in section.tables:
+        cells = [
+            cell
+            for cell in table.cells
+            if cell.metric in table.headline
+            and None not in (cell.value, cell.ci_low, cell.baseline)
+        ]
+        for cell in cells[-1:]:
+            yield table, cell
+
+
+def _failing(section: Section) -> list[str]:
+    """Titles of the figures that show what networks get wrong."""
+    titles = [
+        drawing.title
+        for drawing in section.drawings
+        if "confusion" in drawing.title.lower() or drawing.id == "mistakes"
+    ]
+    return list(dict.fromkeys(titles))
+
+
+def checklist_markdown(sections: Sequence[Section], record: RunRecord) -> str:
     """Writes both checklists for every paper of a run.
 
     Args:
@@ -123,7 +204,7 @@ def checklist_markdown(sections: Sequence[Section], record: Mapping[str, Any]) -
         "",
     ]
     for section in sections:
-        lines += [f"## {section.title}", ""]
+        lines += [f"## {escaped(section.title)}", ""]
         if section.simulated:
             lines += ["**SIMULATED DATA.** No patient was examined.", ""]
         for checklist in CHECKLISTS:
@@ -143,8 +224,8 @@ def checklist_markdown(sections: Sequence[Section], record: Mapping[str, Any]) -
 
 
 def _line(item: Item) -> str:
-    answer = item.answer or f"*{TO_FILL}*"
+    answer = escaped(item.answer) or f"*{TO_FILL}*"
     if item.remains:
         answer += f" *Authors: {item.remains}.*"
     cells = (item.number, f"**{item.section}.** {item.asks}", answer)
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+    return "| " + " | ".join(in_cell(cell) for cell in cells) + " |"

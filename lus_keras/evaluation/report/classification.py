@@ -141,7 +141,7 @@ def classification_claims(run: PaperRun, table: str, labels: Mapping[str, str]) 
     Returns:
         One claim each, with ROC-AUC as an extra.
     """
-    return [_claim(run, table, labels, wanted) for wanted in run.record.get("claims", [])]
+    return [_claim(run, table, labels, wanted) for wanted in run.claims]
 
 
 def _model_cells(run: PaperRun, table: str, row: str, columns: Sequence[Column]) -> list[Cell]:

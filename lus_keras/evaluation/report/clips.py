@@ -165,7 +165,7 @@ def _viewed(
     example = group[0].example
     sprite = make_sprite(example.frames)
     places = sprite.shown * example.step
-    classes = [str(name) for name in run.record.get("labels", [])]
+    classes = run.labels
     annotated: NDArray[np.int8] = np.zeros(0, np.int8)
     curves: list[Curve] = []
     mask = None
@@ -215,10 +215,7 @@ def _attention(kept: _Kept) -> tuple[NDArray[np.float32], NDArray[np.int8]] | No
 
 def _frame_rate(run: PaperRun, name: str) -> float | None:
     """Frames a second that clips of a network are cut at; None if they keep their files' rate."""
-    arm = run.record.get("arms", {}).get(name.rpartition("/")[0], {})
-    settings = arm.get("config", run.config)
-    fps = settings.get("clip", {}).get("fps")
-    return float(fps) if fps else None
+    return run.settings_of(name).clip.fps or None
 
 
 def _class_name(names: Sequence[str], number: int) -> str:

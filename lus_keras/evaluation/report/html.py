@@ -112,16 +112,15 @@ def bibtex_paper(section: Section) -> str:
         BibTeX; "et al." becomes "and others".
     """
     record = section.run.record
-    authors, venue = str(record.get("authors", "")), str(record.get("venue", ""))
-    years = re.findall(r"\b(?:19|20)\d\d\b", venue)
+    years = re.findall(r"\b(?:19|20)\d\d\b", record.venue)
     return _entry(
         section.run.paper,
         {
             "title": f"{{{section.title}}}",
-            "author": re.sub(r",?\s*et al\.?$", " and others", authors),
-            "howpublished": venue,
+            "author": re.sub(r",?\s*et al\.?$", " and others", record.authors),
+            "howpublished": record.venue,
             "year": years[-1] if years else "",
-            "doi": str(record.get("doi") or ""),
+            "doi": record.doi,
         },
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lus_keras.evaluation.report.cells import Claim, Table
+from lus_keras.evaluation.report.escape import Bold, Code, escaped, in_cell, marked
 from lus_keras.evaluation.report.section import RESEARCH_USE, Section, interval, number, plain
 
 
@@ -25,37 +26,35 @@ def report_markdown(sections: Sequence[Section], provenance: Mapping[str, Any]) 
     lines += ["## Provenance", "", *_grid(("", ""), [(n, plain(v)) for n, v in provenance.items()])]
     for section in sections:
         if section.hashes:
-            lines += _grid(("file", "sha256"), [(n, f"`{h}`") for n, h in section.hashes])
+            lines += _grid(("file", "sha256"), [(n, Code(h)) for n, h in section.hashes])
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _section(section: Section) -> list[str]:
     run = section.run
-    lines = [f"## {section.title}", ""]
-    lines += [section.citation, ""] if section.citation else []
+    lines = [f"## {escaped(section.title)}", ""]
+    lines += [escaped(section.citation), ""] if section.citation else []
     if section.simulated:
         lines += ["> **SIMULATED DATA.** No patient was examined; these numbers say how the", ""]
         lines[-2] += " pipeline behaves, not how well the method works in a clinic."
     facts = [("data", run.dataset), ("preset", run.preset), ("seed", str(run.seed))]
-    facts += [("command", f"`{run.record['command']}`")] if run.record.get("command") else []
+    facts += [("command", Code(run.record.command))] if run.record.command else []
     lines += _grid(("", ""), facts + section.data_facts)
-    lines += _bullets(section.data_notes)
-    lines += _bullets(f"**{warning}**" for warning in section.warnings)
+    lines += _bullets(map(escaped, section.data_notes))
+    lines += _bullets(f"**{escaped(warning)}**" for warning in section.warnings)
     for table in section.tables:
         lines += _table(table)
     lines += _claims(section.claims)
     for drawing in filter(section.shows, section.drawings):
         path = f"figures/{run.paper}_{drawing.id}.png"
-        lines += [
-            f"### {drawing.title}",
-            "",
-            f"![{drawing.title}]({path})",
-            "",
-            drawing.caption,
-            "",
-        ]
+        title = escaped(drawing.title)
+        lines += [f"### {title}", "", f"![{title}]({path})", "", escaped(drawing.caption), ""]
     if section.inconsistencies:
-        lines += ["### Inconsistencies in the paper", "", *_bullets(section.inconsistencies)]
+        lines += [
+            "### Inconsistencies in the paper",
+            "",
+            *_bullets(map(escaped, section.inconsistencies)),
+        ]
     return lines + _choices(section)
 
 
@@ -77,8 +76,8 @@ def _table(table: Table) -> list[str]:
                     )
                 )
     names = ("", "metric", "published", "ours (95 % CI over patients)", "SD across folds, not a CI")
-    lines = [f"### {table.title}", "", *_grid((*names, "baseline", "note"), rows)]
-    return lines + _bullets(table.notes)
+    lines = [f"### {escaped(table.title)}", "", *_grid((*names, "baseline", "note"), rows)]
+    return lines + _bullets(map(escaped, table.notes))
 
 
 def _claims(claims: Sequence[Claim]) -> list[str]:
@@ -95,13 +94,13 @@ def _claims(claims: Sequence[Claim]) -> list[str]:
                     f"{claim.better} − {claim.worse}, {part.label}",
                     number(part.published, 2, sign=True),
                     f"{number(found.value, 3, sign=True)} ({low} to {high})",
-                    f"**{found.verdict}**",
+                    Bold(found.verdict),
                     claim.note,
                 )
             )
         if not claim.comparisons:
             pair = f"{claim.better} − {claim.worse}"
-            rows.append((claim.text, pair, "–", "n/a", "**not tested**", claim.note))
+            rows.append((claim.text, pair, "–", "n/a", Bold("not tested"), claim.note))
     names = ("claim", "difference", "published", "ours (95 % CI over patients)", "verdict", "note")
     return ["### Claims", "", *_grid(names, rows)]
 
@@ -109,10 +108,7 @@ def _claims(claims: Sequence[Claim]) -> list[str]:
 def _choices(section: Section) -> list[str]:
     if not section.choices:
         return []
-    rows = [
-        (f"`{c['field']}`", f"`{plain(c['value'])}`", f"[{c['label']}]", c.get("why", ""))
-        for c in section.choices
-    ]
+    rows = [(Code(c.field), Code(plain(c.value)), f"[{c.label}]", c.why) for c in section.choices]
     lines = ["### Choices", "", *_grid(("setting", "value", "label", "why"), rows)]
     key = "; ".join(f"[{label}] {text}" for label, text in section.choice_labels.items())
     return [*lines, f"{key}.", ""]
@@ -127,8 +123,7 @@ def _grid(names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     if not rows:
         return []
     lines = [names, ["---"] * len(names), *rows]
-    escaped = [" | ".join(str(text).replace("|", "\\|") for text in line) for line in lines]
-    return [f"| {line} |".replace("\n", " ") for line in escaped] + [""]
+    return [f"| {' | '.join(in_cell(marked(text)) for text in line)} |" for line in lines] + [""]
 
 
 def _bullets(sentences: Iterable[str]) -> list[str]:

@@ -9,13 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lus_keras import __version__
 from lus_keras.core.config import LABELS
 from lus_keras.core.errors import LEAKAGE
 from lus_keras.evaluation.report.cells import SKILL_FREE, Cell, Claim, Drawing, Table, join_notes
 from lus_keras.evaluation.report.clips import ViewedClip, viewed_clips
 from lus_keras.evaluation.report.declaration import PaperResults
 from lus_keras.evaluation.report.drawings import claims_drawing
-from lus_keras.evaluation.run_record import PaperRun
+from lus_keras.evaluation.report.sentences import sentence
+from lus_keras.evaluation.run_record import ChoiceRecord, PaperRun
+from lus_keras.evaluation.run_record.facts import Topic
 
 RESEARCH_USE = "Research use only. Not a medical device; not for diagnosis."
 
@@ -67,8 +70,8 @@ class Section:
     def citation(self) -> str:
         """Authors, venue and DOI of the paper, as far as they are recorded."""
         record = self.run.record
-        doi = f"https://doi.org/{record['doi']}" if record.get("doi") else ""
-        return ", ".join(filter(None, (record.get("authors"), record.get("venue"), doi)))
+        doi = f"https://doi.org/{record.doi}" if record.doi else ""
+        return ", ".join(filter(None, (record.authors, record.venue, doi)))
 
     @property
     def cells(self) -> list[Cell]:
@@ -77,42 +80,44 @@ class Section:
         return cells + [cell for claim in self.claims for cell in claim.cells(self.run.paper)]
 
     @property
-    def choices(self) -> list[Mapping[str, Any]]:
+    def choices(self) -> Sequence[ChoiceRecord]:
         """Settings the paper leaves open or that were overridden, with their labels."""
-        return list(self.run.record.get("choices", []))
+        return self.run.record.choices
 
     @property
     def choice_labels(self) -> dict[str, str]:
         """Meaning of the labels that occur."""
-        used = {str(choice.get("label")) for choice in self.choices}
+        used = {choice.label for choice in self.choices}
         return {label: text for label, text in LABELS.items() if label in used}
 
     @property
     def data_facts(self) -> list[tuple[str, str]]:
         """Counts of the data, as (name, text)."""
-        data = self.run.record.get("data", {})
+        data = self.run.record.data.model_dump(exclude_none=True, exclude={"facts"})
         return [
-            (str(name).replace("_", " "), _fact(value))
+            (name.replace("_", " "), _fact(value))
             for name, value in data.items()
-            if name != "notes"
+            if value not in ("", {})
         ]
 
     @property
     def data_notes(self) -> list[str]:
         """Sentences on the data."""
-        return [str(note) for note in self.run.record.get("data", {}).get("notes", [])]
+        return [sentence(fact) for fact in self.run.record.data.facts]
+
+    def facts_on(self, *topics: Topic) -> list[str]:
+        """Those of the sentences on the data that are about any of some topics."""
+        return [sentence(fact) for fact in self.run.record.data.facts if fact.topic in topics]
 
     @property
-    def inconsistencies(self) -> list[str]:
+    def inconsistencies(self) -> Sequence[str]:
         """Where the paper disagrees with itself."""
-        return [str(note) for note in self.run.record.get("inconsistencies", [])]
+        return self.run.record.inconsistencies
 
     @property
     def hashes(self) -> list[tuple[str, str]]:
-        """File or thing → sha256, of all that the numbers rest on."""
-        named = [(n, str(v)) for n, v in self.run.record.items() if "sha256" in n and v]
-        files = [pair for model in self.run.models.values() for pair in model.hashes.items()]
-        return named + files
+        """File → sha256, of all that the numbers rest on."""
+        return [pair for model in self.run.models.values() for pair in model.hashes.items()]
 
 
 def build_section(
@@ -128,7 +133,7 @@ def build_section(
     Returns:
         The section; with a warning instead of tables for a paper that declares none.
     """
-    title = str(run.record.get("title", run.paper))
+    title = run.title
     if declared is None:
         return Section(run, title, (), (), (), [f"Paper '{run.paper}' declares no tables."])
     tables = _shown([make(run) for make in declared.tables.values()], run)
@@ -162,8 +167,7 @@ def watermarked(table: Table, run: PaperRun) -> Table:
     Returns:
         The table, marked in its title, notes and cells where that is so.
     """
-    arms = run.record.get("arms", {}).values()
-    if not arms or not all(arm.get("leaks") for arm in arms):
+    if not run.arms or not all(arm.leaks for arm in run.arms.values()):
         return table
     cells = [replace(cell, note=join_notes(cell.note, "LEAKAGE")) for cell in table.cells]
     title = f"LEAKAGE: {table.title}"
@@ -172,10 +176,9 @@ def watermarked(table: Table, run: PaperRun) -> Table:
 
 def _shown(tables: Sequence[Table], run: PaperRun) -> list[Table]:
     """Tables that were asked for, and those that hold something that these do not."""
-    targets = run.record.get("targets")
-    if targets is None:
+    if run.targets is None:
         return list(tables)
-    asked = {target.replace("-", "_") for target in targets}
+    asked = {target.replace("-", "_") for target in run.targets}
     printed = {number for table in tables if table.id in asked for number in _measured(table)}
     return [table for table in tables if table.id in asked or _measured(table) - printed]
 
@@ -252,4 +255,17 @@ def _warnings(run: PaperRun, labels: Mapping[str, str]) -> list[str]:
             warnings.append(
                 f"Diverged: {label}, fold {fold}, epoch {epoch}, batch {batch}: {message}."
             )
-    return warnings
+    return [*warnings, *_other_versions(run, labels)]
+
+
+def _other_versions(run: PaperRun, labels: Mapping[str, str]) -> list[str]:
+    """Says which networks another version of this package trained."""
+    found: dict[str, list[str]] = {}
+    for name, model in run.models.items():
+        for version in sorted({mark.lus_keras for mark in model.fingerprints.values()}):
+            if version != __version__:
+                found.setdefault(version, []).append(labels.get(name, name))
+    return [
+        f"Trained by lus_keras {version}, reported by {__version__}: {', '.join(names)}."
+        for version, names in found.items()
+    ]

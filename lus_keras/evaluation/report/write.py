@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import atomic_write, remove_abandoned
 from lus_keras.evaluation.plots import png_bytes
 from lus_keras.evaluation.report.cells import Cell, Drawing, Table
 from lus_keras.evaluation.report.checklist import checklist_markdown
@@ -19,7 +19,7 @@ from lus_keras.evaluation.report.html import report_html
 from lus_keras.evaluation.report.latex import claims_latex, table_latex
 from lus_keras.evaluation.report.markdown import report_markdown
 from lus_keras.evaluation.report.section import Section, build_section
-from lus_keras.evaluation.run_record import PaperRun, read_run
+from lus_keras.evaluation.run_record import PaperRun, RunRecord, read_run
 
 SCHEMA = 1
 
@@ -42,6 +42,8 @@ def write_report(
         RunError: run.json is absent or damaged, or a finished fold cannot be used.
         OSError: The report cannot be written.
     """
+    for folder in ("report", "report/tables", "report/figures"):
+        remove_abandoned(Path(run_dir) / folder)
     record, papers = read_run(run_dir)
     sections = [
         build_section(run, declared(run.paper), embed_frames=embed_frames)
@@ -53,7 +55,7 @@ def write_report(
         for drawing in section.drawings
     }
     provenance = _provenance(record)
-    html = report_html(sections, provenance, pictures, record.get("versions", {}))
+    html = report_html(sections, provenance, pictures, record.versions)
     contents: dict[str, bytes] = {
         "index.html": html.encode(),
         "report.md": report_markdown(sections, provenance).encode(),
@@ -82,13 +84,13 @@ def _picture(section: Section, drawing: Drawing) -> bytes:
 
 
 def _results_json(
-    record: Mapping[str, Any], papers: Mapping[str, PaperRun], sections: Sequence[Section]
+    record: RunRecord, papers: Mapping[str, PaperRun], sections: Sequence[Section]
 ) -> str:
     document = {
         "schema": SCHEMA,
         "preset": _shared([run.preset for run in papers.values()]),
         "dataset": _shared([run.dataset for run in papers.values()]),
-        "seed": record.get("seed", 0),
+        "seed": record.seed,
         "rows": [cell.as_row() for section in sections for cell in section.cells],
     }
     # JSON has no NaN: one that slipped through has to fail here, not in a reader.
@@ -108,14 +110,13 @@ def _csv(table: Table) -> str:
     return stream.getvalue()
 
 
-def _provenance(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Flattens what run.json says of machine and versions to one level."""
-    flat: dict[str, Any] = {}
-    for name, value in record.items():
-        if name in ("papers", "schema"):
-            continue
-        if isinstance(value, Mapping):
-            flat |= {f"{name}: {key}": part for key, part in value.items()}
-        else:
-            flat[name] = value
-    return flat
+def _provenance(record: RunRecord) -> dict[str, Any]:
+    """What run.json says of seed, machine and versions, without what it does not know."""
+    device = record.device.model_dump()
+    found = {
+        "seed": record.seed,
+        **{f"versions: {name}": version for name, version in record.versions.items()},
+        **{f"device: {name}": value for name, value in device.items()},
+        "git_commit": record.git_commit,
+    }
+    return {name: value for name, value in found.items() if value not in (None, "")}

@@ -8,17 +8,44 @@
 Only folds with a `DONE` count; the others are reported as missing or diverged, never guessed.
 """
 
+from lus_keras.evaluation.run_record.done import Done, read_done, vouch
 from lus_keras.evaluation.run_record.read import read_model, read_paper, read_predictions, read_run
+from lus_keras.evaluation.run_record.record import (
+    ArmRecord,
+    ChoiceRecord,
+    DataRecord,
+    DeviceRecord,
+    Fingerprint,
+    PaperRecord,
+    RunRecord,
+    VideoCounts,
+)
 from lus_keras.evaluation.run_record.run import Attention, Example, MaskedFrame, ModelRun, PaperRun
+from lus_keras.evaluation.run_record.settings import Settings
+from lus_keras.evaluation.run_record.store import read_record, write_record
 
 __all__ = [
+    "ArmRecord",
     "Attention",
+    "ChoiceRecord",
+    "DataRecord",
+    "DeviceRecord",
+    "Done",
     "Example",
+    "Fingerprint",
     "MaskedFrame",
     "ModelRun",
+    "PaperRecord",
     "PaperRun",
+    "RunRecord",
+    "Settings",
+    "VideoCounts",
+    "read_done",
     "read_model",
     "read_paper",
     "read_predictions",
+    "read_record",
     "read_run",
+    "vouch",
+    "write_record",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,46 +15,52 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lus_keras.core.errors import RunError
-from lus_keras.core.files import sha256_of
+from lus_keras.evaluation.run_record.done import Done, disowned, read_done
+from lus_keras.evaluation.run_record.record import ArmRecord, PaperRecord, RunRecord
 from lus_keras.evaluation.run_record.run import Attention, Example, MaskedFrame, ModelRun, PaperRun
+from lus_keras.evaluation.run_record.store import read_record
 
 ID_COLUMNS = ("clip_id", "video_id", "patient_id")
 MAX_ROUNDING = 1e-3
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+UNREADABLE = (
+    *(OSError, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+# What a report reads of a finished fold. Maps of saliency are made later; folds of before version 2
+# do not vouch for them.
+READ = ("predictions.csv", "attention.npz", "history.csv", "examples.npz", "masks.npz")
+MADE_LATER = "explanations.npz"
+ADVICE = (
+    "Its numbers are not what training wrote. Restore the file, or delete DONE beside it and run "
+    "the command again to train the fold anew."
+)
 
 
-def read_run(run_dir: str | Path) -> tuple[dict[str, Any], dict[str, PaperRun]]:
+def read_run(run_dir: str | Path) -> tuple[RunRecord, dict[str, PaperRun]]:
     """Reads run.json and the finished folds of every paper it names.
 
     Args:
         run_dir: Run directory.
 
     Returns:
-        The content of run.json, and the papers by name.
+        What run.json says, and the papers by name.
 
     Raises:
         RunError: run.json is absent or damaged, or a finished fold cannot be used.
     """
     run_dir = Path(run_dir)
-    record = _read_json(run_dir / "run.json", "Is this a run directory?")
-    if record.get("schema") != 1 or not isinstance(record.get("papers"), dict):
-        raise RunError(
-            f"{run_dir / 'run.json'}: 'schema' must be 1 and 'papers' a mapping. "
-            f"Received schema={record.get('schema')!r}. Was it written by another version?"
-        )
-    papers = {
-        paper: read_paper(run_dir, paper, settings) for paper, settings in record["papers"].items()
-    }
+    record = read_record(run_dir)
+    papers = {paper: read_paper(run_dir, paper, entry) for paper, entry in record.papers.items()}
     return record, papers
 
 
-def read_paper(run_dir: str | Path, paper: str, record: Mapping[str, Any]) -> PaperRun:
+def read_paper(run_dir: str | Path, paper: str, record: PaperRecord) -> PaperRun:
     """Reads the finished folds of one paper.
 
     Args:
         run_dir: Run directory.
         paper: Name of the paper.
-        record: What run.json holds of it; `dataset` and `models` are needed.
+        record: What run.json says of it.
 
     Returns:
         The paper's run.
@@ -62,13 +69,32 @@ def read_paper(run_dir: str | Path, paper: str, record: Mapping[str, Any]) -> Pa
         RunError: A finished fold cannot be used.
     """
     root = Path(run_dir) / paper
-    models = {}
-    for name in record["models"]:
+    models: dict[str, ModelRun] = {}
+    for name in record.models:
         arm, _, model = name.rpartition("/")
-        data = "-".join(filter(None, (str(record.get("dataset", "")), arm)))
+        data = "-".join(filter(None, (record.dataset, arm)))
         found = read_model(root / data / model, relative_to=Path(run_dir))
         models[name] = replace(found, name=name)
+        _refuse_mixed(root / data / model, found, record.arms.get(arm))
     return PaperRun(paper, record, models)
+
+
+def _refuse_mixed(folder: Path, model: ModelRun, arm: ArmRecord | None) -> None:
+    """Refuses folds of another experiment; those of another version of the software may be read."""
+    known = arm.fingerprint if arm else None
+    if known is None:
+        return
+    problems = []
+    for fold, mark in model.fingerprints.items():
+        same = {"versions": mark.versions, "lus_keras": mark.lus_keras}
+        expected = known.of_fold(folder.name, f"fold_{fold}").model_copy(update=same)
+        problems += [
+            f"{folder / f'fold_{fold}' / 'DONE'}: is of another run: {text}"
+            for text in expected.differences(mark)
+        ]
+    if problems:
+        advice = "Delete these folds, and run the command again to train them anew."
+        raise RunError.from_problems([*problems, advice], most=len(problems) + 1)
 
 
 def read_model(folder: Path, relative_to: Path) -> ModelRun:
@@ -82,7 +108,7 @@ def read_model(folder: Path, relative_to: Path) -> ModelRun:
         The model's results.
 
     Raises:
-        RunError: A finished fold cannot be used.
+        RunError: A finished fold cannot be used, or holds files that its DONE does not vouch for.
     """
     numbered = {path: path.name.removeprefix("fold_") for path in folder.glob("fold_*")}
     folds = {int(number): path for path, number in numbered.items() if number.isdigit()}
@@ -93,8 +119,9 @@ def read_model(folder: Path, relative_to: Path) -> ModelRun:
         for fold, path in sorted(folds.items())
         if fold not in done and (path / "DIVERGED.json").is_file()
     }
+    marks = _vouched(done)
     gradients = {
-        fold: pd.read_csv(path / "gradients.csv")
+        fold: _read_table(path / "gradients.csv")
         for fold, path in sorted(folds.items())
         if (fold in done or fold in diverged) and (path / "gradients.csv").is_file()
     }
@@ -106,7 +133,7 @@ def read_model(folder: Path, relative_to: Path) -> ModelRun:
         predictions=pd.concat(frames.values(), ignore_index=True),
         attention=_read_attention(done, frames),
         histories={
-            fold: pd.read_csv(path / "history.csv")
+            fold: _read_table(path / "history.csv")
             for fold, path in done.items()
             if (path / "history.csv").is_file()
         },
@@ -116,13 +143,38 @@ def read_model(folder: Path, relative_to: Path) -> ModelRun:
         folds_done=tuple(done),
         diverged=diverged,
         hashes={
-            (path / "predictions.csv").relative_to(relative_to).as_posix(): sha256_of(
-                path / "predictions.csv"
-            )
-            for path in done.values()
+            (path / "predictions.csv").relative_to(relative_to).as_posix(): marks[fold].sha256[
+                "predictions.csv"
+            ]
+            for fold, path in done.items()
         },
+        fingerprints={fold: mark.fingerprint for fold, mark in marks.items() if mark.fingerprint},
         explanations=_read_explanations(done),
     )
+
+
+def _vouched(done: Mapping[int, Path]) -> dict[int, Done]:
+    """Marks of finished folds; files that are not what these vouch for are refused, all at once."""
+    marks = {fold: read_done(path) for fold, path in done.items()}
+    problems = []
+    for fold, path in done.items():
+        mark = marks[fold]
+        needed = [*READ, *(name for name in (MADE_LATER, "gradients.csv") if name in mark.sha256)]
+        problems += disowned(path, mark, needed)
+        if "predictions.csv" not in mark.sha256 and not problems:
+            problems.append(f"{path / 'predictions.csv'}: is missing.")
+    if problems:
+        raise RunError.from_problems([*problems, ADVICE], most=len(problems) + 1)
+    return marks
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """A table of numbers that training wrote, such as history.csv."""
+    try:
+        return pd.read_csv(path)
+    except UNREADABLE as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(f"{path}: cannot be read ({reason}). Train the fold again.") from None
 
 
 def read_predictions(path: Path) -> pd.DataFrame:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from lus_keras.evaluation.run_record.record import (
+    ArmRecord,
+    Fingerprint,
+    PaperRecord,
+)
+from lus_keras.evaluation.run_record.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class ModelRun:
         folds_done: Numbers of the finished folds, ascending.
         diverged: Per diverged fold, `{"epoch", "batch", "message"}`.
         hashes: sha256 of every predictions.csv that was read, by its path in the run.
+        fingerprints: Per finished fold that says so, what its numbers depend on.
         explanations: Saliency maps of test clips and what was measured on them, by name; None if
             the network was not explained.
     """
@@ -98,6 +106,7 @@ class ModelRun:
     folds_done: tuple[int, ...] = ()
     diverged: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: Mapping[int, Fingerprint] = field(default_factory=dict)
     explanations: Mapping[str, NDArray[Any]] | None = None
 
 
@@ -107,39 +116,38 @@ class PaperRun:
 
     Attributes:
         paper: Name of the paper.
-        record: What run.json holds under `papers.<paper>`.
+        record: What run.json says of the paper.
         models: Models by name, in the order they were asked for.
     """
 
     paper: str
-    record: Mapping[str, Any]
+    record: PaperRecord
     models: Mapping[str, ModelRun]
 
     @property
     def dataset(self) -> str:
         """Name of the data set."""
-        return str(self.record.get("dataset", ""))
+        return self.record.dataset
 
     @property
     def simulated(self) -> bool:
         """Whether the data came out of the simulator; a manifest's name does not make it so."""
-        said = self.record.get("simulated")
-        return self.dataset.startswith("simulated") if said is None else bool(said)
+        return self.record.simulated
 
     @property
     def preset(self) -> str:
         """Name of the preset."""
-        return str(self.record.get("preset", ""))
+        return self.record.preset
 
     @property
     def seed(self) -> int:
         """Seed of the run; also seeds the bootstrap."""
-        return int(self.record.get("seed", 0))
+        return self.record.seed
 
     @property
     def folds(self) -> int:
         """Folds that a complete run has."""
-        return int(self.record.get("folds", 0))
+        return self.record.folds
 
     def folds_of(self, name: str) -> int:
         """Folds that a complete run of a network has.
@@ -150,18 +158,65 @@ class PaperRun:
         Returns:
             Their number.
         """
-        arm = self.record.get("arms", {}).get(name.rpartition("/")[0], {})
-        return int(arm.get("folds", self.folds))
+        arm = self.record.arm_of(name)
+        return arm.folds if arm else self.folds
+
+    @property
+    def title(self) -> str:
+        """Title of the paper."""
+        return self.record.title
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Classes, in the order of their numbers."""
+        return self.record.labels
+
+    @property
+    def targets(self) -> Sequence[str] | None:
+        """What was asked for; None if that was not recorded."""
+        return self.record.targets
+
+    @property
+    def arms(self) -> Mapping[str, ArmRecord]:
+        """Arms by name; the paper's own protocol has an empty one."""
+        return self.record.arms
+
+    @property
+    def leaks(self) -> bool:
+        """Whether a patient may be on both sides of the split of any arm."""
+        return any(arm.leaks for arm in self.arms.values())
+
+    @property
+    def claims(self) -> Sequence[Mapping[str, Any]]:
+        """The paper's claims: `id, text, better, worse, metric` of each."""
+        return self.record.claims
+
+    @property
+    def settings(self) -> Settings:
+        """Settings the run was made with, without any arm's changes."""
+        return self.record.config
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """Settings the run was made with."""
-        return self.record.get("config", {})
+        """The same settings as a mapping, whatever keys they have."""
+        return self.settings.model_dump()
+
+    def settings_of(self, name: str) -> Settings:
+        """Settings that a network was trained with.
+
+        Args:
+            name: `model`, or `arm/model`.
+
+        Returns:
+            Its arm's; the run's own where the arm is not known.
+        """
+        arm = self.record.arm_of(name)
+        return (arm.config if arm else None) or self.settings
 
     @property
     def published(self) -> Mapping[str, Any]:
         """The paper's own numbers: table → row → metric → number."""
-        return self.record.get("published", {})
+        return self.record.published
 
     def published_value(self, table: str, row: str, metric: str) -> float | None:
         """Looks up a printed number.

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
 from lus_keras.core.multilabel import class_counts, shows
+from lus_keras.evaluation.run_record import VideoCounts
 from lus_keras.experiments.reproduce.prepare import Prepared
 
 SIDES = ("train", "validation", "test")
 
 
-def video_counts(prepared: Prepared) -> dict[str, Any]:
+def video_counts(prepared: Prepared) -> VideoCounts:
     """Counts videos by side and class, by length and class, and by patient.
 
     Args:
         prepared: An arm with clips and split.
 
     Returns:
-        `sides`: per fold, side → class → videos (a video counts on every side that has a clip of
-        it); `lengths`: class → frames, as stored → videos; `patients`: patient → videos. A video's
-        class is the largest of its clips.
+        The counts. A video counts on every side that has a clip of it, and its class is the
+        largest of its clips.
     """
     source, settings = prepared.source, prepared.arm.config
     index, names, column = source.index, settings.labels, settings.label_column
@@ -36,17 +35,17 @@ def video_counts(prepared: Prepared) -> dict[str, Any]:
     def classes(videos: Iterable[int]) -> dict[str, int]:
         return class_counts([label[video] for video in videos], names, column)
 
-    return {
-        "sides": [
+    return VideoCounts(
+        sides=[
             {side: classes(set(index.video[fold.rows(index, side)].tolist())) for side in SIDES}
             for fold in prepared.split.folds
         ],
-        "lengths": {
+        lengths={
             name: _lengths(label, counts, shows(list(label.values()), number, column))
             for number, name in enumerate(names)
         },
-        "patients": dict(sorted(Counter(patients[video] for video in label).items())),
-    }
+        patients=dict(sorted(Counter(patients[video] for video in label).items())),
+    )
 
 
 def _lengths(videos: Iterable[int], counts: list[int], wanted: np.ndarray) -> dict[str, int]:

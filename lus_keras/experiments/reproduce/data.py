@@ -9,10 +9,12 @@ from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.data import datasets
 from lus_keras.data.cache import Item
 from lus_keras.data.clips import is_labelled
+from lus_keras.evaluation.run_record.facts import Fact, Remark, Topic, UnlabelledVideos
 from lus_keras.experiments.reproduce.request import Request, data_name
 from lus_keras.simulation import VideoPlan
 from lus_keras.simulation import dataset as simulated
 
+_SIMULATED = tuple(Remark(topic=Topic.SIMULATION, text=note) for note in simulated.NOTES)
 SIGN_ALONE = " `sign` alone does not say that the other three signs were looked for and not seen."
 
 
@@ -23,14 +25,14 @@ class Data:
     Attributes:
         name: As in paths.
         items: Videos, or what computes their frames.
-        notes: What has to be said of the data.
+        facts: What has to be said of the data.
         license: Licence of the data.
         cropped: Whether frames show the sector alone, so that they are not cropped to it.
     """
 
     name: str
     items: list[Item]
-    notes: tuple[str, ...]
+    facts: tuple[Fact, ...]
     license: str
     cropped: bool = False
 
@@ -68,7 +70,7 @@ def learnt_data(name: str, settings: PaperConfig, request: Request) -> Data | No
         items += simulated.sources(
             plans if len(cohorts) == 1 else [_of_task(plan, task) for plan in plans]
         )
-    return Data(simulated.NAME, items, simulated.NOTES, simulated.LICENSE)
+    return Data(simulated.NAME, items, _SIMULATED, simulated.LICENSE)
 
 
 def _of_task(plan: VideoPlan, task: str) -> VideoPlan:
@@ -99,17 +101,18 @@ def load_data(name: str, cohort: CohortConfig, request: Request, column: str) ->
     if request.data == simulated.NAME:
         return _simulated(name, cohort, request.seed)
     data = datasets.load(request.data, root=request.root)
-    items, notes = _labelled(data, column)
-    return Data(data_name(request.data), items, (*data.notes, *notes), data.license, data.cropped)
+    items, unlabelled = _labelled(data, column)
+    said = (Remark(topic=Topic.DATASET, text=note) for note in data.notes)
+    return Data(data_name(request.data), items, (*said, *unlabelled), data.license, data.cropped)
 
 
 def _simulated(name: str, cohort: CohortConfig, seed: int) -> Data:
     items: list[Item] = list(simulated.sources(simulated.plan(name, cohort, seed)))
-    return Data(simulated.NAME, items, simulated.NOTES, simulated.LICENSE)
+    return Data(simulated.NAME, items, _SIMULATED, simulated.LICENSE)
 
 
-def _labelled(data: datasets.Dataset, column: str) -> tuple[list[Item], list[str]]:
-    """Videos that have the label, and a note on those that have not."""
+def _labelled(data: datasets.Dataset, column: str) -> tuple[list[Item], list[Fact]]:
+    """Videos that have the label, and those that have not."""
     videos: list[Item] = [video for video in data.videos if is_labelled(video, column)]
     if not videos:
         raise DataError(
@@ -117,9 +120,4 @@ def _labelled(data: datasets.Dataset, column: str) -> tuple[list[Item], list[str
             + SIGN_ALONE * (column == "signs" and any(video.sign for video in data.videos))
         )
     missing = [video.video_id for video in data.videos if not is_labelled(video, column)]
-    if not missing:
-        return videos, []
-    listed = ", ".join(missing[:10]) + (", …" if len(missing) > 10 else "")
-    return videos, [
-        f"{len(missing)} videos have no label in '{column}' and are left out: {listed}."
-    ]
+    return videos, [UnlabelledVideos(column=column, videos=missing)] if missing else []

@@ -9,35 +9,36 @@ from lus_keras.core.multilabel import class_counts
 from lus_keras.data.clip_source import ClipSource
 from lus_keras.data.clips import class_of, is_short, windows
 from lus_keras.data.manifest import Video
+from lus_keras.evaluation.run_record import facts
+from lus_keras.evaluation.run_record.facts import Fact
 
-LISTED = 10
 
-
-def left_out_notes(source: ClipSource, settings: PaperConfig) -> list[str]:
-    """Sentences on damaged videos, on too short ones, and on frames that fill no clip.
+def exclusions(source: ClipSource, settings: PaperConfig) -> list[Fact]:
+    """Counts damaged videos, too short ones, and frames that fill no clip.
 
     Args:
         source: The clips.
         settings: What they were cut with.
 
     Returns:
-        One sentence a kind that occurs.
+        One fact a kind that occurs.
     """
     return [*_damaged(source, settings), *_without_clip(source, settings), *_lost_ends(source)]
 
 
-def _damaged(source: ClipSource, settings: PaperConfig) -> Iterator[str]:
+def _damaged(source: ClipSource, settings: PaperConfig) -> Iterator[Fact]:
     skipped = [pair for store in source.stores for pair in store.skipped]
     if not skipped:
         return
     kept = [video for store in source.stores for video in store.videos]
     bad = [video for video, _ in skipped]
     before, after = (len({video.patient_id for video in part}) for part in ([*kept, *bad], kept))
-    problems = "; ".join(f"{video.video_id}: {_short(video, text)}" for video, text in skipped)
-    yield (
-        f"{len(bad)} of {len(kept) + len(bad)} videos cannot be decoded whole and are left out "
-        f"(data.on_bad=skip): {_by_class(bad, settings)}. {len(kept)} videos of {after} of "
-        f"{before} patients are left. {problems}"
+    yield facts.DamagedVideos(
+        by_class=_by_class(bad, settings),
+        problems={video.video_id: _short(video, text) for video, text in skipped},
+        videos_kept=len(kept),
+        patients_kept=after,
+        patients=before,
     )
 
 
@@ -46,47 +47,43 @@ def _short(video: Video, text: str) -> str:
     return text.removeprefix(video.video).lstrip(":/ ").split(" Copy the file")[0]
 
 
-def _without_clip(source: ClipSource, settings: PaperConfig) -> Iterator[str]:
+def _without_clip(source: ClipSource, settings: PaperConfig) -> Iterator[Fact]:
     used = set(source.index.video.tolist())
     counted = list(enumerate(_counted(source)))
     without = [video for number, (video, _) in counted if number not in used]
     if without:
         some = {video.patient_id for number, (video, _) in counted if number in used}
         lost = len({video.patient_id for video in without} - some)
-        yield (
-            f"{len(without)} videos are shorter or smaller than one clip and give none: "
-            f"{_by_class(without, settings)}; {lost} patients have no other. {_listed(without)}."
+        yield facts.VideosWithoutClip(
+            by_class=_by_class(without, settings),
+            patients=lost,
+            videos=[video.video_id for video in without],
         )
     clip = source.clip
     padded = [v for number, (v, count) in counted if number in used and is_short(count, clip)]
     if padded:
-        patients = len({video.patient_id for video in padded})
-        yield (
-            f"{len(padded)} videos of {patients} patients are shorter than one clip and are padded "
-            f"({clip.padding}): {_by_class(padded, settings)}. {_listed(padded)}."
+        yield facts.PaddedVideos(
+            by_class=_by_class(padded, settings),
+            patients=len({video.patient_id for video in padded}),
+            videos=[video.video_id for video in padded],
+            padding=clip.padding,
         )
 
 
-def _lost_ends(source: ClipSource) -> Iterator[str]:
+def _lost_ends(source: ClipSource) -> Iterator[Fact]:
     clip = source.clip
     counts = [count for _, count in _counted(source)]
     if clip.unit == "video":
         longer = sum(count > clip.frames for count in counts)
         if longer:
-            yield (
-                f"{longer} videos are longer than {clip.frames} frames and lose their end; the "
-                f"longest has {max(counts)}. Set clip.frames to keep it."
-            )
+            yield facts.CutVideos(videos=longer, frames=clip.frames, longest=max(counts))
     elif clip.unit in ("window", "tile"):
         whole = [count for count in counts if not is_short(count, clip)]
         ends = [
             count - windows(count, clip.frames, clip.stride)[-1] - clip.frames for count in whole
         ]
         if any(ends):
-            yield (
-                f"{sum(ends)} of {sum(whole)} frames, at the ends of {sum(map(bool, ends))} "
-                "videos, fill no clip and are left out."
-            )
+            yield facts.UnusedFrames(frames=sum(ends), of=sum(whole), videos=sum(map(bool, ends)))
 
 
 def _counted(source: ClipSource) -> Iterator[tuple[Video, int]]:
@@ -95,11 +92,6 @@ def _counted(source: ClipSource) -> Iterator[tuple[Video, int]]:
         yield from zip(store.videos, store.counts, strict=True)
 
 
-def _by_class(videos: Sequence[Video], settings: PaperConfig) -> str:
+def _by_class(videos: Sequence[Video], settings: PaperConfig) -> dict[str, int]:
     labels = [class_of(video, settings.label_column) for video in videos]
-    found = class_counts(labels, settings.labels, settings.label_column)
-    return ", ".join(f"{count} {name}" for name, count in found.items())
-
-
-def _listed(videos: Sequence[Video]) -> str:
-    return ", ".join(v.video_id for v in videos[:LISTED]) + (", …" if videos[LISTED:] else "")
+    return class_counts(labels, settings.labels, settings.label_column)

@@ -9,12 +9,13 @@ from typing import Any
 
 from filelock import FileLock
 
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import atomic_write, remove_abandoned
 from lus_keras.core.progress import Reporter
+from lus_keras.evaluation.report.sentences import sentence
 from lus_keras.experiments.reproduce.describe import open_choices
 from lus_keras.experiments.reproduce.planning import Plan, check_models, plan
-from lus_keras.experiments.reproduce.prepare import Prepared, prepare
-from lus_keras.experiments.reproduce.record import write_record
+from lus_keras.experiments.reproduce.prepare import Prepared, keep_splits, prepare
+from lus_keras.experiments.reproduce.record import record_run
 from lus_keras.experiments.reproduce.request import Request, run_folder
 from lus_keras.experiments.reproduce.train import OVERLAYS, train_arm
 from lus_keras.experiments.reproduce.workers import choose_workers
@@ -75,7 +76,7 @@ def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter
     name, settings = plan.paper.name, plan.config
     reporter.note(f"{name}: {settings.title} ({settings.authors}, {settings.venue})")
     known = [plan.data, *map(plan.data_of, plan.arms)]
-    for note in dict.fromkeys(note for data in known for note in data.notes):
+    for note in dict.fromkeys(sentence(fact) for data in known for fact in data.facts):
         reporter.note(f"  {note}")
     for choice in open_choices(plan, request):
         reporter.note(
@@ -87,7 +88,9 @@ def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter
     # Processes that share a folder, one a fold say, make the split once.
     with FileLock(out / ".lock"):
         prepared = prepare(plan, out, reporter)
-        write_record(out, plan, request, prepared)
+        record_run(out, plan, request, prepared)
+        keep_splits(plan, out, prepared)
+        remove_abandoned(out)
     outcomes = []
     workers = [choose_workers(item, request) for item in prepared]
     together = max(workers, default=1) > 1 or request.engine == "ray"

@@ -12,6 +12,7 @@ from lus_keras.core.config import PaperConfig, did_you_mean
 from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.data.cache import check_regions
 from lus_keras.data.splits import Split, read_own_split
+from lus_keras.evaluation.run_record.facts import Remark, Topic
 from lus_keras.experiments.reproduce.data import Data, learnt_data, load_data
 from lus_keras.experiments.reproduce.request import Request, check_engine, targets_by_paper
 from lus_keras.papers import Paper
@@ -110,11 +111,13 @@ def plan(request: Request) -> list[Plan]:
             left_out[name] = error
     if not plans:
         raise next(iter(left_out.values()))
-    notes = tuple(
-        f"{name} is left out: {str(error).splitlines()[0]}" for name, error in left_out.items()
+    remarks = (
+        Remark(topic=Topic.DATASET, text=f"{name} is left out: {str(error).splitlines()[0]}")
+        for name, error in left_out.items()
     )
     first = plans[0]
-    return [replace(first, data=replace(first.data, notes=(*first.data.notes, *notes))), *plans[1:]]
+    data = replace(first.data, facts=(*first.data.facts, *remarks))
+    return [replace(first, data=data), *plans[1:]]
 
 
 def _with_asked_models(

@@ -10,7 +10,7 @@ import numpy as np
 
 from lus_keras.core.config import PaperConfig
 from lus_keras.core.environment import cores
-from lus_keras.core.errors import LEAKAGE, ConfigError, DataError
+from lus_keras.core.errors import LEAKAGE, MAX_LISTED, ConfigError, DataError, LeakageError
 from lus_keras.core.multilabel import class_counts, rarest_first
 from lus_keras.core.progress import Reporter
 from lus_keras.data import splits
@@ -18,8 +18,9 @@ from lus_keras.data.cache import FrameSpec, FrameStore, open_store
 from lus_keras.data.clip_source import ClipSource
 from lus_keras.data.clips import index_clips
 from lus_keras.data.splits import Split
+from lus_keras.evaluation.report.sentences import sentence
 from lus_keras.experiments.reproduce.data import Data
-from lus_keras.experiments.reproduce.exclusions import left_out_notes
+from lus_keras.experiments.reproduce.exclusions import exclusions
 from lus_keras.experiments.reproduce.planning import Arm, Plan
 from lus_keras.simulation import dataset as simulated
 
@@ -42,7 +43,7 @@ class Prepared:
 
 
 def prepare(plan: Plan, out: Path, reporter: Reporter) -> list[Prepared]:
-    """Stores frames, cuts clips and divides them, for every arm; writes split.json.
+    """Stores frames, cuts clips and divides them, for every arm; `keep_splits` writes split.json.
 
     Args:
         plan: What is asked of a paper.
@@ -76,8 +77,8 @@ def _prepare_arm(arm: Arm, plan: Plan, out: Path, reporter: Reporter) -> Prepare
         f"{plan.paper.name}: {title}{len(index)} clips of {len(set(index.video_id))} videos of "
         f"{len(set(index.patient_id))} patients, {_class_counts(arm.config, index.label)}."
     )
-    for note in left_out_notes(source, arm.config):
-        reporter.note(f"  {note}")
+    for fact in exclusions(source, arm.config):
+        reporter.note(f"  {sentence(fact)}")
     if split.leaks:
         reporter.note(f"  {LEAKAGE}")
     return Prepared(arm, source, split, pretraining)
@@ -120,9 +121,7 @@ def _source(arm: Arm, stores: Sequence[FrameStore]) -> ClipSource:
 
 
 def _split(plan: Plan, arm: Arm, source: ClipSource, out: Path) -> Split:
-    path, name = out / "split.json", arm.entry(plan.paper.name)
-    if arm.name:
-        name = f"{plan.paper.name}/{arm.name}"
+    path, name = out / "split.json", _split_name(plan, arm)
     known = splits.read_splits(path, allow_leak=plan.allow_leak)
     own = plan.own_split if len(source.stores) == 1 and arm.divides_patients else None
     if name in known and own and own.sha256 != known[name].sha256:
@@ -130,6 +129,8 @@ def _split(plan: Plan, arm: Arm, source: ClipSource, out: Path) -> Split:
             f"{path}: {name}: holds other folds than --split. Choose another folder with --out."
         )
     split = known.get(name) or own
+    if split and split == own and not plan.allow_leak:
+        _refuse_shared_patients(split, source)
     if split:
         try:
             splits.verify(split, _divided(source, split), allow_leak=plan.allow_leak)
@@ -137,9 +138,43 @@ def _split(plan: Plan, arm: Arm, source: ClipSource, out: Path) -> Split:
             raise type(error)(f"{path}: {name}: of other data than this run's. {error}") from None
     else:
         split = _draw(arm, source, arm.config.split.scheme)
-    if name not in known:
-        splits.write_split(path, {**known, name: split})
     return split
+
+
+def keep_splits(plan: Plan, out: Path, prepared: Sequence[Prepared]) -> None:
+    """Writes the splits that are new to split.json, once the folder is known to be this run's.
+
+    Args:
+        plan: What is asked of a paper.
+        out: Run directory; no other process may write its split.json meanwhile.
+        prepared: The paper's arms.
+
+    Raises:
+        DataError: The file that is there is damaged.
+    """
+    path = out / "split.json"
+    known = splits.read_splits(path, allow_leak=plan.allow_leak)
+    new = {_split_name(plan, item.arm): item.split for item in prepared}
+    if new.keys() - known.keys():
+        splits.write_split(path, {**new, **known})
+
+
+def _split_name(plan: Plan, arm: Arm) -> str:
+    return f"{plan.paper.name}/{arm.name}" if arm.name else plan.paper.name
+
+
+def _refuse_shared_patients(split: Split, source: ClipSource) -> None:
+    """Folds of the user that divide clips may leak patients, which the file alone cannot tell."""
+    index = source.index
+    patients = dict(zip(index.clip_id.tolist(), index.patient_id.tolist(), strict=True))
+    found = list(splits.shared_patients(split, patients))
+    if found:
+        remedy = "Divide patients, not clips."
+        advice = f"{remedy} (For teaching, --allow-leak runs it and marks every table.)"
+        shown = [f"--split: {text}" for text in found[:MAX_LISTED]]
+        if len(found) > MAX_LISTED:
+            shown.append(f"… and {len(found) - MAX_LISTED} more.")
+        raise LeakageError.from_problems([*shown, advice], most=len(shown) + 1)
 
 
 def _divided(source: ClipSource, split: Split) -> np.ndarray:

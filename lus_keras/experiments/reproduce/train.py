@@ -16,8 +16,11 @@ from lus_keras.core.files import atomic_write, file_names
 from lus_keras.core.progress import Reporter, epoch_text
 from lus_keras.data.clip_source import ClipSource
 from lus_keras.data.splits import Fold
+from lus_keras.evaluation.run_record import Fingerprint, read_done
+from lus_keras.evaluation.run_record.done import vouch_further
 from lus_keras.experiments.reproduce.planning import Arm, Plan
 from lus_keras.experiments.reproduce.prepare import Prepared
+from lus_keras.experiments.reproduce.record import fingerprint_of
 from lus_keras.experiments.reproduce.request import Request
 from lus_keras.inference.overlay import overlay_video
 from lus_keras.simulation import dataset as simulated
@@ -52,15 +55,21 @@ def train_arm(
     Returns:
         One outcome a job that was run.
     """
+    from lus_keras.experiments.training.marks import refuse_foreign
+
     arm = prepared.arm
+    mark = fingerprint_of(prepared, request.seed)
     outcomes = []
     if prepared.pretraining:
         source, split = prepared.pretraining
         learning = _learning(arm.config)
         jobs = [
-            _job(plan, arm, model, split.folds[0], request, out, learning.fit, PRETRAINING)
+            _job(
+                plan, arm, model, split.folds[0], request, out, learning.fit, PRETRAINING, mark=mark
+            )
             for model in arm.models
         ]
+        refuse_foreign(jobs)
         outcomes += _run(plan, learning, source, _unfinished(jobs), request, reporter)
     settings = _learning(arm.config) if arm.config.transfer.train_on else arm.config
     jobs = []
@@ -71,8 +80,13 @@ def train_arm(
                 continue
             name = f"fold_{fold.fold}"
             jobs.append(
-                _job(plan, arm, model, fold, request, out, settings.fit, name, initial=first)
+                _job(
+                    *(plan, arm, model, fold, request, out, settings.fit, name),
+                    initial=first,
+                    mark=mark,
+                )
             )
+    refuse_foreign(jobs)
     missing = [job for job in jobs if job.initial and not job.initial.exists()]
     wanted = [job for job in _unfinished(jobs) if job not in missing]
     if not wanted:
@@ -94,7 +108,11 @@ def _explain(
     for job in jobs:
         path = job.folder / "explanations.npz"
         name = prepared.arm.entry(job.model)
-        if name not in asked or job.fold.fold != 0 or path.exists() or _unfinished([job]):
+        if name not in asked or job.fold.fold != 0 or _unfinished([job]):
+            continue
+        # Folds of before version 2 do not vouch for maps.
+        done = read_done(job.folder)
+        if path.exists() and (path.name in done.sha256 or done.fingerprint is None):
             continue
         reporter.note(f"{plan.paper.name}: explaining {name} …")
         model = plan.paper.build(job.model, prepared.arm.config)
@@ -109,6 +127,7 @@ def _explain(
             reporter.note(f"{plan.paper.name}: no video of the maps. {error}")
         with atomic_write(path) as temporary:
             np.savez_compressed(temporary, **arrays)
+        vouch_further(job.folder, path.name)
 
 
 def _write_overlays(
@@ -148,6 +167,7 @@ def _job(
     fit: FitConfig,
     name: str,
     *,
+    mark: Fingerprint,
     initial: Path | None = None,
 ) -> FoldJob:
     from lus_keras.experiments.training.fold import FoldJob
@@ -161,14 +181,19 @@ def _job(
         description=_describe(plan, arm, model),
         initial=initial,
         multilabel=arm.config.multilabel,
+        fingerprint=mark.of_fold(model, name),
         title=arm.entry(model) + ("" if name.startswith("fold_") else f" {name}"),
     )
 
 
 def _unfinished(jobs: list[FoldJob]) -> list[FoldJob]:
-    from lus_keras.experiments.training.fold import is_done
+    from lus_keras.experiments.training.marks import is_done, tidy
 
-    return [job for job in jobs if not is_done(job.folder)]
+    unfinished = [job for job in jobs if not is_done(job.folder)]
+    for job in jobs:
+        if job not in unfinished:
+            tidy(job.folder)
+    return unfinished
 
 
 def _run(

@@ -15,17 +15,19 @@ import numpy as np
 
 from lus_keras.core.config import FitConfig
 from lus_keras.core.errors import ConfigError, DivergedError
-from lus_keras.core.files import atomic_write, remove_unfinished, sha256_of
+from lus_keras.core.files import atomic_write, remove_unfinished
 from lus_keras.core.multilabel import unpack
 from lus_keras.data.augment import training_set
 from lus_keras.data.clip_source import ClipSource
 from lus_keras.data.pipeline import epoch_order, make_batches
 from lus_keras.data.splits import Fold
+from lus_keras.evaluation.run_record import Fingerprint, vouch
 from lus_keras.experiments import checkpoint
 from lus_keras.experiments.checkpoint import Checkpoint
 from lus_keras.experiments.training.examples import write_examples, write_mistakes
 from lus_keras.experiments.training.gradients import FILE as GRADIENTS
 from lus_keras.experiments.training.gradients import GradientLog
+from lus_keras.experiments.training.marks import ERROR_LOG, refuse_foreign
 from lus_keras.experiments.training.masks import write_arrays, write_masks
 from lus_keras.experiments.training.network import Network
 from lus_keras.experiments.training.schedule import Cosine
@@ -50,6 +52,7 @@ class FoldJob:
         initial: Weights to start from instead of new ones.
         title: What is printed of it; the network's name if not given.
         multilabel: Whether labels are packed sets, see `multilabel`.
+        fingerprint: What its numbers depend on, for its checkpoints and its DONE.
     """
 
     folder: Path
@@ -61,6 +64,7 @@ class FoldJob:
     initial: Path | None = None
     title: str = ""
     multilabel: bool = False
+    fingerprint: Fingerprint | None = None
 
     @property
     def name(self) -> str:
@@ -72,15 +76,6 @@ class FoldJob:
         name = int.from_bytes(self.model.encode(), "little")
         sequence = np.random.SeedSequence([self.seed, name, self.fold.fold, *parts])
         return int(sequence.generate_state(1)[0])
-
-
-def is_done(folder: Path) -> bool:
-    """Whether a fold is finished and its files are those that DONE vouches for."""
-    try:
-        hashes = json.loads((folder / "DONE").read_text())["sha256"]
-        return all(sha256_of(folder / name) == value for name, value in hashes.items())
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def train_fold(
@@ -103,11 +98,13 @@ def train_fold(
         watch: Makes further callbacks of Keras for a job and an epoch, counted from 0.
 
     Raises:
+        ConfigError: The folder holds a checkpoint of another experiment.
         DivergedError: The loss is not finite; DIVERGED.json names epoch and batch, and the
             checkpoint of the last finite epoch stays.
         OSError: The disk is full; what was finished stays.
     """
     job.folder.mkdir(parents=True, exist_ok=True)
+    refuse_foreign([job])
     remove_unfinished(job.folder)
     history = _start(network, job)
     rows, mirrored = training_set(job.fold.rows(source.index, "train"), job.fit.augment)
@@ -130,9 +127,10 @@ def _keep(network: Network, job: FoldJob, history: list[dict[str, Any]]) -> None
     last = len(history) == job.fit.epochs
     select = job.fit.select
     if select != "last" and not last and best_epoch(history, select) + 1 == len(history):
-        checkpoint.save_best(job.folder, network.weights())
+        checkpoint.save_best(job.folder, network.weights(), job.fingerprint)
     if not last:
-        state = Checkpoint(len(history), network.weights(), network.optimizer_state(), history)
+        weights, optimizer = network.weights(), network.optimizer_state()
+        state = Checkpoint(len(history), weights, optimizer, history, job.fingerprint)
         checkpoint.save(job.folder, state)
 
 
@@ -273,8 +271,7 @@ def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) 
         network.model.save_weights(temporary)
     with atomic_write(job.folder / "model.json") as temporary:
         temporary.write_text(json.dumps(job.description, indent=1) + "\n")
-    hashes = {name: sha256_of(job.folder / name) for name in written}
-    with atomic_write(job.folder / "DONE") as temporary:
-        temporary.write_text(json.dumps({"sha256": hashes}, indent=1) + "\n")
-    (job.folder / "DIVERGED.json").unlink(missing_ok=True)
+    vouch(job.folder, written, job.fingerprint)
+    for name in (ERROR_LOG, "DIVERGED.json"):
+        (job.folder / name).unlink(missing_ok=True)
     checkpoint.remove(job.folder)

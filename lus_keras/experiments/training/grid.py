@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from lus_keras import papers
 from lus_keras.core.environment import cores, start_tensorflow
 from lus_keras.core.errors import ConfigError, DivergedError
-from lus_keras.core.signals import ends_at_once
+from lus_keras.core.signals import children_ignore_interrupts, end_with_parent, ends_at_once
 
 if TYPE_CHECKING:
     from lus_keras.core.config import PaperConfig
@@ -64,7 +64,8 @@ class Worker:
 
     def run(self, job: FoldJob, report: Report) -> Outcome:
         """Trains one fold; whatever goes wrong is told, not raised, so that other jobs go on."""
-        from lus_keras.experiments.training.fold import is_done, train_fold
+        from lus_keras.experiments.training.fold import train_fold
+        from lus_keras.experiments.training.marks import ERROR_LOG, is_done
 
         job.folder.mkdir(parents=True, exist_ok=True)
 
@@ -94,7 +95,7 @@ class Worker:
         except DivergedError as error:
             return Outcome(job.model, job.fold.fold, "diverged", str(error))
         except Exception as error:
-            log, reason = job.folder / "error.log", next(iter(str(error).splitlines()), "")
+            log, reason = job.folder / ERROR_LOG, next(iter(str(error).splitlines()), "")
             with suppress(OSError):  # the error may be a full disk
                 log.write_text(traceback.format_exc())
             message = f"{job.name}: {type(error).__name__}: {reason} (more in {log})."
@@ -164,7 +165,8 @@ def run_jobs(
     with ProcessPoolExecutor(
         min(workers, len(jobs)), mp_context=context, initializer=_start_child, initargs=arguments
     ) as pool:
-        futures = [pool.submit(_run_in_child, job) for job in jobs]
+        with children_ignore_interrupts():
+            futures = [pool.submit(_run_in_child, job) for job in jobs]
         try:
             _forward(events, futures, report)
         except BaseException:
@@ -202,6 +204,7 @@ def _start_child(
     paper: str, config: PaperConfig, source: ClipSource, events: Any, threads: int
 ) -> None:
     global _child, _events
+    end_with_parent()
     # Ctrl-C reaches the whole group; the parent ends its children.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     start_tensorflow(threads)

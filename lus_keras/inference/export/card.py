@@ -10,7 +10,11 @@ from typing import Any
 from lus_keras import __version__, papers
 from lus_keras.core import config
 from lus_keras.core.environment import package_version
+from lus_keras.core.errors import RunError
 from lus_keras.evaluation.report.cells import SKILL_FREE
+from lus_keras.evaluation.report.escape import code, escaped
+from lus_keras.evaluation.report.sentences import counted, sentence
+from lus_keras.evaluation.run_record import DataRecord, PaperRecord, read_record
 from lus_keras.inference.export.check import LEVELS, TOLERANCE
 from lus_keras.inference.export.graph import input_shape, output_names
 from lus_keras.inference.predict import Ensemble
@@ -125,13 +129,13 @@ def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
     description = models.description
     settings = config.load(description.paper)
     run = run_folder(models.folders)
-    record = _read(run, "run.json").get("papers", {}).get(description.paper, {})
+    record = _paper_record(run, description.paper)
     entry = "/".join(filter(None, (description.arm, description.model)))
-    arm = record.get("arms", {}).get(description.arm, {})
-    data = arm.get("data", record.get("data", {}))
+    arm = record.arms.get(description.arm) if record else None
+    data = arm.data if arm else record.data if record else DataRecord()
     title = settings.models[description.model].title
     parts = [
-        f"# {title} ({models.name})",
+        f"# {escaped(title)} ({escaped(models.name)})",
         f"{settings.title}. {settings.authors}, {settings.venue} {settings.doi}".strip(),
         f"**{USE}**",
         "## Use",
@@ -139,12 +143,12 @@ def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
         "## Training data",
         *_data_lines(record, data),
         "## How good it was",
-        _metrics(_read(run, "report/results.json").get("rows", []), description.paper, entry),
+        _metrics(_measured(run), description.paper, entry),
         "## Limits",
         _limits(record),
         "## Licence",
         "The package is under the MIT licence. The licence of the training data "
-        f"({data.get('license', 'not stated')}) may also bind what was learnt from them.",
+        f"({data.license or 'not stated'}) may also bind what was learnt from them.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -154,32 +158,31 @@ def _usage(models: Ensemble, said: Mapping[str, Any]) -> str:
     shape = " × ".join("any" if side is None else str(side) for side in given["shape"])
     outputs = ", ".join(f"`{name}`" for name in said["outputs"])
     folds = f"{len(models.folders)} fold" + "s" * (len(models.folders) > 1)
+    labels = escaped(", ".join(models.labels))
     kind = "Labels, none or several of which apply" if models.description.multilabel else "Classes"
     return (
         f"Input `{given['name']}`: {given['dtype']}, {shape}, at {given['frames_per_second']} "
-        f"frames a second. Outputs: {outputs}. {kind}: {', '.join(models.labels)}. {folds}. "
+        f"frames a second. Outputs: {outputs}. {kind}: {labels}. {folds}. "
         "All of it is in `contract.json`."
     )
 
 
-def _data_lines(record: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
-    if not record:
+def _data_lines(record: PaperRecord | None, data: DataRecord) -> list[str]:
+    if record is None:
         return ["Not known: the run's `run.json` was not beside the network."]
-    counts = ", ".join(
-        f"{data[name]} {name}" for name in ("patients", "videos", "clips") if name in data
-    )
-    classes = ", ".join(f"{count} {name}" for name, count in data.get("classes", {}).items())
-    split = record.get("config", {}).get("split", {})
+    found = {"patients": data.patients, "videos": data.videos, "clips": data.clips}
+    counts = ", ".join(f"{count} {name}" for name, count in found.items() if count is not None)
     return [
-        f"`{record.get('dataset')}`, preset `{record.get('preset')}`, seed {record.get('seed')}: "
-        f"{counts} ({classes}). Division: {split.get('scheme')}. "
-        f"Licence: {data.get('license', 'not stated')}.",
-        "\n".join(f"- {note}" for note in data.get("notes", [])),
+        f"{code(record.dataset)}, preset {code(record.preset)}, seed {record.seed}: "
+        f"{counts} ({escaped(counted(data.classes))}). "
+        f"Division: {record.config.split.scheme or 'not known'}. "
+        f"Licence: {escaped(data.license or 'not stated')}.",
+        "\n".join(f"- {escaped(sentence(fact))}" for fact in data.facts),
     ]
 
 
-def _limits(record: Mapping[str, Any]) -> str:
-    scheme = record.get("config", {}).get("split", {}).get("scheme")
+def _limits(record: PaperRecord | None) -> str:
+    scheme = record.config.split.scheme if record else ""
     tested = {
         "kfold": "Numbers above are of patients the network had not seen, from the same source. ",
         "holdout": "Numbers above are of patients the network had not seen, from the same source. ",
@@ -230,9 +233,17 @@ def _interval(row: Mapping[str, Any]) -> str:
     return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
-def _read(run: Path | None, name: str) -> dict[str, Any]:
-    """A file of the run; nothing where it is not there or damaged, as the card says then."""
+def _paper_record(run: Path | None, paper: str) -> PaperRecord | None:
+    """What run.json says of a paper; None where it cannot be read, as the card says then."""
     try:
-        return json.loads((run / name).read_text("utf-8")) if run else {}
-    except (OSError, ValueError):
-        return {}
+        return read_record(run).papers.get(paper) if run else None
+    except RunError:
+        return None
+
+
+def _measured(run: Path | None) -> list[Mapping[str, Any]]:
+    """Rows of results.json; none where it cannot be read, as the card says then."""
+    try:
+        return json.loads((run / "report/results.json").read_text("utf-8"))["rows"] if run else []
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

@@ -54,8 +54,7 @@ def settings_of(run: PaperRun, row: str) -> Mapping[str, Any]:
     Returns:
         Its arm's settings; the paper's own where the run has no such arm.
     """
-    arm = run.record.get("arms", {}).get(row.rpartition("/")[0], {})
-    return arm.get("config") or run.config
+    return run.settings_of(row).model_dump()
 
 
 def targets_of(run: PaperRun, row: str) -> np.ndarray:
@@ -95,8 +94,8 @@ def counts_of(run: PaperRun) -> Mapping[str, Any]:
     Returns:
         `sides`, `lengths` and `patients`; empty if nothing was counted.
     """
-    arms = run.record.get("arms", {})
-    counted = [arms[name]["videos"] for name in ("", *arms) if "videos" in arms.get(name, {})]
+    found = [run.arms[name].videos for name in ("", *run.arms) if name in run.arms]
+    counted = [videos.model_dump() for videos in found if videos is not None]
     return counted[0] if counted else {}
 
 

@@ -150,10 +150,9 @@ def figure4_table(run: PaperRun) -> Table:
 
 
 def _counts(run: PaperRun, arm: str) -> dict[str, float]:
-    data = run.record.get("arms", {}).get(arm, {}).get("data")
-    if not data:
+    classes = run.arms[arm].data.classes if arm in run.arms else {}
+    if not classes:
         return {}
-    classes = data["classes"]
     return {**{name: float(count) for name, count in classes.items()},
             "total": float(sum(classes.values()))}  # fmt: skip
 

@@ -114,22 +114,21 @@ def _table(run: PaperRun, *, table: str, title: str, rows: Sequence[str]) -> Tab
 
 
 def _population(run: PaperRun, arm: str) -> str:
-    data = run.record.get("arms", {}).get(arm, {}).get("data")
+    counts = run.arms[arm].data if arm in run.arms else None
     tested = of_arm(run, arm).models.values()
     frames = [model.predictions for model in tested if model.predictions is not None]
-    if not data or not frames:
+    if counts is None or counts.clips is None or not frames:
         return f"{ARMS.get(arm, arm)}: not run."
     largest = max(frames, key=len)
     positive = (largest["y_true"] == 1).mean()
     return (
-        f"{ARMS.get(arm, arm)}: {data['clips']} tiles; tested: {len(largest)} of "
+        f"{ARMS.get(arm, arm)}: {counts.clips} tiles; tested: {len(largest)} of "
         f"{largest['patient_id'].nunique()} patients, {positive:.0%} with sliding."
     )
 
 
 def _leaking(run: PaperRun, arms: Sequence[str]) -> list[str]:
-    entries = run.record.get("arms", {})
-    leaking = [arm for arm in arms if entries.get(arm, {}).get("leaks")]
+    leaking = [arm for arm in arms if arm in run.arms and run.arms[arm].leaks]
     if not leaking:
         return []
     return [

@@ -1,0 +1,127 @@
+"""What no part of the package foresaw, as one line: cause, place, remedy, and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import io
+import lzma
+import sys
+import traceback
+import zipfile
+import zlib
+from pathlib import Path
+
+import click
+
+# Exit codes, as everywhere: 2 a setting, 3 data, 4 part of the work failed and what is finished is
+# kept; 1 is a fault of this package.
+CONFIG, DATA, PARTIAL, FAULT = 2, 3, 4, 1
+PACKAGE = Path(__file__).parents[1]
+FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+DAMAGED = (zlib.error, lzma.LZMAError, zipfile.BadZipFile, EOFError)
+
+
+def is_clicks(error: Exception) -> bool:
+    """Whether click itself has to see an error: its own, and a reader that hung up."""
+    own = (click.ClickException, click.Abort, click.exceptions.Exit)
+    return isinstance(error, own) or (isinstance(error, OSError) and error.errno == errno.EPIPE)
+
+
+def explained(error: Exception) -> tuple[str, int]:
+    """Explains an error that was not turned into one of the package's own.
+
+    Args:
+        error: The error.
+
+    Returns:
+        One line with cause, place and remedy, and the exit code.
+    """
+    if isinstance(error, OSError):
+        return _of_system(error)
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return (
+            f"there is not enough memory ({_place(error)}). Take smaller or fewer clips at a time "
+            "(--set fit.batch_size=…, clip.frames, clip.size) or fewer --workers; what is finished "
+            "is kept.",
+            PARTIAL,
+        )
+    if isinstance(error, UnicodeError):
+        return f"{_place(error)}: text is not UTF-8 ({_reason(error)}). Save it as UTF-8.", DATA
+    if isinstance(error, DAMAGED):
+        return (
+            f"{_place(error)}: a compressed file is damaged ({_reason(error)}). Copy it again, or "
+            "train the fold that wrote it anew.",
+            DATA,
+        )
+    if isinstance(error, RecursionError):
+        return f"{_place(error)}: a file is nested too deeply. Correct the file.", DATA
+    if "YAML" in {base.__name__[:4] for base in type(error).__mro__}:
+        return f"{_place(error)}: not valid YAML ({_reason(error)}). Correct the text.", CONFIG
+    return (
+        f"{type(error).__name__} in {_place(error)}: {_reason(error)}. This is a fault of "
+        "lus_keras: run the command again as `lus-keras --debug …` and report what it shows.",
+        FAULT,
+    )
+
+
+def _of_system(error: OSError) -> tuple[str, int]:
+    place = str(error.filename or error.filename2 or _place(error))
+    cause = error.strerror or _reason(error)
+    if error.errno in FULL:
+        return (
+            f"{place}: the disk is full ({cause}). Free some space, or choose another folder; what "
+            "was finished is kept, and the same command continues.",
+            PARTIAL,
+        )
+    if error.errno in CLOSED:
+        return (
+            f"{place}: may not be read or written ({cause}). Change its permissions, or choose "
+            "another folder.",
+            PARTIAL,
+        )
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{_short(place)}: the name is too long. Shorten the id or the folder.", DATA
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+        return f"{place}: cannot be opened ({cause}). Check the path.", DATA
+    return (
+        f"{place}: {cause}. Try again, or choose another folder; what is finished is kept.",
+        PARTIAL,
+    )
+
+
+def _reason(error: Exception) -> str:
+    return _short(next(iter(str(error).splitlines()), type(error).__name__).rstrip("."))
+
+
+def _short(text: str, most: int = 200) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def _place(error: Exception) -> str:
+    """Where in the package it happened."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)]
+    if not own:
+        return "lus_keras"
+    where = Path(own[-1].filename).relative_to(PACKAGE.parent).as_posix()
+    return f"{where}, line {own[-1].lineno}"
+
+
+def printable(text: str) -> str:
+    """Shows characters that would steer a terminal, such as those in a file's name.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The text, control characters but line ends as their codes.
+    """
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+
+
+def accept_any_encoding() -> None:
+    """Lets output to a terminal or pipe that is not UTF-8 show `?` for what it cannot hold."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")

@@ -1,0 +1,112 @@
+"""DONE: the mark of a finished fold, which vouches for its files and says what they belong to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lus_keras.core.errors import RunError
+from lus_keras.core.files import atomic_write, sha256_of
+from lus_keras.evaluation.run_record.record import Fingerprint
+
+FILE = "DONE"
+
+
+class Done(BaseModel):
+    """What DONE holds.
+
+    Attributes:
+        sha256: File in the fold's folder → its hash.
+        fingerprint: What the fold's numbers depend on; None in folds of before version 2.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sha256: dict[str, str]
+    fingerprint: Fingerprint | None = None
+
+
+def vouch(folder: Path, names: Iterable[str], fingerprint: Fingerprint | None = None) -> None:
+    """Marks a fold as finished.
+
+    Args:
+        folder: Folder of the fold.
+        names: Files to vouch for.
+        fingerprint: What their numbers depend on.
+
+    Raises:
+        OSError: A file cannot be read, or DONE cannot be written.
+    """
+    hashes = {name: sha256_of(folder / name) for name in names}
+    _write(folder, Done(sha256=hashes, fingerprint=fingerprint))
+
+
+def vouch_further(folder: Path, name: str) -> None:
+    """Lets the mark of a finished fold vouch for a file that was made later.
+
+    Args:
+        folder: Folder of the fold.
+        name: The file.
+
+    Raises:
+        RunError: The mark is absent or damaged.
+        OSError: The file cannot be read, or DONE cannot be written.
+    """
+    done = read_done(folder)
+    hashes = {**done.sha256, name: sha256_of(folder / name)}
+    _write(folder, done.model_copy(update={"sha256": hashes}))
+
+
+def _write(folder: Path, done: Done) -> None:
+    with atomic_write(folder / FILE) as temporary:
+        temporary.write_text(json.dumps(done.model_dump(mode="json"), indent=1) + "\n")
+
+
+def read_done(folder: Path) -> Done:
+    """Reads the mark of a finished fold.
+
+    Args:
+        folder: Folder of the fold.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        RunError: The mark is absent or damaged.
+    """
+    path = folder / FILE
+    try:
+        return Done.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(
+            f"{path}: cannot be read ({reason}). Delete it and run the command again to train the "
+            "fold anew."
+        ) from None
+
+
+def disowned(folder: Path, done: Done, names: Iterable[str]) -> list[str]:
+    """Finds files that DONE does not vouch for.
+
+    Args:
+        folder: Folder of the fold.
+        done: Its mark.
+        names: Files to look at; those that are not there and not vouched for are passed over.
+
+    Returns:
+        One sentence a file that is missing, was changed, or is not known to DONE.
+    """
+    problems = []
+    for name in names:
+        path, expected = folder / name, done.sha256.get(name)
+        if not path.is_file():
+            if expected:
+                problems.append(f"{path}: is missing; {FILE} beside it vouches for it.")
+        elif expected is None:
+            problems.append(f"{path}: {FILE} beside it does not vouch for it.")
+        elif sha256_of(path) != expected:
+            problems.append(f"{path}: was changed after the fold was done, says {FILE} beside it.")
+    return problems

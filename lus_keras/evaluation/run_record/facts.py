@@ -1,0 +1,221 @@
+"""What has to be said of the data of a run, as facts; `report.sentences` puts them into words."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Topic(StrEnum):
+    """What a fact is about, so that a reader finds those it wants."""
+
+    SIMULATION = "simulation"
+    DATASET = "dataset"
+    PAPER = "paper"
+    EXCLUSION = "exclusion"
+    PROTOCOL = "protocol"
+    TRAINING = "training"
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Remark(_Fact):
+    """A sentence of a data set or a paper, in its own words.
+
+    Attributes:
+        topic: What it is about.
+        text: The sentence.
+    """
+
+    kind: Literal["remark"] = "remark"
+    topic: Topic
+    text: str
+
+
+class DamagedVideos(_Fact):
+    """Videos that cannot be decoded whole and were left out.
+
+    Attributes:
+        by_class: Class → videos left out.
+        problems: Video → what is wrong with it.
+        videos_kept: Videos that are left.
+        patients_kept: Patients that are left.
+        patients: Patients there were before.
+    """
+
+    topic: ClassVar[Topic] = Topic.EXCLUSION
+    kind: Literal["damaged"] = "damaged"
+    by_class: dict[str, int]
+    problems: dict[str, str]
+    videos_kept: int
+    patients_kept: int
+    patients: int
+
+
+class UnlabelledVideos(_Fact):
+    """Videos without the label, which were left out.
+
+    Attributes:
+        column: The label.
+        videos: Their ids.
+    """
+
+    topic: ClassVar[Topic] = Topic.EXCLUSION
+    kind: Literal["unlabelled"] = "unlabelled"
+    column: str
+    videos: list[str]
+
+
+class VideosWithoutClip(_Fact):
+    """Videos shorter or smaller than one clip.
+
+    Attributes:
+        by_class: Class → videos.
+        patients: Patients that have no other video.
+        videos: Their ids.
+    """
+
+    topic: ClassVar[Topic] = Topic.EXCLUSION
+    kind: Literal["without_clip"] = "without_clip"
+    by_class: dict[str, int]
+    patients: int
+    videos: list[str]
+
+
+class PaddedVideos(_Fact):
+    """Videos shorter than one clip that were padded.
+
+    Attributes:
+        by_class: Class → videos.
+        patients: Patients they are of.
+        videos: Their ids.
+        padding: What they were padded with: "zero" or "last".
+    """
+
+    topic: ClassVar[Topic] = Topic.DATASET
+    kind: Literal["padded"] = "padded"
+    by_class: dict[str, int]
+    patients: int
+    videos: list[str]
+    padding: str
+
+
+class CutVideos(_Fact):
+    """Videos longer than the clip made of each.
+
+    Attributes:
+        videos: Their number.
+        frames: Frames of a clip.
+        longest: Frames of the longest.
+    """
+
+    topic: ClassVar[Topic] = Topic.EXCLUSION
+    kind: Literal["cut"] = "cut"
+    videos: int
+    frames: int
+    longest: int
+
+
+class UnusedFrames(_Fact):
+    """Frames at the ends of videos that fill no clip.
+
+    Attributes:
+        frames: Their number.
+        of: Frames of all videos that give a clip.
+        videos: Videos that have some.
+    """
+
+    topic: ClassVar[Topic] = Topic.DATASET
+    kind: Literal["unused_frames"] = "unused_frames"
+    frames: int
+    of: int
+    videos: int
+
+
+class LearntElsewhere(_Fact):
+    """Another data set was learnt from.
+
+    Attributes:
+        dataset: Its name.
+        first: Whether training went on within the folds afterwards.
+    """
+
+    topic: ClassVar[Topic] = Topic.TRAINING
+    kind: Literal["learnt_elsewhere"] = "learnt_elsewhere"
+    dataset: str
+    first: bool
+
+
+class OwnFolds(_Fact):
+    """The folds are the user's.
+
+    Attributes:
+        folds: Their number.
+    """
+
+    topic: ClassVar[Topic] = Topic.TRAINING
+    kind: Literal["own_folds"] = "own_folds"
+    folds: int
+
+
+class Leakage(_Fact):
+    """Clips of one patient are learnt from and tested on."""
+
+    topic: ClassVar[Topic] = Topic.TRAINING
+    kind: Literal["leakage"] = "leakage"
+
+
+class ChosenOnTest(_Fact):
+    """The epoch is chosen on the clips that are tested."""
+
+    topic: ClassVar[Topic] = Topic.TRAINING
+    kind: Literal["chosen_on_test"] = "chosen_on_test"
+
+
+class Change(_Fact):
+    """A setting that is not the paper's.
+
+    Attributes:
+        setting: Its key.
+        value: The run's value, as text.
+        paper: The paper's value, as text.
+    """
+
+    setting: str
+    value: str
+    paper: str
+
+
+class OtherProtocol(_Fact):
+    """Preset and overrides changed the paper's protocol.
+
+    Attributes:
+        preset: Name of the preset.
+        changes: What differs.
+    """
+
+    topic: ClassVar[Topic] = Topic.PROTOCOL
+    kind: Literal["other_protocol"] = "other_protocol"
+    preset: str
+    changes: list[Change]
+
+
+Fact = Annotated[
+    Remark
+    | DamagedVideos
+    | UnlabelledVideos
+    | VideosWithoutClip
+    | PaddedVideos
+    | CutVideos
+    | UnusedFrames
+    | LearntElsewhere
+    | OwnFolds
+    | Leakage
+    | ChosenOnTest
+    | OtherProtocol,
+    Field(discriminator="kind"),
+]

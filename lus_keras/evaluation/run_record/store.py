@@ -1,0 +1,80 @@
+"""Writes and reads run.json; files of the version before are brought to this one's form."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lus_keras.core.errors import RunError
+from lus_keras.core.files import atomic_write
+from lus_keras.evaluation.run_record.migrate import migrated
+from lus_keras.evaluation.run_record.record import VERSION, RunRecord
+
+FILE = "run.json"
+
+
+def write_record(run_dir: Path, record: RunRecord) -> Path:
+    """Writes run.json.
+
+    Args:
+        run_dir: Run directory.
+        record: What it holds.
+
+    Returns:
+        The file.
+
+    Raises:
+        OSError: It cannot be written; a file that was there is as it was.
+    """
+    path = run_dir / FILE
+    text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False)
+    with atomic_write(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def read_record(run_dir: Path) -> RunRecord:
+    """Reads run.json.
+
+    Args:
+        run_dir: Run directory.
+
+    Returns:
+        The record; of a file of version 1 in this version's form.
+
+    Raises:
+        RunError: The file is absent, damaged, or of a version that is not known.
+    """
+    path = run_dir / FILE
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{path}: cannot be read ({error}). Is this a run directory?") from None
+    if not isinstance(content, dict) or not isinstance(content.get("papers"), dict):
+        raise RunError(f"{path}: must be a mapping that has 'papers'. Is it a run's?")
+    # Version 1 called it 'schema'.
+    version = content.get("version", content.get("schema"))
+    if version not in (1, VERSION):
+        raise RunError(
+            f"{path}: is of version {version!r}; this is lus_keras for versions 1 and {VERSION}. "
+            "Use the version of lus_keras that wrote it."
+        )
+    try:
+        if version == 1:
+            content = migrated(content)
+        return RunRecord.model_validate(content)
+    except ValidationError as error:
+        problems = [
+            f"{path}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}."
+            for problem in error.errors()
+        ]
+        advice = "Restore the file, or delete it and run the command again; folds are kept."
+        raise RunError.from_problems([*problems, advice], most=len(problems) + 1) from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(
+            f"{path}: damaged ({type(error).__name__}: {error}). Delete it and run the command "
+            "again; finished folds are kept."
+        ) from None

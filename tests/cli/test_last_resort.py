@@ -1,0 +1,191 @@
+"""Errors that nothing foresaw are one line with cause, place, remedy and the documented code."""
+
+import errno
+import os
+import resource
+import signal
+import subprocess
+import sys
+import zlib
+
+import pytest
+from click.testing import CliRunner
+from fake_run import fold_dir, revouch, write_run
+from ruamel.yaml.error import YAMLError
+
+from lus_keras.cli import main
+from lus_keras.cli.last_resort import printable
+from lus_keras.core.files import atomic_write
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(part) for part in arguments])
+
+
+def one_line(result, code, *words):
+    assert result.exit_code == code, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ") and "Traceback" not in line
+    assert all(word in line for word in words), line
+
+
+@pytest.fixture
+def run(tmp_path):
+    return write_run(tmp_path / "run", models=("c2d_a",), folds=2, patients=4)
+
+
+ERRORS = {
+    "disk": (OSError(errno.ENOSPC, "No space left", "x/a.csv"), 4, "x/a.csv: the disk is full"),
+    "rights": (PermissionError(errno.EACCES, "denied", "x/a"), 4, "x/a: may not be read or"),
+    "long": (OSError(errno.ENAMETOOLONG, "too long", "x" * 250), 3, "Shorten the id"),
+    "absent": (FileNotFoundError(errno.ENOENT, "No such file", "x/a"), 3, "Check the path"),
+    "unknown": (OSError("odd"), 4, "what is finished is kept"),
+    "memory": (MemoryError(), 4, "--set fit.batch_size="),
+    "text": (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), 3, "Save it as UTF-8"),
+    "zlib": (zlib.error("Error -3 while\ndecompressing"), 3, "a compressed file is damaged"),
+    "yaml": (YAMLError("odd"), 2, "not valid YAML"),
+    "nested": (RecursionError("maximum depth"), 3, "nested too deeply"),
+    "fault": (KeyError("clip"), 1, "This is a fault of lus_keras"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_any_error_is_one_line_and_a_traceback_only_if_asked_for(monkeypatch, run, name):
+    error, code, words = ERRORS[name]
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("lus_keras.experiments.report.write_report", fail)
+    one_line(call("report", run), code, words)
+    debugged = call("--debug", "report", run)
+    assert debugged.exception is error and debugged.stderr == ""
+
+
+def test_a_reader_that_hung_up_is_no_error_of_ours(monkeypatch, run):
+    def fail(*_, **__):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("lus_keras.experiments.report.write_report", fail)
+    assert call("report", run).stderr == ""
+
+
+@pytest.fixture
+def small_disk():
+    """No file may exceed 2,000 bytes meanwhile: the system's writes fail as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_full_disk_leaves_the_report_that_was_there(run, small_disk):
+    assert call("report", run).exit_code == 0
+    before = {path: path.read_bytes() for path in (run / "report").rglob("*") if path.is_file()}
+    small_disk()
+    one_line(call("report", run), 4, "the disk is full", "the same command continues")
+    after = {path: path.read_bytes() for path in (run / "report").rglob("*") if path.is_file()}
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("!!float abc", "could not convert"),
+        ("9" * 5000, "digits"),
+        ("[" * 200 + "]" * 200, "nested too deeply|must be"),
+        ("!!python/object:os.system x", "could not determine a constructor"),
+        ("{", "expected"),
+        ("&a [*a]", "must be|could not"),
+    ],
+)
+def test_values_that_cannot_be_read_are_told_in_one_line(value, reason):
+    result = call("reproduce", "bline/table1", "--dry-run", "--set", f"fit.epochs={value}")
+    one_line(result, 2, "--set fit.epochs=")
+    assert any(part in result.stderr for part in reason.split("|"))
+    assert len(result.stderr) < 500
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("history.csv", b'epoch,loss\n1,"0.5\n2,0.4\n'),
+        ("history.csv", b""),
+        ("history.csv", b"\xff\xfe\x00"),
+        ("attention.npz", b"PK\x03\x04 and nothing"),
+        ("attention.npz", b""),
+    ],
+)
+def test_damaged_results_are_named_even_where_their_mark_agrees(run, name, content):
+    path = fold_dir(run, "c2d_a", 1) / name
+    path.write_bytes(content)
+    revouch(path.parent)
+    one_line(call("report", run), 4, str(path))
+
+
+def test_every_byte_of_a_compressed_array_may_be_wrong(run):
+    path = fold_dir(run, "c2d_a", 0) / "attention.npz"
+    content = path.read_bytes()
+    for place in range(0, len(content), 997):
+        changed = bytearray(content)
+        changed[place] ^= 0xFF
+        path.write_bytes(changed)
+        result = call("report", run)
+        assert result.exit_code == 4 and "Traceback" not in result.stderr
+        assert f"{path}: was changed after the fold was done" in result.stderr
+
+
+def test_a_name_as_long_as_a_disk_allows_is_written(tmp_path):
+    path = tmp_path / ("v" * 250 + ".csv")
+    with atomic_write(path) as temporary:
+        temporary.write_text("x")
+        assert temporary.suffix == ".csv"
+    assert path.read_text() == "x"
+    with pytest.raises(OSError, match="too long"), atomic_write(tmp_path / ("v" * 256)) as other:
+        other.write_text("x")
+
+
+def test_output_that_is_not_utf8_shows_question_marks():
+    code = "from lus_keras.cli import main; main(['reproduce', '--help'])"
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"figure1, ?, all" in done.stdout
+
+
+def test_what_would_steer_a_terminal_is_shown_as_its_code():
+    assert printable("a\x1b[31mb\r\nü …") == "a\\x1b[31mb\\r\nü …"
+
+
+STOPPED = """
+import os, signal, threading, time
+from lus_keras.core import signals
+
+signals.quiet_when_stopping()
+gate = threading.Event()
+
+def work():
+    gate.wait()
+    raise RuntimeError("torn apart")
+
+thread = threading.Thread(target=work)
+thread.start()
+try:
+    with signals.stopping_on_signals():
+        if {stops}:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+except KeyboardInterrupt:
+    pass
+gate.set()
+thread.join()
+"""
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_a_thread_that_a_stop_tears_apart_shows_no_traceback(stops):
+    code = STOPPED.format(stops=stops)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert ("torn apart" in done.stderr) is not stops
