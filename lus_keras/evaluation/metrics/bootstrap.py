@@ -8,13 +8,12 @@ Weights of 1 give the value on the data themselves, so a value and its interval 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from lus_keras.evaluation.metrics.confusion import _ratio
 
@@ -129,21 +128,7 @@ def patient_bootstrap(
     if n_patients < 2:
         return float("nan"), float("nan"), 0.0
 
-    def of_draws(draws: Ints, axis: int = -1) -> Floats:
-        return statistic(_weights(draws, n_patients))
-
-    with warnings.catch_warnings():
-        # SciPy warns when its own interval meets a NaN; ours, below, leaves NaN out and counts it.
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        result = stats.bootstrap(
-            (np.arange(n_patients),),
-            of_draws,
-            n_resamples=resamples,
-            vectorized=True,
-            method="percentile",
-            rng=np.random.default_rng(seed),
-        )
-    values = result.bootstrap_distribution
+    values = statistic(_draws(n_patients, resamples, seed))
     defined = values[~np.isnan(values)]
     undefined = 1 - len(defined) / len(values)
     if not len(defined):
@@ -218,16 +203,19 @@ def paired_difference(
     worse: Statistic,
     clusters: Clusters,
     *,
+    others: Clusters | None = None,
     over_folds: bool = False,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """Tests a claimed order of two models on the same clips; both see the same drawn patients.
+    """Tests a claimed order of two models; both see the same drawn patients.
 
     Args:
         better: Statistic of the model claimed to be better.
         worse: Statistic of the other model.
-        clusters: Patient and fold of each clip, the same clips in the same order for both.
+        clusters: Patient and fold of each clip.
+        others: Those of the other model's clips, of the same patients, where it was tested on
+            others; the same clips in the same order if not given.
         over_folds: Compare means over folds instead of metrics of all clips together.
         resamples: Number of bootstrap draws.
         seed: Seed of the draws.
@@ -235,15 +223,26 @@ def paired_difference(
     Returns:
         Difference better - worse with its interval and verdict.
     """
+    others = clusters if others is None else others
+    if clusters.n_patients != others.n_patients:
+        raise ValueError(
+            "`clusters` and `others` must be of the same patients. "
+            f"Received: {clusters.n_patients} and {others.n_patients} of them."
+        )
     if over_folds:
-        better, worse = fold_mean(better, clusters), fold_mean(worse, clusters)
+        better, worse = fold_mean(better, clusters), fold_mean(worse, others)
+    first, second = (
+        statistic(np.arange(len(side.patients)))
+        for statistic, side in ((better, clusters), (worse, others))
+    )
 
-    def difference(clips: Ints) -> Weighted:
-        first, second = better(clips), worse(clips)
-        return lambda weights: first(weights) - second(weights)
+    def difference(weights: Floats) -> Floats:
+        return first(weights) - second(weights)
 
-    found = estimate(difference, clusters, resamples=resamples, seed=seed)
-    return Difference(found.value, found.ci_low, found.ci_high, found.undefined)
+    n_patients = clusters.n_patients
+    value = float(difference(np.ones((1, n_patients)))[0])
+    low, high, undefined = patient_bootstrap(difference, n_patients, resamples=resamples, seed=seed)
+    return Difference(value, low, high, undefined)
 
 
 def independent_difference(
@@ -292,6 +291,15 @@ def fold_mean(statistic: Statistic, clusters: Clusters) -> Statistic:
         A statistic; NaN only if it is undefined in every fold.
     """
     return lambda clips: _mean_of(_fold_statistics(statistic, clusters, clips))
+
+
+@lru_cache(maxsize=4)
+def _draws(n_patients: int, resamples: int, seed: int) -> Floats:
+    """Weights of every draw; all metrics of a set of predictions share them."""
+    rng = np.random.default_rng(seed)
+    weights = _weights(rng.integers(0, n_patients, (resamples, n_patients)), n_patients)
+    weights.flags.writeable = False
+    return weights
 
 
 def _weights(draws: Ints, n_patients: int) -> Floats:

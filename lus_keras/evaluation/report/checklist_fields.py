@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from lus_keras.core.multilabel import COLUMNS as MULTILABEL_COLUMNS
-from lus_keras.evaluation.report.cells import Cell, Table
 from lus_keras.evaluation.report.checklist_data import (
     ANSWERS,
     Record,
@@ -15,6 +14,7 @@ from lus_keras.evaluation.report.checklist_data import (
     label_column,
 )
 from lus_keras.evaluation.report.section import Section, interval, number, plain
+from lus_keras.evaluation.tables.cells import Cell, Table
 
 __all__ = ["ANSWERS"]
 

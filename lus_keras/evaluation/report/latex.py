@@ -9,8 +9,8 @@ from pathlib import Path
 
 import jinja2
 
-from lus_keras.evaluation.report.cells import Cell, Claim, Table
 from lus_keras.evaluation.report.section import Section, number
+from lus_keras.evaluation.tables.cells import Cell, Claim, Table
 
 TEMPLATES = Path(__file__).parent / "templates"
 # More lines than a page holds become a longtable.

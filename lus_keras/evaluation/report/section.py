@@ -11,11 +11,11 @@ from typing import Any
 
 from lus_keras.core.config import LABELS
 from lus_keras.core.errors import LEAKAGE
-from lus_keras.evaluation.report.cells import SKILL_FREE, Cell, Claim, Drawing, Table, join_notes
 from lus_keras.evaluation.report.clips import ViewedClip, viewed_clips
-from lus_keras.evaluation.report.declaration import PaperResults
-from lus_keras.evaluation.report.drawings import claims_drawing
 from lus_keras.evaluation.run_record import PaperRun
+from lus_keras.evaluation.tables.cells import SKILL_FREE, Cell, Claim, Drawing, Table, join_notes
+from lus_keras.evaluation.tables.declaration import PaperResults
+from lus_keras.evaluation.tables.drawings import claims_drawing
 
 RESEARCH_USE = "Research use only. Not a medical device; not for diagnosis."
 

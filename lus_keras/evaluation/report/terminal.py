@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from lus_keras.evaluation.report.cells import Cell, Table
-from lus_keras.evaluation.report.declaration import Declared
 from lus_keras.evaluation.report.section import interval, number, watermarked
 from lus_keras.evaluation.run_record import read_run
+from lus_keras.evaluation.tables.cells import Cell, Table
+from lus_keras.evaluation.tables.declaration import Declared
 
 
 def print_tables(

@@ -12,14 +12,14 @@ from typing import Any
 
 from lus_keras.core.files import atomic_write
 from lus_keras.evaluation.plots import png_bytes
-from lus_keras.evaluation.report.cells import Cell, Drawing, Table
 from lus_keras.evaluation.report.checklist import checklist_markdown
-from lus_keras.evaluation.report.declaration import Declared
 from lus_keras.evaluation.report.html import report_html
 from lus_keras.evaluation.report.latex import claims_latex, table_latex
 from lus_keras.evaluation.report.markdown import report_markdown
 from lus_keras.evaluation.report.section import Section, build_section
 from lus_keras.evaluation.run_record import PaperRun, read_run
+from lus_keras.evaluation.tables.cells import Cell, Drawing, Table
+from lus_keras.evaluation.tables.declaration import Declared
 
 SCHEMA = 1
 

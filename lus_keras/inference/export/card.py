@@ -10,7 +10,7 @@ from typing import Any
 from lus_keras import __version__, papers
 from lus_keras.core import config
 from lus_keras.core.environment import package_version
-from lus_keras.evaluation.report.cells import SKILL_FREE
+from lus_keras.evaluation.tables.cells import SKILL_FREE
 from lus_keras.inference.export.check import LEVELS, TOLERANCE
 from lus_keras.inference.export.graph import input_shape, output_names
 from lus_keras.inference.predict import Ensemble

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from lus_keras.evaluation import plots
 from lus_keras.evaluation.metrics import Scores
-from lus_keras.evaluation.report.cells import Claim, Drawing
 from lus_keras.evaluation.run_record import PaperRun
+from lus_keras.evaluation.tables.cells import Claim, Drawing
 
 Maker = Callable[[PaperRun], Drawing | None]
 
