@@ -52,7 +52,7 @@ def results(name: str) -> PaperResults | None:
     tables, figures = _part(name, "tables"), _part(name, "figures")
     if tables is None:
         return None
-    compared = getattr(tables, "CLAIMS", "")
+    compared = getattr(tables, "CLAIMS", ())
     drawn = figures.FIGURES if figures else {}
     return PaperResults(tables.LABELS, tables.TABLES, drawn, compared)
 

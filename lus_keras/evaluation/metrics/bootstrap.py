@@ -18,6 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from lus_keras.evaluation.metrics.confusion import _ratio
 
 RESAMPLES = 2000
+# Trainings from which on a claimed order gets a verdict.
+LEAST_SEEDS = 3
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -34,11 +36,13 @@ class Clusters:
         patients: `(n,)` int64, 0 … n_patients-1.
         folds: `(n,)` int64 number of the fold that tested the clip.
         n_patients: Number of different patients.
+        names: Their ids, by number.
     """
 
     patients: Ints
     folds: Ints
     n_patients: int
+    names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, patient_ids: ArrayLike, folds: ArrayLike) -> Clusters:
@@ -52,7 +56,8 @@ class Clusters:
             Clusters of n clips.
         """
         names, patients = np.unique(np.asarray(patient_ids, str), return_inverse=True)
-        return cls(patients.astype(np.int64), np.asarray(folds, np.int64), len(names))
+        numbers = patients.astype(np.int64), np.asarray(folds, np.int64)
+        return cls(*numbers, len(names), tuple(names.tolist()))
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class Estimate:
         n_patients: Patients behind `value`.
         n_clips: Clips behind `value`.
         over_folds: Whether `value` is the mean of `folds`.
+        seeds: The metric of each seed's training, where `value` is their mean; empty for one.
     """
 
     value: float
@@ -78,12 +84,17 @@ class Estimate:
     n_patients: int = 0
     n_clips: int = 0
     over_folds: bool = False
+    seeds: tuple[float, ...] = ()
 
     @property
     def fold_sd(self) -> float:
         """SD across folds (ddof 1); says how folds differ and is not a confidence interval."""
-        defined = [value for value in self.folds if not np.isnan(value)]
-        return float(np.std(defined, ddof=1)) if len(defined) > 1 else float("nan")
+        return _sd(self.folds)
+
+    @property
+    def seed_sd(self) -> float:
+        """SD across seeds (ddof 1): how much trainings differ by chance; NaN for one."""
+        return _sd(self.seeds)
 
 
 @dataclass(frozen=True)
@@ -92,19 +103,42 @@ class Difference:
 
     Attributes:
         value: The difference; positive means that the first is better.
-        ci_low: 2.5th percentile of the paired patient bootstrap.
+        ci_low: 2.5th percentile of the bootstrap.
         ci_high: 97.5th percentile.
         undefined: Share of resamples that were undefined and dropped.
+        seeds: The difference of each seed's trainings, where `value` is their mean; empty for one.
     """
 
     value: float
     ci_low: float
     ci_high: float
     undefined: float = 0.0
+    seeds: tuple[float, ...] = ()
+
+    @property
+    def n_seeds(self) -> int:
+        """Trainings of each network behind `value`."""
+        return len(self.seeds) or 1
+
+    @property
+    def seed_sd(self) -> float:
+        """SD across seeds (ddof 1); NaN for one."""
+        return _sd(self.seeds)
+
+    @property
+    def judged(self) -> bool:
+        """Whether there are trainings enough for a verdict."""
+        return self.n_seeds >= LEAST_SEEDS
 
     @property
     def verdict(self) -> str:
-        """`holds` if the interval lies above 0, `fails` if below, otherwise `undecided`."""
+        """`holds` if the interval lies above 0, `fails` if below, otherwise `undecided`.
+
+        Fewer than three trainings have none: the interval then leaves out, or hardly knows, how
+        much trainings differ by chance.
+        """
+        if not self.judged:
+            return f"{'one training' if self.n_seeds == 1 else 'two trainings'}: no verdict"
         if self.ci_low > 0:
             return "holds"
         return "fails" if self.ci_high < 0 else "undecided"
@@ -291,6 +325,25 @@ def fold_mean(statistic: Statistic, clusters: Clusters) -> Statistic:
         A statistic; NaN only if it is undefined in every fold.
     """
     return lambda clips: _mean_of(_fold_statistics(statistic, clusters, clips))
+
+
+def fold_values(statistic: Statistic, clusters: Clusters) -> tuple[float, ...]:
+    """A metric in each fold, in fold order; NaN where undefined.
+
+    Args:
+        statistic: What is measured.
+        clusters: Patient and fold of each clip.
+
+    Returns:
+        One value a fold.
+    """
+    parts = _fold_statistics(statistic, clusters, np.arange(len(clusters.patients)))
+    return tuple(float(part(np.ones((1, clusters.n_patients)))[0]) for part in parts)
+
+
+def _sd(values: tuple[float, ...]) -> float:
+    defined = [value for value in values if not np.isnan(value)]
+    return float(np.std(defined, ddof=1)) if len(defined) > 1 else float("nan")
 
 
 @lru_cache(maxsize=4)

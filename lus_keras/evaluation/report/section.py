@@ -100,7 +100,8 @@ class Section:
     @property
     def data_notes(self) -> list[str]:
         """Sentences on the data."""
-        return [str(note) for note in self.run.record.get("data", {}).get("notes", [])]
+        notes = [str(note) for note in self.run.record.get("data", {}).get("notes", [])]
+        return [*_seed_notes(self.run), *notes]
 
     @property
     def inconsistencies(self) -> list[str]:
@@ -116,13 +117,18 @@ class Section:
 
 
 def build_section(
-    run: PaperRun, declared: PaperResults | None, *, embed_frames: bool = False
+    run: PaperRun,
+    declared: PaperResults | None,
+    *,
+    others: Sequence[PaperRun] = (),
+    embed_frames: bool = False,
 ) -> Section:
     """Makes every table, claim and figure that a paper declares.
 
     Args:
         run: Results of the paper.
         declared: What the paper makes of its results; None if it makes nothing.
+        others: Results of further seeds; figures and clips are those of `run`.
         embed_frames: Show frames of videos that were not simulated, too.
 
     Returns:
@@ -131,9 +137,9 @@ def build_section(
     title = str(run.record.get("title", run.paper))
     if declared is None:
         return Section(run, title, (), (), (), [f"Paper '{run.paper}' declares no tables."])
-    tables = _shown([make(run) for make in declared.tables.values()], run)
+    tables = _shown([make(run, *others) for make in declared.tables.values()], run)
     tables = [watermarked(table, run) for table in tables]
-    claims = declared.claims(run)
+    claims = declared.claims(run, *others)
     drawings = [make(run) for make in declared.figures.values()]
     drawings.append(claims_drawing(claims))
     kept = [drawing for drawing in drawings if drawing is not None]
@@ -144,10 +150,23 @@ def build_section(
         tables,
         claims,
         kept,
-        _warnings(run, declared.labels),
+        [line for of_seed in (run, *others) for line in _warnings(of_seed, declared.labels)],
         clips=viewed_clips(run, declared.labels) if shown else (),
         embed_frames=embed_frames,
     )
+
+
+def _seed_notes(run: PaperRun) -> list[str]:
+    seeds = run.record.get("seeds", [])
+    if len(seeds) < 2:
+        return []
+    anew = "folds, first weights and order of clips"
+    if run.record.get("seeds_vary") == "cohort":
+        anew = f"the simulated cohort, {anew}"
+    return [
+        f"Seeds {', '.join(map(str, seeds))}: {anew} drawn anew for each. Values are means over "
+        f"seeds; figures, clips and counts of the data are those of seed {run.seed}."
+    ]
 
 
 def watermarked(table: Table, run: PaperRun) -> Table:
@@ -231,18 +250,23 @@ def interval(cell: Cell, decimals: int) -> str:
         decimals: Digits after the point.
 
     Returns:
-        Such as `(0.70 to 0.90)`; empty where there is none.
+        Such as `(0.70 to 0.90)`, of several seeds `(0.70 to 0.90; SD of 3 seeds 0.02)`; empty where
+        there is none.
     """
     if cell.ci_low is None or cell.ci_high is None:
         return ""
-    return f"({number(cell.ci_low, decimals)} to {number(cell.ci_high, decimals)})"
+    ends = f"{number(cell.ci_low, decimals)} to {number(cell.ci_high, decimals)}"
+    if cell.n_seeds < 2:
+        return f"({ends})"
+    return f"({ends}; SD of {cell.n_seeds} seeds {number(cell.seed_sd, decimals)})"
 
 
 def _warnings(run: PaperRun, labels: Mapping[str, str]) -> list[str]:
     """Says which models are incomplete or diverged; models the run never asked for are no fault."""
     warnings = []
+    of_seed = f", seed {run.seed}" if len(run.record.get("seeds", [])) > 1 else ""
     for name, model in run.models.items():
-        label = labels.get(name, name)
+        label = f"{labels.get(name, name)}{of_seed}"
         folds = run.folds_of(name)
         if len(model.folds_done) < folds:
             warnings.append(f"Incomplete: {label} has {len(model.folds_done)}/{folds} folds.")

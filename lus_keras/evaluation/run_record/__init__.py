@@ -5,11 +5,13 @@
                                               examples.npz, masks.npz, gradients.csv,
                                               DONE | DIVERGED.json}
 
+Runs of several seeds lie in `seed_<s>` of one folder, which has `seeds.json` in place of run.json.
 Only folds with a `DONE` count; the others are reported as missing or diverged, never guessed.
 """
 
 from lus_keras.evaluation.run_record.read import read_model, read_paper, read_predictions, read_run
 from lus_keras.evaluation.run_record.run import Attention, Example, MaskedFrame, ModelRun, PaperRun
+from lus_keras.evaluation.run_record.seeds import of_paper, read_runs
 
 __all__ = [
     "Attention",
@@ -17,8 +19,10 @@ __all__ = [
     "MaskedFrame",
     "ModelRun",
     "PaperRun",
+    "of_paper",
     "read_model",
     "read_paper",
     "read_predictions",
     "read_run",
+    "read_runs",
 ]

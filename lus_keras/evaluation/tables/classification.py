@@ -1,15 +1,13 @@
-"""Rows that every two-class paper needs, and claims that one network is better than another."""
+"""Rows that every two-class paper needs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 
 from lus_keras.evaluation.metrics import Scores, aligned, binary_statistics
 from lus_keras.evaluation.run_record import PaperRun
-from lus_keras.evaluation.tables.cells import Claim, Comparison, join_notes
-from lus_keras.evaluation.tables.engine import difference_of
 from lus_keras.evaluation.tables.judge import binary, missing, most_complete, without_skill
 from lus_keras.evaluation.tables.layout import (
     Column,
@@ -17,12 +15,12 @@ from lus_keras.evaluation.tables.layout import (
     Number,
     Quantity,
     Row,
+    Side,
     Source,
     nothing,
 )
 
 BASELINE_LABELS = {"majority": "Majority class", "always_positive": "Always positive"}
-METRIC_NAMES = {"f1": "F1", "roc_auc": "ROC-AUC", "accuracy": "Accuracy"}
 FOLD_MEAN_NOTE = (
     "Mean of the folds' metrics, as the paper is read; a fold in which a metric is undefined is "
     "left out of its mean and named."
@@ -105,75 +103,20 @@ def paired(better: pd.DataFrame, worse: pd.DataFrame, statistic: str) -> Contras
     Returns:
         The contrast; None if no clip was tested by both.
     """
-    first, second = (_side(frame, statistic) for frame in aligned([better, worse]))
+    first, second = (binary_side(frame, statistic) for frame in aligned([better, worse]))
     # A lower Brier score is the better one, so that its difference is no verdict.
     return Contrast(first, second, judged=statistic != "brier") if len(first[1].patients) else None
 
 
-def _side(frame: pd.DataFrame, statistic: str):
-    scores = Scores.of(frame)
-    return binary_statistics(scores)[statistic], scores.clusters
-
-
-def classification_claims(run: PaperRun, table: str, labels: Mapping[str, str]) -> list[Claim]:
-    """Tests every order the paper claims by paired patient bootstrap on pooled predictions.
+def binary_side(frame: pd.DataFrame, statistic: str) -> Side:
+    """A statistic of a two-class network on some of its predictions.
 
     Args:
-        run: The paper's run; its record holds `claims` with `id, text, better, worse, metric`.
-        table: Table whose published numbers are compared.
-        labels: Model → what is printed.
+        frame: Rows of predictions.csv.
+        statistic: Name in `binary_statistics`.
 
     Returns:
-        One claim each, with ROC-AUC as an extra.
+        The statistic and its clusters.
     """
-    return [_claim(run, table, labels, wanted) for wanted in run.record.get("claims", [])]
-
-
-def _claim(
-    run: PaperRun, table: str, labels: Mapping[str, str], wanted: Mapping[str, str]
-) -> Claim:
-    names = (wanted["better"], wanted["worse"])
-    better, worse = (labels.get(name, name) for name in names)
-    states = {labels.get(name, name): run.status(name) for name in names}
-    note = join_notes(*(f"{label}: {state}" for label, state in states.items() if state))
-    frames = [f for f in (run.model(name).predictions for name in names) if f is not None]
-    shared = aligned(frames)[0] if len(frames) == 2 else pd.DataFrame()
-    if shared.empty:
-        note = note or "no clip was tested by both models"
-        return Claim(wanted["id"], wanted["text"], better, worse, note=note)
-    return Claim(
-        wanted["id"],
-        wanted["text"],
-        better,
-        worse,
-        comparisons=_compare(run, table, names, frames, wanted["metric"]),
-        n_patients=shared["patient_id"].nunique(),
-        n_clips=len(shared),
-        n_folds=shared["fold"].nunique(),
-        note=note,
-    )
-
-
-def _compare(
-    run: PaperRun, table: str, names: tuple[str, str], frames: Sequence[pd.DataFrame], metric: str
-) -> list[Comparison]:
-    comparisons = []
-    for name in dict.fromkeys((metric, "roc_auc")):
-        contrast = paired(frames[0], frames[1], name)
-        if contrast is None:
-            continue
-        label = f"{METRIC_NAMES.get(name, name)}, pooled"
-        published = published_difference(run, table, names, name)
-        comparisons.append(Comparison(name, label, published, difference_of(contrast, run.seed)))
-    return comparisons
-
-
-def published_difference(
-    run: PaperRun, table: str, names: tuple[str, str], metric: str
-) -> float | None:
-    """Difference of two printed numbers; None where one of them is not printed."""
-    better, worse = (run.published_value(table, name, metric) for name in names)
-    if better is None or worse is None:
-        return None
-    # 0.81 - 0.79 is 0.020000000000000018 in binary; the paper prints two digits.
-    return round(better - worse, 6)
+    scores = Scores.of(frame)
+    return binary_statistics(scores)[statistic], scores.clusters

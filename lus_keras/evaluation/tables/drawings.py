@@ -83,7 +83,8 @@ def claims_drawing(claims: Sequence[Claim]) -> Drawing | None:
     return Drawing(
         "claims",
         "Differences between models",
-        "Paired bootstrap over patients; the order holds if the interval lies right of 0.",
+        "Paired bootstrap over patients, and over seeds where there are several; from three "
+        "trainings on the order holds if the interval lies right of 0.",
         plots.forest_plot(rows, f"Difference in {measured}"),
     )
 

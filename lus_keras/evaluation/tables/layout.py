@@ -147,6 +147,11 @@ class Layout:
     published: str = ""
 
 
+def own_patients(run: PaperRun) -> bool:
+    """Whether seeds have patients of their own: each drew its simulated cohort anew."""
+    return run.record.get("seeds_vary") == "cohort"
+
+
 def nothing(_: Column) -> None:
     """A row that has its name and no cell."""
 

@@ -63,7 +63,7 @@ def learnt_data(name: str, settings: PaperConfig, request: Request) -> Data | No
     cohorts = transfer.cohorts or {name: settings.cohort}
     items: list[Item] = []
     for task, cohort in cohorts.items():
-        plans = simulated.plan(task, cohort, request.seed)
+        plans = simulated.plan(task, cohort, request.cohort_seed)
         # Every task has a patient 0.
         items += simulated.sources(
             plans if len(cohorts) == 1 else [_of_task(plan, task) for plan in plans]
@@ -97,7 +97,7 @@ def load_data(name: str, cohort: CohortConfig, request: Request, column: str) ->
         DataError: The data are absent, break a rule, or have no such label.
     """
     if request.data == simulated.NAME:
-        return _simulated(name, cohort, request.seed)
+        return _simulated(name, cohort, request.cohort_seed)
     data = datasets.load(request.data, root=request.root)
     items, notes = _labelled(data, column)
     return Data(data_name(request.data), items, (*data.notes, *notes), data.license, data.cropped)

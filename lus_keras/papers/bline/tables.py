@@ -52,7 +52,7 @@ from lus_keras.papers.bline import MODELS, TRANSFER
 
 LABELS = labels_of("bline")
 NETWORKS = {name: LABELS[name] for name in MODELS}
-CLAIMS = "table1"
+CLAIMS = ("table1",)
 FRAME_BASELINES = {"random_frame": "One random frame (expected)", "all_frames": "All frames"}
 ALPHAS = (0.1, 0.2, 0.3, 0.4)
 

@@ -45,7 +45,8 @@ from lus_keras.papers.sliding import (
 LABELS = labels_of("sliding")
 ARMS = {name: arm.title for name, arm in config.load("sliding").arms.items()}
 LEAKY = "2_30x30_leaky"
-CLAIMS = "table4"
+# What is cited of the M-mode network is printed in Table 5 alone.
+CLAIMS = ("table4", "table5")
 MMODE_NOTE = (
     "M-mode: a ResNet-18 on columns of the marked region over the frames of a clip, as in a study "
     "that the paper cites (Jaščur et al. 2021); a column stands where other rows have a tile."
