@@ -230,9 +230,9 @@ def scaling(settings: Settings) -> list[Line]:
 
 def _of_size(videos: int, settings: Settings) -> Whole:
     out = settings.folder / f"scaling-{videos}"
-    changes = (f"cohort.videos={videos}", f"cohort.patients={max(4, videos // 2)}")
+    cohort = (f"cohort.videos={videos}", f"cohort.patients={max(4, videos // 2)}")
     options = ["--fold", "0", "--model", "c2d_lstm_a", "--out", str(out)]
-    changes = (*changes, "cohort.duration_s=4.0")
+    changes = (*cohort, "cohort.duration_s=4.0")
     for change in (*changes, "fit.epochs=1", "fit.precision=float32", "split.folds=2"):
         options += ["--set", change]
     return run_command(

@@ -87,6 +87,18 @@ _EMBED = click.option(
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Train this many times on the same data: folds, weights and order drawn anew.",
+)
+@click.option(
+    "--cohorts",
+    type=click.IntRange(min=1),
+    default=1,
+    help="As --seeds, on a simulated cohort that is drawn anew as well.",
+)
+@click.option(
     "--workers",
     type=click.IntRange(min=1),
     show_default="several where that pays",
@@ -125,6 +137,7 @@ def reproduce(dry_run: bool, **options: Any) -> None:
     \b
     lus-keras reproduce table1 --preset quick
     lus-keras reproduce table1 --paper bline --data covid-blues --preset quick
+    lus-keras reproduce table1 --paper bline --preset quick --seeds 5
     lus-keras reproduce bline/table2 --set fit.epochs=10 --out runs/ten-epochs
     lus-keras reproduce bline/table1 --data covid-blues --train-on simulated
     """

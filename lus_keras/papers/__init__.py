@@ -1,7 +1,8 @@
 """Papers: one package each, found by its name; numbers and names are in `configs/<name>.yaml`.
 
 papers/<name>/__init__.py   PAPER: network, loss, probabilities, targets
-papers/<name>/results.py    LABELS, TABLES, FIGURES, claims: what is made of predictions
+papers/<name>/tables.py     LABELS, TABLES and, where the paper claims an order, CLAIMS
+papers/<name>/figures.py    FIGURES
 papers/<name>/explain.py    TARGETS, explain: maps of trained networks, for papers that show some
 """
 
@@ -13,7 +14,7 @@ from types import ModuleType
 
 from lus_keras.core import config
 from lus_keras.core.errors import ConfigError
-from lus_keras.evaluation.report import PaperResults
+from lus_keras.evaluation.tables.declaration import PaperResults
 from lus_keras.papers.base import Paper
 
 
@@ -48,10 +49,12 @@ def results(name: str) -> PaperResults | None:
     Returns:
         Tables, figures and claims; None where the paper declares none, or is not known.
     """
-    module = _part(name, "results")
-    if module is None:
+    tables, figures = _part(name, "tables"), _part(name, "figures")
+    if tables is None:
         return None
-    return PaperResults(module.LABELS, module.TABLES, module.FIGURES, module.claims)
+    compared = getattr(tables, "CLAIMS", ())
+    drawn = figures.FIGURES if figures else {}
+    return PaperResults(tables.LABELS, tables.TABLES, drawn, compared)
 
 
 def explanation(name: str) -> ModuleType | None:

@@ -97,6 +97,26 @@ def network_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if key in known}
 
 
+def labels_of(paper: str) -> dict[str, str]:
+    """Printed names of a paper's networks, from the titles in its configuration.
+
+    Args:
+        paper: Name of the paper.
+
+    Returns:
+        `model` → title, then `arm/model` → "arm's title, model's title".
+    """
+    from lus_keras.core import config
+
+    settings = config.load(paper)
+    titles = {name: model.title for name, model in settings.models.items()}
+    return titles | {
+        f"{arm}/{name}": f"{entry.title}, {titles[name]}"
+        for arm, entry in settings.arms.items()
+        for name in entry.models or settings.models
+    }
+
+
 @dataclass(frozen=True)
 class Paper:
     """A paper as code.

@@ -11,10 +11,10 @@ from fake_severity import write_run as write_severity
 from fake_sliding_run import write_run as write_sliding
 
 from lus_keras.evaluation.report import latex
-from lus_keras.evaluation.report.cells import Cell, Table
 from lus_keras.evaluation.report.latex import claims_latex, escape, table_latex
 from lus_keras.evaluation.report.section import build_section
 from lus_keras.evaluation.run_record import read_run
+from lus_keras.evaluation.tables.cells import Cell, Table
 from lus_keras.papers import results as declared
 
 

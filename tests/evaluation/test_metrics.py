@@ -1,5 +1,7 @@
 """Metrics against arithmetic done by hand, scikit-learn, and laws every input has to obey."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -245,7 +247,9 @@ def test_verdicts(shift, verdict, over_folds):
         worse.clusters,
         over_folds=over_folds,
     )
-    assert found.verdict == verdict
+    assert found.verdict == "one training: no verdict"
+    assert replace(found, seeds=(0.0,) * 2).verdict == "two trainings: no verdict"
+    assert replace(found, seeds=(0.0,) * 3).verdict == verdict
     if not shift:
         assert (found.value, found.ci_low, found.ci_high) == (0, 0, 0)
 

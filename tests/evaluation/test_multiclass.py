@@ -19,7 +19,7 @@ from lus_keras.evaluation.metrics.multiclass import (
     present_classes,
     total_formulas,
 )
-from lus_keras.evaluation.report.multiclass import (
+from lus_keras.evaluation.tables.multiclass import (
     class_statistics,
     one_against_rest,
     total_statistics,

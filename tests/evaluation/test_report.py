@@ -14,11 +14,13 @@ import pytest
 from fake_run import MODELS, PUBLISHED, fold_dir, record, revouch, write_fold, write_run
 from sklearn import metrics as sk
 
+from lus_keras import papers
 from lus_keras.core.errors import RunError
 from lus_keras.evaluation.metrics import temporal_iou
 from lus_keras.evaluation.run_record import read_run, write_record
 from lus_keras.experiments.report import write_report
-from lus_keras.papers.bline import results as bline_results
+from lus_keras.papers.bline import figures as bline_figures
+from lus_keras.papers.bline import tables as bline_tables
 
 FIELDS = [
     "paper", "table", "row", "metric", "published", "value", "fold_sd", "ci_low", "ci_high",
@@ -54,9 +56,9 @@ def bline(run_dir):
 def test_every_promised_file_is_written(complete):
     run_dir, paths = complete
     names = {path.relative_to(run_dir / "report").as_posix() for path in paths}
-    tables = {f"tables/bline_{name}.csv" for name in bline_results.TABLES}
-    latex = {f"tables/bline_{name}.tex" for name in (*bline_results.TABLES, "claims")}
-    figures = {f"figures/bline_{name}.png" for name in (*bline_results.FIGURES, "claims")}
+    tables = {f"tables/bline_{name}.csv" for name in bline_tables.TABLES}
+    latex = {f"tables/bline_{name}.tex" for name in (*bline_tables.TABLES, "claims")}
+    figures = {f"figures/bline_{name}.png" for name in (*bline_figures.FIGURES, "claims")}
     pages = {"index.html", "report.md", "checklist.md", "results.json"}
     assert names == pages | tables | latex | figures
     assert all(path.stat().st_size > 0 for path in paths)
@@ -133,11 +135,11 @@ def test_a_network_without_attention_is_na(complete):
 
 def test_true_positives_can_be_counted_instead(tmp_path):
     run_dir = write_run(tmp_path, models=("c2d_a",), folds=2, patients=6)
-    before = bline_results.representative_frame(bline(run_dir)).cell("c2d_a", "accuracy")
+    before = bline_tables.representative_frame(bline(run_dir)).cell("c2d_a", "accuracy")
     config = record(("c2d_a",), 2).papers["bline"].config.model_dump()
     config["localisation"]["population"] = "tp"
     write_record(run_dir, record(("c2d_a",), 2, config=config))
-    table = bline_results.representative_frame(bline(run_dir))
+    table = bline_tables.representative_frame(bline(run_dir))
     predictions = bline(run_dir).model("c2d_a").predictions
     true_positives = (predictions["y_true"] == 1) & (predictions["p_1"] > 0.5)
     assert table.cell("c2d_a", "accuracy").n_clips == true_positives.sum() < before.n_clips
@@ -148,17 +150,17 @@ def test_without_frame_level_truth_localisation_is_na(tmp_path):
     models = ("c2d_lstm_a",)
     run_dir = write_run(tmp_path, models=models, folds=2, patients=4, frame_truth=False)
     run = bline(run_dir)
-    for table in (bline_results.table2(run), bline_results.representative_frame(run)):
+    for table in (bline_tables.table2(run), bline_tables.representative_frame(run)):
         for metric in table.metric_labels:
             cell = table.cell("c2d_lstm_a", metric)
             assert (cell.value, cell.note) == (None, "n/a: no frame-level truth")
             assert table.cell("random_frame", metric).value is None
-    assert bline_results.figure1(run) is None
+    assert bline_figures.figure1(run) is None
 
 
 def test_claims_are_tested_and_reported(complete):
-    claims = {claim.id: claim for claim in bline_results.claims(bline(complete[0]))}
-    assert claims["lstm_over_none"].verdict == "holds"
+    claims = {claim.id: claim for claim in papers.results("bline").claims(bline(complete[0]))}
+    assert claims["lstm_over_none"].verdict == "one training: no verdict"
     found = cells(complete[0])["claims", "lstm_over_none", "f1_difference"]
     assert found["published"] == 0.23
     assert found["note"] == "holds"
@@ -167,7 +169,7 @@ def test_claims_are_tested_and_reported(complete):
 
 
 def test_a_claim_on_a_model_that_was_not_run_is_not_tested(small):
-    claims = {claim.id: claim for claim in bline_results.claims(bline(small))}
+    claims = {claim.id: claim for claim in papers.results("bline").claims(bline(small))}
     assert claims["lstm_over_none"].verdict == "not tested"
     assert "C2D+A: not run" in claims["lstm_over_none"].note
 
@@ -180,7 +182,7 @@ def test_figure1_shows_the_clip_nearest_to_the_published_iou(complete):
     ious = temporal_iou(model.attention.weights, model.attention.truth)
     offered = [iou for key, iou in zip(keys, ious, strict=True) if key in kept]
     nearest = min(offered, key=lambda iou: abs(iou - 0.78))
-    caption = bline_results.figure1(run).caption
+    caption = bline_figures.figure1(run).caption
     assert f"({nearest:.0%})" in caption
     assert "frame 2, without B-lines, has 0.2 and frame 12, with them, 1." in caption
 
@@ -210,7 +212,7 @@ def test_skill_free_rows_take_the_most_complete_model(complete, tmp_path):
     for fold in (3, 4):
         (fold_dir(run_dir, "c2d_a", fold) / "DONE").unlink()
     run = bline(run_dir)
-    table1, table2 = bline_results.table1(run), bline_results.table2(run)
+    table1, table2 = bline_tables.table1(run), bline_tables.table2(run)
     assert table1.cell("c2d_a", "f1").n_folds == table2.cell("c2d_a", "iou_0.1").n_folds == 3
     assert table1.cell("majority", "f1").n_folds == 5
     assert table2.cell("random_frame", "iou_0.1").n_folds == 5
@@ -339,7 +341,7 @@ def test_a_retrained_fold_replaces_its_divergence(small):
 
 def test_statistics_and_reports_import_no_deep_learning():
     code = (
-        "import sys, lus_keras.evaluation.report.write, lus_keras.papers.bline.results;"
+        "import sys, lus_keras.evaluation.report.write, lus_keras.papers.bline.figures;"
         "print({'tensorflow', 'keras', 'torch', 'matplotlib.pyplot'} & set(sys.modules))"
     )
     root = Path(__file__).parents[2]

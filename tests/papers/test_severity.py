@@ -23,7 +23,7 @@ from lus_keras.evaluation.metrics import soft_cross_entropy
 from lus_keras.evaluation.run_record import read_run
 from lus_keras.experiments.report import write_report
 from lus_keras.papers import severity
-from lus_keras.papers.severity import HONEST, NETWORK, RESULT_ROWS, SCRATCH, results
+from lus_keras.papers.severity import HONEST, NETWORK, RESULT_ROWS, SCRATCH, figures, tables
 from lus_keras.papers.severity.gradients import study
 from lus_keras.simulation.tasks.severity import LENGTHS, SHARES
 
@@ -231,11 +231,11 @@ def test_given_weights_fill_the_backbone_alone(tmp_path):
 def test_every_table_and_figure_is_written(complete):
     run_dir, paths = complete
     names = {path.relative_to(run_dir / "report").as_posix() for path in paths}
-    tables = {f"tables/severity_{name}.csv" for name in results.TABLES}
-    latex = {name.replace(".csv", ".tex") for name in tables}
-    figures = {f"figures/severity_{name}.png" for name in results.FIGURES}
+    sheets = {f"tables/severity_{name}.csv" for name in tables.TABLES}
+    latex = {name.replace(".csv", ".tex") for name in sheets}
+    pictures = {f"figures/severity_{name}.png" for name in figures.FIGURES}
     pages = {"index.html", "report.md", "checklist.md", "results.json"}
-    assert names == pages | tables | latex | figures
+    assert names == pages | sheets | latex | pictures
     assert all(path.stat().st_size > 0 for path in paths)
 
 
@@ -312,9 +312,9 @@ def test_the_printed_accuracy_on_all_videos_stands_without_one_of_ours(complete)
 def test_a_run_without_any_training_has_table1_and_says_not_run(tmp_path):
     run_dir = fake_severity.write_run(tmp_path, rows=(), nan_arms=())
     run = paper_run(run_dir)
-    assert results.table1(run).cell("test", "total").value == 23
-    assert results.results(run).cell(NETWORK, "accuracy").note == "not run"
-    made = {name for name, make in results.FIGURES.items() if make(run)}
+    assert tables.table1(run).cell("test", "total").value == 23
+    assert tables.results(run).cell(NETWORK, "accuracy").note == "not run"
+    made = {name for name, make in figures.FIGURES.items() if make(run)}
     assert made == {"figure3", "figure4"}
 
 

@@ -24,15 +24,15 @@ from lus_keras.cli import main  # noqa: E402
 from lus_keras.core import config  # noqa: E402
 from lus_keras.core.errors import ConfigError, DataError  # noqa: E402
 from lus_keras.data.manifest import SIGNS  # noqa: E402
-from lus_keras.evaluation.report.multiclass import mistakes  # noqa: E402
 from lus_keras.evaluation.run_record import read_run  # noqa: E402
+from lus_keras.evaluation.tables.multiclass import mistakes  # noqa: E402
 from lus_keras.experiments.report import write_report  # noqa: E402
 from lus_keras.layers import BatchNormalization  # noqa: E402
 from lus_keras.models.pretrained.torch_weights import to_torch_state  # noqa: E402
 from lus_keras.papers.signs import (  # noqa: E402
     build,
     copy_keras_weights,
-    results,
+    tables,
 )
 
 TINY = ("clip.size=[32, 32]", "model.blocks=[1, 1, 1, 1]", "model.width=4")
@@ -239,7 +239,7 @@ def test_the_most_confident_mistakes_are_kept_and_shown(run):
     wrong = table.assign(sure=chances.max(1))[chances.argmax(1) != table["y_true"]]
     surest = wrong.sort_values("sure", ascending=False).drop_duplicates("video_id")
     assert len(surest) > 1
-    pictures = mistakes(model, results.CLASSES)
+    pictures = mistakes(model, tables.CLASSES)
     assert [picture.caption for picture in pictures] == list(surest.index[:12])
     assert pictures[0].pixels.shape == (32, 32)
     assert (out / "report" / "figures" / "signs_mistakes.png").stat().st_size > 0

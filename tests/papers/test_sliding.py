@@ -15,7 +15,7 @@ from lus_keras.evaluation.metrics import Clusters, independent_difference, mean_
 from lus_keras.evaluation.run_record import read_run
 from lus_keras.experiments.report import write_report
 from lus_keras.experiments.reproduce import Request, plan
-from lus_keras.papers.sliding import DATA_SETS, TABLE1, TABLE2, TABLE3, results
+from lus_keras.papers.sliding import DATA_SETS, TABLE1, TABLE2, TABLE3, figures, tables
 
 # Patients a, b, c: four tiles with sliding, two without.
 TRUTH = [("a", 1), ("a", 1), ("b", 1), ("b", 1), ("c", 0), ("c", 0)]
@@ -53,24 +53,24 @@ def run(run_dir):
 def test_every_published_number_reaches_the_results(run):
     """Also those of networks that were not run; figure 4's stand in the table of counts."""
     published = config.load("sliding").published
-    tables = ("table1", "table2", "table3", "table4", "table5", "figure4")
-    for name in tables:
-        table = results.TABLES[name](run)
+    for name in ("table1", "table2", "table3", "table4", "table5", "figure4"):
+        table = tables.TABLES[name](run)
         for row, metrics in published[name].items():
             for metric, value in metrics.items():
                 assert table.cell(row, metric).published == value, (name, row, metric)
-    assert sum(len(row) for name in tables[:4] for row in published[name].values()) == 120
+    printed = [published[f"table{number}"] for number in (1, 2, 3, 4)]
+    assert sum(len(row) for rows in printed for row in rows.values()) == 120
 
 
 def test_corrected_cells_say_what_is_printed_and_what_it_should_be(cells, run):
-    table5, figure4 = results.table5(run), results.figure4_table(run)
+    table5, figure4 = tables.table5(run), tables.figure4(run)
     wrong = table5.cell("all_30x30/resnet3d_18", "accuracy")
     assert wrong.published == 0.9193
     assert "printed 0.9193, corrected 0.8913" in wrong.note
     assert "0.86, corrected 0.82" in table5.cell("mmode/mmode_resnet18", "sensitivity").note
     assert "printed 663, corrected 326" in figure4.cell("2_90x90", "total").note
     assert "printed 663, corrected 326" in cells["figure4", "2_90x90", "total"]["note"]
-    everywhere = [cell for make in results.TABLES.values() for cell in make(run).cells]
+    everywhere = [cell for make in tables.TABLES.values() for cell in make(run).cells]
     assert sum("corrected" in cell.note for cell in everywhere) == 3
 
 
@@ -152,7 +152,7 @@ def test_figure4_counts_the_data_sets_and_leaves_others_empty(cells):
 
 
 def test_bars_are_as_high_as_the_counts(run):
-    axes = results.figure4(run).figure.axes[0]
+    axes = figures.figure4(run).figure.axes[0]
     heights = sorted(bar.get_height() for bar in axes.patches)
     # Ours and, of the two data sets with any tiles, the printed ones.
     ours, printed = [0, 9, 70, 130], [96, 230, 590, 1338]
@@ -230,7 +230,7 @@ def test_shares_of_maps_stand_beside_their_area(run):
     names = ("band", "below", "band_untrained", "below_untrained", "random")
     maps = {f"{m}_{name}": np.array([0.6, 0.2]) for m in ("vanilla", "smooth") for name in names}
     maps |= {"band_area": np.array([0.3, 0.3]), "below_area": np.array([0.8, 0.6])}
-    table = results.explanations(explained(run, **maps))
+    table = tables.explanations(explained(run, **maps))
     for metric, area in (("band", 0.3), ("below", 0.7), ("band_untrained", 0.3), ("random", None)):
         cell = table.cell("vanilla", metric)
         assert cell.value == pytest.approx(0.4)
@@ -239,10 +239,10 @@ def test_shares_of_maps_stand_beside_their_area(run):
 
 
 def test_shares_are_not_there_without_maps_or_without_a_known_pleura(run):
-    assert results.explanations(run).cell("smooth", "band").note.startswith("not run")
+    assert tables.explanations(run).cell("smooth", "band").note.startswith("not run")
     unknown = np.full(2, np.nan)
     maps = {f"{m}_{name}": unknown for m in ("vanilla", "smooth") for name in ("band", "below")}
-    table = results.explanations(explained(run, **maps))
+    table = tables.explanations(explained(run, **maps))
     assert table.cell("vanilla", "band").value is None
     assert "not known" in table.cell("vanilla", "band").note
     assert "not measured" in table.cell("vanilla", "band_untrained").note

@@ -14,7 +14,7 @@ from lus_keras.core import config
 from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.evaluation.run_record import ModelRun, PaperRun
 from lus_keras.experiments.reproduce import Request, plan, run_folder
-from lus_keras.papers.bline.transfer import per_video, transfer
+from lus_keras.papers.bline.tables import per_video, transfer
 from lus_keras.simulation import write_cohort
 
 

@@ -256,11 +256,12 @@ def _contradictions(config: PaperConfig) -> Iterator[str]:
             yield f"choices: '{field}' must be a field of the configuration. Correct the name."
     for number, claim in enumerate(config.claims):
         for side in ("better", "worse"):
-            name = getattr(claim, side)
+            named = getattr(claim, side)
             entries = [*config.models, *config.entries()]
-            if name not in entries:
-                hint = did_you_mean(name, entries)
-                yield f"claims.{number}.{side}: unknown model '{name}'.{hint}"
+            for name in (named,) if isinstance(named, str) else named:
+                if name not in entries:
+                    hint = did_you_mean(name, entries)
+                    yield f"claims.{number}.{side}: unknown model '{name}'.{hint}"
     yield from _clip_contradictions(config)
     for name, arm in config.arms.items():
         for model in arm.models or ():

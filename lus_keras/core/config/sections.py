@@ -223,12 +223,12 @@ class Choice(_Section):
 
 
 class Claim(_Section):
-    """An order of two networks that the paper asserts."""
+    """An order of two networks that the paper asserts; of several networks the mean counts."""
 
     id: str
     text: str
-    better: str
-    worse: str
+    better: str | Texts
+    worse: str | Texts
     metric: str
 
 

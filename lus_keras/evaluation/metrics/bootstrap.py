@@ -8,17 +8,18 @@ Weights of 1 give the value on the data themselves, so a value and its interval 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from lus_keras.evaluation.metrics.confusion import _ratio
 
 RESAMPLES = 2000
+# Trainings from which on a claimed order gets a verdict.
+LEAST_SEEDS = 3
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -35,11 +36,13 @@ class Clusters:
         patients: `(n,)` int64, 0 … n_patients-1.
         folds: `(n,)` int64 number of the fold that tested the clip.
         n_patients: Number of different patients.
+        names: Their ids, by number.
     """
 
     patients: Ints
     folds: Ints
     n_patients: int
+    names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, patient_ids: ArrayLike, folds: ArrayLike) -> Clusters:
@@ -53,7 +56,8 @@ class Clusters:
             Clusters of n clips.
         """
         names, patients = np.unique(np.asarray(patient_ids, str), return_inverse=True)
-        return cls(patients.astype(np.int64), np.asarray(folds, np.int64), len(names))
+        numbers = patients.astype(np.int64), np.asarray(folds, np.int64)
+        return cls(*numbers, len(names), tuple(names.tolist()))
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Estimate:
         n_patients: Patients behind `value`.
         n_clips: Clips behind `value`.
         over_folds: Whether `value` is the mean of `folds`.
+        seeds: The metric of each seed's training, where `value` is their mean; empty for one.
     """
 
     value: float
@@ -79,12 +84,17 @@ class Estimate:
     n_patients: int = 0
     n_clips: int = 0
     over_folds: bool = False
+    seeds: tuple[float, ...] = ()
 
     @property
     def fold_sd(self) -> float:
         """SD across folds (ddof 1); says how folds differ and is not a confidence interval."""
-        defined = [value for value in self.folds if not np.isnan(value)]
-        return float(np.std(defined, ddof=1)) if len(defined) > 1 else float("nan")
+        return _sd(self.folds)
+
+    @property
+    def seed_sd(self) -> float:
+        """SD across seeds (ddof 1): how much trainings differ by chance; NaN for one."""
+        return _sd(self.seeds)
 
 
 @dataclass(frozen=True)
@@ -93,19 +103,42 @@ class Difference:
 
     Attributes:
         value: The difference; positive means that the first is better.
-        ci_low: 2.5th percentile of the paired patient bootstrap.
+        ci_low: 2.5th percentile of the bootstrap.
         ci_high: 97.5th percentile.
         undefined: Share of resamples that were undefined and dropped.
+        seeds: The difference of each seed's trainings, where `value` is their mean; empty for one.
     """
 
     value: float
     ci_low: float
     ci_high: float
     undefined: float = 0.0
+    seeds: tuple[float, ...] = ()
+
+    @property
+    def n_seeds(self) -> int:
+        """Trainings of each network behind `value`."""
+        return len(self.seeds) or 1
+
+    @property
+    def seed_sd(self) -> float:
+        """SD across seeds (ddof 1); NaN for one."""
+        return _sd(self.seeds)
+
+    @property
+    def judged(self) -> bool:
+        """Whether there are trainings enough for a verdict."""
+        return self.n_seeds >= LEAST_SEEDS
 
     @property
     def verdict(self) -> str:
-        """`holds` if the interval lies above 0, `fails` if below, otherwise `undecided`."""
+        """`holds` if the interval lies above 0, `fails` if below, otherwise `undecided`.
+
+        Fewer than three trainings have none: the interval then leaves out, or hardly knows, how
+        much trainings differ by chance.
+        """
+        if not self.judged:
+            return f"{'one training' if self.n_seeds == 1 else 'two trainings'}: no verdict"
         if self.ci_low > 0:
             return "holds"
         return "fails" if self.ci_high < 0 else "undecided"
@@ -129,21 +162,7 @@ def patient_bootstrap(
     if n_patients < 2:
         return float("nan"), float("nan"), 0.0
 
-    def of_draws(draws: Ints, axis: int = -1) -> Floats:
-        return statistic(_weights(draws, n_patients))
-
-    with warnings.catch_warnings():
-        # SciPy warns when its own interval meets a NaN; ours, below, leaves NaN out and counts it.
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        result = stats.bootstrap(
-            (np.arange(n_patients),),
-            of_draws,
-            n_resamples=resamples,
-            vectorized=True,
-            method="percentile",
-            rng=np.random.default_rng(seed),
-        )
-    values = result.bootstrap_distribution
+    values = statistic(_draws(n_patients, resamples, seed))
     defined = values[~np.isnan(values)]
     undefined = 1 - len(defined) / len(values)
     if not len(defined):
@@ -218,16 +237,19 @@ def paired_difference(
     worse: Statistic,
     clusters: Clusters,
     *,
+    others: Clusters | None = None,
     over_folds: bool = False,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """Tests a claimed order of two models on the same clips; both see the same drawn patients.
+    """Tests a claimed order of two models; both see the same drawn patients.
 
     Args:
         better: Statistic of the model claimed to be better.
         worse: Statistic of the other model.
-        clusters: Patient and fold of each clip, the same clips in the same order for both.
+        clusters: Patient and fold of each clip.
+        others: Those of the other model's clips, of the same patients, where it was tested on
+            others; the same clips in the same order if not given.
         over_folds: Compare means over folds instead of metrics of all clips together.
         resamples: Number of bootstrap draws.
         seed: Seed of the draws.
@@ -235,15 +257,26 @@ def paired_difference(
     Returns:
         Difference better - worse with its interval and verdict.
     """
+    others = clusters if others is None else others
+    if clusters.n_patients != others.n_patients:
+        raise ValueError(
+            "`clusters` and `others` must be of the same patients. "
+            f"Received: {clusters.n_patients} and {others.n_patients} of them."
+        )
     if over_folds:
-        better, worse = fold_mean(better, clusters), fold_mean(worse, clusters)
+        better, worse = fold_mean(better, clusters), fold_mean(worse, others)
+    first, second = (
+        statistic(np.arange(len(side.patients)))
+        for statistic, side in ((better, clusters), (worse, others))
+    )
 
-    def difference(clips: Ints) -> Weighted:
-        first, second = better(clips), worse(clips)
-        return lambda weights: first(weights) - second(weights)
+    def difference(weights: Floats) -> Floats:
+        return first(weights) - second(weights)
 
-    found = estimate(difference, clusters, resamples=resamples, seed=seed)
-    return Difference(found.value, found.ci_low, found.ci_high, found.undefined)
+    n_patients = clusters.n_patients
+    value = float(difference(np.ones((1, n_patients)))[0])
+    low, high, undefined = patient_bootstrap(difference, n_patients, resamples=resamples, seed=seed)
+    return Difference(value, low, high, undefined)
 
 
 def independent_difference(
@@ -292,6 +325,34 @@ def fold_mean(statistic: Statistic, clusters: Clusters) -> Statistic:
         A statistic; NaN only if it is undefined in every fold.
     """
     return lambda clips: _mean_of(_fold_statistics(statistic, clusters, clips))
+
+
+def fold_values(statistic: Statistic, clusters: Clusters) -> tuple[float, ...]:
+    """A metric in each fold, in fold order; NaN where undefined.
+
+    Args:
+        statistic: What is measured.
+        clusters: Patient and fold of each clip.
+
+    Returns:
+        One value a fold.
+    """
+    parts = _fold_statistics(statistic, clusters, np.arange(len(clusters.patients)))
+    return tuple(float(part(np.ones((1, clusters.n_patients)))[0]) for part in parts)
+
+
+def _sd(values: tuple[float, ...]) -> float:
+    defined = [value for value in values if not np.isnan(value)]
+    return float(np.std(defined, ddof=1)) if len(defined) > 1 else float("nan")
+
+
+@lru_cache(maxsize=4)
+def _draws(n_patients: int, resamples: int, seed: int) -> Floats:
+    """Weights of every draw; all metrics of a set of predictions share them."""
+    rng = np.random.default_rng(seed)
+    weights = _weights(rng.integers(0, n_patients, (resamples, n_patients)), n_patients)
+    weights.flags.writeable = False
+    return weights
 
 
 def _weights(draws: Ints, n_patients: int) -> Floats:

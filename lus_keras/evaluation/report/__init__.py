@@ -6,7 +6,7 @@
 A paper hands over a `PaperResults`; nothing here knows which papers there are.
 """
 
-from lus_keras.evaluation.report.declaration import PaperResults
 from lus_keras.evaluation.report.write import write_report
+from lus_keras.evaluation.tables.declaration import PaperResults
 
 __all__ = ["PaperResults", "write_report"]

@@ -17,11 +17,11 @@ import jinja2
 
 from lus_keras.core.config import SCALINGS
 from lus_keras.core.multilabel import COLUMNS as MULTILABEL_COLUMNS
-from lus_keras.evaluation.report.cells import Cell, Table
 from lus_keras.evaluation.report.escape import escaped, in_cell
 from lus_keras.evaluation.report.html import TEMPLATES
 from lus_keras.evaluation.report.section import RESEARCH_USE, Section, interval, number, plain
 from lus_keras.evaluation.run_record import RunRecord
+from lus_keras.evaluation.tables.cells import Cell, Table
 
 FOLDER = Path(__file__).parent / "checklists"
 # Macros that others use.

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import jinja2
 
-from lus_keras.evaluation.report.cells import Cell, Claim, Table
-from lus_keras.evaluation.report.section import Section, number
+from lus_keras.evaluation.report.section import Section, interval, number
+from lus_keras.evaluation.tables.cells import Cell, Claim, Table
 
 TEMPLATES = Path(__file__).parent / "templates"
 # More lines than a page holds become a longtable.
@@ -105,8 +105,12 @@ def claims_latex(section: Section) -> str:
     """
     columns = ("", "Published", "Ours", "95 % CI", "Verdict")
     groups = [(claim.text, _claim_lines(claim)) for claim in section.claims]
-    notes = ("Paired bootstrap over patients, 2,000 resamples; a claim holds if the interval lies "
-             "above 0, fails if below, and is undecided otherwise.",)  # fmt: skip
+    notes = (
+        "Paired bootstrap over patients (and over seeds where there are several), 2,000 resamples; "
+        "from three trainings on a claim holds if the interval lies above 0, fails if below, and "
+        "is undecided otherwise; fewer trainings give no verdict.",
+        *dict.fromkeys(claim.note for claim in section.claims if claim.note),
+    )
     return _render(section, "claims", "Claims of the paper, tested", columns, groups, notes)
 
 
@@ -133,7 +137,7 @@ def _numbers(cell: Cell, table: Table) -> list[str]:
     return [
         number(cell.published, table.published_digits(cell.metric)),
         "n/a" if cell.value is None else number(cell.value, digits),
-        f"{number(cell.ci_low, digits)} to {number(cell.ci_high, digits)}" if known else "",
+        interval(cell, digits).strip("()") if known else "",
         number(cell.fold_sd, digits),
         number(cell.baseline, digits),
     ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lus_keras.evaluation.report.cells import Claim, Table
 from lus_keras.evaluation.report.escape import Bold, Code, escaped, in_cell, marked
 from lus_keras.evaluation.report.section import RESEARCH_USE, Section, interval, number, plain
+from lus_keras.evaluation.tables.cells import Claim, Table
 
 
 def report_markdown(sections: Sequence[Section], provenance: Mapping[str, Any]) -> str:

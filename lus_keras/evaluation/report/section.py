@@ -12,13 +12,13 @@ from typing import Any
 from lus_keras import __version__
 from lus_keras.core.config import LABELS
 from lus_keras.core.errors import LEAKAGE
-from lus_keras.evaluation.report.cells import SKILL_FREE, Cell, Claim, Drawing, Table, join_notes
 from lus_keras.evaluation.report.clips import ViewedClip, viewed_clips
-from lus_keras.evaluation.report.declaration import PaperResults
-from lus_keras.evaluation.report.drawings import claims_drawing
 from lus_keras.evaluation.report.sentences import sentence
 from lus_keras.evaluation.run_record import ChoiceRecord, PaperRun
 from lus_keras.evaluation.run_record.facts import Topic
+from lus_keras.evaluation.tables.cells import SKILL_FREE, Cell, Claim, Drawing, Table, join_notes
+from lus_keras.evaluation.tables.declaration import PaperResults
+from lus_keras.evaluation.tables.drawings import claims_drawing
 
 RESEARCH_USE = "Research use only. Not a medical device; not for diagnosis."
 
@@ -103,7 +103,8 @@ class Section:
     @property
     def data_notes(self) -> list[str]:
         """Sentences on the data."""
-        return [sentence(fact) for fact in self.run.record.data.facts]
+        facts = [sentence(fact) for fact in self.run.record.data.facts]
+        return [*_seed_notes(self.run), *facts]
 
     def facts_on(self, *topics: Topic) -> list[str]:
         """Those of the sentences on the data that are about any of some topics."""
@@ -121,13 +122,18 @@ class Section:
 
 
 def build_section(
-    run: PaperRun, declared: PaperResults | None, *, embed_frames: bool = False
+    run: PaperRun,
+    declared: PaperResults | None,
+    *,
+    others: Sequence[PaperRun] = (),
+    embed_frames: bool = False,
 ) -> Section:
     """Makes every table, claim and figure that a paper declares.
 
     Args:
         run: Results of the paper.
         declared: What the paper makes of its results; None if it makes nothing.
+        others: Results of further seeds; figures and clips are those of `run`.
         embed_frames: Show frames of videos that were not simulated, too.
 
     Returns:
@@ -136,9 +142,9 @@ def build_section(
     title = run.title
     if declared is None:
         return Section(run, title, (), (), (), [f"Paper '{run.paper}' declares no tables."])
-    tables = _shown([make(run) for make in declared.tables.values()], run)
+    tables = _shown([make(run, *others) for make in declared.tables.values()], run)
     tables = [watermarked(table, run) for table in tables]
-    claims = declared.claims(run)
+    claims = declared.claims(run, *others)
     drawings = [make(run) for make in declared.figures.values()]
     drawings.append(claims_drawing(claims))
     kept = [drawing for drawing in drawings if drawing is not None]
@@ -149,10 +155,22 @@ def build_section(
         tables,
         claims,
         kept,
-        _warnings(run, declared.labels),
+        [line for of_seed in (run, *others) for line in _warnings(of_seed, declared.labels)],
         clips=viewed_clips(run, declared.labels) if shown else (),
         embed_frames=embed_frames,
     )
+
+
+def _seed_notes(run: PaperRun) -> list[str]:
+    if len(run.seeds) < 2:
+        return []
+    anew = "folds, first weights and order of clips"
+    if run.seeds_vary == "cohort":
+        anew = f"the simulated cohort, {anew}"
+    return [
+        f"Seeds {', '.join(map(str, run.seeds))}: {anew} drawn anew for each. "
+        f"Values are means over seeds; figures, clips and counts of the data are those of seed {run.seed}."
+    ]
 
 
 def watermarked(table: Table, run: PaperRun) -> Table:
@@ -234,18 +252,23 @@ def interval(cell: Cell, decimals: int) -> str:
         decimals: Digits after the point.
 
     Returns:
-        Such as `(0.70 to 0.90)`; empty where there is none.
+        Such as `(0.70 to 0.90)`, of several seeds `(0.70 to 0.90; SD of 3 seeds 0.02)`; empty where
+        there is none.
     """
     if cell.ci_low is None or cell.ci_high is None:
         return ""
-    return f"({number(cell.ci_low, decimals)} to {number(cell.ci_high, decimals)})"
+    ends = f"{number(cell.ci_low, decimals)} to {number(cell.ci_high, decimals)}"
+    if cell.n_seeds < 2:
+        return f"({ends})"
+    return f"({ends}; SD of {cell.n_seeds} seeds {number(cell.seed_sd, decimals)})"
 
 
 def _warnings(run: PaperRun, labels: Mapping[str, str]) -> list[str]:
     """Says which models are incomplete or diverged; models the run never asked for are no fault."""
     warnings = []
+    of_seed = f", seed {run.seed}" if len(run.seeds) > 1 else ""
     for name, model in run.models.items():
-        label = labels.get(name, name)
+        label = f"{labels.get(name, name)}{of_seed}"
         folds = run.folds_of(name)
         if len(model.folds_done) < folds:
             warnings.append(f"Incomplete: {label} has {len(model.folds_done)}/{folds} folds.")

@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from lus_keras.evaluation.report.cells import Cell, Table
-from lus_keras.evaluation.report.declaration import Declared
 from lus_keras.evaluation.report.section import interval, number, watermarked
-from lus_keras.evaluation.run_record import read_run
+from lus_keras.evaluation.run_record import of_paper, read_runs
+from lus_keras.evaluation.tables.cells import Cell, Table
+from lus_keras.evaluation.tables.declaration import Declared
 
 
 def print_tables(
@@ -28,12 +28,12 @@ def print_tables(
     Raises:
         RunError: The run cannot be read.
     """
-    _, runs = read_run(run_dir)
-    for paper, run in runs.items():
+    runs = read_runs(run_dir)
+    for paper, run in runs[0][1].items():
         found = declared(paper)
         for target, make in found.tables.items() if found else ():
             if (paper, target.replace("_", "-")) in {(p, t.replace("_", "-")) for p, t in wanted}:
-                made = watermarked(make(run), run)
+                made = watermarked(make(*of_paper(runs, paper)), run)
                 console.print(_rendered(made, simulated=run.simulated))
 
 

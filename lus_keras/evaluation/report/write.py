@@ -12,14 +12,14 @@ from typing import Any
 
 from lus_keras.core.files import atomic_write, remove_abandoned
 from lus_keras.evaluation.plots import png_bytes
-from lus_keras.evaluation.report.cells import Cell, Drawing, Table
 from lus_keras.evaluation.report.checklist import checklist_markdown
-from lus_keras.evaluation.report.declaration import Declared
 from lus_keras.evaluation.report.html import report_html
 from lus_keras.evaluation.report.latex import claims_latex, table_latex
 from lus_keras.evaluation.report.markdown import report_markdown
 from lus_keras.evaluation.report.section import Section, build_section
-from lus_keras.evaluation.run_record import PaperRun, RunRecord, read_run
+from lus_keras.evaluation.run_record import PaperRun, RunRecord, of_paper, read_runs
+from lus_keras.evaluation.tables.cells import Cell, Drawing, Table
+from lus_keras.evaluation.tables.declaration import Declared
 
 SCHEMA = 1
 
@@ -30,7 +30,7 @@ def write_report(
     """Rebuilds every table and figure of a run from its saved predictions.
 
     Args:
-        run_dir: Run directory with run.json and finished folds.
+        run_dir: Run directory with run.json and finished folds, or folder of runs of several seeds.
         declared: Finds what a paper makes of its predictions, by its name.
         embed_frames: Put frames of videos that were not simulated into index.html and report.md,
             too; their licence has to allow it.
@@ -44,10 +44,13 @@ def write_report(
     """
     for folder in ("report", "report/tables", "report/figures"):
         remove_abandoned(Path(run_dir) / folder)
-    record, papers = read_run(run_dir)
+    runs = read_runs(run_dir)
+    record, papers = runs[0]
     sections = [
-        build_section(run, declared(run.paper), embed_frames=embed_frames)
-        for run in papers.values()
+        build_section(
+            run, declared(name), others=of_paper(runs, name)[1:], embed_frames=embed_frames
+        )
+        for name, run in papers.items()
     ]
     pictures = {
         f"figures/{section.run.paper}_{drawing.id}.png": _picture(section, drawing)
@@ -91,10 +94,19 @@ def _results_json(
         "preset": _shared([run.preset for run in papers.values()]),
         "dataset": _shared([run.dataset for run in papers.values()]),
         "seed": record.seed,
+        **_seeds(papers),
         "rows": [cell.as_row() for section in sections for cell in section.cells],
     }
     # JSON has no NaN: one that slipped through has to fail here, not in a reader.
     return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _seeds(papers: Mapping[str, PaperRun]) -> dict[str, Any]:
+    """Which seeds values are means over; nothing in the report of one run."""
+    first = next(iter(papers.values()), None)
+    if first is None or not first.seeds:
+        return {}
+    return {"seeds": list(first.seeds), "seeds_vary": first.seeds_vary}
 
 
 def _shared(values: Sequence[str]) -> str:

@@ -5,6 +5,7 @@
                                               examples.npz, masks.npz, gradients.csv,
                                               DONE | DIVERGED.json}
 
+Runs of several seeds lie in `seed_<s>` of one folder, which has `seeds.json` in place of run.json.
 Only folds with a `DONE` count; the others are reported as missing or diverged, never guessed.
 """
 
@@ -21,6 +22,7 @@ from lus_keras.evaluation.run_record.record import (
     VideoCounts,
 )
 from lus_keras.evaluation.run_record.run import Attention, Example, MaskedFrame, ModelRun, PaperRun
+from lus_keras.evaluation.run_record.seeds import of_paper, read_runs
 from lus_keras.evaluation.run_record.settings import Settings
 from lus_keras.evaluation.run_record.store import read_record, write_record
 
@@ -40,12 +42,14 @@ __all__ = [
     "RunRecord",
     "Settings",
     "VideoCounts",
+    "of_paper",
     "read_done",
     "read_model",
     "read_paper",
     "read_predictions",
     "read_record",
     "read_run",
+    "read_runs",
     "vouch",
     "write_record",
 ]

@@ -118,11 +118,15 @@ class PaperRun:
         paper: Name of the paper.
         record: What run.json says of the paper.
         models: Models by name, in the order they were asked for.
+        seeds: Seeds of the runs that this one is among; empty for a run by itself.
+        seeds_vary: What differs between the seeds, `training` or `cohort`; empty without seeds.
     """
 
     paper: str
     record: PaperRecord
     models: Mapping[str, ModelRun]
+    seeds: tuple[int, ...] = ()
+    seeds_vary: str = ""
 
     @property
     def dataset(self) -> str:

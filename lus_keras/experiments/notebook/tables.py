@@ -73,13 +73,13 @@ def table(run: str | Path, paper: str, target: str, *, metrics: Sequence[str] = 
         RunError: The run cannot be read.
     """
     from lus_keras.evaluation.report.terminal import cell_text
-    from lus_keras.evaluation.run_record import read_run
+    from lus_keras.evaluation.run_record import of_paper, read_runs
 
     declared = papers.results(paper)
     makers = declared.tables if declared else {}
     if target not in makers:
         raise ConfigError(f"'{paper}' has no table '{target}'. It has: {', '.join(makers)}.")
-    made = makers[target](read_run(run)[1][paper])
+    made = makers[target](*of_paper(read_runs(run), paper))
     said = {
         cell.row
         for cell in made.cells
@@ -106,10 +106,10 @@ def claims(run: str | Path, paper: str) -> pd.DataFrame:
     Raises:
         RunError: The run cannot be read.
     """
-    from lus_keras.evaluation.run_record import read_run
+    from lus_keras.evaluation.run_record import of_paper, read_runs
 
     declared = papers.results(paper)
-    found = declared.claims(read_run(run)[1][paper]) if declared else []
+    found = declared.claims(*of_paper(read_runs(run), paper)) if declared else []
     return pd.DataFrame(
         [
             {"claim": claim.text, "here it": claim.verdict, "difference": _difference(claim)}

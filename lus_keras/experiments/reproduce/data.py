@@ -65,7 +65,7 @@ def learnt_data(name: str, settings: PaperConfig, request: Request) -> Data | No
     cohorts = transfer.cohorts or {name: settings.cohort}
     items: list[Item] = []
     for task, cohort in cohorts.items():
-        plans = simulated.plan(task, cohort, request.seed)
+        plans = simulated.plan(task, cohort, request.cohort_seed)
         # Every task has a patient 0.
         items += simulated.sources(
             plans if len(cohorts) == 1 else [_of_task(plan, task) for plan in plans]
@@ -99,7 +99,7 @@ def load_data(name: str, cohort: CohortConfig, request: Request, column: str) ->
         DataError: The data are absent, break a rule, or have no such label.
     """
     if request.data == simulated.NAME:
-        return _simulated(name, cohort, request.seed)
+        return _simulated(name, cohort, request.cohort_seed)
     data = datasets.load(request.data, root=request.root)
     items, unlabelled = _labelled(data, column)
     said = (Remark(topic=Topic.DATASET, text=note) for note in data.notes)

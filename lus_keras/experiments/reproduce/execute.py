@@ -12,11 +12,12 @@ from filelock import FileLock
 from lus_keras.core.files import atomic_write, remove_abandoned
 from lus_keras.core.progress import Reporter
 from lus_keras.evaluation.report.sentences import sentence
+from lus_keras.evaluation.run_record.seeds import write_seeds
 from lus_keras.experiments.reproduce.describe import open_choices
 from lus_keras.experiments.reproduce.planning import Plan, check_models, plan
 from lus_keras.experiments.reproduce.prepare import Prepared, keep_splits, prepare
 from lus_keras.experiments.reproduce.record import record_run
-from lus_keras.experiments.reproduce.request import Request, run_folder
+from lus_keras.experiments.reproduce.request import Request, requests_by_seed, run_folder
 from lus_keras.experiments.reproduce.train import OVERLAYS, train_arm
 from lus_keras.experiments.reproduce.workers import choose_workers
 
@@ -54,22 +55,32 @@ def reproduce(request: Request, reporter: Reporter, plans: Sequence[Plan] | None
         DataError: As `plan`; or a video cannot be decoded, or the split leaks.
         RunError: run.json is damaged.
     """
-    if plans is None:
-        plans = plan(request)
-    out = run_folder(request)
-    out.mkdir(parents=True, exist_ok=True)
-    wanted = {(item.paper.name, target) for item in plans for target in item.targets}
-    result = Result(out, wanted)
-    for paper_plan in plans:
-        result.outcomes += _reproduce_paper(paper_plan, request, out, reporter)
-        if paper_plan.paper.architecture in paper_plan.targets:
-            result.files += _write_architectures(paper_plan, out)
-        result.files += sorted((out / paper_plan.paper.name / OVERLAYS).glob("*"))
+    out, asked = run_folder(request), requests_by_seed(request)
+    result = Result(out)
+    if len(asked) > 1:
+        vary = "cohort" if request.cohorts > 1 else "training"
+        write_seeds(out, [one.seed for one in asked], vary)
+    for one in asked:
+        if len(asked) > 1:
+            reporter.note(f"Seed {one.seed}, {one.out}")
+        _train(one, reporter, plan(one) if plans is None or len(asked) > 1 else plans, result)
     from lus_keras.experiments.report import write_report
 
     reporter.note("Writing the report …")
     result.files += write_report(out, embed_frames=request.embed_frames)
     return result
+
+
+def _train(request: Request, reporter: Reporter, plans: Sequence[Plan], result: Result) -> None:
+    """Trains what one run lacks."""
+    out = run_folder(request)
+    out.mkdir(parents=True, exist_ok=True)
+    result.targets |= {(item.paper.name, target) for item in plans for target in item.targets}
+    for paper_plan in plans:
+        result.outcomes += _reproduce_paper(paper_plan, request, out, reporter)
+        if paper_plan.paper.architecture in paper_plan.targets:
+            result.files += _write_architectures(paper_plan, out)
+        result.files += sorted((out / paper_plan.paper.name / OVERLAYS).glob("*"))
 
 
 def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter) -> list[Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lus_keras import papers
 from lus_keras.core.config import did_you_mean
 from lus_keras.core.errors import ConfigError
 from lus_keras.core.files import sha256_of
+from lus_keras.evaluation.run_record.seeds import seed_folder
 from lus_keras.simulation import dataset as simulated
 
 
@@ -18,7 +19,8 @@ from lus_keras.simulation import dataset as simulated
 class Request:
     """What the user asked for; fields are the options of `lus-keras reproduce`.
 
-    `workers` None leaves it to the machine, see `choose_workers`.
+    `workers` None leaves it to the machine, see `choose_workers`. `data_seed` draws the simulated
+    cohort; None means `seed`.
     """
 
     targets: tuple[str, ...]
@@ -43,6 +45,14 @@ class Request:
     job_cpus: int = 1
     job_gpus: float = 0.0
     strategy: str = "one-device"
+    seeds: int = 1
+    cohorts: int = 1
+    data_seed: int | None = None
+
+    @property
+    def cohort_seed(self) -> int:
+        """Seed of the simulated cohort."""
+        return self.seed if self.data_seed is None else self.data_seed
 
     @property
     def mirrored(self) -> bool:
@@ -62,6 +72,10 @@ def run_folder(request: Request) -> Path:
         name += f"-pretrained-{request.pretrain}"
     if request.seed:
         name += f"-seed{request.seed}"
+    if request.seeds > 1:
+        name += f"-seeds{request.seeds}"
+    if request.cohorts > 1:
+        name += f"-cohorts{request.cohorts}"
     own_split = [sha256_of(request.split)] if request.split and request.split.is_file() else []
     if request.overrides or own_split:
         settings = json.dumps([*sorted(request.overrides), *own_split])
@@ -133,3 +147,48 @@ def check_engine(request: Request) -> None:
         problems.append("--strategy mirrored: one training uses all devices; leave out --workers.")
     if problems:
         raise ConfigError.from_problems(problems)
+
+
+def requests_by_seed(request: Request) -> list[Request]:
+    """Splits a request for several trainings into one a seed.
+
+    Args:
+        request: What was asked for.
+
+    Returns:
+        A request a seed, from `seed` on, each with a folder of its own; the request itself where
+        one training is wanted. With `seeds` the simulated cohort stays that of `seed`.
+
+    Raises:
+        ConfigError: Seeds and cohorts are both asked for, or new cohorts of data that are not
+            simulated.
+    """
+    count = max(request.seeds, request.cohorts)
+    if count == 1:
+        return [request]
+    if request.seeds > 1 and request.cohorts > 1:
+        raise ConfigError("--seeds, --cohorts: choose one; a new cohort has a seed of its own.")
+    if request.cohorts > 1 and request.data != simulated.NAME:
+        raise ConfigError(
+            f"--cohorts: only simulated data can be drawn anew, not '{request.data}'. Use --seeds."
+        )
+    out = run_folder(request)
+    return [
+        replace(
+            request,
+            seed=seed,
+            seeds=1,
+            cohorts=1,
+            data_seed=request.cohort_seed if request.seeds > 1 else None,
+            overrides=_own_folds(request, seed),
+            out=seed_folder(out, seed),
+        )
+        for seed in range(request.seed, request.seed + count)
+    ]
+
+
+def _own_folds(request: Request, seed: int) -> tuple[str, ...]:
+    """Folds of a seed; the first has the configuration's, a split of the user's stays."""
+    if request.split or seed == request.seed:
+        return request.overrides
+    return (*request.overrides, f"split.seed={seed}")

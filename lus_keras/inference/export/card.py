@@ -11,10 +11,10 @@ from lus_keras import __version__, papers
 from lus_keras.core import config
 from lus_keras.core.environment import package_version
 from lus_keras.core.errors import RunError
-from lus_keras.evaluation.report.cells import SKILL_FREE
 from lus_keras.evaluation.report.escape import code, escaped
 from lus_keras.evaluation.report.sentences import counted, sentence
 from lus_keras.evaluation.run_record import DataRecord, PaperRecord, read_record
+from lus_keras.evaluation.tables.cells import SKILL_FREE
 from lus_keras.inference.export.check import LEVELS, TOLERANCE
 from lus_keras.inference.export.graph import input_shape, output_names
 from lus_keras.inference.predict import Ensemble

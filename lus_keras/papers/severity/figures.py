@@ -14,10 +14,21 @@ from lus_keras.evaluation.metrics import (
     ordinal_statistics,
     point,
 )
-from lus_keras.evaluation.report.cells import Drawing
 from lus_keras.evaluation.run_record import PaperRun
-from lus_keras.papers.severity import NETWORK, SCRATCH, drawings
-from lus_keras.papers.severity.rows import CLASSES, LABELS, batch_size_of, counts_of, targets_of
+from lus_keras.evaluation.tables.cells import Drawing
+from lus_keras.evaluation.tables.drawings import Maker, classification_drawings
+from lus_keras.evaluation.tables.judge import only
+from lus_keras.evaluation.tables.multiclass import class_drawings
+from lus_keras.papers.severity import NETWORK, RESULT_ROWS, SCRATCH, drawings
+from lus_keras.papers.severity.gradients import gradient_figure
+from lus_keras.papers.severity.rows import (
+    CLASSES,
+    LABELS,
+    SHORT_LABELS,
+    batch_size_of,
+    counts_of,
+    targets_of,
+)
 
 
 def figure3(run: PaperRun) -> Drawing | None:
@@ -231,3 +242,21 @@ def _first_fold(run: PaperRun, name: str) -> list[Any]:
     masks = run.model(name).masks
     first = min((frame.fold for frame in masks), default=0)
     return [frame for frame in masks if frame.fold == first]
+
+
+_SHARED = classification_drawings(SHORT_LABELS, CLASSES)
+
+FIGURES: dict[str, Maker] = {
+    "figure3": figure3,
+    "figure4": figure4,
+    "figure6": figure6,
+    "figure7": figure7,
+    "figure8": figure8,
+    "figure9": figure9,
+    "figure10": figure10,
+    "nan_gradients": gradient_figure,
+    # Without the many variants of the NaN study.
+    "learning_curves": lambda run: _SHARED["learning_curves"](only(run, *RESULT_ROWS)),
+    "confusion": lambda run: _SHARED["confusion"](only(run, *RESULT_ROWS)),
+    **class_drawings(NETWORK, dict(zip(CLASSES, CLASSES, strict=True)), "Test videos."),
+}

@@ -7,22 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lus_keras.evaluation.report.cells import Cell, Drawing, Table, finite, join_notes
 from lus_keras.evaluation.run_record import PaperRun
+from lus_keras.evaluation.tables.cells import Drawing
 from lus_keras.papers.severity import NAN_ARMS, NETWORK, drawings
-from lus_keras.papers.severity.rows import NAN_LABELS, weights_note
+from lus_keras.papers.severity.rows import NAN_LABELS
 
 OWN_COLUMNS = 3
 FIRST, LAST = "backbone_conv1", "logits"
-METRICS = {
-    "epochs": "Epochs run",
-    "nan_epoch": "First epoch with NaN",
-    "largest": "Largest norm, log10",
-    "first_epoch": "First convolution, first epoch, log10",
-    "last_epoch": "First convolution, last epoch, log10",
-    "ratio": "First convolution to last layer, last epoch, log10",
-    "loss": "Training loss, last epoch",
-}
 
 
 @dataclass(frozen=True)
@@ -82,35 +73,6 @@ def study(log: pd.DataFrame) -> Findings:
     )
 
 
-def nan_study(run: PaperRun) -> Table:
-    """Where gradients blow up or vanish, for what the paper tried and for three cures.
-
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The table; norms as logarithms to base 10. A training that diverged is a result here.
-    """
-    return Table(
-        id="nan_study",
-        title="NaN study (Sec. V-A): norms of gradients by layer",
-        cells=[cell for arm in NAN_ARMS for cell in _row(run, arm)],
-        row_labels={arm: NAN_LABELS[arm] for arm in NAN_ARMS},
-        metric_labels=METRICS,
-        headline=["epochs", "nan_epoch", "largest", "first_epoch", "last_epoch", "loss"],
-        decimals=2,
-        published_decimals=0,
-        notes=(
-            "A dash under NaN: every number was finite. The paper found NaN after epoch 35 on "
-            "Apple's MPS, and with LeakyReLU, the last frame as padding and other first weights "
-            "too; its hooks saw them start near the attention.",
-            "Norms are of a layer's gradient before clipping, kernel and bias together, at every "
-            "step; medians over the steps of an epoch.",
-            weights_note(run),
-        ),
-    )
-
-
 def gradient_figure(run: PaperRun) -> Drawing | None:
     """Median norm of every layer's gradient by epoch, a panel a training.
 
@@ -120,7 +82,7 @@ def gradient_figure(run: PaperRun) -> Drawing | None:
     Returns:
         The figure; None if nothing was logged.
     """
-    logs = {NAN_LABELS[arm]: log for arm in NAN_ARMS if (log := _log(run, arm)) is not None}
+    logs = {NAN_LABELS[arm]: log for arm in NAN_ARMS if (log := logged(run, arm)) is not None}
     if not logs:
         return None
     return Drawing(
@@ -133,42 +95,13 @@ def gradient_figure(run: PaperRun) -> Drawing | None:
     )
 
 
-def _log(run: PaperRun, arm: str) -> pd.DataFrame | None:
-    """The log of the first fold that has one with any step in it."""
+def logged(run: PaperRun, arm: str) -> pd.DataFrame | None:
+    """The log of the first fold that has one with any step in it; None if there is none."""
     logs = run.model(f"{arm}/{NETWORK}").gradients
     return next((logs[fold] for fold in sorted(logs) if len(logs[fold])), None)
-
-
-def _row(run: PaperRun, arm: str) -> list[Cell]:
-    log, status = _log(run, arm), run.status(f"{arm}/{NETWORK}")
-    published = {m: run.published_value("nan_study", arm, m) for m in METRICS}
-    if log is None:
-        note = status or "no gradients were logged"
-        return [Cell(run.paper, "nan_study", arm, m, published[m], note=note) for m in METRICS]
-    found = study(log)
-    finite_note = f"no NaN in {found.epochs} epochs"
-    values = {
-        "epochs": (float(found.epochs), ""),
-        "nan_epoch": (found.nan_epoch, found.nan_place or finite_note),
-        "largest": (_log10(found.largest), found.largest_place),
-        "first_epoch": (_log10(found.first_epoch), ""),
-        "last_epoch": (_log10(found.last_epoch), ""),
-        "ratio": (_log10(found.ratio), "below 0: the gradient shrinks on its way back"),
-        "loss": (found.loss, ""),
-    }
-    return [
-        Cell(run.paper, "nan_study", arm, metric, published[metric], finite(value), n_folds=1,
-             note=join_notes(note, status))
-        for metric, (value, note) in values.items()
-    ]  # fmt: skip
 
 
 def _nan_place(log: pd.DataFrame, layers: list[str], norms: np.ndarray, row: int) -> str:
     bad = [name for name, value in zip(layers, norms[row], strict=True) if not np.isfinite(value)]
     where = f"in {', '.join(bad)}" if bad else "in the loss alone"
     return f"batch {int(log['batch'].iloc[row])}, {where}"
-
-
-def _log10(value: float) -> float:
-    """NaN for 0, whose logarithm is not finite."""
-    return float(np.log10(value)) if value > 0 else float("nan")

@@ -1,4 +1,4 @@
-"""Rows of the severity paper's tables, and what a run says of each."""
+"""Names of the severity paper's rows, and what a run says of each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from lus_keras.core.soft_labels import soft_labels
-from lus_keras.evaluation.metrics import Scores
 from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.papers.severity import HONEST, MASKED, NAN_ARMS, NETWORK, SCRATCH, WEIGHTED
 
@@ -130,25 +129,4 @@ def weights_note(run: PaperRun) -> str:
         return f"AlexNet started from the weights in {weights}."
     return (
         "AlexNet started from random values; the paper had ImageNet weights, none were given here."
-    )
-
-
-def population(run: PaperRun, row: str) -> str:
-    """Says what a row was tested on.
-
-    Args:
-        run: The paper's run.
-        row: `model` or `arm/model`.
-
-    Returns:
-        One sentence, or nothing if no fold has finished.
-    """
-    predictions = run.model(row).predictions
-    if predictions is None:
-        return ""
-    counts = np.bincount(Scores.of(predictions).y_true, minlength=len(CLASSES))
-    listed = ", ".join(f"{n} of {name}" for n, name in zip(counts, CLASSES, strict=True))
-    return (
-        f"Tested: {predictions['patient_id'].nunique()} patients, {len(predictions)} videos "
-        f"({listed})."
     )

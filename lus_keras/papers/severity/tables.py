@@ -1,32 +1,43 @@
-"""Table I, the results of Section VI, and the options the paper leaves for later."""
+"""Table I, the results of Section VI, the options the paper leaves for later, and the NaN study."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
+import pandas as pd
 
 from lus_keras.evaluation.metrics import (
     Scores,
     constant_baseline,
-    estimate,
     majority_baseline,
     ordinal_statistics,
-    point,
     soft_cross_entropy,
     summed_batch_loss,
 )
-from lus_keras.evaluation.report.cells import Cell, Table, cell_from, finite, join_notes
 from lus_keras.evaluation.run_record import PaperRun
-from lus_keras.papers.severity import HONEST, MASKED, NETWORK, SCRATCH, WEIGHTED
+from lus_keras.evaluation.tables.cells import join_notes
+from lus_keras.evaluation.tables.engine import table
+from lus_keras.evaluation.tables.judge import missing, tested
+from lus_keras.evaluation.tables.layout import (
+    Column,
+    Judged,
+    Layout,
+    Number,
+    Quantity,
+    Row,
+    Source,
+    columns_of,
+    nothing,
+    numbers,
+)
+from lus_keras.papers.severity import HONEST, MASKED, NAN_ARMS, NETWORK, SCRATCH, WEIGHTED
+from lus_keras.papers.severity.gradients import logged, study
 from lus_keras.papers.severity.rows import (
     ALL_VIDEOS,
     BASELINES,
     CLASSES,
     LABELS,
+    NAN_LABELS,
     batch_size_of,
-    population,
     side_counts,
     targets_of,
     weights_note,
@@ -34,120 +45,97 @@ from lus_keras.papers.severity.rows import (
 
 SCORES = ("score_0", "score_1", "score_2", "score_3")
 SIDES = {"train": "Train set", "test": "Test set"}
-
-
-@dataclass(frozen=True)
-class Column:
-    """One metric: id, what is printed, its name among the statistics, factor to its unit.
-
-    `statistic` is empty for the loss as the paper divides it.
-    """
-
-    id: str
-    label: str
-    statistic: str
-    scale: float = 1.0
-
-
+DIVIDED_TWICE = "loss_as_published"
 COLUMNS = (
-    Column("accuracy", "Accuracy (%)", "accuracy", 100.0),
+    Column("accuracy", "Accuracy (%)", scale=100),
     Column("f1", "F1, micro (= accuracy)", "accuracy"),
-    Column("loss_as_published", "Loss, divided twice", ""),
-    Column("loss", "Loss, mean", "loss"),
-    Column("macro_f1", "F1, macro", "macro_f1"),
-    Column("kappa", "Quadratic κ", "kappa"),
-    Column("mae", "Mean error (scores)", "mae"),
-    Column("within_one", "Within one score", "within_one"),
+    Column(DIVIDED_TWICE, "Loss, divided twice"),
+    Column("loss", "Loss, mean"),
+    Column("macro_f1", "F1, macro"),
+    Column("kappa", "Quadratic κ"),
+    Column("mae", "Mean error (scores)"),
+    Column("within_one", "Within one score"),
 )
-METRICS = {column.id: column.label for column in COLUMNS}
+NAN_COLUMNS = columns_of(
+    {
+        "epochs": "Epochs run",
+        "nan_epoch": "First epoch with NaN",
+        "largest": "Largest norm, log10",
+        "first_epoch": "First convolution, first epoch, log10",
+        "last_epoch": "First convolution, last epoch, log10",
+        "ratio": "First convolution to last layer, last epoch, log10",
+        "loss": "Training loss, last epoch",
+    }
+)
+RESULT_NOTE = (
+    "The first row is the paper's protocol: its epoch is the one of lowest loss on the test set, "
+    "so its numbers are too good by an unknown amount, and its last incomplete batch of test "
+    "videos is left out. The second keeps patients back to choose the epoch. The third also trains "
+    "as random first weights need it."
+)
+VARIANT_NOTE = (
+    "Masked: the BiLSTM skips padded frames. Weighted: SORD times the inverse of each score's "
+    "share; the losses printed are without these weights."
+)
 
 
-def table1(run: PaperRun) -> Table:
+@table
+def table1(run: PaperRun) -> Layout:
     """Table I: videos of each score to train on and to test on; needs no training.
 
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The table; train counts include the patients that choose an epoch.
+    Train counts include the patients that choose an epoch.
     """
-    counts = side_counts(run)
-    cells = []
-    for side in SIDES:
-        ours = counts.get(side)
-        values = [*ours, sum(ours)] if ours else [None] * (len(SCORES) + 1)
-        for metric, value in zip((*SCORES, "total"), values, strict=True):
-            published = run.published_value("table1", side, metric)
-            note = "" if ours else "not counted"
-            cells.append(Cell(run.paper, "table1", side, metric, published, finite(value),
-                              n_clips=value or 0, note=note))  # fmt: skip
-    labels = dict(zip((*SCORES, "total"), (*CLASSES, "total"), strict=True))
-    return Table(
-        id="table1",
-        title="Table I. Distribution of scores in train and test sets (videos)",
-        cells=cells,
-        row_labels=SIDES,
-        metric_labels=labels,
-        headline=list(labels),
+    columns = columns_of(dict(zip((*SCORES, "total"), (*CLASSES, "total"), strict=True)))
+    counts, rows = side_counts(run), []
+    for side, label in SIDES.items():
+        ours = counts.get(side, [])
+        values = (
+            [Number(float(n), n_clips=n) for n in (*ours, sum(ours))] if ours else [Number()] * 5
+        )
+        by_column = dict(zip((*SCORES, "total"), values, strict=True))
+        rows.append(Row(side, label, numbers(by_column), "" if ours else "not counted"))
+    return Layout(
+        run,
+        "table1",
+        "Table I. Distribution of scores in train and test sets (videos)",
+        rows,
+        columns,
         decimals=0,
         published_decimals=0,
         notes=("Counts of the data in use, beside those of the paper's private data.",),
     )
 
 
-def results(run: PaperRun) -> Table:
-    """Section VI: accuracy, F1 and loss, and what the paper does not print.
-
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The table; `baseline` is the majority class, of losses the best constant prediction.
-    """
+@table
+def results(run: PaperRun) -> Layout:
+    """Section VI: accuracy, F1 and loss, and what the paper does not print."""
     rows = (NETWORK, HONEST, SCRATCH, ALL_VIDEOS)
-    notes = (
-        "The first row is the paper's protocol: its epoch is the one of lowest loss on the test "
-        "set, so its numbers are too good by an unknown amount, and its last incomplete batch of "
-        "test videos is left out. The second keeps patients back to "
-        "choose the epoch. The third also trains as random first weights need it.",
-    )
-    return _table(run, "results", "Results on the test set (Sec. VI)", rows, notes)
+    return _layout(run, "results", "Results on the test set (Sec. VI)", rows, RESULT_NOTE)
 
 
-def variants(run: PaperRun) -> Table:
-    """What the paper names but does not try, beside its own accuracy and the majority class.
-
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The table.
-    """
+@table
+def variants(run: PaperRun) -> Layout:
+    """What the paper names but does not try, beside its own accuracy and the majority class."""
     rows = (NETWORK, HONEST, MASKED, WEIGHTED)
-    notes = (
-        "Masked: the BiLSTM skips padded frames. Weighted: SORD times the inverse of each score's "
-        "share; the losses printed are without these weights.",
-    )
-    return _table(run, "variants", "Options the paper leaves open", rows, notes)
+    return _layout(run, "variants", "Options the paper leaves open", rows, VARIANT_NOTE)
 
 
-def _table(
-    run: PaperRun, name: str, title: str, rows: Sequence[str], notes: Sequence[str]
-) -> Table:
-    cells = [cell for row in rows for cell in _row(run, name, row)]
-    cells += _baselines(run, name, rows)
-    said = [population(run, row) for row in rows]
-    return Table(
-        id=name,
-        title=title,
-        cells=cells,
-        row_labels={row: LABELS[row] for row in rows} | BASELINES,
-        metric_labels=METRICS,
-        headline=["accuracy", "macro_f1", "loss_as_published", "loss", "kappa"],
-        published_decimals=2,
+def _layout(run: PaperRun, id_: str, title: str, names: tuple[str, ...], note: str) -> Layout:
+    frames = {name: frame for name in names if (frame := run.model(name).predictions) is not None}
+    largest = max(frames, key=lambda name: len(frames[name])) if frames else None
+    counted = [tested(frame, detail=_shares(frame)) for frame in frames.values()]
+    return Layout(
+        run,
+        id_,
+        title,
+        rows=(*(_row(run, name) for name in names), *_baselines(run, largest)),
+        columns=COLUMNS,
+        headline=["accuracy", "macro_f1", DIVIDED_TWICE, "loss", "kappa"],
+        # Both tables stand beside the one set of numbers that the paper prints.
+        published="results",
         notes=(
-            *notes,
-            *dict.fromkeys(filter(None, said)),
+            note,
+            *dict.fromkeys(counted),
             weights_note(run),
             "Loss, divided twice: the sum of the batches' mean losses divided by the number of "
             "videos, as the paper prints it; of full batches it is the mean loss over their size.",
@@ -157,66 +145,38 @@ def _table(
     )
 
 
-def _row(run: PaperRun, table: str, row: str) -> list[Cell]:
-    if row == ALL_VIDEOS:
-        return _printed_only(run, table)
-    predictions, status = run.model(row).predictions, run.status(row)
-    cells = []
-    for column in COLUMNS:
-        address = (run.paper, table, row, column.id)
-        # Both tables stand beside the one set of numbers that the paper prints.
-        published = run.published_value("results", row, column.id)
-        if predictions is None:
-            cells.append(Cell(*address, published=published, note=status or "no finished fold"))
-            continue
-        note = join_notes("chosen on the test set" if row == NETWORK else "", status)
-        scores = Scores.of(predictions)
-        cells.append(_cell(run, row, column, scores, address, published, note))
-    return cells
+def _shares(predictions: pd.DataFrame) -> str:
+    counts = np.bincount(predictions["y_true"], minlength=len(CLASSES))
+    return f" ({', '.join(f'{n} of {name}' for n, name in zip(counts, CLASSES, strict=True))})"
 
 
-def _printed_only(run: PaperRun, table: str) -> list[Cell]:
-    """The printed accuracy on all videos; ours would count videos that were learnt from."""
-    published = run.published_value("results", ALL_VIDEOS, "accuracy")
-    note = "not measured: most of these videos were learnt from"
-    return [Cell(run.paper, table, ALL_VIDEOS, "accuracy", published, note=note)]
+def _row(run: PaperRun, name: str) -> Row:
+    if name == ALL_VIDEOS:
+        # Ours would count videos that were learnt from.
+        note = "not measured: most of these videos were learnt from"
+        return Row(name, LABELS[name], numbers({"accuracy": Number()}), note)
+    predictions, note = run.model(name).predictions, missing(run, name)
+    if predictions is None:
+        return Row(name, LABELS[name], lambda _: Number(), note)
+    note = join_notes("chosen on the test set" if name == NETWORK else "", note)
+    return Row(name, LABELS[name], _judged(run, name, Scores.of(predictions)), note)
 
 
-def _cell(
-    run: PaperRun,
-    row: str,
-    column: Column,
-    scores: Scores,
-    address: tuple[str, str, str, str],
-    published: float | None = None,
-    note: str = "",
-) -> Cell:
-    targets, size = targets_of(run, row), batch_size_of(run, row)
+def _judged(run: PaperRun, name: str, scores: Scores) -> Source:
+    """Statistics beside the majority class, of losses the best constant prediction."""
+    targets, size = targets_of(run, name), batch_size_of(run, name)
     constant = constant_baseline(scores, targets)
-    if not column.statistic:
-        return Cell(
-            *address,
-            published=published,
-            value=finite(_divided_twice(scores, targets, size)),
-            baseline=finite(_divided_twice(constant, targets, size)),
-            n_patients=scores.clusters.n_patients,
-            n_clips=len(scores.y_true),
-            n_folds=len(np.unique(scores.clusters.folds)),
-            note=note,
-        )
-    blind = constant if column.statistic == "loss" else majority_baseline(scores)
-    found = estimate(
-        ordinal_statistics(scores, targets)[column.statistic], scores.clusters, seed=run.seed
+    blind = ordinal_statistics(majority_baseline(scores), targets)
+    blind["loss"] = ordinal_statistics(constant, targets)["loss"]
+    judged = Judged(scores.clusters, ordinal_statistics(scores, targets), blind)
+    divided = Number(
+        _divided_twice(scores, targets, size),
+        _divided_twice(constant, targets, size),
+        scores.clusters.n_patients,
+        len(scores.y_true),
+        len(np.unique(scores.clusters.folds)),
     )
-    baseline = point(ordinal_statistics(blind, targets)[column.statistic], scores.clusters)
-    return cell_from(
-        found,
-        address=address,
-        published=published,
-        baseline=baseline,
-        scale=column.scale,
-        note=note,
-    )
+    return lambda column: divided if column.id == DIVIDED_TWICE else judged(column)
 
 
 def _divided_twice(scores: Scores, targets: np.ndarray, batch_size: int) -> float:
@@ -228,22 +188,72 @@ def _divided_twice(scores: Scores, targets: np.ndarray, batch_size: int) -> floa
     )
 
 
-def _baselines(run: PaperRun, table: str, rows: Sequence[str]) -> list[Cell]:
+def _baselines(run: PaperRun, largest: str | None) -> list[Row]:
     """The two predictors that look at nothing, on the row with the most videos."""
-    frames = {row: run.model(row).predictions for row in rows}
-    known = {row: Scores.of(frame) for row, frame in frames.items() if frame is not None}
-    if not known:
-        return []
-    row = max(known, key=lambda name: len(known[name].y_true))
-    scores, targets = known[row], targets_of(run, row)
-    made = {"majority": majority_baseline(scores), "constant": constant_baseline(scores, targets)}
-    cells = []
-    for name, blind in made.items():
-        for column in COLUMNS:
-            address = (run.paper, table, name, column.id)
-            if name == "majority" and column.statistic in ("", "loss"):
-                note = "undefined here: it gives probability 0"
-                cells.append(Cell(*address, note=note))
-            else:
-                cells.append(_cell(run, row, column, blind, address))
-    return cells
+    if largest is None:
+        return [Row(name, label, nothing) for name, label in BASELINES.items()]
+    scores = Scores.of(run.models[largest].predictions)
+    constant = constant_baseline(scores, targets_of(run, largest))
+    majority = _judged(run, largest, majority_baseline(scores))
+    undefined = Number(note="undefined here: it gives probability 0")
+
+    def of_majority(column: Column) -> Quantity | None:
+        return undefined if column.name in ("loss", DIVIDED_TWICE) else majority(column)
+
+    sources = (of_majority, _judged(run, largest, constant))
+    return [
+        Row(name, label, source)
+        for (name, label), source in zip(BASELINES.items(), sources, strict=True)
+    ]
+
+
+@table
+def nan_study(run: PaperRun) -> Layout:
+    """Where gradients blow up or vanish, for what the paper tried and for three cures.
+
+    Norms are logarithms to base 10. A training that diverged is a result here.
+    """
+    return Layout(
+        run,
+        "nan_study",
+        "NaN study (Sec. V-A): norms of gradients by layer",
+        rows=[_nan_row(run, arm) for arm in NAN_ARMS],
+        columns=NAN_COLUMNS,
+        headline=["epochs", "nan_epoch", "largest", "first_epoch", "last_epoch", "loss"],
+        decimals=2,
+        published_decimals=0,
+        notes=(
+            "A dash under NaN: every number was finite. The paper found NaN after epoch 35 on "
+            "Apple's MPS, and with LeakyReLU, the last frame as padding and other first weights "
+            "too; its hooks saw them start near the attention.",
+            "Norms are of a layer's gradient before clipping, kernel and bias together, at every "
+            "step; medians over the steps of an epoch.",
+            weights_note(run),
+        ),
+    )
+
+
+def _nan_row(run: PaperRun, arm: str) -> Row:
+    log, note = logged(run, arm), run.status(f"{arm}/{NETWORK}")
+    if log is None:
+        return Row(arm, NAN_LABELS[arm], lambda _: Number(), note or "no gradients were logged")
+    found = study(log)
+    values = {
+        "epochs": (float(found.epochs), ""),
+        "nan_epoch": (found.nan_epoch, found.nan_place or f"no NaN in {found.epochs} epochs"),
+        "largest": (_log10(found.largest), found.largest_place),
+        "first_epoch": (_log10(found.first_epoch), ""),
+        "last_epoch": (_log10(found.last_epoch), ""),
+        "ratio": (_log10(found.ratio), "below 0: the gradient shrinks on its way back"),
+        "loss": (found.loss, ""),
+    }
+    of_metric = {id_: Number(value, n_folds=1, note=said) for id_, (value, said) in values.items()}
+    return Row(arm, NAN_LABELS[arm], numbers(of_metric), note)
+
+
+def _log10(value: float) -> float:
+    """NaN for 0, whose logarithm is not finite."""
+    return float(np.log10(value)) if value > 0 else float("nan")
+
+
+TABLES = {"table1": table1, "results": results, "variants": variants, "nan_study": nan_study}

@@ -33,6 +33,8 @@ class Cell:
         n_patients: Patients behind `value`.
         n_clips: Clips (in video-level rows: videos) behind `value`.
         n_folds: Folds behind `value`.
+        n_seeds: Trainings, each of another seed, behind `value`; 1 in the report of one run.
+        seed_sd: SD across seeds (ddof 1); None for one.
         note: What a reader has to know of this number.
     """
 
@@ -49,6 +51,8 @@ class Cell:
     n_patients: int = 0
     n_clips: int = 0
     n_folds: int = 0
+    n_seeds: int = 1
+    seed_sd: float | None = None
     note: str = ""
 
     def as_row(self) -> dict[str, Any]:
@@ -171,7 +175,7 @@ class Claim:
 
     @property
     def verdict(self) -> str:
-        """`holds`, `fails`, `undecided`, or `not tested`."""
+        """Verdict of the first comparison, as `Difference` has it, or `not tested`."""
         return self.comparisons[0].difference.verdict if self.comparisons else "not tested"
 
     def cells(self, paper: str) -> list[Cell]:
@@ -191,8 +195,8 @@ class Claim:
             Cell(
                 paper, "claims", self.id, f"{part.metric}_difference", part.published,
                 finite(part.difference.value), None, finite(part.difference.ci_low),
-                finite(part.difference.ci_high), None, *counts,
-                join_notes(part.difference.verdict, self.note),
+                finite(part.difference.ci_high), None, *counts, part.difference.n_seeds,
+                finite(part.difference.seed_sd), join_notes(part.difference.verdict, self.note),
             )
             for part in self.comparisons
         ]  # fmt: skip
@@ -254,6 +258,8 @@ def cell_from(
         n_patients=estimate.n_patients,
         n_clips=estimate.n_clips,
         n_folds=len(estimate.folds),
+        n_seeds=len(estimate.seeds) or 1,
+        seed_sd=scaled(estimate.seed_sd),
         note=join_notes(note, _undefined_note(estimate)),
     )
 

@@ -8,21 +8,14 @@ import numpy as np
 import pandas as pd
 
 from lus_keras.core.multilabel import wrong_answers
-from lus_keras.evaluation.metrics import (
-    Clusters,
-    Scores,
-    Statistic,
-    estimate,
-    majority_baseline,
-    point,
-    video_level,
-)
+from lus_keras.evaluation.metrics import Scores, Statistic, majority_baseline, video_level
 from lus_keras.evaluation.metrics.multilabel import label_scores, label_statistics, set_statistics
 from lus_keras.evaluation.metrics.scores import probability_columns
-from lus_keras.evaluation.report.cells import Cell, cell_from
-from lus_keras.evaluation.report.gallery import Picture
-from lus_keras.evaluation.report.multiclass import METRIC_LABELS as CLASS_METRICS
 from lus_keras.evaluation.run_record import ModelRun, PaperRun
+from lus_keras.evaluation.tables.gallery import Picture
+from lus_keras.evaluation.tables.judge import missing, once_per_frame
+from lus_keras.evaluation.tables.layout import Column, Judged, Number, Row, Source, nothing
+from lus_keras.evaluation.tables.multiclass import METRIC_LABELS as CLASS_METRICS
 
 ALL, VIDEO, MAJORITY = "all", "all_per_video", "majority"
 ALL_LABELS = {
@@ -41,87 +34,81 @@ UNSEEN = "n/a: no tested frame shows it"
 EVERYWHERE = "n/a: every tested frame shows it"
 
 
-def multilabel_cells(
-    run: PaperRun, table: str, model: str, labels: Mapping[str, str]
-) -> list[Cell]:
-    """Fills a table of one network: a row a label, then all of them, a video, and no skill.
+def label_columns() -> list[Column]:
+    """Columns of such a table: per cent, counts and ROC-AUC in their own unit."""
+    plain = {"roc_auc": 3, **dict.fromkeys(COUNTS, 0)}
+    return [
+        Column(id_, label, scale=1 if id_ in plain else 100, digits=plain.get(id_))
+        for id_, label in METRIC_LABELS.items()
+    ]
+
+
+def label_rows(run: PaperRun, model: str, labels: Mapping[str, str]) -> list[Row]:
+    """Rows of one network: a row a label, then all of them, a video, and no skill.
 
     Args:
         run: The paper's run.
-        table: Table id.
         model: The network.
         labels: Row id → what is printed, in the order of the labels.
 
     Returns:
-        Cells in per cent, counts and ROC-AUC in their own unit; `baseline` is the predictor that
-        always gives the more frequent answer, label by label, "no" of equals.
+        Rows whose baseline is the predictor that always gives the more frequent answer, label by
+        label, "no" of equals.
     """
-    predictions, status = run.model(model).predictions, run.status(model)
+    predictions, note = run.model(model).predictions, missing(run, model)
+    named = {**labels, **ALL_LABELS}
     if predictions is None:
-        note = status or "no finished fold"
-        rows = (*labels, ALL)
-        return [
-            Cell(run.paper, table, row, name, note=note) for row in rows for name in METRIC_LABELS
-        ]
-    scores = label_scores(predictions)
-    cells: list[Cell] = []
-    for row, one in zip(labels, scores, strict=True):
-        place, blind = (run, table, row), label_statistics(majority_baseline(one))
-        cells += _counts(place, one, status)
-        cells += _measured(
-            place, label_statistics(one), blind, one.clusters, status, _undefined(one)
-        )
-    videos = label_scores(video_level(predictions))
-    for row, of_row in ((ALL, scores), (VIDEO, videos)):
-        blind = set_statistics([majority_baseline(one) for one in of_row])
-        clusters = of_row[0].clusters
-        cells += _measured((run, table, row), set_statistics(of_row), blind, clusters, status)
-    skilless = set_statistics([majority_baseline(one) for one in scores])
-    place = (run, table, MAJORITY)
-    return cells + _measured(place, skilless, {}, scores[0].clusters, "")
+        empty = {row: nothing if row in (VIDEO, MAJORITY) else _empty for row in named}
+        return [Row(row, label, empty[row], note) for row, label in named.items()]
+    sources = zip(named.items(), judged_labels(predictions), strict=True)
+    return [
+        Row(row, label, source, "" if row == MAJORITY else note) for (row, label), source in sources
+    ]
 
 
-def _counts(place: tuple[PaperRun, str, str], scores: Scores, note: str) -> list[Cell]:
-    run, table, row = place
+def _empty(_: Column) -> Number:
+    return Number()
+
+
+@once_per_frame
+def judged_labels(predictions: pd.DataFrame) -> list[Source]:
+    """Judges every label, all of them together, a video, and the more frequent answers.
+
+    Args:
+        predictions: Rows of predictions.csv.
+
+    Returns:
+        A source a row.
+    """
+    scores, videos = label_scores(predictions), label_scores(video_level(predictions))
+    answers = [majority_baseline(one) for one in scores]
+    blind = set_statistics(answers)
+    of_videos = set_statistics([majority_baseline(one) for one in videos])
+    clusters = scores[0].clusters
+    return [
+        *(
+            _of_label(one, label_statistics(answer))
+            for one, answer in zip(scores, answers, strict=True)
+        ),
+        Judged(clusters, set_statistics(scores), blind),
+        Judged(videos[0].clusters, set_statistics(videos), of_videos),
+        Judged(clusters, blind),
+    ]
+
+
+def _of_label(scores: Scores, blind: Mapping[str, Statistic]) -> Source:
     shown, clusters = scores.y_true == 1, scores.clusters
     counts = {"positives": shown.sum(), "patients": len(np.unique(clusters.patients[shown]))}
-    folds = len(np.unique(clusters.folds))
-    return [
-        Cell(run.paper, table, row, metric, value=float(count), n_patients=clusters.n_patients,
-             n_clips=len(shown), n_folds=folds, note=note)
-        for metric, count in counts.items()
-    ]  # fmt: skip
+    behind = (clusters.n_patients, len(shown), len(np.unique(clusters.folds)))
+    counted = {name: Number(float(count), None, *behind) for name, count in counts.items()}
+    judged = Judged(clusters, label_statistics(scores), blind, _undefined(scores))
+    return lambda column: counted.get(column.id) or judged(column)
 
 
 def _undefined(scores: Scores) -> str:
     if not scores.y_true.any():
         return UNSEEN
     return EVERYWHERE if scores.y_true.all() else ""
-
-
-def _measured(
-    place: tuple[PaperRun, str, str],
-    ours: Mapping[str, Statistic],
-    skilless: Mapping[str, Statistic],
-    clusters: Clusters,
-    note: str,
-    undefined: str = "",
-) -> list[Cell]:
-    run, table, row = place
-    cells = []
-    for metric, statistic in ours.items():
-        found = estimate(statistic, clusters, seed=run.seed)
-        known = metric in skilless
-        cells.append(
-            cell_from(
-                found,
-                address=(run.paper, table, row, metric),
-                baseline=point(skilless[metric], clusters) if known else None,
-                scale=1 if metric == "roc_auc" else 100,
-                note=undefined if undefined and np.isnan(found.value) else note,
-            )
-        )
-    return cells
 
 
 def apart(predictions: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Scores]:

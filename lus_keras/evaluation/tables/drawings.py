@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from lus_keras.evaluation import plots
 from lus_keras.evaluation.metrics import Scores
-from lus_keras.evaluation.report.cells import Claim, Drawing
 from lus_keras.evaluation.run_record import PaperRun
+from lus_keras.evaluation.tables.cells import Claim, Drawing
 
 Maker = Callable[[PaperRun], Drawing | None]
 
@@ -83,7 +83,8 @@ def claims_drawing(claims: Sequence[Claim]) -> Drawing | None:
     return Drawing(
         "claims",
         "Differences between models",
-        "Paired bootstrap over patients; the order holds if the interval lies right of 0.",
+        "Paired bootstrap over patients, and over seeds where there are several; from three "
+        "trainings on the order holds if the interval lies right of 0.",
         plots.forest_plot(rows, f"Difference in {measured}"),
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from lus_keras.evaluation.report.cells import Drawing
+from lus_keras.evaluation.tables.cells import Drawing
 
 COLUMNS = 4
 # Mistakes that a gallery shows at most.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,13 +10,10 @@ from matplotlib.figure import Figure
 
 from lus_keras.evaluation import plots
 from lus_keras.evaluation.metrics import (
-    Estimate,
     Scores,
     Statistic,
     confusion_statistic,
-    estimate,
     majority_baseline,
-    point,
     roc_auc_statistic,
     video_level,
 )
@@ -27,10 +23,12 @@ from lus_keras.evaluation.metrics.multiclass import (
     present_classes,
     total_formulas,
 )
-from lus_keras.evaluation.report.cells import Cell, Drawing, cell_from
-from lus_keras.evaluation.report.drawings import Maker
-from lus_keras.evaluation.report.gallery import Picture
 from lus_keras.evaluation.run_record import ModelRun, PaperRun
+from lus_keras.evaluation.tables.cells import Drawing
+from lus_keras.evaluation.tables.drawings import Maker
+from lus_keras.evaluation.tables.gallery import Picture
+from lus_keras.evaluation.tables.judge import missing, once_per_frame
+from lus_keras.evaluation.tables.layout import Column, Judged, Number, Row, Source, numbers
 
 TOTAL, VIDEO, MAJORITY = "total", "total_per_video", "majority"
 TOTAL_LABELS = {
@@ -47,8 +45,8 @@ METRIC_LABELS = {
     "kappa": "κ",
     "roc_auc": "ROC-AUC",
 }
-# Printed in their own unit where all others are per cent.
-PLAIN = ("kappa", "roc_auc")
+# Digits of what is printed in its own unit where all others are per cent.
+PLAIN = {"kappa": 4, "roc_auc": 3}
 ABSENT = "n/a: no tested frame is of this class"
 
 
@@ -96,74 +94,76 @@ def total_statistics(scores: Scores) -> dict[str, Statistic]:
     }
 
 
-def multiclass_cells(
-    run: PaperRun, table: str, model: str, classes: Mapping[str, str]
-) -> list[Cell]:
-    """Fills a table of one network: a row a class, then all together, a video, and no skill.
+def class_columns() -> list[Column]:
+    """Columns of such a table: per cent, κ and ROC-AUC in their own unit."""
+    return [
+        Column(id_, label, scale=1 if id_ in PLAIN else 100, digits=PLAIN.get(id_))
+        for id_, label in METRIC_LABELS.items()
+    ]
+
+
+def class_rows(run: PaperRun, table: str, model: str, classes: Mapping[str, str]) -> list[Row]:
+    """Rows of one network: a row a class, then all together, a video, and no skill.
 
     Args:
         run: The paper's run.
-        table: Table id; published numbers are looked up under it.
+        table: Table id; a run without results shows the cells that are published under it.
         model: The network.
         classes: Row id → what is printed, in the order of the classes.
 
     Returns:
-        Cells in per cent, κ and ROC-AUC in their own unit; `baseline` is the majority class.
+        Rows whose baseline is the majority class.
     """
-    predictions, status = run.model(model).predictions, run.status(model)
+    predictions, note = run.model(model).predictions, missing(run, model)
+    labels = {**classes, **TOTAL_LABELS}
     if predictions is None:
-        return _empty_cells(run, table, classes, status or "no finished fold")
-    scores = Scores.of(predictions)
-    skilless = majority_baseline(scores)
-    occurring = present_classes(scores.y_true)
-    cells: list[Cell] = []
-    for number, row in enumerate(classes):
-        note = status if number in occurring else ABSENT
-        ours, theirs = (class_statistics(found, number) for found in (scores, skilless))
-        cells += _row(run, (table, row), ours, theirs, scores, note)
-    cells += _row(
-        run, (table, TOTAL), total_statistics(scores), total_statistics(skilless), scores, status
-    )
-    videos = Scores.of(video_level(predictions))
-    of_videos = total_statistics(majority_baseline(videos))
-    cells += _row(run, (table, VIDEO), total_statistics(videos), of_videos, videos, status)
-    return cells + _row(run, (table, MAJORITY), total_statistics(skilless), {}, scores, "")
-
-
-def _row(
-    run: PaperRun,
-    place: tuple[str, str],
-    ours: Mapping[str, Statistic],
-    skilless: Mapping[str, Statistic],
-    scores: Scores,
-    note: str,
-) -> list[Cell]:
-    cells = []
-    for metric, statistic in ours.items():
-        found: Estimate = estimate(statistic, scores.clusters, seed=run.seed)
-        baseline = point(skilless[metric], scores.clusters) if metric in skilless else None
-        address = (run.paper, *place, metric)
-        cell = cell_from(
-            found,
-            address=address,
-            published=run.published_value(*place, metric),
-            baseline=baseline,
-            scale=1 if metric in PLAIN else 100,
-            note=note,
-        )
-        # That a class is absent says it all.
-        cells.append(replace(cell, note=note) if note == ABSENT else cell)
-    return cells
-
-
-def _empty_cells(run: PaperRun, table: str, classes: Mapping[str, str], note: str) -> list[Cell]:
-    published = run.published.get(table, {})
+        printed = run.published.get(table, {})
+        return [
+            Row(row, label, numbers(dict.fromkeys(printed.get(row, {}), Number())), note)
+            for row, label in labels.items()
+        ]
+    sources = dict(zip(labels, judged_classes(predictions), strict=True))
     return [
-        Cell(run.paper, table, row, metric, run.published_value(table, row, metric), note=note)
-        for row in (*classes, TOTAL)
-        for metric in METRIC_LABELS
-        if metric in published.get(row, {})
+        Row(row, labels[row], source, "" if row == MAJORITY or source is absent else note)
+        for row, (source, absent) in sources.items()
     ]
+
+
+@once_per_frame
+def judged_classes(predictions: pd.DataFrame) -> list[tuple[Source, Source | None]]:
+    """Judges every class against the rest, all of them, a video, and the majority class.
+
+    Args:
+        predictions: Rows of predictions.csv.
+
+    Returns:
+        A source a row, twice where the class is absent from the truth.
+    """
+    scores = Scores.of(predictions)
+    blind, videos = majority_baseline(scores), Scores.of(video_level(predictions))
+    occurring = present_classes(scores.y_true)
+    made: list[tuple[Source, Source | None]] = []
+    for number in range(scores.probabilities.shape[1]):
+        if number in occurring:
+            ours, theirs = (class_statistics(found, number) for found in (scores, blind))
+            made.append((Judged(scores.clusters, ours, theirs), None))
+        else:
+            made.append((absent := _absent(scores), absent))
+    skilless = total_statistics(blind)
+    of_videos = total_statistics(majority_baseline(videos))
+    totals = (
+        Judged(scores.clusters, total_statistics(scores), skilless),
+        Judged(videos.clusters, total_statistics(videos), of_videos),
+        Judged(scores.clusters, skilless),
+    )
+    return [*made, *((total, None) for total in totals)]
+
+
+def _absent(scores: Scores) -> Source:
+    clusters = scores.clusters
+    folds = len(np.unique(clusters.folds))
+    none = Number(None, None, clusters.n_patients, len(scores.y_true), folds, ABSENT)
+    return numbers(dict.fromkeys((*PER_CLASS, "roc_auc"), none))
 
 
 def one_against_rest(scores: Scores, classes: Mapping[str, str]) -> dict[str, Scores]:

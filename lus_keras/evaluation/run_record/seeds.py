@@ -1,0 +1,119 @@
+"""Runs of several seeds in one folder: `seeds.json`, and a run directory `seed_<s>` each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lus_keras.core.errors import RunError
+from lus_keras.core.files import atomic_write
+from lus_keras.evaluation.run_record.read import read_run
+from lus_keras.evaluation.run_record.record import RunRecord
+from lus_keras.evaluation.run_record.run import PaperRun
+
+FILE = "seeds.json"
+Run = tuple[RunRecord, dict[str, PaperRun]]
+
+
+class Seeds(BaseModel):
+    """Content of seeds.json.
+
+    Attributes:
+        schema_version: Version of the format, `schema` in the file.
+        seeds: Seeds in order.
+        vary: What differs between them: folds, weights and order of clips on the same data
+            (`training`), or the simulated cohort as well (`cohort`).
+    """
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    schema_version: Literal[1] = Field(1, alias="schema")
+    seeds: tuple[int, ...] = Field(min_length=1)
+    vary: Literal["training", "cohort"]
+
+
+def seed_folder(run_dir: str | Path, seed: int) -> Path:
+    """Run directory of one seed."""
+    return Path(run_dir) / f"seed_{seed}"
+
+
+def write_seeds(run_dir: Path, seeds: Sequence[int], vary: str) -> None:
+    """Writes seeds.json.
+
+    Args:
+        run_dir: Folder of the runs.
+        seeds: Seeds in order.
+        vary: `training` or `cohort`.
+
+    Raises:
+        RunError: The folder holds a single run, or runs that vary in something else.
+    """
+    path = run_dir / FILE
+    if (run_dir / "run.json").exists():
+        raise RunError(f"{run_dir}: holds a run of one seed. Choose another --out.")
+    if path.exists() and (before := _read(path)).vary != vary:
+        raise RunError(
+            f"{path}: its seeds vary in {before.vary}, not {vary}. Choose another --out."
+        )
+    text = Seeds.model_validate({"schema": 1, "seeds": seeds, "vary": vary})
+    with atomic_write(path) as temporary:
+        temporary.write_text(text.model_dump_json(by_alias=True, indent=1) + "\n")
+
+
+def read_runs(run_dir: str | Path) -> list[Run]:
+    """Reads a run, or the runs of several seeds that a folder holds.
+
+    Args:
+        run_dir: Run directory, or folder with seeds.json and a run directory a seed.
+
+    Returns:
+        Record and papers of each run, those of the first seed first. Of several, papers have
+        `seeds`, and `seeds_vary`: what differs between them. Seeds that have not begun are
+        left out.
+
+    Raises:
+        RunError: A file is absent or damaged, or no seed has begun.
+    """
+    path = Path(run_dir) / FILE
+    if not path.exists():
+        return [read_run(run_dir)]
+    found = _read(path)
+    folders = [seed_folder(run_dir, seed) for seed in found.seeds]
+    begun = [folder for folder in folders if (folder / "run.json").exists()]
+    if not begun:
+        raise RunError(f"{path}: none of its seeds has begun. Run the command again.")
+    runs = []
+    for folder in begun:
+        record, papers = read_run(folder)
+        marked = {
+            name: replace(paper, seeds=found.seeds, seeds_vary=found.vary)
+            for name, paper in papers.items()
+        }
+        runs.append((record, marked))
+    return runs
+
+
+def of_paper(runs: Sequence[Run], name: str) -> list[PaperRun]:
+    """One paper's runs, by seed.
+
+    Args:
+        runs: As `read_runs` gives them.
+        name: Name of the paper.
+
+    Returns:
+        A run a seed that has the paper.
+    """
+    return [papers[name] for _, papers in runs if name in papers]
+
+
+def _read(path: Path) -> Seeds:
+    try:
+        return Seeds.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, ValidationError) as error:
+        reason = " ".join(str(error).split())
+        raise RunError(f"{path}: cannot be read ({reason}). Run the command again.") from error

@@ -1,0 +1,122 @@
+"""Rows that every two-class paper needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from lus_keras.evaluation.metrics import Scores, aligned, binary_statistics
+from lus_keras.evaluation.run_record import PaperRun
+from lus_keras.evaluation.tables.judge import binary, missing, most_complete, without_skill
+from lus_keras.evaluation.tables.layout import (
+    Column,
+    Contrast,
+    Number,
+    Quantity,
+    Row,
+    Side,
+    Source,
+    nothing,
+)
+
+BASELINE_LABELS = {"majority": "Majority class", "always_positive": "Always positive"}
+FOLD_MEAN_NOTE = (
+    "Mean of the folds' metrics, as the paper is read; a fold in which a metric is undefined is "
+    "left out of its mean and named."
+)
+HEADLINE = (
+    Column("precision", "Precision", over_folds=True),
+    Column("recall", "Recall", over_folds=True),
+    Column("f1", "F1", over_folds=True),
+)
+POOLED = (
+    Column("precision_pooled", "Precision, pooled", "precision"),
+    Column("recall_pooled", "Recall, pooled", "recall"),
+    Column("f1_pooled", "F1, pooled", "f1"),
+    Column("accuracy", "Accuracy, pooled"),
+    Column("roc_auc", "ROC-AUC, pooled"),
+    Column("pr_auc", "PR-AUC, pooled"),
+    Column("brier", "Brier score, pooled (0 is best)"),
+)
+VIDEO = (
+    Column("video_accuracy", "Accuracy, per video", "accuracy", video=True),
+    Column("video_f1", "F1, per video", "f1", video=True),
+    Column("video_roc_auc", "ROC-AUC, per video", "roc_auc", video=True),
+)
+
+
+def model_rows(run: PaperRun, labels: Mapping[str, str]) -> list[Row]:
+    """One row a two-class network.
+
+    Args:
+        run: The paper's run.
+        labels: Network → what is printed, in order.
+
+    Returns:
+        Rows; the baseline is the majority-class predictor on the same clips.
+    """
+    return [
+        Row(name, label, _network(run.model(name).predictions), missing(run, name))
+        for name, label in labels.items()
+    ]
+
+
+def baseline_rows(run: PaperRun, *, prefix: str = "", title: str = "") -> list[Row]:
+    """The two predictors that look at nothing, on the clips of the most complete network.
+
+    Args:
+        run: The paper's run.
+        prefix: What the rows' ids begin with.
+        title: What their labels begin with.
+
+    Returns:
+        Rows; without cells as long as no fold has finished.
+    """
+    predictions = most_complete(run)
+    return [
+        Row(f"{prefix}{name}", f"{title}{label.lower() if title else label}",
+            nothing if predictions is None else _blind(predictions, name))
+        for name, label in BASELINE_LABELS.items()
+    ]  # fmt: skip
+
+
+def _network(predictions: pd.DataFrame | None) -> Source:
+    def source(column: Column) -> Quantity | None:
+        return Number() if predictions is None else binary(predictions, column.video)(column)
+
+    return source
+
+
+def _blind(predictions: pd.DataFrame, name: str) -> Source:
+    return lambda column: without_skill(predictions, column.video, name)(column)
+
+
+def paired(better: pd.DataFrame, worse: pd.DataFrame, statistic: str) -> Contrast | None:
+    """Compares two networks on the clips that both were tested on.
+
+    Args:
+        better: Predictions of the network claimed to be better.
+        worse: Those of the other.
+        statistic: Name in `binary_statistics`.
+
+    Returns:
+        The contrast; None if no clip was tested by both.
+    """
+    first, second = (binary_side(frame, statistic) for frame in aligned([better, worse]))
+    # A lower Brier score is the better one, so that its difference is no verdict.
+    return Contrast(first, second, judged=statistic != "brier") if len(first[1].patients) else None
+
+
+def binary_side(frame: pd.DataFrame, statistic: str) -> Side:
+    """A statistic of a two-class network on some of its predictions.
+
+    Args:
+        frame: Rows of predictions.csv.
+        statistic: Name in `binary_statistics`.
+
+    Returns:
+        The statistic and its clusters.
+    """
+    scores = Scores.of(frame)
+    return binary_statistics(scores)[statistic], scores.clusters

@@ -1,0 +1,162 @@
+"""Statistics of a set of predictions, made once however many columns and tables show them."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import pandas as pd
+
+from lus_keras.evaluation.metrics import (
+    Scores,
+    always_positive,
+    binary_statistics,
+    majority_baseline,
+    video_level,
+)
+from lus_keras.evaluation.run_record import PaperRun
+from lus_keras.evaluation.tables.layout import Judged
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def once_per_frame(make: Callable[P, T]) -> Callable[P, T]:
+    """Remembers what was made of a data frame for as long as the frame lives.
+
+    Args:
+        make: Function of a frame, which it must not keep, and of further hashable arguments.
+
+    Returns:
+        The function; equal arguments give the same object.
+    """
+    known: dict[tuple[Any, ...], T] = {}
+
+    @wraps(make)
+    def of(*arguments: P.args, **options: P.kwargs) -> T:
+        frame = arguments[0]
+        key = (id(frame), *arguments[1:], *sorted(options.items()))
+        if key not in known:
+            known[key] = make(*arguments, **options)
+            # The next frame may get the same id.
+            weakref.finalize(frame, known.pop, key, None)
+        return known[key]
+
+    return of
+
+
+@once_per_frame
+def binary(predictions: pd.DataFrame, video: bool = False) -> Judged:
+    """Judges a two-class network; its baseline is the majority class.
+
+    Args:
+        predictions: Rows of predictions.csv.
+        video: One prediction a video instead of one a clip.
+
+    Returns:
+        Statistics by name, as `binary_statistics` has them.
+    """
+    scores = _scores(predictions, video)
+    baselines = binary_statistics(majority_baseline(scores))
+    return Judged(scores.clusters, binary_statistics(scores), baselines)
+
+
+@once_per_frame
+def without_skill(predictions: pd.DataFrame, video: bool, name: str) -> Judged:
+    """Judges a predictor that looks at nothing.
+
+    Args:
+        predictions: Rows of predictions.csv, whose truth counts.
+        video: One prediction a video instead of one a clip.
+        name: `majority` or `always_positive`.
+
+    Returns:
+        As `binary`, without a baseline.
+    """
+    make = {"majority": majority_baseline, "always_positive": always_positive}[name]
+    scores = make(_scores(predictions, video))
+    return Judged(scores.clusters, binary_statistics(scores))
+
+
+def _scores(predictions: pd.DataFrame, video: bool) -> Scores:
+    return Scores.of(video_level(predictions) if video else predictions)
+
+
+def most_complete(run: PaperRun) -> pd.DataFrame | None:
+    """Picks the predictions of the first model with the most clips; truth is the same in all.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        Rows of predictions.csv, or None if no fold has finished.
+    """
+    frames = [m.predictions for m in run.models.values() if m.predictions is not None]
+    return max(frames, key=len) if frames else None
+
+
+def missing(run: PaperRun, name: str) -> str:
+    """Says what a row lacks: folds, or everything.
+
+    Args:
+        run: The paper's run.
+        name: `model`, or `arm/model`.
+
+    Returns:
+        A note; empty if the network is complete.
+    """
+    return run.status(name) or (
+        "" if run.model(name).predictions is not None else "no finished fold"
+    )
+
+
+def tested(
+    predictions: pd.DataFrame | None, unit: str = "", detail: str = "", *, prefix: str = "Tested: "
+) -> str:
+    """Says how many patients, videos and clips a table rests on.
+
+    Args:
+        predictions: Rows of predictions.csv; None if no fold has finished.
+        unit: What a row of it is called; empty where it is a video.
+        detail: What follows the counts.
+        prefix: What comes before them.
+
+    Returns:
+        One sentence.
+    """
+    if predictions is None:
+        return "No fold has finished yet."
+    videos = len(predictions.drop_duplicates(["patient_id", "video_id"]))
+    counted = f"{predictions['patient_id'].nunique()} patients, {videos} videos"
+    clips = f", {len(predictions)} {unit}" if unit else ""
+    return f"{prefix}{counted}{clips}{detail}."
+
+
+def positives(predictions: pd.DataFrame | None) -> str:
+    """Continues the counts by how many clips are positive, for `tested`."""
+    if predictions is None:
+        return ""
+    count = int((predictions["y_true"] > 0).sum())
+    return f", {count} positive ({count / len(predictions):.0%})"
+
+
+def only(run: PaperRun, *names: str, arm: str = "") -> PaperRun:
+    """The run with some of its networks.
+
+    Args:
+        run: The paper's run.
+        *names: Networks to keep.
+        arm: Variant whose networks are kept as well.
+
+    Returns:
+        A run that holds nothing else.
+    """
+    kept = {
+        name: model
+        for name, model in run.models.items()
+        if name in names or (arm and name.startswith(f"{arm}/"))
+    }
+    return replace(run, models=kept)

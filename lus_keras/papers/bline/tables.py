@@ -1,0 +1,315 @@
+"""Tables of the B-line paper (Kerdegari et al., ISBI 2021), and what simulated videos are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from lus_keras.evaluation.metrics import (
+    Clusters,
+    Scores,
+    all_frames_iou,
+    mean_statistic,
+    population,
+    random_frame_hit,
+    random_frame_localised,
+    representative_frame_hit,
+    temporal_iou,
+    video_level,
+)
+from lus_keras.evaluation.metrics.scores import probability_columns
+from lus_keras.evaluation.run_record import ModelRun, PaperRun
+from lus_keras.evaluation.tables.cells import join_notes
+from lus_keras.evaluation.tables.classification import (
+    FOLD_MEAN_NOTE,
+    HEADLINE,
+    POOLED,
+    VIDEO,
+    baseline_rows,
+    model_rows,
+    paired,
+)
+from lus_keras.evaluation.tables.engine import table
+from lus_keras.evaluation.tables.judge import most_complete, positives, tested
+from lus_keras.evaluation.tables.layout import (
+    Column,
+    Contrast,
+    Layout,
+    Measure,
+    Number,
+    Row,
+    Source,
+    columns_of,
+    ids,
+)
+from lus_keras.papers.base import labels_of
+from lus_keras.papers.bline import MODELS, TRANSFER
+
+LABELS = labels_of("bline")
+NETWORKS = {name: LABELS[name] for name in MODELS}
+CLAIMS = ("table1",)
+FRAME_BASELINES = {"random_frame": "One random frame (expected)", "all_frames": "All frames"}
+ALPHAS = (0.1, 0.2, 0.3, 0.4)
+
+
+@dataclass(frozen=True)
+class Localised:
+    """Attention and truth of the clips that localisation is counted over.
+
+    Attributes:
+        weights: `(n, t)` float32 attention.
+        truth: `(n, t)` int8, 1 or 0.
+        clusters: Patient and fold of each clip.
+    """
+
+    weights: NDArray[np.float32]
+    truth: NDArray[np.int8]
+    clusters: Clusters
+
+
+@table
+def table1(run: PaperRun) -> Layout:
+    """Table 1: precision, recall and F1 of the four networks, and what the paper does not print."""
+    largest = most_complete(run)
+    return Layout(
+        run,
+        "table1",
+        "Table 1. Classification of one-second clips, positive = B-line",
+        rows=(*model_rows(run, NETWORKS), *baseline_rows(run)),
+        columns=(*HEADLINE, *POOLED, *VIDEO),
+        headline=ids(HEADLINE),
+        notes=(
+            tested(largest, "clips", positives(largest)),
+            FOLD_MEAN_NOTE,
+            "Baseline: the majority-class predictor.",
+        ),
+    )
+
+
+@table
+def table2(run: PaperRun) -> Layout:
+    """Table 2: share of clips whose attention overlaps the annotated frames by at least α.
+
+    `config.localisation` may set `threshold`, `population`, `alphas`.
+    """
+    threshold = setting(run, "threshold", 0.5)
+    alphas = {f"iou_{alpha:g}": alpha for alpha in setting(run, "alphas", ALPHAS)}
+    rules: dict[str, Rule] = {
+        "": lambda data, id_: temporal_iou(data.weights, data.truth, threshold) >= alphas[id_],
+        "random_frame": lambda data, id_: random_frame_localised(data.truth, [alphas[id_]])[:, 0],
+        "all_frames": lambda data, id_: all_frames_iou(data.truth) >= alphas[id_],
+    }
+    return _frame_layout(
+        run,
+        "table2",
+        "Table 2. B-line localisation accuracy (%) at different IoU α",
+        {id_: f"IoU ≥ {alpha:g}" for id_, alpha in alphas.items()},
+        rules,
+        (
+            f"Predicted frames: attention, min-max per clip, ≥ {threshold:g}. The paper does not "
+            "state its threshold.",
+            _population_sentence(run),
+            "Mean over folds. Baseline: one frame drawn at random, expected value.",
+        ),
+    )
+
+
+@table
+def representative_frame(run: PaperRun) -> Layout:
+    """How often the frame with the highest attention is an annotated one."""
+    rules: dict[str, Rule] = {
+        "": lambda data, _: representative_frame_hit(data.weights, data.truth),
+        "random_frame": lambda data, _: random_frame_hit(data.truth),
+        # Naming every frame names an annotated one too: the ceiling, reached without any skill.
+        "all_frames": lambda data, _: np.ones(len(data.truth)),
+    }
+    return _frame_layout(
+        run,
+        "representative_frame",
+        "Representative frame (%): the frame of highest attention is annotated",
+        {"accuracy": "Accuracy"},
+        rules,
+        (
+            _population_sentence(run),
+            "Mean over folds; of equal weights the first counts. Baseline: one frame drawn at "
+            "random, expected value.",
+        ),
+    )
+
+
+# From clips and metric id to one number a clip.
+Rule = Callable[[Localised, str], ArrayLike]
+
+
+def _frame_layout(
+    run: PaperRun,
+    id_: str,
+    title: str,
+    labels: dict[str, str],
+    rules: dict[str, Rule],
+    notes: tuple[str, ...],
+) -> Layout:
+    """A localisation table: four networks, then the two predictors without skill."""
+    found = {name: _localised(run, name) for name in NETWORKS}
+    usable = [data for data, _ in found.values() if data is not None]
+    largest = max(usable, key=lambda data: len(data.truth)) if usable else None
+    absent = "n/a: no frame-level truth"
+
+    def measured(data: Localised | None, rule: Rule, blind: Rule | None = None) -> Source:
+        def source(column: Column) -> Number | Measure:
+            if data is None:
+                return Number()
+            clusters = data.clusters
+            ours = mean_statistic(rule(data, column.id), clusters)
+            chance = mean_statistic(blind(data, column.id), clusters) if blind else None
+            return Measure(ours, clusters, chance)
+
+        return source
+
+    networks = [
+        Row(name, NETWORKS[name], measured(data, rules[""], rules["random_frame"]), note)
+        for name, (data, note) in found.items()
+    ]
+    baselines = [
+        Row(name, label, measured(largest, rules[name]), "" if largest else absent)
+        for name, label in FRAME_BASELINES.items()
+    ]
+    columns = columns_of(labels, over_folds=True, scale=100)
+    return Layout(
+        run,
+        id_,
+        title,
+        rows=(*networks, *baselines),
+        columns=columns,
+        decimals=1,
+        published_decimals=1,
+        notes=notes,
+    )
+
+
+def _localised(run: PaperRun, name: str) -> tuple[Localised | None, str]:
+    """Finds the clips of a model that localisation counts, or says why there are none."""
+    model, status = run.model(name), run.status(name)
+    if name == "c2d_lstm" or (model.predictions is not None and model.attention is None):
+        return None, "n/a: no attention"
+    if model.attention is None or model.predictions is None:
+        return None, status or "no finished fold"
+    attention = model.attention
+    if (attention.truth < 0).any(1).all():
+        return None, "n/a: no frame-level truth"
+    keys = list(zip(attention.folds.tolist(), attention.clip_ids.tolist(), strict=True))
+    predictions = model.predictions.set_index(["fold", "clip_id"]).loc[keys].reset_index()
+    predicted = Scores.of(predictions).y_pred == 1
+    kept = population(attention.truth, predicted, setting(run, "population", "gt_pos"))
+    if not kept.any():
+        return None, join_notes(status, "no clip counts: none has an annotated frame")
+    return Localised(
+        attention.weights[kept],
+        attention.truth[kept],
+        Clusters.of(predictions["patient_id"][kept], predictions["fold"][kept]),
+    ), status
+
+
+def setting(run: PaperRun, name: str, default: Any) -> Any:
+    """A setting of localisation; `default` where the run's record has none."""
+    return (run.config.get("localisation") or {}).get(name, default)
+
+
+def _population_sentence(run: PaperRun) -> str:
+    counted = {
+        "gt_pos": "all test clips with an annotated B-line frame",
+        "tp": "test clips with an annotated B-line frame that the network called positive",
+    }
+    which = setting(run, "population", "gt_pos")
+    return f"Counted: {counted[which]} ({which}). The paper does not state which clips it counts."
+
+
+TRANSFER_LABELS = dict(
+    zip(
+        TRANSFER,
+        (
+            "Learnt from these videos, within the folds",
+            "Learnt from simulated videos alone",
+            "Learnt from simulated videos, then within the folds",
+        ),
+        strict=True,
+    )
+)
+TRANSFER_COLUMNS = (
+    Column("video_roc_auc", "ROC-AUC, per video", "roc_auc"),
+    Column("video_accuracy", "Accuracy, per video", "accuracy"),
+    Column("video_f1", "F1, per video", "f1"),
+    Column("video_brier", "Brier score, per video (0 is best)", "brier"),
+)
+
+
+def per_video(predictions: pd.DataFrame) -> pd.DataFrame:
+    """One row a video; where several networks tested it, their mean.
+
+    Args:
+        predictions: Rows of predictions.csv of one or several folds.
+
+    Returns:
+        One row a video, with `clip_id` equal to `video_id` and `fold` 0, ordered by video.
+    """
+    rows = video_level(predictions)
+    how = dict.fromkeys(probability_columns(rows), "mean") | {"y_true": "max"}
+    rows = rows.groupby(["patient_id", "video_id"], as_index=False, sort=True).agg(how)
+    return rows.assign(fold=0, clip_id=rows["video_id"])
+
+
+@table
+def transfer(run: PaperRun) -> Layout:
+    """What simulated videos are worth on real ones: a study of ours, not of the paper's.
+
+    Three networks of one kind are tested on the same real videos: one that learnt from these videos
+    within the folds, one that learnt from simulated videos alone, and one that did the latter
+    first. Rows `gain/…` are paired differences to learning from these videos.
+    """
+    models: dict[str, ModelRun] = {
+        name: replace(model, predictions=per_video(model.predictions))
+        for name in TRANSFER
+        if (model := run.model(name)).predictions is not None
+    }
+    averaged = replace(run, models={**run.models, **models})
+
+    def gain(name: str) -> Source:
+        def source(column: Column) -> Contrast | Number:
+            sides = [models[side].predictions for side in (name, TRANSFER[0]) if side in models]
+            found = paired(sides[0], sides[1], column.name) if len(sides) == 2 else None
+            return found or Number(note="not run")
+
+        return source
+
+    gains = [
+        Row(f"gain/{name}", f"Gain: {label[0].lower()}{label[1:]}", gain(name))
+        for name, label in TRANSFER_LABELS.items()
+        if name != TRANSFER[0]
+    ]
+    return Layout(
+        run,
+        "transfer",
+        "Transfer: what simulated videos are worth on these",
+        rows=(*model_rows(averaged, TRANSFER_LABELS), *baseline_rows(averaged), *gains),
+        columns=TRANSFER_COLUMNS,
+        notes=(
+            "Not in the paper. No label of these videos was used to make the simulated ones or to "
+            "train on them. A video's probability is the mean of its clips'; where several "
+            "networks learnt from the simulated videos, the mean of theirs.",
+            "Gain: difference to learning from these videos alone, by paired patient bootstrap. "
+            "Baseline: the majority class.",
+        ),
+    )
+
+
+TABLES = {
+    "table1": table1,
+    "table2": table2,
+    "representative_frame": representative_frame,
+    "transfer": transfer,
+}

@@ -1,0 +1,113 @@
+"""Figure 4 of the paper on four signs, the surest mistakes, and the figures of every paper."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lus_keras.evaluation.run_record import PaperRun
+from lus_keras.evaluation.tables.cells import Drawing
+from lus_keras.evaluation.tables.drawings import Maker, classification_drawings
+from lus_keras.evaluation.tables.gallery import mistakes_drawing
+from lus_keras.evaluation.tables.judge import only
+from lus_keras.evaluation.tables.multiclass import class_drawings, mistakes
+from lus_keras.evaluation.tables.multilabel import apart
+from lus_keras.evaluation.tables.multilabel import mistakes as label_mistakes
+from lus_keras.papers.signs import MULTILABEL
+from lus_keras.papers.signs.tables import CLASSES, LABELS, MODEL
+
+PREFIX = "multilabel_"
+TESTED = "Frames of the test patients; multi-label, ours and not the paper's."
+_SHARED = classification_drawings(LABELS, ("A", "B", "PE", "LC"))
+
+
+def figure4(run: PaperRun) -> Drawing | None:
+    """Figure 4: the confusion matrix.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The figure; None as long as no fold has finished.
+    """
+    drawing = _SHARED["confusion"](only(run, MODEL))
+    if drawing is None:
+        return None
+    return Drawing(
+        "figure4",
+        "Figure 4. Confusion matrix",
+        "Frames of the test patients: counts, and shares of each row. A: A line, B: B line, PE: "
+        "pleural effusion, LC: lung consolidation. The paper's own counts are not reconstructed: "
+        "no matrix of whole numbers gives all of its Table 1.",
+        drawing.figure,
+    )
+
+
+def gallery(run: PaperRun) -> Drawing | None:
+    """The most confident mistakes, for a reader to judge the labels as well as the network.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The figure; None if no frame was kept.
+    """
+    return mistakes_drawing(
+        "mistakes",
+        "The most confident mistakes",
+        "Of the test frames named wrongly, those with the highest probability, as the network sees "
+        "them: truth → answer (probability).",
+        mistakes(run.model(MODEL), CLASSES),
+    )
+
+
+def multilabel_gallery(run: PaperRun) -> Drawing | None:
+    """The most confident wrong answers.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The figure; None if no frame was kept.
+    """
+    return mistakes_drawing(
+        f"{PREFIX}mistakes",
+        "The most confident mistakes, multi-label",
+        "Of the test frames with a wrong answer to any of the four questions, those whose wrong "
+        "answer is the surest, as the network sees them: sign, answer (its probability).",
+        label_mistakes(run.model(MULTILABEL), CLASSES),
+    )
+
+
+def multilabel_curves(run: PaperRun) -> Drawing | None:
+    """Loss and accuracy by epoch of the multi-label network.
+
+    Args:
+        run: The paper's run.
+
+    Returns:
+        The figure; None as long as no fold has finished.
+    """
+    drawing = _SHARED["learning_curves"](only(run, MULTILABEL))
+    if drawing is None:
+        return None
+    caption = f"{drawing.caption} Accuracy: the share of answers that are right, four a frame."
+    title = f"{drawing.title}, multi-label"
+    return replace(drawing, id=f"{PREFIX}{drawing.id}", title=title, caption=caption)
+
+
+FIGURES: dict[str, Maker] = {
+    "figure4": figure4,
+    "mistakes": gallery,
+    **class_drawings(MODEL, CLASSES, "Frames of the test patients."),
+    "learning_curves": lambda run: _SHARED["learning_curves"](only(run, MODEL)),
+    f"{PREFIX}mistakes": multilabel_gallery,
+    **class_drawings(
+        MULTILABEL,
+        CLASSES,
+        TESTED,
+        prefix=PREFIX,
+        asked="each sign on its own",
+        scores_of=apart,
+    ),
+    f"{PREFIX}learning_curves": multilabel_curves,
+}

@@ -1,0 +1,125 @@
+"""Table 1 of the paper on four signs (Duan et al. 2022), and the multi-label one, which is ours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from lus_keras.data.manifest import SIGNS
+from lus_keras.evaluation.run_record import PaperRun
+from lus_keras.evaluation.tables.engine import table
+from lus_keras.evaluation.tables.judge import tested
+from lus_keras.evaluation.tables.layout import Layout, ids
+from lus_keras.evaluation.tables.multiclass import class_columns, class_rows
+from lus_keras.evaluation.tables.multilabel import label_columns, label_rows
+from lus_keras.papers.signs import MODELS, MULTILABEL
+
+(MODEL,) = MODELS
+LABELS = {MODEL: "ResNet152", MULTILABEL: "ResNet152, multi-label"}
+CLASSES = dict(
+    zip(SIGNS, ("A line", "B line", "Pleural effusion", "Lung consolidation"), strict=True)
+)
+SIMULATED = (
+    "A simulated video shows one sign, measured in the picture; A-lines beside another sign are "
+    "not measured and count as not seen."
+)
+
+
+@table
+def table1(run: PaperRun) -> Layout:
+    """Table 1: each sign against the rest, and all together."""
+    columns = class_columns()
+    predictions = run.model(MODEL).predictions
+    unknown = "" if predictions is None else " The paper's images of one test set are not known."
+    return Layout(
+        run,
+        "table1",
+        "Table 1. Classification of four signs in single frames (%)",
+        class_rows(run, "table1", MODEL, CLASSES),
+        columns,
+        headline=[id_ for id_ in ids(columns) if id_ != "roc_auc"],
+        decimals=1,
+        notes=(
+            tested(predictions, "frames", _of_each(predictions)) + unknown,
+            weights_note(run),
+            "A class: one against the rest, accuracy = (TP + TN) / N. Total: precision, "
+            "specificity, F1 and recall are means over the classes that occur; accuracy is the "
+            "share of frames named rightly, which is another quantity than the mean recall, though "
+            "the paper prints one number for both.",
+            "n/a: undefined, as the precision of a class that is never named, and so the mean over "
+            "classes, or of a class that no tested frame shows. Baseline: the majority class.",
+        ),
+    )
+
+
+@table
+def multilabel(run: PaperRun) -> Layout:
+    """Each sign as a question with yes or no, and all four together; none of it is published."""
+    columns = label_columns()
+    predictions = run.model(MULTILABEL).predictions
+    counted = tested(predictions, "frames", _together(predictions))
+    simulated = (SIMULATED,) if run.simulated and predictions is not None else ()
+    return Layout(
+        run,
+        "multilabel",
+        "Multi-label: each of four signs on its own in single frames (%), not in the paper",
+        label_rows(run, MULTILABEL, CLASSES),
+        columns,
+        headline=[id_ for id_ in ids(columns) if id_ != "patients"],
+        decimals=1,
+        notes=(
+            "[X] Ours, not the paper's, whose classes exclude each other: one ResNet152 with four "
+            "sigmoid outputs and the mean of four binary cross-entropies. A frame may show none or "
+            "several signs. No number here can be held against the paper's Table 1.",
+            counted,
+            *simulated,
+            weights_note(run),
+            "A sign is said to be seen where its probability is above 0.5. All signs: means over "
+            "the signs that occur, and the share of frames whose four answers are all right; the "
+            "mean accuracy over all four is 1 − Hamming loss.",
+            "n/a: undefined, as the recall of a sign that no tested frame shows; –: undefined, as "
+            "the precision of a sign that is never said to be seen, and so the mean. Baseline: "
+            "always the more frequent answer, sign by sign.",
+        ),
+    )
+
+
+def _of_each(predictions: pd.DataFrame | None) -> str:
+    if predictions is None:
+        return ""
+    counts = np.bincount(predictions["y_true"], minlength=len(CLASSES))
+    return (
+        f" ({', '.join(f'{n} {label}' for n, label in zip(counts, CLASSES.values(), strict=True))})"
+    )
+
+
+def _together(predictions: pd.DataFrame | None) -> str:
+    """How many frames show none, one and several of the signs."""
+    if predictions is None:
+        return ""
+    shown = predictions[[f"y_{number}" for number in range(len(SIGNS))]].to_numpy().sum(axis=1)
+    none, one, several = (int(np.sum(part)) for part in (shown == 0, shown == 1, shown > 1))
+    return f" ({none} with none of the signs, {one} with one, {several} with several)"
+
+
+def weights_note(run: PaperRun) -> str:
+    """Says which weights the network started from.
+
+    Args:
+        run: The paper's run; its record holds the options.
+
+    Returns:
+        One to three sentences.
+    """
+    file = run.config.get("options", {}).get("weights")
+    source = run.config.get("transfer", {}).get("pretrain")
+    then = f" Then trained on {source} videos, before the videos here." if source else ""
+    if file:
+        return f"Initial weights: those of {file}, given by the user; the last layer is new.{then}"
+    return (
+        f"Initial weights: random.{then} No file of ImageNet weights was given (options.weights), "
+        "and none is fetched; the paper does not say what it starts from."
+    )
+
+
+TABLES = {"table1": table1, "multilabel": multilabel}

@@ -1,0 +1,268 @@
+"""Tables of the lung-sliding paper.
+
+A row is a network on one of the six data sets, `2_30x30/resnet3d_18`; each data set has its own
+tiles, so each has its own baselines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from lus_keras.core import config
+from lus_keras.evaluation.metrics import Clusters, mean_statistic
+from lus_keras.evaluation.run_record import PaperRun
+from lus_keras.evaluation.tables.classification import baseline_rows, model_rows
+from lus_keras.evaluation.tables.engine import table
+from lus_keras.evaluation.tables.judge import binary, most_complete, only, tested
+from lus_keras.evaluation.tables.layout import (
+    Column,
+    Contrast,
+    Layout,
+    Measure,
+    Number,
+    Row,
+    Source,
+    columns_of,
+    ids,
+    numbers,
+)
+from lus_keras.papers.base import labels_of
+from lus_keras.papers.sliding import (
+    CITED,
+    DATA_SETS,
+    DEPTHS,
+    EXPLAINED,
+    LEAKAGE,
+    TABLE1,
+    TABLE2,
+    TABLE3,
+    TABLE5,
+)
+
+LABELS = labels_of("sliding")
+ARMS = {name: arm.title for name, arm in config.load("sliding").arms.items()}
+LEAKY = "2_30x30_leaky"
+# What is cited of the M-mode network is printed in Table 5 alone.
+CLAIMS = ("table4", "table5")
+MMODE_NOTE = (
+    "M-mode: a ResNet-18 on columns of the marked region over the frames of a clip, as in a study "
+    "that the paper cites (Jaščur et al. 2021); a column stands where other rows have a tile."
+)
+HEADLINE = (
+    Column("accuracy", "Accuracy"),
+    Column("sensitivity", "Sensitivity", "recall"),
+    Column("specificity", "Specificity"),
+    Column("f1", "F1"),
+)
+FURTHER = (
+    Column("precision", "Precision"),
+    Column("roc_auc", "ROC-AUC"),
+    Column("pr_auc", "PR-AUC"),
+    Column("brier", "Brier score (0 is best)"),
+    Column("video_accuracy", "Accuracy, per video", "accuracy", video=True),
+    Column("video_f1", "F1, per video", "f1", video=True),
+    Column("video_roc_auc", "ROC-AUC, per video", "roc_auc", video=True),
+)
+COLUMNS = (*HEADLINE, *FURTHER)
+METHODS = {"vanilla": "Vanilla saliency", "smooth": "SmoothGrad"}
+SHARES = {
+    "band": "On the pleural band (share of the map)",
+    "below": "On the band and below it (share of the map)",
+    "band_untrained": "On the pleural band, random weights",
+    "below_untrained": "On the band and below it, random weights",
+    "random": "Rank correlation with random weights",
+}
+
+
+def _layout(
+    run: PaperRun,
+    id_: str,
+    title: str,
+    names: Sequence[str],
+    rows: Sequence[Row] = (),
+    notes: Sequence[str] = (),
+) -> Layout:
+    """Networks by data set, each with its baselines, then `rows`."""
+    arms = list(dict.fromkeys(name.partition("/")[0] for name in names))
+    made: list[Row] = []
+    for arm in arms:
+        of_arm = only(run, arm=arm)
+        named = {name: LABELS[name] for name in names if name.startswith(f"{arm}/")}
+        made += model_rows(of_arm, named)
+        made += baseline_rows(of_arm, prefix=f"{arm}/", title=f"{ARMS[arm]}, ")
+    return Layout(
+        run,
+        id_,
+        title,
+        rows=(*made, *rows),
+        columns=COLUMNS,
+        headline=ids(HEADLINE),
+        published_decimals=4,
+        notes=(
+            *(_population(run, arm) for arm in arms),
+            "Positive: sliding is present. Baseline: the majority class of the same tiles. A tile "
+            "is counted once, the interval is over patients.",
+            *((MMODE_NOTE,) if CITED in names else ()),
+            *_leaking(run, arms),
+            *notes,
+        ),
+    )
+
+
+def _population(run: PaperRun, arm: str) -> str:
+    clips = run.arms[arm].data.clips if arm in run.arms else None
+    largest = most_complete(only(run, arm=arm))
+    if clips is None or largest is None:
+        return f"{ARMS[arm]}: not run."
+    positive = f", {(largest['y_true'] == 1).mean():.0%} with sliding"
+    prefix = f"{ARMS[arm]}: {clips} tiles; tested: "
+    return tested(largest, "tiles", positive, prefix=prefix)
+
+
+def _leaking(run: PaperRun, arms: Sequence[str]) -> list[str]:
+    leaking = [arm for arm in arms if arm in run.arms and run.arms[arm].leaks]
+    if not leaking:
+        return []
+    return [
+        f"LEAKAGE in {', '.join(ARMS[arm] for arm in leaking)}: tiles of one patient are "
+        "learnt from and tested on. These rows say how well patients are recognised."
+    ]
+
+
+def _plain(id_: str, title: str, names: Sequence[str], *notes: str):
+    """A table of networks by data set."""
+    return table(partial(_layout, id_=id_, title=title, names=names, notes=notes))
+
+
+table1 = _plain("table1", "Table 1. Tiles of 30 × 30 pixels", (*TABLE1, CITED))
+table2 = _plain("table2", "Table 2. Tiles of 60 × 60 pixels", TABLE2)
+table3 = _plain("table3", "Table 3. Tiles of 90 × 90 pixels", TABLE3)
+table4 = _plain("table4", "Table 4. All data sets and networks", (*TABLE1, *TABLE2, *TABLE3, CITED))
+table5 = _plain(
+    "table5",
+    "Table 5. The rows the paper calls best, beside a network on M-mode slices",
+    TABLE5,
+    "The published M-mode numbers are of that study.",
+)
+
+
+@table
+def leakage(run: PaperRun) -> Layout:
+    """The same networks on the same tiles, divided by patient and by tile, and the difference.
+
+    Rows `flattery/<network>` hold the difference with its interval.
+    """
+    titles = {name: LABELS[name] for name in DEPTHS}
+    gains = [
+        Row(f"flattery/{name}", f"Gain by the split by tile, {title}", _gain(run, name))
+        for name, title in titles.items()
+    ]
+    note = (
+        "Gain: metric of the split by tile minus that of the split by patient; the two test sets "
+        "are resampled independently, each over its patients."
+    )
+    title = "Leakage: the same networks and tiles, divided by patient and by tile"
+    return _layout(run, "leakage", title, LEAKAGE, gains, (note,))
+
+
+def _gain(run: PaperRun, name: str) -> Source:
+    frames = [run.model(f"{arm}/{name}").predictions for arm in (LEAKY, "2_30x30")]
+
+    def source(column: Column) -> Contrast | Number | None:
+        if column not in (*HEADLINE, *FURTHER[:4]):
+            return None
+        sides = [binary(frame) for frame in frames if frame is not None]
+        if len(sides) < len(frames):
+            return Number(note="not run")
+        first, second = ((side.statistics[column.name], side.clusters) for side in sides)
+        return Contrast(first, second, paired=False)
+
+    return source
+
+
+@table
+def explanations(run: PaperRun) -> Layout:
+    """How much of the maps lies at the pleura, against an even map, and on random weights.
+
+    The shares need simulated videos, whose pleura is known.
+    """
+    return Layout(
+        run,
+        "explanations",
+        "Explanations: where the maps of test tiles lie",
+        rows=[Row(method, label, _mapped(run, method)) for method, label in METHODS.items()],
+        columns=columns_of(SHARES),
+        notes=(
+            "Tiles of the uppermost row, which holds the pleural line. Baseline: the share of the "
+            "area, which an even map would give. A correlation near 1 with the maps of random "
+            "weights would mean that the maps show the input and not what was learnt. Maps of "
+            "random weights are not even: shortcuts of these networks take every second pixel "
+            "from the upper left on, so maps lean to that corner before anything is learnt. A "
+            "share says something if it differs from that of random weights, too.",
+        ),
+    )
+
+
+def _mapped(run: PaperRun, method: str) -> Source:
+    maps = run.model(EXPLAINED).explanations
+
+    def source(column: Column) -> Measure | Number:
+        if maps is None:
+            return Number(note="not run: ask for figure5")
+        values = maps.get(f"{method}_{column.id}")
+        if values is None:
+            return Number(note="not measured by the version that made the run")
+        known = ~np.isnan(values)
+        if not known.any():
+            return Number(note="n/a: the pleura is not known in these videos")
+        clusters = Clusters.of(maps["patient_id"][known], np.zeros(known.sum(), int))
+        chance = None
+        if column.id != "random":
+            chance = float(np.mean(maps[f"{column.id.removesuffix('_untrained')}_area"][known]))
+        return Measure(mean_statistic(values[known], clusters), clusters, chance)
+
+    return source
+
+
+@table
+def figure4(run: PaperRun) -> Layout:
+    """Figure 4 as numbers: tiles of each class in the six data sets."""
+    rows = []
+    for arm in DATA_SETS:
+        counts = class_counts(run, arm)
+        known = {name: Number(counts.get(name)) for name in ("present", "absent", "total")}
+        rows.append(Row(arm, arm, numbers(known), "" if counts else "not run"))
+    return Layout(
+        run,
+        "figure4",
+        "Figure 4. Tiles of each class in the six data sets",
+        rows,
+        columns_of({"present": "Sliding", "absent": "No sliding", "total": "Total"}),
+        decimals=0,
+        published_decimals=0,
+        notes=("Counts of the whole data set, not of its test part.",),
+    )
+
+
+def class_counts(run: PaperRun, arm: str) -> dict[str, float]:
+    """Tiles of each class in a data set, and `total`; empty if it was not prepared."""
+    classes = run.arms[arm].data.classes if arm in run.arms else {}
+    if not classes:
+        return {}
+    counts = {name: float(count) for name, count in classes.items()}
+    return counts | {"total": float(sum(classes.values()))}
+
+
+TABLES = {
+    "table1": table1,
+    "table2": table2,
+    "table3": table3,
+    "table4": table4,
+    "table5": table5,
+    "figure4": figure4,
+    "leakage": leakage,
+    "explanations": explanations,
+}
