@@ -169,7 +169,8 @@ def _seed_notes(run: PaperRun) -> list[str]:
         anew = f"the simulated cohort, {anew}"
     return [
         f"Seeds {', '.join(map(str, run.seeds))}: {anew} drawn anew for each. "
-        f"Values are means over seeds; figures, clips and counts of the data are those of seed {run.seed}."
+        "Values are means over seeds; figures, clips and counts of the data are those of seed "
+        f"{run.seed}."
     ]
 
 
