@@ -18,7 +18,7 @@ import pytest
 from lus_keras.core.errors import DataError, LeakageError, VideoError
 from lus_keras.core.files import cache_root, sha256_of
 from lus_keras.core.sandbox import Limits
-from lus_keras.data.cache import FrameSpec, load_item, open_store
+from lus_keras.data.cache import FrameSpec, load_item, open_store, verify
 from lus_keras.data.cache import build as build_module
 from lus_keras.data.cache.load import write_stored
 from lus_keras.data.video import write_video
@@ -393,6 +393,32 @@ def test_a_damaged_store_is_built_anew(cache, make_videos, decoded, damage):
     assert (again.path / "frames.u8").read_bytes() == content
     open_store(videos, SPEC)
     assert len(decoded) == 4
+
+
+@pytest.mark.parametrize("place", [0, 5000, -1])
+def test_frames_that_were_overwritten_are_decoded_anew_with_a_warning(
+    cache, make_videos, decoded, place
+):
+    """The size is as it was; one bit of one pixel is enough."""
+    videos = make_videos(3)
+    store = open_store(videos, SPEC)
+    frames = store.path / "frames.u8"
+    whole = frames.read_bytes()
+    changed = bytearray(whole)
+    changed[place] ^= 1
+    frames.write_bytes(changed)
+    with pytest.warns(UserWarning, match="differ from those that were written"):
+        open_store(videos, SPEC)
+    assert frames.read_bytes() == whole
+    assert len(decoded) == 6
+
+
+def test_frames_are_hashed_once_a_process(cache, make_videos, monkeypatch):
+    videos = make_videos(2)
+    open_store(videos, SPEC)
+    open_store(videos, SPEC)
+    monkeypatch.setattr(verify.hashlib, "sha256", None)
+    assert open_store(videos, SPEC).counts == (6, 6)
 
 
 def _edit(path, change):

@@ -1,7 +1,8 @@
 """Decoded frames on disk: a video is decoded, or rendered, once and then read by a memory map.
 
     <cache>/frames/<key>/frames.u8    (t, h, w, c) uint8 of one video after another
-    <cache>/frames/<key>/index.json   number and size of the frames and manifest row of each video
+    <cache>/frames/<key>/index.json   number, size and sha256 of the frames and manifest row of each
+                                      video
 
 The key is a hash of what the pixels depend on: the files' contents (or what computes the frames)
 and the `FrameSpec`. Nothing here imports TensorFlow, so the processes that decode start quickly.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +36,7 @@ from lus_keras.data.cache.load import (
     video_from_json,
 )
 from lus_keras.data.cache.spec import FrameSource, FrameSpec, Item
+from lus_keras.data.cache.verify import frames_are_whole
 from lus_keras.data.manifest import Video
 
 __all__ = [
@@ -163,16 +166,31 @@ def open_store(
 
 
 def _read_index(path: Path, count: int) -> dict[str, Any] | None:
-    """The index of a whole store of `count` videos; None if anything is absent or damaged."""
+    """The index of a whole store of `count` videos; None if anything is absent or damaged.
+
+    Warns:
+        UserWarning: Frames differ from those that were written; a store of another version of this
+            package is replaced without a word.
+    """
     try:
         index = json.loads((path / "index.json").read_text())
         rows = [video_from_json(entry["video"]) for entry in index["videos"]]
         pixels = [entry["count"] * math.prod(entry["size"]) for entry in index["videos"]]
         whole = (path / "frames.u8").stat().st_size == sum(pixels) * index["channels"]
         whole = whole and len(rows) + len(index["bad"]) == count
+        if not whole or index["version"] != STORE_VERSION:
+            return None
+        if not frames_are_whole(path, index):
+            warnings.warn(
+                f"{path}: frames in the cache differ from those that were written. They are "
+                "decoded again; look at the disk if this was not you.",
+                UserWarning,
+                stacklevel=3,
+            )
+            return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return index if whole and index["version"] == STORE_VERSION else None
+    return index
 
 
 def _store(path: Path, items: Sequence[Item], key: str, index: dict[str, Any]) -> FrameStore:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -126,9 +127,16 @@ def _write_frames(
                 bad[number] = loaded
             else:
                 frames, video = loaded
-                stream.write(np.ascontiguousarray(frames).data)
-                size = list(frames.shape[1:3])
-                entries.append({"count": len(frames), "size": size, "video": asdict(video)})
+                pixels = np.ascontiguousarray(frames).data
+                stream.write(pixels)
+                entries.append(
+                    {
+                        "count": len(frames),
+                        "size": list(frames.shape[1:3]),
+                        "sha256": hashlib.sha256(pixels).hexdigest(),
+                        "video": asdict(video),
+                    }
+                )
             if progress:
                 progress(number + 1, len(items))
         stream.flush()

@@ -17,7 +17,7 @@ from lus_keras.data.video import sha256_of_video
 from lus_keras.data.video.formats import container_format_of
 from lus_keras.data.video.truncation import has_clock
 
-STORE_VERSION = 3
+STORE_VERSION = 4
 
 
 def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
