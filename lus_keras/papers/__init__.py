@@ -2,7 +2,7 @@
 
 papers/<name>/__init__.py   PAPER: network, loss, probabilities, targets
 papers/<name>/tables.py     LABELS, TABLES and, where the paper claims an order, CLAIMS
-papers/<name>/figures.py    FIGURES
+papers/<name>/figures.py    FIGURES; they may stand in tables.py
 papers/<name>/explain.py    TARGETS, explain: maps of trained networks, for papers that show some
 """
 
@@ -53,7 +53,7 @@ def results(name: str) -> PaperResults | None:
     if tables is None:
         return None
     compared = getattr(tables, "CLAIMS", ())
-    drawn = figures.FIGURES if figures else {}
+    drawn = (figures or tables).FIGURES
     return PaperResults(tables.LABELS, tables.TABLES, drawn, compared)
 
 

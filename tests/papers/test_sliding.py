@@ -262,3 +262,42 @@ def test_the_page_names_a_command_for_every_target():
     page = (Path(__file__).parents[2] / "docs" / "sliding.md").read_text(encoding="utf-8")
     for target in papers.get("sliding").targets:
         assert f"`lus-keras reproduce {target} --paper sliding`" in page
+
+
+def test_data_sets_are_compared_on_the_patients_they_share(tmp_path):
+    """Of a, b and c the first network tested a and b, the second b and c: b counts, 2/2 and 0/1.
+
+    Clip ids are alike in both; they are other tiles all the same.
+    """
+    sides = {
+        "all_30x30/resnet3d_18": [("a", 1, 0.1), ("b", 1, 0.9), ("b", 0, 0.2)],
+        "all_90x90/resnet3d_18": [("b", 1, 0.3), ("c", 1, 0.9)],
+    }
+    found = {claim.id: claim for claim in claims_of(tmp_path, sides)}
+    tested = found["pixels_30_90"]
+    assert tested.comparisons[0].difference.value == 1
+    assert (tested.n_patients, tested.n_clips) == (1, 1)
+    assert tested.comparisons[0].published == pytest.approx(0.8913 - 0.8815)
+    assert tested.verdict == "one training: no verdict"
+    assert found["pixels_30_60"].verdict == "not tested"
+
+
+def test_a_side_of_several_networks_is_their_mean(tmp_path):
+    """Accuracies 1, 1/2, 0 on all rows, and 1/2 of each on two: 1/2 - 1/2; published by hand."""
+    right, wrong = (("a", 1, 0.9), ("b", 0, 0.1)), (("a", 1, 0.1), ("b", 0, 0.9))
+    half = (right[0], wrong[1])
+    sides = {
+        f"{arm}/{name}": list(tiles)
+        for arm, cases in (("all_30x30", (right, half, wrong)), ("2_30x30", (half,) * 3))
+        for name, tiles in zip(("resnet3d_18", "resnet3d_34", "resnet3d_50"), cases, strict=True)
+    }
+    tested = {claim.id: claim for claim in claims_of(tmp_path, sides)}["rows_all_2_30"]
+    assert tested.comparisons[0].difference.value == pytest.approx(0)
+    assert tested.better == "all_30x30, mean of 3 networks"
+    published = (0.8913 + 0.8752 + 0.8849 - 0.7047 - 0.7953 - 0.8420) / 3
+    assert tested.comparisons[0].published == pytest.approx(published, abs=1e-6)
+
+
+def claims_of(folder, sides):
+    run = read_run(write_run(folder / "run", sides))[1]["sliding"]
+    return papers.results("sliding").claims(run)
