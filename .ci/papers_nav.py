@@ -9,6 +9,7 @@ SECTION = "Papers"
 def on_config(config):
     """Called by MkDocs with what `mkdocs.yml` says; pages stand in front of the section's own."""
     pages = [f"{path.stem}.md" for path in sorted((ROOT / "configs").glob("*.yaml"))]
-    (section,) = [entry[SECTION] for entry in config.nav if SECTION in entry and entry != SECTION]
+    sections = [entry for entry in config.nav if isinstance(entry, dict)]
+    (section,) = [entry[SECTION] for entry in sections if SECTION in entry]
     section[:0] = pages
     return config
