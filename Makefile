@@ -1,5 +1,5 @@
 # make reproduce   Table 1 on the simulated cohort, published | reproduced, in runs/
-# make test        the whole test suite
+# make test        the whole test suite, with the share of lines that it runs; COVER= leaves that out
 # make lint        style and types
 # make notebooks   runs all notebooks anew, outputs included; PRESET=quick takes minutes each
 # make docs        the documentation as a site, in build/site
@@ -12,6 +12,8 @@ INSTALLED := $(VENV)/.installed
 ARGS ?=
 # Test processes side by side; each keeps to whole files, whose tests share what they made.
 JOBS ?= 2
+# Printed, no gate: a line that ran is not yet a line that is tested.
+COVER ?= --cov --cov-report=term
 PRESET ?= smoke
 
 .PHONY: reproduce test lint docs notebooks format clean
@@ -28,7 +30,8 @@ reproduce: $(INSTALLED)
 	$(BIN)/lus-keras reproduce table1 --preset quick $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	mkdir -p build
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(COVER) $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lus_keras.models import build_model, list_models
     from lus_keras.models.pretrained.torch_weights import load_torch_weights, to_torch_state
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "__version__",
     "build_model",

@@ -12,6 +12,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from lus_keras.core.typing import Shape, Tensor
+
 _register = keras.saving.register_keras_serializable("lus_keras")
 
 
@@ -29,7 +31,9 @@ class TimeDistributed(keras.layers.TimeDistributed):
         layer: The layer to apply; takes and returns a batch of frames.
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         """Folds, calls the layer, unfolds.
 
         Args:
@@ -60,7 +64,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Keras 2 did for them.
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         """Normalises over all axes but the last.
 
         Args:
@@ -80,20 +86,20 @@ class BatchNormalization(keras.layers.BatchNormalization):
             return self._call_unfused(inputs)
         return super().call(inputs, training=False)
 
-    def _is_fusable(self, inputs, mask) -> bool:
+    def _is_fusable(self, inputs: Tensor, mask: Tensor | None) -> bool:
         rank = len(inputs.shape)
         last = self.axis in (-1, rank - 1)
         plain = mask is None and not self.renorm and not self.synchronized
         return rank in (4, 5) and last and plain and self.scale and self.center
 
-    def _update_moving(self, mean, unbiased_variance) -> None:
+    def _update_moving(self, mean: Tensor, unbiased_variance: Tensor) -> None:
         for average, value in (
             (self.moving_mean, mean),
             (self.moving_variance, unbiased_variance),
         ):
             average.assign(average * self.momentum + value * (1.0 - self.momentum))
 
-    def _call_fused(self, inputs, batch_statistics: bool):
+    def _call_fused(self, inputs: Tensor, batch_statistics: bool):
         import tensorflow as tf
 
         clips = tf.cast(inputs, self.compute_dtype)
@@ -119,7 +125,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         outputs = tf.reshape(outputs, tf.shape(clips))
         return tf.ensure_shape(outputs, clips.shape)
 
-    def _call_unfused(self, inputs):
+    def _call_unfused(self, inputs: Tensor):
         values = ops.cast(inputs, "float32")
         mean, variance = ops.moments(values, axes=tuple(range(len(inputs.shape) - 1)))
         count = ops.cast(ops.size(values) / ops.size(mean), "float32")
@@ -146,7 +152,7 @@ class FrameMaxPooling(keras.layers.Layer):
     every backend.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         """Pools height and width by 2.
 
         Args:
@@ -158,14 +164,14 @@ class FrameMaxPooling(keras.layers.Layer):
         height, width = (2 * (size // 2) for size in inputs.shape[2:4])
         return _max_pool_frames(inputs[:, :, :height, :width])
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Halves height and width."""
-        b, t, h, w, c = input_shape
-        return (b, t, h // 2, w // 2, c)
+        b, t, *sizes, c = input_shape
+        return (b, t, *(size and size // 2 for size in sizes), c)
 
 
 @ops.custom_gradient
-def _max_pool_frames(frames):
+def _max_pool_frames(frames: Tensor):
     b, t, h, w, c = ops.shape(frames)
     # Rows, then columns: slices of whole rows are several times faster than strided corners.
     pairs = ops.reshape(frames, (b, t, h // 2, 2, w // 2, 2, c))
@@ -174,10 +180,10 @@ def _max_pool_frames(frames):
     left, right = rows[..., 0, :], rows[..., 1, :]
     pooled = ops.maximum(left, right)
 
-    def to_ties(upstream, values, maximum):
+    def to_ties(upstream: Tensor, values: Tensor, maximum: Tensor):
         return ops.where(values == maximum, upstream, ops.zeros_like(upstream))
 
-    def grad(*args, upstream=None):
+    def grad(*args: Any, upstream: Tensor | None = None):
         upstream = args[0] if upstream is None else upstream
         columns = [to_ties(upstream, side, pooled) for side in (left, right)]
         upstream_rows = ops.stack(columns, axis=4)
@@ -195,13 +201,13 @@ class TemporalAttention(keras.layers.Layer):
     and no second matrix; Eq. 1 is followed. A bias would cancel in the softmax, so there is none.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Creates `w_a` of shape `(d, 1)`."""
         self.kernel = self.add_weight(
             shape=(input_shape[-1], 1), initializer="glorot_uniform", name="kernel"
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         """Scores the frames.
 
         Args:
@@ -214,11 +220,11 @@ class TemporalAttention(keras.layers.Layer):
         # Softmax over 30 frames in bfloat16 would leave two digits of each weight.
         return ops.softmax(ops.cast(scores, "float32"), axis=-1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """`(b, t, d)` → `(b, t)`."""
         return input_shape[:-1]
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Tensor) -> Tensor:
         """Float32 whatever the compute dtype."""
         return keras.KerasTensor(inputs.shape[:-1], dtype="float32")
 
@@ -234,13 +240,13 @@ class AttentionPooling(keras.layers.Layer):
         ValueError: `pool` is neither.
     """
 
-    def __init__(self, pool: str = "mean", **kwargs):
+    def __init__(self, pool: str = "mean", **kwargs: Any):
         super().__init__(**kwargs)
         if pool not in ("mean", "sum"):
             raise ValueError(f"`pool` must be 'mean' or 'sum'. Received: pool={pool!r}.")
         self.pool = pool
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         """Weighs and pools.
 
         Args:
@@ -253,11 +259,11 @@ class AttentionPooling(keras.layers.Layer):
         weighted = frames * ops.cast(weights, frames.dtype)[..., None]
         return ops.mean(weighted, axis=1) if self.pool == "mean" else ops.sum(weighted, axis=1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[Shape, Shape]) -> Shape:
         """`[(b, t, d), (b, t)]` → `(b, d)`."""
         frames, _ = input_shape
         return (frames[0], frames[2])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Adds `pool`."""
         return {**super().get_config(), "pool": self.pool}

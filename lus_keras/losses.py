@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from lus_keras.core.soft_labels import soft_labels
+from lus_keras.core.typing import Tensor
 
 __all__ = [
     "LabelSetCrossentropy",
@@ -26,14 +27,14 @@ __all__ = [
 
 
 def sord(
-    labels,
-    logits,
+    labels: Tensor,
+    logits: Tensor,
     *,
     scale: float = 2.0,
     zero_gap: float = 0.0,
     kl: bool = False,
     class_weights: Sequence[float] | None = None,
-):
+) -> Tensor:
     """Cross-entropy of the softmax of logits with soft labels: `-Σ_i y_i·log softmax(z)_i`.
 
     Args:
@@ -108,16 +109,16 @@ class Sord(keras.losses.Loss):
             "class_weights": None if class_weights is None else [float(w) for w in class_weights],
         }
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Elementwise loss `(b,)` of labels `(b,)` and logits `(b, K)`."""
         return sord(y_true, y_pred, **self.options)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Adds the options."""
         return {**super().get_config(), **self.options}
 
 
-def label_set_cross_entropy(masks, logits):
+def label_set_cross_entropy(masks: Tensor, logits: Tensor) -> Tensor:
     """Binary cross-entropy of each label's sigmoid, the mean over labels.
 
     Args:
@@ -132,7 +133,7 @@ def label_set_cross_entropy(masks, logits):
     return ops.mean(ops.binary_crossentropy(answers, logits, from_logits=True), axis=-1)
 
 
-def label_set_accuracy(masks, logits):
+def label_set_accuracy(masks: Tensor, logits: Tensor) -> Tensor:
     """Share of labels that are answered rightly, where a logit above 0 says that one applies.
 
     Args:
@@ -146,7 +147,7 @@ def label_set_accuracy(masks, logits):
     return ops.mean(ops.cast(ops.equal(answers > 0.5, logits > 0), "float32"), axis=-1)
 
 
-def _bits(masks, count: int):
+def _bits(masks: Tensor, count: int):
     """`(b, count)` float32, 1 where a bit is set."""
     powers = ops.convert_to_tensor(2 ** np.arange(count, dtype=np.int32))
     whole = ops.floor_divide(ops.cast(ops.reshape(masks, (-1, 1)), "int32"), powers)
@@ -157,6 +158,6 @@ def _bits(masks, count: int):
 class LabelSetCrossentropy(keras.losses.Loss):
     """`label_set_cross_entropy` as a Keras loss."""
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Elementwise loss `(b,)` of sets of labels `(b,)` and logits `(b, K)`."""
         return label_set_cross_entropy(y_true, y_pred)

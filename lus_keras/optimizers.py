@@ -8,6 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from lus_keras.core.typing import Tensor
+
 
 @keras.saving.register_keras_serializable("lus_keras")
 class Adam(keras.optimizers.Adam):
@@ -17,7 +19,7 @@ class Adam(keras.optimizers.Adam):
     millions of them that is a seventh of a training step. The formula is the same.
     """
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
         """Updates one variable `(…)` by its gradient `(…)`."""
         if not self._is_fusable(gradient, variable):
             super().update_step(gradient, variable, learning_rate)
@@ -38,7 +40,7 @@ class Adam(keras.optimizers.Adam):
             grad=tf.cast(gradient, "float32"),
         )
 
-    def _is_fusable(self, gradient, variable) -> bool:
+    def _is_fusable(self, gradient: Tensor, variable: Tensor) -> bool:
         if keras.backend.backend() != "tensorflow" or self.amsgrad:
             return False
         import tensorflow as tf
@@ -103,7 +105,7 @@ class CoupledSGD(keras.optimizers.Optimizer):
         self.coupled_decay = float(weight_decay)
         self.rate_multipliers = dict(rate_multipliers or {})
 
-    def build(self, variables):
+    def build(self, variables: list[keras.Variable]) -> None:
         """Creates a velocity for each variable."""
         if self.built:
             return
@@ -118,7 +120,7 @@ class CoupledSGD(keras.optimizers.Optimizer):
         self._multipliers = [self._multiplier(layer) for layer in layers]
         self.velocities = self.add_optimizer_variables(variables, "velocity")
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
         """Updates one variable `(…)` by its gradient `(…)`."""
         gradient = ops.cast(gradient, variable.dtype) + self.coupled_decay * variable
         index = self._get_variable_index(variable)
@@ -127,7 +129,7 @@ class CoupledSGD(keras.optimizers.Optimizer):
         rate = ops.cast(learning_rate, variable.dtype) * self._multipliers[index]
         self.assign_sub(variable, rate * velocity)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Adds what `__init__` takes."""
         return {
             **super().get_config(),

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -238,6 +239,18 @@ def test_the_page_of_a_paper_tells_each_of_its_inconsistencies(name):
     assert len(told) == len(config.load(name).inconsistencies)
 
 
+def test_the_navigation_finds_the_page_of_every_paper():
+    """The hook of MkDocs puts them before what `mkdocs.yml` names; no page is named twice."""
+    spec = importlib.util.spec_from_file_location("papers_nav", ROOT / ".ci" / "papers_nav.py")
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    nav = ["index.md", {hook.SECTION: ["add-a-paper.md"]}, {"Data": ["faults.md"]}]
+    found = hook.on_config(SimpleNamespace(nav=nav)).nav[1][hook.SECTION]
+    assert found == [*(f"{name}.md" for name in papers.names()), "add-a-paper.md"]
+    text = (ROOT / ".ci" / "mkdocs.yml").read_text()
+    assert [name for name in papers.names() if f"- {name}.md" in text] == []
+
+
 def test_the_example_of_a_new_paper_is_found_and_can_be_run(world, cohorts, tmp_path):
     """The page's three files are put beside the package's own; no list is edited."""
     for name in ("lus_keras", "configs", "data_manifests"):
@@ -245,9 +258,11 @@ def test_the_example_of_a_new_paper_is_found_and_can_be_run(world, cohorts, tmp_
         shutil.copytree(ROOT / name, home, ignore=shutil.ignore_patterns("__pycache__"))
     page = blocks(ROOT / "docs" / "add-a-paper.md")
     texts = [block.text for block in page if block.language in ("yaml", "python")]
-    places = ("configs/example.yaml", "papers/example.py", "papers/example_results.py")
+    places = ("configs/example.yaml", "papers/example/__init__.py", "papers/example/results.py")
     for text, place in zip(texts, places, strict=True):
-        (tmp_path / "lus_keras" / place).write_text(text, encoding="utf-8")
+        path = tmp_path / "lus_keras" / place
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     simulate(
         ["--task", "bline", "--patients", "4", "--videos", "8", "--out", "c"], tmp_path, cohorts
     )

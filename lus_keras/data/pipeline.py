@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lus_keras.core.config import SCALINGS, ClipConfig
+from lus_keras.core.typing import Tensor
 from lus_keras.data.clip_source import ClipSource
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def make_dataset(
 
     index = source.index
 
-    def load(rows, mirrored, length, labels):
+    def load(rows: Tensor, mirrored: Tensor, length: Tensor, labels: Tensor) -> tuple[Any, Tensor]:
         clips = tf.numpy_function(source.read, [rows, mirrored], tf.uint8, stateful=False)
         clips = tf.ensure_shape(clips, (None, *source.shape))
         return network_input(clips, length, source.clip), labels

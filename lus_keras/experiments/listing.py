@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+from types import ModuleType
 
 from rich.table import Table
 
@@ -75,7 +76,7 @@ def _devices() -> str:
     return ", ".join(keras.distribution.list_devices("cpu") + _accelerators(keras))
 
 
-def _accelerators(keras) -> list[str]:
+def _accelerators(keras: ModuleType) -> list[str]:
     found = []
     for kind in ("gpu", "tpu"):
         try:

@@ -138,16 +138,22 @@ def _as_frames(values: np.ndarray) -> np.ndarray:
     return values[..., 0].T[None] if values.shape[2] == 1 else values
 
 
-def _vanilla(model, values, output, samples, noise, seed) -> np.ndarray:
+def _vanilla(
+    model: keras.Model, values: np.ndarray, output: int, samples: int, noise: float, seed: int
+) -> np.ndarray:
     return vanilla_saliency(model, values, output)
 
 
-def _smooth(model, values, output, samples, noise, seed) -> np.ndarray:
+def _smooth(
+    model: keras.Model, values: np.ndarray, output: int, samples: int, noise: float, seed: int
+) -> np.ndarray:
     chunk = max(1, min(10, MOST_VALUES // math.prod(values.shape[1:])))
     return smooth_grad(model, values, output, samples=samples, noise=noise, chunk=chunk, seed=seed)
 
 
-def _grad_cam(model, values, output, samples, noise, seed) -> np.ndarray:
+def _grad_cam(
+    model: keras.Model, values: np.ndarray, output: int, samples: int, noise: float, seed: int
+) -> np.ndarray:
     with warnings.catch_warnings():
         # tf-keras-vis hands over lists where Keras 3 expects a tensor, and is told so.
         warnings.filterwarnings("ignore", message=".*structure of `inputs`.*")

@@ -8,9 +8,12 @@ biases of its LSTM are kept.
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import layers
 
+from lus_keras.core.typing import Tensor
 from lus_keras.layers import BatchNormalization, TimeDistributed
 from lus_keras.models.torch_layers import (
     FrameMask,
@@ -106,7 +109,7 @@ def _check(
             raise ValueError(f"`{name}` must be one of {list(known)}. Received: {name}={value!r}.")
 
 
-def _convolution(channels: int, filters: int, kernel: int, **options) -> layers.Conv2D:
+def _convolution(channels: int, filters: int, kernel: int, **options: Any) -> layers.Conv2D:
     return layers.Conv2D(
         filters,
         kernel,
@@ -116,7 +119,7 @@ def _convolution(channels: int, filters: int, kernel: int, **options) -> layers.
     )
 
 
-def _backbone(x, filters: tuple[int, ...], activation: str):
+def _backbone(x: Tensor, filters: tuple[int, ...], activation: str):
     """AlexNet's `features`: t maps of h/32 × w/32, without the adaptive pooling behind them."""
     for index, (count, (kernel, strides, padding, pool)) in enumerate(
         zip(filters, ALEXNET, strict=True), start=1
@@ -139,7 +142,7 @@ def _backbone(x, filters: tuple[int, ...], activation: str):
     return x
 
 
-def _spatial_mask(maps, filters: tuple[int, int], activation: str):
+def _spatial_mask(maps: Tensor, filters: tuple[int, int], activation: str):
     """Two 3×3 convolutions with normalisation, a third with a sigmoid: one weight a place."""
     x = maps
     for index, count in enumerate(filters, start=1):

@@ -10,11 +10,14 @@ c2d_lstm_a   2D CNN    BiLSTM(16)   attention
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import keras
 from keras import layers
 
+from lus_keras.core.typing import Tensor
 from lus_keras.layers import (
     AttentionPooling,
     BatchNormalization,
@@ -108,11 +111,19 @@ def _check_options(conv: str, bn_order: str, head: str) -> None:
             raise ValueError(f"`{option}` must be one of {allowed}. Received: {option}={value!r}.")
 
 
-def _conv_block(x, filters: int, conv: str, bn_order: str, normalise, penalty, name: str):
+def _conv_block(
+    x: Tensor,
+    filters: int,
+    conv: str,
+    bn_order: str,
+    normalise: Callable[..., Any],
+    penalty: Any,
+    name: str,
+):
     """3×3 convolution, ReLU and normalisation in the order asked for; only channels change."""
     if conv == "3d":
 
-        def wrap(layer, name):
+        def wrap(layer: keras.Layer, name: str) -> keras.Layer:
             layer.name = name
             return layer
 
@@ -129,13 +140,13 @@ def _conv_block(x, filters: int, conv: str, bn_order: str, normalise, penalty, n
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _max_pool(x, conv: str, name: str):
+def _max_pool(x: Tensor, conv: str, name: str):
     if conv == "3d":
         return FrameMaxPooling(name=name)(x)
     return TimeDistributed(layers.MaxPooling2D(2), name=name)(x)
 
 
-def _bilstm(x, units: int, dropout: float, normalise, penalty):
+def _bilstm(x: Tensor, units: int, dropout: float, normalise: Callable[..., Any], penalty: Any):
     lstm = layers.LSTM(
         units, return_sequences=True, kernel_regularizer=penalty, recurrent_regularizer=penalty
     )

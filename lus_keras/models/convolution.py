@@ -6,9 +6,12 @@ Both are `keras.layers.Conv3D` and `keras.regularizers.L2` to whoever uses, save
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
+
+from lus_keras.core.typing import Shape, Tensor
 
 _register = keras.saving.register_keras_serializable("lus_keras")
 
@@ -27,12 +30,12 @@ class Conv3D(keras.layers.Conv3D):
     strides picks the pixels that it meets first: the gradient of its kernel is slow with strides.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         # What is left of a kernel is cast, rather than all of it.
         self.autocast = False
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         """Convolves.
 
         Args:
@@ -43,7 +46,7 @@ class Conv3D(keras.layers.Conv3D):
         """
         return self._convolve(inputs, self.kernel)
 
-    def _convolve(self, inputs, kernel):
+    def _convolve(self, inputs: Tensor, kernel: Tensor):
         strides, dtype = self.strides, self._dtype_for(inputs.shape[1])
         inputs = ops.cast(inputs, dtype)
         if self._is_plain(inputs.shape[1:4]):
@@ -67,7 +70,7 @@ class Conv3D(keras.layers.Conv3D):
             outputs = outputs + ops.cast(self.bias, self.compute_dtype)
         return outputs if self.activation is None else self.activation(outputs)
 
-    def _dtype_for(self, frames) -> str:
+    def _dtype_for(self, frames: Tensor) -> str:
         """Compute dtype, but float32 where TensorFlow's kernel gradient in bfloat16 is wrong.
 
         On processors it is where a kernel is longer in time than a clip of two frames or more:
@@ -77,14 +80,14 @@ class Conv3D(keras.layers.Conv3D):
         faulty = keras.backend.backend() == "tensorflow" and self.compute_dtype == "bfloat16"
         return "float32" if overhangs and faulty else self.compute_dtype
 
-    def _cut(self, kernel, sizes):
+    def _cut(self, kernel: Tensor, sizes: tuple[int, ...]):
         axes = zip(sizes, self.kernel_size, self.strides, strict=True)
         met = [taps_that_meet_data(*axis) for axis in axes]
         if math.prod(map(len, met)) > WORTH_CUTTING * math.prod(self.kernel_size):
             return kernel
         return _cut_off(kernel, [(taps.start, taps.stop) for taps in met])
 
-    def _is_plain(self, sizes) -> bool:
+    def _is_plain(self, sizes: Shape) -> bool:
         return (
             self.padding == "same"
             and self.data_format == "channels_last"
@@ -94,16 +97,16 @@ class Conv3D(keras.layers.Conv3D):
         )
 
 
-def _cut_off(kernel, ends):
+def _cut_off(kernel: Tensor, ends: list[tuple[int, int]]):
     """`kernel[start:stop, …]`; its gradient is padded, which is faster than to fill a slice."""
 
     @ops.custom_gradient
-    def cut(whole):
+    def cut(whole: Tensor):
         sizes = whole.shape[: len(ends)]
         around = [(start, size - stop) for size, (start, stop) in zip(sizes, ends, strict=True)]
         around += [(0, 0)] * (len(whole.shape) - len(ends))
 
-        def grad(*args, upstream=None):
+        def grad(*args: Any, upstream: Tensor | None = None):
             return ops.pad(args[0] if upstream is None else upstream, around)
 
         return whole[tuple(slice(*end) for end in ends)], grad
@@ -125,7 +128,7 @@ class StemConv3D(Conv3D):
     inference, where explanations ask for it, each channel has its own.
     """
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """Convolves.
 
         Args:
@@ -144,16 +147,16 @@ class StemConv3D(Conv3D):
         whole = super().call
         return ops.cond(grey, lambda: self._of_grey(inputs), lambda: whole(inputs))
 
-    def _of_grey(self, inputs):
+    def _of_grey(self, inputs: Tensor):
         one = ops.sum(self.kernel, axis=-2, keepdims=True)
         return self._convolve(_one_channel(inputs), one)
 
 
 @ops.custom_gradient
-def _one_channel(clips):
+def _one_channel(clips: Tensor):
     channels = clips.shape[-1]
 
-    def grad(*args, upstream=None):
+    def grad(*args: Any, upstream: Tensor | None = None):
         upstream = args[0] if upstream is None else upstream
         return ops.repeat(upstream / channels, channels, axis=-1)
 
@@ -186,7 +189,7 @@ class L2(keras.regularizers.L2):
     tens of millions of weights that shows in every training step.
     """
 
-    def __call__(self, x):
+    def __call__(self, x: Tensor) -> Tensor:
         """Sums the squares.
 
         Args:
@@ -201,15 +204,15 @@ class L2(keras.regularizers.L2):
 
 
 @ops.custom_gradient
-def _penalty(weights, factor):
-    def grad(*args, upstream=None):
+def _penalty(weights: Tensor, factor: Tensor):
+    def grad(*args: Any, upstream: Tensor | None = None):
         upstream = args[0] if upstream is None else upstream
         return 2.0 * factor * upstream * weights, ops.zeros_like(factor)
 
     return factor * _sum_of_squares(weights), grad
 
 
-def _sum_of_squares(weights):
+def _sum_of_squares(weights: Tensor):
     if keras.backend.backend() != "tensorflow":
         return ops.sum(ops.square(weights))
     import tensorflow as tf

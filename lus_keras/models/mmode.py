@@ -12,11 +12,14 @@ M-mode with video.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import keras
 from keras import layers
 
+from lus_keras.core.typing import Tensor
 from lus_keras.layers import BatchNormalization
 
 BLOCKS_PER_STAGE = (2, 2, 2, 2)
@@ -73,7 +76,9 @@ def build_mmode_resnet18(
     return keras.Model(mmode, logits, name="mmode_resnet18")
 
 
-def _conv_bn(x, filters: int, size: int, *, strides: int, momentum: float, penalty, name: str):
+def _conv_bn(
+    x: Tensor, filters: int, size: int, *, strides: int, momentum: float, penalty: Any, name: str
+):
     """Convolution without bias, padded alike on both sides, then normalisation."""
     # Without strides that is what "same" does.
     padded = strides > 1 and size > 1
@@ -92,7 +97,7 @@ def _conv_bn(x, filters: int, size: int, *, strides: int, momentum: float, penal
     return BatchNormalization(momentum=momentum, epsilon=1e-5, name=f"{name}_bn")(x)
 
 
-def _basic_block(x, filters: int, strides: int, conv_bn, name: str):
+def _basic_block(x: Tensor, filters: int, strides: int, conv_bn: Callable[..., Any], name: str):
     residual = conv_bn(x, filters, 3, strides=strides, name=f"{name}_conv1")
     residual = layers.ReLU(name=f"{name}_conv1_relu")(residual)
     residual = conv_bn(residual, filters, 3, strides=1, name=f"{name}_conv2")

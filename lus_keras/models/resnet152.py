@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from lus_keras.core.typing import Shape, Tensor
 from lus_keras.layers import BatchNormalization
 from lus_keras.models.torch_layers import kernel_uniform, uniform
 
@@ -75,7 +76,7 @@ def build_resnet152(
     return keras.models.clone_model(model, clone_function=partial(_fuse, bn_momentum))
 
 
-def _v1_5(frame, blocks: tuple[int, ...], width: int, momentum: float):
+def _v1_5(frame: Tensor, blocks: tuple[int, ...], width: int, momentum: float):
     x = _conv_bn(frame, width, 7, strides=2, momentum=momentum, name="stem")
     # Zeros around the map are as good as -∞ after a ReLU.
     x = layers.ZeroPadding2D(1, name="stem_pool_pad")(layers.ReLU(name="stem_relu")(x))
@@ -88,7 +89,7 @@ def _v1_5(frame, blocks: tuple[int, ...], width: int, momentum: float):
     return x
 
 
-def _bottleneck(x, filters: int, strides: int, momentum: float, name: str):
+def _bottleneck(x: Tensor, filters: int, strides: int, momentum: float, name: str):
     """1×1, 3×3 (with the stride) and 1×1 convolutions beside a shortcut."""
     conv_bn = partial(_conv_bn, momentum=momentum)
     shortcut, wide = x, EXPANSION * filters
@@ -101,7 +102,14 @@ def _bottleneck(x, filters: int, strides: int, momentum: float, name: str):
 
 
 def _conv_bn(
-    x, filters: int, kernel: int, *, momentum: float, strides: int = 1, name: str, index: str = ""
+    x: Tensor,
+    filters: int,
+    kernel: int,
+    *,
+    momentum: float,
+    strides: int = 1,
+    name: str,
+    index: str = "",
 ):
     """Convolution without bias, padded alike on all sides, and normalisation, as in PyTorch."""
     if strides > 1 and kernel > 1:
@@ -127,19 +135,19 @@ class CaffeColours(keras.layers.Layer):
     Back to RGB 0 … 255, less ImageNet's mean there, then BGR.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         """`(…, 3)` RGB normalised → `(…, 3)` BGR, mean subtracted, in units of grey levels."""
         mean, std = 255 * np.array(IMAGENET_MEAN), 255 * np.array(IMAGENET_STD)
         values = ops.cast(inputs, "float32") * std.astype("float32")
         values = values + (mean - CAFFE_MEAN).astype("float32")
         return ops.cast(ops.flip(values, axis=-1), self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's."""
         return input_shape
 
 
-def _v1(frame, blocks: tuple[int, ...], width: int):
+def _v1(frame: Tensor, blocks: tuple[int, ...], width: int):
     if blocks not in V1 or width != 64 or frame.shape[-1] != 3:
         raise ValueError(
             f"variant 'v1' must have `blocks` of {sorted(V1)}, `width` 64 and 3 channels. "

@@ -20,6 +20,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from lus_keras.core.typing import Tensor
 from lus_keras.layers import BatchNormalization
 from lus_keras.models.convolution import L2, Conv3D, StemConv3D
 
@@ -122,13 +123,13 @@ def _check(input_shape: tuple[int, ...], depth: int, num_outputs: int, reg_facto
             raise ValueError(f"`{option}` must be {rule}. Received: {option}={value!r}.")
 
 
-def _bn_relu(x, momentum: float, name: str):
+def _bn_relu(x: Tensor, momentum: float, name: str):
     x = BatchNormalization(momentum=momentum, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
 def _block(
-    x,
+    x: Tensor,
     kind: tuple[tuple[int, int], ...],
     filters: int,
     *,
@@ -150,7 +151,7 @@ def _block(
     return layers.Add(name=name)([_shortcut(x, residual, convolve, name), residual])
 
 
-def _shortcut(x, residual, convolve: Callable[..., Any], name: str):
+def _shortcut(x: Tensor, residual: Tensor, convolve: Callable[..., Any], name: str):
     if x.shape == residual.shape:
         return x
     # An axis of size 1 cannot be halved: the stride follows from the sizes, rounded up.

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from lus_keras.core.typing import Tensor
 
 _register = keras.saving.register_keras_serializable("lus_keras")
 
@@ -35,12 +39,12 @@ class SummedUniform(keras.initializers.Initializer):
         self.fan_in = fan_in
         self._draws = (uniform(fan_in), uniform(fan_in))
 
-    def __call__(self, shape, dtype=None, **kwargs):
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None, **kwargs: Any) -> Tensor:
         """Draws `shape` values."""
         first, second = (draw(shape, dtype) for draw in self._draws)
         return first + second
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The only setting."""
         return {"fan_in": self.fan_in}
 
@@ -54,7 +58,7 @@ class TorchLSTMCell(keras.layers.LSTMCell):
     (input, forget, cell, output) is the same in both libraries. Dropout is not supported.
     """
 
-    def call(self, inputs, states, training=False):
+    def call(self, inputs: Tensor, states: Tensor, training: bool | None = False) -> Tensor:
         """One step: inputs `(b, d)` and states `[(b, units), (b, units)]`."""
         hidden, carry = states
         bias = ops.cast(2 * self.bias - ops.stop_gradient(self.bias), self.compute_dtype)
@@ -69,11 +73,11 @@ class TorchLSTMCell(keras.layers.LSTMCell):
 class FrameMask(keras.layers.Layer):
     """Tells frames from padding: a frame of zeros in every pixel and channel is padding."""
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         """Looks at frames `(b, t, h, w, c)`; returns `(b, t)` bool, false for padding."""
         return ops.any(ops.not_equal(inputs, 0), axis=(2, 3, 4))
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Tensor) -> Tensor:
         """`(b, t, h, w, c)` → `(b, t)` bool."""
         return keras.KerasTensor(inputs.shape[:2], dtype="bool")
 
@@ -82,13 +86,13 @@ class FrameMask(keras.layers.Layer):
 class ZeroMasked(keras.layers.Layer):
     """Sets masked frames to zero; what follows sees no mask."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def call(self, inputs, mask=None):
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """Multiplies frames `(b, t, d)` by their mask `(b, t)`."""
         return inputs if mask is None else inputs * ops.cast(mask, inputs.dtype)[..., None]
 
-    def compute_mask(self, inputs, previous_mask=None):
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor = None) -> Tensor | None:
         """None."""

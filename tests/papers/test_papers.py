@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from pathlib import Path
 
@@ -12,22 +13,14 @@ import pytest
 from lus_keras import papers
 from lus_keras.core import config
 from lus_keras.core.environment import start_tensorflow
+from lus_keras.models import builders
 
 start_tensorflow()
 import keras  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
-TINY = {
-    "bline": ["clip.frames=3", "clip.stride=3", "clip.size=[8, 8]", "model.dense_units=4"],
-    "sliding": ["clip.frames=4", "clip.stride=4", "clip.tile=[8, 8]"],
-    "signs": ["clip.size=[32, 32]", "model.blocks=[1, 1, 1, 1]", "model.width=8"],
-    "severity": [
-        *("clip.frames=3", "clip.size=[64, 64]", "model.filters=[2, 2, 2, 2, 3]"),
-        *("model.attention_filters=[2, 2]", "model.lstm_units=2"),
-    ],
-}
-# Networks whose clips have another shape than the paper's other ones.
-ARMS = {"mmode_resnet18": "mmode"}
+# Options of builders that count layers, channels or units; cut, a network fits into a test.
+COUNTS = {"filters", "attention_filters", "width", "blocks", "dense_units", "lstm_units"}
 # What a preset may change: amounts, widths, and how fast moving averages forget with few steps.
 SCALE = {
     *("clip.size", "clip.fps", "clip.frames", "clip.stride", "clip.tile_step"),
@@ -113,11 +106,38 @@ def test_tables_and_figures_are_there_for_every_target(name):
     assert published <= made
 
 
+def arm_of(name, model_name):
+    """An arm that trains a network, if the paper's targets name it in arms alone."""
+    entries = [entry for entries in papers.get(name).targets.values() for entry in entries]
+    arms = [entry.rpartition("/") for entry in sorted(entries, key=len)]
+    return next(arm for arm, _, model in arms if model == model_name)
+
+
+def tiny(name, *overrides, arm=""):
+    """A paper's smallest settings: preset smoke, at most four frames, little of everything.
+
+    What the networks of a paper do not have in common, such as their depth, stays as it is.
+    """
+    settings = config.load(name, "smoke", (), arm)
+    changes = [f"clip.{key}={min(getattr(settings.clip, key), 4)}" for key in ("frames", "stride")]
+    found = [inspect.signature(builders()[model]).parameters for model in settings.models]
+    for key in sorted(COUNTS):
+        defaults = {options[key].default for options in found if key in options}
+        if len(defaults) == 1:
+            value = settings.model.get(key, *defaults)
+            few = (
+                [min(each, 4) for each in value]
+                if isinstance(value, list | tuple)
+                else min(value, 4)
+            )
+            changes.append(f"model.{key}={few}")
+    return config.load(name, "smoke", [*changes, *overrides], arm)
+
+
 def test_every_network_ends_in_features_and_logits_and_takes_a_step(name):
     paper = papers.get(name)
     for model_name in config.load(name).models:
-        arm = ARMS.get(model_name, "")
-        settings = config.load(name, "paper", [] if arm else TINY[name], arm)
+        settings = tiny(name, arm=arm_of(name, model_name))
         clips = np.random.default_rng(0).random((2, *settings.clip.shape))
         model = paper.build(model_name, settings)
         # A network may stand behind layers that bring its input into shape.
@@ -143,11 +163,11 @@ def test_one_logit_decodes_to_two_probabilities():
 
 def test_sigmoid_head_learns_with_its_own_loss():
     paper = papers.get("bline")
-    settings = config.load("bline", "paper", [*TINY["bline"], "model.head=sigmoid1"])
+    settings = tiny("bline", "model.head=sigmoid1")
     assert isinstance(paper.loss(settings), keras.losses.BinaryCrossentropy)
     model = paper.build("c2d_a", settings)
     model.compile("sgd", paper.loss(settings), metrics=paper.metrics(settings), jit_compile=False)
-    clips = np.random.default_rng(0).random((2, 3, 8, 8, 1))
+    clips = np.random.default_rng(0).random((2, *settings.clip.shape))
     result = model.evaluate(clips, np.array([0, 1]), verbose=0, return_dict=True)
     logits = model.predict(clips, verbose=0)[:, 0]
     assert result["accuracy"] == np.mean((logits > 0) == [False, True])

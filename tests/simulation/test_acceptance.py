@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from parameter_tables import parameter_tables, range_text
 from sklearn.neighbors import KNeighborsClassifier
 
 from lus_keras.cli import main
 from lus_keras.core.errors import ConfigError
 from lus_keras.simulation import plan_cohort, simulate_video, validation
-from lus_keras.simulation.describe import parameter_tables, range_text
 from lus_keras.simulation.parameters import Chance, Normal, Uniform
 from lus_keras.simulation.validation import (
     appearance,

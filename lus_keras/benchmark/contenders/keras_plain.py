@@ -11,6 +11,7 @@ from typing import Any
 
 from lus_keras.benchmark.contenders import BATCHES, L2, OUTPUTS, RATES, SHAPES, batch_of
 from lus_keras.benchmark.worker import Contender
+from lus_keras.core.typing import Tensor
 
 
 def c2d_lstm_a(k: Any, shape: tuple[int, ...]) -> Any:
@@ -59,7 +60,7 @@ def resnet3d_18(k: Any, shape: tuple[int, ...]) -> Any:
     """
     layers = k.layers
 
-    def convolve(x, filters, size, strides=1):
+    def convolve(x: Tensor, filters: int, size: int, strides: int | list[int] = 1) -> Tensor:
         return layers.Conv3D(
             filters,
             size,
@@ -69,7 +70,7 @@ def resnet3d_18(k: Any, shape: tuple[int, ...]) -> Any:
             kernel_regularizer=k.regularizers.L2(L2["resnet3d_18"]),
         )(x)
 
-    def normalise(x):
+    def normalise(x: Tensor):
         return layers.Activation("relu")(layers.BatchNormalization()(x))
 
     clip = k.Input(shape)

@@ -46,7 +46,7 @@ class C2dLstmA(nn.Module):
         self.attention = nn.Linear(32, 1, bias=False)
         self.logits = nn.Linear(32, 2)
 
-    def forward(self, clips):
+    def forward(self, clips: torch.Tensor) -> torch.Tensor:
         """Logits `(b, 2)`."""
         b, t = clips.shape[:2]
         x = functional.relu(self.dense(self.frames(clips.flatten(0, 1)))).view(b, t, -1)
@@ -59,7 +59,7 @@ class C2dLstmA(nn.Module):
 class SameConv3d(nn.Conv3d):
     """Convolution with TensorFlow's "same" padding, which is uneven for strides."""
 
-    def forward(self, clips):
+    def forward(self, clips: torch.Tensor) -> torch.Tensor:
         """Pads, convolves."""
         widths: list[int] = []
         sides = zip(clips.shape[2:], self.kernel_size, self.stride, strict=True)
@@ -85,7 +85,7 @@ class Block(nn.Module):
             nn.Identity() if taken == given else SameConv3d(taken, given, 1, stride=strides)
         )
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Adds the block to its input."""
         return self.around(x) + self.conv2(self.norm2(self.conv1(self.norm1(x))))
 
@@ -97,7 +97,7 @@ def _normalise(channels: int) -> nn.Module:
 class Pool(nn.Module):
     """3³ maximum with stride 2 and TensorFlow's "same" padding."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Pads with the smallest number, pools."""
         widths: list[int] = []
         for size in reversed(x.shape[2:]):
@@ -122,7 +122,7 @@ class ResNet3d18(nn.Module):
         self.features = nn.Sequential(*blocks, _normalise(512), nn.AdaptiveAvgPool3d(1))
         self.logits = nn.Linear(512, 1)
 
-    def forward(self, clips):
+    def forward(self, clips: torch.Tensor) -> torch.Tensor:
         """Logits `(b, 1)`."""
         return self.logits(self.features(clips).flatten(1))
 
@@ -169,7 +169,7 @@ def train(*, network: str, precision: str, batch: int | None = None) -> Contende
     inputs = torch.from_numpy(clips.transpose(AXES[network]).copy())
     truth = torch.from_numpy(labels)
 
-    def loss_of(logits):
+    def loss_of(logits: torch.Tensor):
         if OUTPUTS[network] == 1:
             return functional.binary_cross_entropy_with_logits(logits[:, 0], truth.float())
         return functional.cross_entropy(logits, truth)
@@ -250,7 +250,7 @@ class _Clips(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.frames) // self.length
 
-    def __getitem__(self, row: int):
+    def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
         first = row * self.length
         clip = np.array(self.frames[first : first + self.length])
         return torch.from_numpy(clip).permute(0, 3, 1, 2).float() / 255, row % 2

@@ -224,7 +224,7 @@ class _FiniteGuard(keras.callbacks.Callback):
         super().__init__()
         self.job, self.number = job, epoch + 1
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None):
         loss = float((logs or {}).get("loss", 0.0))
         if math.isfinite(loss):
             return

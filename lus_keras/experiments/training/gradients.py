@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from lus_keras.core.files import atomic_write
+from lus_keras.core.typing import Tensor
 
 FILE = "gradients.csv"
 OWN_COLUMNS = ("epoch", "batch", "loss")
@@ -30,7 +31,7 @@ def logging(optimizer: type[keras.optimizers.Optimizer]) -> type[keras.optimizer
     """
 
     class Logging(optimizer):  # type: ignore[misc, valid-type]
-        def build(self, variables):
+        def build(self, variables: list[keras.Variable]) -> None:
             if self.built:
                 return
             super().build(variables)
@@ -39,7 +40,11 @@ def logging(optimizer: type[keras.optimizers.Optimizer]) -> type[keras.optimizer
             self._owners = [self.layers.index(owner) for owner in owners]
             self.norms = self.add_variable((len(self.layers),), dtype="float32", name="norms")
 
-        def apply(self, grads, trainable_variables=None):
+        def apply(
+            self,
+            grads: list[Tensor],
+            trainable_variables: list[keras.Variable] | None = None,
+        ) -> Any:
             self.norms.assign(_norms(grads, self._owners, len(self.layers)))
             return super().apply(grads, trainable_variables)
 
@@ -71,7 +76,7 @@ class GradientLog(keras.callbacks.Callback):
         self.path, self.number = path, epoch + 1
         self.rows = _read_before(path, self.number)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Notes the norms of a step."""
         norms = ops.convert_to_numpy(self.model.optimizer.norms).tolist()
         loss = float((logs or {}).get("loss", math.nan))
@@ -79,7 +84,7 @@ class GradientLog(keras.callbacks.Callback):
         if not all(map(math.isfinite, (loss, *norms))):
             self._write()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the file."""
         self._write()
 

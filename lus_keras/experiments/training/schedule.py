@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 
@@ -41,6 +42,6 @@ class Cosine(keras.callbacks.Callback):
         super().__init__()
         self.peak, self.first, self.total = peak, epoch * steps, epochs * steps
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Called by Keras."""
         self.model.optimizer.learning_rate = rate_at(self.first + batch, self.total, self.peak)

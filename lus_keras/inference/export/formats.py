@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 
 from lus_keras.core.errors import ConfigError
+from lus_keras.core.typing import Tensor
 from lus_keras.inference.export.graph import output_names, serving_function
 from lus_keras.inference.predict import Ensemble
 
@@ -135,7 +136,7 @@ def _mean(values: list, name: str):
     return keras.layers.Average(name=name)(values) if len(values) > 1 else values[0]
 
 
-def _softmax(logits):
+def _softmax(logits: Tensor):
     if logits.shape[-1] > 1:
         return keras.layers.Softmax()(logits)
     positive = keras.layers.Activation("sigmoid")(logits)

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from lus_keras.core.errors import ConfigError
+from lus_keras.core.typing import Tensor
 from lus_keras.models.attribution.pooling import with_plain_pooling
 
 # Kernels for convolutions want output channels in multiples of this.
@@ -68,7 +69,7 @@ def noisy_gradient_function(model: keras.Model) -> Callable[..., Any]:
     shape = model.inputs[0].shape[1:]
     gradient = _gradient(model, tf)
 
-    def total(values, weights, sigma, seeds):
+    def total(values: Tensor, weights: Tensor, sigma: Tensor, seeds: Tensor):
         noise = tf.map_fn(
             lambda seed: unit_noise(shape, seed), seeds, fn_output_signature=tf.float32
         )
@@ -102,7 +103,7 @@ def _gradient(model: keras.Model, tf: Any) -> Callable[[Any, Any], Any]:
     first = _strided_first_layer(model)
     rest = with_plain_pooling(keras.Model(first.output, model.output) if first else model)
 
-    def gradient(values, weights):
+    def gradient(values: Tensor, weights: Tensor):
         start = first(values) if first else values
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(start)

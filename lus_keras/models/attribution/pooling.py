@@ -15,6 +15,8 @@ from typing import Any
 
 import keras
 
+from lus_keras.core.typing import Tensor
+
 # Distance from the maximum at which TensorFlow's kernel takes a value for it.
 NEAR = 1e-5
 
@@ -31,7 +33,7 @@ def with_plain_pooling(model: keras.Model) -> keras.Model:
     if not any(isinstance(layer, keras.layers.MaxPooling3D) for layer in model.layers):
         return model
 
-    def same_or_plain(layer):
+    def same_or_plain(layer: keras.Layer):
         if not isinstance(layer, keras.layers.MaxPooling3D):
             return layer
         return PlainMaxPooling3D.from_config(layer.get_config())
@@ -42,17 +44,17 @@ def with_plain_pooling(model: keras.Model) -> keras.Model:
 class PlainMaxPooling3D(keras.layers.MaxPooling3D):
     """`keras.layers.MaxPooling3D`, channels last, with the gradient of `gradient_of_maximum`."""
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         """Pools `(b, t, h, w, c)`."""
         import tensorflow as tf
 
         whole = super().call
 
         @tf.custom_gradient
-        def pool(values):
+        def pool(values: Tensor):
             pooled = whole(values)
 
-            def grad(upstream):
+            def grad(upstream: Tensor):
                 sizes, same = (self.pool_size, self.strides), self.padding == "same"
                 return gradient_of_maximum(values, pooled, upstream, *sizes, same=same)
 
