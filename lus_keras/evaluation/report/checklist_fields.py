@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lus_keras.core.multilabel import COLUMNS as MULTILABEL_COLUMNS
+from lus_keras.core.labels import MULTILABEL
 from lus_keras.evaluation.report.cells import Cell, Table
 from lus_keras.evaluation.report.checklist_data import (
     ANSWERS,
@@ -173,7 +173,7 @@ def _availability(section: Section, record: Record) -> str:
 @answer
 def _output(section: Section, record: Record) -> str:
     classes = ", ".join(map(str, section.run.record.get("labels", [])))
-    if label_column(section) in MULTILABEL_COLUMNS:
+    if label_column(section) in MULTILABEL:
         return f"Probabilities of {classes}, each by itself, for each clip; yes is above 0.5."
     return f"Probabilities of {classes} for each clip; the likeliest is the answer."
 
