@@ -286,7 +286,7 @@ def test_what_a_parser_says_is_never_repeated(tmp_path, key, monkeypatch, functi
 def test_ids_are_keyed_hashes_that_keep_patients_together(tmp_path, key):
     write(tmp_path / "in" / "a.dcm", number=1)
     write(tmp_path / "in" / "b.dcm", number=2)
-    write(tmp_path / "in" / "c.dcm", number=3, patient="MRN4712")
+    write(tmp_path / "in" / "c.dcm", number=3, patient="MRN4712", StudyInstanceUID="1.2.3.98")
     rows = import_dicom([tmp_path / "in"], tmp_path / "out", key).videos
     assert len({row.patient_id for row in rows}) == 2
     assert len({row.video_id for row in rows}) == 3
@@ -295,6 +295,31 @@ def test_ids_are_keyed_hashes_that_keep_patients_together(tmp_path, key):
     assert keyed_hash(secret, "patient", "MRN4711") in {row.patient_id for row in rows}
     assert keyed_hash(secret, "patient", "1") != keyed_hash(secret, "exam", "1")
     assert keyed_hash(b"another" * 4, "patient", "MRN4711") not in {row.patient_id for row in rows}
+
+
+def test_one_study_of_two_patients_is_an_error_that_names_nobody(tmp_path, key):
+    write(tmp_path / "in" / "a.dcm", number=1)
+    write(tmp_path / "in" / "b.dcm", number=2, patient="MRN4711.0")
+    write(tmp_path / "in" / "c.dcm", number=3, patient="MRN4799", StudyInstanceUID="1.2.3.98")
+    done = run(tmp_path, key)
+    assert done.exit_code == 3
+    assert "DICOM file 1 of 3" in done.output and "DICOM file 2 of 3" in done.output
+    assert "one study (StudyInstanceUID) is under 2 patient ids" in done.output
+    assert "DICOM file 3 of 3" not in done.output and identifying(done.output) == []
+
+
+def test_ids_are_compared_before_they_are_hashes(tmp_path, key):
+    ids = ["MRN-4711", "MRN_4711", "mrn 4711.", "MRN4712"]
+    for number, patient in enumerate(ids, start=1):
+        uid = f"1.2.3.{number}"
+        path = tmp_path / "in" / f"{number}.dcm"
+        write(path, number=number, patient=patient, StudyInstanceUID=uid)
+    done = import_dicom([tmp_path / "in"], tmp_path / "out", key)
+    told = next(note for note in done.notes if "look alike" in note)
+    assert told.startswith("Warning: patient ids of 1 groups of files look alike")
+    assert all(f"DICOM file {number} of 4" in told for number in (1, 2, 3))
+    assert "DICOM file 4" not in told and identifying(told) == []
+    assert len({row.patient_id for row in done.videos}) == 4
 
 
 def test_a_key_is_needed_and_never_shared(tmp_path, key):

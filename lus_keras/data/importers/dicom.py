@@ -26,6 +26,7 @@ from lus_keras.data.fields import Box
 from lus_keras.data.importers import Imported
 from lus_keras.data.importers.contact_sheet import write_contact_sheets
 from lus_keras.data.importers.dicom_header import Header, NotACine, read_header, read_key
+from lus_keras.data.importers.dicom_patients import check_patients
 from lus_keras.data.manifest import Video, write_manifest
 from lus_keras.data.video import sha256_of_video, write_video
 
@@ -80,6 +81,7 @@ def import_dicom(
     if key.resolve().is_relative_to(out.resolve()):
         raise ConfigError("--key: must not lie in the folder that is written. Move it elsewhere.")
     headers, skipped = _read_headers(_dicom_files(places), read_key(key), options)
+    alike = check_patients(headers)
     tiles: list[tuple[str, np.ndarray]] = []
     videos, problems = [], []
     for number, path, header in headers:
@@ -96,6 +98,7 @@ def import_dicom(
     manifest = out / "manifest.csv"
     write_manifest(videos, manifest)
     notes = [f"Passed over: {count} × {what}." for what, count in skipped.most_common()]
+    notes += [alike] if alike else []
     cut = sum(_banner_cuts(header, options.banner) for _, _, header in headers)
     if cut:
         notes.append(
