@@ -15,7 +15,7 @@ from lus_keras.cli import last_resort
 from lus_keras.cli.benchmark import benchmark, cost
 from lus_keras.cli.data import data
 from lus_keras.cli.models import explain, export, predict
-from lus_keras.cli.output import Group, name_files
+from lus_keras.cli.output import Group, echo, name_files
 from lus_keras.core import signals
 from lus_keras.core.errors import LusKerasError
 
@@ -51,7 +51,7 @@ def _stopped(number: signal.Signals) -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    click.echo(f"Error: {last_resort.printable(message)}", err=True)
+    echo(f"Error: {message}", err=True)
     sys.exit(code)
 
 
@@ -148,7 +148,7 @@ def reproduce(dry_run: bool, **options: Any) -> None:
     request = work.Request(command=command, **options)
     if dry_run:
         for line in work.describe(request):
-            click.echo(line)
+            echo(line)
         return
     # What is wrong with the request is told at once, not after TensorFlow was loaded.
     plans = work.plan(request)
@@ -207,7 +207,7 @@ def doctor() -> None:
     from lus_keras.experiments.listing import diagnosis
 
     for name, value in diagnosis().items():
-        click.echo(f"{name:<24} {value}")
+        echo(f"{name:<24} {value}")
 
 
 main.add_command(data)

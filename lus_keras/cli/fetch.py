@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lus_keras.cli.output import Command
+from lus_keras.cli.output import Command, echo
 from lus_keras.core.errors import ConfigError
 
 
@@ -36,9 +36,9 @@ def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, acce
 
     source = work.find_source(name)
     size = sum(remote.size for remote in source.files) / 1e6
-    click.echo(f"{source.title}\n{source.homepage} at commit {source.commit[:12]}")
-    click.echo(f"{len(source.files)} files, {size:.0f} MB\nLicence: {source.license}")
-    click.echo(f"Cite: {source.citation}")
+    echo(f"{source.title}\n{source.homepage} at commit {source.commit[:12]}")
+    echo(f"{len(source.files)} files, {size:.0f} MB\nLicence: {source.license}")
+    echo(f"Cite: {source.citation}")
     if not accepted:
         if not _asks():
             raise ConfigError(f"{name}: accept the licence above with --accept-licence.")
@@ -53,14 +53,14 @@ def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, acce
             offline=offline,
             progress=(lambda done, total: reporter.advance(name, done, total)) if live else None,
         )
-    click.echo(
+    echo(
         f"{result.folder}: {result.present} files were there, {result.copied} copied, "
         f"{result.downloaded} downloaded; all verified."
     )
     for sentence in result.tables:
-        click.echo(sentence)
+        echo(sentence)
     for sentence in source.not_listed:
-        click.echo(f"Not listed: {sentence}.")
+        echo(f"Not listed: {sentence}.")
 
 
 def _asks() -> bool:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lus_keras.cli.output import Command, name_files
+from lus_keras.cli.output import Command, echo, name_files
+from lus_keras.core.labels import REGISTRY, SINGLE
 
 if TYPE_CHECKING:
     from lus_keras.data.importers import Imported
@@ -18,23 +19,24 @@ _ROOT = click.option("--root", type=_PATH, help="Folder that paths start from. D
 _VALUE = click.option(
     "--value", "values", multiple=True, metavar="COLUMN:WORD=VALUE", help="A word for a label."
 )
-_LABELS = ("b_lines", "sliding", "severity", "sign")
 
 
 def _finish(imported: Imported) -> None:
     """Says what was used and what was not, and names the files."""
     videos = imported.videos
     patients = len({video.patient_id for video in videos})
-    click.echo(f"{len(videos)} videos of {patients} patients.")
+    echo(f"{len(videos)} videos of {patients} patients.")
     first = videos[0]
     known = f"patient {first.patient_id!r}, exam {first.exam_id!r}, zone {first.zone!r}"
-    click.echo(f"  {first.video_id}: {known}")
-    for name in (*_LABELS, "segments", "roi"):
+    echo(f"  {first.video_id}: {known}")
+    for name in (*REGISTRY, "roi"):
         count = sum(getattr(video, name) is not None for video in videos)
         if count:
-            click.echo(f"  {name}: known of {count}")
+            echo(f"  {name}: known of {count}")
     for note in imported.notes:
-        click.echo(note)
+        echo(note)
+    if imported.warning:
+        echo(f"Warning: {imported.manifest}: {imported.warning}", err=True)
     name_files([imported.manifest, *imported.others])
 
 
@@ -87,7 +89,7 @@ def import_via(
 
     reading = Reading(
         findings=findings or FINDINGS,
-        labels=pairs("--label", labels, _LABELS),
+        labels=pairs("--label", labels, SINGLE),
         values=ValueMap.parse(values),
         roi_names=roi_names or ROI_NAMES,
     )

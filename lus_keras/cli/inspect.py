@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lus_keras.cli.output import Command, name_files
+from lus_keras.cli.output import Command, echo, name_files
 from lus_keras.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def check(
         refuse_unless_fixable(found, fix)
     report = _report(found, workers, min_seconds, quiet=as_json)
     if as_json:
-        click.echo(json.dumps(report.as_json(), indent=1))
+        echo(json.dumps(report.as_json(), indent=1))
     else:
         console = Console(highlight=False)
         # A log has no width of its own; eighty columns would cut words.
@@ -203,7 +203,7 @@ def split(
         write_split(out, made)
         name_files([out])
     else:
-        click.echo(f"{verify}: no patient is on both sides.")
+        echo(f"{verify}: no patient is on both sides.")
 
 
 def _report(
@@ -228,7 +228,7 @@ def _report(
 
 def _explain_root(path: Path, target: Target) -> None:
     if path.resolve().parent != target.root.resolve():
-        click.echo(f"Its paths start from {target.root}: give that as --root when it is read.")
+        echo(f"Its paths start from {target.root}: give that as --root when it is read.")
 
 
 def _write_figure(path: Path, figure: Figure, *, quiet: bool = False) -> None:

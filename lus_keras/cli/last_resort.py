@@ -108,18 +108,6 @@ def _place(error: Exception) -> str:
     return f"{where}, line {own[-1].lineno}"
 
 
-def printable(text: str) -> str:
-    """Shows characters that would steer a terminal, such as those in a file's name.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        The text, control characters but line ends as their codes.
-    """
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
-
-
 def accept_any_encoding() -> None:
     """Lets output to a terminal or pipe that is not UTF-8 show `?` for what it cannot hold."""
     for stream in (sys.stdout, sys.stderr):

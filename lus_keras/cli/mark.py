@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lus_keras.cli.output import Command, name_files
+from lus_keras.cli.output import Command, echo, name_files
 
 _PATH = click.Path(path_type=Path, dir_okay=False)
 
@@ -43,9 +43,9 @@ def mark(manifest: Path, out: Path, given: tuple[str, ...], root: Path | None) -
     if not boxes:
         regions.mark_in_window(videos, regions.ask_in_window, save)
     unmarked = [video.video_id for video in read_manifest(out, root=root) if not video.roi]
-    click.echo(f"{len(videos) - len(unmarked)} of {len(videos)} videos have a region of interest.")
+    echo(f"{len(videos) - len(unmarked)} of {len(videos)} videos have a region of interest.")
     if unmarked:
-        click.echo(f"Without: {', '.join(unmarked)}")
+        echo(f"Without: {', '.join(unmarked)}")
     name_files([out])
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lus_keras.cli.output import Command, name_files
+from lus_keras.cli.output import Command, echo, name_files
 from lus_keras.core.errors import ConfigError, DataError, RunError
+from lus_keras.core.safe_text import printable
 
 if TYPE_CHECKING:
     from lus_keras.data.manifest import Video
@@ -100,7 +101,7 @@ def predict(
     )
     _warn(found)
     if as_json:
-        click.echo(json.dumps(to_json(models, found, problems), indent=1))
+        echo(json.dumps(to_json(models, found, problems), indent=1))
     else:
         _print(models, found)
     if out is not None:
@@ -153,7 +154,7 @@ def explain(
     files = write_explanations(models, explained, out)
     for method, value in as_json(models, explained)["mean"].items():
         said = "n/a (constant map)" if value is None else f"{value:+.3f}"
-        click.echo(f"{method:<10} rank correlation with random weights: {said}")
+        echo(f"{method:<10} rank correlation with random weights: {said}")
     name_files(files)
     _refuse(problems, rows)
 
@@ -186,7 +187,7 @@ def export(run: Path, file_format: str, out: Path, **options: Any) -> None:
 
     files, found = export_models(models, out, format=file_format)
     differences = ", ".join(f"{name} {value:.1g}" for name, value in found.items())
-    click.echo(f"{models.name}, {len(models.networks)} folds, reloaded: differs by {differences}.")
+    echo(f"{models.name}, {len(models.networks)} folds, reloaded: differs by {differences}.")
     name_files(files)
 
 
@@ -211,7 +212,7 @@ def _warn(predictions: list[VideoPrediction]) -> None:
     """Says of every damaged video what it has lost."""
     for found in predictions:
         if found.damage:
-            click.echo(
+            echo(
                 f"Warning: {found.video.video}: is damaged: {found.damage} Only what can be read "
                 "was used.",
                 err=True,
@@ -241,7 +242,8 @@ def _load(run: Path, options: dict[str, Any]) -> Ensemble:
 def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:
     """Manifest rows of the videos named, or of all in the manifest."""
     from lus_keras.data import fields
-    from lus_keras.data.manifest import Video, read_manifest
+    from lus_keras.data.manifest import read_manifest
+    from lus_keras.inference.rows import as_video, told_apart
 
     known: list[Video] = []
     if options["manifest"]:
@@ -259,9 +261,9 @@ def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:
                 f"{options['manifest']}: has no row for {path}. Name a video of the manifest."
                 for path in strangers
             )
-        rows = [
-            by_path.get(path.resolve()) or Video(str(path), path.stem, path.stem) for path in places
-        ]
+        named = dict.fromkeys(places)
+        rows = [by_path.get(path.resolve()) or as_video(path) for path in named]
+        rows = rows if known else told_apart(rows)
     if options["assume_fps"]:
         rows = [replace(row, fps=row.fps or options["assume_fps"]) for row in rows]
     if not options["roi"]:
@@ -275,6 +277,7 @@ def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:
 
 def _print(models: Ensemble, predictions: list[VideoPrediction]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("video", "patient", "clips", "predicted", *models.labels)
@@ -283,5 +286,6 @@ def _print(models: Ensemble, predictions: list[VideoPrediction]) -> None:
     for found in predictions:
         chances = [f"{value:.3f}" for value in found.mean]
         row, number = found.video, str(len(found.cuts))
-        table.add_row(row.video_id, row.patient_id, number, found.answer, *chances)
+        ids = (escape(printable(name)) for name in (row.video_id, row.patient_id))
+        table.add_row(*ids, number, found.answer, *chances)
     Console(highlight=False, width=None).print(table)

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from lus_keras.core.safe_text import printable
+
 
 def _keep_lines(options: dict[str, Any]) -> dict[str, Any]:
     """Click keeps the lines of a block that starts with this character, not with its escape."""
@@ -31,11 +33,16 @@ class Group(click.Group):
         super().__init__(*args, **_keep_lines(options))
 
 
+def echo(text: str, *, err: bool = False) -> None:
+    """Prints a text whose names of files and the like cannot steer the terminal."""
+    click.echo(printable(text), err=err)
+
+
 def name_files(files: list[Path]) -> None:
     """Lists files, and says which to open if there is a page among them."""
-    click.echo("Files:")
+    echo("Files:")
     for path in files:
-        click.echo(f"  {path}")
+        echo(f"  {path}")
     index = next((path for path in files if path.name == "index.html"), None)
     if index:
-        click.echo(f"Open {os.fspath(index)}")
+        echo(f"Open {os.fspath(index)}")

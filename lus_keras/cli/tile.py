@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lus_keras.cli.output import Command, name_files
+from lus_keras.cli.output import Command, echo, name_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,6 +132,6 @@ def _print_counts(made: Sequence[DataSet]) -> None:
     Console().print(table)
     unlabelled = sum(data_set.tiles - data_set.present - data_set.absent for data_set in made)
     if unlabelled:
-        click.echo(f"{unlabelled} tiles are of videos without a label in the column `sliding`.")
+        echo(f"{unlabelled} tiles are of videos without a label in the column `sliding`.")
     if "2_90x90" in {data_set.name for data_set in made} & set(published):
-        click.echo("The paper prints 663 tiles for 2_90x90; 230 and 96 make 326.")
+        echo("The paper prints 663 tiles for 2_90x90; 230 and 96 make 326.")

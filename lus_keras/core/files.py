@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import os
 import re
+import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 # File systems take 255 bytes; suffixes and temporary names are added.
-MAX_NAME = 100
+MAX_NAME, MAX_BYTES = 100, 180
 
 
 @contextmanager
@@ -92,10 +93,11 @@ def file_names(ids: Iterable[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     taken: set[str] = set()
     for text in dict.fromkeys(ids):
-        plain = re.sub(r"[^\w.@+-]", "_", text).lstrip(".")[:MAX_NAME] or "_"
+        plain = re.sub(r"[^\w.@+-]", "_", unicodedata.normalize("NFC", text)).lstrip(".")
+        plain = plain[:MAX_NAME].encode()[:MAX_BYTES].decode(errors="ignore") or "_"
         candidates = itertools.chain([plain], (f"{plain}-{n}" for n in itertools.count(2)))
-        name = next(name for name in candidates if name.lower() not in taken)
-        taken.add(name.lower())
+        name = next(name for name in candidates if name.casefold() not in taken)
+        taken.add(name.casefold())
         names[text] = name
     return names
 

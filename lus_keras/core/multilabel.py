@@ -1,31 +1,20 @@
 """Several labels of one clip as one whole number: bit k is set where label k applies.
 
-An integer a clip is what splits, caches, pipelines and losses know already. `signs` is the only
-column of a manifest that is read so; 0 is "looked at, none of them".
+An integer a clip is what splits, caches, pipelines and losses know already. Columns of the registry
+of labels that hold several values are read so; 0 is "looked at, none of them".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-COLUMNS = ("signs",)
+from lus_keras.core.labels import MULTILABEL as COLUMNS
+from lus_keras.core.labels import pack as pack
+
 NONE_OF_THEM = "none of them"
-
-
-def pack(labels: Iterable[str], names: Sequence[str]) -> int:
-    """Number that stands for a set of labels.
-
-    Args:
-        labels: Those that apply, each among `names`.
-        names: All labels, in the order of their bits.
-
-    Returns:
-        0 … 2^k - 1.
-    """
-    return sum(1 << names.index(label) for label in set(labels))
 
 
 def unpack(masks: ArrayLike, count: int) -> NDArray[np.int64]:

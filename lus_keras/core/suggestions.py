@@ -12,6 +12,17 @@ from pathlib import Path
 
 MAX_FILES_COMPARED = 5_000
 
+# Letters of Cyrillic and Greek that are drawn as Latin ones.
+_LATIN = str.maketrans(
+    "АВЕЅІЈКМНОРСТУХаесоріјѕухһвкмнтԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧανορτυχικ",
+    "ABESIJKMHOPCTYXaecopijsyxhbkmhtdqwABEZHIKMNOPTYXavoptuxik",
+)
+# Letters that do not come apart into a plain one and a mark.
+_PLAIN = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"}
+)
+_MARKS = frozenset("'’‘‚`´\"“”„")
+
 
 def nearest_files(names: Iterable[str], folder: Path) -> dict[str, str]:
     """Finds, for names of files that are absent, what they may have been meant to be.
@@ -34,7 +45,7 @@ def nearest_files(names: Iterable[str], folder: Path) -> dict[str, str]:
 
 
 def groups_alike(names: Iterable[str]) -> list[list[str]]:
-    """Groups names that differ in case, blanks, width or leading zeros only.
+    """Groups names that may be spellings of one, see `spelling_key`.
 
     Args:
         names: Different names.
@@ -43,10 +54,52 @@ def groups_alike(names: Iterable[str]) -> list[list[str]]:
         Groups of two and more, sorted.
     """
     groups = defaultdict(list)
-    for name in sorted(names):
-        # Leading zeros are lost in spreadsheets, case and blanks in typing.
-        groups[re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"\s", "", _fold(name)))].append(name)
+    for name in sorted(set(names)):
+        groups[spelling_key(name)].append(name)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def spelling_key(name: str) -> str:
+    """What is left of a name once all is taken away that spreadsheets and typing change.
+
+    That is case, width, blanks, invisible characters, quotation marks (Excel's leading apostrophe),
+    accents, letters of other alphabets that look like Latin ones, O for 0, leading zeros, a `.0` at
+    the end, and hyphens, dots and the like, unless they stand between two digits: `1-12` and `11-2`
+    are two patients.
+
+    Args:
+        name: Any text.
+
+    Returns:
+        Text for comparison only; the same for `P-01`, `p_1` and `PO1`, or for `12.0` and `12`.
+    """
+    text = unicodedata.normalize("NFKC", _decoded_once(name.replace("\u200b", ""))).translate(
+        _LATIN
+    )
+    letters = unicodedata.normalize("NFKD", text.casefold()).translate(_PLAIN)
+    text = "".join(c for c in letters if unicodedata.category(c)[0] != "M")
+    text = "".join(
+        c for c in text if unicodedata.category(c) not in ("Cf", "Cc") and c not in _MARKS
+    )
+    text = re.sub(r"\s+", "", text)
+    text = re.sub(r"(?<=\d)[.,]0+$", "", text)
+    text = re.sub(r"(?<=\d)o+(?=\d|$)|(?<![a-z])o+(?=\d)|o(?=\d)", _zeros, text)
+    text = re.sub(r"(?<=\d)[\W_]+(?=\d)", "-", text)
+    text = re.sub(r"(?!(?<=\d)-(?=\d))[\W_]", "", text)
+    text = re.sub(r"(?<!\d)0+(?=\d)", "", text).replace("o", "0")
+    return text or _fold(name)
+
+
+def _zeros(match: re.Match[str]) -> str:
+    return "0" * len(match[0])
+
+
+def _decoded_once(text: str) -> str:
+    """Text whose UTF-8 bytes were read as Latin letters, `MÃ¼ller`, as it was."""
+    try:
+        return text.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def _fold(text: str) -> str:

@@ -1,32 +1,27 @@
 """What one cell of a manifest may hold: text to value and back.
 
-Every `parse_*` takes the name of the column and a stripped text that is not empty, and raises
-`ValueError` with the rule, what was received and what to do.
+Labels are read as their registry, `lus_keras.core.labels`, says. Every `parse_*` takes the name of
+the column and a stripped text that is not empty, and raises `ValueError` with the rule, what was
+received and what to do.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from lus_keras.core.files import is_picture_folder
+from lus_keras.core.labels import NUMBER, REGISTRY, plain_number
 
-Segments = tuple[tuple[float, float], ...]
 Box = tuple[int, int, int, int]
 
-SIGNS = ("a_lines", "b_lines", "effusion", "consolidation")
-SCORES = {"b_lines": range(2), "sliding": range(2), "severity": range(4)}
-NO_SEGMENTS = "none"
-NO_SIGNS = "none"
-
-_YES_NO = {"no": 0, "yes": 1}
-_NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)", re.ASCII)
-_SEGMENT = re.compile(rf"({_NUMBER.pattern})\s*-\s*({_NUMBER.pattern})", re.ASCII)
+# What spreadsheets and pandas write where nothing is known.
+_MISSING = frozenset(("nan", "na", "n/a", "<na>", "nat", "null", "none"))
+# English, German and French names; `#NV` and `#N/D` are `#N/A`.
+_EXCEL_ERROR = re.compile(r"#(?:N/A|N/D|NV|[A-ZÀ-Ý0/_]+[!?])")
 
 
 def parse_text(column: str, text: str) -> str:
@@ -34,63 +29,6 @@ def parse_text(column: str, text: str) -> str:
     if not text.isprintable():
         raise ValueError(f"`{column}` must be printable text. Received {text!r}. Type it anew.")
     return text
-
-
-def parse_score(column: str, text: str) -> int:
-    """Whole number of `SCORES[column]`; `2.0` is 2, and `no`/`yes` are 0/1 where those are all."""
-    allowed = SCORES[column]
-    whole = re.fullmatch(r"(\d{1,9})(?:\.0*)?", text, re.ASCII)
-    score = int(whole[1]) if whole else -1
-    binary = len(allowed) == len(_YES_NO)
-    if binary:
-        score = _YES_NO.get(text.lower(), score)
-    if score not in allowed:
-        names = ", ".join(map(str, allowed)) + (", no or yes" if binary else "")
-        raise ValueError(f"`{column}` must be {names}. Received {text!r}. Correct the label.")
-    return score
-
-
-def parse_sign(column: str, text: str) -> str:
-    """One of `SIGNS`."""
-    if text not in SIGNS:
-        nearest = difflib.get_close_matches(text.lower(), SIGNS, n=1)
-        hint = f"Did you mean {nearest[0]!r}?" if nearest else "Correct the label."
-        raise ValueError(f"`{column}` must be one of {', '.join(SIGNS)}. Received {text!r}. {hint}")
-    return text
-
-
-def parse_signs(column: str, text: str) -> tuple[str, ...]:
-    """All of `SIGNS` that are seen, `a_lines;b_lines`, in the order of `SIGNS`; `none` is none."""
-    if text.lower() == NO_SIGNS:
-        return ()
-    parts = [part.strip() for part in text.split(";")]
-    unknown = [part for part in parts if part not in SIGNS]
-    if unknown or len(set(parts)) < len(parts):
-        nearest = difflib.get_close_matches(unknown[0].lower(), SIGNS, n=1) if unknown else []
-        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(
-            f"`{column}` must be {', '.join(SIGNS)}, each at most once. Received {text!r}.{hint} "
-            f"Write 'a_lines;b_lines', or '{NO_SIGNS}' where none of them is seen."
-        )
-    return tuple(sign for sign in SIGNS if sign in parts)
-
-
-def parse_segments(column: str, text: str) -> Segments:
-    """Intervals in seconds, `0.40-1.85;2.0-2.4`, in the order given; `none` is no interval."""
-    if text.lower() == NO_SEGMENTS:
-        return ()
-    return tuple(_parse_segment(column, part.strip()) for part in text.split(";"))
-
-
-def _parse_segment(column: str, text: str) -> tuple[float, float]:
-    match = _SEGMENT.fullmatch(text)
-    start, end = (float(match[1]), float(match[2])) if match else (math.nan, math.nan)
-    if not 0 <= start < end < math.inf:
-        raise ValueError(
-            f"`{column}` must be intervals in seconds with 0 ≤ start < end. Received {text!r}. "
-            f"Write '0.40-1.85;2.0-2.4', or '{NO_SEGMENTS}' where no B-line is seen."
-        )
-    return start, end
 
 
 def parse_box(column: str, text: str) -> Box:
@@ -108,7 +46,7 @@ def parse_box(column: str, text: str) -> Box:
 
 def parse_fps(column: str, text: str) -> float:
     """Frames per second, positive and finite."""
-    fps = float(text) if _NUMBER.fullmatch(text) else math.nan
+    fps = float(text) if NUMBER.fullmatch(text) else math.nan
     if not 0 < fps < math.inf:
         raise ValueError(
             f"`{column}` must be a positive number. Received {text!r}. "
@@ -154,19 +92,42 @@ def parse_path(column: str, text: str, folder: Path) -> str:
     return str(path)
 
 
-def format_cell(value: Any) -> str:
+def is_missing(text: str) -> bool:
+    """Whether a cell holds what spreadsheets or pandas write where nothing is known."""
+    return text.casefold() in _MISSING or not text
+
+
+def is_excel_error(text: str) -> bool:
+    """Whether a cell holds an error value of Excel, such as `#REF!`."""
+    return _EXCEL_ERROR.fullmatch(text) is not None
+
+
+def parse_id(column: str, text: str) -> str:
+    """Text as `parse_text`, if it is not what programs write where nothing is known."""
+    if is_excel_error(text):
+        raise ValueError(
+            f"`{column}` must be an id. Received {text!r}, an error value of Excel. Correct it."
+        )
+    if is_missing(text):
+        raise ValueError(
+            f"`{column}` must be an id. Received {text!r}, which stands for nothing. Fill it in."
+        )
+    return parse_text(column, text)
+
+
+def parse_label(column: str, text: str) -> Any:
+    """Value of a label column, as the registry of labels reads it."""
+    return REGISTRY[column].parse(column, text)
+
+
+def format_cell(column: str, value: Any) -> str:
     """Text of a cell that the parser of its column turns back into `value`."""
     if value is None:
         return ""
-    if value == ():
-        return NO_SEGMENTS  # and NO_SIGNS
+    if column in REGISTRY:
+        return REGISTRY[column].format(value)
     if isinstance(value, float):
-        # Not repr: the minus sign of 1e-05 would be taken for the one between start and end.
-        return f"{Decimal(repr(float(value))):f}"
-    if isinstance(value, tuple) and isinstance(value[0], tuple):
-        return ";".join("-".join(format_cell(float(time)) for time in pair) for pair in value)
-    if isinstance(value, tuple) and isinstance(value[0], str):
-        return ";".join(value)
+        return plain_number(value)
     if isinstance(value, tuple):
         return ",".join(str(number) for number in value)
     return str(value)

@@ -11,7 +11,7 @@ import json
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,14 @@ import keras
 import numpy as np
 
 from lus_keras.core.errors import ConfigError
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import atomic_write, file_names
 from lus_keras.data.pipeline import network_input
 from lus_keras.evaluation import plots
 from lus_keras.evaluation.metrics import map_similarity
 from lus_keras.inference.predict import Ensemble, VideoPrediction, predict_video
 from lus_keras.inference.predict.overlay import heat, write_frames
 from lus_keras.inference.predict.stream import stream_clips
-from lus_keras.inference.predict.write import file_names
+from lus_keras.inference.predict.video import predictions_apart
 from lus_keras.models.attribution import grad_cam, randomised_copy, smooth_grad, vanilla_saliency
 
 METHODS = ("vanilla", "smooth", "grad-cam")
@@ -183,6 +183,7 @@ def as_json(models: Ensemble, explained: Sequence[Explanation]) -> dict[str, Any
     Returns:
         `schema`, `model`, `fold`, `clips`, and by method the `mean` over clips.
     """
+    explained = _apart(explained)
     methods = explained[0].random if explained else {}
     means = {}
     for method in methods:
@@ -196,6 +197,7 @@ def as_json(models: Ensemble, explained: Sequence[Explanation]) -> dict[str, Any
         "measure": "rank correlation with the map of random weights; near 1, nothing was learnt",
         "clips": [
             {
+                "video": each.prediction.video.video,
                 "video_id": each.prediction.video.video_id,
                 "patient_id": each.prediction.video.patient_id,
                 "clip_id": each.clip_id,
@@ -227,11 +229,10 @@ def write_explanations(models: Ensemble, explained: Sequence[Explanation], out: 
         OSError: The folder cannot be written.
     """
     files = []
-    predictions = list({id(each.prediction): each.prediction for each in explained}.values())
-    names = file_names(predictions)
+    explained = _apart(explained)
+    names = file_names(each.clip_id for each in explained)
     for each in explained:
-        name = next(n for n, p in zip(names, predictions, strict=True) if p is each.prediction)
-        stem = f"{name}{each.prediction.cuts[each.clip].suffix}"
+        stem = names[each.clip_id]
         files.append(out / f"{stem}_sheet.png")
         shown = np.unique(np.linspace(0, len(each.frames) - 1, SHOWN).astype(int))
         sheet = plots.map_sheet(each.frames, each.maps, shown.tolist())
@@ -244,6 +245,13 @@ def write_explanations(models: Ensemble, explained: Sequence[Explanation], out: 
     with atomic_write(files[-1]) as temporary:
         temporary.write_text(json.dumps(as_json(models, explained), indent=1) + "\n")
     return files
+
+
+def _apart(explained: Sequence[Explanation]) -> list[Explanation]:
+    """Explanations whose videos have ids of their own, see `told_apart`."""
+    told = predictions_apart([each.prediction for each in explained])
+    pairs = zip(explained, told, strict=True)
+    return [replace(each, prediction=prediction) for each, prediction in pairs]
 
 
 def panels(explanation: Explanation) -> Iterator[np.ndarray]:

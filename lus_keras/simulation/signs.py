@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from lus_keras.data.fields import SIGNS
+from lus_keras.core.labels import SIGNS
 from lus_keras.simulation.scene import Scene
 from lus_keras.simulation.severity import consolidation_mm, visible_pleura
 from lus_keras.simulation.truth import Truth, measure_b_lines

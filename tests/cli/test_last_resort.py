@@ -14,8 +14,8 @@ from fake_run import fold_dir, revouch, write_run
 from ruamel.yaml.error import YAMLError
 
 from lus_keras.cli import main
-from lus_keras.cli.last_resort import printable
 from lus_keras.core.files import atomic_write
+from lus_keras.core.safe_text import printable
 
 
 def call(*arguments):

@@ -1,9 +1,13 @@
 """What VIA projects mean: segments, labels, rectangles; and all that may be wrong with them."""
 
+import csv
 import itertools
 import json
 import re
+from dataclasses import replace
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -401,6 +405,111 @@ def test_the_csv_of_segments_says_the_same_as_the_project(tmp_path):
     assert [row.segments for row in done.videos] == [((0.5, 1.25),)]
 
 
+RADIO = {"1": {"aname": "B-line", "anchor_id": "FILE1_Z2_XY0", "type": 3}}
+RADIO["1"] |= {"options": {"0": "present", "1": "absent"}}
+
+
+@pytest.mark.parametrize("table", ["", '# ATTRIBUTE = {"1":"B-line"}\n'])
+@pytest.mark.parametrize("value", ["0", "1", "0,1", " 0 "])
+def test_numbers_of_options_without_a_table_are_never_guessed(tmp_path, table, value):
+    """0 is "present" and 1 "absent" here, which a CSV of segments does not say."""
+    write(tmp_path / "p01_e1_z1.mp4")
+    key = "1" if table else "B-line"
+    (tmp_path / "p.csv").write_text(
+        f"# Exported using VGG Image Annotator\n{table}"
+        f'"1_a","[""p01_e1_z1.mp4""]",0.5,1.25,"{{""{key}"":""{value}""}}"\n'
+        f'"1_b","[""p01_e1_z1.mp4""]",,,"{{""{key}"":""1""}}"\n'
+    )
+    with pytest.raises(DataError) as caught:
+        import_via(tmp_path / "p.csv", [], tmp_path / "m.csv", OPTIONS)
+    text = str(caught.value)
+    assert len(text.splitlines()) == 1 and "'B-line' (row" in text and "JSON" in text
+    assert not (tmp_path / "m.csv").exists()
+
+
+def test_a_choice_whose_options_were_deleted_is_not_guessed(tmp_path):
+    write(tmp_path / "p01_e1_z1.mp4")
+    bare = {"1": RADIO["1"] | {"options": {}}}
+    marks = {"p01_e1_z1.mp4": [([0.5, 1.0], {"1": "0"})]}
+    source = project(tmp_path / "p.json", marks, attributes=bare)
+    with pytest.raises(DataError, match=r"number of an option, '0'.*'B-line' lists none"):
+        import_via(source, [], tmp_path / "m.csv", OPTIONS)
+
+
+def test_the_project_says_what_its_numbers_stand_for(tmp_path):
+    marks = {"p01_e1_z1.mp4": [([0.5, 1.0], {"1": "0"}), ([1.5, 2.0], {"1": "1"})]}
+    marks |= {"p02_e1_z1.mp4": [([0.2, 1.8], {"1": "1"})]}
+    for name in marks:
+        write(tmp_path / name)
+    source = project(tmp_path / "p.json", marks, attributes=RADIO)
+    done = import_via(source, [], tmp_path / "m.csv", OPTIONS)
+    assert [(row.patient_id, row.segments) for row in done.videos] == [("p01", ((0.5, 1.0),))]
+
+
+def test_labels_of_whole_files_have_empty_times_in_the_csv(tmp_path):
+    write(tmp_path / "p01_e1_z1.mp4")
+    (tmp_path / "p.csv").write_text(
+        "# Exported using VGG Image Annotator\n"
+        '"1_a","[""p01_e1_z1.mp4""]",,,"{""clip"":""non-B-line""}"\n'
+    )
+    (row,) = import_via(tmp_path / "p.csv", [], tmp_path / "m.csv", OPTIONS).videos
+    assert (row.b_lines, row.segments) == (0, ())
+
+
+def write_late(path, late_s, frames=60, sound_s=3.0, fps=30):
+    """A video whose picture starts `late_s` after its sound."""
+    with av.open(str(path), "w") as container:
+        sound = container.add_stream("aac", rate=8000, layout="mono")
+        picture = container.add_stream("mpeg4", rate=fps, width=32, height=24)
+        picture.pix_fmt = "yuv420p"
+        for start in range(0, int(sound_s * 8000), 1000):
+            samples = av.AudioFrame.from_ndarray(np.zeros((1, 1000), np.float32), "fltp", "mono")
+            samples.sample_rate, samples.pts = 8000, start
+            container.mux(sound.encode(samples))
+        for number in range(frames):
+            frame = av.VideoFrame.from_ndarray(np.zeros((24, 32), np.uint8), "gray")
+            frame.pts, frame.time_base = number + round(late_s * fps), Fraction(1, fps)
+            container.mux(picture.encode(frame))
+        container.mux(picture.encode(None))
+        container.mux(sound.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_segments_are_on_the_clock_that_browsers_show(tmp_path, suffix):
+    """The picture starts 0.8 s after the sound: [1.8, 2.3] is frames 30 … 44 at 30 fps."""
+    name = f"p01_e1_z1{suffix}"
+    write_late(tmp_path / name, 0.8)
+    source = project(tmp_path / "p.json", {name: [([1.8, 2.3], {FINDING: "0"})]})
+    done = import_via(source, [tmp_path / name], tmp_path / "m.csv", OPTIONS)
+    marked = frames_in_segments(60, 30.0, done.videos[0].segments)
+    assert np.flatnonzero(marked).tolist() == list(range(30, 45))
+    assert any("starts after the sound" in note and "0.80" in note for note in done.notes)
+
+
+@pytest.mark.parametrize(("end", "fits"), [(2.8, True), (3.0, True), (3.4, False)])
+def test_a_segment_may_end_where_the_sound_does(tmp_path, end, fits):
+    """The picture lasts from 0.8 to 2.8 s and the sound to 3 s."""
+    write_late(tmp_path / "p01_e1_z1.mp4", 0.8)
+    source = project(tmp_path / "p.json", {"p01_e1_z1.mp4": [([2.3, end], {FINDING: "0"})]})
+    if not fits:
+        with pytest.raises(DataError, match=r"lasts 2\.000 s by decoding, from 0\.800 s on"):
+            import_via(source, [], tmp_path / "m.csv", OPTIONS)
+        return
+    (row,) = import_via(source, [], tmp_path / "m.csv", OPTIONS).videos
+    assert row.segments == ((1.5, 2.0),)
+
+
+def test_the_clock_is_that_of_the_file_that_was_annotated(tmp_path):
+    write(tmp_path / "videos" / "p01_e1_z1.avi", fps=30.0, frames=60)
+    (tmp_path / "mp4").mkdir()
+    write_late(tmp_path / "mp4" / "p01_e1_z1.mp4", 0.8)
+    source = project(tmp_path / "p.json", {"p01_e1_z1.mp4": [([1.8, 2.3], {FINDING: "0"})]})
+    options = replace(OPTIONS, annotated=(tmp_path / "mp4",))
+    (row,) = import_via(source, [tmp_path / "videos"], tmp_path / "m.csv", options).videos
+    assert row.segments == ((1.0, 1.5),)
+
+
 def test_the_csv_of_all_annotations_resolves_options(tmp_path):
     write(tmp_path / "p01_e1_z1.mp4")
     (tmp_path / "p.csv").write_text(
@@ -445,6 +554,54 @@ def via2(path, labels, bare=False, regions=None):
 
 
 FRAMES = ViaOptions(NAMES, frames=FramePattern.parse(r"(?P<video>.+)_f(?P<frame>\d+)"))
+
+
+def region_csv(path, labels, delimiter=",", head="filename"):
+    """`via_region_data.csv` of VIA 2: a row a region, or one of a picture without."""
+    columns = [head, "file_size", "file_attributes", "region_count", "region_id"]
+    rows = [[*columns, "region_shape_attributes", "region_attributes"]]
+    for number, label in enumerate(labels):
+        said = json.dumps({} if label is None else {"finding": label})
+        rows.append([f"p01_e1_z1_f{number}.png", 123, said, 0, 0, "{}", "{}"])
+    with path.open("w", newline="") as stream:
+        csv.writer(stream, delimiter=delimiter).writerows(rows)
+    return path
+
+
+@pytest.mark.parametrize("head", ["filename", "#filename"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_region_csv_of_via_2_says_the_same_as_its_json(tmp_path, head, delimiter):
+    write(tmp_path / "p01_e1_z1.avi", frames=6)
+    labels = ["B-line", "B-line", "non-B-line", "non-B-line", "B-line", "non-B-line"]
+    source = region_csv(tmp_path / "via_region_data.csv", labels, delimiter, head)
+    (row,) = import_via(source, [], tmp_path / "m.csv", FRAMES).videos
+    source = via2(tmp_path / "p.json", labels, bare=True)
+    (same,) = import_via(source, [], tmp_path / "m.csv", FRAMES).videos
+    assert row == same and row.b_lines == 1 and len(row.segments) == 2
+
+
+def test_rows_of_a_region_csv_that_are_damaged_are_all_named(tmp_path):
+    source = region_csv(tmp_path / "via_region_data.csv", ["B-line"] * 4)
+    lines = source.read_text().splitlines()
+    lines[1], lines[3] = lines[1].replace("}", ""), lines[3].partition(",")[0]
+    source.write_text("\n".join(lines))
+    with pytest.raises(DataError) as caught:
+        import_via(source, [], tmp_path / "m.csv", FRAMES)
+    assert [re.search(r"row \d", line)[0] for line in str(caught.value).splitlines()] == [
+        "row 2",
+        "row 4",
+    ]
+
+
+def test_numbers_of_options_of_via_2_are_those_of_the_project(tmp_path):
+    write(tmp_path / "p01_e1_z1.avi", frames=2)
+    source = via2(tmp_path / "p.json", ["0", "1"])
+    content = json.loads(source.read_text())
+    options = {"0": "B-line", "1": "non-B-line"}
+    content["_via_attributes"] = {"file": {"finding": {"type": "radio", "options": options}}}
+    source.write_text(json.dumps(content))
+    (row,) = import_via(source, [], tmp_path / "m.csv", FRAMES).videos
+    assert row.segments == ((0.0, 0.1),)
 
 
 @pytest.mark.parametrize("bare", [True, False])

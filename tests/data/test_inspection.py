@@ -16,9 +16,10 @@ from lus_keras.cli import main
 from lus_keras.core.errors import ConfigError, DataError, ManifestError
 from lus_keras.core.files import sha256_of
 from lus_keras.data import quality, video
+from lus_keras.data.identity import ALIKE_BITS
 from lus_keras.data.manifest import read_manifest
 from lus_keras.data.quality.drawings import contact_sheet, pairs_figure, statistics_figure
-from lus_keras.data.quality.faults import ALIKE_BITS, Problem
+from lus_keras.data.quality.faults import Problem
 from lus_keras.data.quality.stats import statistics_of
 from lus_keras.data.video import write_video
 
@@ -142,12 +143,11 @@ def test_a_missing_file_gets_the_nearest_name(tmp_path):
     assert found.problems[0].remedy.startswith("Is it 'Patient 1.avi'? ")
 
 
-def test_patient_ids_that_look_alike_are_told_at_their_rows(tmp_path):
+def test_patient_ids_that_look_alike_are_told_once_at_the_first_row(tmp_path):
     (tmp_path / "m.csv").write_text("video,patient_id\na.avi,01\nb.avi,1\nc.avi,2\n")
     items = quality.find_target(tmp_path / "m.csv").items
     told = [[p.cause for p in item.problems if p.code == "patients-alike"] for item in items]
-    cause = "patient ids '01' and '1' look alike and are kept apart."
-    assert told == [[cause], [cause], []]
+    assert told == [["patient ids look alike and are kept apart: '01' and '1'."], [], []]
 
 
 def test_no_original_is_touched(checked):

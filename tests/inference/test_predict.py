@@ -26,6 +26,8 @@ from lus_keras.evaluation.run_record import read_predictions  # noqa: E402
 from lus_keras.inference.predict import VideoPrediction, load_models, predict_video  # noqa: E402
 from lus_keras.inference.predict.overlay import MARGIN, STRIP, curves, heat, overlay_frames  # noqa: E402
 from lus_keras.inference.predict.video import by_patient  # noqa: E402
+from lus_keras.inference.predict.write import as_json  # noqa: E402
+from lus_keras.inference.rows import as_video, told_apart  # noqa: E402
 
 
 def fold_folder(trained, fold=0):
@@ -238,6 +240,60 @@ def test_json_is_all_that_is_printed(trained):
     for video in told["videos"]:
         assert sum(video["probabilities"]) == pytest.approx(1)
         assert sum(video["clips"][0]["attention"]) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.fixture
+def exams(trained, tmp_path):
+    """Three people, each with a `clip` in a folder of their own."""
+    paths = [tmp_path / "exams" / f"patient{number}" / "clip.avi" for number in (1, 2, 3)]
+    for number, path in enumerate(paths):
+        path.parent.mkdir(parents=True)
+        shutil.copy(trained.videos[number].video, path)
+    return paths
+
+
+def test_three_people_whose_files_share_a_name_stay_three(trained, models, exams, tmp_path):
+    out = tmp_path / "out"
+    result = invoke("predict", trained.run, *exams, "--out", out)
+    assert result.exit_code == 0, result.output
+    names = ["patient1/clip", "patient2/clip", "patient3/clip"]
+    rows = pd.read_csv(out / "videos.csv")
+    assert rows["video_id"].tolist() == rows["patient_id"].tolist() == names
+    assert rows["video"].tolist() == [str(path) for path in exams]
+    assert pd.read_csv(out / "patients.csv")["patient_id"].tolist() == names
+    clips = pd.read_csv(out / "predictions.csv")
+    assert sorted(set(clips["video"])) == [str(path) for path in exams]
+    alone = [predict_video(models, path).mean for path in exams]
+    np.testing.assert_allclose(rows[["p_0", "p_1"]], alone, rtol=1e-6)
+    assert len(list(out.glob("*_overlay.mp4"))) == len(list(out.glob("*_representative.png"))) == 3
+    told = as_json(models, [predict_video(models, path) for path in exams])
+    assert [patient["patient_id"] for patient in told["patients"]] == names
+
+
+def test_explanations_of_files_that_share_a_name_stay_apart(trained, exams, tmp_path):
+    options = ("--method", "vanilla", "--out", tmp_path / "out")
+    result = invoke("explain", trained.run, *exams, *options)
+    assert result.exit_code == 0, result.output
+    assert len(list((tmp_path / "out").glob("*_sheet.png"))) == 3
+    told = json.loads((tmp_path / "out" / "sanity.json").read_text())
+    assert [clip["video"] for clip in told["clips"]] == [str(path) for path in exams]
+    assert len({clip["patient_id"] for clip in told["clips"]}) == 3
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["a/x.avi", "b/y.avi"], ["x", "y"]),
+        (["a/x.avi", "b/x.avi", "c.avi"], ["a/x", "b/x", "c"]),
+        (["a/x.avi", "a/x.mp4"], ["x.avi", "x.mp4"]),
+        (["a/x.avi", "a/x.mp4", "b/x.avi"], ["a/x.avi", "a/x.mp4", "b/x"]),
+        (["a/1/x.avi", "b/1/x.avi"], ["a/1/x", "b/1/x"]),
+        (["x.avi", "a/x.avi"], ["x", "a/x"]),
+    ],
+)
+def test_files_are_told_apart_by_their_folders_where_they_must_be(tmp_path, paths, names):
+    rows = told_apart([as_video(tmp_path / path) for path in paths])
+    assert [row.video_id for row in rows] == [row.patient_id for row in rows] == names
 
 
 def test_good_videos_are_predicted_and_every_bad_one_is_named(trained, tmp_path):

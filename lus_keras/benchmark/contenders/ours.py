@@ -82,7 +82,7 @@ def infer(*, video: str, seconds: float, folder: str) -> Contender:
 
     from lus_keras.inference.export import export_models
     from lus_keras.inference.predict.stream import stream_clips
-    from lus_keras.inference.predict.video import as_video
+    from lus_keras.inference.rows import as_video
 
     models = _ensemble()
     export_models(models, Path(folder) / "exported")

@@ -36,6 +36,7 @@ from lus_keras.core.config.sections import (
     SplitConfig,
 )
 from lus_keras.core.errors import ConfigError
+from lus_keras.core.labels import REGISTRY
 
 PRESETS = ("paper", "overnight", "quick", "smoke")
 __all__ = [
@@ -300,5 +301,5 @@ def _clip_contradictions(config: PaperConfig) -> Iterator[str]:
         )
     if clip.colour and clip.channels != 3:
         yield f"clip.colour: needs three channels. Received {clip.channels}."
-    if config.label_column == "b_lines" and clip.fps is None:
-        yield "clip.fps: must be a number, as B-lines are annotated in seconds."
+    if REGISTRY[config.label_column].frames and clip.fps is None:
+        yield f"clip.fps: must be a number, as {config.label_column} is annotated in seconds."

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, Strict
 
-from lus_keras.core.multilabel import COLUMNS as MULTILABEL_COLUMNS
+from lus_keras.core.labels import CLASSES, MULTILABEL
 
 LABELS = {
     "P": "printed in the paper",
@@ -25,6 +25,10 @@ Size = Annotated[tuple[PositiveInt, PositiveInt], Strict(False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Shares = Annotated[tuple[Share, ...], Strict(False)]
 Texts = Annotated[tuple[str, ...], Strict(False)]
+if TYPE_CHECKING:
+    LabelColumn = str
+else:
+    LabelColumn = Literal[CLASSES]
 
 
 EXPERIMENT = {
@@ -244,7 +248,7 @@ class PaperConfig(_Section):
     venue: str
     doi: str
     labels: Texts
-    label_column: Literal["b_lines", "sliding", "severity", "sign", "signs"]
+    label_column: LabelColumn
     data: DataConfig = DataConfig()
     clip: ClipConfig
     split: SplitConfig
@@ -264,7 +268,7 @@ class PaperConfig(_Section):
     @property
     def multilabel(self) -> bool:
         """Whether a clip may have several of `labels`, or none, each judged on its own."""
-        return self.label_column in MULTILABEL_COLUMNS
+        return self.label_column in MULTILABEL
 
     def experiment(self) -> dict[str, Any]:
         """The sections that decide the numbers, as plain data: what a run's fingerprint covers."""

@@ -90,15 +90,11 @@ def write_stored(text: str) -> dict[str, Any]:
 
 def video_from_json(row: Mapping[str, Any]) -> Video:
     """A manifest row from JSON, whose lists become the tuples they were."""
-    segments, roi, signs = row["segments"], row["roi"], row["signs"]
-    return Video(
-        **{
-            **row,
-            "segments": None if segments is None else tuple(map(tuple, segments)),
-            "roi": None if roi is None else tuple(roi),
-            "signs": None if signs is None else tuple(signs),
-        }
-    )
+    return Video(**{name: _as_tuples(value) for name, value in row.items()})
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def reading(video: Video, spec: FrameSpec) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lus_keras.core import multilabel
 from lus_keras.core.config import ClipConfig
 from lus_keras.core.errors import DataError
+from lus_keras.core.labels import REGISTRY, Segments
 from lus_keras.data.clips.cut import Cut, cut_video, spaced_frames, tiles, windows
-from lus_keras.data.manifest import SIGNS, Video
+from lus_keras.data.manifest import Video
 
 __all__ = [
     "UNKNOWN",
@@ -190,11 +190,8 @@ def class_of(video: Video, label_column: str) -> int:
         0 …; a sign is its place in `SIGNS`, several are packed, see `multilabel`.
     """
     if _has_truth(video, label_column):
-        return int(bool(video.segments))
-    label = getattr(video, label_column)
-    if label_column == "signs":
-        return multilabel.pack(label, SIGNS)
-    return SIGNS.index(label) if label_column == "sign" else int(label)
+        return int(bool(_intervals(video, label_column)))
+    return REGISTRY[label_column].class_of(getattr(video, label_column))
 
 
 def is_labelled(video: Video, label_column: str) -> bool:
@@ -203,13 +200,19 @@ def is_labelled(video: Video, label_column: str) -> bool:
 
 
 def _has_truth(video: Video, label_column: str) -> bool:
-    return label_column == "b_lines" and video.segments is not None
+    return _intervals(video, label_column) is not None
+
+
+def _intervals(video: Video, label_column: str) -> Segments | None:
+    """Frame-level truth of a label, in seconds; None where there is none."""
+    column = REGISTRY[label_column].frames
+    return getattr(video, column) if column else None
 
 
 def _truth(video: Video, count: int, fps: float | None, label_column: str) -> np.ndarray:
     if not fps or not _has_truth(video, label_column):
         return np.full(count, UNKNOWN, np.int8)
-    return frames_in_segments(count, fps, video.segments or ()).astype(np.int8)
+    return frames_in_segments(count, fps, _intervals(video, label_column) or ()).astype(np.int8)
 
 
 def _label(video: Video, truth: np.ndarray, label_column: str, min_frames: int) -> int:

@@ -99,7 +99,7 @@ def _parse_row(row: dict[str, str], folder: Path) -> tuple[Video, list[str]]:
     labels: dict[str, Any] = {}
     for label, column in _COLUMNS.items():
         try:
-            labels[label] = fields.parse_score(label, row[column]) if row[column] else None
+            labels[label] = fields.parse_label(label, row[column]) if row[column] else None
         except ValueError as error:
             problems.append(str(error).replace(f"`{label}`", f"`{column}`"))
     try:
@@ -120,7 +120,7 @@ def _parse_row(row: dict[str, str], folder: Path) -> tuple[Video, list[str]]:
 
 def _sign(a_lines: str, b_lines: int | None) -> str | None:
     """The sign of a video that shows A-lines or B-lines, and not both."""
-    seen = {"a_lines": fields.parse_score("b_lines", a_lines) if a_lines else None}
+    seen = {"a_lines": fields.parse_label("b_lines", a_lines) if a_lines else None}
     seen["b_lines"] = b_lines
     if sorted(seen.values(), key=str) != [0, 1]:
         return None

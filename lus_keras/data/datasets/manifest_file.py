@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from lus_keras.data.datasets import Dataset
+from lus_keras.data.identity import warning_of_ids
 from lus_keras.data.manifest import read_manifest
 
 
@@ -26,13 +27,15 @@ def load(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = 
     videos = read_manifest(path, root=root)
     licenses = sorted({video.license for video in videos} - {""})
     unlicensed = sum(not video.license for video in videos)
-    notes = (f"{unlicensed} of {len(videos)} videos name no licence.",) if unlicensed else ()
+    notes = [f"{unlicensed} of {len(videos)} videos name no licence."] if unlicensed else []
+    if alike := warning_of_ids(video.patient_id for video in videos):
+        notes.append(f"{alike[0].upper()}{alike[1:]}")
     return Dataset(
         name=path.stem,
         title=f"Manifest {path.name}",
         videos=videos,
         license="; ".join(licenses) or "not stated",
         citation="",
-        notes=notes,
+        notes=tuple(notes),
         root=(path.parent if root is None else Path(root)).absolute(),
     )

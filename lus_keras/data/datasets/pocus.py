@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lus_keras.core.errors import DataError
+from lus_keras.core.labels import SIGNS
 from lus_keras.data import fields
 from lus_keras.data.datasets import Dataset, find_root
 from lus_keras.data.manifest import Video
@@ -188,7 +189,7 @@ def _signs(row: Row) -> tuple[str, ...] | None:
     marks = {sign: _mark(row.cells[column]) for column, sign in SIGN_COLUMNS.items()}
     if None in marks.values():
         return None
-    return tuple(sign for sign in fields.SIGNS if marks[sign])
+    return tuple(sign for sign in SIGNS if marks[sign])
 
 
 def _why_not_one(signs: tuple[str, ...] | None) -> str:
@@ -202,7 +203,7 @@ def _why_not_one(signs: tuple[str, ...] | None) -> str:
 
 def _severity(text: str) -> int | None:
     try:
-        return fields.parse_score("severity", text) if text else None
+        return fields.parse_label("severity", text) if text else None
     except ValueError:
         return None
 
@@ -247,7 +248,7 @@ def _notes(videos: Sequence[Video], why: Mapping[str, str]) -> Iterator[str]:
         names = [video.video_id for video in videos if why[video.video] == reason]
         yield f"Left out of that task, {len(names)} with {reason}: {_listed(names)}."
     marked = [video.signs for video in videos if video.signs is not None]
-    counts = ", ".join(f"{sum(sign in s for s in marked)} {sign}" for sign in fields.SIGNS)
+    counts = ", ".join(f"{sum(sign in s for s in marked)} {sign}" for sign in SIGNS)
     yield (
         f"All four signs marked 0 or 1, as the multi-label option needs: {len(marked)} files, "
         f"{counts}, {sum(not s for s in marked)} none of them, "

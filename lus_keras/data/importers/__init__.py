@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from lus_keras.data.identity import warning_of_ids
 from lus_keras.data.manifest import Video
 
 
@@ -31,3 +32,8 @@ class Imported:
     videos: tuple[Video, ...]
     notes: tuple[str, ...]
     others: tuple[Path, ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """One sentence on patient ids that look alike, or nothing."""
+        return warning_of_ids(video.patient_id for video in self.videos)

@@ -31,6 +31,7 @@ from lus_keras.data.importers.dicom_header import (
     read_header,
     read_key,
 )
+from lus_keras.data.importers.dicom_patients import check_patients
 from lus_keras.data.importers.dicom_pixels import digest, iter_pixels
 from lus_keras.data.manifest import Video, write_manifest
 from lus_keras.data.video import sha256_of_video, write_video
@@ -88,6 +89,7 @@ def import_dicom(
     if key.resolve().is_relative_to(out.resolve()):
         raise ConfigError("--key: must not lie in the folder that is written. Move it elsewhere.")
     headers, skipped = _read_headers(_dicom_files(places), read_key(key), options)
+    alike = check_patients(headers)
     tiles: list[tuple[str, np.ndarray]] = []
     videos, problems = [], []
     for number, path, header in headers:
@@ -105,6 +107,7 @@ def import_dicom(
     write_manifest(videos, manifest)
     notes = [f"Passed over: {count} × {what}." for what, count in skipped.most_common()]
     notes += [f"{number}: {note}" for number, _, header in headers for note in header.notes]
+    notes += [alike] if alike else []
     cut = sum(_banner_cuts(header, options.banner) for _, _, header in headers)
     if cut:
         notes.append(
@@ -150,24 +153,11 @@ def _read_headers(
             found.append((number, path, header))
     if not found and not problems:
         problems.append(f"none of {len(files)} DICOM files is a cine: {dict(skipped)}.")
-    problems += _shared_exams(found)
     if problems:
         raise DataError.from_problems(problems)
     kept = _without_copies(found, key, skipped)
     # In the order of names, patients could be told apart by their places in the alphabet.
     return sorted(kept, key=lambda read: read[2].video_id), skipped
-
-
-def _shared_exams(found: Sequence[_Read]) -> Iterator[str]:
-    """Exams of two patients: one of them is written otherwise, and would be on both sides."""
-    owners: dict[str, tuple[str, str]] = {}
-    for number, _, header in found:
-        first, patient = owners.setdefault(header.exam_id, (number, header.patient_id))
-        if patient != header.patient_id:
-            yield (
-                f"{number}: is of the same study as {first.partition(',')[0]} and has another "
-                "PatientID. Correct one of them."
-            )
 
 
 def _without_copies(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lus_keras.core.errors import ConfigError, DataError
+from lus_keras.core.suggestions import spelling_key
 from lus_keras.data.fields import Box
 from lus_keras.data.importers.dicom_pixels import Pixels, read_pixels
 from lus_keras.data.importers.dicom_time import frame_times
@@ -39,6 +40,7 @@ class Header:
         patient_id: Keyed hash of the patient's id.
         exam_id: Keyed hash of the study's id.
         video_id: Keyed hash of the file's own id.
+        spelling: Keyed hash of what is left of the patient's id once its spelling is taken away.
         frames: Number of frames.
         width: Pixels.
         height: Pixels.
@@ -53,6 +55,7 @@ class Header:
     patient_id: str
     exam_id: str
     video_id: str
+    spelling: str
     frames: int
     width: int
     height: int
@@ -133,6 +136,7 @@ def read_header(
         patient_id=keyed_hash(key, "patient", str(dataset.PatientID).strip()),
         exam_id=keyed_hash(key, "exam", str(dataset.StudyInstanceUID)),
         video_id=keyed_hash(key, "video", str(dataset.SOPInstanceUID)),
+        spelling=keyed_hash(key, "spelling", spelling_key(str(dataset.PatientID))),
         frames=frames,
         width=int(dataset.Columns),
         height=int(dataset.Rows),

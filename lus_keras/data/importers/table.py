@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import importlib.util
 import os
 import re
 import string
-import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from lus_keras.core.errors import ConfigError, DataError
+from lus_keras.data.fields import is_excel_error, is_missing
 from lus_keras.data.importers import Imported
 from lus_keras.data.importers.naming import find_videos, manifest_root, match_video, video_id_of
+from lus_keras.data.importers.sheet import read_sheet
 from lus_keras.data.importers.values import ValueMap
 from lus_keras.data.manifest import COLUMNS, REQUIRED, Video, write_manifest
+
+_IDS = ("video", "patient_id", "video_id", "exam_id", "zone")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def import_table(
         DataError: Cells break rules; every word that is not known is listed once, with its rows.
     """
     sheet, out, options = Path(sheet), Path(out), options or TableOptions()
-    header, rows = _read_xlsx(sheet) if sheet.suffix.lower() == ".xlsx" else _read_csv(sheet)
+    table = read_sheet(sheet)
+    header, rows = table.header, table.rows
     columns = _columns(sheet, header, options)
     found = find_videos(options.videos or [sheet.parent])
     problems: dict[str, list[int]] = defaultdict(list)
@@ -89,6 +91,26 @@ def import_table(
 def _video(fields: dict[str, Any], root: Path) -> Video:
     path = fields["video"]
     return Video(**({"video_id": video_id_of(path, root)} | fields | {"video": str(path)}))
+
+
+def _stated(column: str, text: str) -> str:
+    """Text of a cell; nothing where a word says that nothing is known.
+
+    In a label column `none` may be a value, "looked at, nothing there", and is left as it is.
+
+    Raises:
+        ValueError: The cell holds an error value of Excel, or an id that was turned into a date.
+    """
+    if is_excel_error(text):
+        raise ValueError(f"holds {text!r}, an error value of Excel. Correct its formula.")
+    if column in _IDS and re.fullmatch(r"\d{4}-\d\d-\d\d 00:00:00", text):
+        raise ValueError(
+            f"holds a date, {text[:10]}. Was an id turned into one? Format the column as text and "
+            "type the id again."
+        )
+    if column in _IDS or text.casefold() != "none":
+        return "" if is_missing(text) else text
+    return text
 
 
 def _numbers(rows: Sequence[int]) -> str:
@@ -133,6 +155,8 @@ def _read_row(
     for name, column in columns.items():
         text = row[name]
         try:
+            if not options.values.knows(column, text):
+                text = _stated(column, text)
             if column == "video":
                 if text and not options.video:
                     fields[column] = match_video(text, found)
@@ -140,77 +164,15 @@ def _read_row(
                 fields[column] = options.values.read(column, text)
         except ValueError as error:
             problems[f"column {name!r}: {error}"].append(number)
+            continue
         if not text and column in REQUIRED:
-            problems[f"column {name!r} must be filled. Received a blank. Fill it in."] += [number]
+            received = f"{row[name]!r}, which stands for nothing" if row[name] else "a blank"
+            problems[f"column {name!r} must be filled. Received {received}. Fill it in."] += [
+                number
+            ]
     if options.video:
         try:
             fields["video"] = match_video(options.video.format_map(dict(row)), found)
         except (ValueError, KeyError, IndexError, AttributeError) as error:
             problems[f"--video: {error}"].append(number)
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def _read_csv(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            first = stream.readline()
-            stream.seek(0)
-            delimiter = max(",;\t", key=first.count)
-            table = list(csv.reader(stream, delimiter=delimiter, strict=True))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: is not UTF-8 CSV ({error}). Save it as 'CSV UTF-8'.") from error
-    return _with_names(path, table)
-
-
-def _with_names(
-    path: Path, table: list[list[str]]
-) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Names the cells of rows that are not blank; row 1 is the header, short rows are filled."""
-    stripped = [[cell.strip() for cell in row] for row in table]
-    if len(stripped) < 2:
-        raise DataError(f"{path}: must have a header and a row a video. Received none. Add them.")
-    header = stripped[0]
-    rows = [
-        (number, dict(zip(header, row + [""] * (len(header) - len(row)), strict=False)))
-        for number, row in enumerate(stripped[1:], start=2)
-        if any(row)
-    ]
-    return header, rows
-
-
-def _read_xlsx(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    if importlib.util.find_spec("openpyxl") is None:
-        raise ConfigError(
-            f"{path}: reading Excel needs one more package: pip install 'lus-keras[excel]'. Or "
-            "save the sheet as 'CSV UTF-8'."
-        )
-    import openpyxl
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-            table = [[_cell_text(cell) for cell in row] for row in book.worksheets[0].iter_rows()]
-            book.close()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
-    except Exception as error:
-        # openpyxl raises what its parsers do: of zip, of XML, its own.
-        raise DataError(f"{path}: is not an Excel sheet ({error}). Save it anew.") from error
-    return _with_names(path, table)
-
-
-def _cell_text(cell: Any) -> str:
-    """Text of a cell as it is shown: `010` where 10 is formatted so, `2` for 2.0."""
-    value = cell.value
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and re.fullmatch("0+", cell.number_format or ""):
-        return str(value).zfill(len(cell.number_format))
-    return str(value)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lus_keras.data.fields import Segments
+import av
+
+from lus_keras.core.labels import Segments
 from lus_keras.data.video import probe
-from lus_keras.data.video.decode import decode
+from lus_keras.data.video.decode import decode, open_video
 
 
 @dataclass(frozen=True)
@@ -20,14 +22,18 @@ class Length:
         duration_s: Time at which the last frame ends.
         width: Pixels.
         height: Pixels.
-        start_s: Time of the first frame on the clock of players, which starts with the sound.
+        offset_s: Time of the first frame on the clock of the container, which browsers show: the
+            time by which the picture starts after the sound; 0 without sound.
+        container_end_s: Time on that clock at which the container ends, sound included; 0 if it
+            does not say.
     """
 
     times_s: tuple[float, ...]
     duration_s: float
     width: int
     height: int
-    start_s: float = 0.0
+    offset_s: float = 0.0
+    container_end_s: float = 0.0
 
     @property
     def frame_s(self) -> float:
@@ -50,17 +56,20 @@ def measure(path: Path) -> Length:
     for frame in decode(path):
         times_s.append(frame.time_s)
         end_s = frame.time_s + frame.duration_s
-    return Length(tuple(times_s), end_s, info.width, info.height, info.start_s)
+    return Length(tuple(times_s), end_s, info.width, info.height, *_clock_s(path))
 
 
-def late_pictures(lengths: Mapping[Path, Length]) -> Iterator[str]:
-    """One note for each video whose picture starts a frame or more after its sound."""
-    for path, length in lengths.items():
-        if length.start_s >= length.frame_s:
-            yield (
-                f"{path.name}: its picture starts {length.start_s:.3f} s after its sound. Segments "
-                "are taken on the clock of players, which starts with the sound."
-            )
+def _clock_s(path: Path) -> tuple[float, float]:
+    """When the picture starts and when the container ends, on the clock of the container."""
+    if path.is_dir():
+        return 0.0, 0.0
+    with open_video(path) as (container, stream, _):
+        # What lies before 0, such as the lead-in of a sound, is not played.
+        zero_s = max(0.0, (container.start_time or 0) / av.time_base)
+        start_s = float((stream.start_time or 0) * (stream.time_base or 0))
+        first_s = (container.start_time or 0) / av.time_base
+        end_s = first_s + (container.duration or 0) / av.time_base - zero_s
+    return max(0.0, start_s - zero_s), end_s
 
 
 def merge_segments(segments: Iterable[tuple[float, float]]) -> Segments:
@@ -95,10 +104,13 @@ def segments_of_frames(marked: Sequence[bool], length: Length) -> Segments:
 
 
 def fit_segment(times_s: tuple[float, float], length: Length) -> tuple[float, float]:
-    """Checks a segment against its video; an end up to one frame too late is set to the end.
+    """Moves a segment from the clock of the container to that of the picture, and checks it.
+
+    A start before the picture, where the sound starts first, is set to its start; an end up to one
+    frame too late, or at the end of a sound that lasts longer, is set to its end.
 
     Args:
-        times_s: Start and end on the clock of players, in seconds.
+        times_s: Start and end as annotated, in seconds on the clock of the container.
         length: The video's time stamps.
 
     Returns:
@@ -107,16 +119,18 @@ def fit_segment(times_s: tuple[float, float], length: Length) -> tuple[float, fl
     Raises:
         ValueError: It is reversed or empty, or leaves the video by more than a frame.
     """
-    start, end = times_s
-    received = f"Received [{start:g}, {end:g}]"
-    if not start < end:
-        cause = "is reversed" if end < start else "has no length"
+    received = f"Received [{times_s[0]:g}, {times_s[1]:g}]"
+    if not times_s[0] < times_s[1]:
+        cause = "is reversed" if times_s[1] < times_s[0] else "has no length"
         raise ValueError(f"segment {cause}. {received}. Correct it in VIA.")
-    beyond = end - length.start_s > length.duration_s + length.frame_s
-    if start < 0 or start - length.start_s >= length.duration_s or beyond or end <= length.start_s:
-        first = f" and starts {length.start_s:.3f} s after the sound" if length.start_s else ""
+    start, end = (
+        (round(time - length.offset_s, 6) for time in times_s) if length.offset_s else times_s
+    )
+    last = max(length.duration_s, length.container_end_s - length.offset_s) + length.frame_s
+    if times_s[0] < 0 or end <= 0 or start >= length.duration_s or end > last:
+        after = f", from {length.offset_s:.3f} s on" if length.offset_s else ""
         raise ValueError(
-            f"segment leaves the video, which lasts {length.duration_s:.3f} s by decoding{first}. "
+            f"segment leaves the video, which lasts {length.duration_s:.3f} s by decoding{after}. "
             f"{received}. Correct it, or see whether another version of the video was annotated."
         )
-    return max(0.0, start - length.start_s), min(end - length.start_s, length.duration_s)
+    return max(0.0, start), min(end, length.duration_s)

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lus_keras.core.errors import ConfigError
-from lus_keras.data.fields import SIGNS
+from lus_keras.core.labels import REGISTRY, OneOf
 from lus_keras.data.manifest import COLUMNS, PARSERS
 
 _YES = frozenset(("yes", "y", "true", "1", "present", "positive", "pos"))
 _NO = frozenset(("no", "n", "false", "0", "absent", "negative", "neg"))
 _NOT = ("non", "no", "not", "without")
-_SIGN_OF = {re.sub("[^a-z]", "", sign).removesuffix("s"): sign for sign in SIGNS}
 
 
 def plain(text: str) -> str:
@@ -47,6 +46,10 @@ class ValueMap:
             words.setdefault(column, {})[_exact(word)] = value.strip()
         return cls(words)
 
+    def knows(self, column: str, text: str) -> bool:
+        """Whether the user says what a word stands for."""
+        return _exact(text) in self.words.get(column, {})
+
     def read(self, column: str, text: str) -> Any:
         """Value of a manifest's column for the user's word; None if the word stands for a blank.
 
@@ -57,11 +60,18 @@ class ValueMap:
         if mapped == "":
             return None
         if mapped is None:
-            mapped = _SIGN_OF.get(plain(text), text) if column == "sign" else text
+            mapped = _known_spelling(column, text)
         try:
             return PARSERS[column](column, mapped)
         except ValueError as error:
             raise ValueError(f"{error} Or map it: --value '{column}:{text}=…'.") from error
+
+
+def _known_spelling(column: str, text: str) -> str:
+    """The value of a column of names that a word means in any writing, else the word."""
+    label = REGISTRY.get(column)
+    names = label.values if isinstance(label, OneOf) else ()
+    return next((name for name in names if plain(name) == plain(text)), text)
 
 
 def _exact(word: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lus_keras.core.errors import ConfigError, DataError, VideoError
@@ -21,7 +21,7 @@ from lus_keras.data.importers.naming import (
     match_video,
     video_id_of,
 )
-from lus_keras.data.importers.timing import Length, late_pictures, measure
+from lus_keras.data.importers.timing import Length, measure
 from lus_keras.data.importers.via_annotation import Annotation, Project
 from lus_keras.data.importers.via_frames import FramePattern, gather_pictures
 from lus_keras.data.importers.via_labels import Labels, Reading, read_labels
@@ -57,7 +57,7 @@ def import_via(
     """Turns a VIA project and the videos it is about into a manifest.
 
     Args:
-        project: JSON of VIA 2 or 3, or the CSV of VIA 3.
+        project: JSON of VIA 2 or 3, or the CSV of either.
         videos: Files and folders; the project's own folder if none.
         out: Manifest to write.
         options: How the project is understood.
@@ -83,12 +83,11 @@ def import_via(
     problems: list[str] = []
     groups = _group(content, found, options, problems)
     annotated = find_videos(options.annotated) if options.annotated else []
-    lengths = _measure(groups, problems)
-    _compare_transcodes(groups, annotated, lengths, problems)
+    lengths = _compare_transcodes(groups, annotated, _measure(groups, problems), problems)
     rows = _rows(groups, lengths, options, problems)
     if problems:
         raise DataError.from_problems(problems)
-    notes = [*_notes(content, found, groups, rows, bool(annotated)), *late_pictures(lengths)]
+    notes = [*_notes(content, found, groups, rows, bool(annotated)), *_clock_notes(lengths, rows)]
     kept = [(path, labels) for path, labels in rows.items() if labels.columns]
     if not kept:
         raise DataError(f"{project}: gives no label for any video. " + " ".join(notes))
@@ -161,8 +160,13 @@ def _compare_transcodes(
     annotated: list[Path],
     lengths: Mapping[Path, Length],
     problems: list[str],
-) -> None:
-    """Time in a transcode is time in the video only if both last equally long."""
+) -> dict[Path, Length]:
+    """Time in a transcode is time in the video only if both last equally long.
+
+    Returns:
+        Lengths, on the clock of the file that was annotated where it is there.
+    """
+    clocked = dict(lengths)
     for path, (first, *_) in groups.items():
         if not annotated or path not in lengths:
             continue
@@ -180,6 +184,8 @@ def _compare_transcodes(
                 f"({len(own.times_s)} frames). Segments would be misplaced: give the annotated "
                 "files themselves as videos, or transcode anew with the same time stamps."
             )
+        clocked[path] = replace(own, offset_s=other.offset_s, container_end_s=other.container_end_s)
+    return clocked
 
 
 def _rows(
@@ -227,6 +233,16 @@ def _notes(
         yield (
             f"Matched by stem, annotated under another name: {_listed(transcoded)}. Durations were "
             "not compared: give the annotated files with --annotated."
+        )
+
+
+def _clock_notes(lengths: Mapping[Path, Length], rows: Mapping[Path, Labels]) -> Iterator[str]:
+    late = [path for path in rows if lengths[path].offset_s > 1e-3 and rows[path].segmented]
+    if late:
+        told = [f"{path.name} ({lengths[path].offset_s:.3f} s)" for path in late]
+        yield (
+            f"The picture starts after the sound: {_listed(told)}. Segments are timed from the "
+            "start of the file, as browsers show it, and were moved to count from the first frame."
         )
 
 

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 RECTANGLE = 2
 BLANK = ("", "_DEFAULT")
+# Types of attributes: check boxes, radio buttons, a list.
+_CHOICES = ("2", "3", "4")
 
 Box = tuple[float, float, float, float]
 
@@ -24,7 +26,13 @@ class Attribute(Model):
     """An attribute of VIA 3, its options by id."""
 
     aname: str
+    type: str = ""
     options: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def lacks_options(self) -> bool:
+        """Whether one is to choose among options, and there are none."""
+        return self.type in _CHOICES and not self.options
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from lus_keras.core.errors import DataError
@@ -21,7 +22,12 @@ _SEGMENT_COLUMNS = "metadata_id,file_list,temporal_segment_start,temporal_segmen
 
 
 def parse_csv(path: Path, text: str, problems: list[str]) -> Project:
-    """Reads the text of an export; appends to `problems` what has to be mended."""
+    """Reads the text of an export; appends to `problems` what has to be corrected.
+
+    Raises:
+        DataError: The table of attributes is damaged, or numbers of options stand for words that
+            the file does not hold.
+    """
     header = _SEGMENT_COLUMNS.split(",")
     names: dict[str, str] = {}
     options: dict[str, dict[str, str]] = {}
@@ -33,13 +39,16 @@ def parse_csv(path: Path, text: str, problems: list[str]) -> Project:
         if line.startswith("#") and key.strip() in ("ATTRIBUTE", "ATTRIBUTES"):
             names, options = _csv_attributes(path, value)
     annotations = []
+    numbered: dict[str, list[int]] = {}
     # Comments become blank lines, so that a row keeps its number.
     rows = csv.reader("" if line.startswith("#") else line for line in lines)
     for number, row in enumerate(rows, start=1):
         if not row:
             continue
         try:
-            cells = dict(zip(header, row, strict=False))
+            if len(row) != len(header):
+                raise ValueError(f"{len(row)} cells, not {len(header)}")
+            cells = dict(zip(header, row, strict=True))
             (file,) = json.loads(cells["file_list"])
             times = _csv_times(cells)
             xy = [float(value) for value in json.loads(cells.get("spatial_coordinates") or "[]")]
@@ -50,17 +59,56 @@ def parse_csv(path: Path, text: str, problems: list[str]) -> Project:
                 "again."
             )
             continue
+        for key in coded(chosen, options):
+            numbered.setdefault(names.get(key, key), []).append(number)
         words = resolve_words(chosen, names, options, f"row {number}, metadata", problems)
         problems += check_shape(xy, f"row {number}")
         box, other = read_shape(xy)
         place = f"{path}, row {number} ({cells['metadata_id']})"
         annotations.append(Annotation(place, str(file), times, box, other, tuple(words)))
+    _refuse_codes(path, numbered)
     files = tuple(dict.fromkeys(annotation.file for annotation in annotations))
     return Project(3, tuple(annotations), files)
 
 
+def coded(chosen: Mapping[str, str], options: Container[str]) -> list[str]:
+    """Attributes whose value is the number of an option, or of several, that is not listed.
+
+    Args:
+        chosen: Values by attribute.
+        options: Attributes whose options are known.
+    """
+    return [
+        key
+        for key, value in chosen.items()
+        if key not in options and re.fullmatch(r"\s*-?\d+(\s*,\s*-?\d+)*\s*", value)
+    ]
+
+
+def _refuse_codes(path: Path, coded: Mapping[str, Sequence[int]]) -> None:
+    """Refuses a file whose numbers of options could mean anything: 0 may be "present".
+
+    Raises:
+        DataError: There are such numbers; names all attributes that have them.
+    """
+    if coded:
+        listed = "; ".join(
+            f"{name!r} (row {rows[0]}{f' and {len(rows) - 1} more' if len(rows) > 1 else ''})"
+            for name, rows in coded.items()
+        )
+        raise DataError(
+            f"{path}: holds numbers of options and no table that says what they stand for, in the "
+            f"attribute {listed}. VIA leaves that table out of its CSV of temporal segments: give "
+            "the project itself (Save in VIA, JSON), or the CSV of all annotations, which has a "
+            "line # ATTRIBUTE."
+        )
+
+
 def _csv_attributes(path: Path, text: str) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Names and options of attributes; older versions write names only."""
+    """Names of attributes, and options of those that are described in full.
+
+    Older versions write names only; then what an option's number stands for is not known.
+    """
     try:
         content = json.loads(text)
         full = {
@@ -73,14 +121,20 @@ def _csv_attributes(path: Path, text: str) -> tuple[dict[str, str], dict[str, di
             f"{path}, # ATTRIBUTE: cannot be read ({error}). Export it again."
         ) from error
     names = {key: attribute.aname for key, attribute in attributes.items()}
-    return names, {key: attribute.options for key, attribute in attributes.items()}
+    described = [key for key, value in full.items() if "options" in value]
+    return names, {key: attributes[key].options for key in described}
 
 
 def _csv_times(cells: Mapping[str, str]) -> tuple[float, ...]:
     if "temporal_coordinates" in cells:
         times = tuple(float(value) for value in json.loads(cells["temporal_coordinates"]))
     else:
-        times = (float(cells["temporal_segment_start"]), float(cells["temporal_segment_end"]))
+        # Both are empty where the whole file is labelled, the end where an instant is marked.
+        columns = ("temporal_segment_start", "temporal_segment_end")
+        stated = [cells[column].strip() for column in columns]
+        if not stated[0] and stated[1]:
+            raise ValueError("an end without a start")
+        times = tuple(float(time) for time in stated if time)
     if len(times) > 2:
         raise ValueError(f"{len(times)} times")
     return times

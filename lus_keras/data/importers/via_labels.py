@@ -40,10 +40,12 @@ class Labels:
     Attributes:
         columns: Values of the manifest's columns.
         unused: What the annotations hold besides, and how often.
+        segmented: Whether segments were read.
     """
 
     columns: dict[str, Any]
     unused: Counter[str]
+    segmented: bool = False
 
 
 @dataclass
@@ -97,7 +99,7 @@ def read_labels(
         found.columns["roi"] = next(iter(found.boxes))
     found.columns |= _b_lines(found)
     problems += found.problems
-    return Labels(found.columns, found.unused)
+    return Labels(found.columns, found.unused, bool(found.segments))
 
 
 def _read_segment(annotation: Annotation, found: _Found) -> None:

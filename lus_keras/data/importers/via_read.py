@@ -2,32 +2,31 @@
 
 VIA 3 project (JSON)   videos: temporal segments, labels of files, rectangles in frames
 VIA 3 export (CSV)     the same, one annotation a line, under comments that start with #
-VIA 2 project or annotation export (JSON)   pictures only
+VIA 2 project, annotation export (JSON) or region export (CSV)   pictures only
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, ValidationError
 
 from lus_keras.core.errors import DataError
+from lus_keras.data.importers import via2
 from lus_keras.data.importers.via_annotation import (
-    BLANK,
     Annotation,
     Attribute,
-    Box,
     Model,
     Project,
     check_shape,
     read_shape,
     resolve_words,
 )
-from lus_keras.data.importers.via_csv import parse_csv
+from lus_keras.data.importers.via_csv import coded, parse_csv
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -62,21 +61,6 @@ class _Via3(Model):
     metadata: dict[str, _Metadata]
 
 
-class _Region(Model):
-    shape_attributes: dict[str, Any] = Field(default_factory=dict)
-    region_attributes: dict[str, Any] = Field(default_factory=dict)
-
-
-class _Picture(Model):
-    filename: str
-    regions: list[_Region] | dict[str, _Region] = Field(default_factory=list)
-    file_attributes: dict[str, Any] = Field(default_factory=dict)
-
-
-class _Via2(Model):
-    metadata: dict[str, _Picture]
-
-
 def read_project(path: Path) -> Project:
     """Reads a file of VIA, whichever of its formats it has.
 
@@ -97,7 +81,9 @@ def read_project(path: Path) -> Project:
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8 text. Export it from VIA again.") from error
     problems: list[str] = []
-    if text.lstrip().startswith("#"):
+    if via2.is_region_csv(text):
+        project = via2.project_of(path, via2.pictures_of_csv(text, problems), "")
+    elif text.lstrip().startswith("#"):
         project = parse_csv(path, text, problems)
     else:
         project = _from_json(path, text, problems)
@@ -110,15 +96,20 @@ def _from_json(path: Path, text: str, problems: list[str]) -> Project:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is not JSON: {error}. Save the project in VIA again.") from error
+        raise DataError(
+            f"{path}: is not JSON: {error}. Save the project in VIA again, or give a CSV as VIA "
+            "exports it: one that begins with # (VIA 3), or with filename,file_size (VIA 2)."
+        ) from error
     try:
         if isinstance(content, dict) and "_via_img_metadata" in content:
-            pictures = _Via2.model_validate({"metadata": content["_via_img_metadata"]})
-            return _via2(path, pictures, "/_via_img_metadata")
+            parts = {"metadata": content["_via_img_metadata"]}
+            if isinstance(content.get("_via_attributes"), dict):
+                parts["attributes"] = content["_via_attributes"]
+            return via2.project_of(path, via2.Via2.model_validate(parts), "/_via_img_metadata")
         if isinstance(content, dict) and {"view", "metadata"} <= set(content):
             return _via3(path, _Via3.model_validate(content), problems)
-        if isinstance(content, dict) and content and all(map(_is_picture, content.values())):
-            return _via2(path, _Via2.model_validate({"metadata": content}), "")
+        if isinstance(content, dict) and content and all(map(via2.is_picture, content.values())):
+            return via2.project_of(path, via2.Via2.model_validate({"metadata": content}), "")
     except ValidationError as error:
         raise DataError.from_problems(
             f"{path}, /{'/'.join(map(str, detail['loc']))}: {detail['msg']}. Received "
@@ -131,15 +122,13 @@ def _from_json(path: Path, text: str, problems: list[str]) -> Project:
     )
 
 
-def _is_picture(value: Any) -> bool:
-    return isinstance(value, dict) and {"filename", "regions"} <= set(value)
-
-
 def _via3(path: Path, project: _Via3, problems: list[str]) -> Project:
     annotations = []
     problems += _files_of_one_name(project)
     options = {key: attribute.options for key, attribute in project.attribute.items()}
     names = {key: attribute.aname for key, attribute in project.attribute.items()}
+    # An attribute that is not known is a problem of its own.
+    listed = {*(set(options) - {key for key, a in project.attribute.items() if a.lacks_options})}
     for key, metadata in project.metadata.items():
         place = f"/metadata/{key}"
         view = project.view.get(metadata.vid)
@@ -150,6 +139,11 @@ def _via3(path: Path, project: _Via3, problems: list[str]) -> Project:
                 f"{len(files)} known files. Annotate one video a view."
             )
             continue
+        for key in coded(metadata.av, listed):
+            problems.append(
+                f"{place}/av/{key}: holds the number of an option, {metadata.av[key]!r}, and the "
+                f"attribute {names.get(key, key)!r} lists none. Add the options again in VIA."
+            )
         words = resolve_words(metadata.av, names, options, f"{place}/av", problems)
         problems += check_shape(metadata.xy, place)
         box, other = read_shape(metadata.xy)
@@ -161,28 +155,6 @@ def _via3(path: Path, project: _Via3, problems: list[str]) -> Project:
     return Project(3, tuple(annotations), tuple(file.name() for file in project.file.values()))
 
 
-def _via2(path: Path, project: _Via2, pointer: str) -> Project:
-    annotations = []
-    for key, picture in project.metadata.items():
-        place = f"{path}, {pointer}/{key}"
-        words = tuple(_via2_words(picture.file_attributes))
-        annotations.append(Annotation(place, picture.filename, (), None, False, words))
-        regions = picture.regions
-        for number, region in enumerate(regions.values() if isinstance(regions, dict) else regions):
-            box = _rectangle(region.shape_attributes)
-            annotations.append(
-                Annotation(
-                    f"{place}/regions/{number}",
-                    picture.filename,
-                    (),
-                    box,
-                    box is None,
-                    tuple(_via2_words(region.region_attributes)),
-                )
-            )
-    return Project(2, tuple(annotations), tuple(p.filename for p in project.metadata.values()))
-
-
 def _files_of_one_name(project: _Via3) -> Iterator[str]:
     annotated = {metadata.vid for metadata in project.metadata.values()}
     shown = {fid for vid in annotated if vid in project.view for fid in project.view[vid].fid_list}
@@ -192,18 +164,3 @@ def _files_of_one_name(project: _Via3) -> Iterator[str]:
             f"/file: {names.count(name)} annotated files have the name {name!r} and cannot be told "
             "apart. Give each video its own name, or annotate them in separate projects."
         )
-
-
-def _rectangle(shape: Mapping[str, Any]) -> Box | None:
-    try:
-        x, y, width, height = (float(shape[side]) for side in ("x", "y", "width", "height"))
-    except (KeyError, TypeError, ValueError):
-        return None
-    return (x, y, width, height) if shape.get("name") == "rect" else None
-
-
-def _via2_words(attributes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """A text, or for ticked boxes `{option: true}`."""
-    for name, value in attributes.items():
-        words = [word for word, on in value.items() if on] if isinstance(value, dict) else [value]
-        yield from ((name, str(word).strip()) for word in words if str(word).strip() not in BLANK)

@@ -7,9 +7,9 @@
 `010`. A cell of `signs` is `a_lines;b_lines`, or `none`; an empty one means "not looked at".
 """
 
-from lus_keras.data.fields import SIGNS as SIGNS
+from lus_keras.core.labels import SIGNS as SIGNS
+from lus_keras.core.labels import Segments as Segments
 from lus_keras.data.fields import Box as Box
-from lus_keras.data.fields import Segments as Segments
 from lus_keras.data.manifest.read import read_manifest as read_manifest
 from lus_keras.data.manifest.read import scan_manifest as scan_manifest
 from lus_keras.data.manifest.record import COLUMNS as COLUMNS

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from lus_keras.core.errors import ConfigError, ManifestError
-from lus_keras.core.suggestions import groups_alike, nearest_files
+from lus_keras.core.suggestions import nearest_files
+from lus_keras.data.identity import warning_of_ids
 from lus_keras.data.manifest.record import LABELS, Video
 from lus_keras.data.manifest.rows import folder_of, numbered, parse
 
@@ -50,7 +51,8 @@ def read_manifest(
     problems = [*numbered(broken), *_missing_files(rows, folder)]
     if problems:
         raise ManifestError.from_problems(f"{path}, {problem}" for problem in problems)
-    _warn_of_similar_patients(path, {video.patient_id for video in rows.values()})
+    if told := warning_of_ids(video.patient_id for video in rows.values()):
+        warnings.warn(f"{path}: {told}", stacklevel=2)
     return list(rows.values())
 
 
@@ -98,13 +100,3 @@ def _missing_files(rows: dict[int, Video], folder: Path) -> list[str]:
         f"row {next(iter(missing))}: every video file must exist. {len(missing)} of {len(rows)} "
         f"are not in {folder}: {', '.join(listed)}. Correct the paths, or give another root."
     ]
-
-
-def _warn_of_similar_patients(path: Path, patient_ids: Iterable[str]) -> None:
-    similar = [" and ".join(map(repr, group)) for group in groups_alike(patient_ids)]
-    if similar:
-        warnings.warn(
-            f"{path}: patient ids look alike and are kept apart: {'; '.join(similar)}. "
-            "If they are one person, write them alike, or a split may leak.",
-            stacklevel=3,
-        )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lus_keras.core.errors import ManifestError
+from lus_keras.core.safe_text import unguard
 from lus_keras.data import fields
 from lus_keras.data.manifest.record import COLUMNS, PARSERS, REQUIRED, Video
 
@@ -63,7 +64,7 @@ def _read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise ManifestError(f"{path}: is not UTF-8 text. Save it as 'CSV UTF-8'.") from error
     except csv.Error as error:
         raise ManifestError(f"{path}: is not CSV: {error}. Save it as 'CSV UTF-8'.") from error
-    table = [[cell.strip() for cell in row] for row in table]
+    table = [[unguard(cell.strip()) for cell in row] for row in table]
     if not table or not any(table[0]):
         raise ManifestError(f"{path}, row 1: must name the columns. Received nothing. Add them.")
     return table[0], [(number, row) for number, row in enumerate(table[1:], start=2) if any(row)]
@@ -114,7 +115,7 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
     signs, sign, b_lines = (values.get(name) for name in ("signs", "sign", "b_lines"))
     if signs is None:
         return
-    listed = fields.format_cell(signs)
+    listed = fields.format_cell("signs", signs)
     if sign is not None and sign not in signs:
         yield f"`sign` must be among `signs`. Received {sign!r} and {listed!r}. Correct one."
     if b_lines is not None and bool(b_lines) != ("b_lines" in signs):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lus_keras.core.errors import ManifestError
 from lus_keras.core.files import atomic_write
+from lus_keras.core.safe_text import guard
 from lus_keras.data import fields
 from lus_keras.data.manifest.record import COLUMNS, REQUIRED, Video
 from lus_keras.data.manifest.rows import folder_of, numbered, parse
@@ -43,7 +44,7 @@ def write_manifest(
         with temporary_path.open("w", newline="", encoding="utf-8", errors="replace") as stream:
             writer = csv.DictWriter(stream, columns, extrasaction="ignore", lineterminator="\n")
             writer.writeheader()
-            writer.writerows(lines)
+            writer.writerows({name: guard(text) for name, text in line.items()} for line in lines)
         rows, broken = parse(temporary_path, folder, ())
         problems = list(numbered(broken))
         if not problems and list(rows.values()) != list(videos):
@@ -54,7 +55,7 @@ def write_manifest(
 
 
 def _format_row(video: Video, folder: Path) -> dict[str, str]:
-    line = {name: fields.format_cell(getattr(video, name)) for name in COLUMNS}
+    line = {name: fields.format_cell(name, getattr(video, name)) for name in COLUMNS}
     path = Path(video.video)
     if video.video and path.is_relative_to(folder):
         line["video"] = path.relative_to(folder).as_posix()

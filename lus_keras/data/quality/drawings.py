@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lus_keras.core.errors import VideoError
+from lus_keras.core.labels import CLASSES
 from lus_keras.core.sandbox import run_isolated
 from lus_keras.core.style import BLUE, GREEN, GREY
 from lus_keras.data.fields import format_cell
-from lus_keras.data.manifest import LABELS, Video
+from lus_keras.data.manifest import Video
 from lus_keras.data.quality.check import Report
 from lus_keras.data.quality.stats import Statistics
 from lus_keras.data.quality.targets import Item
@@ -165,8 +166,12 @@ def _title(path: Path, seen: Inspection, video: Video | None) -> str:
         f"({seen.fps:.4g} fps), {seen.container}/{seen.codec}",
     ]
     if video:
-        known = {name: getattr(video, name) for name in LABELS if name != "segments"}
-        labels = [f"{name} {format_cell(known[name])}" for name in known if known[name] is not None]
+        known = {name: getattr(video, name) for name in CLASSES}
+        labels = [
+            f"{name} {format_cell(name, value)}"
+            for name, value in known.items()
+            if value is not None
+        ]
         parts.append(", ".join([f"patient {video.patient_id}", *labels]))
     return "\n".join(parts)
 

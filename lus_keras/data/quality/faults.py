@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from lus_keras.data.identity import near_copies
 from lus_keras.data.manifest import Video
 from lus_keras.data.video import Inspection
 from lus_keras.data.video.formats import SUFFIXES
@@ -19,8 +20,6 @@ DARK = 10
 STILL = 0.1
 UNEVEN = 1.5
 USUAL_FPS = (5.0, 120.0)
-# Bits of 256 in which fingerprints differ: up to 5 in copies encoded anew, from 23 on in others.
-ALIKE_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -176,18 +175,14 @@ def copies(seen: Mapping[int, Inspection], who: Sequence[Who]) -> Iterator[tuple
         for number in group if len(group) > 1 else ():
             yield number, _same_bytes(number, [other for other in group if other != number], who)
     firsts = [group[0] for group in by_hash.values()]
-    bits = {number: int(seen[number].fingerprint, 16) for number in firsts}
-    for place, number in enumerate(firsts):
-        for other in firsts[:place]:
-            near = (bits[number] ^ bits[other]).bit_count() <= ALIKE_BITS
-            if near and bits[number] and _may_differ(who[number][1], who[other][1]):
-                yield number, Problem(
-                    "alike", "warning",
-                    f"its first frame looks like that of {who[other][0]}{_of(who[other][1])}.",
-                    "Look at both (--pairs): if one is a copy, give both the same patient or "
-                    "remove one.",
-                    who[other][0],
-                )  # fmt: skip
+    fingerprints = {number: seen[number].fingerprint for number in firsts}
+    for number, other in near_copies(fingerprints, [patient for _, patient in who]):
+        yield number, Problem(
+            "alike", "warning",
+            f"its first frame looks like that of {who[other][0]}{_of(who[other][1])}.",
+            "Look at both (--pairs): if one is a copy, give both the same patient or remove one.",
+            who[other][0],
+        )  # fmt: skip
 
 
 def _same_bytes(number: int, others: Sequence[int], who: Sequence[Who]) -> Problem:
@@ -200,10 +195,6 @@ def _same_bytes(number: int, others: Sequence[int], who: Sequence[Who]) -> Probl
         "One patient would be on both sides of a split: correct the patients or remove one."
         if leak else "Remove one, or it counts twice.",
     )  # fmt: skip
-
-
-def _may_differ(one: str | None, other: str | None) -> bool:
-    return one is None or other is None or one != other
 
 
 def _of(patient: str | None) -> str:

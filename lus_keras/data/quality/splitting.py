@@ -6,17 +6,16 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from numpy.typing import ArrayLike
 from rich.table import Table
 
 from lus_keras.core.errors import ConfigError, DataError
-from lus_keras.core.multilabel import pack, rarest_first
-from lus_keras.data.manifest import SIGNS, read_manifest
+from lus_keras.core.labels import CLASSES, MULTILABEL, REGISTRY
+from lus_keras.core.multilabel import rarest_first
+from lus_keras.data.manifest import read_manifest
 from lus_keras.data.splits import Split, make_holdout, make_kfold, read_splits, verify
 
-LABELS = ("b_lines", "sliding", "severity", "sign", "signs")
 FOLDS = 5
 
 
@@ -45,24 +44,17 @@ def read_labels(
         ConfigError: `label` cannot be split by.
         ManifestError: The manifest breaks a rule, or lacks the label somewhere.
     """
-    if label not in LABELS:
-        raise ConfigError(f"--label: must be one of {', '.join(LABELS)}. Received {label!r}.")
+    if label not in CLASSES:
+        raise ConfigError(f"--label: must be one of {', '.join(CLASSES)}. Received {label!r}.")
     videos = read_manifest(path, labels=[label], root=root)
-    values = [getattr(video, label) for video in videos]
-    classes = [_class(value, label) for value in values]
+    classes = [REGISTRY[label].class_of(getattr(video, label)) for video in videos]
     return Labels(label, tuple(video.patient_id for video in videos), tuple(classes))
-
-
-def _class(value: Any, label: str) -> int:
-    if label == "signs":
-        return pack(value, SIGNS)
-    return SIGNS.index(value) if label == "sign" else int(value)
 
 
 def make(labels: Labels, *, folds: int | None, test_fraction: float | None, seed: int) -> Split:
     """Draws folds, or one test set if `test_fraction` is given."""
     classes: ArrayLike = labels.classes
-    if labels.name == "signs":
+    if labels.name in MULTILABEL:
         classes = rarest_first(labels.patients, labels.classes)
     if test_fraction is not None:
         return make_holdout(labels.patients, classes, test_fraction=test_fraction, seed=seed)

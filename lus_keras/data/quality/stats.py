@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lus_keras.data.fields import format_cell
-from lus_keras.data.manifest import LABELS, Video
+from lus_keras.core.labels import REGISTRY
+from lus_keras.data.manifest import Video
 from lus_keras.data.quality.check import Report
 from lus_keras.data.video import Inspection
 
@@ -71,16 +71,12 @@ def statistics_of(report: Report) -> Statistics:
 
 def _label_counts(videos: Sequence[Video]) -> dict[str, dict[str, int]]:
     counts = {}
-    for label in LABELS:
-        values = [getattr(video, label) for video in videos]
-        if label == "segments":
-            values = [None if value is None else "some" if value else "none" for value in values]
-        elif label == "signs":
-            values = [None if value is None else format_cell(value) for value in values]
-        known = Counter(str(value) for value in values if value is not None)
+    for name, label in REGISTRY.items():
+        values = [getattr(video, name) for video in videos]
+        known = Counter(label.summary(value) for value in values if value is not None)
         missing = sum(value is None for value in values)
         if known:
-            counts[label] = dict(sorted(known.items())) | (
+            counts[name] = dict(sorted(known.items())) | (
                 {"not labelled": missing} if missing else {}
             )
     return counts

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 
+from lus_keras.core.safe_text import printable
 from lus_keras.data.quality.check import Report
 from lus_keras.data.quality.stats import Statistics
+
+
+def escape(text: str) -> str:
+    """Text that neither markup nor characters that steer a terminal are read out of."""
+    return escape_markup(printable(text))
+
+
+# Pairs that look alike grow with the square of the videos; the table shows so many.
+MOST_PAIRS = 10
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 
@@ -14,14 +24,21 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 def problem_table(report: Report) -> Table:
     """One row a problem: video, what is wrong, the cause, what to do."""
     table = Table("video", "problem", "cause", "what to do", title_justify="left")
+    pairs = 0
     for checked in report.videos:
         for problem in checked.problems:
+            pairs += bool(problem.other)
+            if problem.other and pairs > MOST_PAIRS:
+                continue
             table.add_row(
                 escape(checked.item.name),
                 f"[{_COLOURS[problem.level]}]{problem.level}: {problem.code}[/]",
                 escape(problem.cause),
                 escape(problem.remedy),
             )
+    if pairs > MOST_PAIRS:
+        more = f"{pairs - MOST_PAIRS} more pairs of videos look alike."
+        table.add_row("…", "[yellow]warning: alike[/]", more, "All are in --json.")
     return table
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.core.suggestions import groups_alike, nearest_files
 from lus_keras.data import datasets
+from lus_keras.data.identity import warning_of_ids
 from lus_keras.data.manifest import Video, scan_manifest
 from lus_keras.data.quality.faults import Problem
 from lus_keras.data.video.formats import VIDEO_SUFFIXES
@@ -93,8 +94,9 @@ def _of_manifest(path: Path, root: str | os.PathLike[str] | None) -> Target:
         if video.video and not Path(video.video).exists()
     }
     nearest = nearest_files(absent, folder) if absent else {}
-    alike = groups_alike({video.patient_id for video in videos.values()})
-    twins = {patient: group for group in alike for patient in group}
+    patients = [video.patient_id for video in videos.values() if video.patient_id]
+    first_alike = next((name for group in groups_alike(patients) for name in group), None)
+    told = warning_of_ids(patients)
     items = []
     for row, video in videos.items():
         name = _shown(video.video, folder) if video.video else f"row {row}"
@@ -103,20 +105,13 @@ def _of_manifest(path: Path, root: str | os.PathLike[str] | None) -> Target:
             hint = f"Is it {nearest[name]!r}? " if name in nearest else ""
             remedy = f"{hint}Correct the path, or copy the file there."
             problems.append(Problem("missing", "error", f"is not in {folder}.", remedy))
-        if video.patient_id in twins:
-            problems.append(_alike(twins[video.patient_id]))
+        # One warning for all: a manifest may hold thousands of rows of such patients.
+        if told and first_alike in (None, video.patient_id):
+            problems.append(Problem.of_sentences("patients-alike", "warning", told))
+            told = ""
         path_there = "" if name in absent else video.video
         items.append(Item(name, path_there, row, video, tuple(problems)))
     return Target(os.fspath(path), folder, tuple(items), path)
-
-
-def _alike(patients: list[str]) -> Problem:
-    return Problem(
-        "patients-alike",
-        "warning",
-        f"patient ids {' and '.join(map(repr, patients))} look alike and are kept apart.",
-        "If they are one person, write them alike, or a split may leak.",
-    )
 
 
 def _of_folder(folder: Path) -> Target:

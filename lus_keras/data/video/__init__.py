@@ -11,6 +11,7 @@ from lus_keras.data.video.decode import iter_frames as iter_frames
 from lus_keras.data.video.decode import probe as probe
 from lus_keras.data.video.decode import read_video as read_video
 from lus_keras.data.video.inspect import Inspection as Inspection
+from lus_keras.data.video.inspect import first_fingerprint as first_fingerprint
 from lus_keras.data.video.inspect import inspect_video as inspect_video
 from lus_keras.data.video.pictures import picture_paths as picture_paths
 from lus_keras.data.video.pictures import sha256_of_video as sha256_of_video

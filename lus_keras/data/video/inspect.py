@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,25 @@ def fingerprint(pixels: np.ndarray) -> str:
     """
     small = cv2.resize(pixels, (_HASH + 1, _HASH), interpolation=cv2.INTER_AREA)
     return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()
+
+
+def first_fingerprint(frames: Iterable[np.ndarray]) -> str:
+    """Fingerprint of the first frame that is not dark, or of the first of all.
+
+    Args:
+        frames: `(h, w)` uint8 each, at least one.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    first: np.ndarray | None = None
+    for pixels in frames:
+        first = pixels if first is None else first
+        if int(pixels.max()) - int(pixels.min()) >= VISIBLE:
+            return fingerprint(pixels)
+    if first is None:
+        raise ValueError("`frames` must hold one frame at least.")
+    return fingerprint(first)
 
 
 def inspect_to_json(text: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from lus_keras.core.multilabel import class_counts, rarest_first
 from lus_keras.core.progress import Reporter
 from lus_keras.data import splits
 from lus_keras.data.cache import FrameSpec, FrameStore, open_store
+from lus_keras.data.cache.copies import copies_warning
 from lus_keras.data.clip_source import ClipSource
 from lus_keras.data.clips import index_clips
 from lus_keras.data.splits import Split
@@ -100,13 +101,16 @@ def _open_store(data: Data, arm: Arm, plan: Plan, reporter: Reporter) -> FrameSt
         if reporter.live or done == total:
             reporter.advance(f"{plan.paper.name}: {verb} videos", done, total)
 
-    return open_store(
+    store = open_store(
         data.items,
         spec,
         on_bad=arm.config.data.on_bad,
         workers=cores(),
         progress=progress,
     )
+    if told := copies_warning(store):
+        reporter.note(f"  WARNING: {data.name}: {told}")
+    return store
 
 
 def _source(arm: Arm, stores: Sequence[FrameStore]) -> ClipSource:

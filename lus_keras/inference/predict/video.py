@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from lus_keras.data.manifest import Video
 from lus_keras.data.video import probe, sha256_of_video
 from lus_keras.inference.predict.load import Ensemble
 from lus_keras.inference.predict.stream import Found, Piece, stream_clips
+from lus_keras.inference.rows import as_video, told_apart
 
 # Numbers that a batch of inputs may hold: 64 MB of float32.
 MOST_VALUES = 1 << 24
@@ -106,12 +106,6 @@ class VideoPrediction:
         return clip, cut.first + int(self.attention[clip, : cut.length].argmax())
 
 
-def as_video(path: str | os.PathLike[str]) -> Video:
-    """A manifest row of a file by itself: its stem is its id, and it is a patient of its own."""
-    name = Path(path).stem
-    return Video(video=os.fspath(path), patient_id=name, video_id=name)
-
-
 def predict_video(
     models: Ensemble,
     video: Video | str | os.PathLike[str],
@@ -187,6 +181,15 @@ def _check_hash(row: Video) -> None:
 def _predict(models: Ensemble, pieces: Sequence[Piece]) -> dict[str, np.ndarray]:
     clips = np.stack([piece.pixels for piece in pieces])
     return models.predict(clips, np.array([piece.cut.length for piece in pieces]))
+
+
+def predictions_apart(predictions: Sequence[VideoPrediction]) -> list[VideoPrediction]:
+    """Predictions with the ids of `told_apart`, in their order."""
+    rows = told_apart([prediction.video for prediction in predictions])
+    return [
+        prediction if row is prediction.video else replace(prediction, video=row)
+        for prediction, row in zip(predictions, rows, strict=True)
+    ]
 
 
 def by_patient(predictions: Iterable[VideoPrediction]) -> dict[str, np.ndarray]:

@@ -13,11 +13,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import atomic_write, file_names
+from lus_keras.core.safe_text import guard
 from lus_keras.data.video import iter_resampled
 from lus_keras.inference.predict.load import Ensemble
 from lus_keras.inference.predict.overlay import write_overlay
-from lus_keras.inference.predict.video import VideoPrediction, by_patient
+from lus_keras.inference.predict.video import VideoPrediction, by_patient, predictions_apart
 
 DIGITS = 9
 
@@ -36,6 +37,7 @@ def as_json(
         `schema`, `model`, `folds`, `labels`, `videos` (with their clips, attention and damage),
         `patients`, `refused`.
     """
+    predictions = predictions_apart(predictions)
     return {
         "schema": 1,
         "model": models.name,
@@ -108,14 +110,15 @@ def write_predictions(
         VideoError: A video cannot be decoded again.
         OSError: The folder cannot be written.
     """
+    predictions = predictions_apart(predictions)
     chances = [f"p_{k}" for k in range(len(models.labels))]
     tables = {
         "predictions.csv": (
-            ["clip_id", "video_id", "patient_id", "start_s", "end_s", *chances],
+            ["clip_id", "video_id", "patient_id", "video", "start_s", "end_s", *chances],
             _clip_rows(predictions),
         ),
         "videos.csv": (
-            ["video_id", "patient_id", "clips", "predicted", *chances, "damage"],
+            ["video_id", "patient_id", "video", "clips", "predicted", *chances, "damage"],
             _video_rows(predictions),
         ),
         "patients.csv": (
@@ -130,20 +133,10 @@ def write_predictions(
     files.append(out / "predictions.json")
     with atomic_write(files[-1]) as temporary:
         temporary.write_text(json.dumps(as_json(models, predictions, refused), indent=1) + "\n")
-    for prediction, name in zip(predictions, file_names(predictions), strict=True):
-        if pictures:
-            files += _pictures(prediction, out / name)
+    names = file_names(prediction.video.video_id for prediction in predictions)
+    for prediction in predictions if pictures else ():
+        files += _pictures(prediction, out / names[prediction.video.video_id])
     return files
-
-
-def file_names(predictions: Sequence[VideoPrediction]) -> list[str]:
-    """A name for the files of each video: its id without folders, numbered where two are alike."""
-    names: list[str] = []
-    for prediction in predictions:
-        name = prediction.video.video_id.replace("/", "_").replace("\\", "_").lstrip(".") or "video"
-        number = names.count(name)
-        names.append(f"{name}-{number + 1}" if number else name)
-    return names
 
 
 def _pictures(prediction: VideoPrediction, stem: Path) -> list[Path]:
@@ -167,13 +160,13 @@ def _clip_rows(predictions: Iterable[VideoPrediction]) -> Iterator[list[Any]]:
         for number, clip_id in enumerate(prediction.clip_ids):
             times = [_second(prediction.start_s(number)), _second(prediction.end_s(number))]
             chances = _numbers(prediction.probabilities[number])
-            yield [clip_id, row.video_id, row.patient_id, *times, *chances]
+            yield [clip_id, row.video_id, row.patient_id, row.video, *times, *chances]
 
 
 def _video_rows(predictions: Iterable[VideoPrediction]) -> Iterator[list[Any]]:
     for prediction in predictions:
         row = prediction.video
-        ids = [row.video_id, row.patient_id, len(prediction.cuts), prediction.answer]
+        ids = [row.video_id, row.patient_id, row.video, len(prediction.cuts), prediction.answer]
         yield [*ids, *_numbers(prediction.mean), prediction.damage]
 
 
@@ -194,7 +187,9 @@ def _write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> Path
     with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(header)
-        writer.writerows(rows)
+        writer.writerows(
+            [guard(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
+        )
     return path
 
 

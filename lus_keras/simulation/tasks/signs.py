@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lus_keras.data.fields import SIGNS
+from lus_keras.core.labels import SIGNS
 from lus_keras.simulation.acoustic_traps import narrow_traps, z_lines
 from lus_keras.simulation.artefacts import Pathology
 from lus_keras.simulation.consolidation import Consolidation

@@ -1,0 +1,49 @@
+"""Text from files and their names, made harmless to terminals and spreadsheets."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# What Excel and LibreOffice take for the start of a formula.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]", re.DOTALL)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+def printable(text: str) -> str:
+    r"""Text without characters that steer a terminal; they are shown as `\x1b` and the like.
+
+    Args:
+        text: Any; line breaks and tabs stay.
+
+    Returns:
+        The same text where it has none.
+    """
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        and character not in "\n\t"
+        else character
+        for character in text
+    )
+
+
+def guard(cell: str) -> str:
+    """A cell of a CSV that no spreadsheet runs: an apostrophe is put before `=`, `+`, `-` and `@`.
+
+    Numbers stay as they are. `unguard` gives the text back, whatever it was.
+
+    Args:
+        cell: Any text.
+
+    Returns:
+        What is to be written.
+    """
+    if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
+        return f"'{cell}"
+    return cell
+
+
+def unguard(cell: str) -> str:
+    """Inverse of `guard`; so that Excel's leading apostrophe is taken off such a cell, too."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

@@ -1,0 +1,196 @@
+"""Reading a sheet, CSV or Excel, as text; a row that does not fit the header is never guessed."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import itertools
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lus_keras.core.errors import ConfigError, DataError
+
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^"\n])"?[,;\t]*', re.IGNORECASE)
+_MOST_CELLS = 10_000
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet as text.
+
+    Attributes:
+        header: Names of the columns, stripped; empty where a column has none.
+        rows: Number of the row as a spreadsheet counts, and its cells by column; not blank.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[int, dict[str, str]], ...]
+
+
+def read_sheet(path: Path) -> Sheet:
+    """Reads a CSV in UTF-8 with commas, semicolons or tabs, or the first sheet of an `.xlsx`.
+
+    Raises:
+        ConfigError: `.xlsx` is read without the extra `excel`.
+        DataError: It cannot be read, or rows have more or fewer cells than the header; all of them
+            are named.
+    """
+    if path.suffix.lower() == ".xlsx":
+        # A cell of a sheet has its column, so that only what lies beyond the header does not fit.
+        return _fitted(path, [_trimmed(row) for row in _read_xlsx(path)], "columns", False)
+    table, delimiter = _read_csv(path)
+    return _fitted(path, table, DELIMITERS.get(delimiter, repr(delimiter)), True)
+
+
+def _read_csv(path: Path) -> tuple[list[list[str]], str]:
+    """Cells of all rows, stripped, and the delimiter."""
+    import pandas
+
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not UTF-8 CSV ({error}). Save it as 'CSV UTF-8'.") from error
+    first, _, rest = text.partition("\n")
+    # Excel reads a first line `sep=;` as an order, and does not count it as a row.
+    stated = _SEPARATOR_LINE.fullmatch(first.strip(" \r"))
+    if stated:
+        text, first = rest, rest.partition("\n")[0]
+    delimiter = max(DELIMITERS, key=first.count)
+    if stated:
+        delimiter = stated[1].replace("\\t", "\t")
+    if not text.strip():
+        return [], delimiter
+    most = max(line.count(delimiter) for line in text.splitlines()) + 1
+    if most > _MOST_CELLS:
+        raise DataError(f"{path}: a row has {most} cells. Name a sheet with a row a video.")
+    try:
+        # The Python engine alone tells a cell that is absent (not a text) from one that is empty.
+        frame = pandas.read_csv(
+            io.StringIO(text), sep=delimiter, engine="python", header=None, names=range(most),
+            dtype=str, keep_default_na=False, skip_blank_lines=False, index_col=False,
+        )  # fmt: skip
+    except (ValueError, pandas.errors.ParserError) as error:
+        raise DataError(f"{path}: is not UTF-8 CSV ({error}). Save it as 'CSV UTF-8'.") from error
+    cells = frame.to_numpy().tolist()
+    return [[cell.strip() for cell in row if isinstance(cell, str)] for row in cells], delimiter
+
+
+def _fitted(path: Path, table: Sequence[Sequence[str]], between: str, exact: bool) -> Sheet:
+    """Names the cells of rows that are not blank; row 1 is the header.
+
+    Args:
+        path: The sheet.
+        table: Cells of all rows.
+        between: What lies between cells, for the message.
+        exact: Whether a row may not have fewer cells than the header, either.
+
+    Raises:
+        DataError: There is no row, or rows do not fit the header.
+    """
+    rows = [(number, list(row)) for number, row in enumerate(table[1:], start=2) if any(row)]
+    if not rows or not any(table[0]):
+        raise DataError(f"{path}: must have a header and a row a video. Received none. Add them.")
+    header = tuple(table[0])
+    if exact and _ends_with_delimiters(header, [row for _, row in rows], between):
+        rows = [(number, row[:-1]) for number, row in rows]
+    unfit = [
+        f"row {number} has {len(row)}"
+        for number, row in rows
+        if len(row) > len(header) or (exact and len(row) < len(header))
+    ]
+    if unfit:
+        more = f", … and {len(unfit) - 10} more rows" if len(unfit) > 10 else ""
+        raise DataError(
+            f"{path}: every row must have as many cells as row 1, {len(header)}, or values move to "
+            f"the wrong column. Cells are told apart by {between}: {', '.join(unfit[:10])}{more}. "
+            "Put double quotes around a cell that holds a comma, such as a decimal comma, or save "
+            "the sheet anew; a column needs a name in row 1. Nothing was imported."
+        )
+    filled = [(number, [*row, *[""] * (len(header) - len(row))]) for number, row in rows]
+    named = ((number, dict(zip(header, row, strict=True))) for number, row in filled)
+    return Sheet(header, tuple(named))
+
+
+def _ends_with_delimiters(header: Sequence[str], rows: list[list[str]], between: str) -> bool:
+    """Whether each row ends with a delimiter too many, and nothing but that can be meant.
+
+    A decimal comma in every row and an empty last column would look the same: where two numbers
+    lie side by side in a sheet with commas, that is not excluded.
+    """
+    if not all(len(row) == len(header) + 1 and not row[-1] and row[-2] for row in rows):
+        return False
+    pairs = itertools.chain.from_iterable(itertools.pairwise(row) for row in rows)
+    return between != DELIMITERS[","] or not any(
+        re.fullmatch(r"-?\d+", one) and other.isdecimal() for one, other in pairs
+    )
+
+
+def _trimmed(row: list[str]) -> list[str]:
+    """A row without the empty cells at its end."""
+    filled = [place for place, text in enumerate(row) if text]
+    return row[: filled[-1] + 1] if filled else []
+
+
+def _read_xlsx(path: Path) -> list[list[str]]:
+    """Texts of the first sheet; openpyxl itself, as pandas drops the formats that show `010`."""
+    if importlib.util.find_spec("openpyxl") is None:
+        raise ConfigError(
+            f"{path}: reading Excel needs one more package: pip install 'lus-keras[excel]'. Or "
+            "save the sheet as 'CSV UTF-8'."
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            values, formulas = (list(_cells(path, stored)) for stored in (True, False))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
+    except Exception as error:
+        # openpyxl raises what its parsers do: of zip, of XML, its own.
+        raise DataError(f"{path}: is not an Excel sheet ({error}). Save it anew.") from error
+    bare = [
+        f"row {number}"
+        for number, (row, formula) in enumerate(zip(values, formulas, strict=True), start=1)
+        if any(
+            cell.value is None and told.value is not None
+            for cell, told in zip(row, formula, strict=True)
+        )
+    ]
+    if bare:
+        raise DataError(
+            f"{path}: holds formulas whose values were not stored: {', '.join(bare[:10])}. Open it "
+            "in a spreadsheet and save it, or paste the values."
+        )
+    return [[_cell_text(cell) for cell in row] for row in values]
+
+
+def _cells(path: Path, stored: bool) -> Iterator[tuple[Any, ...]]:
+    """Rows of cells, with the values that are stored, or with formulas."""
+    import openpyxl
+
+    book = openpyxl.load_workbook(path, read_only=True, data_only=stored)
+    sheet = book.worksheets[0]
+    # Several programs write a wrong size; without it openpyxl reads what is there.
+    sheet.reset_dimensions()
+    yield from sheet.iter_rows()
+    book.close()
+
+
+def _cell_text(cell: Any) -> str:
+    """Text of a cell as it is shown: `010` where 10 is formatted so, `2` for 2.0."""
+    value = cell.value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and re.fullmatch("0+", cell.number_format or ""):
+        return str(value).zfill(len(cell.number_format))
+    return str(value).strip()

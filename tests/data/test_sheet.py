@@ -1,0 +1,148 @@
+"""Sheets as people have them: nothing moves to another column, nothing is lost, nothing guessed."""
+
+import re
+import zipfile
+
+import pytest
+
+from lus_keras.core.errors import DataError
+from lus_keras.data.importers.sheet import read_sheet
+from lus_keras.data.importers.table import import_table
+from lus_keras.data.manifest import read_manifest
+
+openpyxl = pytest.importorskip("openpyxl")
+
+
+def sheet(tmp_path, text, name="s.csv"):
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    for number in range(1, 8):
+        (tmp_path / f"v{number}.avi").touch()
+    return tmp_path / name
+
+
+def imported(tmp_path, text, name="s.csv"):
+    return import_table(sheet(tmp_path, text, name), tmp_path / "m.csv").videos
+
+
+def refused(tmp_path, text, name="s.csv"):
+    with pytest.raises(DataError) as caught:
+        imported(tmp_path, text, name)
+    assert not (tmp_path / "m.csv").exists()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (["v1,p1,12,0,0", "v2,p2,12,1,0,3", "v3,p3,11,0,0,2", "v4,p4,9,1,1"], (3, 4)),
+        (["v1,p1,12,0,0", "v2,p2,12,1"], (3,)),
+        (["v1,p1,12,0,0", "v2,p2,12,1,0,"], (3,)),
+        # A decimal comma in every row, and nothing in the last column.
+        (["v1,p1,12,5,1,", "v2,p2,11,5,0,"], (2, 3)),
+        (["v1,p1,12,0,0,,,"], (2,)),
+    ],
+)
+def test_every_row_with_another_number_of_cells_is_named(tmp_path, rows, told):
+    text = refused(tmp_path, "\n".join(["video,patient_id,depth,b_lines,severity", *rows]))
+    assert tuple(map(int, re.findall(r"row (\d+) has", text))) == told
+
+
+def test_a_delimiter_at_the_end_of_every_row_moves_nothing(tmp_path):
+    rows = imported(tmp_path, "video,patient_id,b_lines\nv1,p1,1,\nv2,p2,0,\n")
+    assert [(row.patient_id, row.b_lines) for row in rows] == [("p1", 1), ("p2", 0)]
+
+
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;", "sep=;;;"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_excels_separator_line_is_read(tmp_path, first, end):
+    lines = [first, "video;patient_id;b_lines", "v1;p1;1", "v2;p,2;0", ""]
+    rows = imported(tmp_path, end.join(lines))
+    assert [(row.patient_id, row.b_lines) for row in rows] == [("p1", 1), ("p,2", 0)]
+
+
+def test_any_separator_may_be_stated_and_rows_count_from_the_header(tmp_path):
+    path = sheet(tmp_path, "sep=|\nvideo|patient_id\nv1|p1\n\n|\nv2|p2\n")
+    found = read_sheet(path)
+    assert found.header == ("video", "patient_id")
+    assert [(number, row["patient_id"]) for number, row in found.rows] == [(2, "p1"), (5, "p2")]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("nan", "NaN", "NA", "N/A", "#N/A", "None", "NULL", "<NA>", ""),
+        "#REF!",
+        "#DIV/0!",
+        "#BEZUG!",
+    ],
+)
+def test_what_stands_for_nothing_is_no_patient(tmp_path, word):
+    text = refused(tmp_path, f"video,patient_id,b_lines\nv1,p1,1\nv2,{word},0\nv3,{word},1\n")
+    assert "rows 3, 4" in text and "'patient_id'" in text
+    (tmp_path / "m.csv").write_text(f"video,patient_id\nv1.avi,{word}\n")
+    with pytest.raises(DataError, match="row 2: `patient_id` must be"):
+        read_manifest(tmp_path / "m.csv")
+
+
+def test_a_label_that_is_missing_is_not_known_and_none_is_a_value(tmp_path):
+    rows = imported(
+        tmp_path, "video,patient_id,b_lines,signs\nv1,p1,nan,none\nv2,p2,1.0,NA\nv3,p3,NULL,\n"
+    )
+    assert [(row.b_lines, row.signs) for row in rows] == [(None, ()), (1, None), (None, None)]
+
+
+@pytest.mark.parametrize("word", ["#REF!", "#N/A", "#NAME?", "#VALUE!"])
+def test_an_error_value_of_excel_is_an_error_in_every_column_that_is_used(tmp_path, word):
+    assert f"holds {word!r}" in refused(tmp_path, f"video,patient_id,b_lines\nv1,p1,{word}\n")
+
+
+@pytest.mark.parametrize(
+    "text", ['video,patient_id\nv1,"p1\nv2,p2\n', 'video,patient_id\nv1,"p"1\n']
+)
+def test_a_quotation_mark_that_is_left_open_loses_no_row(tmp_path, text):
+    assert "CSV" in refused(tmp_path, text)
+
+
+def book(path, rows, change=None):
+    made = openpyxl.Workbook()
+    for row in rows:
+        made.active.append(row)
+    if change:
+        change(made.active)
+    made.save(path)
+    return path
+
+
+@pytest.mark.parametrize("stated", ["A1", "A1:B3", "A1:C1048576", "C3:D4", "A1:XFD2"])
+def test_a_wrong_dimension_loses_nothing(tmp_path, stated):
+    rows = [["video", "patient_id", "b_lines"]]
+    rows += [[f"v{number}.avi", f"p{number}", number % 2] for number in range(1, 7)]
+    source = book(tmp_path / "plain.xlsx", rows)
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(tmp_path / "s.xlsx", "w") as new:
+        for item in old.infolist():
+            data = old.read(item).decode()
+            new.writestr(
+                item, re.sub(r'<dimension ref="[^"]*"', f'<dimension ref="{stated}"', data)
+            )
+    content = (tmp_path / "s.xlsx").read_bytes()
+    found = imported(tmp_path, content, "s.xlsx")
+    assert [(row.patient_id, row.b_lines) for row in found] == [
+        (f"p{number}", number % 2) for number in range(1, 7)
+    ]
+
+
+def test_a_cell_beyond_the_header_and_a_formula_without_a_value_are_named(tmp_path):
+    rows = [["video", "patient_id", "b_lines"], ["v1.avi", "p1", 1], ["v2.avi", "p2", 0, "x"]]
+    content = book(tmp_path / "a.xlsx", rows).read_bytes()
+    assert "row 3 has 4" in refused(tmp_path, content, "s.xlsx")
+    rows = [["video", "patient_id", "b_lines"], ["v1.avi", "p1", "=1-1"]]
+    content = book(tmp_path / "b.xlsx", rows).read_bytes()
+    assert "formulas whose values were not stored: row 2" in refused(tmp_path, content, "s.xlsx")
+
+
+def test_an_id_that_excel_turned_into_a_date_is_told(tmp_path):
+    import datetime
+
+    rows = [["video", "patient_id"], ["v1.avi", datetime.datetime(2024, 2, 1)]]
+    content = book(tmp_path / "a.xlsx", rows).read_bytes()
+    assert "holds a date, 2024-02-01" in refused(tmp_path, content, "s.xlsx")
