@@ -115,12 +115,9 @@ def test_damaged_frames_are_named_by_number(tmp_path):
     assert len(read_resampled(whole, fps=None)) == 39
 
 
-@pytest.mark.parametrize(
-    ("frames", "declared", "lost"),
-    [(90, 100, False), (89, 100, True), (210, 192, False), (5, None, False), (5, 0, False)],
-)
-def test_only_a_gap_of_more_than_a_tenth_is_a_loss(frames, declared, lost):
-    assert bool([*losses(frames, declared, (), cut_short=False)]) is lost
+@pytest.mark.parametrize(("frames", "declared"), [(90, 100), (60, 100), (100, 90), (7, None)])
+def test_what_a_header_counts_is_no_proof_of_a_loss(frames, declared):
+    assert not [*losses(frames, declared, (), cut_short=False)]
     (loss,) = losses(frames, declared, (), cut_short=True)
     assert loss.code == "truncated" and f"{frames}" in loss.cause
 
