@@ -17,7 +17,7 @@ from lus_keras.evaluation.report.checklist import (
     read_items,
 )
 from lus_keras.evaluation.report.section import build_section
-from lus_keras.evaluation.run_record import Settings, read_run
+from lus_keras.evaluation.run_record import ArmRecord, Settings, read_run
 from lus_keras.papers import results as declared
 
 CLAIM, TRIPOD = CHECKLISTS
@@ -100,6 +100,19 @@ def test_clips_that_are_divided_are_said_to_leak(tmp_path):
     changed = papers["bline"].record.model_copy(update={"config": settings})
     section = build_section(replace(papers["bline"], record=changed), declared("bline"))
     assert answers(CLAIM, section, record)["20"].startswith("Clips: a patient may be on both")
+
+
+def test_arms_that_leak_are_named(tmp_path):
+    record, papers = read_run(write_run(tmp_path, models=("c2d_lstm",), folds=2, patients=4))
+    arms = {"": ArmRecord(folds=2), "leaky": ArmRecord(folds=2, leaks=True)}
+    for chosen, expected in (
+        (arms, "none is on two sides; verified each time the split is read. Not so in leaky,"),
+        ({"leaky": arms["leaky"]}, "Clips: a patient may be on both sides"),
+        ({"": arms[""]}, "none is on two sides; verified each time the split is read."),
+    ):
+        changed = papers["bline"].record.model_copy(update={"arms": chosen})
+        section = build_section(replace(papers["bline"], record=changed), declared("bline"))
+        assert expected in answers(CLAIM, section, record)["20"]
 
 
 def test_markdown_counts_what_is_filled_and_leaves_the_rest_to_the_authors(section, document):

@@ -186,9 +186,9 @@ class PaperRun:
         return self.record.arms
 
     @property
-    def leaks(self) -> bool:
-        """Whether a patient may be on both sides of the split of any arm."""
-        return any(arm.leaks for arm in self.arms.values())
+    def leaking(self) -> Sequence[str]:
+        """Arms in whose split a patient may be on both sides."""
+        return [name for name, arm in self.arms.items() if arm.leaks]
 
     @property
     def claims(self) -> Sequence[Mapping[str, Any]]:
