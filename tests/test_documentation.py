@@ -258,7 +258,7 @@ def test_the_example_of_a_new_paper_is_found_and_can_be_run(world, cohorts, tmp_
         shutil.copytree(ROOT / name, home, ignore=shutil.ignore_patterns("__pycache__"))
     page = blocks(ROOT / "docs" / "add-a-paper.md")
     texts = [block.text for block in page if block.language in ("yaml", "python")]
-    places = ("configs/example.yaml", "papers/example/__init__.py", "papers/example/results.py")
+    places = ("configs/example.yaml", "papers/example/__init__.py", "papers/example/tables.py")
     for text, place in zip(texts, places, strict=True):
         path = tmp_path / "lus_keras" / place
         path.parent.mkdir(exist_ok=True)

@@ -71,7 +71,7 @@ def test_results_follow_the_schema(smoke):
     head = {key: results[key] for key in ("schema", "preset", "dataset", "seed")}
     assert head == {"schema": 1, "preset": "smoke", "dataset": "simulated", "seed": 0}
     fields = "paper table row metric published value fold_sd ci_low ci_high baseline n_patients "
-    fields += "n_clips n_folds note"
+    fields += "n_clips n_folds n_seeds seed_sd note"
     assert all(list(row) == fields.split() for row in results["rows"])
     published = {
         (row["row"], row["metric"]): row["published"]

@@ -9,7 +9,7 @@ from lus_keras.core.errors import RunError
 from lus_keras.core.files import sha256_of
 from lus_keras.experiments.archive import MAX_FIGURE_BYTES, archive_run
 from lus_keras.experiments.report import write_report
-from lus_keras.experiments.training.fold import is_done
+from lus_keras.experiments.training.marks import is_done
 from lus_keras.inference.predict.find import read_description
 
 MODELS = ("c2d_a", "c2d_lstm_a")

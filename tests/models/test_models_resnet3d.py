@@ -9,7 +9,10 @@ from on_jax import passes_on_jax
 from scipy.special import expit, softmax
 
 import lus_keras
-from lus_keras.core.environment import start_tensorflow
+from lus_keras.core.environment import (
+    computes_in_bfloat16,
+    start_tensorflow,
+)
 
 start_tensorflow()
 import keras  # noqa: E402
@@ -340,4 +343,6 @@ def test_kernel_gradients_in_bfloat16_are_those_of_float32(frames):
             loss = tf.reduce_sum(outputs * target)
         gradients.append(np.asarray(tape.gradient(loss, layer.kernel.value)))
     scale = np.abs(gradients[0]).max()
-    np.testing.assert_allclose(gradients[1], gradients[0], atol=0.02 * scale)
+    # oneDNN rounds partial sums where the processor has no bfloat16, as `bfloat16` says.
+    share = 0.02 if computes_in_bfloat16() else 0.05
+    np.testing.assert_allclose(gradients[1], gradients[0], atol=share * scale)

@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lus_keras.data.fields import SIGNS
+from lus_keras.core.labels import SIGNS
 from lus_keras.data.manifest import read_manifest
 from lus_keras.simulation import measure_truth, plan_cohort, simulate_video, write_cohort
 from lus_keras.simulation.export import container_of
