@@ -55,13 +55,14 @@ def bfloat16(tensorflow):
     """Networks built in this test compute in bfloat16, whose rounding this gives.
 
     A value is known to 2⁻⁸ where the processor multiplies in bfloat16 and sums in float32.
-    Elsewhere oneDNN rounds partial sums too, which costs a bit.
+    Elsewhere TensorFlow falls back to kernels that round partial sums as well: two bits less. It is
+    asked for there only by hand, as `fit.precision: auto` is float32.
     """
     import keras
 
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
-    yield 2**-8 if computes_in_bfloat16() else 2**-7
+    yield 2**-8 if computes_in_bfloat16() else 2**-6
     keras.config.set_dtype_policy(before)
 
 

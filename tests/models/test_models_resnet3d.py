@@ -343,6 +343,6 @@ def test_kernel_gradients_in_bfloat16_are_those_of_float32(frames):
             loss = tf.reduce_sum(outputs * target)
         gradients.append(np.asarray(tape.gradient(loss, layer.kernel.value)))
     scale = np.abs(gradients[0]).max()
-    # oneDNN rounds partial sums where the processor has no bfloat16, as `bfloat16` says.
+    # Partial sums are rounded, too, where the processor has no bfloat16: see `bfloat16`.
     share = 0.02 if computes_in_bfloat16() else 0.05
     np.testing.assert_allclose(gradients[1], gradients[0], atol=share * scale)
