@@ -57,7 +57,7 @@ def record(names) -> RunRecord:
         arms[arm] = {"title": arm, "folds": 1, "config": changed.experiment(), "data": {}}
     lengths = {"score_0": {"20": 5}, "score_1": {"9": 2, "20": 9}, "score_2": {}, "score_3": {}}
     patients = {"p1": 20, "p2": 23}
-    arms[""] = arms.get("", {}) | {
+    arms[""] = arms.get("", {"folds": 1}) | {
         "videos": {"sides": [SIDES], "lengths": lengths, "patients": patients}
     }
     paper = {

@@ -10,6 +10,7 @@ import fake_run
 import numpy as np
 import pandas as pd
 import pytest
+from fake_run import revouch
 
 from lus_keras.core.errors import ConfigError, RunError
 from lus_keras.evaluation.metrics import Clusters, mean_statistic, patient_bootstrap
@@ -117,6 +118,7 @@ def seeds(tmp_path_factory) -> Path:
             noise = np.random.default_rng([seed, len(path.parts)]).normal(0, 0.1, len(table))
             positive = (table["p_1"] + noise).clip(0.01, 0.99)
             table.assign(p_0=1 - positive, p_1=positive).to_csv(path, index=False)
+            revouch(path.parent)
     write_report(out)
     for seed in range(3):
         write_report(seed_folder(out, seed))

@@ -79,10 +79,11 @@ def test_moving_averages_forget_as_told():
     assert momenta(**small, bn_momentum=0.5) == {0.5}
 
 
-def test_the_paper_takes_the_whole_resnet152_in_every_preset():
+def test_every_preset_has_the_depth_of_resnet152_and_all_but_quick_its_width():
     for preset in config.PRESETS:
         settings = config.load("signs", preset)
-        assert "blocks" not in settings.model and "width" not in settings.model
+        assert "blocks" not in settings.model
+        assert settings.model["width"] == (16 if preset == "quick" else 64)
         assert settings.models["resnet152"].parameters == 58_303_428
         assert settings.clip.channels == 3 and settings.clip.shape[2] == 3
 

@@ -191,7 +191,7 @@ def test_the_same_side_twice_is_drawn_twice():
     found = independent_difference(side(values), side(values))
     assert found.value == 0
     assert found.ci_low < 0 < found.ci_high
-    assert found.verdict == "undecided"
+    assert found.verdict == "one training: no verdict"
 
 
 def test_the_interval_is_that_of_two_independent_means():
