@@ -13,8 +13,11 @@ from typing import Any
 
 from lus_keras.core.errors import RunError
 from lus_keras.core.files import atomic_write, sha256_of
+from lus_keras.evaluation.run_record.seeds import FILE as SEEDS
 
 RECORDS = ("run.json", "split.json")
+# Of a report what pages refer to; index.html, which has frames, is made again by `report`.
+REPORT = ("results.json", "tables/*", "figures/*")
 # Files of a fold that only figures need are kept up to this size in bytes.
 MAX_FIGURE_BYTES = 1_000_000
 ALWAYS = ("predictions.csv", "history.csv", "model.json")
@@ -24,7 +27,7 @@ def archive_run(run_dir: str | Path, destination: str | Path) -> list[Path]:
     """Copies what the tables and figures of a run are made of.
 
     Args:
-        run_dir: Run directory; folds that are not finished are left out.
+        run_dir: Run directory, or that of several seeds; folds that are not finished are left out.
         destination: Folder to create or to add to; folds that are there already are replaced.
 
     Returns:
@@ -35,12 +38,23 @@ def archive_run(run_dir: str | Path, destination: str | Path) -> list[Path]:
         OSError: The destination cannot be written.
     """
     source, target = Path(run_dir), Path(destination)
+    if (source / SEEDS).is_file():
+        written = [_copy(source / SEEDS, target / SEEDS)]
+        for record in sorted(source.glob(f"seed_*/{RECORDS[0]}")):
+            written += archive_run(record.parent, target / record.parent.name)
+        return written + _archive_report(source, target)
     if not (source / RECORDS[0]).is_file():
         raise RunError(f"{source}: holds no run.json. Name a run directory.")
     written = [_copy(source / name, target / name) for name in RECORDS if (source / name).is_file()]
     for done in sorted(source.glob("*/*/**/fold_*/DONE")):
         written += _archive_fold(done.parent, target / done.parent.relative_to(source))
-    return written
+    return written + _archive_report(source, target)
+
+
+def _archive_report(source: Path, target: Path) -> list[Path]:
+    report = source / "report"
+    found = sorted(path for pattern in REPORT for path in report.glob(pattern))
+    return [_copy(path, target / path.relative_to(source)) for path in found]
 
 
 def _archive_fold(fold: Path, target: Path) -> list[Path]:

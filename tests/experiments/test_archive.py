@@ -1,12 +1,14 @@
 """An archive gives the tables of the run it was made from, and holds no weights."""
 
 import json
+import shutil
 
 import pytest
 from fake_run import fold_dir, write_run
 
 from lus_keras.core.errors import RunError
 from lus_keras.core.files import sha256_of
+from lus_keras.evaluation.run_record.seeds import seed_folder, write_seeds
 from lus_keras.experiments.archive import MAX_FIGURE_BYTES, archive_run
 from lus_keras.experiments.report import write_report
 from lus_keras.experiments.training.marks import is_done
@@ -88,3 +90,19 @@ def test_what_done_does_not_vouch_for_is_refused(run, tmp_path):
             archive_run(run, tmp_path / "archive")
     finally:
         path.write_bytes(before)
+
+
+def test_runs_of_several_seeds_are_archived_with_their_report(run, tmp_path):
+    source, target = tmp_path / "seeds", tmp_path / "archive"
+    source.mkdir()
+    write_seeds(source, (0, 1, 2), "training")
+    for seed in (0, 1):
+        shutil.copytree(run, seed_folder(source, seed))
+    write_report(source)
+    archive_run(source, target)
+    before = (target / "report" / "results.json").read_bytes()
+    assert not (target / "report" / "index.html").exists()
+    assert not list(target.rglob("model.weights.h5"))
+    write_report(target)
+    assert (target / "report" / "results.json").read_bytes() == before
+    assert {row["n_seeds"] for row in json.loads(before)["rows"]} >= {2}

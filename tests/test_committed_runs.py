@@ -1,0 +1,38 @@
+"""`lus-keras report` on a committed run repeats its committed numbers to the last digit."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lus_keras.experiments.report import write_report
+
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+RUNS = sorted(
+    path
+    for path in RESULTS.iterdir()
+    if (path / "run.json").exists() or (path / "seeds.json").exists()
+)
+
+
+def cells(folder):
+    """Every number of the report, by where it stands."""
+    rows = json.loads((folder / "report" / "results.json").read_text(encoding="utf-8"))["rows"]
+    return {(row["paper"], row["table"], row["row"], row["metric"]): row for row in rows}
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda path: path.name)
+def test_a_committed_run_repeats_its_numbers(run, tmp_path):
+    copy = tmp_path / run.name
+    shutil.copytree(run, copy, ignore=shutil.ignore_patterns("report"))
+    write_report(copy)
+    assert cells(copy) == cells(run)
+
+
+def test_committed_runs_are_of_simulated_videos():
+    """Predictions carry the labels of a data set, whose licence need not allow that."""
+    assert RUNS
+    for path in RESULTS.rglob("split.json"):
+        record = json.loads((path.parent / "run.json").read_text(encoding="utf-8"))
+        assert all(paper["simulated"] for paper in record["papers"].values()), path
