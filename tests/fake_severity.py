@@ -11,7 +11,7 @@ from fake_run import revouch
 
 from lus_keras.core import config
 from lus_keras.evaluation.run_record import PaperRecord, RunRecord, write_record
-from lus_keras.papers.severity import NAN_ARMS, NETWORK, RESULT_ROWS
+from lus_keras.papers.severity import NAN_VARIANTS, NETWORK, RESULT_ROWS
 
 SKILL = dict(zip(RESULT_ROWS, (0.2, 0.1, 2.0, 0.5, 0.5), strict=True))
 # Videos of each score to test on: 23, so that the last batch of four is not full.
@@ -25,18 +25,18 @@ SIDES = {
 }
 
 
-def write_run(run_dir: Path, *, rows=RESULT_ROWS, nan_arms=NAN_ARMS) -> Path:
+def write_run(run_dir: Path, *, rows=RESULT_ROWS, nan_variants=NAN_VARIANTS) -> Path:
     """Writes run.json and one finished fold a row; of the NaN study `DIVERGED` is not finished."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    names = [*rows, *(f"{arm}/{NETWORK}" for arm in nan_arms)]
+    names = [*rows, *(f"{variant}/{NETWORK}" for variant in nan_variants)]
     write_record(run_dir, record(names))
     for row in rows:
         write_fold(fold_dir(run_dir, row), row)
-    for arm in nan_arms:
-        folder = fold_dir(run_dir, f"{arm}/{NETWORK}")
+    for variant in nan_variants:
+        folder = fold_dir(run_dir, f"{variant}/{NETWORK}")
         write_fold(folder, NETWORK)
-        write_gradients(folder, diverges=arm == DIVERGED)
-        if arm == DIVERGED:
+        write_gradients(folder, diverges=variant == DIVERGED)
+        if variant == DIVERGED:
             (folder / "DONE").unlink()
             report = {"epoch": 2, "batch": 3, "message": "the loss became nan"}
             (folder / "DIVERGED.json").write_text(json.dumps(report))
@@ -44,20 +44,25 @@ def write_run(run_dir: Path, *, rows=RESULT_ROWS, nan_arms=NAN_ARMS) -> Path:
 
 
 def fold_dir(run_dir: Path, row: str) -> Path:
-    arm, _, model = row.rpartition("/")
-    return run_dir / "severity" / "-".join(filter(None, ("simulated", arm))) / model / "fold_0"
+    variant, _, model = row.rpartition("/")
+    return run_dir / "severity" / "-".join(filter(None, ("simulated", variant))) / model / "fold_0"
 
 
 def record(names) -> RunRecord:
     settings = config.load("severity")
-    arms = {}
+    variants = {}
     for name in names:
-        arm = name.rpartition("/")[0]
-        changed = config.load("severity", "paper", (), arm) if arm else settings
-        arms[arm] = {"title": arm, "folds": 1, "config": changed.experiment(), "data": {}}
+        variant = name.rpartition("/")[0]
+        changed = config.load("severity", "paper", (), variant) if variant else settings
+        variants[variant] = {
+            "title": variant,
+            "folds": 1,
+            "config": changed.experiment(),
+            "data": {},
+        }
     lengths = {"score_0": {"20": 5}, "score_1": {"9": 2, "20": 9}, "score_2": {}, "score_3": {}}
     patients = {"p1": 20, "p2": 23}
-    arms[""] = arms.get("", {"folds": 1}) | {
+    variants[""] = variants.get("", {"folds": 1}) | {
         "videos": {"sides": [SIDES], "lengths": lengths, "patients": patients}
     }
     paper = {
@@ -74,7 +79,7 @@ def record(names) -> RunRecord:
             "videos": 59,
             "facts": [{"kind": "remark", "topic": "dataset", "text": "Simulated cohort, seed 0."}],
         },
-        "arms": arms,
+        "variants": variants,
         "published": settings.published,
         "claims": [],
         "command": "lus-keras reproduce all --paper severity",

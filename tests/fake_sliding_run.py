@@ -14,7 +14,7 @@ from lus_keras.evaluation.run_record import PaperRecord, RunRecord, write_record
 def write_run(run_dir: Path, predictions: dict[str, list[tuple]], counts=None) -> Path:
     """Writes run.json and one fold of each network; a tile is (patient, label, p of sliding)."""
     settings = config.load("sliding")
-    arms = dict.fromkeys(name.partition("/")[0] for name in predictions)
+    variants = dict.fromkeys(name.partition("/")[0] for name in predictions)
     run_dir.mkdir(parents=True, exist_ok=True)
     paper = {
         "title": settings.title,
@@ -29,16 +29,19 @@ def write_run(run_dir: Path, predictions: dict[str, list[tuple]], counts=None) -
         "published": settings.published,
         "claims": [claim.model_dump() for claim in settings.claims],
         "data": {},
-        "arms": {arm: _arm(arm, (counts or {}).get(arm)) for arm in [*arms, *(counts or {})]},
+        "variants": {
+            variant: _variant(variant, (counts or {}).get(variant))
+            for variant in [*variants, *(counts or {})]
+        },
     }
     write_record(run_dir, RunRecord(papers={"sliding": PaperRecord.model_validate(paper)}))
     for name, tiles in predictions.items():
-        arm, _, model = name.partition("/")
-        write_fold(run_dir / "sliding" / f"simulated-{arm}" / model / "fold_0", tiles)
+        variant, _, model = name.partition("/")
+        write_fold(run_dir / "sliding" / f"simulated-{variant}" / model / "fold_0", tiles)
     return run_dir
 
 
-def _arm(name: str, counts: dict[str, int] | None) -> dict:
+def _variant(name: str, counts: dict[str, int] | None) -> dict:
     classes = counts or {"absent": 1, "present": 1}
     return {
         "title": name,

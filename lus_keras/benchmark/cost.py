@@ -31,7 +31,7 @@ class Cost:
     Attributes:
         paper: Paper.
         preset: Preset.
-        network: Network, with its arm.
+        network: Network, with its variant.
         videos: Videos of the cohort.
         clips: Clips cut from them; of tiles about that many.
         forward_flops: Operations of a clip's way forward.
@@ -56,24 +56,24 @@ class Cost:
 
 
 def costs(paper: str, preset: str) -> Iterator[Cost]:
-    """Costs of every network of a paper, in each arm that a target needs.
+    """Costs of every network of a paper, in each variant that a target needs.
 
     Args:
         paper: Name of a paper.
         preset: Name of a preset.
 
     Yields:
-        One a network and arm.
+        One a network and variant.
     """
     module = papers.get(paper)
     entries = dict.fromkeys(entry for needed in module.targets.values() for entry in needed)
-    # Arms without a network are counted only.
+    # Variants without a network are counted only.
     trained = [entry for entry in entries if entry.rpartition("/")[2]]
     plain = [entry for entry in trained if not _learns_elsewhere(paper, preset, entry)]
     shapes: dict[Any, int] = {}
     for entry in plain:
-        arm, _, network = entry.rpartition("/")
-        settings = config.load(paper, preset, (), arm)
+        variant, _, network = entry.rpartition("/")
+        settings = config.load(paper, preset, (), variant)
         key = (network, settings.clip.shape, tuple(map(str, settings.model.items())))
         if key not in shapes:
             shapes[key] = count_flops(module.build(network, settings))
@@ -81,10 +81,10 @@ def costs(paper: str, preset: str) -> Iterator[Cost]:
 
 
 def _learns_elsewhere(paper: str, preset: str, entry: str) -> bool:
-    arm = entry.rpartition("/")[0]
-    if not arm:
+    variant = entry.rpartition("/")[0]
+    if not variant:
         return False
-    transfer = config.load(paper, preset, (), arm).transfer
+    transfer = config.load(paper, preset, (), variant).transfer
     return bool(transfer.train_on or transfer.pretrain)
 
 
@@ -191,7 +191,7 @@ def all_costs(names: Iterable[str] = ()) -> Iterator[Cost]:
         names: Papers; none is all.
 
     Yields:
-        One a network, arm and preset.
+        One a network, variant and preset.
     """
     for paper in tuple(names) or papers.names():
         for preset in config.PRESETS:

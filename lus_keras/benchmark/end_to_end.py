@@ -32,14 +32,14 @@ MOST_EXPONENT, MOST_GROWTH = 1.1, 1.1
 
 
 @dataclass(frozen=True)
-class Whole:
+class EndToEnd:
     """A command that ran: its seconds, and the largest resident size of all its processes."""
 
     seconds: float
     peak_bytes: int
 
 
-def run_command(arguments: list[str], folder: Path) -> Whole:
+def run_command(arguments: list[str], folder: Path) -> EndToEnd:
     """Runs `lus-keras` with a cache of its own.
 
     Args:
@@ -70,7 +70,7 @@ def run_command(arguments: list[str], folder: Path) -> Whole:
             watch.stop()
     if process.returncode != 0:
         raise Failed(f"{' '.join(arguments)} ended with code {process.returncode}. {said[-TAIL:]}")
-    return Whole(time.perf_counter() - start, watch.peak_bytes)
+    return EndToEnd(time.perf_counter() - start, watch.peak_bytes)
 
 
 class _Watch(threading.Thread):
@@ -202,11 +202,11 @@ def scaling(settings: Settings) -> list[Line]:
     memory_line = Line(
         "scaling", f"growth of memory, {span}", "×", target=Target(below=MOST_GROWTH)
     )
-    found: list[Whole] = []
+    found: list[EndToEnd] = []
 
     def measured() -> Line:
         found.extend(_of_size(videos, settings) for videos in sizes)
-        seconds = [whole.seconds for whole in found]
+        seconds = [command.seconds for command in found]
         value = exponent(sizes, seconds)
         each = (seconds[-1] - seconds[-2]) / (sizes[-1] - sizes[-2])
         details: dict[str, object] = {"videos": sizes, "seconds": seconds, "a_video_s": each}
@@ -217,7 +217,7 @@ def scaling(settings: Settings) -> list[Line]:
     time_line = _guarded(time_line, measured)
     if time_line.value is None:
         return [time_line, replace(memory_line, status=time_line.status, note=time_line.note)]
-    peaks = [whole.peak_bytes / 1e9 for whole in found]
+    peaks = [command.peak_bytes / 1e9 for command in found]
     value = peaks[-1] / peaks[0]
     note = f"peaks of {peaks[0]:.2f} to {peaks[-1]:.2f} GB"
     status = judge(value, memory_line.target)
@@ -228,7 +228,7 @@ def scaling(settings: Settings) -> list[Line]:
     ]
 
 
-def _of_size(videos: int, settings: Settings) -> Whole:
+def _of_size(videos: int, settings: Settings) -> EndToEnd:
     out = settings.folder / f"scaling-{videos}"
     cohort = (f"cohort.videos={videos}", f"cohort.patients={max(4, videos // 2)}")
     options = ["--fold", "0", "--model", "c2d_lstm_a", "--out", str(out)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from lus_keras.benchmark.scale import Settings
 from lus_keras.benchmark.timing import FAILED, SKIPPED, Line, Sample, Target, judge, rates, ratios
-from lus_keras.benchmark.worker import Absent, Child, Failed
+from lus_keras.benchmark.worker import Absent, Failed, Worker
 
 Spec = tuple[str, str, dict[str, Any]]
 
@@ -33,7 +33,7 @@ class Result:
     note: str = ""
 
 
-def run_duel(
+def run_interleaved(
     specs: Mapping[str, Spec], settings: Settings, *, steps: int = 1, rounds: int | None = None
 ) -> dict[str, Result]:
     """Measures contenders in alternating rounds.
@@ -49,26 +49,26 @@ def run_duel(
     """
     results = {name: Result() for name in specs}
     with ExitStack() as stack:
-        children = {}
+        workers = {}
         for name, (module, task, options) in specs.items():
-            child = Child(module, task, options, threads=settings.threads)
-            children[name] = stack.enter_context(child)
+            worker = Worker(module, task, options, threads=settings.threads)
+            workers[name] = stack.enter_context(worker)
         for name in specs:
-            _attempt(results[name], children[name], None)
+            _attempt(results[name], workers[name], None)
         for _ in range(rounds or settings.scale.rounds):
-            for name, child in children.items():
+            for name, worker in workers.items():
                 if not results[name].status:
-                    _attempt(results[name], child, steps)
+                    _attempt(results[name], worker, steps)
     return results
 
 
-def _attempt(result: Result, child: Child, steps: int | None) -> None:
+def _attempt(result: Result, worker: Worker, steps: int | None) -> None:
     try:
         if steps is None:
-            result.facts = child.ready()
+            result.facts = worker.ready()
         else:
-            result.samples.append(child.round(steps))
-            result.peak_bytes = child.peak_bytes
+            result.samples.append(worker.round(steps))
+            result.peak_bytes = worker.peak_bytes
     except Absent as error:
         result.status, result.note = SKIPPED, f"{error} is not installed"
     except Failed as error:

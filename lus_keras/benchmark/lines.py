@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lus_keras.benchmark.contenders import BATCHES
-from lus_keras.benchmark.interleave import Result, Spec, alone, comparison, run_duel
+from lus_keras.benchmark.interleave import Result, Spec, alone, comparison, run_interleaved
 from lus_keras.benchmark.scale import Settings
 from lus_keras.benchmark.timing import MISSED, SKIPPED, Line, Target, judge
 from lus_keras.core.environment import computes_in_bfloat16
@@ -53,7 +53,7 @@ def train(network: str, precision: str, settings: Settings) -> list[Line]:
     specs: dict[str, Spec] = {"ours": ("ours", "train", options)}
     specs |= {name: (PEERS[name][1], "train", options | PEERS[name][2]) for name in wanted}
     slow_machine = precision == "bfloat16" and not computes_in_bfloat16()
-    results = {} if slow_machine else run_duel(specs, settings, steps=settings.scale.steps)
+    results = {} if slow_machine else run_interleaved(specs, settings, steps=settings.scale.steps)
     lines = []
     for name, least in FASTER[network].items():
         if slow_machine:
@@ -91,7 +91,7 @@ def infer(settings: Settings) -> list[Line]:
     shared = {"video": video, "seconds": seconds}
     # 30 frames of 64 × 64, starting every 24, as the paper has it.
     cut = {"frames": 30, "stride": 24, "size": (64, 64)}
-    results = run_duel(
+    results = run_interleaved(
         {
             "ours": ("ours", "infer", shared | {"folder": str(settings.folder)}),
             "pytorch": ("torch_peer", "infer", shared | cut),
@@ -117,15 +117,15 @@ def infer(settings: Settings) -> list[Line]:
 def read(settings: Settings) -> list[Line]:
     """The input pipeline: cached clips a second, and what a training step waits for them."""
     amount = {"videos": settings.scale.videos}
-    ours = run_duel({"ours": ("ours", "read", amount)}, settings, rounds=1)["ours"]
+    ours = run_interleaved({"ours": ("ours", "read", amount)}, settings, rounds=1)["ours"]
     specs: dict[str, Spec] = {"ours": ("ours", "read", amount)}
     if not ours.status:
         place = {name: ours.facts[name] for name in ("path", "shape")}
         specs["pytorch"] = ("torch_peer", "read", place | {"frames": 30})
-    results = run_duel(specs, settings, steps=settings.scale.steps)
+    results = run_interleaved(specs, settings, steps=settings.scale.steps)
     # Where the cache lies is nobody's business but the peer's.
     results["ours"].facts.pop("path", None)
-    waiting = run_duel({"ours": ("ours", "wait", amount)}, settings, rounds=1)["ours"]
+    waiting = run_interleaved({"ours": ("ours", "wait", amount)}, settings, rounds=1)["ours"]
     title = "input pipeline, cached 30×64×64 clips"
     line = alone(
         "input", "training c2d_lstm_a: time waiting for data", waiting, unit="s of a second"
@@ -152,7 +152,7 @@ def smooth(settings: Settings) -> list[Line]:
     """SmoothGrad against tf-keras-vis: speed, equal maps, and memory by number of copies."""
     samples, folder = settings.scale.saliency_samples, str(settings.folder)
     options = {"samples": samples, "folder": folder}
-    results = run_duel(
+    results = run_interleaved(
         {"ours": ("ours", "smooth", options), "theirs": ("ours", "tf_keras_vis", options)}, settings
     )
     title = f"SmoothGrad resnet3d_18, {samples} copies of a clip of 60×30×30"
@@ -180,7 +180,7 @@ def _smooth_memory(samples: int, folder: str, settings: Settings) -> Line:
     peaks: list[Result] = []
     for count in (few, many):
         spec: Spec = ("ours", "smooth", {"samples": count, "folder": folder})
-        peaks.append(run_duel({"ours": spec}, settings, rounds=1)["ours"])
+        peaks.append(run_interleaved({"ours": spec}, settings, rounds=1)["ours"])
     target = Target(below=SMOOTH_MEMORY)
     line = Line("saliency", f"SmoothGrad, memory of {many} copies to {few}", "×", target=target)
     lacking = next((peak for peak in peaks if peak.status), None)
@@ -197,7 +197,7 @@ def simulate(settings: Settings) -> list[Line]:
     for crop, (height, width, least) in SIMULATED.items():
         options: dict[str, Any] = {"height": height, "width": width, "crop": crop}
         options["videos"] = settings.scale.simulated
-        result = run_duel({"ours": ("ours", "simulate", options)}, settings)["ours"]
+        result = run_interleaved({"ours": ("ours", "simulate", options)}, settings)["ours"]
         lines.append(
             alone(
                 "simulator",

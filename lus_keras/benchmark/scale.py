@@ -26,7 +26,7 @@ class Scale:
         table1: Presets whose Table 1 is run.
         precision: Preset at which both precisions are compared.
         seeds: Cohorts on which they are.
-        left_out: Lines that are not measured unless they are named.
+        exclusions: Lines that are not measured unless they are named.
     """
 
     rounds: int
@@ -41,7 +41,7 @@ class Scale:
     table1: tuple[str, ...]
     precision: str = "smoke"
     seeds: int = 2
-    left_out: frozenset[str] = frozenset()
+    exclusions: frozenset[str] = frozenset()
 
 
 FULL = Scale(
@@ -69,7 +69,7 @@ QUICK = Scale(
     memory_h=0.05,
     growth=8,
     table1=("smoke",),
-    left_out=frozenset({"memory", "table1", "scaling", "precision"}),
+    exclusions=frozenset({"memory", "table1", "scaling", "precision"}),
 )
 # For tests of the command itself.
 TINY = Scale(

@@ -47,8 +47,8 @@ def run_benchmark(
         settings = make_settings(scale, Path(folder))
         for number, (name, measure) in enumerate(chosen.items()):
             reporter.advance("benchmark", number, len(chosen), name)
-            if not names and name in scale.left_out:
-                lines.append(_left_out(name))
+            if not names and name in scale.exclusions:
+                lines.append(_skipped(name))
                 continue
             lines += measure(settings)
         reporter.advance("benchmark", len(chosen), len(chosen))
@@ -122,7 +122,7 @@ def _name_of(scale: Scale) -> str:
     return {id(FULL): "full", id(QUICK): "quick"}.get(id(scale), "tiny")
 
 
-def _left_out(name: str) -> Line:
+def _skipped(name: str) -> Line:
     return Line(name, name, "", status=SKIPPED, note=f"takes long; ask for it with --only {name}")
 
 

@@ -1,6 +1,6 @@
 """A contender in a process of its own: it gets ready once, then does a round whenever it is told.
 
-    parent ──"3"──▶ child      do three steps
+    parent ──"3"──▶ worker      do three steps
     parent ◀─{seconds, units}──
 
 Frameworks cannot share a process fairly (threads, memory, two versions of Keras), and rounds that
@@ -31,7 +31,7 @@ TAIL = 1500
 
 @dataclass(frozen=True)
 class Contender:
-    """What a child does.
+    """What a worker does.
 
     Attributes:
         step: Does one step and returns its units, or a sample, where it takes its own time.
@@ -50,7 +50,7 @@ class Failed(Exception):
     """A contender ended in an error."""
 
 
-class Child:
+class Worker:
     """A contender's process, seen from the parent; a context manager that ends it.
 
     Args:
@@ -73,7 +73,7 @@ class Child:
             env=_variables(threads),
         )
 
-    def __enter__(self) -> Child:
+    def __enter__(self) -> Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -132,7 +132,7 @@ class Child:
 
 
 def _variables(threads: int) -> dict[str, str]:
-    """The child's environment: the same threads for every framework, and no accelerator."""
+    """The worker's environment: the same threads for every framework, and no accelerator."""
     count = str(threads)
     chosen = {"OMP_NUM_THREADS": count, "TF_NUM_INTRAOP_THREADS": count}
     path = os.pathsep.join(map(str, [Path(__file__).parents[2], *filter(None, sys.path)]))
@@ -167,7 +167,7 @@ def _serve(spec: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> None:
 
 
 def main() -> None:
-    """Entry point of the child; what libraries print goes to the log."""
+    """Entry point of the worker; what libraries print goes to the log."""
     with os.fdopen(os.dup(1), "w") as channel:
         os.dup2(2, 1)
 

@@ -28,7 +28,9 @@ def data() -> None:
 @click.option("--patients", type=click.IntRange(min=1), help="Default: the paper's.")
 @click.option("--videos", type=click.IntRange(min=1), help="Default: the paper's.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--hard", type=float, default=1.0, show_default=True, help="Difficulty, 0 is easy.")
+@click.option(
+    "--difficulty", type=float, default=1.0, show_default=True, help="Difficulty, 0 is easy."
+)
 @click.option("--probe", type=click.Choice(["convex", "linear"]), help="Default: the paper's.")
 @click.option(
     "--lengths-by-class", is_flag=True, help="Sliding: each class's lengths of the paper."

@@ -26,7 +26,7 @@ def _choice(function: Callable[..., None]) -> Callable[..., None]:
     """Options that choose one network of a run."""
     for option in (
         click.option("--fold", type=click.IntRange(min=0), help="Only this fold."),
-        click.option("--arm", help="Arm, where the run has several."),
+        click.option("--variant", help="Variant, where the run has several."),
         click.option("--model", help="Network, where the run has several."),
         click.option("--paper", help="Paper, where the run has several."),
     ):
@@ -236,7 +236,9 @@ def _load(run: Path, options: dict[str, Any]) -> Ensemble:
     start_tensorflow()
     from lus_keras.inference.predict import load_models
 
-    return load_models(run, **{name: options[name] for name in ("paper", "model", "arm", "fold")})
+    return load_models(
+        run, **{name: options[name] for name in ("paper", "model", "variant", "fold")}
+    )
 
 
 def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:

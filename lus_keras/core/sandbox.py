@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from lus_keras.core.errors import LusKerasError
-from lus_keras.core.signals import children_ignore_interrupts, end_with_parent
+from lus_keras.core.signals import end_with_parent, workers_ignore_interrupts
 
 # Longest that a child may take to start; importing a decoder takes about a second.
 START_S = 60.0
@@ -90,37 +90,37 @@ def iter_isolated(
     Yields:
         One result a text; children end with the iterator.
     """
-    idle: SimpleQueue[_Child] = SimpleQueue()
+    idle: SimpleQueue[_Worker] = SimpleQueue()
 
     def call(text: str) -> Outcome:
-        child = idle.get()
+        worker = idle.get()
         try:
-            return child.call(text)
+            return worker.call(text)
         finally:
-            idle.put(child)
+            idle.put(worker)
 
-    with _children(work, limits or Limits(), min(workers, len(texts)), idle) as threads:
+    with _workers(work, limits or Limits(), min(workers, len(texts)), idle) as threads:
         yield from threads.map(call, texts)
 
 
 @contextmanager
-def _children(
-    work: Work, limits: Limits, count: int, idle: SimpleQueue[_Child]
+def _workers(
+    work: Work, limits: Limits, count: int, idle: SimpleQueue[_Worker]
 ) -> Iterator[ThreadPoolExecutor]:
-    children = [_Child(work, limits) for _ in range(count)]
-    for child in children:
-        idle.put(child)
+    workers = [_Worker(work, limits) for _ in range(count)]
+    for worker in workers:
+        idle.put(worker)
     threads = ThreadPoolExecutor(max(count, 1))
     try:
         yield threads
     finally:
         # Killing first ends the calls that threads still wait for.
-        for child in children:
-            child.close()
+        for worker in workers:
+            worker.close()
         threads.shutdown(cancel_futures=True)
 
 
-class _Child:
+class _Worker:
     """A process that answers one call after another, started with the first."""
 
     def __init__(self, work: Work, limits: Limits):
@@ -154,7 +154,7 @@ class _Child:
         self._connection, theirs = context.Pipe()
         arguments = (theirs, self._work, self._limits)
         self._process = context.Process(target=_serve, args=arguments, daemon=True)
-        with children_ignore_interrupts():
+        with workers_ignore_interrupts():
             self._process.start()
         theirs.close()
         try:

@@ -77,7 +77,7 @@ def ends_at_once() -> Iterator[None]:
 
 
 @contextmanager
-def children_ignore_interrupts() -> Iterator[None]:
+def workers_ignore_interrupts() -> Iterator[None]:
     """Lets processes that are started meanwhile hear no Ctrl-C, which a terminal sends to all.
 
     Their parent ends them; one that is still importing would show a traceback instead.

@@ -120,7 +120,7 @@ def parse_label(column: str, text: str) -> Any:
     return REGISTRY[column].parse(column, text)
 
 
-def format_cell(column: str, value: Any) -> str:
+def format_field(column: str, value: Any) -> str:
     """Text of a cell that the parser of its column turns back into `value`."""
     if value is None:
         return ""

@@ -45,7 +45,7 @@ def archive_run(run_dir: str | Path, destination: str | Path) -> list[Path]:
 
 def _archive_fold(fold: Path, target: Path) -> list[Path]:
     record: dict[str, Any] = json.loads((fold / "DONE").read_text(encoding="utf-8"))
-    kept, left_out = {}, dict(record.get("left_out", {}))
+    kept, exclusions = {}, dict(record.get("exclusions", {}))
     for name, vouched in record["sha256"].items():
         size = (fold / name).stat().st_size
         if name in ALWAYS or (name.endswith((".npz", ".csv")) and size <= MAX_FIGURE_BYTES):
@@ -53,11 +53,11 @@ def _archive_fold(fold: Path, target: Path) -> list[Path]:
                 raise RunError(f"{fold / name}: is not the file that DONE vouches for.")
             kept[name] = vouched
         else:
-            left_out[name] = vouched
+            exclusions[name] = vouched
     written = [_copy(fold / name, target / name) for name in kept]
     # DONE comes last, as in training: it vouches for what is there.
     with atomic_write(target / "DONE") as temporary:
-        text = json.dumps({**record, "sha256": kept, "left_out": left_out}, indent=1)
+        text = json.dumps({**record, "sha256": kept, "exclusions": exclusions}, indent=1)
         temporary.write_text(text + "\n", encoding="utf-8")
     return [*written, target / "DONE"]
 

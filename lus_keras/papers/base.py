@@ -104,15 +104,15 @@ def labels_of(paper: str) -> dict[str, str]:
         paper: Name of the paper.
 
     Returns:
-        `model` → title, then `arm/model` → "arm's title, model's title".
+        `model` → title, then `variant/model` → "variant's title, model's title".
     """
     from lus_keras.core import config
 
     settings = config.load(paper)
     titles = {name: model.title for name, model in settings.models.items()}
     return titles | {
-        f"{arm}/{name}": f"{entry.title}, {titles[name]}"
-        for arm, entry in settings.arms.items()
+        f"{variant}/{name}": f"{entry.title}, {titles[name]}"
+        for variant, entry in settings.variants.items()
         for name in entry.models or settings.models
     }
 
@@ -123,8 +123,8 @@ class Paper:
 
     Attributes:
         name: Name of its module and of its configuration.
-        targets: What can be reproduced, and the networks each target needs: `model`, or `arm/model`
-            of the configuration's `arms`.
+        targets: What can be reproduced, and the networks each target needs: `model`, or
+            `variant/model` of the configuration's `variants`.
         build: Makes a network by name, uncompiled, from the configuration.
         loss: Makes the loss of (labels, logits).
         metrics: Makes the metrics followed in training.

@@ -11,7 +11,7 @@ from lus_keras.simulation.motion import Motion
 from lus_keras.simulation.parameters import TrapParameters, ZLineParameters, draw_many
 from lus_keras.simulation.texture import from_db, ornstein_uhlenbeck
 
-HARD_LOSS_DB = 4.0
+DIFFICULTY_LOSS_DB = 4.0
 PERSISTENT_SLICE_MM = 5.0
 Z_LINE_SLICE_MM = 2.0
 # Width of the distribution of `ZLineParameters.elevation_mm`.
@@ -73,7 +73,7 @@ def narrow_traps(acquisition: Acquisition, motion: Motion, count: int) -> Vertic
         kind=("b_line",) * count,
         position_mm=position,
         width_mm=trap["width_mm"],
-        gain_db=trap["gain_db"] - HARD_LOSS_DB * acquisition.plan.hard,
+        gain_db=trap["gain_db"] - DIFFICULTY_LOSS_DB * acquisition.plan.difficulty,
         slope_db_cm=trap["slope_db_cm"],
         reach_mm=np.full(count, np.inf),
         visibility=visibility * flicker(acquisition, motion, "traps", count),
@@ -97,7 +97,7 @@ def z_lines(
     """
     low_slip, high_slip = slip_range_mm
     wider = 1 + (high_slip - low_slip) / ELEVATION_SPAN_MM
-    rate = (1 + 2 * acquisition.plan.hard) * wider
+    rate = (1 + 2 * acquisition.plan.difficulty) * wider
     count = int(acquisition.rng("z_lines.count").poisson(rate))
     line = draw_many(ZLineParameters, acquisition.plan.key, count)
     low, high = span_mm(acquisition, motion)

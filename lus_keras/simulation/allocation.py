@@ -102,7 +102,7 @@ def quotas(total: int, shares: Sequence[float]) -> np.ndarray:
     return count
 
 
-def deal_classes(
+def allocate_classes(
     counts: np.ndarray, shares: Sequence[float], rng: np.random.Generator
 ) -> list[np.ndarray]:
     """Deals a deck of classes to videos, each patient preferring some of them.
@@ -160,7 +160,7 @@ def skewed_lengths(shortest_s: float, longest_s: float, skew: float, count: int)
     return shortest_s + (longest_s - shortest_s) * np.linspace(0, 1, count) ** skew
 
 
-def deal_lengths(
+def allocate_lengths(
     class_lengths_s: Sequence[tuple[float, float, float]],
     positive: np.ndarray,
     order: np.ndarray,

@@ -9,8 +9,8 @@ import numpy as np
 from lus_keras.core.errors import ConfigError
 from lus_keras.simulation import tasks
 from lus_keras.simulation.allocation import (
-    deal_classes,
-    deal_lengths,
+    allocate_classes,
+    allocate_lengths,
     draw_classes,
     draw_lengths,
     draw_patient_classes,
@@ -36,7 +36,7 @@ class VideoPlan:
         seed: Seed of the cohort, not negative.
         patient: Number of the patient in the cohort, from 0.
         index: Number of the video within its patient, from 0.
-        hard: How weak B-lines and how frequent lookalikes are; 0 is easy, 1 the default.
+        difficulty: How weak B-lines and how frequent lookalikes are; 0 is easy, 1 the default.
         duration_s: Length in seconds.
         fps: Frames per second.
         probe: `convex` or `linear`.
@@ -53,7 +53,7 @@ class VideoPlan:
     seed: int
     patient: int
     index: int
-    hard: float = 1.0
+    difficulty: float = 1.0
     duration_s: float = 4.0
     fps: float = 30.0
     probe: str = "convex"
@@ -97,7 +97,7 @@ def _draw_formats(
     order = rng.permutation(int(counts.sum()))
     if cohort.class_lengths_s:
         positive = np.concatenate(classes).astype(bool)
-        duration_s = deal_lengths(cohort.class_lengths_s, positive, order, by_class)
+        duration_s = allocate_lengths(cohort.class_lengths_s, positive, order, by_class)
     else:
         shortest, longest = np.broadcast_to(cohort.duration_s, 2)
         duration_s = np.linspace(shortest, longest, len(order))[order]
@@ -116,7 +116,7 @@ def plan_cohort(
     patients: int | None = None,
     videos: int | None = None,
     seed: int = 0,
-    hard: float = 1.0,
+    difficulty: float = 1.0,
     duration_s: float | None = None,
     fps: float | None = None,
     probe: str | None = None,
@@ -130,7 +130,7 @@ def plan_cohort(
         patients: Number of patients; the paper's when not given.
         videos: Number of videos, at least one a patient; the paper's when not given.
         seed: Seed of the cohort, not negative.
-        hard: Strength of lookalikes and weakness of findings; 0 is easy.
+        difficulty: Strength of lookalikes and weakness of findings; 0 is easy.
         duration_s: Length of every video in seconds; the paper's when not given.
         fps: Frames per second; the paper's when not given.
         probe: `convex` or `linear`; the paper's when not given.
@@ -158,7 +158,7 @@ def plan_cohort(
         probe=defaults.probe if probe is None else probe,
         class_lengths_s=defaults.class_lengths_s if duration_s is None else (),
     )
-    _check_sizes(patients, videos, seed, hard, defaults)
+    _check_sizes(patients, videos, seed, difficulty, defaults)
     _check_sliding_options(module.COHORT, lengths_by_class, lung_point_share)
     rng = random_stream((seed,), f"cohort.{task}")
     if module.COHORT.videos_of_patients and paper_size:
@@ -167,7 +167,7 @@ def plan_cohort(
         counts = videos_per_patient(patients, videos, rng)
     classes = _draw_classes_of(module.COHORT, counts, rng)
     formats = _draw_formats(defaults, classes, seed, task, lengths_by_class)
-    shared = {"task": task, "seed": seed, "hard": hard, "probe": defaults.probe}
+    shared = {"task": task, "seed": seed, "difficulty": difficulty, "probe": defaults.probe}
     plans = [
         _video_plan(patient, index, zone, module.CLASSES[int(drawn)], formats, shared)
         for patient, chosen in enumerate(classes)
@@ -198,7 +198,7 @@ def _draw_classes_of(
     cohort: tasks.CohortSize, counts: np.ndarray, rng: np.random.Generator
 ) -> list[np.ndarray]:
     if cohort.shares:
-        return deal_classes(counts, cohort.shares, rng)
+        return allocate_classes(counts, cohort.shares, rng)
     if cohort.positive_patients is None:
         return draw_classes(counts, rng)
     return draw_patient_classes(counts, cohort.positive_patients / cohort.patients, rng)
@@ -233,7 +233,7 @@ def _video_plan(
 
 
 def _check_sizes(
-    patients: int, videos: int, seed: int, hard: float, cohort: tasks.CohortSize
+    patients: int, videos: int, seed: int, difficulty: float, cohort: tasks.CohortSize
 ) -> None:
     duration_s, fps = np.min(cohort.duration_s), cohort.fps[0]
     rules = (
@@ -244,7 +244,10 @@ def _check_sizes(
             f"Received: videos={videos}, patients={patients}.",
         ),
         (seed >= 0, f"`seed` must not be negative. Received: seed={seed}."),
-        (0 <= hard <= 4, f"`hard` must be between 0 and 4. Received: hard={hard}."),
+        (
+            0 <= difficulty <= 4,
+            f"`difficulty` must be between 0 and 4. Received: difficulty={difficulty}.",
+        ),
         (duration_s > 0, f"`duration_s` must be positive. Received: duration_s={duration_s}."),
         (fps > 0, f"`fps` must be positive. Received: fps={fps}."),
         (

@@ -20,10 +20,10 @@ ZONE_LABELS = ("L1", "L2", "L3", "L4", "L5", "L6", "R1", "R2", "R3", "R4", "R5",
 
 def _contact_bands(acquisition: Acquisition) -> np.ndarray:
     """Bands fixed to the probe, in videos with and without findings, `(beams,)` dB."""
-    hard, key = acquisition.plan.hard, acquisition.plan.key
+    difficulty, key = acquisition.plan.difficulty, acquisition.plan.key
     rng = acquisition.rng("display.contact")
     dark, has_streak, bright = int(rng.integers(0, 3)), rng.random(), int(rng.integers(1, 3))
-    bright = bright if has_streak < 0.35 + 0.4 * hard else 0
+    bright = bright if has_streak < 0.35 + 0.4 * difficulty else 0
     place = acquisition.lateral_mm / acquisition.half_width_mm
     each = draw_many(ContactParameters, key, 2)
     total = np.zeros(acquisition.beams)
@@ -32,7 +32,7 @@ def _contact_bands(acquisition: Acquisition) -> np.ndarray:
         total -= each["loss_db"][i] * np.exp(-0.5 * ((place - each["place"][i]) / width) ** 2)
     for i in range(bright):
         width = each["streak_width_mm"][i] / acquisition.half_width_mm
-        gain = 3 + each["streak_rank"][i] * (4 + 2 * hard)
+        gain = 3 + each["streak_rank"][i] * (4 + 2 * difficulty)
         total += gain * np.exp(-0.5 * ((place - each["streak_place"][i]) / width) ** 2)
     return total
 

@@ -90,7 +90,7 @@ def write_cohort(
     patients: int | None = None,
     videos: int | None = None,
     seed: int = 0,
-    hard: float = 1.0,
+    difficulty: float = 1.0,
     duration_s: float | None = None,
     fps: float | None = None,
     probe: str | None = None,
@@ -109,7 +109,7 @@ def write_cohort(
         patients: Number of patients; the paper's when not given.
         videos: Number of videos; the paper's when not given.
         seed: Seed of the cohort.
-        hard: Strength of lookalikes and weakness of findings.
+        difficulty: Strength of lookalikes and weakness of findings.
         duration_s: Length of every video in seconds; the paper's when not given.
         fps: Frames per second; the paper's when not given.
         probe: `convex` or `linear`; the paper's when not given.
@@ -132,7 +132,7 @@ def write_cohort(
         patients=patients,
         videos=videos,
         seed=seed,
-        hard=hard,
+        difficulty=difficulty,
         duration_s=duration_s,
         fps=fps,
         probe=probe,
@@ -169,7 +169,7 @@ def _write_description(
         "patients": len({plan.patient_id for plan in plans}),
         "videos": len(plans),
         "seed": first.seed,
-        "hard": first.hard,
+        "difficulty": first.difficulty,
         "duration_s": common("duration_s"),
         "fps": common("fps"),
         "probe": first.probe,

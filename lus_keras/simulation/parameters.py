@@ -254,7 +254,7 @@ class VideoParameters:
 
 @dataclass(frozen=True)
 class TrapParameters:
-    """One acoustic trap, the cause of a B-line (before `hard` weakens it)."""
+    """One acoustic trap, the cause of a B-line (before `difficulty` weakens it)."""
 
     place: float = uniform(0, 1, "span", "position along the lung that can come into view")
     width_mm: float = uniform(0.6, 2.2, "mm", "lateral size (SD)")
@@ -285,5 +285,5 @@ class ContactParameters:
     loss_db: float = uniform(3, 14, "dB", "depth of a dark band")
     loss_width_mm: float = uniform(3, 9, "mm", "width of a dark band (SD)")
     streak_place: float = uniform(-0.9, 0.9, "half width", "lateral position of a streak")
-    streak_rank: float = uniform(0, 1, "1", "brightness inside the range set by `hard`")
+    streak_rank: float = uniform(0, 1, "1", "brightness inside the range set by `difficulty`")
     streak_width_mm: float = uniform(1, 3, "mm", "width of a bright streak (SD)")

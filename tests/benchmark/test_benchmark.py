@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from lus_keras.benchmark import interleave, lines, machine, precision, scale, suite, timing, write
 from lus_keras.benchmark.interleave import Result, alone, comparison
 from lus_keras.benchmark.timing import Line, Sample, Target, exponent, judge, rates, ratios
-from lus_keras.benchmark.worker import Child, Failed
+from lus_keras.benchmark.worker import Failed, Worker
 from lus_keras.cli import main
 from lus_keras.core import config, environment
 from lus_keras.core.errors import ConfigError
@@ -169,7 +169,7 @@ def test_only_a_run_of_this_machine_is_updated(tmp_path):
         suite.read_record(path, scale.FULL)
 
 
-def test_lines_of_a_duel():
+def test_lines_of_an_interleaved_run():
     ours = Result({"parameters": 5}, samples((1, 9), (1, 8)))
     theirs = Result({"parameters": 6}, samples((1, 3), (1, 2)))
     found = comparison("x", "x", "peer", ours, theirs, rate_unit="/s", target=Target(least=3.6))
@@ -273,8 +273,8 @@ def test_peers_of_other_frameworks_are_equal_in_parameters(package):
         pytest.skip(f"{package} is not installed: this peer is not compared")
     extra = {"module": "tf_keras"} if package == "tf_keras" else {}
     options = {"network": "c2d_lstm_a", "precision": "float32", "batch": 1, **extra}
-    with Child(PEERS[package], "train", options, threads=1) as child:
-        assert child.ready()["parameters"] == NETWORKS["c2d_lstm_a"]
+    with Worker(PEERS[package], "train", options, threads=1) as worker:
+        assert worker.ready()["parameters"] == NETWORKS["c2d_lstm_a"]
 
 
 def test_operations_by_hand(tensorflow):
@@ -310,20 +310,22 @@ def test_operations_are_tensorflows_count_of_the_same_graph(tensorflow):
 
 
 def test_a_contender_that_ends_says_why():
-    child = Child("keras_plain", "no-such-task", {}, threads=1)
-    with child, pytest.raises(Failed, match="no-such-task"):
-        child.ready()
+    worker = Worker("keras_plain", "no-such-task", {}, threads=1)
+    with worker, pytest.raises(Failed, match="no-such-task"):
+        worker.ready()
 
 
 def test_an_absent_package_is_skipped_by_name(monkeypatch):
     def absent(*_):
         raise interleave.Absent("torch")
 
-    monkeypatch.setattr(interleave.Child, "__init__", lambda *_, **__: None)
-    monkeypatch.setattr(interleave.Child, "__exit__", lambda *_: None)
-    monkeypatch.setattr(interleave.Child, "ready", absent)
+    monkeypatch.setattr(interleave.Worker, "__init__", lambda *_, **__: None)
+    monkeypatch.setattr(interleave.Worker, "__exit__", lambda *_: None)
+    monkeypatch.setattr(interleave.Worker, "ready", absent)
     settings = types.SimpleNamespace(threads=1, scale=scale.TINY)
-    found = interleave.run_duel({"pytorch": ("torch_peer", "train", {})}, settings)["pytorch"]
+    found = interleave.run_interleaved({"pytorch": ("torch_peer", "train", {})}, settings)[
+        "pytorch"
+    ]
     assert (found.status, found.note) == ("skipped", "torch is not installed")
 
 
@@ -387,13 +389,13 @@ def test_the_chart_shows_what_was_compared(tmp_path):
 
 
 def test_a_record_does_not_say_where_the_cache_lies(monkeypatch):
-    def duel_of(specs, *_, **__):
+    def interleaved(specs, *_, **__):
         facts = {"path": "/home/somebody/frames.u8", "shape": [60, 64, 64, 1]}
         return {
             name: Result(dict(facts) if spec[:2] == ("ours", "read") else {}, samples((1, 1)))
             for name, spec in specs.items()
         }
 
-    monkeypatch.setattr(lines, "run_duel", duel_of)
+    monkeypatch.setattr(lines, "run_interleaved", interleaved)
     settings = scale.make_settings(scale.TINY, None)
     assert "somebody" not in str([line.details for line in lines.read(settings)])

@@ -159,7 +159,7 @@ def test_fold_that_another_process_trains_is_left_to_it(tmp_path):
     assert list(predictions(out)) == ["bline/simulated/c2d_a/fold_1/predictions.csv"]
 
 
-def test_terminated_run_with_workers_ends_its_children_at_once(tmp_path):
+def test_terminated_run_ends_its_workers_at_once(tmp_path):
     options = ("--set", "fit.epochs=500", "--model", "c2d_a", "--workers", "2")
     arguments = command(
         "reproduce", "bline/table1", "--preset", "smoke", *options, "--out", tmp_path

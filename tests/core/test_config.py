@@ -202,9 +202,17 @@ def test_an_override_must_be_key_and_value(override):
 
 
 def test_all_problems_are_listed_at_once():
-    lines = problems_of("fit.epochs=0", "cohort.hard=9", "oops", "clip.sise=3", "fit.epohcs=1")
+    lines = problems_of(
+        "fit.epochs=0", "cohort.difficulty=9", "oops", "clip.sise=3", "fit.epohcs=1"
+    )
     assert len(lines) == 5
-    for part in ("fit.epochs: ", "cohort.hard: ", "--set oops: ", "'clip.sise'", "'fit.epohcs'"):
+    for part in (
+        "fit.epochs: ",
+        "cohort.difficulty: ",
+        "--set oops: ",
+        "'clip.sise'",
+        "'fit.epohcs'",
+    ):
         assert sum(part in line for line in lines) == 1
 
 
@@ -251,8 +259,8 @@ def test_a_nested_override_changes_only_what_it_names():
     assert changed.fit == plain.fit.model_copy(update={"epochs": 2})
 
 
-def test_an_override_changes_one_arm_or_all():
-    step = ["arms.all_30x30.set.clip.tile_step=[90, 90]"]
+def test_an_override_changes_one_variant_or_all():
+    step = ["variants.all_30x30.set.clip.tile_step=[90, 90]"]
     assert config.load("sliding", "quick", step, "all_30x30").clip.tile_step == (90, 90)
     assert config.load("sliding", "quick", step, "2_30x30").clip.tile_step == (30, 60)
     both = [*step, "clip.tile_step=[45, 45]"]
@@ -275,7 +283,7 @@ def test_labelled_choices_show_the_values_in_force():
         ("model.dropout=0.3", True),
         ("fit.epochs=61", True),
         ("localisation.threshold=0.4", True),
-        ("cohort.hard=2.0", True),
+        ("cohort.difficulty=2.0", True),
         ("title=Other", False),
         ("models.c2d_a.ns_per_pixel=1.0", False),
     ],

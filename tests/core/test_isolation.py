@@ -40,7 +40,7 @@ def behave(text):
     return {"text": text, "pid": os.getpid()}
 
 
-def test_each_death_is_told_and_the_next_call_gets_a_new_child():
+def test_each_death_is_told_and_the_next_call_gets_a_new_worker():
     texts = ["one", "abort", "two", "exit", "spin", "swell", "refuse", "three"]
     outcomes = run_isolated(behave, texts, limits=LIMITS)
     one, aborted, two, ended, spun, swelled, refused, three = outcomes
@@ -89,7 +89,7 @@ def test_two_workers_keep_the_order_and_names_outside_unicode():
     assert done == [(count, 7) for count in range(1, 8)]
 
 
-def test_nothing_to_do_starts_no_child():
+def test_nothing_to_do_starts_no_worker():
     assert run_isolated(behave, []) == []
 
 
@@ -104,7 +104,7 @@ except KeyboardInterrupt:
 """
 
 
-def test_an_interrupt_ends_the_children_at_once(tmp_path):
+def test_an_interrupt_ends_the_workers_at_once(tmp_path):
     files = [tmp_path / "a", tmp_path / "b"]
     tests = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     parent = subprocess.Popen(

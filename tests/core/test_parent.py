@@ -13,7 +13,7 @@ CODE = """
 import functools, os, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from lus_keras.core.signals import children_ignore_interrupts, end_with_parent
+from lus_keras.core.signals import workers_ignore_interrupts, end_with_parent
 
 if __name__ == "__main__":
     pool = ProcessPoolExecutor(
@@ -21,7 +21,7 @@ if __name__ == "__main__":
         mp_context=get_context("spawn"),
         initializer=functools.partial(end_with_parent, by_signal={by_signal}),
     )
-    with children_ignore_interrupts():
+    with workers_ignore_interrupts():
         found = [pool.submit(os.getpid) for _ in range(2)]
     print(*{{future.result() for future in found}}, flush=True)
     busy = [pool.submit(time.sleep, 300) for _ in range(2)]
@@ -40,19 +40,19 @@ def alive(process):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 @pytest.mark.parametrize("by_signal", [True, False])
-def test_children_of_a_killed_parent_end_within_seconds(tmp_path, by_signal):
+def test_workers_of_a_killed_parent_end_within_seconds(tmp_path, by_signal):
     script = tmp_path / "parent.py"
     script.write_text(CODE.format(by_signal=by_signal))
     parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
     try:
-        children = [int(word) for word in parent.stdout.readline().split()]
-        assert children and all(map(alive, children))
+        workers = [int(word) for word in parent.stdout.readline().split()]
+        assert workers and all(map(alive, workers))
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
         until = time.monotonic() + 30
-        while any(map(alive, children)) and time.monotonic() < until:
+        while any(map(alive, workers)) and time.monotonic() < until:
             time.sleep(0.2)
-        assert not any(map(alive, children))
+        assert not any(map(alive, workers))
     finally:
         parent.kill()
         parent.stdout.close()

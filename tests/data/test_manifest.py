@@ -134,7 +134,7 @@ def test_labels_are_stripped_and_read(manifest, column, text, value):
         ("sha256", "abc", "64 hexadecimal"),
     ],
 )
-def test_a_bad_cell_is_named_with_what_is_allowed(manifest, column, text, allowed):
+def test_a_bad_field_is_named_with_what_is_allowed(manifest, column, text, allowed):
     path = manifest(f"video,patient_id,{column}", "a.avi,p,", f'b.avi,p,"{text}"')
     (problem,) = problems_of(path)
     assert problem.startswith(f"{path}, row 3: `{column}` must be")

@@ -111,7 +111,7 @@ def test_damaged_frames_are_named_by_number(tmp_path):
     whole = zoo.breed(zoo.SPECIES["avi-mjpeg-25"], tmp_path / "v.avi")
     whole.write_bytes(zoo.with_a_lost_frame(whole.read_bytes()))
     with pytest.raises(VideoError, match=r"1 of 39 frames are damaged or follow a lost one: frame"):
-        read_resampled(whole, fps=None, whole=True)
+        read_resampled(whole, fps=None, require_intact=True)
     assert len(read_resampled(whole, fps=None)) == 39
 
 

@@ -167,7 +167,7 @@ def test_frames_without_content_are_shown_longer_and_no_loss(tmp_path):
     found = codes(path)
     assert ("header-count", "note") in found
     assert not {code for code, _ in found} & {"truncated", "corrupt"}
-    assert len(video.read_resampled(path, fps=30, whole=True)) == 12
+    assert len(video.read_resampled(path, fps=30, require_intact=True)) == 12
 
 
 @pytest.mark.parametrize("stated", [2 * 12, 13, 0xFFFFFFFF])
@@ -178,7 +178,7 @@ def test_a_header_that_counts_otherwise_proves_no_loss(tmp_path, stated):
     for place in (content.index(b"avih") + 24, content.index(b"strh") + 40):
         content[place : place + 4] = stated.to_bytes(4, "little")
     path.write_bytes(content)
-    assert len(video.read_resampled(path, fps=30, whole=True)) == 12
+    assert len(video.read_resampled(path, fps=30, require_intact=True)) == 12
     assert "truncated" not in {code for code, _ in codes(path)}
 
 

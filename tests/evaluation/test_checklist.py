@@ -11,13 +11,13 @@ from fake_severity import write_run as write_severity
 from lus_keras.evaluation.report.checklist import (
     CHECKLISTS,
     TO_FILL,
-    answers_of,
+    checklist_fields,
     checklist_markdown,
     fill,
     read_items,
 )
 from lus_keras.evaluation.report.section import build_section
-from lus_keras.evaluation.run_record import ArmRecord, Settings, read_run
+from lus_keras.evaluation.run_record import Settings, VariantRecord, read_run
 from lus_keras.papers import results as declared
 
 CLAIM, TRIPOD = CHECKLISTS
@@ -49,8 +49,8 @@ def test_no_item_is_missing():
 
 
 @pytest.mark.parametrize("checklist", CHECKLISTS, ids=lambda checklist: checklist.title)
-def test_items_are_complete_and_name_answers_that_exist(checklist, section, document):
-    known = answers_of(section, document[0])
+def test_items_are_complete_and_name_checklist_fields_that_exist(checklist, section, document):
+    known = checklist_fields(section, document[0])
     for row in read_items(checklist):
         assert row["section"] and row["asks"], row
         assert not (row["fill"] and row["says"]), row
@@ -61,10 +61,10 @@ def test_items_are_complete_and_name_answers_that_exist(checklist, section, docu
 
 def test_every_answer_is_asked_for(section, document):
     asked = {row["fill"] for checklist in CHECKLISTS for row in read_items(checklist)}
-    assert asked - {""} == set(answers_of(section, document[0]))
+    assert asked - {""} == set(checklist_fields(section, document[0]))
 
 
-def test_answers_are_what_the_run_recorded(section, document):
+def test_checklist_fields_are_what_the_run_recorded(section, document):
     found = answers(CLAIM, section, document[0])
     assert found["7"].startswith("Data set: simulated videos, no patients.")
     assert found["10"] == "Clips: windows of 30 frames every 24 frames."
@@ -102,15 +102,15 @@ def test_clips_that_are_divided_are_said_to_leak(tmp_path):
     assert answers(CLAIM, section, record)["20"].startswith("Clips: a patient may be on both")
 
 
-def test_arms_that_leak_are_named(tmp_path):
+def test_variants_that_leak_are_named(tmp_path):
     record, papers = read_run(write_run(tmp_path, models=("c2d_lstm",), folds=2, patients=4))
-    arms = {"": ArmRecord(folds=2), "leaky": ArmRecord(folds=2, leaks=True)}
+    variants = {"": VariantRecord(folds=2), "leaky": VariantRecord(folds=2, leaks=True)}
     for chosen, expected in (
-        (arms, "none is on two sides; verified each time the split is read. Not so in leaky,"),
-        ({"leaky": arms["leaky"]}, "Clips: a patient may be on both sides"),
-        ({"": arms[""]}, "none is on two sides; verified each time the split is read."),
+        (variants, "none is on two sides; verified each time the split is read. Not so in leaky,"),
+        ({"leaky": variants["leaky"]}, "Clips: a patient may be on both sides"),
+        ({"": variants[""]}, "none is on two sides; verified each time the split is read."),
     ):
-        changed = papers["bline"].record.model_copy(update={"arms": chosen})
+        changed = papers["bline"].record.model_copy(update={"variants": chosen})
         section = build_section(replace(papers["bline"], record=changed), declared("bline"))
         assert expected in answers(CLAIM, section, record)["20"]
 
@@ -129,7 +129,7 @@ def test_markdown_counts_what_is_filled_and_leaves_the_rest_to_the_authors(secti
 
 
 def test_a_paper_on_whole_videos_is_described_too(tmp_path):
-    record, papers = read_run(write_severity(tmp_path / "run", nan_arms=()))
+    record, papers = read_run(write_severity(tmp_path / "run", nan_variants=()))
     section = build_section(papers["severity"], declared("severity"))
     found = answers(CLAIM, section, record)
     assert "whole videos, padded (zero) or cut to 252 frames" in found["10"]

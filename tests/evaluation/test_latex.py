@@ -23,7 +23,7 @@ def sections(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     runs = [
         write_run(folder / "bline", folds=2, patients=6),
-        write_severity(folder / "severity", nan_arms=()),
+        write_severity(folder / "severity", nan_variants=()),
         write_sliding(
             folder / "sliding",
             {"2_30x30/resnet3d_18": [("a", 0, 0.2), ("b", 1, 0.7), ("c", 1, 0.4), ("d", 0, 0.9)]},

@@ -56,7 +56,7 @@ VERSION_1 = {
             "claims": [],
             "inconsistencies": ["a ≠ b"],
             "data": {"patients": 8, "classes": {"no": 5, "yes": 3}, "notes": list(NOTES)},
-            "arms": {
+            "variants": {
                 "": {
                     "title": "",
                     "folds": 2,
@@ -108,7 +108,7 @@ def test_version_1_is_brought_over(old):
     assert paper.config.model_dump() == VERSION_1["papers"]["bline"]["config"]
     assert paper.published == VERSION_1["papers"]["bline"]["published"]
     assert (paper.data.patients, paper.data.clips) == (8, None)
-    assert paper.arms[""].leaks and paper.arms[""].videos.patients == {"p": 1}
+    assert paper.variants[""].leaks and paper.variants[""].videos.patients == {"p": 1}
     assert [choice.why for choice in paper.choices] == ["Sec. 3"]
 
 
@@ -118,7 +118,7 @@ def test_sentences_of_version_1_stay_and_are_sorted_by_what_they_are_about(old):
 
 
 def test_a_fingerprint_of_version_1_is_that_of_the_same_run_today(old):
-    mark = read_record(old).papers["bline"].arms[""].fingerprint
+    mark = read_record(old).papers["bline"].variants[""].fingerprint
     assert (mark.seed, mark.split, mark.data) == (3, "5" * 64, "d" * 64)
     assert mark.settings == {key: FINGERPRINT[key] for key in ("label_column", "clip", "fit")}
     assert (mark.model, mark.fold, mark.versions["tensorflow"]) == (None, None, None)
@@ -149,7 +149,9 @@ def test_other_files_are_refused_with_all_that_is_wrong(tmp_path, change, messag
     assert str(path) in str(error.value)
 
 
-@pytest.mark.parametrize("damage", [{"models": None}, {"arms": 3}, {"data": []}, {"choices": [1]}])
+@pytest.mark.parametrize(
+    "damage", [{"models": None}, {"variants": 3}, {"data": []}, {"choices": [1]}]
+)
 def test_a_damaged_version_1_is_refused(tmp_path, damage):
     content = copy.deepcopy(VERSION_1)
     content["papers"]["bline"] |= damage

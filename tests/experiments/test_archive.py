@@ -47,7 +47,7 @@ def test_an_archived_fold_is_finished_and_has_no_weights(run, tmp_path):
     assert is_done(fold) and not (fold / "model.weights.h5").exists()
     done = json.loads((fold / "DONE").read_text())
     weights = sha256_of(fold_dir(run, "c2d_a", 1) / "model.weights.h5")
-    assert done["left_out"] == {"model.weights.h5": weights}
+    assert done["exclusions"] == {"model.weights.h5": weights}
     with pytest.raises(RunError, match="archive, which holds no weights"):
         read_description(fold)
 

@@ -94,8 +94,8 @@ def source(tmp_path_factory):
     return ClipSource((store,), index, clip)
 
 
-def train(source, folder, arm, *more):
-    settings = config.load("severity", "paper", (*SETTINGS, *more), arm)
+def train(source, folder, variant, *more):
+    settings = config.load("severity", "paper", (*SETTINGS, *more), variant)
     paper = papers.get("severity")
     network = Network(
         lambda: paper.build(NETWORK, settings),

@@ -15,8 +15,8 @@ from lus_keras import __version__
 from lus_keras.core.environment import start_tensorflow
 from lus_keras.core.errors import ConfigError, RunError
 from lus_keras.evaluation.run_record import (
-    ArmRecord,
     Fingerprint,
+    VariantRecord,
     read_done,
     read_run,
     vouch,
@@ -154,7 +154,9 @@ def test_half_written_files_of_a_killed_report_are_cleared_by_the_next(tmp_path)
 def run(tmp_path):
     """A run whose folds say what they belong to."""
     path = write_run(tmp_path / "run", models=("c2d_lstm",), folds=2, patients=4)
-    write_record(path, record(("c2d_lstm",), 2, arms={"": ArmRecord(folds=2, fingerprint=MARK)}))
+    write_record(
+        path, record(("c2d_lstm",), 2, variants={"": VariantRecord(folds=2, fingerprint=MARK)})
+    )
     for fold in (0, 1):
         remark(path, fold)
     return path

@@ -62,7 +62,7 @@ def prepared():
         SimpleNamespace(fold=number, rows=lambda index, side: range(954)) for number in range(5)
     ]
     return SimpleNamespace(
-        arm=SimpleNamespace(config=settings, models=tuple(settings.models)),
+        variant=SimpleNamespace(config=settings, models=tuple(settings.models)),
         source=SimpleNamespace(index=None),
         split=SimpleNamespace(folds=folds),
     )

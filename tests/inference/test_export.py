@@ -205,7 +205,7 @@ def mean_logit(shape):
 def ensemble(clip, *networks):
     description = Description.model_validate(
         {
-            **{"schema": 1, "paper": "bline", "arm": "", "model": "c2d_a", "options": {}},
+            **{"schema": 1, "paper": "bline", "variant": "", "model": "c2d_a", "options": {}},
             **{"labels": ["no", "yes"], "clip": clip.model_dump()},
         }
     )

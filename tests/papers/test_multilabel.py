@@ -126,9 +126,9 @@ def test_training_accuracy_is_the_share_of_right_answers():
     np.testing.assert_allclose(found, [2 / 4, 2 / 4, 2 / 4])
 
 
-def test_the_arm_changes_loss_and_decoding_and_nothing_of_the_papers_task():
+def test_the_variant_changes_loss_and_decoding_and_nothing_of_the_papers_task():
     paper, single = papers.get("signs"), config.load("signs", "quick")
-    several = config.load("signs", "quick", arm="multilabel")
+    several = config.load("signs", "quick", variant="multilabel")
     assert isinstance(paper.loss(single), keras.losses.SparseCategoricalCrossentropy)
     assert isinstance(paper.loss(several), LabelSetCrossentropy)
     assert single.label_column == "sign" and not single.multilabel
@@ -363,7 +363,7 @@ def test_none_and_several_take_part_and_the_unmarked_is_named(world):
     assert "1 videos have no label in 'signs' and are left out: v00." in printed
     assert "46 clips of 23 videos of 23 patients, 18 A line, 18 B line, " in printed
     assert "8 none of them" in printed
-    assert "[X] arms.multilabel.set.label_column = signs: ours, not the paper's" in printed
+    assert "[X] variants.multilabel.set.label_column = signs: ours, not the paper's" in printed
     table = predictions_of(folder / "run")
     truth = {f"v{number:02d}": SHOWN[number % len(SHOWN)] for number in range(1, 24)}
     for _, row in table.iterrows():
@@ -433,7 +433,7 @@ def test_counts_in_the_record_are_by_sign(world):
         "A line": 18, "B line": 18, "pleural effusion": 10, "lung consolidation": 10,
         "none of them": 8,
     }  # fmt: skip
-    sides = record["arms"]["multilabel"]["videos"]["sides"][0]
+    sides = record["variants"]["multilabel"]["videos"]["sides"][0]
     assert sum(counts["none of them"] for counts in sides.values()) == 4
 
 
@@ -491,7 +491,9 @@ def test_both_tasks_in_one_run_keep_apart(world):
     assert cells_of(folder / "both", "table1") == cells_of(folder / "alone", "table1")
     assert cells_of(folder / "both") and not cells_of(folder / "alone")
     record = json.loads((folder / "both" / "run.json").read_text())["papers"]["signs"]
-    assert record["data"]["videos"] == 10 and record["arms"]["multilabel"]["data"]["videos"] == 23
+    assert (
+        record["data"]["videos"] == 10 and record["variants"]["multilabel"]["data"]["videos"] == 23
+    )
 
 
 def test_sign_alone_is_not_taken_for_all_signs(world, tmp_path):

@@ -54,10 +54,10 @@ def test_a_paper_cites_a_doi_and_has_every_preset(name):
     assert settings.doi in (importlib.import_module(f"lus_keras.papers.{name}").__doc__ or "")
 
 
-def changes(name, preset, arm=""):
+def changes(name, preset, variant=""):
     """Fields that a preset changes; `transfer` is not the paper's."""
-    paper = config.load(name, "paper", (), arm).experiment()
-    ours = config.load(name, preset, (), arm).experiment()
+    paper = config.load(name, "paper", (), variant).experiment()
+    ours = config.load(name, preset, (), variant).experiment()
     return {
         f"{section}.{key}"
         for section, values in ours.items()
@@ -75,23 +75,28 @@ def test_quick_and_smoke_change_amounts_and_what_few_steps_need(name):
 
 
 def test_overnight_changes_the_size_of_clips_only(name):
-    """Networks, cohort, optimiser, rate and epochs are the paper's, in every arm."""
+    """Networks, cohort, optimiser, rate and epochs are the paper's, in every variant."""
     clips = {"clip.size", "clip.fps", "clip.frames", "clip.stride", "fit.precision"}
-    for arm in ("", *config.load(name).arms):
-        assert changes(name, "overnight", arm) <= clips
+    for variant in ("", *config.load(name).variants):
+        assert changes(name, "overnight", variant) <= clips
 
 
 @pytest.mark.parametrize("preset", [name for name in config.PRESETS if name != "paper"])
 def test_every_field_that_a_preset_changes_is_labelled_with_its_reason(name, preset):
     settings = config.load(name, preset)
-    for arm in ("", *settings.arms):
-        for field in changes(name, preset, arm):
-            assert re.search(rf"\b{preset}\b", settings.choices[field].why), f"{arm}: {field}"
+    for variant in ("", *settings.variants):
+        for field in changes(name, preset, variant):
+            assert re.search(rf"\b{preset}\b", settings.choices[field].why), f"{variant}: {field}"
 
 
 def test_targets_name_networks_of_the_paper(name):
     paper, settings = papers.get(name), config.load(name)
-    known = {"", *settings.models, *settings.entries(), *(f"{arm}/" for arm in settings.arms)}
+    known = {
+        "",
+        *settings.models,
+        *settings.entries(),
+        *(f"{variant}/" for variant in settings.variants),
+    }
     assert {entry for entries in paper.targets.values() for entry in entries} <= known
     assert "table1" in paper.targets
     assert paper.architecture in (*paper.targets, "")
@@ -106,19 +111,19 @@ def test_tables_and_figures_are_there_for_every_target(name):
     assert published <= made
 
 
-def arm_of(name, model_name):
-    """An arm that trains a network, if the paper's targets name it in arms alone."""
+def variant_of(name, model_name):
+    """A variant that trains a network, if the paper's targets name it in variants alone."""
     entries = [entry for entries in papers.get(name).targets.values() for entry in entries]
-    arms = [entry.rpartition("/") for entry in sorted(entries, key=len)]
-    return next(arm for arm, _, model in arms if model == model_name)
+    variants = [entry.rpartition("/") for entry in sorted(entries, key=len)]
+    return next(variant for variant, _, model in variants if model == model_name)
 
 
-def tiny(name, *overrides, arm=""):
+def tiny(name, *overrides, variant=""):
     """A paper's smallest settings: preset smoke, at most four frames, little of everything.
 
     What the networks of a paper do not have in common, such as their depth, stays as it is.
     """
-    settings = config.load(name, "smoke", (), arm)
+    settings = config.load(name, "smoke", (), variant)
     changes = [f"clip.{key}={min(getattr(settings.clip, key), 4)}" for key in ("frames", "stride")]
     found = [inspect.signature(builders()[model]).parameters for model in settings.models]
     for key in sorted(COUNTS):
@@ -131,13 +136,13 @@ def tiny(name, *overrides, arm=""):
                 else min(value, 4)
             )
             changes.append(f"model.{key}={few}")
-    return config.load(name, "smoke", [*changes, *overrides], arm)
+    return config.load(name, "smoke", [*changes, *overrides], variant)
 
 
 def test_every_network_ends_in_features_and_logits_and_takes_a_step(name):
     paper = papers.get(name)
     for model_name in config.load(name).models:
-        settings = tiny(name, arm=arm_of(name, model_name))
+        settings = tiny(name, variant=variant_of(name, model_name))
         clips = np.random.default_rng(0).random((2, *settings.clip.shape))
         model = paper.build(model_name, settings)
         # A network may stand behind layers that bring its input into shape.

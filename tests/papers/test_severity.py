@@ -23,7 +23,7 @@ from lus_keras.evaluation.metrics import soft_cross_entropy
 from lus_keras.evaluation.run_record import read_run
 from lus_keras.experiments.report import write_report
 from lus_keras.papers import severity
-from lus_keras.papers.severity import HONEST, NETWORK, RESULT_ROWS, SCRATCH, figures, tables
+from lus_keras.papers.severity import NETWORK, RESULT_ROWS, SCRATCH, VAL_SELECTED, figures, tables
 from lus_keras.papers.severity.gradients import study
 from lus_keras.simulation.tasks.severity import LENGTHS, SHARES
 
@@ -136,15 +136,15 @@ def test_only_the_published_row_looks_at_the_test_set():
         settings = config.load("severity", "paper", (), row.partition("/")[0])
         assert (settings.fit.select, settings.split.validation_fraction) == ("val_loss", 0.2)
         assert not settings.fit.drop_test_remainder
-    for arm in severity.NAN_ARMS:
-        settings = config.load("severity", "paper", (), arm)
+    for variant in severity.NAN_VARIANTS:
+        settings = config.load("severity", "paper", (), variant)
         assert (settings.fit.select, settings.fit.log_gradients) == ("last", True)
 
 
-def test_an_arm_of_the_nan_study_changes_one_thing():
+def test_a_variant_of_the_nan_study_changes_one_thing():
     base = config.load("severity", "paper", (), "nan_baseline").experiment()
-    for arm in severity.NAN_ARMS[1:]:
-        ours = config.load("severity", "paper", (), arm).experiment()
+    for variant in severity.NAN_VARIANTS[1:]:
+        ours = config.load("severity", "paper", (), variant).experiment()
         changed = [
             f"{section}.{key}"
             for section in ("clip", "split", "model", "fit", "options")
@@ -152,9 +152,11 @@ def test_an_arm_of_the_nan_study_changes_one_thing():
             if ours[section][key] != base[section][key]
         ]
         assert [*changed] == (
-            ["model.activation", "model.attention_activation"] if arm == "nan_leaky" else changed
+            ["model.activation", "model.attention_activation"]
+            if variant == "nan_leaky"
+            else changed
         )
-        assert len(changed) == (2 if arm == "nan_leaky" else 1)
+        assert len(changed) == (2 if variant == "nan_leaky" else 1)
 
 
 def test_class_weights_are_inverse_shares_of_the_training_set():
@@ -264,7 +266,7 @@ def test_table1_counts_those_who_choose_an_epoch_as_training(complete):
 def test_results_equal_scikit_learn_on_the_files(complete):
     run_dir, _ = complete
     table = cells(run_dir)
-    for row in (NETWORK, HONEST, SCRATCH):
+    for row in (NETWORK, VAL_SELECTED, SCRATCH):
         frame = pd.read_csv(fake_severity.fold_dir(run_dir, row) / "predictions.csv")
         true, chances = frame["y_true"], frame[[f"p_{k}" for k in range(4)]].to_numpy()
         predicted = chances.argmax(axis=1)
@@ -287,7 +289,7 @@ def test_the_published_loss_is_a_quarter_of_the_mean_where_batches_are_full(comp
     assert published["n_clips"] == 20
     assert published["value"] == pytest.approx(mean["value"] / 4)
     assert published["published"] == 0.32
-    assert table["results", HONEST, "loss"]["n_clips"] == 23
+    assert table["results", VAL_SELECTED, "loss"]["n_clips"] == 23
 
 
 def test_baselines_stand_in_the_table(complete):
@@ -298,7 +300,7 @@ def test_baselines_stand_in_the_table(complete):
     shares = soft_labels(4)[np.repeat(range(4), fake_severity.TESTED)].mean(axis=0)
     entropy = -(shares * np.log(shares)).sum()
     assert table["results", "constant", "loss"]["value"] == pytest.approx(entropy)
-    assert table["results", HONEST, "loss"]["baseline"] == pytest.approx(entropy)
+    assert table["results", VAL_SELECTED, "loss"]["baseline"] == pytest.approx(entropy)
     assert table["variants", NETWORK, "accuracy"]["published"] == 44.12
     assert table["results", NETWORK, "kappa"]["note"] == "chosen on the test set"
 
@@ -310,7 +312,7 @@ def test_the_printed_accuracy_on_all_videos_stands_without_one_of_ours(complete)
 
 
 def test_a_run_without_any_training_has_table1_and_says_not_run(tmp_path):
-    run_dir = fake_severity.write_run(tmp_path, rows=(), nan_arms=())
+    run_dir = fake_severity.write_run(tmp_path, rows=(), nan_variants=())
     run = paper_run(run_dir)
     assert tables.table1(run).cell("test", "total").value == 23
     assert tables.results(run).cell(NETWORK, "accuracy").note == "not run"

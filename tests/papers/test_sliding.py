@@ -107,19 +107,19 @@ def test_each_data_set_has_baselines_of_its_own_tiles(cells):
     assert not any(row.startswith("2_60x60/maj") for _, row, _ in cells)
 
 
-def test_the_leakage_table_subtracts_the_honest_split(cells):
+def test_the_leakage_table_subtracts_the_split_by_patient(cells):
     """By tile accuracy 5/6, sensitivity 1, specificity 1/2, F1 8/9; minus those by patient."""
     gains = {"accuracy": 1 / 6, "sensitivity": 1 / 4, "specificity": 0, "f1": 8 / 9 - 6 / 8}
     for metric, gain in gains.items():
-        cell = cells["leakage", "flattery/resnet3d_18", metric]
+        cell = cells["leakage", "leakage_gain/resnet3d_18", metric]
         assert cell["value"] == pytest.approx(gain)
         assert cell["ci_low"] <= gain <= cell["ci_high"]
         assert (cell["n_patients"], cell["n_clips"]) == (3, 6)
     leaky = cells["leakage", "2_30x30_leaky/resnet3d_18", "accuracy"]
-    honest = cells["leakage", "2_30x30/resnet3d_18", "accuracy"]
-    assert (leaky["value"], honest["value"]) == pytest.approx((5 / 6, 4 / 6))
+    by_patient = cells["leakage", "2_30x30/resnet3d_18", "accuracy"]
+    assert (leaky["value"], by_patient["value"]) == pytest.approx((5 / 6, 4 / 6))
     for model in ("resnet3d_34", "resnet3d_50"):
-        cell = cells["leakage", f"flattery/{model}", "accuracy"]
+        cell = cells["leakage", f"leakage_gain/{model}", "accuracy"]
         assert (cell["value"], cell["note"]) == (None, "not run")
 
 
@@ -132,13 +132,15 @@ def test_figure4_trains_no_network_whichever_is_named():
     """It counts the tiles of all six data sets; with a table, that table's networks are trained."""
     for models in ((), ("resnet3d_18",), ("2_30x30/resnet3d_18",)):
         (alone,) = plan(Request(("figure4",), papers=("sliding",), preset="smoke", models=models))
-        assert {arm.name: arm.models for arm in alone.arms} == dict.fromkeys(DATA_SETS, ())
+        assert {variant.name: variant.models for variant in alone.variants} == dict.fromkeys(
+            DATA_SETS, ()
+        )
     both = Request(("figure4", "table2"), papers=("sliding",), models=("resnet3d_18",))
     (both,) = plan(both)
     trained = {entry.rpartition("/")[0] for entry in TABLE2}
-    assert {arm.name for arm in both.arms} == set(DATA_SETS)
-    for arm in both.arms:
-        assert arm.models == (("resnet3d_18",) if arm.name in trained else ())
+    assert {variant.name for variant in both.variants} == set(DATA_SETS)
+    for variant in both.variants:
+        assert variant.models == (("resnet3d_18",) if variant.name in trained else ())
 
 
 def test_figure4_counts_the_data_sets_and_leaves_others_empty(cells):
@@ -287,8 +289,8 @@ def test_a_side_of_several_networks_is_their_mean(tmp_path):
     right, wrong = (("a", 1, 0.9), ("b", 0, 0.1)), (("a", 1, 0.1), ("b", 0, 0.9))
     half = (right[0], wrong[1])
     sides = {
-        f"{arm}/{name}": list(tiles)
-        for arm, cases in (("all_30x30", (right, half, wrong)), ("2_30x30", (half,) * 3))
+        f"{variant}/{name}": list(tiles)
+        for variant, cases in (("all_30x30", (right, half, wrong)), ("2_30x30", (half,) * 3))
         for name, tiles in zip(("resnet3d_18", "resnet3d_34", "resnet3d_50"), cases, strict=True)
     }
     tested = {claim.id: claim for claim in claims_of(tmp_path, sides)}["rows_all_2_30"]

@@ -165,7 +165,7 @@ def test_the_mmode_network_is_fed_depth_by_time():
     """Columns (t, h, 1, c) reach it as (h, t, c), as NumPy turns them."""
     paper = papers.get("sliding")
     changes = ["clip.frames=20", "clip.stride=20", "clip.tile=[36, 1]", "clip.tile_step=[36, 10]"]
-    settings = config.load("sliding", overrides=changes, arm="mmode")
+    settings = config.load("sliding", overrides=changes, variant="mmode")
     model = paper.build("mmode_resnet18", settings)
     core = model.layers[-1]
     assert model.input_shape == (None, 20, 36, 1, 3)
@@ -185,7 +185,7 @@ def test_the_run_leaves_a_video_of_every_clip_that_is_shown(source, plans, tmp_p
     plan = SimpleNamespace(
         paper=SimpleNamespace(name="sliding"), data=SimpleNamespace(name="simulated")
     )
-    prepared = SimpleNamespace(arm=SimpleNamespace(config=SETTINGS))
+    prepared = SimpleNamespace(variant=SimpleNamespace(config=SETTINGS))
     train._write_overlays(plan, prepared, sliding_explain, arrays, tmp_path)
     names = sorted(path.name for path in (tmp_path / "sliding" / "explanations").iterdir())
     assert names == sorted(f"figure5_{clip_id}.mp4" for clip_id in arrays["clip_id"][:3])

@@ -77,19 +77,19 @@ def request(cohort, **options):
 
 def test_both_tasks_are_learnt_from_and_their_patients_are_kept_apart(cohort):
     (made,) = plan(request(cohort, train_on="simulated"))
-    (arm,) = made.arms
-    ids = {item.plan.patient_id for item in arm.learnt.items}
+    (variant,) = made.variants
+    ids = {item.plan.patient_id for item in variant.learnt.items}
     assert {name.partition("-")[0] for name in ids} == {"bline", "severity"}
-    assert len(arm.learnt.items) == 12
-    assert arm.config.clip.scaling == "depth"
+    assert len(variant.learnt.items) == 12
+    assert variant.config.clip.scaling == "depth"
     assert not ids & {item.patient_id for item in made.data.items}
 
 
 def test_a_setting_by_hand_comes_after_what_the_transfer_sets(cohort):
     (made,) = plan(request(cohort, train_on="simulated", overrides=("clip.scaling=unit",)))
-    assert made.arms[0].config.clip.scaling == "unit"
+    assert made.variants[0].config.clip.scaling == "unit"
     assert config.load("bline", "smoke").clip.scaling == "unit"
-    assert config.load("bline", "smoke", arm="tuned").clip.scaling == "depth"
+    assert config.load("bline", "smoke", variant="tuned").clip.scaling == "depth"
 
 
 @pytest.mark.parametrize(
@@ -133,12 +133,12 @@ def test_the_study_runs_from_the_command_line(cohort, tmp_path):
     assert result.exit_code == 0, result.output
     name = cohort.stem
     tested = {}
-    for arm, folds in (("scratch", 2), ("simulated", 1), ("tuned", 2)):
-        folder = tmp_path / "run" / "bline" / f"{name}-{arm}" / "c2d_lstm_a"
+    for variant, folds in (("scratch", 2), ("simulated", 1), ("tuned", 2)):
+        folder = tmp_path / "run" / "bline" / f"{name}-{variant}" / "c2d_lstm_a"
         frames = [pd.read_csv(folder / f"fold_{k}" / "predictions.csv") for k in range(folds)]
-        tested[arm] = set(pd.concat(frames)["clip_id"])
+        tested[variant] = set(pd.concat(frames)["clip_id"])
         done = (folder / "fold_0" / "DONE").stat().st_mtime_ns
-        assert (folder / "pretraining" / "DONE").exists() == (arm == "tuned")
+        assert (folder / "pretraining" / "DONE").exists() == (variant == "tuned")
     assert tested["scratch"] == tested["simulated"] == tested["tuned"]
     split = json.loads((tmp_path / "run" / "split.json").read_text())["papers"]
     learnt = split["bline/simulated"]["folds"][0]["train"]

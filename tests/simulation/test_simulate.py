@@ -92,7 +92,7 @@ def test_both_classes_occur_in_the_smallest_cohorts(patients, videos, seed):
         ({"patients": 0}, "`patients` must be at least 1"),
         ({"patients": 5, "videos": 4}, "one each"),
         ({"seed": -1}, "`seed` must not be negative"),
-        ({"hard": -0.5}, "`hard` must be between"),
+        ({"difficulty": -0.5}, "`difficulty` must be between"),
         ({"duration_s": 0}, "`duration_s` must be positive"),
         ({"fps": -30}, "`fps` must be positive"),
     ],
@@ -189,8 +189,8 @@ def test_counts_and_contrast_agree_with_the_frames(cohort):
 
 def test_harder_cohorts_show_less():
     shares = []
-    for hard in (0.0, 1.0, 2.0):
-        plans = plan_cohort("bline", patients=20, videos=60, seed=4, hard=hard)
+    for difficulty in (0.0, 1.0, 2.0):
+        plans = plan_cohort("bline", patients=20, videos=60, seed=4, difficulty=difficulty)
         truths = [measure_truth(plan) for plan in plans if plan.drawn == "b_lines"]
         shares.append(np.mean([truth.b_line_frames.mean() for truth in truths]))
     assert shares[0] > shares[1] > shares[2]

@@ -58,7 +58,7 @@ def test_description_suffices_to_make_the_cohort_again(manifest):
     assert described == {
         "sim_version": SIM_VERSION,
         "task": "bline",
-        "hard": 1.0,
+        "difficulty": 1.0,
         "fps": 30.0,
         "probe": "convex",
         "crop": "screen",

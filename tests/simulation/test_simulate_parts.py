@@ -444,11 +444,11 @@ def test_grey_map_rises_to_the_white_level(acquisition):
     assert (np.diff(grey.astype(int)) >= 0).all()
 
 
-def test_static_streaks_grow_more_frequent_with_hard():
+def test_static_streaks_grow_more_frequent_with_difficulty():
     """P(streak) = .35 + .4 hard: .35 at 0, .75 at 1."""
     shares = []
-    for hard in (0.0, 1.0):
-        plans = plan_cohort("bline", patients=60, videos=200, hard=hard, duration_s=0.1)
+    for difficulty in (0.0, 1.0):
+        plans = plan_cohort("bline", patients=60, videos=200, difficulty=difficulty, duration_s=0.1)
         bright = []
         for plan in plans:
             acquisition = Acquisition.of(plan, 192, 64)

@@ -9,7 +9,7 @@ import pytest
 
 from lus_keras.data.manifest import read_manifest
 from lus_keras.simulation import measure_truth, plan_cohort, simulate_video, write_cohort
-from lus_keras.simulation.allocation import deal_classes, draw_lengths, quotas
+from lus_keras.simulation.allocation import allocate_classes, draw_lengths, quotas
 from lus_keras.simulation.consolidation import Consolidation
 from lus_keras.simulation.export import container_of
 from lus_keras.simulation.geometry import Acquisition
@@ -97,7 +97,7 @@ def test_quotas_give_each_class_its_share():
 
 def test_dealt_classes_and_lengths_add_up():
     rng = np.random.default_rng(0)
-    dealt = deal_classes(np.array([3, 1, 6]), (1, 1, 2), rng)
+    dealt = allocate_classes(np.array([3, 1, 6]), (1, 1, 2), rng)
     assert [len(classes) for classes in dealt] == [3, 1, 6]
     assert sorted(np.bincount(np.concatenate(dealt))) == [2, 3, 5]
     assert sorted(draw_lengths(((5, 2), (9, 1)), 3, rng)) == [5, 5, 9]

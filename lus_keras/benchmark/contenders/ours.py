@@ -118,7 +118,7 @@ def _ensemble() -> Any:
     described = {
         "schema": 1,
         "paper": "bline",
-        "arm": "",
+        "variant": "",
         "model": "c2d_lstm_a",
         "options": settings.model,
         "labels": settings.labels,

@@ -63,15 +63,15 @@ def papers() -> list[str]:
 
 
 def load(
-    paper: str, preset: str = "paper", overrides: Iterable[str] = (), arm: str = ""
+    paper: str, preset: str = "paper", overrides: Iterable[str] = (), variant: str = ""
 ) -> PaperConfig:
-    """Reads a paper's configuration, applies a preset, an arm and then overrides.
+    """Reads a paper's configuration, applies a preset, a variant and then overrides.
 
     Args:
         paper: One of `papers()`.
         preset: One of `PRESETS`.
         overrides: `section.key=value` strings; the value is read as YAML 1.2.
-        arm: One of the configuration's `arms`; empty for none.
+        variant: One of the configuration's `variants`; empty for none.
 
     Returns:
         The checked configuration.
@@ -84,11 +84,13 @@ def load(
     if preset not in PRESETS:
         raise ConfigError(f"unknown preset '{preset}'.{did_you_mean(preset, PRESETS)}")
     text = resources.files("lus_keras.configs").joinpath(f"{paper}.yaml").read_text("utf-8")
-    return parse(text, source=f"configs/{paper}.yaml", preset=preset, overrides=overrides, arm=arm)
+    return parse(
+        text, source=f"configs/{paper}.yaml", preset=preset, overrides=overrides, variant=variant
+    )
 
 
 def parse(
-    text: str, *, source: str, preset: str, overrides: Iterable[str] = (), arm: str = ""
+    text: str, *, source: str, preset: str, overrides: Iterable[str] = (), variant: str = ""
 ) -> PaperConfig:
     """Parses the text of a configuration.
 
@@ -97,7 +99,7 @@ def parse(
         source: Name of the file, for messages.
         preset: One of the text's `presets`.
         overrides: As in `load`.
-        arm: As in `load`.
+        variant: As in `load`.
 
     Returns:
         The checked configuration.
@@ -113,9 +115,9 @@ def parse(
             by_hand.append((f"--set {_cut(override)}", _override(override)))
         except ConfigError as error:
             problems.append(str(error))
-    if arm:
-        # `--set arms.<name>.set.…` changes the arm, and a plain `--set` every arm.
-        layers.append(_arm_layer([*layers, *by_hand], arm, source))
+    if variant:
+        # `--set variants.<name>.set.…` changes the variant, and a plain `--set` every variant.
+        layers.append(_variant_layer([*layers, *by_hand], variant, source))
     layers += by_hand
     # What is set by hand comes last, whatever the transfer sets.
     transfer = _stacked(layers).get("transfer") or {}
@@ -209,13 +211,15 @@ def _preset_layer(presets: Any, preset: str, source: str) -> Layer:
     return f"{source}: presets.{preset}", presets[preset]
 
 
-def _arm_layer(layers: list[Layer], arm: str, source: str) -> Layer:
-    """What an arm changes; the arm itself may be changed by the preset."""
-    arms = _stacked(layers).get("arms") or {}
-    changes = arms.get(arm)
+def _variant_layer(layers: list[Layer], variant: str, source: str) -> Layer:
+    """What a variant changes; the variant itself may be changed by the preset."""
+    variants = _stacked(layers).get("variants") or {}
+    changes = variants.get(variant)
     if not isinstance(changes, Mapping):
-        raise ConfigError(f"{source}: unknown arm '{arm}'.{did_you_mean(arm, arms)}")
-    return f"{source}: arms.{arm}.set", changes.get("set", {})
+        raise ConfigError(
+            f"{source}: unknown variant '{variant}'.{did_you_mean(variant, variants)}"
+        )
+    return f"{source}: variants.{variant}.set", changes.get("set", {})
 
 
 def _stacked(layers: Iterable[Layer]) -> dict[str, Any]:
@@ -264,11 +268,11 @@ def _contradictions(config: PaperConfig) -> Iterator[str]:
                     hint = did_you_mean(name, entries)
                     yield f"claims.{number}.{side}: unknown model '{name}'.{hint}"
     yield from _clip_contradictions(config)
-    for name, arm in config.arms.items():
-        for model in arm.models or ():
+    for name, variant in config.variants.items():
+        for model in variant.models or ():
             if model not in config.models:
                 hint = did_you_mean(model, config.models)
-                yield f"arms.{name}.models: unknown model '{model}'.{hint}"
+                yield f"variants.{name}.models: unknown model '{model}'.{hint}"
     validated = config.fit.select in ("val_loss", "val_accuracy")
     if validated and not config.split.validation_fraction:
         yield (

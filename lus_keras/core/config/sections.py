@@ -166,7 +166,7 @@ class CohortConfig(_Section):
     videos: PositiveInt
     duration_s: PositiveFloat | None = None
     fps: PositiveFloat | None = None
-    hard: float = Field(ge=0, le=3)
+    difficulty: float = Field(ge=0, le=3)
 
 
 class TransferConfig(_Section):
@@ -208,7 +208,7 @@ class ModelEntry(_Section):
     memory_factor: PositiveFloat = 200
 
 
-class ArmConfig(_Section):
+class VariantConfig(_Section):
     """One of several ways to use the data: a data set cut differently, another protocol.
 
     `set` holds the changes, shaped as the file itself; `models` the networks, all if not given.
@@ -258,7 +258,7 @@ class PaperConfig(_Section):
     cohort: CohortConfig
     transfer: TransferConfig = TransferConfig()
     options: dict[str, Any] = {}
-    arms: dict[str, ArmConfig] = {}
+    variants: dict[str, VariantConfig] = {}
     models: dict[str, ModelEntry]
     choices: dict[str, Choice]
     published: dict[str, Any]
@@ -275,10 +275,10 @@ class PaperConfig(_Section):
         return self.model_dump(mode="json", include=EXPERIMENT)
 
     def entries(self) -> dict[str, str]:
-        """Titles of the networks of every arm, by `arm/model`, in the order of the file."""
+        """Titles of the networks of every variant, by `variant/model`, in the order of the file."""
         return {
-            f"{arm}/{model}": f"{entry.title} {self.models[model].title}"
-            for arm, entry in self.arms.items()
+            f"{variant}/{model}": f"{entry.title} {self.models[model].title}"
+            for variant, entry in self.variants.items()
             for model in entry.models or self.models
             if model in self.models
         }

@@ -36,7 +36,7 @@ from lus_keras.data.cache.load import (
     video_from_json,
 )
 from lus_keras.data.cache.spec import FrameSource, FrameSpec, Item
-from lus_keras.data.cache.verify import frames_are_whole
+from lus_keras.data.cache.verify import frames_are_intact
 from lus_keras.data.manifest import Video
 
 __all__ = [
@@ -180,7 +180,7 @@ def _read_index(path: Path, count: int) -> dict[str, Any] | None:
         whole = whole and len(rows) + len(index["bad"]) == count
         if not whole or index["version"] != STORE_VERSION:
             return None
-        if not frames_are_whole(path, index):
+        if not frames_are_intact(path, index):
             warnings.warn(
                 f"{path}: frames in the cache differ from those that were written. They are "
                 "decoded again; look at the disk if this was not you.",

@@ -181,8 +181,8 @@ def _decode_all(
         for video, part in zip(videos, parts, strict=True)
     ]
     # A child takes a second to start.
-    children = max(1, min(workers, len(videos) // FEW_VIDEOS))
-    with closing(iter_isolated(write_stored, tasks, limits=LIMITS, workers=children)) as outcomes:
+    workers = max(1, min(workers, len(videos) // FEW_VIDEOS))
+    with closing(iter_isolated(write_stored, tasks, limits=LIMITS, workers=workers)) as outcomes:
         for video, part, outcome in zip(videos, parts, outcomes, strict=True):
             if isinstance(outcome, str):
                 named = outcome.startswith((video.video, "video '"))

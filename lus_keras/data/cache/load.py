@@ -56,7 +56,9 @@ def iter_stored(video: Video, spec: FrameSpec) -> Iterator[np.ndarray]:
         VideoError: The file cannot be decoded, or something of it is lost.
     """
     inside = sector_inside(video, spec)
-    for frame in iter_resampled(video.video, whole=True, most=MAX_FRAMES, **reading(video, spec)):
+    for frame in iter_resampled(
+        video.video, require_intact=True, most=MAX_FRAMES, **reading(video, spec)
+    ):
         pixels = frame[..., None] if frame.ndim == 2 else frame
         yield pixels if inside is None else pixels * inside
 

@@ -13,7 +13,7 @@ _CHUNK = 1 << 22
 _verified: set[tuple[str, int, int, int]] = set()
 
 
-def frames_are_whole(path: Path, index: Mapping[str, Any]) -> bool:
+def frames_are_intact(path: Path, index: Mapping[str, Any]) -> bool:
     """Hashes the frames of each video, unless this process has done so since they were written.
 
     Args:

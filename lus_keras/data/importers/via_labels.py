@@ -89,7 +89,7 @@ def read_labels(
         elif annotation.times_s:
             found.unused["mark of a single instant"] += 1
         else:
-            _read_whole(annotation, found)
+            _read_file_label(annotation, found)
     if len(found.boxes) > 1:
         found.problems.append(
             f"{next(iter(found.boxes.values()))}: a video has one region of interest. Received "
@@ -121,7 +121,7 @@ def _quoted(annotation: Annotation) -> str:
     return f"label {words}" if words else "no label"
 
 
-def _read_whole(annotation: Annotation, found: _Found) -> None:
+def _read_file_label(annotation: Annotation, found: _Found) -> None:
     """Labels of the whole file: columns the user has mapped, else whether the finding is there."""
     names = [name for name in found.reading.findings if name != "*"]
     is_finding = finding_test(names or FINDINGS)

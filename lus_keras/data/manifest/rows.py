@@ -115,7 +115,7 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
     signs, sign, b_lines = (values.get(name) for name in ("signs", "sign", "b_lines"))
     if signs is None:
         return
-    listed = fields.format_cell("signs", signs)
+    listed = fields.format_field("signs", signs)
     if sign is not None and sign not in signs:
         yield f"`sign` must be among `signs`. Received {sign!r} and {listed!r}. Correct one."
     if b_lines is not None and bool(b_lines) != ("b_lines" in signs):

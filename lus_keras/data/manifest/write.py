@@ -55,7 +55,7 @@ def write_manifest(
 
 
 def _format_row(video: Video, folder: Path) -> dict[str, str]:
-    line = {name: fields.format_cell(name, getattr(video, name)) for name in COLUMNS}
+    line = {name: fields.format_field(name, getattr(video, name)) for name in COLUMNS}
     path = Path(video.video)
     if video.video and path.is_relative_to(folder):
         line["video"] = path.relative_to(folder).as_posix()

@@ -15,7 +15,7 @@ from lus_keras.core.errors import VideoError
 from lus_keras.core.labels import CLASSES
 from lus_keras.core.sandbox import run_isolated
 from lus_keras.core.style import BLUE, GREEN, GREY
-from lus_keras.data.fields import format_cell
+from lus_keras.data.fields import format_field
 from lus_keras.data.manifest import Video
 from lus_keras.data.quality.check import Report
 from lus_keras.data.quality.stats import Statistics
@@ -168,7 +168,7 @@ def _title(path: Path, seen: Inspection, video: Video | None) -> str:
     if video:
         known = {name: getattr(video, name) for name in CLASSES}
         labels = [
-            f"{name} {format_cell(name, value)}"
+            f"{name} {format_field(name, value)}"
             for name, value in known.items()
             if value is not None
         ]

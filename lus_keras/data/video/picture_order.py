@@ -114,11 +114,11 @@ def _readings(stems: Sequence[str]) -> Iterator[Reading]:
         columns = list(zip(*numbers, strict=True))
         for place, column in enumerate(columns, start=1):
             if len(set(column)) > 1:
-                yield _whole(f"number {place} of {len(columns)}", column)
+                yield _integers(f"number {place} of {len(columns)}", column)
     elif all(numbers):
-        yield _whole("the first number", [row[0] for row in numbers])
+        yield _integers("the first number", [row[0] for row in numbers])
     if times is None:
-        yield _whole("the last number", [_NUMBER.findall(stem)[-1] for stem in stems])
+        yield _integers("the last number", [_NUMBER.findall(stem)[-1] for stem in stems])
 
 
 def _all_numbers(stems: Sequence[str]) -> Iterator[Reading]:
@@ -129,7 +129,7 @@ def _all_numbers(stems: Sequence[str]) -> Iterator[Reading]:
         yield Reading("all numbers", tuple(ranks[row] for row in rows))
 
 
-def _whole(name: str, column: Sequence[str]) -> Reading:
+def _integers(name: str, column: Sequence[str]) -> Reading:
     return Reading(name, tuple(Fraction(int(text)) for text in column))
 
 

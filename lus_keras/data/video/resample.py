@@ -85,7 +85,7 @@ def iter_resampled(
     region: Box | None = None,
     grayscale: bool = True,
     picture_fps: float | None = None,
-    whole: bool = False,
+    require_intact: bool = False,
     tally: Tally | None = None,
     most: int = MAX_STREAMED,
 ) -> Iterator[np.ndarray]:
@@ -99,7 +99,8 @@ def iter_resampled(
         region: `(x, y, w, h)` to crop to after that, pixels of the resized frame.
         grayscale: Brightness 0 … 255 if true, RGB if not.
         picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
-        whole: Whether a file that lost its end, or frames, is an error once all has been decoded.
+        require_intact: Whether a file that lost its end, or frames, is an error once all has been
+            decoded.
         tally: Counts the frames of the file, for `losses_of` to tell what it has lost.
         most: Frames that may be decoded, and that may come out.
 
@@ -121,7 +122,7 @@ def iter_resampled(
         if frame is not shown:
             shown, pixels = frame, fit(to_pixels(frame))
         yield pixels
-    if whole:
+    if require_intact:
         refuse_losses(path, tally)
 
 

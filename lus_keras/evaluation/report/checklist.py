@@ -102,7 +102,7 @@ def fill(checklist: Checklist, section: Section, record: RunRecord) -> list[Item
     Returns:
         Every item, in order.
     """
-    answers = answers_of(section, record)
+    answers = checklist_fields(section, record)
     items = []
     for row in read_items(checklist):
         answer = answers[row["fill"]]() if row["fill"] else row["says"]
@@ -112,7 +112,7 @@ def fill(checklist: Checklist, section: Section, record: RunRecord) -> list[Item
     return items
 
 
-def answers_of(section: Section, record: RunRecord) -> dict[str, Callable[[], str]]:
+def checklist_fields(section: Section, record: RunRecord) -> dict[str, Callable[[], str]]:
     """What a run can say of itself.
 
     Args:

@@ -177,7 +177,7 @@ def _seed_notes(run: PaperRun) -> list[str]:
 def watermarked(table: Table, run: PaperRun) -> Table:
     """Marks a table as worthless where all of its run rests on splits that leak.
 
-    Where only some arms leak, the paper's own tables say which.
+    Where only some variants leak, the paper's own tables say which.
 
     Args:
         table: The table.
@@ -186,7 +186,7 @@ def watermarked(table: Table, run: PaperRun) -> Table:
     Returns:
         The table, marked in its title, notes and cells where that is so.
     """
-    if not run.arms or not all(arm.leaks for arm in run.arms.values()):
+    if not run.variants or not all(variant.leaks for variant in run.variants.values()):
         return table
     cells = [replace(cell, note=join_notes(cell.note, "LEAKAGE")) for cell in table.cells]
     title = f"LEAKAGE: {table.title}"

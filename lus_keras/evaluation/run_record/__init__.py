@@ -12,13 +12,13 @@ Only folds with a `DONE` count; the others are reported as missing or diverged, 
 from lus_keras.evaluation.run_record.done import Done, read_done, vouch
 from lus_keras.evaluation.run_record.read import read_model, read_paper, read_predictions, read_run
 from lus_keras.evaluation.run_record.record import (
-    ArmRecord,
     ChoiceRecord,
     DataRecord,
     DeviceRecord,
     Fingerprint,
     PaperRecord,
     RunRecord,
+    VariantRecord,
     VideoCounts,
 )
 from lus_keras.evaluation.run_record.run import Attention, Example, MaskedFrame, ModelRun, PaperRun
@@ -27,7 +27,6 @@ from lus_keras.evaluation.run_record.settings import Settings
 from lus_keras.evaluation.run_record.store import read_record, write_record
 
 __all__ = [
-    "ArmRecord",
     "Attention",
     "ChoiceRecord",
     "DataRecord",
@@ -41,6 +40,7 @@ __all__ = [
     "PaperRun",
     "RunRecord",
     "Settings",
+    "VariantRecord",
     "VideoCounts",
     "of_paper",
     "read_done",

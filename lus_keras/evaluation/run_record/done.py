@@ -21,14 +21,14 @@ class Done(BaseModel):
     Attributes:
         sha256: File in the fold's folder → its hash.
         fingerprint: What the fold's numbers depend on; None in folds of before version 2.
-        left_out: File that an archive does not hold, such as the weights → its hash.
+        exclusions: File that an archive does not hold, such as the weights → its hash.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     sha256: dict[str, str]
     fingerprint: Fingerprint | None = None
-    left_out: dict[str, str] = {}
+    exclusions: dict[str, str] = {}
 
 
 def vouch(folder: Path, names: Iterable[str], fingerprint: Fingerprint | None = None) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lus_keras.core.errors import RunError
 from lus_keras.evaluation.run_record.done import Done, disowned, read_done
-from lus_keras.evaluation.run_record.record import ArmRecord, PaperRecord, RunRecord
+from lus_keras.evaluation.run_record.record import PaperRecord, RunRecord, VariantRecord
 from lus_keras.evaluation.run_record.run import Attention, Example, MaskedFrame, ModelRun, PaperRun
 from lus_keras.evaluation.run_record.store import read_record
 
@@ -71,17 +71,17 @@ def read_paper(run_dir: str | Path, paper: str, record: PaperRecord) -> PaperRun
     root = Path(run_dir) / paper
     models: dict[str, ModelRun] = {}
     for name in record.models:
-        arm, _, model = name.rpartition("/")
-        data = "-".join(filter(None, (record.dataset, arm)))
+        variant, _, model = name.rpartition("/")
+        data = "-".join(filter(None, (record.dataset, variant)))
         found = read_model(root / data / model, relative_to=Path(run_dir))
         models[name] = replace(found, name=name)
-        _refuse_mixed(root / data / model, found, record.arms.get(arm))
+        _refuse_mixed(root / data / model, found, record.variants.get(variant))
     return PaperRun(paper, record, models)
 
 
-def _refuse_mixed(folder: Path, model: ModelRun, arm: ArmRecord | None) -> None:
+def _refuse_mixed(folder: Path, model: ModelRun, variant: VariantRecord | None) -> None:
     """Refuses folds of another experiment; those of another version of the software may be read."""
-    known = arm.fingerprint if arm else None
+    known = variant.fingerprint if variant else None
     if known is None:
         return
     problems = []

@@ -18,7 +18,7 @@ class _Record(BaseModel):
 
 
 class DataRecord(_Record):
-    """Data of an arm, counted; None where nothing was counted.
+    """Data of a variant, counted; None where nothing was counted.
 
     Attributes:
         patients: Patients.
@@ -42,7 +42,7 @@ class DataRecord(_Record):
 
 
 class VideoCounts(_Record):
-    """Videos of an arm, counted.
+    """Videos of a variant, counted.
 
     Attributes:
         sides: Per fold, side → class → videos.
@@ -56,7 +56,7 @@ class VideoCounts(_Record):
 
 
 class Fingerprint(_Record):
-    """What the numbers of an arm, or of one of its folds, depend on.
+    """What the numbers of a variant, or of one of its folds, depend on.
 
     Attributes:
         settings: Settings of the experiment but those of `data` and `split`, whose effect the
@@ -68,8 +68,8 @@ class Fingerprint(_Record):
         versions: Package → version, of those that decide numbers.
         backend: Backend of Keras.
         lus_keras: Version of this package.
-        model: Network; None for an arm.
-        fold: Name of the fold's folder; None for an arm.
+        model: Network; None for a variant.
+        fold: Name of the fold's folder; None for a variant.
     """
 
     settings: dict[str, Any]
@@ -84,7 +84,7 @@ class Fingerprint(_Record):
     fold: str | None = None
 
     def of_fold(self, model: str, fold: str) -> Fingerprint:
-        """That of a fold of the arm.
+        """That of a fold of the variant.
 
         Args:
             model: Its network.
@@ -134,7 +134,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return result
 
 
-class ArmRecord(_Record):
+class VariantRecord(_Record):
     """One way to use the data.
 
     Attributes:
@@ -187,16 +187,16 @@ class PaperRecord(_Record):
         command: As it was typed.
         labels: Classes, in the order of their numbers.
         targets: What was asked for; None if that was not recorded.
-        models: Networks, `model` or `arm/model`, in the order of the tables.
+        models: Networks, `model` or `variant/model`, in the order of the tables.
         model_titles: What is printed of each network of the paper.
         folds: Folds of a complete run.
-        config: Settings, without any arm's changes.
+        config: Settings, without any variant's changes.
         choices: Settings that the paper leaves open or that were changed.
         published: The paper's own numbers, as its configuration has them.
         claims: The paper's claims, as its configuration has them.
         inconsistencies: Where the paper disagrees with itself.
-        data: Data of the paper's own protocol, or of the first arm.
-        arms: Arms by name; the paper's own protocol has an empty one.
+        data: Data of the paper's own protocol, or of the first variant.
+        variants: Variants by name; the paper's own protocol has an empty one.
     """
 
     title: str
@@ -219,18 +219,18 @@ class PaperRecord(_Record):
     claims: list[dict[str, Any]] = []
     inconsistencies: list[str] = []
     data: DataRecord = DataRecord()
-    arms: dict[str, ArmRecord] = {}
+    variants: dict[str, VariantRecord] = {}
 
-    def arm_of(self, name: str) -> ArmRecord | None:
-        """The arm that a network was trained in.
+    def variant_of(self, name: str) -> VariantRecord | None:
+        """The variant that a network was trained in.
 
         Args:
-            name: `model`, or `arm/model`.
+            name: `model`, or `variant/model`.
 
         Returns:
-            The arm; None if the run has no such arm.
+            The variant; None if the run has no such variant.
         """
-        return self.arms.get(name.rpartition("/")[0])
+        return self.variants.get(name.rpartition("/")[0])
 
 
 class DeviceRecord(_Record):

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lus_keras.evaluation.run_record.record import (
-    ArmRecord,
     Fingerprint,
     PaperRecord,
+    VariantRecord,
 )
 from lus_keras.evaluation.run_record.settings import Settings
 
@@ -80,7 +80,7 @@ class ModelRun:
     """Everything the finished folds of one model left behind.
 
     Attributes:
-        name: Model, as in `list_models()`, or `arm/model`.
+        name: Model, as in `list_models()`, or `variant/model`.
         predictions: Rows of all finished folds; None if none has finished.
         attention: Weights of all finished folds; None for models without attention.
         histories: Per finished fold, one row an epoch.
@@ -157,13 +157,13 @@ class PaperRun:
         """Folds that a complete run of a network has.
 
         Args:
-            name: `model`, or `arm/model`.
+            name: `model`, or `variant/model`.
 
         Returns:
             Their number.
         """
-        arm = self.record.arm_of(name)
-        return arm.folds if arm else self.folds
+        variant = self.record.variant_of(name)
+        return variant.folds if variant else self.folds
 
     @property
     def title(self) -> str:
@@ -181,14 +181,14 @@ class PaperRun:
         return self.record.targets
 
     @property
-    def arms(self) -> Mapping[str, ArmRecord]:
-        """Arms by name; the paper's own protocol has an empty one."""
-        return self.record.arms
+    def variants(self) -> Mapping[str, VariantRecord]:
+        """Variants by name; the paper's own protocol has an empty one."""
+        return self.record.variants
 
     @property
     def leaking(self) -> Sequence[str]:
-        """Arms in whose split a patient may be on both sides."""
-        return [name for name, arm in self.arms.items() if arm.leaks]
+        """Variants in whose split a patient may be on both sides."""
+        return [name for name, variant in self.variants.items() if variant.leaks]
 
     @property
     def claims(self) -> Sequence[Mapping[str, Any]]:
@@ -197,7 +197,7 @@ class PaperRun:
 
     @property
     def settings(self) -> Settings:
-        """Settings the run was made with, without any arm's changes."""
+        """Settings the run was made with, without any variant's changes."""
         return self.record.config
 
     @property
@@ -209,13 +209,13 @@ class PaperRun:
         """Settings that a network was trained with.
 
         Args:
-            name: `model`, or `arm/model`.
+            name: `model`, or `variant/model`.
 
         Returns:
-            Its arm's; the run's own where the arm is not known.
+            Its variant's; the run's own where the variant is not known.
         """
-        arm = self.record.arm_of(name)
-        return (arm.config if arm else None) or self.settings
+        variant = self.record.variant_of(name)
+        return (variant.config if variant else None) or self.settings
 
     @property
     def published(self) -> Mapping[str, Any]:

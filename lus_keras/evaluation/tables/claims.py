@@ -125,8 +125,8 @@ def _tested(run: PaperRun, wanted: _Wanted) -> list[pd.DataFrame] | None:
     if len(known) < len(frames):
         return None
     same = aligned(known)
-    arms = {name.rpartition("/")[0] for name in wanted.names}
-    if len(arms) > 1:
+    variants = {name.rpartition("/")[0] for name in wanted.names}
+    if len(variants) > 1:
         # Data sets are cut into clips of their own: equal ids need not be equal clips.
         patients = set.intersection(*(set(frame["patient_id"]) for frame in known))
         same = [frame[frame["patient_id"].isin(patients)] for frame in known]

@@ -76,7 +76,7 @@ def baseline_rows(run: PaperRun, *, prefix: str = "", title: str = "") -> list[R
     predictions = most_complete(run)
     return [
         Row(f"{prefix}{name}", f"{title}{label.lower() if title else label}",
-            nothing if predictions is None else _blind(predictions, name))
+            nothing if predictions is None else _majority(predictions, name))
         for name, label in BASELINE_LABELS.items()
     ]  # fmt: skip
 
@@ -88,7 +88,7 @@ def _network(predictions: pd.DataFrame | None) -> Source:
     return source
 
 
-def _blind(predictions: pd.DataFrame, name: str) -> Source:
+def _majority(predictions: pd.DataFrame, name: str) -> Source:
     return lambda column: without_skill(predictions, column.video, name)(column)
 
 

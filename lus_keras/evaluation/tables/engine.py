@@ -164,11 +164,11 @@ def _contrasted(empty: Cell, contrasts: Sequence[Contrast], run: PaperRun, note:
 
 def _counted(empty: Cell, numbers: Sequence[Number], note: str) -> Cell:
     values = [number.value for number in numbers if number.value is not None]
-    blind = [number.baseline for number in numbers if number.baseline is not None]
+    baselines = [number.baseline for number in numbers if number.baseline is not None]
     return replace(
         empty,
         value=finite(_mean(values)),
-        baseline=finite(_mean(blind)),
+        baseline=finite(_mean(baselines)),
         n_patients=max(number.n_patients for number in numbers),
         n_clips=max(number.n_clips for number in numbers),
         n_folds=sum(number.n_folds for number in numbers),

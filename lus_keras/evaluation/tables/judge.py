@@ -103,7 +103,7 @@ def missing(run: PaperRun, name: str) -> str:
 
     Args:
         run: The paper's run.
-        name: `model`, or `arm/model`.
+        name: `model`, or `variant/model`.
 
     Returns:
         A note; empty if the network is complete.
@@ -143,13 +143,13 @@ def positives(predictions: pd.DataFrame | None) -> str:
     return f", {count} positive ({count / len(predictions):.0%})"
 
 
-def only(run: PaperRun, *names: str, arm: str = "") -> PaperRun:
+def only(run: PaperRun, *names: str, variant: str = "") -> PaperRun:
     """The run with some of its networks.
 
     Args:
         run: The paper's run.
         *names: Networks to keep.
-        arm: Variant whose networks are kept as well.
+        variant: Variant whose networks are kept as well.
 
     Returns:
         A run that holds nothing else.
@@ -157,6 +157,6 @@ def only(run: PaperRun, *names: str, arm: str = "") -> PaperRun:
     kept = {
         name: model
         for name, model in run.models.items()
-        if name in names or (arm and name.startswith(f"{arm}/"))
+        if name in names or (variant and name.startswith(f"{variant}/"))
     }
     return replace(run, models=kept)

@@ -140,21 +140,21 @@ def judged_classes(predictions: pd.DataFrame) -> list[tuple[Source, Source | Non
         A source a row, twice where the class is absent from the truth.
     """
     scores = Scores.of(predictions)
-    blind, videos = majority_baseline(scores), Scores.of(video_level(predictions))
+    baseline, videos = majority_baseline(scores), Scores.of(video_level(predictions))
     occurring = present_classes(scores.y_true)
     made: list[tuple[Source, Source | None]] = []
     for number in range(scores.probabilities.shape[1]):
         if number in occurring:
-            ours, theirs = (class_statistics(found, number) for found in (scores, blind))
+            ours, theirs = (class_statistics(found, number) for found in (scores, baseline))
             made.append((Judged(scores.clusters, ours, theirs), None))
         else:
             made.append((absent := _absent(scores), absent))
-    skilless = total_statistics(blind)
+    baseline_statistics = total_statistics(baseline)
     of_videos = total_statistics(majority_baseline(videos))
     totals = (
-        Judged(scores.clusters, total_statistics(scores), skilless),
+        Judged(scores.clusters, total_statistics(scores), baseline_statistics),
         Judged(videos.clusters, total_statistics(videos), of_videos),
-        Judged(scores.clusters, skilless),
+        Judged(scores.clusters, baseline_statistics),
     )
     return [*made, *((total, None) for total in totals)]
 

@@ -82,7 +82,7 @@ def judged_labels(predictions: pd.DataFrame) -> list[Source]:
     """
     scores, videos = label_scores(predictions), label_scores(video_level(predictions))
     answers = [majority_baseline(one) for one in scores]
-    blind = set_statistics(answers)
+    baseline = set_statistics(answers)
     of_videos = set_statistics([majority_baseline(one) for one in videos])
     clusters = scores[0].clusters
     return [
@@ -90,18 +90,18 @@ def judged_labels(predictions: pd.DataFrame) -> list[Source]:
             _of_label(one, label_statistics(answer))
             for one, answer in zip(scores, answers, strict=True)
         ),
-        Judged(clusters, set_statistics(scores), blind),
+        Judged(clusters, set_statistics(scores), baseline),
         Judged(videos[0].clusters, set_statistics(videos), of_videos),
-        Judged(clusters, blind),
+        Judged(clusters, baseline),
     ]
 
 
-def _of_label(scores: Scores, blind: Mapping[str, Statistic]) -> Source:
+def _of_label(scores: Scores, baseline: Mapping[str, Statistic]) -> Source:
     shown, clusters = scores.y_true == 1, scores.clusters
     counts = {"positives": shown.sum(), "patients": len(np.unique(clusters.patients[shown]))}
     behind = (clusters.n_patients, len(shown), len(np.unique(clusters.folds)))
     counted = {name: Number(float(count), None, *behind) for name, count in counts.items()}
-    judged = Judged(clusters, label_statistics(scores), blind, _undefined(scores))
+    judged = Judged(clusters, label_statistics(scores), baseline, _undefined(scores))
     return lambda column: counted.get(column.id) or judged(column)
 
 

@@ -18,13 +18,13 @@ def video_counts(prepared: Prepared) -> VideoCounts:
     """Counts videos by side and class, by length and class, and by patient.
 
     Args:
-        prepared: An arm with clips and split.
+        prepared: A variant with clips and split.
 
     Returns:
         The counts. A video counts on every side that has a clip of it, and its class is the
         largest of its clips.
     """
-    source, settings = prepared.source, prepared.arm.config
+    source, settings = prepared.source, prepared.variant.config
     index, names, column = source.index, settings.labels, settings.label_column
     # Clips lie in the order of their videos, so the last assignment is the largest label.
     order = np.argsort(index.label, kind="stable")

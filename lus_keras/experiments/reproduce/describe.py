@@ -9,7 +9,7 @@ from lus_keras.data.clips import cut_video
 from lus_keras.data.manifest import Video
 from lus_keras.experiments.reproduce.data import Data
 from lus_keras.experiments.reproduce.estimate import peak_gb, training_seconds
-from lus_keras.experiments.reproduce.planning import Arm, Plan, plan
+from lus_keras.experiments.reproduce.planning import Plan, Variant, plan
 from lus_keras.experiments.reproduce.request import Request, run_folder
 from lus_keras.simulation import dataset as simulated
 
@@ -59,35 +59,37 @@ def open_choices(plan: Plan, request: Request) -> list[dict[str, Any]]:
 
 
 def _describe_plan(plan: Plan) -> list[str]:
-    count = sum(len(arm.models) for arm in plan.arms)
+    count = sum(len(variant.models) for variant in plan.variants)
     lines = [f"{plan.paper.name}: {_counted(count, 'network')}"]
-    if not plan.arms:
+    if not plan.variants:
         lines.append("  nothing to train")
-    for arm in plan.arms:
-        lines += _describe_arm(arm, plan)
+    for variant in plan.variants:
+        lines += _describe_variant(variant, plan)
     return lines
 
 
-def _describe_arm(arm: Arm, plan: Plan) -> list[str]:
-    settings, data = arm.config, plan.data_of(arm)
+def _describe_variant(variant: Variant, plan: Plan) -> list[str]:
+    settings, data = variant.config, plan.data_of(variant)
     folds = len(plan.own_split.folds) if plan.own_split else settings.split.count
-    clips, amount = _amount(arm, data)
-    title = f"{arm.title}: " if arm.title else ""
-    if not arm.models:
+    clips, amount = _amount(variant, data)
+    title = f"{variant.title}: " if variant.title else ""
+    if not variant.models:
         return [f"  {title}nothing to train", f"    data: {amount}"]
-    parts = (len(arm.models), "network"), (folds, "fold"), (settings.fit.epochs, "epoch")
+    parts = (len(variant.models), "network"), (folds, "fold"), (settings.fit.epochs, "epoch")
     lines = [
         f"  {title}{' × '.join(_counted(*part) for part in parts)}",
-        f"    networks: {', '.join(arm.models)}",
+        f"    networks: {', '.join(variant.models)}",
         f"    data: {amount}",
-        f"    memory: about {peak_gb(settings, arm.models):.1f} GB a fold",
+        f"    memory: about {peak_gb(settings, variant.models):.1f} GB a fold",
     ]
-    if arm.learnt:
-        lines.append(f"    learns from: {_amount(arm, arm.learnt)[1]} of {arm.learnt.name}")
+    if variant.learnt:
+        lines.append(
+            f"    learns from: {_amount(variant, variant.learnt)[1]} of {variant.learnt.name}"
+        )
     if clips:
         kfold = settings.split.scheme == "kfold"
         share = (folds - 1) / folds if kfold else 1 - settings.split.test_fraction
-        seconds = training_seconds(settings, arm.models, clips * share * folds)
+        seconds = training_seconds(settings, variant.models, clips * share * folds)
         lines.append(f"    time: about {seconds / 60:.0f} min on two cores")
     return lines
 
@@ -96,9 +98,9 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _amount(arm: Arm, data: Data) -> tuple[int, str]:
+def _amount(variant: Variant, data: Data) -> tuple[int, str]:
     """Clips, 0 if unknown, and what there is in words."""
-    clip = arm.config.clip
+    clip = variant.config.clip
     computed = [item for item in data.items if not isinstance(item, Video)]
     if not computed:
         return 0, f"{len(data.items)} videos; clips are counted by decoding"

@@ -18,7 +18,7 @@ from lus_keras.experiments.reproduce.planning import Plan, check_models, plan
 from lus_keras.experiments.reproduce.prepare import Prepared, keep_splits, prepare
 from lus_keras.experiments.reproduce.record import record_run
 from lus_keras.experiments.reproduce.request import Request, requests_by_seed, run_folder
-from lus_keras.experiments.reproduce.train import OVERLAYS, train_arm
+from lus_keras.experiments.reproduce.train import OVERLAYS, train_variant
 from lus_keras.experiments.reproduce.workers import choose_workers
 
 
@@ -86,14 +86,16 @@ def _train(request: Request, reporter: Reporter, plans: Sequence[Plan], result: 
 def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter) -> list[Any]:
     name, settings = plan.paper.name, plan.config
     reporter.note(f"{name}: {settings.title} ({settings.authors}, {settings.venue})")
-    known = [plan.data, *map(plan.data_of, plan.arms)]
+    known = [plan.data, *map(plan.data_of, plan.variants)]
     for note in dict.fromkeys(sentence(fact) for data in known for fact in data.facts):
         reporter.note(f"  {note}")
     for choice in open_choices(plan, request):
         reporter.note(
             f"  [{choice['label']}] {choice['field']} = {choice['value']}: {choice['why']}"
         )
-    for note in dict.fromkeys(note for arm in plan.arms for note in arm.notes(plan.paper)):
+    for note in dict.fromkeys(
+        note for variant in plan.variants for note in variant.notes(plan.paper)
+    ):
         reporter.note(f"  {note}")
     check_models(plan)
     # Processes that share a folder, one a fold say, make the split once.
@@ -109,24 +111,24 @@ def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter
         prepared = _by_network(prepared)
         workers = [1] * len(prepared)
     for part, count in zip(prepared, workers, strict=True):
-        outcomes += train_arm(part, plan, replace(request, workers=count), out, reporter)
+        outcomes += train_variant(part, plan, replace(request, workers=count), out, reporter)
     return outcomes
 
 
 def _by_network(prepared: Sequence[Prepared]) -> list[Prepared]:
-    """One network at a time, in all arms that feed it alike: its graph is then traced once."""
-    shapes = [item.arm.config.clip.shape for item in prepared]
-    models = [model for item in prepared for model in item.arm.models]
+    """One network at a time, in all variants that feed it alike: its graph is then traced once."""
+    shapes = [item.variant.config.clip.shape for item in prepared]
+    models = [model for item in prepared for model in item.variant.models]
     parts = [
-        replace(item, arm=replace(item.arm, models=(model,)))
+        replace(item, variant=replace(item.variant, models=(model,)))
         for item in prepared
-        for model in item.arm.models
+        for model in item.variant.models
     ]
     return sorted(
         parts,
         key=lambda part: (
-            shapes.index(part.arm.config.clip.shape),
-            models.index(part.arm.models[0]),
+            shapes.index(part.variant.config.clip.shape),
+            models.index(part.variant.models[0]),
         ),
     )
 

@@ -19,16 +19,16 @@ from lus_keras.papers import Paper
 
 
 @dataclass(frozen=True)
-class Arm:
+class Variant:
     """One way to use the data, and the networks that are trained in it.
 
     Attributes:
-        name: Key in the configuration's `arms`; empty where a paper has none.
+        name: Key in the configuration's `variants`; empty where a paper has none.
         title: As printed.
-        config: The configuration with the arm's changes.
+        config: The configuration with the variant's changes.
         models: Networks to train, in the paper's order.
-        learnt: Another data set to learn from, where the arm asks for one.
-        data: The data to test on, where the arm reads another label than the plan's first one.
+        learnt: Another data set to learn from, where the variant asks for one.
+        data: The data to test on, where the variant reads another label than the plan's first one.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Arm:
     data: Data | None = None
 
     def entry(self, model: str) -> str:
-        """Name of a network in this arm: `arm/model`, or `model` where there are no arms."""
+        """Name of a network: `variant/model`, or `model` where there are no variants."""
         return f"{self.name}/{model}" if self.name else model
 
     @property
@@ -48,11 +48,11 @@ class Arm:
         return self.config.split.scheme in ("kfold", "holdout")
 
     def notes(self, paper: Paper) -> list[str]:
-        """What the paper has to say of the arm's settings, in every output."""
+        """What the paper has to say of the variant's settings, in every output."""
         return paper.notes(self.config) if paper.notes else []
 
     def folder(self, data: str) -> str:
-        """Name of the folder that holds the arm's networks."""
+        """Name of the folder that holds the variant's networks."""
         return f"{data}-{self.name}" if self.name else data
 
 
@@ -63,9 +63,9 @@ class Plan:
     Attributes:
         paper: The paper.
         targets: What is asked of it.
-        config: Its configuration, preset and overrides applied, no arm's changes.
-        arms: What to train.
-        data: The data to test on; an arm may have its own.
+        config: Its configuration, preset and overrides applied, no variant's changes.
+        variants: What to train.
+        data: The data to test on; a variant may have its own.
         own_split: Folds of the user, instead of drawn ones.
         allow_leak: Whether these may leak.
     """
@@ -73,14 +73,14 @@ class Plan:
     paper: Paper
     targets: tuple[str, ...]
     config: PaperConfig
-    arms: tuple[Arm, ...]
+    variants: tuple[Variant, ...]
     data: Data
     own_split: Split | None = None
     allow_leak: bool = False
 
-    def data_of(self, arm: Arm) -> Data:
-        """The data an arm is tested on: one label may be known of other videos than another."""
-        return arm.data or self.data
+    def data_of(self, variant: Variant) -> Data:
+        """The data a variant is tested on: one label may be known of other videos than another."""
+        return variant.data or self.data
 
 
 def plan(request: Request) -> list[Plan]:
@@ -100,7 +100,7 @@ def plan(request: Request) -> list[Plan]:
     check_engine(request)
     wanted = targets_by_paper(request)
     named = {*request.papers, *(target.rpartition("/")[0] for target in request.targets)}
-    plans, left_out = [], {}
+    plans, exclusions = [], {}
     for name in _with_asked_models(wanted, named, request):
         try:
             plans.append(_plan_paper(name, wanted[name], request))
@@ -108,12 +108,12 @@ def plan(request: Request) -> list[Plan]:
             # `table2` is every paper's that these data can serve; a paper that is named must be.
             if name in named or len(wanted) == 1:
                 raise
-            left_out[name] = error
+            exclusions[name] = error
     if not plans:
-        raise next(iter(left_out.values()))
+        raise next(iter(exclusions.values()))
     remarks = (
         Remark(topic=Topic.DATASET, text=f"{name} is left out: {str(error).splitlines()[0]}")
-        for name, error in left_out.items()
+        for name, error in exclusions.items()
     )
     first = plans[0]
     data = replace(first.data, facts=(*first.data.facts, *remarks))
@@ -136,23 +136,25 @@ def _with_asked_models(
 def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
     paper = papers.get(name)
     settings = _load(name, request)
-    arms = tuple(_arms(paper, settings, targets, request))
-    column = arms[0].config.label_column if arms else settings.label_column
+    variants = tuple(_variants(paper, settings, targets, request))
+    column = variants[0].config.label_column if variants else settings.label_column
     own = _own_split((name, column), request)
-    folds = max((arm.config.split.count for arm in arms), default=settings.split.count)
+    folds = max((variant.config.split.count for variant in variants), default=settings.split.count)
     folds = len(own.folds) if own else folds
     if request.fold is not None and not 0 <= request.fold < folds:
         raise ConfigError(f"--fold {request.fold}: must be 0 … {folds - 1}.")
     data = load_data(name, settings.cohort, request, column)
-    arms = tuple(
-        arm
-        if arm.config.label_column == column
-        else replace(arm, data=load_data(name, settings.cohort, request, arm.config.label_column))
-        for arm in arms
+    variants = tuple(
+        variant
+        if variant.config.label_column == column
+        else replace(
+            variant, data=load_data(name, settings.cohort, request, variant.config.label_column)
+        )
+        for variant in variants
     )
-    if any(arm.config.clip.crop == "roi" for arm in arms):
+    if any(variant.config.clip.crop == "roi" for variant in variants):
         check_regions(data.items)
-    return Plan(paper, tuple(targets), settings, arms, data, own, request.allow_leak)
+    return Plan(paper, tuple(targets), settings, variants, data, own, request.allow_leak)
 
 
 def _own_split(names: tuple[str, str], request: Request) -> Split | None:
@@ -163,50 +165,54 @@ def _own_split(names: tuple[str, str], request: Request) -> Split | None:
     return read_own_split(request.split, names, allow_leak=request.allow_leak)
 
 
-def _load(name: str, request: Request, arm: str = "") -> PaperConfig:
+def _load(name: str, request: Request, variant: str = "") -> PaperConfig:
     overrides = list(request.overrides)
     for key in ("train_on", "pretrain"):
         if value := getattr(request, key):
             overrides.append(f"transfer.{key}={value}")
-    return config.load(name, request.preset, overrides, arm)
+    return config.load(name, request.preset, overrides, variant)
 
 
-def _arms(
+def _variants(
     paper: Paper, settings: PaperConfig, targets: Sequence[str], request: Request
-) -> list[Arm]:
+) -> list[Variant]:
     needed = {entry for target in targets for entry in paper.targets[target]}
-    by_arm: dict[str, set[str]] = {}
+    by_variant: dict[str, set[str]] = {}
     for entry in needed:
-        arm, _, model = entry.rpartition("/")
-        by_arm.setdefault(arm, set()).add(model)
+        variant, _, model = entry.rpartition("/")
+        by_variant.setdefault(variant, set()).add(model)
     asked = _asked_models(settings, request)
-    arms = []
-    for arm in ("", *settings.arms):
-        if arm not in by_arm:
+    variants = []
+    for variant in ("", *settings.variants):
+        if variant not in by_variant:
             continue
-        chosen = by_arm[arm]
+        chosen = by_variant[variant]
         # Targets that need no network count clips: --model has nothing to choose among.
         if asked and any(chosen):
-            chosen = {model for name, model in asked if name in ("", arm)}
+            chosen = {model for name, model in asked if name in ("", variant)}
             if not chosen:
                 continue
-        changed = _load(paper.name, request, arm) if arm else settings
-        title = settings.arms[arm].title if arm else ""
+        changed = _load(paper.name, request, variant) if variant else settings
+        title = settings.variants[variant].title if variant else ""
         models = tuple(model for model in settings.models if model in chosen)
-        arms.append(Arm(arm, title, changed, models, learnt_data(paper.name, changed, request)))
-    return arms
+        variants.append(
+            Variant(variant, title, changed, models, learnt_data(paper.name, changed, request))
+        )
+    return variants
 
 
 def _asked_models(settings: PaperConfig, request: Request) -> list[tuple[str, str]]:
-    """`--model` as pairs (arm, model); an empty arm is any."""
+    """`--model` as pairs (variant, model); an empty variant is any."""
     asked = []
     for name in request.models:
-        arm, _, model = name.rpartition("/")
+        variant, _, model = name.rpartition("/")
         if model not in settings.models:
             raise ConfigError(f"unknown model '{name}'.{did_you_mean(model, settings.models)}")
-        if arm and arm not in settings.arms:
-            raise ConfigError(f"unknown arm '{arm}'.{did_you_mean(arm, settings.arms)}")
-        asked.append((arm, model))
+        if variant and variant not in settings.variants:
+            raise ConfigError(
+                f"unknown variant '{variant}'.{did_you_mean(variant, settings.variants)}"
+            )
+        asked.append((variant, model))
     return asked
 
 
@@ -226,7 +232,7 @@ def check_models(plan: Plan) -> None:
     signatures = [inspect.signature(known[model]) for model in plan.config.models]
     options = dict.fromkeys(name for signature in signatures for name in signature.parameters)
     options.pop("input_shape", None)
-    keys = {key: None for arm in plan.arms for key in arm.config.model}
+    keys = {key: None for variant in plan.variants for key in variant.config.model}
     problems = [
         f"{source}: unknown key 'model.{key}'.{did_you_mean(key, options)}"
         for key in keys
@@ -234,8 +240,8 @@ def check_models(plan: Plan) -> None:
     ]
     if problems:
         raise ConfigError.from_problems(problems)
-    for arm in [arm for arm in plan.arms if arm.models][:1]:
+    for variant in [variant for variant in plan.variants if variant.models][:1]:
         try:
-            plan.paper.build(arm.models[0], arm.config)
+            plan.paper.build(variant.models[0], variant.config)
         except (ValueError, TypeError) as error:
             raise ConfigError(f"{source}: model: {error}") from None

@@ -1,4 +1,4 @@
-"""From a plan to clips and splits on disk, an arm at a time."""
+"""From a plan to clips and splits on disk, a variant at a time."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from lus_keras.data.splits import Split
 from lus_keras.evaluation.report.sentences import sentence
 from lus_keras.experiments.reproduce.data import Data
 from lus_keras.experiments.reproduce.exclusions import exclusions
-from lus_keras.experiments.reproduce.planning import Arm, Plan
+from lus_keras.experiments.reproduce.planning import Plan, Variant
 from lus_keras.simulation import dataset as simulated
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """An arm whose frames are stored and whose clips are divided.
+    """A variant whose frames are stored and whose clips are divided.
 
     Attributes:
-        arm: What to train.
+        variant: What to train.
         source: The clips.
         split: Their division.
         pretraining: Clips and division of the data set to train on first, where there is one.
     """
 
-    arm: Arm
+    variant: Variant
     source: ClipSource
     split: Split
     pretraining: tuple[ClipSource, Split] | None = None
 
 
 def prepare(plan: Plan, out: Path, reporter: Reporter) -> list[Prepared]:
-    """Stores frames, cuts clips and divides them, for every arm; `keep_splits` writes split.json.
+    """Stores frames, cuts clips and divides them by variant; `keep_splits` writes split.json.
 
     Args:
         plan: What is asked of a paper.
@@ -52,37 +52,37 @@ def prepare(plan: Plan, out: Path, reporter: Reporter) -> list[Prepared]:
         reporter: Told of the progress.
 
     Returns:
-        The arms in the order of the plan.
+        The variants in the order of the plan.
 
     Raises:
         DataError: A video cannot be decoded, there is no clip, or the split leaks.
     """
-    return [_prepare_arm(arm, plan, out, reporter) for arm in plan.arms]
+    return [_prepare_variant(variant, plan, out, reporter) for variant in plan.variants]
 
 
-def _prepare_arm(arm: Arm, plan: Plan, out: Path, reporter: Reporter) -> Prepared:
-    stores = [_open_store(plan.data_of(arm), arm, plan, reporter)]
+def _prepare_variant(variant: Variant, plan: Plan, out: Path, reporter: Reporter) -> Prepared:
+    stores = [_open_store(plan.data_of(variant), variant, plan, reporter)]
     pretraining = None
-    if arm.learnt:
-        learnt = _open_store(arm.learnt, arm, plan, reporter)
-        if arm.config.transfer.train_on:
+    if variant.learnt:
+        learnt = _open_store(variant.learnt, variant, plan, reporter)
+        if variant.config.transfer.train_on:
             stores.insert(0, learnt)
         else:
-            source = _source(arm, [learnt])
-            pretraining = (source, _draw(arm, source, "holdout"))
-    source = _source(arm, stores)
-    split = _split(plan, arm, source, out)
+            source = _source(variant, [learnt])
+            pretraining = (source, _draw(variant, source, "holdout"))
+    source = _source(variant, stores)
+    split = _split(plan, variant, source, out)
     index = source.index
-    title = f"{arm.title}: " if arm.title else ""
+    title = f"{variant.title}: " if variant.title else ""
     reporter.note(
         f"{plan.paper.name}: {title}{len(index)} clips of {len(set(index.video_id))} videos of "
-        f"{len(set(index.patient_id))} patients, {_class_counts(arm.config, index.label)}."
+        f"{len(set(index.patient_id))} patients, {_class_counts(variant.config, index.label)}."
     )
-    for fact in exclusions(source, arm.config):
+    for fact in exclusions(source, variant.config):
         reporter.note(f"  {sentence(fact)}")
     if split.leaks:
         reporter.note(f"  {LEAKAGE}")
-    return Prepared(arm, source, split, pretraining)
+    return Prepared(variant, source, split, pretraining)
 
 
 def _class_counts(settings: PaperConfig, labels: np.ndarray) -> str:
@@ -90,8 +90,8 @@ def _class_counts(settings: PaperConfig, labels: np.ndarray) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
-def _open_store(data: Data, arm: Arm, plan: Plan, reporter: Reporter) -> FrameStore:
-    clip = arm.config.clip
+def _open_store(data: Data, variant: Variant, plan: Plan, reporter: Reporter) -> FrameStore:
+    clip = variant.config.clip
     crop = "none" if data.cropped and clip.crop == "sector" else clip.crop
     channels = clip.channels if clip.colour else 1
     spec = FrameSpec(clip.size, clip.fps, crop, channels, clip.mask and crop == "sector")
@@ -104,7 +104,7 @@ def _open_store(data: Data, arm: Arm, plan: Plan, reporter: Reporter) -> FrameSt
     store = open_store(
         data.items,
         spec,
-        on_bad=arm.config.data.on_bad,
+        on_bad=variant.config.data.on_bad,
         workers=cores(),
         progress=progress,
     )
@@ -113,21 +113,21 @@ def _open_store(data: Data, arm: Arm, plan: Plan, reporter: Reporter) -> FrameSt
     return store
 
 
-def _source(arm: Arm, stores: Sequence[FrameStore]) -> ClipSource:
+def _source(variant: Variant, stores: Sequence[FrameStore]) -> ClipSource:
     index = index_clips(
         [video for store in stores for video in store.videos],
         [count for store in stores for count in store.counts],
         [size for store in stores for size in store.sizes],
-        arm.config.clip,
-        arm.config.label_column,
+        variant.config.clip,
+        variant.config.label_column,
     )
-    return ClipSource(tuple(stores), index, arm.config.clip)
+    return ClipSource(tuple(stores), index, variant.config.clip)
 
 
-def _split(plan: Plan, arm: Arm, source: ClipSource, out: Path) -> Split:
-    path, name = out / "split.json", _split_name(plan, arm)
+def _split(plan: Plan, variant: Variant, source: ClipSource, out: Path) -> Split:
+    path, name = out / "split.json", _split_name(plan, variant)
     known = splits.read_splits(path, allow_leak=plan.allow_leak)
-    own = plan.own_split if len(source.stores) == 1 and arm.divides_patients else None
+    own = plan.own_split if len(source.stores) == 1 and variant.divides_patients else None
     if name in known and own and own.sha256 != known[name].sha256:
         raise ConfigError(
             f"{path}: {name}: holds other folds than --split. Choose another folder with --out."
@@ -141,7 +141,7 @@ def _split(plan: Plan, arm: Arm, source: ClipSource, out: Path) -> Split:
         except DataError as error:
             raise type(error)(f"{path}: {name}: of other data than this run's. {error}") from None
     else:
-        split = _draw(arm, source, arm.config.split.scheme)
+        split = _draw(variant, source, variant.config.split.scheme)
     return split
 
 
@@ -151,20 +151,20 @@ def keep_splits(plan: Plan, out: Path, prepared: Sequence[Prepared]) -> None:
     Args:
         plan: What is asked of a paper.
         out: Run directory; no other process may write its split.json meanwhile.
-        prepared: The paper's arms.
+        prepared: The paper's variants.
 
     Raises:
         DataError: The file that is there is damaged.
     """
     path = out / "split.json"
     known = splits.read_splits(path, allow_leak=plan.allow_leak)
-    new = {_split_name(plan, item.arm): item.split for item in prepared}
+    new = {_split_name(plan, item.variant): item.split for item in prepared}
     if new.keys() - known.keys():
         splits.write_split(path, {**new, **known})
 
 
-def _split_name(plan: Plan, arm: Arm) -> str:
-    return f"{plan.paper.name}/{arm.name}" if arm.name else plan.paper.name
+def _split_name(plan: Plan, variant: Variant) -> str:
+    return f"{plan.paper.name}/{variant.name}" if variant.name else plan.paper.name
 
 
 def _refuse_shared_patients(split: Split, source: ClipSource) -> None:
@@ -187,12 +187,12 @@ def _divided(source: ClipSource, split: Split) -> np.ndarray:
     return index.clip_id if split.by_clip else index.patient_id
 
 
-def _draw(arm: Arm, source: ClipSource, scheme: str) -> Split:
-    settings, index = arm.config.split, source.index
-    classes = _strata(arm, source, scheme)
+def _draw(variant: Variant, source: ClipSource, scheme: str) -> Split:
+    settings, index = variant.config.split, source.index
+    classes = _strata(variant, source, scheme)
     if len(source.stores) == 2:
         patients = [{video.patient_id for video in store.videos} for store in source.stores]
-        networks = arm.config.transfer.networks
+        networks = variant.config.transfer.networks
         return splits.make_transfer(*patients, networks=networks, seed=settings.seed)
     if scheme == "kfold":
         return splits.make_kfold(
@@ -219,10 +219,10 @@ def _draw(arm: Arm, source: ClipSource, scheme: str) -> Split:
     )
 
 
-def _strata(arm: Arm, source: ClipSource, scheme: str) -> np.ndarray:
+def _strata(variant: Variant, source: ClipSource, scheme: str) -> np.ndarray:
     """`(n,)` classes to balance the sides by; of clips with several labels, the rarest one."""
     index = source.index
-    if not arm.config.multilabel:
+    if not variant.config.multilabel:
         return index.label
     groups = index.patient_id if scheme in ("kfold", "holdout") else index.clip_id
     return rarest_first(groups, index.label)

@@ -22,13 +22,13 @@ from lus_keras.data.clip_source import ClipSource
 from lus_keras.evaluation.run_record import facts, store
 from lus_keras.evaluation.run_record.facts import Fact, Remark, Topic
 from lus_keras.evaluation.run_record.record import (
-    ArmRecord,
     ChoiceRecord,
     DataRecord,
     DeviceRecord,
     Fingerprint,
     PaperRecord,
     RunRecord,
+    VariantRecord,
     flat,
 )
 from lus_keras.evaluation.run_record.settings import Settings
@@ -51,7 +51,7 @@ def record_run(out: Path, plan: Plan, request: Request, prepared: Sequence[Prepa
         out: Run directory; no other process may write its run.json meanwhile.
         plan: What is asked of the paper.
         request: What was asked for.
-        prepared: The paper's arms.
+        prepared: The paper's variants.
 
     Raises:
         ConfigError: The folder is another run's.
@@ -82,18 +82,18 @@ def record_run(out: Path, plan: Plan, request: Request, prepared: Sequence[Prepa
 
 
 def fingerprint_of(prepared: Prepared, seed: int) -> Fingerprint:
-    """What the numbers of an arm depend on.
+    """What the numbers of a variant depend on.
 
     Args:
-        prepared: The arm.
+        prepared: The variant.
         seed: Seed of the run.
 
     Returns:
-        The arm's fingerprint; `model` and `fold` are those of its folds alone.
+        The variant's fingerprint; `model` and `fold` are those of its folds alone.
     """
     from lus_keras.experiments.training.network import resolve_precision
 
-    settings = prepared.arm.config
+    settings = prepared.variant.config
     # Through JSON, as it is read back: tuples become lists.
     plain = json.loads(json.dumps(settings.experiment()))
     return Fingerprint(
@@ -110,16 +110,16 @@ def fingerprint_of(prepared: Prepared, seed: int) -> Fingerprint:
 
 def _continued(before: PaperRecord, paper: PaperRecord) -> PaperRecord:
     """The record of a run that goes on, with what it held before."""
-    arms = {**before.arms, **paper.arms}
+    variants = {**before.variants, **paper.variants}
     known = {*before.models, *paper.models}
-    own = arms[""].data if "" in arms else DataRecord()
+    own = variants[""].data if "" in variants else DataRecord()
     found = [data for data in (own, paper.data, before.data) if data != DataRecord()]
     return paper.model_copy(
         update={
-            "arms": arms,
+            "variants": variants,
             "models": [name for name in paper.model_titles if name in known],
             "targets": sorted({*(before.targets or ()), *(paper.targets or ())}),
-            # The paper's own protocol is what is printed, whichever arm came last.
+            # The paper's own protocol is what is printed, whichever variant came last.
             "data": next(iter(found), DataRecord()),
         }
     )
@@ -127,8 +127,8 @@ def _continued(before: PaperRecord, paper: PaperRecord) -> PaperRecord:
 
 def _paper_record(plan: Plan, request: Request, prepared: Sequence[Prepared]) -> PaperRecord:
     settings = plan.config
-    arms = {item.arm.name: _arm_record(plan, request, item) for item in prepared}
-    first = next(iter(arms.values()), None)
+    variants = {item.variant.name: _variant_record(plan, request, item) for item in prepared}
+    first = next(iter(variants.values()), None)
     return PaperRecord(
         title=settings.title,
         authors=settings.authors,
@@ -141,7 +141,7 @@ def _paper_record(plan: Plan, request: Request, prepared: Sequence[Prepared]) ->
         command=request.command,
         labels=list(settings.labels),
         targets=sorted(plan.targets),
-        models=[item.arm.entry(model) for item in prepared for model in item.arm.models],
+        models=[item.variant.entry(model) for item in prepared for model in item.variant.models],
         model_titles=_titles(settings),
         folds=first.folds if first else settings.split.count,
         config=Settings.model_validate(settings.experiment()),
@@ -150,25 +150,25 @@ def _paper_record(plan: Plan, request: Request, prepared: Sequence[Prepared]) ->
         claims=[claim.model_dump() for claim in settings.claims],
         inconsistencies=list(settings.inconsistencies),
         data=first.data if first else DataRecord(),
-        arms=arms,
+        variants=variants,
     )
 
 
 def _titles(settings: PaperConfig) -> dict[str, str]:
-    """What is printed of every network, in and out of arms, in the order of the tables."""
+    """What is printed of every network, in and out of variants, in the order of the tables."""
     return {name: entry.title for name, entry in settings.models.items()} | settings.entries()
 
 
-def _arm_record(plan: Plan, request: Request, prepared: Prepared) -> ArmRecord:
-    arm, index = prepared.arm, prepared.source.index
-    settings = arm.config
+def _variant_record(plan: Plan, request: Request, prepared: Prepared) -> VariantRecord:
+    variant, index = prepared.variant, prepared.source.index
+    settings = variant.config
     rows = np.arange(len(index))
     if len(prepared.source.stores) == 2:
         # What is learnt from is another data set, which is not counted.
         rows = prepared.split.folds[0].rows(index, "test")
     labels = index.label[rows]
-    return ArmRecord(
-        title=arm.title,
+    return VariantRecord(
+        title=variant.title,
         folds=len(prepared.split.folds),
         config=Settings.model_validate(settings.experiment()),
         leaks=prepared.split.leaks,
@@ -180,13 +180,13 @@ def _arm_record(plan: Plan, request: Request, prepared: Prepared) -> ArmRecord:
             classes=class_counts(labels, settings.labels, settings.label_column),
             frame_truth=bool((index.truth[rows] >= 0).any()),
             facts=[
-                *plan.data_of(arm).facts,
+                *plan.data_of(variant).facts,
                 *_training_facts(plan, prepared),
-                *(Remark(topic=Topic.PAPER, text=note) for note in arm.notes(plan.paper)),
+                *(Remark(topic=Topic.PAPER, text=note) for note in variant.notes(plan.paper)),
                 *exclusions(prepared.source, settings),
                 *_protocol_facts(plan, request),
             ],
-            license=plan.data_of(arm).license,
+            license=plan.data_of(variant).license,
         ),
         videos=video_counts(prepared),
         fingerprint=fingerprint_of(prepared, request.seed),
@@ -194,16 +194,16 @@ def _arm_record(plan: Plan, request: Request, prepared: Prepared) -> ArmRecord:
 
 
 def _training_facts(plan: Plan, prepared: Prepared) -> Iterator[Fact]:
-    arm = prepared.arm
-    if arm.learnt and len(prepared.source.stores) == 2:
-        yield facts.LearntElsewhere(dataset=arm.learnt.name, first=False)
-    if arm.learnt and prepared.pretraining:
-        yield facts.LearntElsewhere(dataset=arm.learnt.name, first=True)
+    variant = prepared.variant
+    if variant.learnt and len(prepared.source.stores) == 2:
+        yield facts.LearntElsewhere(dataset=variant.learnt.name, first=False)
+    if variant.learnt and prepared.pretraining:
+        yield facts.LearntElsewhere(dataset=variant.learnt.name, first=True)
     if plan.own_split == prepared.split:
         yield facts.OwnFolds(folds=len(prepared.split.folds))
     if prepared.split.leaks:
         yield facts.Leakage()
-    if arm.config.fit.select == "test_loss":
+    if variant.config.fit.select == "test_loss":
         yield facts.ChosenOnTest()
 
 
@@ -234,10 +234,10 @@ def _refuse_other(path: Path, name: str, before: PaperRecord, paper: PaperRecord
     changes = []
     if before.dataset != paper.dataset:
         changes.append(f"{path}: {name}: dataset was {before.dataset!r}, is now {paper.dataset!r}.")
-    for arm, entry in paper.arms.items():
-        known = before.arms[arm].fingerprint if arm in before.arms else None
+    for variant, entry in paper.variants.items():
+        known = before.variants[variant].fingerprint if variant in before.variants else None
         if known and entry.fingerprint:
-            place = f"{name}/{arm}" if arm else name
+            place = f"{name}/{variant}" if variant else name
             changes += [
                 f"{path}: {place}: {change}" for change in known.differences(entry.fingerprint)
             ]

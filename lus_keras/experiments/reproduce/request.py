@@ -108,8 +108,8 @@ def targets_by_paper(request: Request) -> dict[str, list[str]]:
 
 def _all_targets(name: str, data: str) -> list[str]:
     paper = papers.get(name)
-    left_out = paper.needs_real_data if data == simulated.NAME else frozenset()
-    return [target for target in paper.targets if target not in left_out | paper.extras]
+    exclusions = paper.needs_real_data if data == simulated.NAME else frozenset()
+    return [target for target in paper.targets if target not in exclusions | paper.extras]
 
 
 def _refuse_simulated(wanted: dict[str, list[str]], data: str) -> None:

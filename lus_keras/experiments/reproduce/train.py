@@ -1,4 +1,4 @@
-"""Trains the folds of an arm that are not done yet."""
+"""Trains the folds of a variant that are not done yet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lus_keras.data.clip_source import ClipSource
 from lus_keras.data.splits import Fold
 from lus_keras.evaluation.run_record import Fingerprint, read_done
 from lus_keras.evaluation.run_record.done import vouch_further
-from lus_keras.experiments.reproduce.planning import Arm, Plan
+from lus_keras.experiments.reproduce.planning import Plan, Variant
 from lus_keras.experiments.reproduce.prepare import Prepared
 from lus_keras.experiments.reproduce.record import fingerprint_of
 from lus_keras.experiments.reproduce.request import Request
@@ -40,13 +40,13 @@ SHARED = (
 DEFAULT_FPS = 25.0
 
 
-def train_arm(
+def train_variant(
     prepared: Prepared, plan: Plan, request: Request, out: Path, reporter: Reporter
 ) -> list[Outcome]:
     """Trains what is asked for and not done; first on the other data set, where there is one.
 
     Args:
-        prepared: The arm.
+        prepared: The variant.
         plan: What is asked of the paper.
         request: What was asked for.
         out: Run directory.
@@ -57,31 +57,39 @@ def train_arm(
     """
     from lus_keras.experiments.training.marks import refuse_foreign
 
-    arm = prepared.arm
+    variant = prepared.variant
     mark = fingerprint_of(prepared, request.seed)
     outcomes = []
     if prepared.pretraining:
         source, split = prepared.pretraining
-        learning = _learning(arm.config)
+        learning = _learning(variant.config)
         jobs = [
             _job(
-                plan, arm, model, split.folds[0], request, out, learning.fit, PRETRAINING, mark=mark
+                plan,
+                variant,
+                model,
+                split.folds[0],
+                request,
+                out,
+                learning.fit,
+                PRETRAINING,
+                mark=mark,
             )
-            for model in arm.models
+            for model in variant.models
         ]
         refuse_foreign(jobs)
         outcomes += _run(plan, learning, source, _unfinished(jobs), request, reporter)
-    settings = _learning(arm.config) if arm.config.transfer.train_on else arm.config
+    settings = _learning(variant.config) if variant.config.transfer.train_on else variant.config
     jobs = []
-    for model in arm.models:
-        first = _weights(plan, arm, out, model) if prepared.pretraining else None
+    for model in variant.models:
+        first = _weights(plan, variant, out, model) if prepared.pretraining else None
         for fold in prepared.split.folds:
             if request.fold not in (None, fold.fold):
                 continue
             name = f"fold_{fold.fold}"
             jobs.append(
                 _job(
-                    *(plan, arm, model, fold, request, out, settings.fit, name),
+                    *(plan, variant, model, fold, request, out, settings.fit, name),
                     initial=first,
                     mark=mark,
                 )
@@ -90,7 +98,7 @@ def train_arm(
     missing = [job for job in jobs if job.initial and not job.initial.exists()]
     wanted = [job for job in _unfinished(jobs) if job not in missing]
     if not wanted:
-        names = ", ".join(map(arm.entry, arm.models))
+        names = ", ".join(map(variant.entry, variant.models))
         reporter.note(f"{plan.paper.name}: {names}: 0 folds to train.")
     outcomes += _run(plan, settings, prepared.source, wanted, request, reporter)
     _explain(plan, prepared, jobs, out, reporter)
@@ -107,7 +115,7 @@ def _explain(
     asked = {entry for target in plan.targets for entry in module.TARGETS.get(target, ())}
     for job in jobs:
         path = job.folder / "explanations.npz"
-        name = prepared.arm.entry(job.model)
+        name = prepared.variant.entry(job.model)
         if name not in asked or job.fold.fold != 0 or _unfinished([job]):
             continue
         # Folds of before version 2 do not vouch for maps.
@@ -115,11 +123,11 @@ def _explain(
         if path.exists() and (path.name in done.sha256 or done.fingerprint is None):
             continue
         reporter.note(f"{plan.paper.name}: explaining {name} …")
-        model = plan.paper.build(job.model, prepared.arm.config)
+        model = plan.paper.build(job.model, prepared.variant.config)
         model.load_weights(job.folder / "model.weights.h5")
         rows = job.fold.rows(prepared.source.index, "test")
-        items = plan.data_of(prepared.arm).items
-        arrays = module.explain(model, prepared.source, rows, prepared.arm.config, items)
+        items = plan.data_of(prepared.variant).items
+        arrays = module.explain(model, prepared.source, rows, prepared.variant.config, items)
         # The maps last: they mark that all of this is done.
         try:
             _write_overlays(plan, prepared, module, arrays, out)
@@ -141,7 +149,7 @@ def _write_overlays(
                 out / plan.paper.name / OVERLAYS / f"{figure}_{name}.mp4",
                 arrays["frames"][number],
                 {title: arrays[key][number] for key, title in titles.items()},
-                prepared.arm.config.clip.fps or DEFAULT_FPS,
+                prepared.variant.config.clip.fps or DEFAULT_FPS,
                 simulated=plan.data.name == simulated.NAME,
             )
 
@@ -152,14 +160,14 @@ def _learning(config: PaperConfig) -> PaperConfig:
     return config.model_copy(update={"fit": fit})
 
 
-def _weights(plan: Plan, arm: Arm, out: Path, model: str) -> Path:
-    folder = out / plan.paper.name / arm.folder(plan.data.name) / model / PRETRAINING
+def _weights(plan: Plan, variant: Variant, out: Path, model: str) -> Path:
+    folder = out / plan.paper.name / variant.folder(plan.data.name) / model / PRETRAINING
     return folder / "model.weights.h5"
 
 
 def _job(
     plan: Plan,
-    arm: Arm,
+    variant: Variant,
     model: str,
     fold: Fold,
     request: Request,
@@ -173,16 +181,16 @@ def _job(
     from lus_keras.experiments.training.fold import FoldJob
 
     return FoldJob(
-        folder=out / plan.paper.name / arm.folder(plan.data.name) / model / name,
+        folder=out / plan.paper.name / variant.folder(plan.data.name) / model / name,
         model=model,
         fold=fold,
         fit=fit,
         seed=request.seed,
-        description=_describe(plan, arm, model),
+        description=_describe(plan, variant, model),
         initial=initial,
-        multilabel=arm.config.multilabel,
+        multilabel=variant.config.multilabel,
         fingerprint=mark.of_fold(model, name),
-        title=arm.entry(model) + ("" if name.startswith("fold_") else f" {name}"),
+        title=variant.entry(model) + ("" if name.startswith("fold_") else f" {name}"),
     )
 
 
@@ -242,20 +250,20 @@ def _report(
     reporter.advance(f"{paper} {name}", done, total, epoch_text(row))
 
 
-def _describe(plan: Plan, arm: Arm, model: str) -> dict[str, Any]:
+def _describe(plan: Plan, variant: Variant, model: str) -> dict[str, Any]:
     """What is needed to build the network again and to feed it."""
-    clip = arm.config.clip
+    clip = variant.config.clip
     return {
         "schema": 1,
         "paper": plan.paper.name,
-        "arm": arm.name,
+        "variant": variant.name,
         "model": model,
         "input_shape": list(clip.shape),
-        "options": arm.config.model,
-        "labels": list(arm.config.labels),
+        "options": variant.config.model,
+        "labels": list(variant.config.labels),
         "clip": clip.model_dump(mode="json"),
         # Videos that were cropped by their source are not cropped again.
         "cropped": plan.data.cropped,
-        **({"multilabel": True} if arm.config.multilabel else {}),
+        **({"multilabel": True} if variant.config.multilabel else {}),
         "lus_keras": __version__,
     }

@@ -18,14 +18,14 @@ LEAST_FOLDS = 4
 
 
 def choose_workers(prepared: Prepared, request: Request) -> int:
-    """How many folds of an arm to train at a time on this machine.
+    """How many folds of a variant to train at a time on this machine.
 
     Networks of these papers are small: two trained at a time with a thread each are done sooner
     than one after the other with two (measured, see docs/scale.md). It depends on what was asked
     for, not on what is left of it: the same command again computes with the threads it began with.
 
     Args:
-        prepared: The arm.
+        prepared: The variant.
         request: What was asked for; its `workers` decides where it is given.
 
     Returns:
@@ -35,14 +35,14 @@ def choose_workers(prepared: Prepared, request: Request) -> int:
         return request.workers
     if request.mirrored or request.engine == "ray":
         return 1
-    arm, split = prepared.arm, prepared.split
+    variant, split = prepared.variant, prepared.split
     # A job of a batch system that trains one fold has the machine to itself.
     folds = [fold for fold in split.folds if request.fold in (None, fold.fold)]
     clips = sum(len(fold.rows(prepared.source.index, "train")) for fold in folds)
     return workers_that_pay(
-        folds=len(arm.models) * len(folds),
-        seconds=training_seconds(arm.config, arm.models, clips),
-        peak_gb=peak_gb(arm.config, arm.models),
+        folds=len(variant.models) * len(folds),
+        seconds=training_seconds(variant.config, variant.models, clips),
+        peak_gb=peak_gb(variant.config, variant.models),
         cores=cores(),
         memory_gb=_half_of_memory_gb(),
         accelerators=_accelerators(),

@@ -172,7 +172,7 @@ def _train_epoch(
     order = np.arange(len(rows))
     if job.fit.shuffle:
         order = epoch_order(len(rows), seed=job.seed_for(1), epoch=epoch)
-    order = _whole(order, job.fit.batch_size, job.fit.drop_remainder or network.devices > 1)
+    order = _full_batches(order, job.fit.batch_size, job.fit.drop_remainder or network.devices > 1)
     if network.devices > 1 and len(order) < job.fit.batch_size:
         raise ConfigError(
             f"{job.name}: {len(order)} clips to train on are less than one batch of "
@@ -194,7 +194,7 @@ def _logs(job: FoldJob, epoch: int) -> list[keras.callbacks.Callback]:
     return [GradientLog(job.folder / GRADIENTS, epoch)] if job.fit.log_gradients else []
 
 
-def _whole(rows: np.ndarray, batch_size: int, wanted: bool) -> np.ndarray:
+def _full_batches(rows: np.ndarray, batch_size: int, wanted: bool) -> np.ndarray:
     """Leaves the last incomplete batch out, if that is wanted and any batch is complete."""
     complete = len(rows) // batch_size * batch_size
     return rows[:complete] if wanted and complete else rows
@@ -202,7 +202,7 @@ def _whole(rows: np.ndarray, batch_size: int, wanted: bool) -> np.ndarray:
 
 def _test_rows(source: ClipSource, job: FoldJob) -> np.ndarray:
     rows = job.fold.rows(source.index, "test")
-    return _whole(rows, job.fit.batch_size, job.fit.drop_test_remainder)
+    return _full_batches(rows, job.fit.batch_size, job.fit.drop_test_remainder)
 
 
 def _evaluate(network: Network, source: ClipSource, job: FoldJob) -> dict[str, float]:

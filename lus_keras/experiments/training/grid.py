@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from lus_keras import papers
 from lus_keras.core.environment import cores, start_tensorflow
 from lus_keras.core.errors import ConfigError, DivergedError
-from lus_keras.core.signals import children_ignore_interrupts, end_with_parent, ends_at_once
+from lus_keras.core.signals import end_with_parent, ends_at_once, workers_ignore_interrupts
 
 if TYPE_CHECKING:
     from lus_keras.core.config import PaperConfig
@@ -163,10 +163,10 @@ def run_jobs(
     threads = max(1, cores() // workers)
     arguments = (paper, config, source, events, threads)
     with ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=context, initializer=_start_child, initargs=arguments
+        min(workers, len(jobs)), mp_context=context, initializer=_start_worker, initargs=arguments
     ) as pool:
-        with children_ignore_interrupts():
-            futures = [pool.submit(_run_in_child, job) for job in jobs]
+        with workers_ignore_interrupts():
+            futures = [pool.submit(_run_in_worker, job) for job in jobs]
         try:
             _forward(events, futures, report)
         except BaseException:
@@ -196,20 +196,20 @@ def _outcome(future: Future, job: FoldJob) -> Outcome:
     return Outcome(job.model, job.fold.fold, "failed", message)
 
 
-_child: Worker
+_worker: Worker
 _events: Any
 
 
-def _start_child(
+def _start_worker(
     paper: str, config: PaperConfig, source: ClipSource, events: Any, threads: int
 ) -> None:
-    global _child, _events
+    global _worker, _events
     end_with_parent()
     # Ctrl-C reaches the whole group; the parent ends its children.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     start_tensorflow(threads)
-    _child, _events = Worker(paper, config, source), events
+    _worker, _events = Worker(paper, config, source), events
 
 
-def _run_in_child(job: FoldJob) -> Outcome:
-    return _child.run(job, lambda *event: _events.put(event))
+def _run_in_worker(job: FoldJob) -> Outcome:
+    return _worker.run(job, lambda *event: _events.put(event))

@@ -130,9 +130,9 @@ def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
     settings = config.load(description.paper)
     run = run_folder(models.folders)
     record = _paper_record(run, description.paper)
-    entry = "/".join(filter(None, (description.arm, description.model)))
-    arm = record.arms.get(description.arm) if record else None
-    data = arm.data if arm else record.data if record else DataRecord()
+    entry = "/".join(filter(None, (description.variant, description.model)))
+    variant = record.variants.get(description.variant) if record else None
+    data = variant.data if variant else record.data if record else DataRecord()
     title = settings.models[description.model].title
     parts = [
         f"# {escaped(title)} ({escaped(models.name)})",

@@ -23,7 +23,7 @@ class Description(BaseModel):
     Attributes:
         version: Version of the file's form.
         paper: Paper that builds the network.
-        arm: Arm of its configuration, or nothing.
+        variant: Variant of its configuration, or nothing.
         model: Name of the network.
         options: The configuration's `model`.
         labels: Names of the classes.
@@ -36,7 +36,7 @@ class Description(BaseModel):
 
     version: Literal[1] = Field(alias="schema")
     paper: str
-    arm: str
+    variant: str
     model: str
     options: dict[str, Any]
     labels: tuple[str, ...]
@@ -46,8 +46,8 @@ class Description(BaseModel):
 
     @property
     def name(self) -> str:
-        """`paper/model`, or `paper/arm/model`."""
-        return "/".join(filter(None, (self.paper, self.arm, self.model)))
+        """`paper/model`, or `paper/variant/model`."""
+        return "/".join(filter(None, (self.paper, self.variant, self.model)))
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def find_network(
     *,
     paper: str | None = None,
     model: str | None = None,
-    arm: str | None = None,
+    variant: str | None = None,
     fold: int | None = None,
 ) -> Found:
     """Finds the finished folds of one network.
@@ -77,7 +77,7 @@ def find_network(
         path: Run directory, any folder within it down to a fold's.
         paper: Only this paper's.
         model: Only this network.
-        arm: Only this arm; "" is the networks without one.
+        variant: Only this variant; "" is the networks without one.
         fold: Only this fold.
 
     Returns:
@@ -88,7 +88,7 @@ def find_network(
         ConfigError: What is asked for is not there, or several networks are meant; they are named.
     """
     networks = _networks(path)
-    wanted = {"paper": paper, "model": model, "arm": arm}
+    wanted = {"paper": paper, "model": model, "variant": variant}
     chosen = [
         network
         for network in networks
@@ -104,7 +104,7 @@ def find_network(
         named = ", ".join(network.description.name for network in chosen)
         raise ConfigError(
             f"{path}: holds {len(chosen)} networks: {named}. Choose one with --paper, --model or "
-            "--arm, or name its folder."
+            "--variant, or name its folder."
         )
     found = chosen[0]
     if fold is None:
@@ -171,7 +171,7 @@ def _check_hashes(folder: Path) -> None:
     try:
         done = json.loads((folder / "DONE").read_text())
         vouched = done["sha256"]
-        if set(NEEDED) & set(done.get("left_out", ())):
+        if set(NEEDED) & set(done.get("exclusions", ())):
             raise RunError(f"{folder}: is part of an archive, which holds no weights. Train it.")
         changed = [name for name in NEEDED if sha256_of(folder / name) != vouched[name]]
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -39,7 +39,7 @@ class Ensemble:
 
     @property
     def name(self) -> str:
-        """`paper/model`, or `paper/arm/model`."""
+        """`paper/model`, or `paper/variant/model`."""
         return self.description.name
 
     @property
@@ -85,7 +85,7 @@ def load_models(
     *,
     paper: str | None = None,
     model: str | None = None,
-    arm: str | None = None,
+    variant: str | None = None,
     fold: int | None = None,
 ) -> Ensemble:
     """Loads the finished folds of one network of a run.
@@ -94,7 +94,7 @@ def load_models(
         path: Run directory, or any folder within it down to a fold's.
         paper: Paper, where the run has several.
         model: Network, where the run has several.
-        arm: Arm, where the run has several; "" is none.
+        variant: Variant, where the run has several; "" is none.
         fold: Only this fold.
 
     Returns:
@@ -104,7 +104,7 @@ def load_models(
         RunError: There is no finished fold, a file is damaged, or weights do not fit the network.
         ConfigError: What is asked for is not there, or several networks are meant.
     """
-    found = find_network(Path(path), paper=paper, model=model, arm=arm, fold=fold)
+    found = find_network(Path(path), paper=paper, model=model, variant=variant, fold=fold)
     networks = []
     for folder in found.folders:
         description = read_description(folder)

@@ -107,7 +107,7 @@ def _frames(video: Video, spec: FrameSpec, found: Found, *, damaged: bool) -> It
     inside = sector_inside(video, spec)
     tally = Tally()
     options = reading(video, spec)
-    for frame in iter_resampled(video.video, whole=not damaged, tally=tally, **options):
+    for frame in iter_resampled(video.video, require_intact=not damaged, tally=tally, **options):
         found.frames += 1
         pixels = frame[..., None] if frame.ndim == 2 else frame
         yield pixels if inside is None else pixels * inside

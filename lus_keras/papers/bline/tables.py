@@ -160,13 +160,13 @@ def _frame_layout(
     largest = max(usable, key=lambda data: len(data.truth)) if usable else None
     absent = "n/a: no frame-level truth"
 
-    def measured(data: Localised | None, rule: Rule, blind: Rule | None = None) -> Source:
+    def measured(data: Localised | None, rule: Rule, baseline: Rule | None = None) -> Source:
         def source(column: Column) -> Number | Measure:
             if data is None:
                 return Number()
             clusters = data.clusters
             ours = mean_statistic(rule(data, column.id), clusters)
-            chance = mean_statistic(blind(data, column.id), clusters) if blind else None
+            chance = mean_statistic(baseline(data, column.id), clusters) if baseline else None
             return Measure(ours, clusters, chance)
 
         return source

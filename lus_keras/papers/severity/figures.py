@@ -225,8 +225,8 @@ def _guides(run: PaperRun, quantity: str, scale: float) -> dict[str, float]:
     if quantity == "accuracy":
         share = np.bincount(scores.y_true).max() / len(scores.y_true)
         return {"majority class": float(scale * share)}
-    blind = constant_baseline(scores, targets)
-    value = point(ordinal_statistics(blind, targets)["loss"], blind.clusters)
+    baseline = constant_baseline(scores, targets)
+    value = point(ordinal_statistics(baseline, targets)["loss"], baseline.clusters)
     return {"best constant prediction": scale * value}
 
 

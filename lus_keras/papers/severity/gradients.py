@@ -9,7 +9,7 @@ import pandas as pd
 
 from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.cells import Drawing
-from lus_keras.papers.severity import NAN_ARMS, NETWORK, drawings
+from lus_keras.papers.severity import NAN_VARIANTS, NETWORK, drawings
 from lus_keras.papers.severity.rows import NAN_LABELS
 
 OWN_COLUMNS = 3
@@ -82,7 +82,11 @@ def gradient_figure(run: PaperRun) -> Drawing | None:
     Returns:
         The figure; None if nothing was logged.
     """
-    logs = {NAN_LABELS[arm]: log for arm in NAN_ARMS if (log := logged(run, arm)) is not None}
+    logs = {
+        NAN_LABELS[variant]: log
+        for variant in NAN_VARIANTS
+        if (log := logged(run, variant)) is not None
+    }
     if not logs:
         return None
     return Drawing(
@@ -95,9 +99,9 @@ def gradient_figure(run: PaperRun) -> Drawing | None:
     )
 
 
-def logged(run: PaperRun, arm: str) -> pd.DataFrame | None:
+def logged(run: PaperRun, variant: str) -> pd.DataFrame | None:
     """The log of the first fold that has one with any step in it; None if there is none."""
-    logs = run.model(f"{arm}/{NETWORK}").gradients
+    logs = run.model(f"{variant}/{NETWORK}").gradients
     return next((logs[fold] for fold in sorted(logs) if len(logs[fold])), None)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lus_keras.core.soft_labels import soft_labels
 from lus_keras.evaluation.run_record import PaperRun
-from lus_keras.papers.severity import HONEST, MASKED, NAN_ARMS, NETWORK, SCRATCH, WEIGHTED
+from lus_keras.papers.severity import MASKED, NAN_VARIANTS, NETWORK, SCRATCH, VAL_SELECTED, WEIGHTED
 
 CLASSES = ("score 0", "score 1", "score 2", "score 3")
 # Of the paper alone: its network on all videos, most of which it was trained on (Figure 8).
@@ -26,16 +26,16 @@ NAN_LABELS = {
 }
 LABELS = {
     NETWORK: "As published (test-selected)",
-    HONEST: "Honest (validation-selected)",
+    VAL_SELECTED: "Validation-selected",
     SCRATCH: "From scratch (Adam, one rate)",
     MASKED: "Padding masked",
     WEIGHTED: "Classes weighted",
     ALL_VIDEOS: "All videos, learnt from too (printed only)",
-    **{f"{arm}/{NETWORK}": f"NaN study: {NAN_LABELS[arm]}" for arm in NAN_ARMS},
+    **{f"{variant}/{NETWORK}": f"NaN study: {NAN_LABELS[variant]}" for variant in NAN_VARIANTS},
 }
 SHORT_LABELS = {
     NETWORK: "As published",
-    HONEST: "Honest",
+    VAL_SELECTED: "Validation-selected",
     SCRATCH: "From scratch",
     MASKED: "Padding masked",
     WEIGHTED: "Classes weighted",
@@ -48,10 +48,10 @@ def settings_of(run: PaperRun, row: str) -> Mapping[str, Any]:
 
     Args:
         run: The paper's run.
-        row: `model` or `arm/model`.
+        row: `model` or `variant/model`.
 
     Returns:
-        Its arm's settings; the paper's own where the run has no such arm.
+        Its variant's settings; the paper's own where the run has no such variant.
     """
     return run.settings_of(row).model_dump()
 
@@ -61,7 +61,7 @@ def targets_of(run: PaperRun, row: str) -> np.ndarray:
 
     Args:
         run: The paper's run.
-        row: `model` or `arm/model`.
+        row: `model` or `variant/model`.
 
     Returns:
         `(4, 4)` float64, row t of true score t.
@@ -76,7 +76,7 @@ def batch_size_of(run: PaperRun, row: str) -> int:
 
     Args:
         run: The paper's run.
-        row: `model` or `arm/model`.
+        row: `model` or `variant/model`.
 
     Returns:
         Their number.
@@ -93,7 +93,7 @@ def counts_of(run: PaperRun) -> Mapping[str, Any]:
     Returns:
         `sides`, `lengths` and `patients`; empty if nothing was counted.
     """
-    found = [run.arms[name].videos for name in ("", *run.arms) if name in run.arms]
+    found = [run.variants[name].videos for name in ("", *run.variants) if name in run.variants]
     counted = [videos.model_dump() for videos in found if videos is not None]
     return counted[0] if counted else {}
 

@@ -29,7 +29,7 @@ from lus_keras.evaluation.tables.layout import (
     nothing,
     numbers,
 )
-from lus_keras.papers.severity import HONEST, MASKED, NAN_ARMS, NETWORK, SCRATCH, WEIGHTED
+from lus_keras.papers.severity import MASKED, NAN_VARIANTS, NETWORK, SCRATCH, VAL_SELECTED, WEIGHTED
 from lus_keras.papers.severity.gradients import logged, study
 from lus_keras.papers.severity.rows import (
     ALL_VIDEOS,
@@ -109,14 +109,14 @@ def table1(run: PaperRun) -> Layout:
 @table
 def results(run: PaperRun) -> Layout:
     """Section VI: accuracy, F1 and loss, and what the paper does not print."""
-    rows = (NETWORK, HONEST, SCRATCH, ALL_VIDEOS)
+    rows = (NETWORK, VAL_SELECTED, SCRATCH, ALL_VIDEOS)
     return _layout(run, "results", "Results on the test set (Sec. VI)", rows, RESULT_NOTE)
 
 
 @table
 def variants(run: PaperRun) -> Layout:
     """What the paper names but does not try, beside its own accuracy and the majority class."""
-    rows = (NETWORK, HONEST, MASKED, WEIGHTED)
+    rows = (NETWORK, VAL_SELECTED, MASKED, WEIGHTED)
     return _layout(run, "variants", "Options the paper leaves open", rows, VARIANT_NOTE)
 
 
@@ -166,9 +166,9 @@ def _judged(run: PaperRun, name: str, scores: Scores) -> Source:
     """Statistics beside the majority class, of losses the best constant prediction."""
     targets, size = targets_of(run, name), batch_size_of(run, name)
     constant = constant_baseline(scores, targets)
-    blind = ordinal_statistics(majority_baseline(scores), targets)
-    blind["loss"] = ordinal_statistics(constant, targets)["loss"]
-    judged = Judged(scores.clusters, ordinal_statistics(scores, targets), blind)
+    baseline = ordinal_statistics(majority_baseline(scores), targets)
+    baseline["loss"] = ordinal_statistics(constant, targets)["loss"]
+    judged = Judged(scores.clusters, ordinal_statistics(scores, targets), baseline)
     divided = Number(
         _divided_twice(scores, targets, size),
         _divided_twice(constant, targets, size),
@@ -217,7 +217,7 @@ def nan_study(run: PaperRun) -> Layout:
         run,
         "nan_study",
         "NaN study (Sec. V-A): norms of gradients by layer",
-        rows=[_nan_row(run, arm) for arm in NAN_ARMS],
+        rows=[_nan_row(run, variant) for variant in NAN_VARIANTS],
         columns=NAN_COLUMNS,
         headline=["epochs", "nan_epoch", "largest", "first_epoch", "last_epoch", "loss"],
         decimals=2,
@@ -233,10 +233,12 @@ def nan_study(run: PaperRun) -> Layout:
     )
 
 
-def _nan_row(run: PaperRun, arm: str) -> Row:
-    log, note = logged(run, arm), run.status(f"{arm}/{NETWORK}")
+def _nan_row(run: PaperRun, variant: str) -> Row:
+    log, note = logged(run, variant), run.status(f"{variant}/{NETWORK}")
     if log is None:
-        return Row(arm, NAN_LABELS[arm], lambda _: Number(), note or "no gradients were logged")
+        return Row(
+            variant, NAN_LABELS[variant], lambda _: Number(), note or "no gradients were logged"
+        )
     found = study(log)
     values = {
         "epochs": (float(found.epochs), ""),
@@ -248,7 +250,7 @@ def _nan_row(run: PaperRun, arm: str) -> Row:
         "loss": (found.loss, ""),
     }
     of_metric = {id_: Number(value, n_folds=1, note=said) for id_, (value, said) in values.items()}
-    return Row(arm, NAN_LABELS[arm], numbers(of_metric), note)
+    return Row(variant, NAN_LABELS[variant], numbers(of_metric), note)
 
 
 def _log10(value: float) -> float:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lus_keras.core.config import PaperConfig
 
 MODELS = ("resnet152",)
-# The arm of the configuration that asks for every sign by itself.
+# The variant of the configuration that asks for every sign by itself.
 MULTILABEL = "multilabel/resnet152"
 KERAS_FILE = ".keras"
 

@@ -11,7 +11,7 @@ from lus_keras.evaluation.tables.cells import Drawing
 from lus_keras.evaluation.tables.drawings import Maker, classification_drawings
 from lus_keras.evaluation.tables.judge import only
 from lus_keras.papers.sliding import DATA_SETS, EXPLAINED
-from lus_keras.papers.sliding.tables import ARMS, LABELS, class_counts
+from lus_keras.papers.sliding.tables import LABELS, VARIANTS, class_counts
 
 CLASSES = ("absent", "present")
 
@@ -52,12 +52,14 @@ def figure4(run: PaperRun) -> Drawing | None:
     Returns:
         The figure; None if no data set was prepared.
     """
-    ours = {arm: class_counts(run, arm) for arm in DATA_SETS if class_counts(run, arm)}
+    ours = {
+        variant: class_counts(run, variant) for variant in DATA_SETS if class_counts(run, variant)
+    }
     if not ours:
         return None
     published = {
-        arm: {name: run.published_value("figure4", arm, name) or 0 for name in CLASSES}
-        for arm in ours
+        variant: {name: run.published_value("figure4", variant, name) or 0 for name in CLASSES}
+        for variant in ours
     }
     return Drawing(
         "figure4",
@@ -67,19 +69,19 @@ def figure4(run: PaperRun) -> Drawing | None:
     )
 
 
-def _of_arm(draw: Maker, name: str, arm: str, run: PaperRun) -> Drawing | None:
-    drawing = draw(only(run, arm=arm))
+def _of_variant(draw: Maker, name: str, variant: str, run: PaperRun) -> Drawing | None:
+    drawing = draw(only(run, variant=variant))
     if drawing is None:
         return None
-    return replace(drawing, id=f"{name}_{arm}", title=f"{drawing.title}, {ARMS[arm]}")
+    return replace(drawing, id=f"{name}_{variant}", title=f"{drawing.title}, {VARIANTS[variant]}")
 
 
 FIGURES: dict[str, Maker] = {
     "figure4": figure4,
     "figure5": figure5,
     **{
-        f"{name}_{arm}": partial(_of_arm, draw, name, arm)
-        for arm in sorted(ARMS, key=lambda arm: arm == "mmode")
+        f"{name}_{variant}": partial(_of_variant, draw, name, variant)
+        for variant in sorted(VARIANTS, key=lambda variant: variant == "mmode")
         for name, draw in classification_drawings(LABELS, CLASSES).items()
     },
 }

@@ -43,7 +43,7 @@ from lus_keras.papers.sliding import (
 )
 
 LABELS = labels_of("sliding")
-ARMS = {name: arm.title for name, arm in config.load("sliding").arms.items()}
+VARIANTS = {name: variant.title for name, variant in config.load("sliding").variants.items()}
 LEAKY = "2_30x30_leaky"
 # What is cited of the M-mode network is printed in Table 5 alone.
 CLAIMS = ("table4", "table5")
@@ -86,13 +86,13 @@ def _layout(
     notes: Sequence[str] = (),
 ) -> Layout:
     """Networks by data set, each with its baselines, then `rows`."""
-    arms = list(dict.fromkeys(name.partition("/")[0] for name in names))
+    variants = list(dict.fromkeys(name.partition("/")[0] for name in names))
     made: list[Row] = []
-    for arm in arms:
-        of_arm = only(run, arm=arm)
-        named = {name: LABELS[name] for name in names if name.startswith(f"{arm}/")}
-        made += model_rows(of_arm, named)
-        made += baseline_rows(of_arm, prefix=f"{arm}/", title=f"{ARMS[arm]}, ")
+    for variant in variants:
+        of_variant = only(run, variant=variant)
+        named = {name: LABELS[name] for name in names if name.startswith(f"{variant}/")}
+        made += model_rows(of_variant, named)
+        made += baseline_rows(of_variant, prefix=f"{variant}/", title=f"{VARIANTS[variant]}, ")
     return Layout(
         run,
         id_,
@@ -102,33 +102,35 @@ def _layout(
         headline=ids(HEADLINE),
         published_decimals=4,
         notes=(
-            *(_population(run, arm) for arm in arms),
+            *(_population(run, variant) for variant in variants),
             "Positive: sliding is present. Baseline: the majority class of the same tiles. A tile "
             "is counted once, the interval is over patients.",
             *((MMODE_NOTE,) if CITED in names else ()),
-            *_leaking(run, arms),
+            *_leaking(run, variants),
             *notes,
         ),
     )
 
 
-def _population(run: PaperRun, arm: str) -> str:
-    clips = run.arms[arm].data.clips if arm in run.arms else None
-    largest = most_complete(only(run, arm=arm))
+def _population(run: PaperRun, variant: str) -> str:
+    clips = run.variants[variant].data.clips if variant in run.variants else None
+    largest = most_complete(only(run, variant=variant))
     if clips is None or largest is None:
-        return f"{ARMS[arm]}: not run."
+        return f"{VARIANTS[variant]}: not run."
     positive = f", {(largest['y_true'] == 1).mean():.0%} with sliding"
-    prefix = f"{ARMS[arm]}: {clips} tiles; tested: "
+    prefix = f"{VARIANTS[variant]}: {clips} tiles; tested: "
     return tested(largest, "tiles", positive, prefix=prefix)
 
 
-def _leaking(run: PaperRun, arms: Sequence[str]) -> list[str]:
-    leaking = [arm for arm in arms if arm in run.arms and run.arms[arm].leaks]
+def _leaking(run: PaperRun, variants: Sequence[str]) -> list[str]:
+    leaking = [
+        variant for variant in variants if variant in run.variants and run.variants[variant].leaks
+    ]
     if not leaking:
         return []
     return [
-        f"LEAKAGE in {', '.join(ARMS[arm] for arm in leaking)}: tiles of one patient are "
-        "learnt from and tested on. These rows say how well patients are recognised."
+        f"LEAKAGE in {', '.join(VARIANTS[variant] for variant in leaking)}: tiles of one patient "
+        "are learnt from and tested on. These rows say how well patients are recognised."
     ]
 
 
@@ -153,11 +155,11 @@ table5 = _plain(
 def leakage(run: PaperRun) -> Layout:
     """The same networks on the same tiles, divided by patient and by tile, and the difference.
 
-    Rows `flattery/<network>` hold the difference with its interval.
+    Rows `leakage_gain/<network>` hold the difference with its interval.
     """
     titles = {name: LABELS[name] for name in DEPTHS}
     gains = [
-        Row(f"flattery/{name}", f"Gain by the split by tile, {title}", _gain(run, name))
+        Row(f"leakage_gain/{name}", f"Gain by the split by tile, {title}", _gain(run, name))
         for name, title in titles.items()
     ]
     note = (
@@ -169,7 +171,7 @@ def leakage(run: PaperRun) -> Layout:
 
 
 def _gain(run: PaperRun, name: str) -> Source:
-    frames = [run.model(f"{arm}/{name}").predictions for arm in (LEAKY, "2_30x30")]
+    frames = [run.model(f"{variant}/{name}").predictions for variant in (LEAKY, "2_30x30")]
 
     def source(column: Column) -> Contrast | Number | None:
         if column not in (*HEADLINE, *FURTHER[:4]):
@@ -231,10 +233,10 @@ def _mapped(run: PaperRun, method: str) -> Source:
 def figure4(run: PaperRun) -> Layout:
     """Figure 4 as numbers: tiles of each class in the six data sets."""
     rows = []
-    for arm in DATA_SETS:
-        counts = class_counts(run, arm)
+    for variant in DATA_SETS:
+        counts = class_counts(run, variant)
         known = {name: Number(counts.get(name)) for name in ("present", "absent", "total")}
-        rows.append(Row(arm, arm, numbers(known), "" if counts else "not run"))
+        rows.append(Row(variant, variant, numbers(known), "" if counts else "not run"))
     return Layout(
         run,
         "figure4",
@@ -247,9 +249,9 @@ def figure4(run: PaperRun) -> Layout:
     )
 
 
-def class_counts(run: PaperRun, arm: str) -> dict[str, float]:
+def class_counts(run: PaperRun, variant: str) -> dict[str, float]:
     """Tiles of each class in a data set, and `total`; empty if it was not prepared."""
-    classes = run.arms[arm].data.classes if arm in run.arms else {}
+    classes = run.variants[variant].data.classes if variant in run.variants else {}
     if not classes:
         return {}
     counts = {name: float(count) for name, count in classes.items()}

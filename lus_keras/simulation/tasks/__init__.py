@@ -26,7 +26,7 @@ class CohortSize:
         shares: Relative frequency of each class; empty for two classes of even size.
         lengths: Pairs (frames, videos) of a histogram that lengths are drawn from instead.
         class_lengths_s: Shortest and longest video of each of two classes, and the skew between
-            (see `dealing.skewed_lengths`), instead of `duration_s`.
+            (see `allocation.skewed_lengths`), instead of `duration_s`.
         videos_of_patients: Videos of each patient, in any order; empty for chance.
     """
 

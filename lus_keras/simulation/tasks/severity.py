@@ -63,8 +63,8 @@ BLOBS = {"score_0": (0, 0), "score_1": (0, 0), "score_2": (1, 2), "score_3": (-2
 MAX_BLOBS = 3
 # Width (SD) of the white area under a consolidation relative to its half width.
 TRAIL_WIDTH = 0.2
-# A step of `hard` weakens areas less than lines: they are told by their extent.
-HARD_LOSS_DB = 1.0
+# A step of `difficulty` weakens areas less than lines: they are told by their extent.
+DIFFICULTY_LOSS_DB = 1.0
 # Distance of white areas' centres relative to their mean width (SD): they merge.
 WHITE_PITCH = 1.7
 MIN_AREA_MM = 5.0
@@ -99,7 +99,7 @@ def _areas(
         kind=("b_line",) * count,
         position_mm=position_mm,
         width_mm=width_mm,
-        gain_db=area["gain_db"] - HARD_LOSS_DB * acquisition.plan.hard,
+        gain_db=area["gain_db"] - DIFFICULTY_LOSS_DB * acquisition.plan.difficulty,
         slope_db_cm=area["slope_db_cm"],
         reach_mm=np.full(count, np.inf),
         visibility=flicker(acquisition, motion, f"severity.{name}", count),
