@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from lus_keras.core.former_names import OPTIONS
 from lus_keras.core.safe_text import printable
 
 
@@ -22,6 +23,15 @@ class Command(click.Command):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **_keep_lines(options))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Names the new option where a former one is given."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if new := OPTIONS.get(error.option_name):
+                error.message, error.possibilities = f"{error.message} It is now {new}.", None
+            raise
 
 
 class Group(click.Group):

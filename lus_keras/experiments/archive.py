@@ -6,13 +6,12 @@ into a copy of it trains only the folds that are missing. It holds no weights, s
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from lus_keras.core.errors import RunError
 from lus_keras.core.files import atomic_write, sha256_of
+from lus_keras.evaluation.run_record import read_done
 from lus_keras.evaluation.run_record.seeds import FILE as SEEDS
 
 RECORDS = ("run.json", "split.json")
@@ -58,9 +57,9 @@ def _archive_report(source: Path, target: Path) -> list[Path]:
 
 
 def _archive_fold(fold: Path, target: Path) -> list[Path]:
-    record: dict[str, Any] = json.loads((fold / "DONE").read_text(encoding="utf-8"))
-    kept, exclusions = {}, dict(record.get("exclusions", {}))
-    for name, vouched in record["sha256"].items():
+    record = read_done(fold)
+    kept, exclusions = {}, dict(record.exclusions)
+    for name, vouched in record.sha256.items():
         size = (fold / name).stat().st_size
         if name in ALWAYS or (name.endswith((".npz", ".csv")) and size <= MAX_FIGURE_BYTES):
             if sha256_of(fold / name) != vouched:
@@ -71,8 +70,8 @@ def _archive_fold(fold: Path, target: Path) -> list[Path]:
     written = [_copy(fold / name, target / name) for name in kept]
     # DONE comes last, as in training: it vouches for what is there.
     with atomic_write(target / "DONE") as temporary:
-        text = json.dumps({**record, "sha256": kept, "exclusions": exclusions}, indent=1)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        vouching = record.model_copy(update={"sha256": kept, "exclusions": exclusions})
+        temporary.write_text(vouching.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return [*written, target / "DONE"]
 
 

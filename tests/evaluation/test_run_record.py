@@ -56,7 +56,7 @@ VERSION_1 = {
             "claims": [],
             "inconsistencies": ["a ≠ b"],
             "data": {"patients": 8, "classes": {"no": 5, "yes": 3}, "notes": list(NOTES)},
-            "variants": {
+            "arms": {  # former name
                 "": {
                     "title": "",
                     "folds": 2,
@@ -86,7 +86,7 @@ def old(tmp_path):
 def test_what_is_written_is_what_is_read(tmp_path):
     written = record()
     write_record(tmp_path, written)
-    assert json.loads((tmp_path / "run.json").read_text())["version"] == 2
+    assert json.loads((tmp_path / "run.json").read_text())["version"] == 3
     assert read_record(tmp_path) == written
 
 
@@ -101,7 +101,7 @@ def test_settings_are_kept_as_they_were_whatever_keys_they_have():
 def test_version_1_is_brought_over(old):
     run = read_record(old)
     paper = run.papers["bline"]
-    assert (run.version, run.seed, run.versions) == (2, 3, {"keras": "3.15.1"})
+    assert (run.version, run.seed, run.versions) == (3, 3, {"keras": "3.15.1"})
     assert (run.device.platform, run.device.cores) == ("Linux", 2)
     # Version 1 knew simulated data by their name.
     assert paper.simulated and (paper.doi, paper.seed, paper.folds) == ("", 3, 2)
@@ -124,7 +124,7 @@ def test_a_fingerprint_of_version_1_is_that_of_the_same_run_today(old):
     assert (mark.model, mark.fold, mark.versions["tensorflow"]) == (None, None, None)
 
 
-def test_what_was_brought_over_is_written_as_version_2(old):
+def test_what_was_brought_over_is_written_as_it_is_read(old):
     run = read_record(old)
     write_record(old, run)
     assert read_record(old) == run
@@ -133,7 +133,7 @@ def test_what_was_brought_over_is_written_as_version_2(old):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 3}, "is of version 3; this is lus_keras for versions 1 and 2"),
+        ({"version": 4}, "is of version 4; this is lus_keras for versions 1 to 3"),
         ({"version": None, "schema": 7}, "is of version "),
         ({"papers": {"bline": {}}}, r"papers\.bline\.models: Field required"),
         ({"odd": 1}, "odd: Extra inputs are not permitted"),
@@ -150,7 +150,8 @@ def test_other_files_are_refused_with_all_that_is_wrong(tmp_path, change, messag
 
 
 @pytest.mark.parametrize(
-    "damage", [{"models": None}, {"variants": 3}, {"data": []}, {"choices": [1]}]
+    "damage",
+    [{"models": None}, {"arms": 3}, {"data": []}, {"choices": [1]}],  # former name
 )
 def test_a_damaged_version_1_is_refused(tmp_path, damage):
     content = copy.deepcopy(VERSION_1)

@@ -36,6 +36,7 @@ from lus_keras.core.config.sections import (
     SplitConfig,
 )
 from lus_keras.core.errors import ConfigError
+from lus_keras.core.former_names import renamed_field
 from lus_keras.core.labels import REGISTRY
 
 PRESETS = ("paper", "overnight", "quick", "smoke")
@@ -258,7 +259,9 @@ def _contradictions(config: PaperConfig) -> Iterator[str]:
     values = config.model_dump()
     for field in config.choices:
         if not has(values, field.split(".")):
-            yield f"choices: '{field}' must be a field of the configuration. Correct the name."
+            new = renamed_field(field)
+            remedy = f"It is now '{new}'." if new != field else "Correct the name."
+            yield f"choices: '{field}' must be a field of the configuration. {remedy}"
     for number, claim in enumerate(config.claims):
         for side in ("better", "worse"):
             named = getattr(claim, side)

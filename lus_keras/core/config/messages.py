@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin
 from pydantic import ValidationError
 
 from lus_keras.core.config.sections import PaperConfig, lookup
+from lus_keras.core.former_names import KEYS, VARIANTS
 
 MAX_SHOWN = 60
 # Where values come from, and the values: the file, a preset, an override.
@@ -16,8 +17,10 @@ Layer = tuple[str, Mapping[str, Any]]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint that starts with a blank: the nearest known word, if any, and all of them."""
+    """A hint that starts with a blank: a word's new name, or the nearest known and all of them."""
     known = list(known)
+    if (renamed := (KEYS | VARIANTS).get(word)) in known:
+        return f" It is now '{renamed}'."
     near = difflib.get_close_matches(word, known, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     return f"{hint} Known: {', '.join(known)}."

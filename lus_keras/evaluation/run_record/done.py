@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from lus_keras.core.errors import RunError
 from lus_keras.core.files import atomic_write, sha256_of
@@ -28,7 +28,10 @@ class Done(BaseModel):
 
     sha256: dict[str, str]
     fingerprint: Fingerprint | None = None
-    exclusions: dict[str, str] = {}
+    exclusions: dict[str, str] = Field(
+        default={},
+        validation_alias=AliasChoices("exclusions", "left_out"),  # former name
+    )
 
 
 def vouch(folder: Path, names: Iterable[str], fingerprint: Fingerprint | None = None) -> None:

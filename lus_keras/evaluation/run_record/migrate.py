@@ -1,7 +1,7 @@
-"""run.json of version 1, which had no types and kept facts as sentences, in the form of version 2.
+"""run.json of earlier versions, in the form of today's.
 
-Sentences stay sentences, as their numbers cannot all be had back; what each is about is told by how
-version 1 began it.
+Version 1 had no types and kept facts as sentences. These stay sentences, as their numbers cannot
+all be had back; what each is about is told by how version 1 began it. Version 2 had other names.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from lus_keras.core.former_names import renamed_entry, renamed_field, renamed_keys
 from lus_keras.evaluation.run_record.facts import Topic
 from lus_keras.evaluation.run_record.record import (
-    ArmRecord,
     ChoiceRecord,
     DataRecord,
     DeviceRecord,
     PaperRecord,
+    VariantRecord,
 )
 
 # Sentences of version 1, in the words of that version.
@@ -31,11 +32,12 @@ PATTERNS = {
 }
 
 
-def migrated(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Brings a run.json of version 1 to the form of version 2.
+def migrated(content: Mapping[str, Any], version: int) -> dict[str, Any]:
+    """Brings a run.json of an earlier version to the form of version 3.
 
     Args:
-        content: The file's content. Keys that version 2 has no place for are left out.
+        content: The file's content. Keys of version 1 without a place in it are left out.
+        version: The content's version, 1 or 2.
 
     Returns:
         Content to validate.
@@ -44,6 +46,32 @@ def migrated(content: Mapping[str, Any]) -> dict[str, Any]:
         KeyError: `models` of a paper is missing.
         TypeError: A part is not what it has to be.
     """
+    content = _from_1(content) if version == 1 else content
+    papers = {name: _renamed(paper) for name, paper in content["papers"].items()}
+    return {**content, "version": 3, "papers": papers}
+
+
+def _renamed(paper: Mapping[str, Any]) -> dict[str, Any]:
+    """A paper of version 2 in the words of version 3."""
+    kept = {key: value for key, value in paper.items() if key != "arms"}
+    titles = paper.get("model_titles", {})
+    return {
+        **kept,
+        "config": renamed_keys(paper.get("config", {})),
+        "models": [renamed_entry(name) for name in paper["models"]],
+        "model_titles": {renamed_entry(name): title for name, title in titles.items()},
+        "choices": [
+            {**choice, "field": renamed_field(choice["field"])}
+            for choice in paper.get("choices", [])
+        ],
+        "variants": {
+            renamed_entry(name): {**arm, "config": renamed_keys(arm.get("config"))}
+            for name, arm in paper.get("arms", {}).items()
+        },
+    }
+
+
+def _from_1(content: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "papers": {name: _paper(name, paper) for name, paper in content["papers"].items()},
         "seed": content.get("seed", 0),
@@ -73,7 +101,7 @@ def _paper(name: str, paper: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _arm(arm: Mapping[str, Any], paper: Mapping[str, Any]) -> dict[str, Any]:
-    kept = _known(ArmRecord, arm) | {"folds": arm.get("folds", paper.get("folds", 0))}
+    kept = _known(VariantRecord, arm) | {"folds": arm.get("folds", paper.get("folds", 0))}
     kept["data"] = _data(arm.get("data", {}))
     if "fingerprint" in arm:
         kept["fingerprint"] = _fingerprint(arm["fingerprint"])

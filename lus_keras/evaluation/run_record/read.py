@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lus_keras.core.errors import RunError
+from lus_keras.core.former_names import variant_folder
 from lus_keras.evaluation.run_record.done import Done, disowned, read_done
 from lus_keras.evaluation.run_record.record import PaperRecord, RunRecord, VariantRecord
 from lus_keras.evaluation.run_record.run import Attention, Example, MaskedFrame, ModelRun, PaperRun
@@ -72,10 +73,10 @@ def read_paper(run_dir: str | Path, paper: str, record: PaperRecord) -> PaperRun
     models: dict[str, ModelRun] = {}
     for name in record.models:
         variant, _, model = name.rpartition("/")
-        data = "-".join(filter(None, (record.dataset, variant)))
-        found = read_model(root / data / model, relative_to=Path(run_dir))
+        folder = variant_folder(root, record.dataset, variant) / model
+        found = read_model(folder, relative_to=Path(run_dir))
         models[name] = replace(found, name=name)
-        _refuse_mixed(root / data / model, found, record.variants.get(variant))
+        _refuse_mixed(folder, found, record.variants.get(variant))
     return PaperRun(paper, record, models)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
+from lus_keras.core.former_names import renamed_keys
 from lus_keras.evaluation.run_record.facts import Fact
 from lus_keras.evaluation.run_record.settings import Settings
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 class _Record(BaseModel):
@@ -82,6 +83,11 @@ class Fingerprint(_Record):
     lus_keras: str
     model: str | None = None
     fold: str | None = None
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _renamed(cls, settings: Any) -> Any:
+        return renamed_keys(settings)
 
     def of_fold(self, model: str, fold: str) -> Fingerprint:
         """That of a fold of the variant.
@@ -261,7 +267,7 @@ class RunRecord(_Record):
         git_commit: Commit of the code; None if it is not known.
     """
 
-    version: Literal[2] = VERSION
+    version: Literal[3] = VERSION
     papers: dict[str, PaperRecord] = {}
     seed: int = 0
     versions: dict[str, str | None] = {}

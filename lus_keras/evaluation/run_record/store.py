@@ -1,4 +1,4 @@
-"""Writes and reads run.json; files of the version before are brought to this one's form."""
+"""Writes and reads run.json; files of versions before are brought to this one's form."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def read_record(run_dir: Path) -> RunRecord:
         run_dir: Run directory.
 
     Returns:
-        The record; of a file of version 1 in this version's form.
+        The record; of a file of an earlier version in this version's form.
 
     Raises:
         RunError: The file is absent, damaged, or of a version that is not known.
@@ -57,14 +57,14 @@ def read_record(run_dir: Path) -> RunRecord:
         raise RunError(f"{path}: must be a mapping that has 'papers'. Is it a run's?")
     # Version 1 called it 'schema'.
     version = content.get("version", content.get("schema"))
-    if version not in (1, VERSION):
+    if version not in range(1, VERSION + 1):
         raise RunError(
-            f"{path}: is of version {version!r}; this is lus_keras for versions 1 and {VERSION}. "
+            f"{path}: is of version {version!r}; this is lus_keras for versions 1 to {VERSION}. "
             "Use the version of lus_keras that wrote it."
         )
     try:
-        if version == 1:
-            content = migrated(content)
+        if version < VERSION:
+            content = migrated(content, version)
         return RunRecord.model_validate(content)
     except ValidationError as error:
         problems = [

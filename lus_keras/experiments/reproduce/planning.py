@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from lus_keras import papers
 from lus_keras.core import config
 from lus_keras.core.config import PaperConfig, did_you_mean
 from lus_keras.core.errors import ConfigError, DataError
+from lus_keras.core.former_names import variant_folder
 from lus_keras.data.cache import check_regions
 from lus_keras.data.splits import Split, read_own_split
 from lus_keras.evaluation.run_record.facts import Remark, Topic
@@ -51,9 +53,9 @@ class Variant:
         """What the paper has to say of the variant's settings, in every output."""
         return paper.notes(self.config) if paper.notes else []
 
-    def folder(self, data: str) -> str:
-        """Name of the folder that holds the variant's networks."""
-        return f"{data}-{self.name}" if self.name else data
+    def folder(self, run_dir: Path, paper: str, data: str) -> Path:
+        """Folder that holds the variant's networks."""
+        return variant_folder(run_dir / paper, data, self.name)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from lus_keras.core.config import PaperConfig
 from lus_keras.core.environment import cores
 from lus_keras.core.errors import LEAKAGE, MAX_LISTED, ConfigError, DataError, LeakageError
+from lus_keras.core.former_names import renamed_entry
 from lus_keras.core.multilabel import class_counts, rarest_first
 from lus_keras.core.progress import Reporter
 from lus_keras.data import splits
@@ -126,7 +127,7 @@ def _source(variant: Variant, stores: Sequence[FrameStore]) -> ClipSource:
 
 def _split(plan: Plan, variant: Variant, source: ClipSource, out: Path) -> Split:
     path, name = out / "split.json", _split_name(plan, variant)
-    known = splits.read_splits(path, allow_leak=plan.allow_leak)
+    known = _known_splits(path, plan)
     own = plan.own_split if len(source.stores) == 1 and variant.divides_patients else None
     if name in known and own and own.sha256 != known[name].sha256:
         raise ConfigError(
@@ -157,10 +158,15 @@ def keep_splits(plan: Plan, out: Path, prepared: Sequence[Prepared]) -> None:
         DataError: The file that is there is damaged.
     """
     path = out / "split.json"
-    known = splits.read_splits(path, allow_leak=plan.allow_leak)
+    known = _known_splits(path, plan)
     new = {_split_name(plan, item.variant): item.split for item in prepared}
     if new.keys() - known.keys():
         splits.write_split(path, {**new, **known})
+
+
+def _known_splits(path: Path, plan: Plan) -> dict[str, Split]:
+    found = splits.read_splits(path, allow_leak=plan.allow_leak)
+    return {renamed_entry(name): split for name, split in found.items()}
 
 
 def _split_name(plan: Plan, variant: Variant) -> str:

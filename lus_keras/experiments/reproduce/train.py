@@ -161,7 +161,7 @@ def _learning(config: PaperConfig) -> PaperConfig:
 
 
 def _weights(plan: Plan, variant: Variant, out: Path, model: str) -> Path:
-    folder = out / plan.paper.name / variant.folder(plan.data.name) / model / PRETRAINING
+    folder = variant.folder(out, plan.paper.name, plan.data.name) / model / PRETRAINING
     return folder / "model.weights.h5"
 
 
@@ -181,7 +181,7 @@ def _job(
     from lus_keras.experiments.training.fold import FoldJob
 
     return FoldJob(
-        folder=out / plan.paper.name / variant.folder(plan.data.name) / model / name,
+        folder=variant.folder(out, plan.paper.name, plan.data.name) / model / name,
         model=model,
         fold=fold,
         fit=fit,

@@ -6,13 +6,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from lus_keras.core.config import ClipConfig
 from lus_keras.core.errors import ConfigError, RunError
 from lus_keras.core.files import sha256_of
+from lus_keras.core.former_names import renamed_entry
 
 NEEDED = ("model.json", "model.weights.h5")
 
@@ -36,7 +37,11 @@ class Description(BaseModel):
 
     version: Literal[1] = Field(alias="schema")
     paper: str
-    variant: str
+    variant: Annotated[
+        str,
+        AfterValidator(renamed_entry),
+        Field(validation_alias=AliasChoices("variant", "arm")),  # former name
+    ]
     model: str
     options: dict[str, Any]
     labels: tuple[str, ...]
@@ -171,7 +176,7 @@ def _check_hashes(folder: Path) -> None:
     try:
         done = json.loads((folder / "DONE").read_text())
         vouched = done["sha256"]
-        if set(NEEDED) & set(done.get("exclusions", ())):
+        if set(NEEDED) & {*done.get("exclusions", ()), *done.get("left_out", ())}:  # former name
             raise RunError(f"{folder}: is part of an archive, which holds no weights. Train it.")
         changed = [name for name in NEEDED if sha256_of(folder / name) != vouched[name]]
     except (OSError, ValueError, KeyError, TypeError) as error:
