@@ -29,14 +29,9 @@ class Cost:
     """What training one network costs.
 
     Attributes:
-        paper: Paper.
-        preset: Preset.
-        network: Network, with its arm.
-        videos: Videos of the cohort.
         clips: Clips cut from them; of tiles about that many.
         forward_flops: Operations of a clip's way forward.
         training_flops: Of all epochs and folds.
-        disk_bytes: Of the cached frames.
         memory_gb: At the peak of a fold, in 10⁹ bytes, roughly.
         cpu_seconds: On two cores in float32, roughly.
         seconds: At the rate that is given; None without one.
@@ -56,15 +51,7 @@ class Cost:
 
 
 def costs(paper: str, preset: str) -> Iterator[Cost]:
-    """Costs of every network of a paper, in each arm that a target needs.
-
-    Args:
-        paper: Name of a paper.
-        preset: Name of a preset.
-
-    Yields:
-        One a network and arm.
-    """
+    """Costs of every network of a paper, in each arm that a target needs."""
     module = papers.get(paper)
     entries = dict.fromkeys(entry for needed in module.targets.values() for entry in needed)
     # Arms without a network are counted only.
@@ -157,11 +144,7 @@ def cost_rows(found: Iterable[Cost], gflops: float) -> list[tuple[str, ...]]:
     """Rows of a table; the first is its head.
 
     Args:
-        found: Costs.
         gflops: 10⁹ operations a second.
-
-    Returns:
-        Texts.
     """
     rows = [tuple(name.format(rate=gflops) for name in HEADER)]
     for cost in found:
@@ -189,9 +172,6 @@ def all_costs(names: Iterable[str] = ()) -> Iterator[Cost]:
 
     Args:
         names: Papers; none is all.
-
-    Yields:
-        One a network, arm and preset.
     """
     for paper in tuple(names) or papers.names():
         for preset in config.PRESETS:

@@ -44,7 +44,6 @@ def run_command(arguments: list[str], folder: Path) -> Whole:
 
     Args:
         arguments: What follows `lus-keras`.
-        folder: Folder of the cache.
 
     Returns:
         Time and memory. Memory that processes share is counted in each.

@@ -42,10 +42,6 @@ def train(network: str, precision: str, settings: Settings) -> list[Line]:
     Args:
         network: Key of `FASTER`.
         precision: "float32" or "bfloat16".
-        settings: Scale and threads.
-
-    Returns:
-        One line a peer.
     """
     batch = settings.scale.batches.get(network, BATCHES[network])
     options = {"network": network, "precision": precision, "batch": batch}

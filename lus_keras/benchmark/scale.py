@@ -18,7 +18,6 @@ class Scale:
         batches: Clips of a training step by network; the papers' where not given.
         video_s: Length of the video that inference reads.
         videos: Simulated videos in the cache.
-        saliency_samples: SmoothGrad's noisy copies.
         simulated: Videos that the simulator renders in a round.
         memory_h: Hours of video that are prepared and trained on.
         growth: Videos of the smallest cohort whose growth is measured; the largest has 16 times
@@ -91,7 +90,6 @@ class Settings:
     """What a line needs to know.
 
     Attributes:
-        scale: Amounts of work.
         folder: Where contenders may write; removed afterwards.
         threads: Threads each framework may use.
     """

@@ -62,10 +62,6 @@ def ratios(ours: Sequence[Sample], theirs: Sequence[Sample]) -> Spread:
     What else the machine does changes from round to round and hits both; a ratio of two medians
     would compare different moments.
 
-    Args:
-        ours: One sample a round.
-        theirs: As many, of the same rounds.
-
     Returns:
         Spread of the rounds' ratios; above 1, ours is faster.
 
@@ -82,7 +78,6 @@ def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
 
     Args:
         sizes: Two or more, rising.
-        seconds: Time at each.
 
     Returns:
         log(last / one before last), of times over that of sizes.
@@ -128,20 +123,15 @@ class Line:
 
     Attributes:
         name: As `--only` takes it.
-        title: What was measured.
-        unit: Of `value`.
         value: What the target is about: a ratio of rates, or a number by itself; None if there is
             none.
         low: Smallest over rounds, or the low end of an interval.
         high: Largest over rounds, or the high end.
         ours: Rate of this package, in `rate_unit`.
         peer: What it is compared with; empty if it stands alone.
-        theirs: The peer's rate.
-        rate_unit: Of the two rates.
         target: What must be reached, where anything must.
         status: One of the constants above.
         note: Why there is no value, or what belongs to it.
-        details: Further numbers for benchmark.json.
     """
 
     name: str
@@ -164,7 +154,6 @@ def judge(value: float, target: Target | None, *, full_scale: bool = True) -> st
     """Status of a measured value.
 
     Args:
-        value: What was measured.
         target: What must be reached.
         full_scale: Whether it was measured at the scale the target is meant for; below it, nothing
             is said.

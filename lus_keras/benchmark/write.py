@@ -48,14 +48,7 @@ def write_results(record: dict[str, Any], out: Path) -> list[Path]:
 
 
 def as_cells(line: dict[str, Any]) -> tuple[str, ...]:
-    """Cells of a line's row, in the order of `COLUMNS`; what is not known is a dash.
-
-    Args:
-        line: One of the record's lines.
-
-    Returns:
-        Texts.
-    """
+    """Cells of a line's row, in the order of `COLUMNS`; what is not known is a dash."""
 
     def rate(value: float | None) -> str:
         return "–" if value is None else f"{_short(value)} {line['rate_unit']}".rstrip()
@@ -94,10 +87,6 @@ def as_page(record: dict[str, Any], *, chart: bool) -> str:
 
     Args:
         record: As `run_benchmark` gives it.
-        chart: Whether benchmark.png lies beside it.
-
-    Returns:
-        The text.
     """
     lines = [
         "# Benchmark",
@@ -149,7 +138,6 @@ def print_results(record: dict[str, Any], console: Any) -> None:
 
     Args:
         record: As `run_benchmark` gives it.
-        console: Of rich.
     """
     from rich.markup import escape
     from rich.table import Table

@@ -129,7 +129,6 @@ def plan_cohort(
         task: Name of a task, such as `bline`.
         patients: Number of patients; the paper's when not given.
         videos: Number of videos, at least one a patient; the paper's when not given.
-        seed: Seed of the cohort, not negative.
         hard: Strength of lookalikes and weakness of findings; 0 is easy.
         duration_s: Length of every video in seconds; the paper's when not given.
         fps: Frames per second; the paper's when not given.

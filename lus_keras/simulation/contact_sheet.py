@@ -43,7 +43,6 @@ class Picture:
 
     Attributes:
         group: Row of the sheet it belongs to, such as `SIMULATED: score_2`.
-        caption: Patient and label.
         frame: `(350, 350)` uint8, the sector filling it.
         strips: `(90, t)` M-mode and `(t, 350)` x-t uint8; empty where motion is not of interest.
     """
@@ -76,11 +75,6 @@ def motion_strips(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def simulated_pictures(task: str, *, per_class: int, seed: int) -> list[Picture]:
     """Renders frames of each class, every one of another patient.
 
-    Args:
-        task: Name of a task.
-        per_class: Frames a class.
-        seed: Seed of the cohort.
-
     Returns:
         Pictures, class by class; a picture is of the class that was drawn, its caption tells the
         label that was measured.
@@ -108,11 +102,6 @@ def _best_frame(truth: Any, frames: int) -> int:
 
 def real_pictures(videos: Sequence[Video], task: str, *, per_class: int) -> list[Picture]:
     """Takes frames from the middle of real videos, grouped by the task's label if they have it.
-
-    Args:
-        videos: What a data set gives.
-        task: Name of a task.
-        per_class: Frames a group.
 
     Returns:
         Pictures, each patient once a group; files that cannot be decoded are left out.
@@ -158,13 +147,8 @@ def contact_sheet(
     """Draws a sheet.
 
     Args:
-        task: Name of the task, for the title.
         simulated: At least one picture.
         real: Pictures to stand beside them; may be empty.
-        source: Name of the real data.
-
-    Returns:
-        The figure.
     """
     groups: dict[str, list[Picture]] = {}
     for picture in (*simulated, *real):

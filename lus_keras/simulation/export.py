@@ -40,7 +40,6 @@ def write_truth(truth: Truth | SlidingTruth, path: str | os.PathLike[str]) -> No
     """Writes a truth as CSV, one row a frame.
 
     Args:
-        truth: What is seen in a video.
         path: File to create or replace.
     """
     with atomic_write(path) as temporary_path, temporary_path.open("w", newline="") as stream:
@@ -55,8 +54,6 @@ def write_simulated_video(
     """Renders one video and writes it with its truth.
 
     Args:
-        plan: The video.
-        out_dir: Folder of the cohort, absolute.
         height: Rows of the frames; the scanner's when not given.
         width: Columns of the frames; the scanner's when not given.
         crop: `screen` or `sector`.
@@ -108,20 +105,13 @@ def write_cohort(
         out_dir: Folder to create or add to.
         patients: Number of patients; the paper's when not given.
         videos: Number of videos; the paper's when not given.
-        seed: Seed of the cohort.
-        hard: Strength of lookalikes and weakness of findings.
         duration_s: Length of every video in seconds; the paper's when not given.
         fps: Frames per second; the paper's when not given.
         probe: `convex` or `linear`; the paper's when not given.
-        lengths_by_class: As `plan_cohort`.
-        lung_point_share: As `plan_cohort`.
         height: Rows of the frames; the scanner's when not given.
         width: Columns of the frames; the scanner's when not given.
         crop: `screen` or `sector`.
         workers: Processes to render with; the files do not depend on it.
-
-    Returns:
-        Path of the manifest.
 
     Raises:
         ConfigError: A name is unknown or a number is out of range.

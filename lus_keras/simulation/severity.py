@@ -79,7 +79,6 @@ def visible_pleura(
     """Beams under which the lung can be judged: no rib above, not too oblique, in the sector.
 
     Args:
-        scene: The video.
         min_window: Share of the power that ribs must let through.
         min_passed: Share of the power that must return from under an oblique pleura.
 

@@ -68,9 +68,6 @@ def _counts(area: np.ndarray) -> bool:
 def sector_area(scene: Scene) -> np.ndarray:
     """Share of the displayed sector that each element of beam space covers.
 
-    Args:
-        scene: The video.
-
     Returns:
         `(rows, beams)` float64 of sum 1, 0 below the displayed depth.
     """

@@ -20,12 +20,8 @@ def measure_speed(
     """Measures frames per second of CPU time on one core, set-up and truth included.
 
     Args:
-        task: Name of a task.
-        height: Rows of the frames.
-        width: Columns of the frames.
         crop: `screen` or `sector`.
         videos: Number of videos to render, each of another patient.
-        seed: Seed of the cohort.
 
     Returns:
         Frames per second.

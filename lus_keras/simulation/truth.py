@@ -179,7 +179,6 @@ def displayed_db(scene: Scene, power: np.ndarray, gain_db: np.ndarray) -> np.nda
     """Level at which the display shows mean powers, dB above black.
 
     Args:
-        scene: The video.
         power: `(…, t)` echo power.
         gain_db: `(…, t)` gain at the same places.
 
@@ -197,7 +196,6 @@ def least_contrast_db(
     """Contrast of an image with artefacts to the same without, the least of all depths.
 
     Args:
-        scene: The video.
         shown: `(r, k, t)` power with artefacts, at the rows of `read_rows`.
         hidden: `(r, k, t)` power without.
         gain_db: `(r, k, t)` gain at the same places.
@@ -252,9 +250,6 @@ def measure_b_lines(scene: Scene) -> Truth:
 
     Args:
         scene: A scene on the grid `TRUTH_BEAMS` by `TRUTH_ROWS`.
-
-    Returns:
-        The truth of all frames.
     """
     fps = scene.acquisition.plan.fps
     contrast, position = measure_contrast(scene)

@@ -85,9 +85,6 @@ def manifest_row(plan: VideoPlan, truth: Any, roi: Box | None = None) -> Video:
 def measure_truth(plan: VideoPlan) -> Any:
     """Measures the truth of a planned video without rendering it.
 
-    Args:
-        plan: The video.
-
     Returns:
         The truth that `simulate_video` gives at any size: a `Truth` or a `SlidingTruth`.
     """
@@ -106,9 +103,6 @@ def simulate_video(
         width: Columns of the frames, 16 … 4096; the plan's when not given.
         crop: `screen` renders the whole display with its annotations; with `sector` the bounding
             box of the scan sector fills the frame.
-
-    Returns:
-        Frames, truth and manifest row.
 
     Raises:
         ConfigError: A size or `crop` is out of range.

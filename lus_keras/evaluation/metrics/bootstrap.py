@@ -35,8 +35,6 @@ class Clusters:
     Attributes:
         patients: `(n,)` int64, 0 … n_patients-1.
         folds: `(n,)` int64 number of the fold that tested the clip.
-        n_patients: Number of different patients.
-        names: Their ids, by number.
     """
 
     patients: Ints
@@ -51,9 +49,6 @@ class Clusters:
         Args:
             patient_ids: `(n,)` text.
             folds: `(n,)` integers.
-
-        Returns:
-            Clusters of n clips.
         """
         names, patients = np.unique(np.asarray(patient_ids, str), return_inverse=True)
         numbers = patients.astype(np.int64), np.asarray(folds, np.int64)
@@ -65,7 +60,6 @@ class Estimate:
     """A metric with what is needed to judge it; NaN wherever it is undefined.
 
     Attributes:
-        value: The metric.
         ci_low: 2.5th percentile of the patient bootstrap.
         ci_high: 97.5th percentile.
         folds: The metric in each fold, in fold order.
@@ -151,8 +145,6 @@ def patient_bootstrap(
 
     Args:
         statistic: Maps weights `(r, n_patients)` float64 (times each patient was drawn) to `(r,)`.
-        n_patients: Number of patients.
-        resamples: Number of draws.
         seed: Seed of the draws; equal seeds draw equal patients.
 
     Returns:
@@ -183,12 +175,9 @@ def estimate(
     """Value, interval over patients and spread across folds of one metric.
 
     Args:
-        statistic: What is measured.
         clusters: Patient and fold of each of the n clips.
         over_folds: Mean of the folds' metrics instead of one metric of all clips together.
         clips: `(m,)` positions of the clips that count; all of them by default.
-        resamples: Number of bootstrap draws.
-        seed: Seed of the draws.
 
     Returns:
         The estimate; NaN throughout if no clip counts.
@@ -220,8 +209,6 @@ def point(statistic: Statistic, clusters: Clusters, *, over_folds: bool = False)
     """Value of a metric without an interval.
 
     Args:
-        statistic: What is measured.
-        clusters: Patient and fold of each clip.
         over_folds: Mean of the folds' metrics instead of one metric of all clips together.
 
     Returns:
@@ -246,13 +233,9 @@ def paired_difference(
 
     Args:
         better: Statistic of the model claimed to be better.
-        worse: Statistic of the other model.
-        clusters: Patient and fold of each clip.
         others: Those of the other model's clips, of the same patients, where it was tested on
             others; the same clips in the same order if not given.
         over_folds: Compare means over folds instead of metrics of all clips together.
-        resamples: Number of bootstrap draws.
-        seed: Seed of the draws.
 
     Returns:
         Difference better - worse with its interval and verdict.
@@ -288,12 +271,6 @@ def independent_difference(
 ) -> Difference:
     """Compares one metric on two sets of clips, whose patients are drawn independently.
 
-    Args:
-        first: Statistic and its clusters.
-        second: The other ones.
-        resamples: Number of bootstrap draws.
-        seed: Seed of the draws.
-
     Returns:
         Difference first - second with its interval; NaN where a side is undefined.
     """
@@ -317,10 +294,6 @@ def independent_difference(
 def fold_mean(statistic: Statistic, clusters: Clusters) -> Statistic:
     """Mean over the folds in which the statistic is defined, for any draw of patients.
 
-    Args:
-        statistic: What is measured in each fold.
-        clusters: Patient and fold of each clip.
-
     Returns:
         A statistic; NaN only if it is undefined in every fold.
     """
@@ -328,15 +301,7 @@ def fold_mean(statistic: Statistic, clusters: Clusters) -> Statistic:
 
 
 def fold_values(statistic: Statistic, clusters: Clusters) -> tuple[float, ...]:
-    """A metric in each fold, in fold order; NaN where undefined.
-
-    Args:
-        statistic: What is measured.
-        clusters: Patient and fold of each clip.
-
-    Returns:
-        One value a fold.
-    """
+    """A metric in each fold, in fold order; NaN where undefined."""
     parts = _fold_statistics(statistic, clusters, np.arange(len(clusters.patients)))
     return tuple(float(part(np.ones((1, clusters.n_patients)))[0]) for part in parts)
 

@@ -21,7 +21,6 @@ def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, classes: int = 2) -> 
     Args:
         y_true: `(n,)` integers 0 … classes-1.
         y_pred: `(n,)` integers 0 … classes-1.
-        classes: Number of classes k.
 
     Returns:
         `(k, k)` int64, rows = truth, columns = prediction.
@@ -35,7 +34,6 @@ def precision(confusion: ArrayLike, positive: int = 1) -> Floats:
 
     Args:
         confusion: `(…, k, k)` counts, rows = truth.
-        positive: Class that counts as positive.
 
     Returns:
         `(…)` float64 in 0 … 1; NaN where nothing is predicted positive.
@@ -49,7 +47,6 @@ def recall(confusion: ArrayLike, positive: int = 1) -> Floats:
 
     Args:
         confusion: `(…, k, k)` counts, rows = truth.
-        positive: Class that counts as positive.
 
     Returns:
         `(…)` float64 in 0 … 1; NaN where nothing is positive.
@@ -63,7 +60,6 @@ def f1(confusion: ArrayLike, positive: int = 1) -> Floats:
 
     Args:
         confusion: `(…, k, k)` counts, rows = truth.
-        positive: Class that counts as positive.
 
     Returns:
         `(…)` float64 in 0 … 1; NaN only where nothing is positive and nothing predicted so.
@@ -77,7 +73,6 @@ def specificity(confusion: ArrayLike, positive: int = 1) -> Floats:
 
     Args:
         confusion: `(…, k, k)` counts, rows = truth.
-        positive: Class that counts as positive.
 
     Returns:
         `(…)` float64 in 0 … 1; NaN where nothing is negative.

@@ -27,7 +27,6 @@ def class_accuracy(confusion: ArrayLike, positive: int) -> Floats:
 
     Args:
         confusion: `(…, k, k)` counts, rows = truth.
-        positive: The class.
 
     Returns:
         `(…)` float64 in 0 … 1; NaN where there are no clips.
@@ -54,7 +53,6 @@ def class_metric(confusion: ArrayLike, metric: str, positive: int) -> Floats:
     Args:
         confusion: `(…, k, k)` counts, rows = truth.
         metric: One of `PER_CLASS`.
-        positive: The class.
 
     Returns:
         `(…)` float64; NaN where the class does not occur in the truth, or the metric is undefined.
@@ -86,18 +84,12 @@ def present_classes(y_true: ArrayLike) -> list[int]:
 
     Args:
         y_true: `(n,)` integers.
-
-    Returns:
-        Their numbers.
     """
     return [int(value) for value in np.unique(np.asarray(y_true, np.int64))]
 
 
 def total_formulas(classes: Sequence[int]) -> dict[str, Callable[[Any], Floats]]:
     """What is said of all classes together, by name.
-
-    Args:
-        classes: Those that occur.
 
     Returns:
         Functions of confusion matrices: `precision`, `specificity`, `f1` and `recall` are means

@@ -51,7 +51,6 @@ def within(matrix: ArrayLike, classes: int = 1) -> Floats:
 
     Args:
         matrix: `(…, k, k)` counts, rows = truth.
-        classes: Largest distance that counts as a hit.
 
     Returns:
         `(…)` float64 in 0 … 1; NaN where there are no clips.
@@ -114,11 +113,7 @@ def constant_baseline(scores: Scores, targets: ArrayLike) -> Scores:
     """The predictor that gives `best_constant` for every clip.
 
     Args:
-        scores: Whose truth and patients are kept.
         targets: `(k, k)` soft labels.
-
-    Returns:
-        Scores with equal rows of probabilities.
     """
     constant = best_constant(scores.y_true, targets)
     return replace(scores, probabilities=np.tile(constant, (len(scores.y_true), 1)))
@@ -128,7 +123,6 @@ def ordinal_statistics(scores: Scores, targets: ArrayLike) -> dict[str, Statisti
     """Every metric of a model for ordered classes.
 
     Args:
-        scores: Scores with k probability columns.
         targets: `(k, k)` soft labels that the loss is counted with.
 
     Returns:

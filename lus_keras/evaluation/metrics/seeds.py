@@ -48,12 +48,8 @@ class Part:
         """Prepares a statistic of all clips of a training.
 
         Args:
-            statistic: What is measured.
             clusters: Patient and fold of each clip, with the patients' names.
             over_folds: Mean of the folds' metrics instead of one metric of all clips together.
-
-        Returns:
-            The part.
         """
         chosen = fold_mean(statistic, clusters) if over_folds else statistic
         return cls(chosen(np.arange(len(clusters.patients))), clusters.names)
@@ -64,9 +60,6 @@ class Part:
         Args:
             other: The other part; where `paired`, of the same patients in the same order.
             paired: One draw of patients for both; otherwise each side has patients of its own.
-
-        Returns:
-            The difference as a part.
 
         Raises:
             ValueError: The sides are paired and their patients differ.
@@ -98,8 +91,6 @@ def hierarchical_bootstrap(
         parts: One a seed, at least two.
         own_patients: Whether the seeds' patients are different ones even where names are equal, as
             in cohorts that are simulated anew; each seed's are then drawn on their own.
-        resamples: Number of draws.
-        seed: Seed of the draws.
 
     Returns:
         Low end, high end, and the share of resamples that were undefined (NaN) and dropped; the
@@ -143,8 +134,6 @@ def estimate_over_seeds(
     Args:
         sides: Statistic and clusters of each seed's training, at least two.
         over_folds: Mean of the folds' metrics instead of one metric of all clips together.
-        own_patients: As `hierarchical_bootstrap`.
-        seed: Seed of the draws.
 
     Returns:
         The estimate; `folds` holds those of every seed, `n_clips` is that of the seed that tested
@@ -174,8 +163,6 @@ def difference_over_seeds(
 
     Args:
         parts: Difference of each seed's trainings, at least two.
-        own_patients: As `hierarchical_bootstrap`.
-        seed: Seed of the draws.
 
     Returns:
         The difference; it has a verdict from three seeds on.

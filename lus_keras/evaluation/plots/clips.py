@@ -24,8 +24,6 @@ def attention_curve(
         attention: `(t,)` floats.
         truth: `(t,)` integers 1 or 0.
         frames: `(t, h, w)` uint8.
-        title: Title of the figure.
-        n_frames: Number of frames beneath.
 
     Returns:
         The figure; frames are numbered from 1.
@@ -66,11 +64,7 @@ def class_bars(
 
     Args:
         ours: Data set → class → count.
-        published: The same, as printed.
         classes: Names of the classes, in order.
-
-    Returns:
-        The figure.
     """
     figure = new_figure(max(1.3 * len(ours), 4), 3.6)
     axes = figure.subplots()
@@ -103,10 +97,6 @@ def saliency_sheet(
         frames: `(t, h, w)` uint8.
         vanilla: `(t, h, w)` floats 0 … 1.
         smooth: `(t, h, w)` floats 0 … 1.
-        shown: Numbers of the frames to show.
-
-    Returns:
-        The figure.
     """
     return map_sheet(frames, {"saliency": vanilla, "SmoothGrad": smooth}, shown)
 
@@ -117,10 +107,6 @@ def map_sheet(frames: ArrayLike, maps: Mapping[str, ArrayLike], shown: Sequence[
     Args:
         frames: `(t, h, w)` uint8.
         maps: By name, `(t, h, w)` floats 0 … 1.
-        shown: Numbers of the frames to show.
-
-    Returns:
-        The figure.
     """
     figure = new_figure(max(1.1 * len(shown), 3), 1.2 * (1 + len(maps)))
     panels = figure.subplots(1 + len(maps), len(shown), squeeze=False)

@@ -27,9 +27,6 @@ def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figu
 
     Args:
         histories: Label → fold → history with `epoch, loss, accuracy` and, if validated, `val_…`.
-
-    Returns:
-        Figure with one column a model.
     """
     figure = new_figure(max(3.2 * len(histories), 4.5), 4.8)
     axes = figure.subplots(2, len(histories), squeeze=False, sharex="col", sharey="row")
@@ -52,9 +49,6 @@ def roc_curves(scores: Mapping[str, Scores]) -> Figure:
 
     Args:
         scores: Label → scores; models tested on one class only are left out.
-
-    Returns:
-        The figure.
     """
     figure = new_figure(5.2, 5)
     axes = figure.subplots()
@@ -74,9 +68,6 @@ def precision_recall_curves(scores: Mapping[str, Scores], *, prevalence: bool = 
     Args:
         scores: Label → scores; models tested on one class only are left out.
         prevalence: Draw that line; curves of several classes have none in common.
-
-    Returns:
-        The figure.
     """
     figure = new_figure(5.2, 5)
     axes = figure.subplots()
@@ -100,10 +91,6 @@ def confusion_matrices(scores: Mapping[str, Scores], classes: Sequence[str]) -> 
 
     Args:
         scores: Label → scores.
-        classes: Name of each class.
-
-    Returns:
-        Figure with one panel a model.
     """
     figure = new_figure(max(2.6 * len(scores), 3.2), 3.1)
     panels = figure.subplots(1, len(scores), squeeze=False)[0]
@@ -129,7 +116,6 @@ def reliability_diagram(scores: Mapping[str, Scores], bins: int = 10) -> Figure:
 
     Args:
         scores: Label → scores.
-        bins: Number of bins.
 
     Returns:
         The figure; beneath it, how many clips fell into each bin.
@@ -157,10 +143,6 @@ def forest_plot(rows: Sequence[tuple[str, float, float, float, str]], title: str
 
     Args:
         rows: Label, difference, low end, high end and verdict of each.
-        title: What the differences are of.
-
-    Returns:
-        The figure.
     """
     figure = new_figure(7.2, 1.3 + 0.55 * max(len(rows), 1))
     axes = figure.subplots()

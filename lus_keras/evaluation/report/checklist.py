@@ -35,8 +35,6 @@ class Checklist:
 
     Attributes:
         file: Its items, in `checklists/`.
-        title: Name and year.
-        source: Where it is published.
     """
 
     file: str
@@ -66,7 +64,6 @@ class Item:
     Attributes:
         number: Its number, such as `12c`.
         section: Part of the text that it belongs to.
-        asks: What it asks for.
         answer: What the run says; empty where it says nothing.
         remains: What is left to the authors.
     """
@@ -81,9 +78,6 @@ class Item:
 def read_items(checklist: Checklist) -> list[dict[str, str]]:
     """Reads the items of a checklist.
 
-    Args:
-        checklist: Which.
-
     Returns:
         `item`, `section`, `asks`, `fill`, `says` and `remains` of each, in order.
     """
@@ -93,11 +87,6 @@ def read_items(checklist: Checklist) -> list[dict[str, str]]:
 
 def fill(checklist: Checklist, section: Section, record: RunRecord) -> list[Item]:
     """Answers what a run can answer.
-
-    Args:
-        checklist: Which.
-        section: The paper's part of the report.
-        record: run.json.
 
     Returns:
         Every item, in order.
@@ -114,10 +103,6 @@ def fill(checklist: Checklist, section: Section, record: RunRecord) -> list[Item
 
 def answers_of(section: Section, record: RunRecord) -> dict[str, Callable[[], str]]:
     """What a run can say of itself.
-
-    Args:
-        section: The paper's part of the report.
-        record: run.json.
 
     Returns:
         Answers by the name that checklists give under `fill`; one that the run does not know is
@@ -185,10 +170,6 @@ def _failing(section: Section) -> list[str]:
 
 def checklist_markdown(sections: Sequence[Section], record: RunRecord) -> str:
     """Writes both checklists for every paper of a run.
-
-    Args:
-        sections: One a paper.
-        record: run.json.
 
     Returns:
         Markdown that ends in a newline.

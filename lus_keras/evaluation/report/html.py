@@ -26,7 +26,6 @@ def report_html(
     """Writes the report.
 
     Args:
-        sections: One a paper.
         provenance: Name → value of what the run was made with.
         pictures: PNG of each figure by its path in the report.
         versions: Package → version.
@@ -64,9 +63,6 @@ def report_html(
 def annotated_spans(clip: ViewedClip) -> list[tuple[float, float]]:
     """Where the viewer marks annotated frames, in hundredths of the plot's width.
 
-    Args:
-        clip: The clip.
-
     Returns:
         Left edge and width of each run of annotated frames, half a frame wider on either side.
     """
@@ -86,7 +82,6 @@ def curve_points(clip: ViewedClip, values: Sequence[float]) -> str:
     """Points of an attention curve, 100 wide and 40 high, the highest weight at 3.
 
     Args:
-        clip: The clip.
         values: One a frame shown, 0 … 1.
 
     Returns:
@@ -104,9 +99,6 @@ def _step(clip: ViewedClip) -> float:
 
 def bibtex_paper(section: Section) -> str:
     """An entry of the paper, of what its configuration says.
-
-    Args:
-        section: The paper's part of the report.
 
     Returns:
         BibTeX; "et al." becomes "and others".
@@ -130,9 +122,6 @@ def bibtex_software(versions: Mapping[str, Any]) -> str:
 
     Args:
         versions: Package → version.
-
-    Returns:
-        BibTeX.
     """
     return _entry(
         "lus_keras",

@@ -55,9 +55,6 @@ ESCAPES = {
 def escape(text: str) -> str:
     """Escapes text for LaTeX, and turns signs that older engines lack into commands.
 
-    Args:
-        text: Any text.
-
     Returns:
         Text that LaTeX sets as it reads; letters with accents stay (UTF-8), and other signs that
         have no command here become the nearest plain ones.
@@ -77,10 +74,6 @@ def _escaped(character: str) -> str:
 def table_latex(section: Section, table: Table) -> str:
     r"""Writes the metrics that the paper prints: published, ours with its interval, baseline.
 
-    Args:
-        section: The paper's part of the report.
-        table: The table.
-
     Returns:
         A `table` for `\\input`, or a `longtable` of a long one; needs the package booktabs.
     """
@@ -96,9 +89,6 @@ def table_latex(section: Section, table: Table) -> str:
 
 def claims_latex(section: Section) -> str:
     """Writes the paper's claims with the differences found.
-
-    Args:
-        section: The paper's part of the report.
 
     Returns:
         As `table_latex`.

@@ -14,7 +14,6 @@ def report_markdown(sections: Sequence[Section], provenance: Mapping[str, Any]) 
     """Writes the report.
 
     Args:
-        sections: One a paper.
         provenance: Name → value of what the run was made with.
 
     Returns:

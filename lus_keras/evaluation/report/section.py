@@ -29,9 +29,7 @@ class Section:
 
     Attributes:
         run: Results that everything below was made from.
-        title: Heading.
         tables: Tables in the paper's order.
-        claims: Claimed orders, tested.
         drawings: Figures, the paper's own first.
         warnings: What is missing or wrong with the run, one sentence each.
         clips: Test clips for the viewer.
@@ -131,7 +129,6 @@ def build_section(
     """Makes every table, claim and figure that a paper declares.
 
     Args:
-        run: Results of the paper.
         declared: What the paper makes of its results; None if it makes nothing.
         others: Results of further seeds; figures and clips are those of `run`.
         embed_frames: Show frames of videos that were not simulated, too.
@@ -179,10 +176,6 @@ def watermarked(table: Table, run: PaperRun) -> Table:
 
     Where only some arms leak, the paper's own tables say which.
 
-    Args:
-        table: The table.
-        run: Results it was made from.
-
     Returns:
         The table, marked in its title, notes and cells where that is so.
     """
@@ -212,14 +205,7 @@ def _measured(table: Table) -> set[tuple[str, str, float]]:
 
 
 def plain(value: Any) -> str:
-    """Prints a setting: text as it is, numbers and lists as JSON.
-
-    Args:
-        value: Any JSON value.
-
-    Returns:
-        One line.
-    """
+    """Prints a setting: text as it is, numbers and lists as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -234,8 +220,6 @@ def number(value: float | None, decimals: int, *, sign: bool = False) -> str:
 
     Args:
         value: Number, None where undefined or not published.
-        decimals: Digits after the point.
-        sign: Whether a plus is printed.
 
     Returns:
         Text without spaces.
@@ -247,10 +231,6 @@ def number(value: float | None, decimals: int, *, sign: bool = False) -> str:
 
 def interval(cell: Cell, decimals: int) -> str:
     """Prints the confidence interval.
-
-    Args:
-        cell: The cell.
-        decimals: Digits after the point.
 
     Returns:
         Such as `(0.70 to 0.90)`, of several seeds `(0.70 to 0.90; SD of 3 seeds 0.02)`; empty where

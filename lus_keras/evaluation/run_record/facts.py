@@ -24,12 +24,7 @@ class _Fact(BaseModel):
 
 
 class Remark(_Fact):
-    """A sentence of a data set or a paper, in its own words.
-
-    Attributes:
-        topic: What it is about.
-        text: The sentence.
-    """
+    """A sentence of a data set or a paper, in its own words."""
 
     kind: Literal["remark"] = "remark"
     topic: Topic
@@ -42,9 +37,6 @@ class DamagedVideos(_Fact):
     Attributes:
         by_class: Class → videos left out.
         problems: Video → what is wrong with it.
-        videos_kept: Videos that are left.
-        patients_kept: Patients that are left.
-        patients: Patients there were before.
     """
 
     topic: ClassVar[Topic] = Topic.EXCLUSION
@@ -57,12 +49,7 @@ class DamagedVideos(_Fact):
 
 
 class UnlabelledVideos(_Fact):
-    """Videos without the label, which were left out.
-
-    Attributes:
-        column: The label.
-        videos: Their ids.
-    """
+    """Videos without the label, which were left out."""
 
     topic: ClassVar[Topic] = Topic.EXCLUSION
     kind: Literal["unlabelled"] = "unlabelled"
@@ -76,7 +63,6 @@ class VideosWithoutClip(_Fact):
     Attributes:
         by_class: Class → videos.
         patients: Patients that have no other video.
-        videos: Their ids.
     """
 
     topic: ClassVar[Topic] = Topic.EXCLUSION
@@ -91,8 +77,6 @@ class PaddedVideos(_Fact):
 
     Attributes:
         by_class: Class → videos.
-        patients: Patients they are of.
-        videos: Their ids.
         padding: What they were padded with: "zero" or "last".
     """
 
@@ -105,13 +89,7 @@ class PaddedVideos(_Fact):
 
 
 class CutVideos(_Fact):
-    """Videos longer than the clip made of each.
-
-    Attributes:
-        videos: Their number.
-        frames: Frames of a clip.
-        longest: Frames of the longest.
-    """
+    """Videos longer than the clip made of each."""
 
     topic: ClassVar[Topic] = Topic.EXCLUSION
     kind: Literal["cut"] = "cut"
@@ -124,9 +102,7 @@ class UnusedFrames(_Fact):
     """Frames at the ends of videos that fill no clip.
 
     Attributes:
-        frames: Their number.
         of: Frames of all videos that give a clip.
-        videos: Videos that have some.
     """
 
     topic: ClassVar[Topic] = Topic.DATASET
@@ -140,7 +116,6 @@ class LearntElsewhere(_Fact):
     """Another data set was learnt from.
 
     Attributes:
-        dataset: Its name.
         first: Whether training went on within the folds afterwards.
     """
 
@@ -151,11 +126,7 @@ class LearntElsewhere(_Fact):
 
 
 class OwnFolds(_Fact):
-    """The folds are the user's.
-
-    Attributes:
-        folds: Their number.
-    """
+    """The folds are the user's."""
 
     topic: ClassVar[Topic] = Topic.TRAINING
     kind: Literal["own_folds"] = "own_folds"
@@ -180,7 +151,6 @@ class Change(_Fact):
     """A setting that is not the paper's.
 
     Attributes:
-        setting: Its key.
         value: The run's value, as text.
         paper: The paper's value, as text.
     """
@@ -191,12 +161,7 @@ class Change(_Fact):
 
 
 class OtherProtocol(_Fact):
-    """Preset and overrides changed the paper's protocol.
-
-    Attributes:
-        preset: Name of the preset.
-        changes: What differs.
-    """
+    """Preset and overrides changed the paper's protocol."""
 
     topic: ClassVar[Topic] = Topic.PROTOCOL
     kind: Literal["other_protocol"] = "other_protocol"

@@ -37,9 +37,6 @@ def migrated(content: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         content: The file's content. Keys that version 2 has no place for are left out.
 
-    Returns:
-        Content to validate.
-
     Raises:
         KeyError: `models` of a paper is missing.
         TypeError: A part is not what it has to be.

@@ -37,10 +37,7 @@ class _Wanted:
     """A claim of the configuration.
 
     Attributes:
-        id: Id of the claim.
-        text: The claim.
         better: Networks claimed to be better; of several the mean counts.
-        worse: The other ones.
         metric: Metric that the verdict rests on.
     """
 

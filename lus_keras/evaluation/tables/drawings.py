@@ -60,9 +60,6 @@ def classification_drawings(labels: Mapping[str, str], classes: Sequence[str]) -
 def claims_drawing(claims: Sequence[Claim]) -> Drawing | None:
     """Forest plot of the tested claims.
 
-    Args:
-        claims: Claims of one paper.
-
     Returns:
         The figure, or None if no claim could be tested.
     """

@@ -22,8 +22,6 @@ class Picture:
 
     Attributes:
         pixels: `(h, w)` uint8, or `(h, w, 3)` RGB.
-        title: Printed above.
-        caption: Printed beneath, small.
     """
 
     pixels: NDArray[np.uint8]
@@ -36,7 +34,6 @@ def picture_grid(pictures: Sequence[Picture], columns: int = COLUMNS) -> Figure:
 
     Args:
         pictures: At least one.
-        columns: Pictures in a row.
 
     Returns:
         The figure; 0 is black and 255 white in all of them.
@@ -62,9 +59,6 @@ def mistakes_drawing(
     """Makes the figure of the surest mistakes.
 
     Args:
-        figure: Id of the figure.
-        title: Of the figure.
-        caption: What is shown.
         pictures: Surest first; those beyond `SHOWN` are left out.
 
     Returns:

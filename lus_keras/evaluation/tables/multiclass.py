@@ -53,10 +53,6 @@ ABSENT = "n/a: no tested frame is of this class"
 def class_statistics(scores: Scores, positive: int) -> dict[str, Statistic]:
     """Metrics of one class against the rest, by name.
 
-    Args:
-        scores: Scores of k classes.
-        positive: The class.
-
     Returns:
         `precision`, `specificity`, `f1`, `recall`, `accuracy` and `roc_auc`.
     """
@@ -79,9 +75,6 @@ def class_statistics(scores: Scores, positive: int) -> dict[str, Statistic]:
 
 def total_statistics(scores: Scores) -> dict[str, Statistic]:
     """Metrics of all classes together, by name; means are over the classes that occur.
-
-    Args:
-        scores: Scores of k classes.
 
     Returns:
         `precision`, `specificity`, `f1`, `recall` (means), `accuracy` (trace / N) and `kappa`.
@@ -106,9 +99,7 @@ def class_rows(run: PaperRun, table: str, model: str, classes: Mapping[str, str]
     """Rows of one network: a row a class, then all together, a video, and no skill.
 
     Args:
-        run: The paper's run.
         table: Table id; a run without results shows the cells that are published under it.
-        model: The network.
         classes: Row id → what is printed, in the order of the classes.
 
     Returns:
@@ -132,9 +123,6 @@ def class_rows(run: PaperRun, table: str, model: str, classes: Mapping[str, str]
 @once_per_frame
 def judged_classes(predictions: pd.DataFrame) -> list[tuple[Source, Source | None]]:
     """Judges every class against the rest, all of them, a video, and the majority class.
-
-    Args:
-        predictions: Rows of predictions.csv.
 
     Returns:
         A source a row, twice where the class is absent from the truth.
@@ -170,7 +158,6 @@ def one_against_rest(scores: Scores, classes: Mapping[str, str]) -> dict[str, Sc
     """Splits scores of k classes into k questions with two answers, for curves.
 
     Args:
-        scores: Scores of k classes.
         classes: Row id → what is printed, in the order of the classes.
 
     Returns:
@@ -191,7 +178,6 @@ def mistakes(model: ModelRun, classes: Mapping[str, str]) -> list[Picture]:
     """Frames kept with the folds that the network was surest of and wrong about, surest first.
 
     Args:
-        model: Results of the network.
         classes: Row id → what is printed, in the order of the classes.
 
     Returns:
@@ -226,9 +212,7 @@ def class_drawings(
     """ROC and precision–recall curves and reliability of a network, each class against the rest.
 
     Args:
-        model: The network.
         classes: Row id → what is printed, in the order of the classes.
-        tested: What was tested, as a sentence.
         prefix: What the ids of the figures begin with.
         asked: What is asked of each class, for the titles.
         scores_of: Makes scores of two classes by what is printed, from predictions and `classes`;

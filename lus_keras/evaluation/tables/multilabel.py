@@ -47,8 +47,6 @@ def label_rows(run: PaperRun, model: str, labels: Mapping[str, str]) -> list[Row
     """Rows of one network: a row a label, then all of them, a video, and no skill.
 
     Args:
-        run: The paper's run.
-        model: The network.
         labels: Row id → what is printed, in the order of the labels.
 
     Returns:
@@ -72,14 +70,7 @@ def _empty(_: Column) -> Number:
 
 @once_per_frame
 def judged_labels(predictions: pd.DataFrame) -> list[Source]:
-    """Judges every label, all of them together, a video, and the more frequent answers.
-
-    Args:
-        predictions: Rows of predictions.csv.
-
-    Returns:
-        A source a row.
-    """
+    """Judges every label, all of them together, a video, and the more frequent answers."""
     scores, videos = label_scores(predictions), label_scores(video_level(predictions))
     answers = [majority_baseline(one) for one in scores]
     blind = set_statistics(answers)
@@ -128,7 +119,6 @@ def mistakes(model: ModelRun, labels: Mapping[str, str]) -> list[Picture]:
     """Frames kept with the folds that the network was surest of and wrong about, surest first.
 
     Args:
-        model: Results of the network.
         labels: Row id → what is printed, in the order of the labels.
 
     Returns:

@@ -84,11 +84,7 @@ def run(settings: Settings, numbers: Iterable[int] = ()) -> Iterator[tuple[Check
     """Runs checks one after another.
 
     Args:
-        settings: Size, seed, network.
         numbers: Which; all if empty.
-
-    Yields:
-        Each check with its finding.
 
     Raises:
         ConfigError: There is no check of a number.

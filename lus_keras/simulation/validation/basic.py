@@ -70,7 +70,6 @@ def independence(labels: Sequence[object], values: Sequence[int]) -> float:
     """P value of χ² that labels and values are independent; 1 where a value never changes.
 
     Args:
-        labels: n labels.
         values: n values; rare ones are pooled with their neighbours into at most four groups.
 
     Returns:

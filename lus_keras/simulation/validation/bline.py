@@ -106,15 +106,9 @@ def feature_cohort(
     """Renders videos of 4 s and reduces them to features.
 
     Args:
-        patients: Number of patients.
-        videos: Number of videos.
-        seed: Seed of the cohort.
         fps: Frames per second.
         as_public: Whether frames are cut as those of COVID-BLUES are; otherwise the sector fills
             them.
-
-    Returns:
-        Features and truth.
     """
     plans = plan_cohort("bline", patients=patients, videos=videos, seed=seed, fps=fps)
     features, truth = [], []

@@ -37,7 +37,6 @@ def out_of_fold(
     """Scores every row by a model that has seen no row of its group.
 
     Args:
-        make: Gives an unfitted scikit-learn classifier.
         features: `(n, d)` to fit on.
         labels: `(n,)` 0 or 1.
         groups: `(n,)` integers, such as the number of the patient.

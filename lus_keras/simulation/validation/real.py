@@ -39,7 +39,6 @@ class RealVideos:
         frames: `(4, 350, 350)` uint8, spread over the video.
         features: `(t, 18)`, as of simulated ones.
         b_lines: 0 or 1.
-        patients: Number of the patient.
     """
 
     frames: list[np.ndarray]
