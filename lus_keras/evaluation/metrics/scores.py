@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lus_keras.evaluation.metrics import confusion
-from lus_keras.evaluation.metrics.bootstrap import Clusters, Statistic
+from lus_keras.evaluation.metrics.records import Clusters, Statistic
 from lus_keras.evaluation.metrics.statistics import (
     confusion_statistic,
     mean_statistic,

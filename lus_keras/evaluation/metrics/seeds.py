@@ -14,15 +14,20 @@ import numpy as np
 
 from lus_keras.evaluation.metrics.bootstrap import (
     RESAMPLES,
+    _of_all,
+    _value,
+    _weights,
+    fold_mean,
+    fold_values,
+    interval,
+)
+from lus_keras.evaluation.metrics.records import (
     Clusters,
     Difference,
     Estimate,
     Floats,
     Statistic,
     Weighted,
-    _weights,
-    fold_mean,
-    fold_values,
 )
 
 
@@ -41,7 +46,7 @@ class Part:
     @property
     def value(self) -> float:
         """The statistic on the data themselves; NaN where undefined."""
-        return float(self.statistic(np.ones((1, len(self.patients))))[0])
+        return _value(self.statistic, len(self.patients))
 
     @classmethod
     def of(cls, statistic: Statistic, clusters: Clusters, *, over_folds: bool = False) -> Part:
@@ -52,7 +57,7 @@ class Part:
             over_folds: Mean of the folds' metrics instead of one metric of all clips together.
         """
         chosen = fold_mean(statistic, clusters) if over_folds else statistic
-        return cls(chosen(np.arange(len(clusters.patients))), clusters.names)
+        return cls(_of_all(chosen, clusters), clusters.names)
 
     def minus(self, other: Part, *, paired: bool) -> Part:
         """This part minus another one.
@@ -105,7 +110,7 @@ def hierarchical_bootstrap(
     names = sorted({name for part in parts for name in part.patients})
     counts = [len(part.patients) for part in parts] if own_patients else [len(names)]
     if min(counts) < 2:
-        return float("nan"), float("nan"), 0.0
+        return np.nan, np.nan, 0.0
     drawn = [_weights(rng.integers(0, n, (resamples, n)), n) for n in counts]
     values = np.empty((resamples, len(parts)))
     place = {name: number for number, name in enumerate(names)}
@@ -114,12 +119,7 @@ def hierarchical_bootstrap(
         columns = slice(None) if own_patients else [place[name] for name in part.patients]
         values[:, number] = part.statistic(weights[:, columns])
     seeds = rng.integers(0, len(parts), (resamples, len(parts) - 1))
-    means = _mean_of_defined(np.take_along_axis(values, seeds, axis=1))
-    defined = means[~np.isnan(means)]
-    if not len(defined):
-        return float("nan"), float("nan"), 1.0
-    low, high = np.percentile(defined, [2.5, 97.5])
-    return float(low), float(high), 1 - len(defined) / resamples
+    return interval(_mean_of_defined(np.take_along_axis(values, seeds, axis=1)))
 
 
 def estimate_over_seeds(

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lus_keras.evaluation.metrics.bootstrap import Clusters, Floats, Ints, Statistic, Weighted
 from lus_keras.evaluation.metrics.confusion import _ratio
+from lus_keras.evaluation.metrics.records import Clusters, Floats, Ints, Statistic, Weighted
 
 # Resampled PR curves are (draws, clips); this many draws at once keep them within some 50 MB.
 DRAWS_AT_ONCE = 200

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lus_keras.evaluation.metrics import Statistic, aligned
-from lus_keras.evaluation.metrics.bootstrap import Ints, Weighted
+from lus_keras.evaluation.metrics.records import Ints, Weighted
 from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.cells import Claim, Comparison, join_notes
 from lus_keras.evaluation.tables.classification import binary_side
