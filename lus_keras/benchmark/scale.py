@@ -20,11 +20,7 @@ class Scale:
         videos: Simulated videos in the cache.
         simulated: Videos that the simulator renders in a round.
         memory_h: Hours of video that are prepared and trained on.
-        growth: Videos of the smallest cohort whose growth is measured; the largest has 16 times
-            as many.
         table1: Presets whose Table 1 is run.
-        precision: Preset at which both precisions are compared.
-        seeds: Cohorts on which they are.
         left_out: Lines that are not measured unless they are named.
     """
 
@@ -36,10 +32,7 @@ class Scale:
     saliency_samples: int
     simulated: int
     memory_h: float
-    growth: int
     table1: tuple[str, ...]
-    precision: str = "smoke"
-    seeds: int = 2
     left_out: frozenset[str] = frozenset()
 
 
@@ -52,10 +45,7 @@ FULL = Scale(
     saliency_samples=20,
     simulated=6,
     memory_h=5.0,
-    growth=30,
     table1=("smoke", "quick"),
-    precision="quick",
-    seeds=5,
 )
 QUICK = Scale(
     rounds=3,
@@ -66,9 +56,8 @@ QUICK = Scale(
     saliency_samples=5,
     simulated=1,
     memory_h=0.05,
-    growth=8,
     table1=("smoke",),
-    left_out=frozenset({"memory", "table1", "scaling", "precision"}),
+    left_out=frozenset({"memory", "table1"}),
 )
 # For tests of the command itself.
 TINY = Scale(
@@ -80,7 +69,6 @@ TINY = Scale(
     saliency_samples=2,
     simulated=1,
     memory_h=0.001,
-    growth=4,
     table1=(),
 )
 
