@@ -18,8 +18,8 @@ import jinja2
 from lus_keras.core.config import SCALINGS
 from lus_keras.core.multilabel import COLUMNS as MULTILABEL_COLUMNS
 from lus_keras.evaluation.report.escape import escaped, in_cell
-from lus_keras.evaluation.report.html import TEMPLATES
-from lus_keras.evaluation.report.section import RESEARCH_USE, Section, interval, number, plain
+from lus_keras.evaluation.report.html import template
+from lus_keras.evaluation.report.section import RESEARCH_USE, Section
 from lus_keras.evaluation.run_record import RunRecord
 from lus_keras.evaluation.tables.cells import Cell, Table
 
@@ -108,15 +108,7 @@ def answers_of(section: Section, record: RunRecord) -> dict[str, Callable[[], st
         Answers by the name that checklists give under `fill`; one that the run does not know is
         empty.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=False,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=number, interval=interval, plain=plain)
-    module = environment.get_template("checklist.j2").make_module(
+    module = template("checklist.j2").make_module(
         {
             "section": section,
             "record": record,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +34,8 @@ def report_html(
         HTML. A policy in its head forbids browsers to load anything and to run any script but the
         viewer's own.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=number, interval=interval, plain=plain)
     script = (TEMPLATES / "viewer.js").read_text("utf-8")
-    return environment.get_template("report.html.j2").render(
+    return template("report.html.j2", autoescape=True).render(
         sections=sections,
         provenance=provenance,
         pictures={
@@ -58,6 +50,21 @@ def report_html(
         points=curve_points,
         bibtex=[*map(bibtex_paper, sections), bibtex_software(versions)],
     )
+
+
+def template(
+    name: str, filters: Mapping[str, Callable[..., str]] | None = None, **options: Any
+) -> jinja2.Template:
+    """Loads a template with `filters` of its own; `options` are those of `jinja2.Environment`."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        **options,
+    )
+    environment.filters.update(number=number, interval=interval, plain=plain, **(filters or {}))
+    return environment.get_template(name)
 
 
 def annotated_spans(clip: ViewedClip) -> list[tuple[float, float]]:

@@ -244,6 +244,22 @@ def interval(cell: Cell, decimals: int) -> str:
     return f"({ends}; SD of {cell.n_seeds} seeds {number(cell.seed_sd, decimals)})"
 
 
+def claim_rows(claim: Claim) -> list[tuple[str, str, str, str, str]]:
+    """Prints a claim: what is compared, published, ours, interval and verdict of each metric."""
+    pair = f"{claim.better} − {claim.worse}"
+    if not claim.comparisons:
+        return [(pair, "–", "n/a", "", claim.verdict)]
+    rows = []
+    for part in claim.comparisons:
+        found = part.difference
+        value, low, high = (
+            number(of, 3, sign=True) for of in (found.value, found.ci_low, found.ci_high)
+        )
+        printed = number(part.published, 2, sign=True)
+        rows.append((f"{pair}, {part.label}", printed, value, f"{low} to {high}", found.verdict))
+    return rows
+
+
 def _warnings(run: PaperRun, labels: Mapping[str, str]) -> list[str]:
     """Says which models are incomplete or diverged; models the run never asked for are no fault."""
     warnings = []

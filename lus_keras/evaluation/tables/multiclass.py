@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from lus_keras.evaluation import plots
 from lus_keras.evaluation.metrics import (
@@ -24,9 +24,8 @@ from lus_keras.evaluation.metrics.multiclass import (
     total_formulas,
 )
 from lus_keras.evaluation.run_record import ModelRun, PaperRun
-from lus_keras.evaluation.tables.cells import Drawing
-from lus_keras.evaluation.tables.drawings import Maker
-from lus_keras.evaluation.tables.gallery import Picture
+from lus_keras.evaluation.tables.drawings import Maker, score_drawings
+from lus_keras.evaluation.tables.gallery import Picture, surest_mistakes
 from lus_keras.evaluation.tables.judge import missing, once_per_frame
 from lus_keras.evaluation.tables.layout import Column, Judged, Number, Row, Source, numbers
 
@@ -163,15 +162,15 @@ def one_against_rest(scores: Scores, classes: Mapping[str, str]) -> dict[str, Sc
     Returns:
         What is printed → scores whose class 1 is that class.
     """
-    found = {}
-    for number, label in enumerate(classes.values()):
-        chance = scores.probabilities[:, number]
-        found[label] = Scores(
+    chances = scores.probabilities
+    return {
+        label: Scores(
             (scores.y_true == number).astype(np.int64),
-            np.stack([1 - chance, chance], axis=1),
+            np.stack([1 - chances[:, number], chances[:, number]], axis=1),
             scores.clusters,
         )
-    return found
+        for number, label in enumerate(classes.values())
+    }
 
 
 def mistakes(model: ModelRun, classes: Mapping[str, str]) -> list[Picture]:
@@ -183,21 +182,17 @@ def mistakes(model: ModelRun, classes: Mapping[str, str]) -> list[Picture]:
     Returns:
         Pictures with truth, answer and probability beneath.
     """
-    if model.predictions is None:
-        return []
-    table: pd.DataFrame = model.predictions.set_index(["fold", "clip_id"])
-    labels, found = list(classes.values()), []
-    for example in model.examples:
-        if (example.fold, example.clip_id) not in table.index:
-            continue
-        row = table.loc[[(example.fold, example.clip_id)]]
-        scores = Scores.of(row.reset_index())
+    labels = list(classes.values())
+
+    def judge(row: pd.DataFrame) -> tuple[float, str] | None:
+        scores = Scores.of(row)
         named, truth = int(scores.y_pred[0]), int(scores.y_true[0])
-        if named != truth:
-            sure = float(scores.probabilities[0, named])
-            text = f"{labels[truth]}\n→ {labels[named]} ({sure:.0%})"
-            found.append((sure, Picture(example.frames[0], text, example.clip_id)))
-    return [picture for _, picture in sorted(found, key=lambda pair: -pair[0])]
+        sure = float(scores.probabilities[0, named])
+        return (
+            None if named == truth else (sure, f"{labels[truth]}\n→ {labels[named]} ({sure:.0%})")
+        )
+
+    return surest_mistakes(model, judge)
 
 
 def class_drawings(
@@ -222,31 +217,19 @@ def class_drawings(
         Functions by figure id; each gives None as long as no fold has finished.
     """
     questions = scores_of or (lambda found, named: one_against_rest(Scores.of(found), named))
-    absent = "A class that none of it shows has no curve."
 
-    def maker(id_: str, title: str, caption: str, draw: Callable[..., Figure]) -> Maker:
-        def make(run: PaperRun) -> Drawing | None:
-            predictions = run.model(model).predictions
-            if predictions is None:
-                return None
-            figure = draw(questions(predictions, classes))
-            return Drawing(f"{prefix}{id_}", f"{title}, {asked}", caption, figure)
+    def scores(run: PaperRun) -> dict[str, Scores]:
+        predictions = run.model(model).predictions
+        return {} if predictions is None else questions(predictions, classes)
 
-        return make
-
-    made = {
-        "roc": maker("roc", "ROC curves", f"{tested} {absent}", plots.roc_curves),
-        "precision_recall": maker(
-            "precision_recall",
-            "Precision–recall curves",
-            f"{tested} {absent}",
-            lambda scores: plots.precision_recall_curves(scores, prevalence=False),
-        ),
-        "reliability": maker(
-            "reliability",
-            "Reliability",
-            f"{tested} Ten bins of equal width; beneath, how many each holds.",
-            plots.reliability_diagram,
-        ),
-    }
-    return {f"{prefix}{id_}": make for id_, make in made.items()}
+    absent = f"{tested} A class that none of it shows has no curve."
+    bins = f"{tested} Ten bins of equal width; beneath, how many each holds."
+    plain = partial(plots.precision_recall_curves, prevalence=False)
+    return score_drawings(
+        scores,
+        {
+            f"{prefix}roc": (f"ROC curves, {asked}", absent, plots.roc_curves),
+            f"{prefix}precision_recall": (f"Precision–recall curves, {asked}", absent, plain),
+            f"{prefix}reliability": (f"Reliability, {asked}", bins, plots.reliability_diagram),
+        },
+    )

@@ -12,7 +12,7 @@ from lus_keras.evaluation.metrics import Scores, Statistic, majority_baseline, v
 from lus_keras.evaluation.metrics.multilabel import label_scores, label_statistics, set_statistics
 from lus_keras.evaluation.metrics.scores import probability_columns
 from lus_keras.evaluation.run_record import ModelRun, PaperRun
-from lus_keras.evaluation.tables.gallery import Picture
+from lus_keras.evaluation.tables.gallery import Picture, surest_mistakes
 from lus_keras.evaluation.tables.judge import missing, once_per_frame
 from lus_keras.evaluation.tables.layout import Column, Judged, Number, Row, Source, nothing
 from lus_keras.evaluation.tables.multiclass import METRIC_LABELS as CLASS_METRICS
@@ -124,21 +124,16 @@ def mistakes(model: ModelRun, labels: Mapping[str, str]) -> list[Picture]:
     Returns:
         Pictures with the label, the wrong answer to it and its probability beneath.
     """
-    if model.predictions is None:
-        return []
-    chances = probability_columns(model.predictions)
-    table, names = model.predictions.set_index(["fold", "clip_id"]), list(labels.values())
-    found = []
-    for example in model.examples:
-        key = (example.fold, example.clip_id)
-        if key not in table.index:
-            continue
-        row = table.loc[[key]]
+    names = list(labels.values())
+
+    def judge(row: pd.DataFrame) -> tuple[float, str] | None:
+        chances = probability_columns(row)
         truth = row[[name.replace("p_", "y_") for name in chances]].to_numpy()
         wrong = wrong_answers(truth, row[chances].to_numpy())[0]
         label = int(wrong.argmax())
-        if wrong[label]:
-            said = "not seen, is there" if truth[0, label] else "seen, is not there"
-            text = f"{names[label]}:\n{said} ({wrong[label]:.0%})"
-            found.append((float(wrong[label]), Picture(example.frames[0], text, example.clip_id)))
-    return [picture for _, picture in sorted(found, key=lambda pair: -pair[0])]
+        if not wrong[label]:
+            return None
+        said = "not seen, is there" if truth[0, label] else "seen, is not there"
+        return float(wrong[label]), f"{names[label]}:\n{said} ({wrong[label]:.0%})"
+
+    return surest_mistakes(model, judge)
