@@ -109,9 +109,6 @@ def _fluid(scene: Scene, area: np.ndarray, visible: np.ndarray) -> tuple[np.ndar
 def measure_signs(scene: Scene) -> SignTruth:
     """Measures which sign a video shows.
 
-    Args:
-        scene: A scene on the grid `TRUTH_BEAMS` by `TRUTH_ROWS`.
-
     Returns:
         The truth of all frames, with the realised sign.
     """

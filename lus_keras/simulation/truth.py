@@ -1,6 +1,7 @@
 """Truth that is measured: what of the drawn causes can be seen on the display.
 
-Contrast is measured on one fixed grid, so it does not depend on the size of the image.
+Contrast is measured on one fixed grid, so it does not depend on the size of the image: every scene
+here is on `TRUTH_BEAMS` by `TRUTH_ROWS`.
 """
 
 from __future__ import annotations
@@ -212,9 +213,6 @@ def least_contrast_db(
 def measure_contrast(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     """Measures how far each vertical artefact stands out on the display.
 
-    Args:
-        scene: A scene on the grid `TRUTH_BEAMS` by `TRUTH_ROWS`.
-
     Returns:
         Contrast in dB and position, as in `Truth`, each `(k, t)`.
     """
@@ -247,9 +245,6 @@ def measure_b_lines(scene: Scene) -> Truth:
 
     A frame is positive when a vertical artefact stands out by `MIN_CONTRAST_DB` down to the
     bottom, in a run of at least `MIN_DURATION_S`. Z-lines are measured alike: they end too early.
-
-    Args:
-        scene: A scene on the grid `TRUTH_BEAMS` by `TRUTH_ROWS`.
     """
     fps = scene.acquisition.plan.fps
     contrast, position = measure_contrast(scene)

@@ -27,7 +27,7 @@ from lus_keras.data.pipeline import make_batches  # noqa: E402
 from lus_keras.experiments.training.network import Network  # noqa: E402
 from lus_keras.simulation import plan_cohort  # noqa: E402
 from lus_keras.simulation.dataset import sources  # noqa: E402
-from lus_keras.simulation.speed import measure_speed  # noqa: E402
+from lus_keras.simulation.video import measure_speed  # noqa: E402
 
 PAPERS = {"c2d_lstm_a": "bline", "resnet3d_18": "sliding"}
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}

@@ -12,8 +12,8 @@ from lus_keras.simulation import VideoPlan, plan_cohort, simulate_video, tasks
 from lus_keras.simulation.display import overlay
 from lus_keras.simulation.export import container_of
 from lus_keras.simulation.geometry import Acquisition
-from lus_keras.simulation.speed import measure_speed
 from lus_keras.simulation.validation.check import Finding, Settings
+from lus_keras.simulation.video import measure_speed
 
 MIN_FPS_SCREEN, MIN_FPS_SMALL = 150, 1500
 MIN_P = 0.01
