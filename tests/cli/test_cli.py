@@ -60,9 +60,15 @@ def test_table1_smoke_prints_the_table_and_names_its_files(smoke):
     out, result = smoke
     assert "C2D+LSTM+A" in result.stdout
     assert "0.81 |" in result.stdout
-    for name in ("index.html", "report.md", "results.json", "tables/bline_table1.csv"):
+    begins = {
+        "index.html": "<!doctype html>",
+        "report.md": "# Report\n",
+        "results.json": '{\n "schema": 1,',
+        "tables/bline_table1.csv": "paper,table,row,metric,published,value,",
+    }
+    for name, begin in begins.items():
         assert str(Path("runs") / out.name / "report" / name) in result.stdout
-        assert (out / "report" / name).stat().st_size > 0
+        assert (out / "report" / name).read_text().startswith(begin)
 
 
 def test_results_follow_the_schema(smoke):

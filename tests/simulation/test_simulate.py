@@ -360,7 +360,7 @@ def test_import_is_light():
 
 
 def test_speed_is_frames_by_time_of_the_processor(monkeypatch):
-    """Two videos of 120 frames in 3 seconds: 80 a second; the first, which warms up, is left out."""
+    """Two videos of 120 frames in 3 seconds: 80 a second; a warm-up does not count."""
     monkeypatch.setattr(time, "process_time", iter((10.0, 13.0)).__next__)
     still = types.SimpleNamespace(frames=np.zeros((120, 16, 16), np.uint8))
     monkeypatch.setattr("lus_keras.simulation.video.simulate_video", lambda *_, **__: still)
