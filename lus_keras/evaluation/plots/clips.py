@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
@@ -38,18 +40,14 @@ def attention_curve(
     axes.step(numbers, truth, where="mid", color=GREEN, lw=2.2, label="annotated B-line frame")
     axes.plot(numbers, weights, color=BLUE, lw=2, marker="o", ms=3.5, label="attention, min-max")
     axes.plot(numbers[shown], weights[shown], "o", ms=9, mfc="none", mec=BLUE)
-    axes.set(
-        xlabel="frame",
-        ylabel="attention (0 … 1)",
-        ylim=(-0.06, 1.06),
-        xlim=(0.5, len(weights) + 0.5),
-    )
+    axes.set(xlabel="frame", ylabel="attention (0 … 1)", ylim=(-0.06, 1.06))
+    axes.set_xlim(0.5, len(weights) + 0.5)
     axes.set_title(title, fontsize=11, pad=24)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=9)
     for position, frame in enumerate(shown):
         picture = figure.add_subplot(grid[1, position])
-        picture.imshow(frames[frame], cmap="gray", vmin=0, vmax=255)
-        _frame_border(picture, GREEN if truth[frame] == 1 else GREY)
+        show_picture(picture, frames[frame])
+        picture.spines[:].set(color=GREEN if truth[frame] == 1 else GREY, linewidth=3)
         picture.set_title(f"frame {frame + 1}", fontsize=9)
         picture.set_xlabel(f"{weights[frame]:.2f}", fontsize=9, color=BLUE)
     return figure
@@ -116,17 +114,41 @@ def map_sheet(frames: ArrayLike, maps: Mapping[str, ArrayLike], shown: Sequence[
         line = panels[place]
         for axes, frame in zip(line, shown, strict=True):
             picture = np.asarray(values, np.float32)[frame]
-            axes.imshow(picture, cmap=colours, vmin=0, vmax=top, interpolation="nearest")
-            axes.set_xticks([])
-            axes.set_yticks([])
+            show_picture(axes, picture, cmap=colours, vmax=top, interpolation="nearest")
             if place == 0:
                 axes.set_title(f"frame {frame}", fontsize=8)
         line[0].set_ylabel(label, fontsize=9)
     return figure
 
 
-def _frame_border(axes: Any, colour: str) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set(color=colour, linewidth=3)
+def show_picture(axes: Axes, pixels: ArrayLike, **options: Any) -> None:
+    """Shows a picture without ticks, 0 black and 255 white unless `options` of `imshow` differ."""
+    axes.imshow(pixels, **{"cmap": "gray", "vmin": 0, "vmax": 255, **options})
+    axes.set(xticks=[], yticks=[])
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a grid.
+
+    Attributes:
+        pixels: `(h, w)` uint8, or `(h, w, 3)` RGB.
+    """
+
+    pixels: NDArray[np.uint8]
+    title: str
+    caption: str
+
+
+def picture_grid(pictures: Sequence[Picture], columns: int = 4) -> Figure:
+    """Draws pictures row by row, each with words above and, small, beneath."""
+    rows = -(-len(pictures) // columns)
+    figure = new_figure(2.3 * columns, 2.8 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, picture in zip(panels, pictures, strict=False):
+        show_picture(axes, picture.pixels)
+        axes.set_title(picture.title, fontsize=8)
+        axes.set_xlabel(picture.caption, fontsize=6)
+    for axes in panels[len(pictures) :]:
+        axes.set_axis_off()
+    return figure

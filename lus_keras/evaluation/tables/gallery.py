@@ -1,59 +1,17 @@
-"""Pictures in rows, each with words above and beneath."""
+"""The surest mistakes of a network, as pictures in rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from lus_keras.core.style import new_figure
+from lus_keras.evaluation.plots import Picture, picture_grid
 from lus_keras.evaluation.run_record import ModelRun
 from lus_keras.evaluation.tables.cells import Drawing
 
-COLUMNS = 4
 # Mistakes that a gallery shows at most.
 SHOWN = 12
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One picture.
-
-    Attributes:
-        pixels: `(h, w)` uint8, or `(h, w, 3)` RGB.
-    """
-
-    pixels: NDArray[np.uint8]
-    title: str
-    caption: str
-
-
-def picture_grid(pictures: Sequence[Picture], columns: int = COLUMNS) -> Figure:
-    """Draws pictures row by row.
-
-    Args:
-        pictures: At least one.
-
-    Returns:
-        The figure; 0 is black and 255 white in all of them.
-    """
-    rows = -(-len(pictures) // columns)
-    figure = new_figure(2.3 * columns, 2.8 * rows)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, picture in zip(panels, pictures, strict=False):
-        axes.imshow(picture.pixels, cmap="gray", vmin=0, vmax=255)
-        axes.set_title(picture.title, fontsize=8)
-        axes.set_xlabel(picture.caption, fontsize=6)
-    for axes in panels:
-        axes.set_xticks([])
-        axes.set_yticks([])
-    for axes in panels[len(pictures) :]:
-        axes.set_axis_off()
-    return figure
 
 
 def mistakes_drawing(

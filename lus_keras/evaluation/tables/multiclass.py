@@ -25,7 +25,7 @@ from lus_keras.evaluation.metrics.multiclass import (
 )
 from lus_keras.evaluation.run_record import ModelRun, PaperRun
 from lus_keras.evaluation.tables.drawings import Maker, score_drawings
-from lus_keras.evaluation.tables.gallery import Picture, surest_mistakes
+from lus_keras.evaluation.tables.gallery import surest_mistakes
 from lus_keras.evaluation.tables.judge import missing, once_per_frame
 from lus_keras.evaluation.tables.layout import Column, Judged, Number, Row, Source, numbers
 
@@ -173,7 +173,7 @@ def one_against_rest(scores: Scores, classes: Mapping[str, str]) -> dict[str, Sc
     }
 
 
-def mistakes(model: ModelRun, classes: Mapping[str, str]) -> list[Picture]:
+def mistakes(model: ModelRun, classes: Mapping[str, str]) -> list[plots.Picture]:
     """Frames kept with the folds that the network was surest of and wrong about, surest first.
 
     Args:

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from lus_keras.core.multilabel import wrong_answers
+from lus_keras.evaluation import plots
 from lus_keras.evaluation.metrics import Scores, Statistic, majority_baseline, video_level
 from lus_keras.evaluation.metrics.multilabel import label_scores, label_statistics, set_statistics
 from lus_keras.evaluation.metrics.scores import probability_columns
 from lus_keras.evaluation.run_record import ModelRun, PaperRun
-from lus_keras.evaluation.tables.gallery import Picture, surest_mistakes
+from lus_keras.evaluation.tables.gallery import surest_mistakes
 from lus_keras.evaluation.tables.judge import missing, once_per_frame
 from lus_keras.evaluation.tables.layout import Column, Judged, Number, Row, Source, nothing
 from lus_keras.evaluation.tables.multiclass import METRIC_LABELS as CLASS_METRICS
@@ -115,7 +116,7 @@ def apart(predictions: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Sco
     return dict(zip(labels.values(), label_scores(predictions), strict=True))
 
 
-def mistakes(model: ModelRun, labels: Mapping[str, str]) -> list[Picture]:
+def mistakes(model: ModelRun, labels: Mapping[str, str]) -> list[plots.Picture]:
     """Frames kept with the folds that the network was surest of and wrong about, surest first.
 
     Args:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from lus_keras.simulation import measure_truth, plan_cohort, simulate_video
-from lus_keras.simulation.validation.check import Finding, Settings
+from lus_keras.simulation.validation.check import Finding, Settings, check
 from lus_keras.simulation.validation.learning import auc, logistic, out_of_fold, shown
 from lus_keras.simulation.validation.view import cut, view_box
 
@@ -17,6 +17,7 @@ SIDE = 64
 STEP = 3
 
 
+@check(7, "B-lines: truth", "≥ 95 % positive, 60-95 % mixed, median .4-.75, none false")
 def check_truth(settings: Settings) -> Finding:
     """Shares of positive and of mixed videos, and of positive frames, in the paper's cohort."""
     patients = settings.patients(60)
@@ -124,6 +125,11 @@ def feature_cohort(
     return FeatureCohort(features, truth, np.array([plan.patient for plan in plans]))
 
 
+@check(
+    8,
+    "B-lines: truth is visible",
+    "frame AUC ≥ .80, top frame ≥ chance + .10, pooled ≥ one frame + .04",
+)
 def check_visible(settings: Settings) -> Finding:
     """A frame model trained on the labels of videos finds frames; many frames beat one."""
     patients = settings.patients(160)

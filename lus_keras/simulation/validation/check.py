@@ -81,6 +81,15 @@ class Check:
     run: Callable[[Settings], Finding]
 
 
-def skipped(reason: str) -> Finding:
-    """Finding of a check that could not be run."""
-    return Finding(reason, None)
+REGISTERED: dict[int, Check] = {}
+Measure = Callable[[Settings], Finding]
+
+
+def check(number: int, title: str, mark: str) -> Callable[[Measure], Measure]:
+    """Registers a function as the check of that number."""
+
+    def register(measure: Measure) -> Measure:
+        REGISTERED[number] = Check(number, title, mark, measure)
+        return measure
+
+    return register
