@@ -158,7 +158,7 @@ def _viewed(
     example = group[0].example
     sprite = make_sprite(example.frames)
     places = sprite.shown * example.step
-    classes = run.labels
+    classes = run.record.labels
     annotated: NDArray[np.int8] = np.zeros(0, np.int8)
     curves: list[Curve] = []
     mask = None

@@ -136,7 +136,7 @@ def build_section(
     Returns:
         The section; with a warning instead of tables for a paper that declares none.
     """
-    title = run.title
+    title = run.record.title
     if declared is None:
         return Section(run, title, (), (), (), [f"Paper '{run.paper}' declares no tables."])
     tables = _shown([make(run, *others) for make in declared.tables.values()], run)
@@ -188,9 +188,9 @@ def watermarked(table: Table, run: PaperRun) -> Table:
 
 def _shown(tables: Sequence[Table], run: PaperRun) -> list[Table]:
     """Tables that were asked for, and those that hold something that these do not."""
-    if run.targets is None:
+    if run.record.targets is None:
         return list(tables)
-    asked = {target.replace("-", "_") for target in run.targets}
+    asked = {target.replace("-", "_") for target in run.record.targets}
     printed = {number for table in tables if table.id in asked for number in _measured(table)}
     return [table for table in tables if table.id in asked or _measured(table) - printed]
 

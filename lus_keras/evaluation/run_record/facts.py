@@ -23,6 +23,18 @@ class _Fact(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class _Exclusion(_Fact):
+    topic: ClassVar[Topic] = Topic.EXCLUSION
+
+
+class _OfData(_Fact):
+    topic: ClassVar[Topic] = Topic.DATASET
+
+
+class _OfTraining(_Fact):
+    topic: ClassVar[Topic] = Topic.TRAINING
+
+
 class Remark(_Fact):
     """A sentence of a data set or a paper, in its own words."""
 
@@ -31,7 +43,7 @@ class Remark(_Fact):
     text: str
 
 
-class DamagedVideos(_Fact):
+class DamagedVideos(_Exclusion):
     """Videos that cannot be decoded whole and were left out.
 
     Attributes:
@@ -39,7 +51,6 @@ class DamagedVideos(_Fact):
         problems: Video → what is wrong with it.
     """
 
-    topic: ClassVar[Topic] = Topic.EXCLUSION
     kind: Literal["damaged"] = "damaged"
     by_class: dict[str, int]
     problems: dict[str, str]
@@ -48,16 +59,15 @@ class DamagedVideos(_Fact):
     patients: int
 
 
-class UnlabelledVideos(_Fact):
+class UnlabelledVideos(_Exclusion):
     """Videos without the label, which were left out."""
 
-    topic: ClassVar[Topic] = Topic.EXCLUSION
     kind: Literal["unlabelled"] = "unlabelled"
     column: str
     videos: list[str]
 
 
-class VideosWithoutClip(_Fact):
+class VideosWithoutClip(_Exclusion):
     """Videos shorter or smaller than one clip.
 
     Attributes:
@@ -65,14 +75,13 @@ class VideosWithoutClip(_Fact):
         patients: Patients that have no other video.
     """
 
-    topic: ClassVar[Topic] = Topic.EXCLUSION
     kind: Literal["without_clip"] = "without_clip"
     by_class: dict[str, int]
     patients: int
     videos: list[str]
 
 
-class PaddedVideos(_Fact):
+class PaddedVideos(_OfData):
     """Videos shorter than one clip that were padded.
 
     Attributes:
@@ -80,7 +89,6 @@ class PaddedVideos(_Fact):
         padding: What they were padded with: "zero" or "last".
     """
 
-    topic: ClassVar[Topic] = Topic.DATASET
     kind: Literal["padded"] = "padded"
     by_class: dict[str, int]
     patients: int
@@ -88,62 +96,56 @@ class PaddedVideos(_Fact):
     padding: str
 
 
-class CutVideos(_Fact):
+class CutVideos(_Exclusion):
     """Videos longer than the clip made of each."""
 
-    topic: ClassVar[Topic] = Topic.EXCLUSION
     kind: Literal["cut"] = "cut"
     videos: int
     frames: int
     longest: int
 
 
-class UnusedFrames(_Fact):
+class UnusedFrames(_OfData):
     """Frames at the ends of videos that fill no clip.
 
     Attributes:
         of: Frames of all videos that give a clip.
     """
 
-    topic: ClassVar[Topic] = Topic.DATASET
     kind: Literal["unused_frames"] = "unused_frames"
     frames: int
     of: int
     videos: int
 
 
-class LearntElsewhere(_Fact):
+class LearntElsewhere(_OfTraining):
     """Another data set was learnt from.
 
     Attributes:
         first: Whether training went on within the folds afterwards.
     """
 
-    topic: ClassVar[Topic] = Topic.TRAINING
     kind: Literal["learnt_elsewhere"] = "learnt_elsewhere"
     dataset: str
     first: bool
 
 
-class OwnFolds(_Fact):
+class OwnFolds(_OfTraining):
     """The folds are the user's."""
 
-    topic: ClassVar[Topic] = Topic.TRAINING
     kind: Literal["own_folds"] = "own_folds"
     folds: int
 
 
-class Leakage(_Fact):
+class Leakage(_OfTraining):
     """Clips of one patient are learnt from and tested on."""
 
-    topic: ClassVar[Topic] = Topic.TRAINING
     kind: Literal["leakage"] = "leakage"
 
 
-class ChosenOnTest(_Fact):
+class ChosenOnTest(_OfTraining):
     """The epoch is chosen on the clips that are tested."""
 
-    topic: ClassVar[Topic] = Topic.TRAINING
     kind: Literal["chosen_on_test"] = "chosen_on_test"
 
 
@@ -169,18 +171,8 @@ class OtherProtocol(_Fact):
     changes: list[Change]
 
 
-Fact = Annotated[
-    Remark
-    | DamagedVideos
-    | UnlabelledVideos
-    | VideosWithoutClip
-    | PaddedVideos
-    | CutVideos
-    | UnusedFrames
-    | LearntElsewhere
-    | OwnFolds
-    | Leakage
-    | ChosenOnTest
-    | OtherProtocol,
-    Field(discriminator="kind"),
-]
+_Data = (
+    DamagedVideos | UnlabelledVideos | VideosWithoutClip | PaddedVideos | CutVideos | UnusedFrames
+)
+_Training = LearntElsewhere | OwnFolds | Leakage | ChosenOnTest | OtherProtocol
+Fact = Annotated[Remark | _Data | _Training, Field(discriminator="kind")]

@@ -160,21 +160,6 @@ class PaperRun:
         return arm.folds if arm else self.folds
 
     @property
-    def title(self) -> str:
-        """Title of the paper."""
-        return self.record.title
-
-    @property
-    def labels(self) -> Sequence[str]:
-        """Classes, in the order of their numbers."""
-        return self.record.labels
-
-    @property
-    def targets(self) -> Sequence[str] | None:
-        """What was asked for; None if that was not recorded."""
-        return self.record.targets
-
-    @property
     def arms(self) -> Mapping[str, ArmRecord]:
         """Arms by name; the paper's own protocol has an empty one."""
         return self.record.arms
@@ -183,11 +168,6 @@ class PaperRun:
     def leaking(self) -> Sequence[str]:
         """Arms in whose split a patient may be on both sides."""
         return [name for name, arm in self.arms.items() if arm.leaks]
-
-    @property
-    def claims(self) -> Sequence[Mapping[str, Any]]:
-        """The paper's claims: `id, text, better, worse, metric` of each."""
-        return self.record.claims
 
     @property
     def settings(self) -> Settings:
@@ -224,10 +204,6 @@ class PaperRun:
         """
         value = self.published.get(table, {}).get(row, {}).get(metric)
         return None if value is None else float(value)
-
-    def rows_of(self, table: str) -> list[str]:
-        """Models that a table has a row for: those of the paper, then any others of the run."""
-        return list(dict.fromkeys([*self.published.get(table, {}), *self.models]))
 
     def model(self, name: str) -> ModelRun:
         """Finds a model, or an empty stand-in for one that was not run."""

@@ -74,7 +74,7 @@ def compared(
     Returns:
         One claim each, with ROC-AUC as an extra; a verdict from three seeds on.
     """
-    wanted = map(_Wanted.of, runs[0].claims)
+    wanted = map(_Wanted.of, runs[0].record.claims)
     return [_claim(runs, tables, labels, claim) for claim in wanted]
 
 
