@@ -34,7 +34,6 @@ class Cost:
         training_flops: Of all epochs and folds.
         memory_gb: At the peak of a fold, in 10⁹ bytes, roughly.
         cpu_seconds: On two cores in float32, roughly.
-        seconds: At the rate that is given; None without one.
     """
 
     paper: str
@@ -47,7 +46,6 @@ class Cost:
     disk_bytes: float
     memory_gb: float
     cpu_seconds: float
-    seconds: float | None = None
 
 
 def costs(paper: str, preset: str) -> Iterator[Cost]:
@@ -63,8 +61,13 @@ def costs(paper: str, preset: str) -> Iterator[Cost]:
         settings = config.load(paper, preset, (), arm)
         key = (network, settings.clip.shape, tuple(map(str, settings.model.items())))
         if key not in shapes:
-            shapes[key] = count_flops(module.build(network, settings))
+            shapes[key] = _forward_flops(paper, network, settings)
         yield _cost(paper, preset, entry, settings, shapes[key])
+
+
+def _forward_flops(paper: str, network: str, settings: PaperConfig) -> int:
+    """Builds a network to count its operations, which takes most of the time here."""
+    return count_flops(papers.get(paper).build(network, settings))
 
 
 def _learns_elsewhere(paper: str, preset: str, entry: str) -> bool:
@@ -120,19 +123,6 @@ def _region(plan: VideoPlan, clip: ClipConfig) -> tuple[int, int]:
     return h, w
 
 
-def at_rate(cost: Cost, gflops: float) -> Cost:
-    """The cost with its time at a rate.
-
-    Args:
-        cost: Without a time.
-        gflops: 10⁹ operations a second.
-
-    Returns:
-        The same with `seconds`.
-    """
-    return replace(cost, seconds=cost.training_flops / (gflops * 1e9))
-
-
 HEADER = (
     *("paper", "preset", "network", "videos", "clips", "GFLOPs a clip, forward"),
     *("PFLOPs of training", "frames on disk, GB", "memory, GB"),
@@ -148,7 +138,7 @@ def cost_rows(found: Iterable[Cost], gflops: float) -> list[tuple[str, ...]]:
     """
     rows = [tuple(name.format(rate=gflops) for name in HEADER)]
     for cost in found:
-        hours = (at_rate(cost, gflops).seconds or 0.0) / 3600
+        hours = cost.training_flops / (gflops * 1e9) / 3600
         rows.append(
             (
                 cost.paper,

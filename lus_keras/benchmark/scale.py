@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lus_keras.core.environment import cores
@@ -84,14 +84,9 @@ class Settings:
 
     scale: Scale
     folder: Path
-    threads: int
+    threads: int = field(default_factory=cores)
 
     @property
     def full(self) -> bool:
         """Whether the scale is that of the targets."""
         return self.scale is FULL
-
-
-def make_settings(scale: Scale, folder: Path) -> Settings:
-    """Settings of a run on all cores this process may use."""
-    return Settings(scale, folder, cores())

@@ -12,7 +12,7 @@ from typing import Any
 
 from lus_keras.benchmark.lines import choose
 from lus_keras.benchmark.machine import describe_machine, limits
-from lus_keras.benchmark.scale import FULL, QUICK, Scale, make_settings
+from lus_keras.benchmark.scale import FULL, QUICK, Scale, Settings
 from lus_keras.benchmark.timing import SKIPPED, Line
 from lus_keras.core.environment import cores
 from lus_keras.core.errors import ConfigError
@@ -42,7 +42,7 @@ def run_benchmark(
     machine = describe_machine()
     lines: list[Line] = []
     with tempfile.TemporaryDirectory(prefix="lus-keras-benchmark-") as folder:
-        settings = make_settings(scale, Path(folder))
+        settings = Settings(scale, Path(folder))
         for number, (name, measure) in enumerate(chosen.items()):
             reporter.advance("benchmark", number, len(chosen), name)
             if not names and name in scale.left_out:

@@ -355,5 +355,5 @@ def test_a_record_does_not_say_where_the_cache_lies(monkeypatch):
         }
 
     monkeypatch.setattr(lines, "run_duel", duel_of)
-    settings = scale.make_settings(scale.TINY, None)
+    settings = scale.Settings(scale.TINY, None)
     assert "somebody" not in str([line.details for line in lines.read(settings)])
