@@ -14,9 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from lus_keras.core.style import BLUE, GREEN, GREY, line_style, new_figure
 from lus_keras.evaluation.metrics import minmax
 
+# Frames beneath the curve of Figure 1; pictures in a row of a grid.
+SHOWN, COLUMNS = 7, 4
+
 
 def attention_curve(
-    attention: ArrayLike, truth: ArrayLike, frames: NDArray[np.uint8], title: str, n_frames: int = 7
+    attention: ArrayLike, truth: ArrayLike, frames: NDArray[np.uint8], title: str
 ) -> Figure:
     """Figure 1: attention (min-max, blue) and truth (green) over the frames, some shown beneath.
 
@@ -32,7 +35,7 @@ def attention_curve(
     """
     weights, truth = minmax(np.asarray(attention)[None])[0], np.asarray(truth)
     numbers = np.arange(1, len(weights) + 1)
-    ranks = np.linspace(0, len(weights) - 1, min(n_frames, len(weights))).round().astype(int)
+    ranks = np.linspace(0, len(weights) - 1, min(SHOWN, len(weights))).round().astype(int)
     shown = np.sort(np.argsort(weights, kind="stable")[ranks])
     figure = new_figure(9, 4.9)
     grid = figure.add_gridspec(2, len(shown), height_ratios=(1.7, 1))
@@ -140,11 +143,11 @@ class Picture:
     caption: str
 
 
-def picture_grid(pictures: Sequence[Picture], columns: int = 4) -> Figure:
+def picture_grid(pictures: Sequence[Picture]) -> Figure:
     """Draws pictures row by row, each with words above and, small, beneath."""
-    rows = -(-len(pictures) // columns)
-    figure = new_figure(2.3 * columns, 2.8 * rows)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    rows = -(-len(pictures) // COLUMNS)
+    figure = new_figure(2.3 * COLUMNS, 2.8 * rows)
+    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     for axes, picture in zip(panels, pictures, strict=False):
         show_picture(axes, picture.pixels)
         axes.set_title(picture.title, fontsize=8)

@@ -21,6 +21,8 @@ from lus_keras.core.style import (
 )
 from lus_keras.evaluation.metrics import Scores, confusion_matrix, pr_auc, roc_auc
 
+BINS = 10
+
 
 def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figure:
     """Loss and accuracy by epoch: a thin line a fold, a thick one their mean.
@@ -111,8 +113,8 @@ def confusion_matrices(scores: Mapping[str, Scores], classes: Sequence[str]) -> 
     return figure
 
 
-def reliability_diagram(scores: Mapping[str, Scores], bins: int = 10) -> Figure:
-    """Observed share of positives against the mean predicted probability, in equal-width bins.
+def reliability_diagram(scores: Mapping[str, Scores]) -> Figure:
+    """Observed share of positives against the mean predicted probability, in ten bins of equal width.
 
     Args:
         scores: Label → scores.
@@ -124,13 +126,13 @@ def reliability_diagram(scores: Mapping[str, Scores], bins: int = 10) -> Figure:
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     axes.plot((0, 1), (0, 1), color=GREY, lw=1, ls=":", label="perfect")
     for number, (label, model) in enumerate(scores.items()):
-        slot = np.minimum((model.positive * bins).astype(int), bins - 1)
-        count = np.bincount(slot, minlength=bins)
+        slot = np.minimum((model.positive * BINS).astype(int), BINS - 1)
+        count = np.bincount(slot, minlength=BINS)
         used = count > 0
-        mean = np.bincount(slot, model.positive, bins)[used] / count[used]
-        observed = np.bincount(slot, model.y_true == 1, bins)[used] / count[used]
+        mean = np.bincount(slot, model.positive, BINS)[used] / count[used]
+        observed = np.bincount(slot, model.y_true == 1, BINS)[used] / count[used]
         axes.plot(mean, observed, marker="o", ms=4, **line_style(number), label=label)
-        below.plot((np.arange(bins) + 0.5) / bins, count, marker=".", **line_style(number))
+        below.plot((np.arange(BINS) + 0.5) / BINS, count, marker=".", **line_style(number))
     axes.set(ylabel="observed share of positives", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_title("Reliability")
     axes.legend(loc="upper left", frameon=False, fontsize=8)

@@ -102,16 +102,16 @@ class FeatureCohort:
 
 
 def feature_cohort(
-    patients: int, videos: int, seed: int, fps: float = 30.0, as_public: bool = False
+    patients: int, seed: int, fps: float = 30.0, as_public: bool = False
 ) -> FeatureCohort:
-    """Renders videos of 4 s and reduces them to features.
+    """Renders five videos of 4 s a patient and reduces them to features.
 
     Args:
         fps: Frames per second.
         as_public: Whether frames are cut as those of COVID-BLUES are; otherwise the sector fills
             them.
     """
-    plans = plan_cohort("bline", patients=patients, videos=videos, seed=seed, fps=fps)
+    plans = plan_cohort("bline", patients=patients, videos=5 * patients, seed=seed, fps=fps)
     features, truth = [], []
     for plan in plans:
         if as_public:
@@ -133,7 +133,7 @@ def feature_cohort(
 def check_visible(settings: Settings) -> Finding:
     """A frame model trained on the labels of videos finds frames; many frames beat one."""
     patients = settings.patients(160)
-    cohort = feature_cohort(patients, 5 * patients, settings.seed)
+    cohort = feature_cohort(patients, settings.seed)
     labels = np.array([int(truth.any()) for truth in cohort.truth])
     counts = [len(truth) for truth in cohort.truth]
     rows, of_rows = np.concatenate(cohort.features), np.repeat(cohort.patients, counts)

@@ -117,7 +117,7 @@ def check_transfer(settings: Settings) -> Finding:
     except DataError as error:
         return Finding(str(error), None)
     patients = settings.patients(160)
-    simulated = feature_cohort(patients, 5 * patients, settings.seed, fps=25.0, as_public=True)
+    simulated = feature_cohort(patients, settings.seed, fps=25.0, as_public=True)
     labels = np.array([int(truth.any()) for truth in simulated.truth])
     x_sim, x_real = (
         _standardised(np.array([pooled(f) for f in features]))
