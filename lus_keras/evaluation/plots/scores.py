@@ -114,7 +114,7 @@ def confusion_matrices(scores: Mapping[str, Scores], classes: Sequence[str]) -> 
 
 
 def reliability_diagram(scores: Mapping[str, Scores]) -> Figure:
-    """Observed share of positives against the mean predicted probability, in ten bins of equal width.
+    """Observed share of positives against the mean predicted probability, in ten equal bins.
 
     Args:
         scores: Label → scores.
