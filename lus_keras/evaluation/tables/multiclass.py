@@ -112,38 +112,34 @@ def class_rows(run: PaperRun, table: str, model: str, classes: Mapping[str, str]
             Row(row, label, numbers(dict.fromkeys(printed.get(row, {}), Number())), note)
             for row, label in labels.items()
         ]
-    sources = dict(zip(labels, judged_classes(predictions), strict=True))
+    rows = zip(labels.items(), judged_classes(predictions), strict=True)
+    # An absent class has a note of its own, and no skill lacks no fold.
     return [
-        Row(row, labels[row], source, "" if row == MAJORITY or source is absent else note)
-        for row, (source, absent) in sources.items()
+        Row(row, label, source, note if isinstance(source, Judged) and row != MAJORITY else "")
+        for (row, label), source in rows
     ]
 
 
 @once_per_frame
-def judged_classes(predictions: pd.DataFrame) -> list[tuple[Source, Source | None]]:
-    """Judges every class against the rest, all of them, a video, and the majority class.
-
-    Returns:
-        A source a row, twice where the class is absent from the truth.
-    """
+def judged_classes(predictions: pd.DataFrame) -> list[Source]:
+    """Judges each class against the rest, all classes, a video, and the majority class."""
     scores = Scores.of(predictions)
     blind, videos = majority_baseline(scores), Scores.of(video_level(predictions))
     occurring = present_classes(scores.y_true)
-    made: list[tuple[Source, Source | None]] = []
-    for number in range(scores.probabilities.shape[1]):
-        if number in occurring:
-            ours, theirs = (class_statistics(found, number) for found in (scores, blind))
-            made.append((Judged(scores.clusters, ours, theirs), None))
-        else:
-            made.append((absent := _absent(scores), absent))
-    skilless = total_statistics(blind)
-    of_videos = total_statistics(majority_baseline(videos))
-    totals = (
+
+    def judged(number: int) -> Source:
+        if number not in occurring:
+            return _absent(scores)
+        ours, theirs = (class_statistics(found, number) for found in (scores, blind))
+        return Judged(scores.clusters, ours, theirs)
+
+    skilless, of_videos = (total_statistics(s) for s in (blind, majority_baseline(videos)))
+    return [
+        *map(judged, range(scores.probabilities.shape[1])),
         Judged(scores.clusters, total_statistics(scores), skilless),
         Judged(videos.clusters, total_statistics(videos), of_videos),
         Judged(scores.clusters, skilless),
-    )
-    return [*made, *((total, None) for total in totals)]
+    ]
 
 
 def _absent(scores: Scores) -> Source:
