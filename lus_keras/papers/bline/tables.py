@@ -277,8 +277,8 @@ def transfer(run: PaperRun) -> Layout:
         def source(column: Column) -> Contrast | Number:
             if not {name, WITHIN} <= set(models):
                 return Number(note="not run")
-            sides = (models[side].predictions for side in (name, WITHIN))
-            return paired(*sides, column.name) or Number(note="not run")
+            better, worse = models[name].predictions, models[WITHIN].predictions
+            return paired(better, worse, column.name) or Number(note="not run")
 
         return source
 
