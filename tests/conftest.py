@@ -67,6 +67,12 @@ def bfloat16(tensorflow):
 
 
 @pytest.fixture
+def no_pictures(monkeypatch):
+    """Reports whose figures are not rendered, which takes most of their time."""
+    monkeypatch.setattr("lus_keras.evaluation.report.write.png_bytes", lambda _: b"no picture")
+
+
+@pytest.fixture
 def make_videos(tmp_path):
     """Function that writes lossless videos of 24×32 pixels; frame f of video v is 10 v + f grey."""
 

@@ -29,17 +29,11 @@ class Cost:
     """What training one network costs.
 
     Attributes:
-        paper: Paper.
-        preset: Preset.
-        network: Network, with its variant.
-        videos: Videos of the cohort.
         clips: Clips cut from them; of tiles about that many.
         forward_flops: Operations of a clip's way forward.
         training_flops: Of all epochs and folds.
-        disk_bytes: Of the cached frames.
         memory_gb: At the peak of a fold, in 10⁹ bytes, roughly.
         cpu_seconds: On two cores in float32, roughly.
-        seconds: At the rate that is given; None without one.
     """
 
     paper: str
@@ -52,19 +46,10 @@ class Cost:
     disk_bytes: float
     memory_gb: float
     cpu_seconds: float
-    seconds: float | None = None
 
 
 def costs(paper: str, preset: str) -> Iterator[Cost]:
-    """Costs of every network of a paper, in each variant that a target needs.
-
-    Args:
-        paper: Name of a paper.
-        preset: Name of a preset.
-
-    Yields:
-        One a network and variant.
-    """
+    """Costs of every network of a paper, in each variant that a target needs."""
     module = papers.get(paper)
     entries = dict.fromkeys(entry for needed in module.targets.values() for entry in needed)
     # Variants without a network are counted only.
@@ -76,8 +61,13 @@ def costs(paper: str, preset: str) -> Iterator[Cost]:
         settings = config.load(paper, preset, (), variant)
         key = (network, settings.clip.shape, tuple(map(str, settings.model.items())))
         if key not in shapes:
-            shapes[key] = count_flops(module.build(network, settings))
+            shapes[key] = _forward_flops(paper, network, settings)
         yield _cost(paper, preset, entry, settings, shapes[key])
+
+
+def _forward_flops(paper: str, network: str, settings: PaperConfig) -> int:
+    """Builds a network to count its operations, which takes most of the time here."""
+    return count_flops(papers.get(paper).build(network, settings))
 
 
 def _learns_elsewhere(paper: str, preset: str, entry: str) -> bool:
@@ -133,19 +123,6 @@ def _region(plan: VideoPlan, clip: ClipConfig) -> tuple[int, int]:
     return h, w
 
 
-def at_rate(cost: Cost, gflops: float) -> Cost:
-    """The cost with its time at a rate.
-
-    Args:
-        cost: Without a time.
-        gflops: 10⁹ operations a second.
-
-    Returns:
-        The same with `seconds`.
-    """
-    return replace(cost, seconds=cost.training_flops / (gflops * 1e9))
-
-
 HEADER = (
     *("paper", "preset", "network", "videos", "clips", "GFLOPs a clip, forward"),
     *("PFLOPs of training", "frames on disk, GB", "memory, GB"),
@@ -157,15 +134,11 @@ def cost_rows(found: Iterable[Cost], gflops: float) -> list[tuple[str, ...]]:
     """Rows of a table; the first is its head.
 
     Args:
-        found: Costs.
         gflops: 10⁹ operations a second.
-
-    Returns:
-        Texts.
     """
     rows = [tuple(name.format(rate=gflops) for name in HEADER)]
     for cost in found:
-        hours = (at_rate(cost, gflops).seconds or 0.0) / 3600
+        hours = cost.training_flops / (gflops * 1e9) / 3600
         rows.append(
             (
                 cost.paper,
@@ -189,9 +162,6 @@ def all_costs(names: Iterable[str] = ()) -> Iterator[Cost]:
 
     Args:
         names: Papers; none is all.
-
-    Yields:
-        One a network, variant and preset.
     """
     for paper in tuple(names) or papers.names():
         for preset in config.PRESETS:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lus_keras.benchmark.scale import FULL, Settings
-from lus_keras.benchmark.timing import FAILED, SKIPPED, Line, Target, exponent, judge
+from lus_keras.benchmark.timing import FAILED, SKIPPED, Line, Target, judge
 from lus_keras.benchmark.worker import Failed
 from lus_keras.core.environment import cores
 from lus_keras.core.files import sha256_of
@@ -26,9 +26,6 @@ MOST_GB = 3.0
 MINUTES = {"smoke": 3.0, "quick": 15.0}
 # Only one hour in ten is rendered; the others are copies, which are decoded all the same.
 COPIES, VIDEO_S = 10, 60.0
-GROWTH = (1, 2, 4, 8, 16)
-# A slope that is not linear in the number of videos would show as 2 or so.
-MOST_EXPONENT, MOST_GROWTH = 1.1, 1.1
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,6 @@ def run_command(arguments: list[str], folder: Path) -> EndToEnd:
 
     Args:
         arguments: What follows `lus-keras`.
-        folder: Folder of the cache.
 
     Returns:
         Time and memory. Memory that processes share is counted in each.
@@ -190,55 +186,6 @@ def _table1(preset: str, line: Line, settings: Settings) -> Line:
     )
     value, peak = found.seconds / 60, f"peak {found.peak_bytes / 1e9:.1f} GB"
     return replace(line, value=value, status=judge(value, line.target), note=peak)
-
-
-def scaling(settings: Settings) -> list[Line]:
-    """Time and memory of preparation and one epoch against the size of the cohort."""
-    sizes = [settings.scale.growth * factor for factor in GROWTH]
-    span = f"{sizes[0]} to {sizes[-1]} simulated videos, prepared and trained on for an epoch"
-    time_line = Line(
-        "scaling", f"growth of time, {span}: exponent", "", target=Target(below=MOST_EXPONENT)
-    )
-    memory_line = Line(
-        "scaling", f"growth of memory, {span}", "×", target=Target(below=MOST_GROWTH)
-    )
-    found: list[EndToEnd] = []
-
-    def measured() -> Line:
-        found.extend(_of_size(videos, settings) for videos in sizes)
-        seconds = [command.seconds for command in found]
-        value = exponent(sizes, seconds)
-        each = (seconds[-1] - seconds[-2]) / (sizes[-1] - sizes[-2])
-        details: dict[str, object] = {"videos": sizes, "seconds": seconds, "a_video_s": each}
-        note = f"{each:.3g} s a video of four seconds"
-        status = judge(value, time_line.target)
-        return replace(time_line, value=value, status=status, note=note, details=details)
-
-    time_line = _guarded(time_line, measured)
-    if time_line.value is None:
-        return [time_line, replace(memory_line, status=time_line.status, note=time_line.note)]
-    peaks = [command.peak_bytes / 1e9 for command in found]
-    value = peaks[-1] / peaks[0]
-    note = f"peaks of {peaks[0]:.2f} to {peaks[-1]:.2f} GB"
-    status = judge(value, memory_line.target)
-    details = {"videos": sizes, "peaks_gb": peaks}
-    return [
-        time_line,
-        replace(memory_line, value=value, status=status, note=note, details=details),
-    ]
-
-
-def _of_size(videos: int, settings: Settings) -> EndToEnd:
-    out = settings.folder / f"scaling-{videos}"
-    cohort = (f"cohort.videos={videos}", f"cohort.patients={max(4, videos // 2)}")
-    options = ["--fold", "0", "--model", "c2d_lstm_a", "--out", str(out)]
-    changes = (*cohort, "cohort.duration_s=4.0")
-    for change in (*changes, "fit.epochs=1", "fit.precision=float32", "split.folds=2"):
-        options += ["--set", change]
-    return run_command(
-        ["reproduce", "bline/table1", "--preset", "quick", *options],
-        settings.folder / f"cache-{videos}",
-    )
 
 
 def _guarded(line: Line, measured: Any) -> Line:

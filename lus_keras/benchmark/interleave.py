@@ -20,10 +20,8 @@ class Result:
 
     Attributes:
         facts: What it told of itself.
-        samples: One a round.
         peak_bytes: Largest resident size of its process.
         status: Why there are no samples, `SKIPPED` or `FAILED`; empty if there are.
-        note: The reason.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
@@ -40,8 +38,6 @@ def run_interleaved(
 
     Args:
         specs: Name → (module, task, keywords of the task).
-        settings: Threads and number of rounds.
-        steps: Steps a round.
         rounds: Rounds, if other than the scale's.
 
     Returns:
@@ -87,15 +83,6 @@ def comparison(
 ) -> Line:
     """Line of this package against a peer.
 
-    Args:
-        name: Of the line.
-        title: What was measured.
-        peer: Who it is compared with.
-        ours: This package's result.
-        theirs: The peer's.
-        rate_unit: Of the rates.
-        target: Of the ratio.
-
     Returns:
         The line; skipped or failed where one of the two is.
     """
@@ -134,14 +121,6 @@ def alone(
     note: str = "",
 ) -> Line:
     """Line of this package by itself.
-
-    Args:
-        name: Of the line.
-        title: What was measured.
-        result: This package's result.
-        unit: Of the rate, which is the value.
-        target: Of the rate.
-        note: What belongs to it.
 
     Returns:
         The line; skipped or failed where the result is.

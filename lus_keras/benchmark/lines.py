@@ -42,10 +42,6 @@ def train(network: str, precision: str, settings: Settings) -> list[Line]:
     Args:
         network: Key of `FASTER`.
         precision: "float32" or "bfloat16".
-        settings: Scale and threads.
-
-    Returns:
-        One line a peer.
     """
     batch = settings.scale.batches.get(network, BATCHES[network])
     options = {"network": network, "precision": precision, "batch": batch}
@@ -217,8 +213,7 @@ def _train_measure(network: str, precision: str) -> Measure:
 
 def measures() -> dict[str, Measure]:
     """All lines' makers by name, in the order of the table."""
-    from lus_keras.benchmark.end_to_end import memory, scaling, table1
-    from lus_keras.benchmark.precision import precision
+    from lus_keras.benchmark.end_to_end import memory, table1
 
     found: dict[str, Measure] = {
         f"train/{network}/{precision}": _train_measure(network, precision)
@@ -232,8 +227,6 @@ def measures() -> dict[str, Measure]:
         "simulator": simulate,
         "memory": memory,
         "table1": table1,
-        "scaling": scaling,
-        "precision": precision,
     }
 
 

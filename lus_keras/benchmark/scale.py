@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lus_keras.core.environment import cores
@@ -18,14 +18,9 @@ class Scale:
         batches: Clips of a training step by network; the papers' where not given.
         video_s: Length of the video that inference reads.
         videos: Simulated videos in the cache.
-        saliency_samples: SmoothGrad's noisy copies.
         simulated: Videos that the simulator renders in a round.
         memory_h: Hours of video that are prepared and trained on.
-        growth: Videos of the smallest cohort whose growth is measured; the largest has 16 times
-            as many.
         table1: Presets whose Table 1 is run.
-        precision: Preset at which both precisions are compared.
-        seeds: Cohorts on which they are.
         exclusions: Lines that are not measured unless they are named.
     """
 
@@ -37,10 +32,7 @@ class Scale:
     saliency_samples: int
     simulated: int
     memory_h: float
-    growth: int
     table1: tuple[str, ...]
-    precision: str = "smoke"
-    seeds: int = 2
     exclusions: frozenset[str] = frozenset()
 
 
@@ -53,10 +45,7 @@ FULL = Scale(
     saliency_samples=20,
     simulated=6,
     memory_h=5.0,
-    growth=30,
     table1=("smoke", "quick"),
-    precision="quick",
-    seeds=5,
 )
 QUICK = Scale(
     rounds=3,
@@ -67,9 +56,8 @@ QUICK = Scale(
     saliency_samples=5,
     simulated=1,
     memory_h=0.05,
-    growth=8,
     table1=("smoke",),
-    exclusions=frozenset({"memory", "table1", "scaling", "precision"}),
+    exclusions=frozenset({"memory", "table1"}),
 )
 # For tests of the command itself.
 TINY = Scale(
@@ -81,7 +69,6 @@ TINY = Scale(
     saliency_samples=2,
     simulated=1,
     memory_h=0.001,
-    growth=4,
     table1=(),
 )
 
@@ -91,21 +78,15 @@ class Settings:
     """What a line needs to know.
 
     Attributes:
-        scale: Amounts of work.
         folder: Where contenders may write; removed afterwards.
         threads: Threads each framework may use.
     """
 
     scale: Scale
     folder: Path
-    threads: int
+    threads: int = field(default_factory=cores)
 
     @property
     def full(self) -> bool:
         """Whether the scale is that of the targets."""
         return self.scale is FULL
-
-
-def make_settings(scale: Scale, folder: Path) -> Settings:
-    """Settings of a run on all cores this process may use."""
-    return Settings(scale, folder, cores())

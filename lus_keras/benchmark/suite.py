@@ -12,7 +12,7 @@ from typing import Any
 
 from lus_keras.benchmark.lines import choose
 from lus_keras.benchmark.machine import describe_machine, limits
-from lus_keras.benchmark.scale import FULL, QUICK, Scale, make_settings
+from lus_keras.benchmark.scale import FULL, QUICK, Scale, Settings
 from lus_keras.benchmark.timing import SKIPPED, Line
 from lus_keras.core.environment import cores
 from lus_keras.core.errors import ConfigError
@@ -29,8 +29,6 @@ def run_benchmark(
     Args:
         names: Lines to measure, see `choose`; none is all of the scale.
         scale: `FULL`, `QUICK` or `TINY`.
-        reporter: Told of the progress.
-        command: As it was typed, for the record.
 
     Returns:
         What benchmark.json holds: `machine`, `limits`, `command`, `scale`, and `lines`, one mapping
@@ -44,7 +42,7 @@ def run_benchmark(
     machine = describe_machine()
     lines: list[Line] = []
     with tempfile.TemporaryDirectory(prefix="lus-keras-benchmark-") as folder:
-        settings = make_settings(scale, Path(folder))
+        settings = Settings(scale, Path(folder))
         for number, (name, measure) in enumerate(chosen.items()):
             reporter.advance("benchmark", number, len(chosen), name)
             if not names and name in scale.exclusions:
@@ -72,13 +70,6 @@ SAME_MACHINE = ("processor", "cores", "versions", "variables")
 def read_record(path: Path, scale: Scale) -> dict[str, Any]:
     """Reads an earlier run, some of whose lines are to be measured again.
 
-    Args:
-        path: Its benchmark.json.
-        scale: Of the new run.
-
-    Returns:
-        The record.
-
     Raises:
         ConfigError: There is none, or it is of another machine, other versions or another scale.
     """
@@ -103,7 +94,6 @@ def merge(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
     """Puts the lines of a later run in the place of an earlier one's.
 
     Args:
-        earlier: A whole record.
         later: Record of some of its lines; new ones are added at the end.
 
     Returns:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -62,10 +61,6 @@ def ratios(ours: Sequence[Sample], theirs: Sequence[Sample]) -> Spread:
     What else the machine does changes from round to round and hits both; a ratio of two medians
     would compare different moments.
 
-    Args:
-        ours: One sample a round.
-        theirs: As many, of the same rounds.
-
     Returns:
         Spread of the rounds' ratios; above 1, ours is faster.
 
@@ -75,21 +70,6 @@ def ratios(ours: Sequence[Sample], theirs: Sequence[Sample]) -> Spread:
     return spread([one.rate / other.rate for one, other in zip(ours, theirs, strict=True)])
 
 
-def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
-    """Growth of time with size between the two largest sizes: 1 is linear, 2 quadratic.
-
-    Fixed costs make it smaller, never larger, so that only what grows too fast shows.
-
-    Args:
-        sizes: Two or more, rising.
-        seconds: Time at each.
-
-    Returns:
-        log(last / one before last), of times over that of sizes.
-    """
-    return math.log(seconds[-1] / seconds[-2]) / math.log(sizes[-1] / sizes[-2])
-
-
 @dataclass(frozen=True)
 class Target:
     """What must be reached; one of them is given.
@@ -97,12 +77,10 @@ class Target:
     Attributes:
         least: The value is at least this.
         below: The value is less than this.
-        holds_zero: The interval of the value holds 0: no effect can be told.
     """
 
     least: float | None = None
     below: float | None = None
-    holds_zero: bool = False
 
     def met_by(self, value: float) -> bool:
         """Whether a value reaches it; NaN reaches nothing."""
@@ -110,14 +88,8 @@ class Target:
             return value >= self.least
         return self.below is not None and value < self.below
 
-    def judge_interval(self, low: float, high: float) -> str:
-        """`MET` where an interval holds 0, else `MISSED`; one with a NaN end holds nothing."""
-        return MET if low <= 0 <= high else MISSED
-
     def text(self, unit: str) -> str:
         """As printed, such as `≥ 6 ×`."""
-        if self.holds_zero:
-            return "interval holds 0"
         sign, value = ("≥", self.least) if self.least is not None else ("<", self.below)
         return f"{sign} {value:g} {unit}".rstrip()
 
@@ -128,20 +100,15 @@ class Line:
 
     Attributes:
         name: As `--only` takes it.
-        title: What was measured.
-        unit: Of `value`.
         value: What the target is about: a ratio of rates, or a number by itself; None if there is
             none.
         low: Smallest over rounds, or the low end of an interval.
         high: Largest over rounds, or the high end.
         ours: Rate of this package, in `rate_unit`.
         peer: What it is compared with; empty if it stands alone.
-        theirs: The peer's rate.
-        rate_unit: Of the two rates.
         target: What must be reached, where anything must.
         status: One of the constants above.
         note: Why there is no value, or what belongs to it.
-        details: Further numbers for benchmark.json.
     """
 
     name: str
@@ -164,7 +131,6 @@ def judge(value: float, target: Target | None, *, full_scale: bool = True) -> st
     """Status of a measured value.
 
     Args:
-        value: What was measured.
         target: What must be reached.
         full_scale: Whether it was measured at the scale the target is meant for; below it, nothing
             is said.

@@ -56,8 +56,6 @@ class Worker:
     Args:
         module: Module of `lus_keras.benchmark.contenders`.
         task: Key of its `TASKS`.
-        threads: Threads that each framework may use.
-        options: Keywords of the task.
     """
 
     def __init__(self, module: str, task: str, options: dict[str, Any], *, threads: int):
@@ -86,9 +84,6 @@ class Worker:
     def ready(self) -> dict[str, Any]:
         """Waits until it is ready.
 
-        Returns:
-            Its facts.
-
         Raises:
             Absent: It needs a package that is not installed.
             Failed: It ended in an error.
@@ -100,12 +95,6 @@ class Worker:
 
     def round(self, steps: int) -> Sample:
         """Lets it do some steps.
-
-        Args:
-            steps: How many.
-
-        Returns:
-            What they took together.
 
         Raises:
             Failed: It ended in an error.

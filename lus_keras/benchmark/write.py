@@ -1,4 +1,4 @@
-"""What was measured as a table, a page, JSON, CSV and a chart."""
+"""What was measured as a table, a page, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -16,22 +16,16 @@ FIELDS = (
     *("name", "title", "peer", "ours", "theirs", "rate_unit", "value", "low", "high", "unit"),
     *("target", "status", "note"),
 )
-COLOURS = {MET: "#2b7a4b", MISSED: "#b3402e"}
-NEUTRAL = "#6b7280"
 
 
 def write_results(record: dict[str, Any], out: Path) -> list[Path]:
-    """Writes benchmark.json, .csv, .md and .png.
+    """Writes benchmark.json, .csv and .md.
 
     Args:
         record: As `run_benchmark` gives it.
         out: Folder to create or add to.
-
-    Returns:
-        The files. There is no chart if nothing was compared.
     """
     files = [out / f"benchmark.{suffix}" for suffix in ("json", "csv", "md")]
-    compared = [line for line in record["lines"] if line["theirs"] is not None]
     with atomic_write(files[0]) as temporary:
         temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
     with atomic_write(files[1]) as temporary, temporary.open("w", newline="") as stream:
@@ -39,23 +33,12 @@ def write_results(record: dict[str, Any], out: Path) -> list[Path]:
         writer.writeheader()
         writer.writerows(record["lines"])
     with atomic_write(files[2]) as temporary:
-        temporary.write_text(as_page(record, chart=bool(compared)), "utf-8")
-    if compared:
-        files.append(out / "benchmark.png")
-        with atomic_write(files[-1]) as temporary:
-            _draw(compared, temporary)
+        temporary.write_text(as_page(record), "utf-8")
     return files
 
 
 def as_cells(line: dict[str, Any]) -> tuple[str, ...]:
-    """Cells of a line's row, in the order of `COLUMNS`; what is not known is a dash.
-
-    Args:
-        line: One of the record's lines.
-
-    Returns:
-        Texts.
-    """
+    """Cells of a line's row, in the order of `COLUMNS`; what is not known is a dash."""
 
     def rate(value: float | None) -> str:
         return "–" if value is None else f"{_short(value)} {line['rate_unit']}".rstrip()
@@ -89,15 +72,11 @@ def _short(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def as_page(record: dict[str, Any], *, chart: bool) -> str:
+def as_page(record: dict[str, Any]) -> str:
     """A page in Markdown.
 
     Args:
         record: As `run_benchmark` gives it.
-        chart: Whether benchmark.png lies beside it.
-
-    Returns:
-        The text.
     """
     lines = [
         "# Benchmark",
@@ -121,8 +100,6 @@ def as_page(record: dict[str, Any], *, chart: bool) -> str:
         f"| {' | '.join(cell.replace('|', '/') for cell in as_cells(line))} |"
         for line in record["lines"]
     ]
-    if chart:
-        lines += ["", "![How many times as fast as each peer](benchmark.png)"]
     return "\n".join(lines) + "\n"
 
 
@@ -149,7 +126,6 @@ def print_results(record: dict[str, Any], console: Any) -> None:
 
     Args:
         record: As `run_benchmark` gives it.
-        console: Of rich.
     """
     from rich.markup import escape
     from rich.table import Table
@@ -161,28 +137,3 @@ def print_results(record: dict[str, Any], console: Any) -> None:
     for line in record["lines"]:
         table.add_row(*map(escape, as_cells(line)), style=styles.get(line["status"]))
     console.print(table)
-
-
-def _draw(lines: list[dict[str, Any]], path: Path) -> None:
-    """Bars of ratios on a logarithmic axis, with targets as marks."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    figure = Figure(figsize=(9, 0.8 + 0.42 * len(lines)), layout="constrained")
-    axes = figure.subplots()
-    for place, line in enumerate(reversed(lines)):
-        colour = COLOURS.get(line["status"], NEUTRAL)
-        axes.barh(place, line["value"] - 1, left=1, color=colour, height=0.6)
-        axes.plot([line["low"], line["high"]], [place, place], color="black", linewidth=1)
-        if line["target"]:
-            wanted = float(line["target"].split()[1])
-            axes.plot([wanted, wanted], [place - 0.4, place + 0.4], color="black", linewidth=2)
-    axes.set_xscale("log")
-    names = [f"{line['title']}\nagainst {line['peer']}" for line in reversed(lines)]
-    axes.set_yticks(range(len(lines)), names, fontsize=7)
-    axes.axvline(1, color="black", linewidth=0.8)
-    axes.set_xlabel("times as fast as the peer (thin line: rounds; thick mark: target)", fontsize=8)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    figure.savefig(path, dpi=150)

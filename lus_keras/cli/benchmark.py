@@ -61,8 +61,7 @@ def benchmark(quick: bool, names: tuple[str, ...], update: bool, tiny: bool, out
 
     Peers are PyTorch, Keras 2 (tf_keras) and Keras 3 as it comes; what is not installed is skipped
     by name (`pip install lus-keras[benchmark]`). NAME is train, train/c2d_lstm_a,
-    train/c2d_lstm_a/float32, …, inference, input, saliency, simulator, memory, table1, scaling or
-    precision.
+    train/c2d_lstm_a/float32, …, inference, input, saliency, simulator, memory or table1.
     A target that is missed is no error; a contender that fails ends with exit code 4.
 
     \b

@@ -31,9 +31,6 @@ def is_clicks(error: Exception) -> bool:
 def explained(error: Exception) -> tuple[str, int]:
     """Explains an error that was not turned into one of the package's own.
 
-    Args:
-        error: The error.
-
     Returns:
         One line with cause, place and remedy, and the exit code.
     """

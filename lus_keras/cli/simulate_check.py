@@ -62,18 +62,10 @@ def simulate_check(
     records = []
     for check, found in validation.run(settings, numbers):
         click.echo(f"{check.number}. {check.title}: {found.status}. {found.measured}", err=True)
-        row = (str(check.number), check.title, found.measured, check.mark, found.status)
-        table.add_row(*(escape(cell) for cell in row))
-        records.append(
-            {
-                "check": check.number,
-                "title": check.title,
-                "measured": found.measured,
-                "mark": check.mark,
-                "result": found.status,
-                "values": found.values,
-            }
-        )
+        record = {"check": check.number, "title": check.title, "measured": found.measured}
+        record |= {"mark": check.mark, "result": found.status}
+        table.add_row(*(escape(str(cell)) for cell in record.values()))
+        records.append({**record, "values": found.values})
     Console().print(table)
     if json_path:
         with atomic_write(json_path) as temporary_path:

@@ -29,9 +29,6 @@ def get(name: str) -> Paper:
     Args:
         name: One of `names()`.
 
-    Returns:
-        What the paper computes.
-
     Raises:
         ConfigError: There is no paper of that name.
     """

@@ -48,14 +48,7 @@ def each_apart(logits: np.ndarray) -> np.ndarray:
 
 
 def cross_entropy(outputs: int) -> keras.losses.Loss:
-    """Cross-entropy of integer labels and logits: binary for one output, else over classes.
-
-    Args:
-        outputs: Number of logits.
-
-    Returns:
-        The loss.
-    """
+    """Cross-entropy of integer labels and logits: binary for one output, else over classes."""
     import keras
 
     if outputs == 1:
@@ -64,14 +57,7 @@ def cross_entropy(outputs: int) -> keras.losses.Loss:
 
 
 def accuracy(outputs: int) -> keras.metrics.Metric:
-    """Accuracy of logits, followed in training.
-
-    Args:
-        outputs: Number of logits.
-
-    Returns:
-        A new metric.
-    """
+    """Accuracy of logits, followed in training."""
     import keras
 
     if outputs == 1:
@@ -83,11 +69,7 @@ def network_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a paper's network settings that one of its networks has.
 
     Args:
-        name: Network.
         options: The configuration's `model`.
-
-    Returns:
-        Keywords of the network's builder.
     """
     import inspect
 
@@ -99,9 +81,6 @@ def network_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def labels_of(paper: str) -> dict[str, str]:
     """Printed names of a paper's networks, from the titles in its configuration.
-
-    Args:
-        paper: Name of the paper.
 
     Returns:
         `model` → title, then `variant/model` → "variant's title, model's title".

@@ -55,8 +55,6 @@ def narrow_traps(acquisition: Acquisition, motion: Motion, count: int) -> Vertic
     """Draws the causes of separate B-lines.
 
     Args:
-        acquisition: The video.
-        motion: Its paths.
         count: Number of traps; the first can be seen at some moment, the others by chance.
 
     Returns:
@@ -86,8 +84,6 @@ def z_lines(
     """Draws Z-lines, whatever the class of the video.
 
     Args:
-        acquisition: The video.
-        motion: Its paths.
         slip_range_mm: Places across the image plane over which lines are spread, beyond their
             own distribution. Where the class decides how far the lung slips, this is the range
             of both classes, or the number of lines in a frame would tell them apart.

@@ -22,7 +22,6 @@ def videos_per_patient(patients: int, videos: int, rng: np.random.Generator) -> 
     Args:
         patients: Number of patients, at least 1.
         videos: Number of videos, at least `patients`.
-        rng: Random stream.
 
     Returns:
         `(patients,)` int64, each at least 1, with sum `videos`.
@@ -32,10 +31,6 @@ def videos_per_patient(patients: int, videos: int, rng: np.random.Generator) -> 
 
 def positive_shares(patients: int, rng: np.random.Generator) -> np.ndarray:
     """Draws each patient's prior of showing the finding, in mirrored pairs.
-
-    Args:
-        patients: Number of patients.
-        rng: Random stream.
 
     Returns:
         `(patients,)` float64 in 0 … 1; p and 1 - p come in pairs, so an even cohort has mean 1/2.
@@ -49,7 +44,6 @@ def draw_classes(counts: np.ndarray, rng: np.random.Generator) -> list[np.ndarra
 
     Args:
         counts: `(patients,)` int, videos of each patient.
-        rng: Random stream.
 
     Returns:
         One `(n,)` bool array a patient; both values occur when there are two videos or more.
@@ -70,7 +64,6 @@ def draw_patient_classes(
     Args:
         counts: `(patients,)` int, videos of each patient.
         share: Share of patients with the finding.
-        rng: Random stream.
 
     Returns:
         One constant `(n,)` bool array a patient; both values occur from two patients on.
@@ -83,10 +76,6 @@ def draw_patient_classes(
 
 def quotas(total: int, shares: Sequence[float]) -> np.ndarray:
     """Splits a number by shares, largest remainders first.
-
-    Args:
-        total: What to split.
-        shares: k relative frequencies.
 
     Returns:
         `(k,)` int64 with sum `total`; each at least 1 if `total` allows it.
@@ -110,7 +99,6 @@ def allocate_classes(
     Args:
         counts: `(patients,)` int, videos of each patient.
         shares: k relative frequencies of the classes in the cohort.
-        rng: Random stream.
 
     Returns:
         One `(n,)` int64 array of class numbers a patient; over all, exactly `quotas`.
@@ -132,11 +120,6 @@ def draw_lengths(
 ) -> np.ndarray:
     """Draws numbers of frames from a histogram.
 
-    Args:
-        lengths: Pairs (frames, videos).
-        count: How many to draw.
-        rng: Random stream.
-
     Returns:
         `(count,)` int64; the histogram itself, shuffled, when `count` is its sum.
     """
@@ -149,10 +132,7 @@ def skewed_lengths(shortest_s: float, longest_s: float, skew: float, count: int)
     """Spreads lengths from the shortest to the longest.
 
     Args:
-        shortest_s: The first length.
-        longest_s: The last length.
         skew: 1 spreads them evenly, more makes most of them short.
-        count: How many.
 
     Returns:
         `(count,)` float64, rising.

@@ -60,7 +60,6 @@ def acoustic_window(acquisition: Acquisition, lateral_mm: np.ndarray) -> np.ndar
     """Power that passes between the ribs.
 
     Args:
-        acquisition: The video.
         lateral_mm: `(n,)` positions along the pleura.
 
     Returns:
@@ -81,7 +80,6 @@ def transmission(acquisition: Acquisition, lateral_mm: np.ndarray) -> np.ndarray
     """Power that returns from under the pleura: rib shadows and oblique incidence.
 
     Args:
-        acquisition: The video.
         lateral_mm: `(n,)` positions along the pleura.
 
     Returns:
@@ -156,7 +154,6 @@ def pleural_line(acquisition: Acquisition, shift_mm: np.ndarray | float = 0.0) -
     """Axial profile of the pleural line, 0 … 1.
 
     Args:
-        acquisition: The video.
         shift_mm: How much deeper the line lies than the pleura; a number or `(n,)`.
 
     Returns:
@@ -169,11 +166,6 @@ def pleural_line(acquisition: Acquisition, shift_mm: np.ndarray | float = 0.0) -
 
 def reverberation(acquisition: Acquisition, wall: ChestWall, a_line_db: float) -> np.ndarray:
     """Folds the wall by the pleural depth: A-lines, and copies of the wall between them.
-
-    Args:
-        acquisition: The video.
-        wall: Its chest wall.
-        a_line_db: Extra strength of the mirror echoes.
 
     Returns:
         `(rows, beams)` float32 power, zero above the pleura.
@@ -213,7 +205,6 @@ def lung(
     """Builds the lung: the pleural line that slides, and the haze under it.
 
     Args:
-        acquisition: The video.
         lung_mm: `(n,)` places along the lung, one a column.
         defects: Where the line is indented or broken; nowhere if not given.
 

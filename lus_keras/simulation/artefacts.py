@@ -104,11 +104,8 @@ class Pathology:
     """What a task draws into the lung.
 
     Attributes:
-        artefacts: Vertical artefacts.
         a_line_db: Strength of the A-lines beyond what reverberation alone gives.
         defects: Where the pleural line is indented or broken.
-        consolidation: Airless lung.
-        effusion: Fluid over the lung.
         lung_point: Where sliding lung borders on air that rests.
     """
 

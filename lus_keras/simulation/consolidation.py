@@ -50,7 +50,6 @@ class Consolidation:
         """Thickness of the airless layer, shreds included.
 
         Args:
-            acquisition: The video.
             lung_mm: `(n,)` places along the lung.
 
         Returns:
@@ -105,7 +104,6 @@ class Consolidation:
         """Replaces aerated lung by airless lung.
 
         Args:
-            acquisition: The video.
             lung_mm: `(n,)` places along the lung, the columns of `lung`.
             lung: `(rows, n)` echo power of aerated lung.
 

@@ -8,7 +8,8 @@ Every sheet says which frames are simulated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +17,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lus_keras.core.errors import VideoError
+from lus_keras.core.style import BLUE, ORANGE, new_figure
 from lus_keras.data.manifest import Video
 from lus_keras.data.video import read_video, sector_box
-from lus_keras.evaluation.plots import BLUE, ORANGE
+from lus_keras.evaluation.plots import show_picture
 from lus_keras.simulation import plan_cohort, simulate_video, tasks
 from lus_keras.simulation.validation.appearance import Appearance, distances, measure
 from lus_keras.simulation.validation.view import cut, view_box
@@ -28,12 +30,7 @@ SIDE = 350
 MARGIN, STRIP_ROWS = 40, 90
 # Seconds of a video that are read or rendered.
 SECONDS = 2.0
-LABEL_OF_TASK = {
-    "bline": "b_lines",
-    "sliding": "sliding",
-    "severity": "severity",
-    "signs": "sign",
-}
+LABEL_OF_TASK = {"bline": "b_lines", "sliding": "sliding", "severity": "severity", "signs": "sign"}
 PICTURE_INCHES = 1.75
 
 
@@ -43,7 +40,6 @@ class Picture:
 
     Attributes:
         group: Row of the sheet it belongs to, such as `SIMULATED: score_2`.
-        caption: Patient and label.
         frame: `(350, 350)` uint8, the sector filling it.
         strips: `(90, t)` M-mode and `(t, 350)` x-t uint8; empty where motion is not of interest.
     """
@@ -76,11 +72,6 @@ def motion_strips(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def simulated_pictures(task: str, *, per_class: int, seed: int) -> list[Picture]:
     """Renders frames of each class, every one of another patient.
 
-    Args:
-        task: Name of a task.
-        per_class: Frames a class.
-        seed: Seed of the cohort.
-
     Returns:
         Pictures, class by class; a picture is of the class that was drawn, its caption tells the
         label that was measured.
@@ -109,11 +100,6 @@ def _best_frame(truth: Any, frames: int) -> int:
 def real_pictures(videos: Sequence[Video], task: str, *, per_class: int) -> list[Picture]:
     """Takes frames from the middle of real videos, grouped by the task's label if they have it.
 
-    Args:
-        videos: What a data set gives.
-        task: Name of a task.
-        per_class: Frames a group.
-
     Returns:
         Pictures, each patient once a group; files that cannot be decoded are left out.
     """
@@ -125,12 +111,8 @@ def real_pictures(videos: Sequence[Video], task: str, *, per_class: int) -> list
     return [
         picture
         for name in sorted(groups)
-        for picture in _first(_pictures_of(groups[name], name, task), per_class)
+        for picture in itertools.islice(_pictures_of(groups[name], name, task), per_class)
     ]
-
-
-def _first(pictures: Iterable[Picture], count: int) -> list[Picture]:
-    return [picture for _, picture in zip(range(count), pictures, strict=False)]
 
 
 def _pictures_of(videos: Sequence[Video], group: str, task: str) -> Iterator[Picture]:
@@ -147,9 +129,8 @@ def _pictures_of(videos: Sequence[Video], group: str, task: str) -> Iterator[Pic
         fps = video.fps or 25.0
         shown = cut(frames[: max(1, round(SECONDS * fps))], (x, y, w, h), SIDE)
         strips = motion_strips(shown) if task == "sliding" else ()
-        yield Picture(
-            f"real: {group}", f"patient {video.patient_id}", shown[len(shown) // 2], strips
-        )
+        caption = f"patient {video.patient_id}"
+        yield Picture(f"real: {group}", caption, shown[len(shown) // 2], strips)
 
 
 def contact_sheet(
@@ -158,13 +139,8 @@ def contact_sheet(
     """Draws a sheet.
 
     Args:
-        task: Name of the task, for the title.
         simulated: At least one picture.
         real: Pictures to stand beside them; may be empty.
-        source: Name of the real data.
-
-    Returns:
-        The figure.
     """
     groups: dict[str, list[Picture]] = {}
     for picture in (*simulated, *real):
@@ -174,7 +150,7 @@ def contact_sheet(
     heights = [1.0] + [0.6] * strips
     ratios = heights * len(groups) + [1.6]
     size = PICTURE_INCHES * columns + 0.4, (PICTURE_INCHES + 0.15) * sum(ratios) + 0.5
-    figure = Figure(figsize=size, layout="constrained")
+    figure = new_figure(*size)
     title = f"{task}: SIMULATED frames" + (f" beside frames of {source}" if real else "")
     figure.suptitle(title, fontsize=12)
     grid = figure.add_gridspec(len(ratios), 1, height_ratios=ratios)
@@ -205,9 +181,7 @@ def _draw_group(figure: Figure, cells: Any, name: str, pictures: Sequence[Pictur
 
 def _picture(figure: Figure, cell: Any, pixels: np.ndarray, aspect: Any) -> Any:
     axes = figure.add_subplot(cell)
-    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, aspect=aspect)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    show_picture(axes, pixels, aspect=aspect)
     return axes
 
 

@@ -42,10 +42,6 @@ def contact_gain(acquisition: Acquisition, motion: Motion) -> np.ndarray:
 
     Without this swing, any band that changes in time would be a B-line.
 
-    Args:
-        acquisition: The video.
-        motion: Its paths.
-
     Returns:
         `(t, beams)` float32, dB.
     """

@@ -30,7 +30,6 @@ class Effusion:
     """The effusion of one video, on its grid.
 
     Attributes:
-        acquisition: The video.
         drawn: Levels, swing and thickness of the collapsed edge.
         mean_distance_mm: `(beams,)` interpleural distance at mid-breath.
         wave: `(1, n)` unevenness of the lung's surface along the lung, about 1.
@@ -103,13 +102,8 @@ def build_effusion(
     """Places an effusion that is at least `MIN_DISTANCE_MM` thick in the middle.
 
     Args:
-        acquisition: The video.
-        drawn: The effusion's parameters.
         lung_mm: `(n,)` places along the lung.
         wall_speckle: `(rows, beams)` speckle of what does not slide.
-
-    Returns:
-        The effusion.
     """
     most = MAX_DEPTH_SHARE * (acquisition.depth_mm - acquisition.pleura_mm)
     # At end-inspiration, too, there must be enough of it.

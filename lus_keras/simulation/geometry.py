@@ -40,15 +40,7 @@ SCREEN_SHARE = (0.92, 0.94)
 
 @dataclass(frozen=True)
 class Acquisition:
-    """One video's identity, parameters and grid: what every part of the anatomy is built from.
-
-    Attributes:
-        plan: Identity of the video.
-        patient: Body and scanner.
-        video: Placement, settings and motion.
-        beams: Columns of beam space.
-        rows: Rows of beam space.
-    """
+    """One video's identity, parameters and grid: what every part of the anatomy is built from."""
 
     plan: VideoPlan
     patient: PatientParameters
@@ -214,13 +206,8 @@ def scan_map(acquisition: Acquisition, height: int, width: int, crop: str) -> Sc
 
     Args:
         acquisition: The video; its pleura profile is part of the map.
-        height: Rows of the image.
-        width: Columns of the image.
         crop: `screen` shows the sector undistorted inside a whole display; with `sector` the
             sector's bounding box fills the image.
-
-    Returns:
-        The map, black outside the sector.
 
     Raises:
         ConfigError: `crop` is unknown.

@@ -44,15 +44,7 @@ class LungPoint:
 
 
 def draw_lung_point(acquisition: Acquisition, motion: Motion) -> LungPoint:
-    """Draws a lung point whose edge moves about its usual place as the lung slides.
-
-    Args:
-        acquisition: The video.
-        motion: Its paths, with a lung that slides.
-
-    Returns:
-        The lung point.
-    """
+    """Draws a lung point whose edge moves about its usual place as the lung slides."""
     drawn = draw_parameters(LungPointParameters, acquisition.plan.key)
     swing = motion.lung_mm - np.median(motion.lung_mm)
     return LungPoint(

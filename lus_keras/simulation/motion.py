@@ -64,7 +64,6 @@ def draw_motion(acquisition: Acquisition, slides: bool = True) -> Motion:
     """Draws the motion of one video.
 
     Args:
-        acquisition: The video.
         slides: Whether the lung follows the breathing; without, only the heart beat moves it.
 
     Returns:

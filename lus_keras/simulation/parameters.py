@@ -124,11 +124,6 @@ def draw_parameters(table: type[Table], key: Key) -> Table:
 def draw_many(table: type[Any], key: Key, count: int) -> dict[str, np.ndarray]:
     """Draws a table for each of several objects of one video, such as its B-lines.
 
-    Args:
-        table: A table whose fields describe one object.
-        key: Identity of the video.
-        count: Number of objects.
-
     Returns:
         Field name → `(count,)` float64; the first objects do not depend on `count`.
     """

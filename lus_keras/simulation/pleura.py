@@ -61,7 +61,6 @@ class SlidingTruth:
 
         Args:
             first: First frame of the clip.
-            count: Frames of the clip.
 
         Returns:
             mm ≥ 0.
@@ -122,10 +121,6 @@ def _inside(low: float, high: float, first: int, size: int) -> tuple[int, int]:
 def pleural_region(acquisition: Acquisition, scan: ScanMap) -> Box:
     """Marks the pleura of the widest intercostal space and the reverberations under it.
 
-    Args:
-        acquisition: The video.
-        scan: Its scan conversion.
-
     Returns:
         `(x, y, w, h)` in pixels of the image, inside the box of the sector.
     """
@@ -148,11 +143,6 @@ def pleural_region(acquisition: Acquisition, scan: ScanMap) -> Box:
 
 def pleural_rows(plan: VideoPlan, height: int, width: int) -> np.ndarray:
     """Where the pleural line lies in the whole picture, at the lung's and the probe's usual place.
-
-    Args:
-        plan: The video.
-        height: Rows of the picture.
-        width: Columns of the picture.
 
     Returns:
         `(width,)` float64 row of the line in each column, NaN beside the sector.

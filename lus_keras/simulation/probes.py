@@ -19,7 +19,6 @@ class ConvexProbe:
     """Beams that fan out from a curved surface.
 
     Attributes:
-        radius_mm: Radius of the surface.
         half: Half the opening angle, radians.
         psf: Lateral point spread (SD), radians.
     """

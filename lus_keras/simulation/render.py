@@ -55,11 +55,7 @@ def _columns(maps: np.ndarray, first: float, count: int) -> np.ndarray:
 
 
 class BeamSpace:
-    """Composes the frames of a scene in beam space.
-
-    Args:
-        scene: The video.
-    """
+    """Composes the frames of a scene in beam space."""
 
     def __init__(self, scene: Scene):
         acquisition, motion, artefacts = scene.acquisition, scene.motion, scene.artefacts
@@ -157,13 +153,7 @@ class BeamSpace:
 
 
 class Grain:
-    """Capture noise of a few grey levels, cut from a bank at random places.
-
-    Args:
-        scene: The video.
-        height: Rows of the image.
-        width: Columns of the image.
-    """
+    """Capture noise of a few grey levels, cut from a bank at random places."""
 
     def __init__(self, scene: Scene, height: int, width: int):
         acquisition = scene.acquisition
@@ -186,8 +176,6 @@ def render_frames(scene: Scene, height: int, width: int, crop: str) -> tuple[np.
 
     Args:
         scene: The video, on the grid of `grid_for(height, width)`.
-        height: Rows of the image.
-        width: Columns of the image.
         crop: `screen` or `sector`, as in `scan_map`.
 
     Returns:

@@ -24,8 +24,6 @@ class Scene:
 
     Attributes:
         acquisition: The video's parameters and grid.
-        motion: Its paths.
-        artefacts: B-lines and Z-lines.
         wall: `(rows, beams)` echo power of the chest wall and clutter.
         window: `(beams,)` power that reaches the lung, 0 … 1.
         reverberation: `(rows, beams)` echo power of A-lines and wall copies.
@@ -78,11 +76,6 @@ def lung_coordinates(acquisition: Acquisition, motion: Motion) -> np.ndarray:
 
 def build_scene(plan: VideoPlan, beams: int, rows: int) -> Scene:
     """Draws a video on a grid.
-
-    Args:
-        plan: The video.
-        beams: Columns of beam space.
-        rows: Rows of beam space.
 
     Returns:
         The scene; paths and artefacts are the same on every grid, speckle is not.

@@ -1,4 +1,7 @@
-"""Severity as it is realised: how white the lung is, and how deep airless lung reaches."""
+"""Severity as it is realised: how white the lung is, and how deep airless lung reaches.
+
+Scenes are on the grid of `truth`.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,6 @@ def visible_pleura(
     """Beams under which the lung can be judged: no rib above, not too oblique, in the sector.
 
     Args:
-        scene: The video.
         min_window: Share of the power that ribs must let through.
         min_passed: Share of the power that must return from under an oblique pleura.
 
@@ -94,9 +96,6 @@ def visible_pleura(
 
 def white_fraction(scene: Scene) -> np.ndarray:
     """Measures the share of visible pleura under which the lung is white.
-
-    Args:
-        scene: A scene on the grid `TRUTH_BEAMS` by `TRUTH_ROWS`.
 
     Returns:
         `(t,)` float64 in 0 … 1, of no less than `MIN_VISIBLE` of the sector.
@@ -125,9 +124,6 @@ def white_fraction(scene: Scene) -> np.ndarray:
 def consolidation_mm(scene: Scene) -> np.ndarray:
     """Measures how deep airless lung reaches where its border stands out on the display.
 
-    Args:
-        scene: A scene on the grid `TRUTH_BEAMS` by `TRUTH_ROWS`.
-
     Returns:
         `(t,)` float64 mm, 0 where none is visible.
     """
@@ -151,9 +147,6 @@ def consolidation_mm(scene: Scene) -> np.ndarray:
 
 def measure_severity(scene: Scene) -> SeverityTruth:
     """Measures what a reader would score.
-
-    Args:
-        scene: A scene on the grid `TRUTH_BEAMS` by `TRUTH_ROWS`.
 
     Returns:
         The truth of all frames, with the realised score.

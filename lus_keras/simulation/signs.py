@@ -68,9 +68,6 @@ def _counts(area: np.ndarray) -> bool:
 def sector_area(scene: Scene) -> np.ndarray:
     """Share of the displayed sector that each element of beam space covers.
 
-    Args:
-        scene: The video.
-
     Returns:
         `(rows, beams)` float64 of sum 1, 0 below the displayed depth.
     """
@@ -111,9 +108,6 @@ def _fluid(scene: Scene, area: np.ndarray, visible: np.ndarray) -> tuple[np.ndar
 
 def measure_signs(scene: Scene) -> SignTruth:
     """Measures which sign a video shows.
-
-    Args:
-        scene: A scene on the grid `TRUTH_BEAMS` by `TRUTH_ROWS`.
 
     Returns:
         The truth of all frames, with the realised sign.

@@ -41,7 +41,6 @@ def smooth_field(
 
     Args:
         rng: Random stream; what is consumed depends on `shape` only.
-        shape: Rows and columns.
         axial: Blur along the rows' axis (SD, rows).
         lateral: Blur along the columns' axis (SD, columns).
 
@@ -59,7 +58,6 @@ def speckle(
 
     Args:
         rng: Random stream; what is consumed depends on `shape` only.
-        shape: Rows and columns.
         axial: Point spread along depth (SD, rows).
         lateral: Point spread across beams (SD, columns).
 
@@ -95,8 +93,6 @@ def ornstein_uhlenbeck(
     """Draws stationary noise that forgets itself exponentially.
 
     Args:
-        rng: Random stream.
-        frames: Number of frames t.
         fps: Frames per second.
         time_constant_s: Time after which the correlation is 1/e.
 

@@ -1,6 +1,7 @@
 """Truth that is measured: what of the drawn causes can be seen on the display.
 
-Contrast is measured on one fixed grid, so it does not depend on the size of the image.
+Contrast is measured on one fixed grid, so it does not depend on the size of the image: every scene
+here is on `TRUTH_BEAMS` by `TRUTH_ROWS`.
 """
 
 from __future__ import annotations
@@ -179,7 +180,6 @@ def displayed_db(scene: Scene, power: np.ndarray, gain_db: np.ndarray) -> np.nda
     """Level at which the display shows mean powers, dB above black.
 
     Args:
-        scene: The video.
         power: `(…, t)` echo power.
         gain_db: `(…, t)` gain at the same places.
 
@@ -197,7 +197,6 @@ def least_contrast_db(
     """Contrast of an image with artefacts to the same without, the least of all depths.
 
     Args:
-        scene: The video.
         shown: `(r, k, t)` power with artefacts, at the rows of `read_rows`.
         hidden: `(r, k, t)` power without.
         gain_db: `(r, k, t)` gain at the same places.
@@ -213,9 +212,6 @@ def least_contrast_db(
 
 def measure_contrast(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     """Measures how far each vertical artefact stands out on the display.
-
-    Args:
-        scene: A scene on the grid `TRUTH_BEAMS` by `TRUTH_ROWS`.
 
     Returns:
         Contrast in dB and position, as in `Truth`, each `(k, t)`.
@@ -249,12 +245,6 @@ def measure_b_lines(scene: Scene) -> Truth:
 
     A frame is positive when a vertical artefact stands out by `MIN_CONTRAST_DB` down to the
     bottom, in a run of at least `MIN_DURATION_S`. Z-lines are measured alike: they end too early.
-
-    Args:
-        scene: A scene on the grid `TRUTH_BEAMS` by `TRUTH_ROWS`.
-
-    Returns:
-        The truth of all frames.
     """
     fps = scene.acquisition.plan.fps
     contrast, position = measure_contrast(scene)

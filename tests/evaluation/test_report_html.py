@@ -153,6 +153,7 @@ def test_frames_of_real_data_are_left_out_unless_asked_for(real):
     assert "figure1.png" in (real / "report" / "report.md").read_text()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_manifest_that_is_called_simulated_is_not(tmp_path):
     """Its frames may be of patients, whatever its name."""
     path = write_run(tmp_path / "run", models=tuple(LABELS), folds=2, patients=6)

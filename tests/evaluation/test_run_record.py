@@ -219,6 +219,7 @@ def test_a_damaged_mark_is_refused(tmp_path, text):
         write_report(run)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_names_that_are_html_are_shown_and_do_not_act(tmp_path):
     name = "<img src=x onerror=alert(1)> ![a](http://evil/b) | `c"
     remark = {"kind": "remark", "topic": "dataset", "text": name}

@@ -119,9 +119,11 @@ def seeds(tmp_path_factory) -> Path:
             positive = (table["p_1"] + noise).clip(0.01, 0.99)
             table.assign(p_0=1 - positive, p_1=positive).to_csv(path, index=False)
             revouch(path.parent)
-    write_report(out)
-    for seed in range(3):
-        write_report(seed_folder(out, seed))
+    with pytest.MonkeyPatch.context() as patch:
+        # Figures take most of the time, and no test here looks at them.
+        patch.setattr("lus_keras.evaluation.report.write.png_bytes", lambda _: b"no picture")
+        for folder in (out, *(seed_folder(out, seed) for seed in range(3))):
+            write_report(folder)
     return out
 
 

@@ -4,6 +4,8 @@ import copy
 import dataclasses
 import subprocess
 import sys
+import time
+import types
 
 import cv2
 import numpy as np
@@ -22,7 +24,7 @@ from lus_keras.simulation.display import overlay
 from lus_keras.simulation.export import container_of
 from lus_keras.simulation.geometry import Acquisition
 from lus_keras.simulation.scene import build_scene
-from lus_keras.simulation.speed import measure_speed
+from lus_keras.simulation.video import measure_speed
 
 SMALL = {"height": 64, "width": 64, "crop": "sector"}
 OTHER = {"b_lines": "no_b_lines", "no_b_lines": "b_lines"}
@@ -109,7 +111,7 @@ def test_wrong_sizes_are_refused(wrong, short_plans):
 
 
 def test_same_seed_gives_equal_pixels_in_any_order(short_plans):
-    forward = {video.video_id: video for video in simulate_cohort(short_plans, **SMALL)}
+    forward = {video.plan.video_id: video for video in simulate_cohort(short_plans, **SMALL)}
     for plan in reversed(copy.deepcopy(short_plans)):
         again = simulate_video(plan, **SMALL)
         np.testing.assert_array_equal(again.frames, forward[plan.video_id].frames)
@@ -153,7 +155,7 @@ def test_frames_follow_duration_and_rate(fps, duration_s, frames):
     assert video.truth.b_line_frames.shape == video.truth.n_b_lines.shape == (frames,)
     assert video.truth.contrast_db.shape == video.truth.beam_position.shape
     assert video.truth.contrast_db.shape == (len(video.truth.kind), frames)
-    assert video.fps == fps
+    assert video.video.fps == fps
 
 
 def test_one_frame_is_a_video():
@@ -357,8 +359,12 @@ def test_import_is_light():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_speed_can_be_measured():
-    assert measure_speed(height=64, width=64, crop="sector", videos=1) > 0
+def test_speed_is_frames_by_time_of_the_processor(monkeypatch):
+    """Two videos of 120 frames in 3 seconds: 80 a second; a warm-up does not count."""
+    monkeypatch.setattr(time, "process_time", iter((10.0, 13.0)).__next__)
+    still = types.SimpleNamespace(frames=np.zeros((120, 16, 16), np.uint8))
+    monkeypatch.setattr("lus_keras.simulation.video.simulate_video", lambda *_, **__: still)
+    assert measure_speed(videos=2) == 80
 
 
 def test_every_task_module_keeps_the_contract():

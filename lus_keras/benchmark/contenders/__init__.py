@@ -23,7 +23,6 @@ def batch_of(network: str, batch: int) -> tuple[np.ndarray, np.ndarray]:
 
     Args:
         network: Key of `SHAPES`.
-        batch: Clips.
 
     Returns:
         Clips `(b, t, h, w, c)` float32 in 0 … 1, labels `(b,)` int64 in 0 … 1.

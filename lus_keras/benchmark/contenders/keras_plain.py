@@ -20,9 +20,6 @@ def c2d_lstm_a(k: Any, shape: tuple[int, ...]) -> Any:
     Args:
         k: The module `keras` or `tf_keras`.
         shape: `(t, h, w, c)`.
-
-    Returns:
-        Model to two logits.
     """
     layers, penalty = k.layers, k.regularizers.L2(L2["c2d_lstm_a"])
     each = layers.TimeDistributed
@@ -54,9 +51,6 @@ def resnet3d_18(k: Any, shape: tuple[int, ...]) -> Any:
     Args:
         k: The module `keras` or `tf_keras`.
         shape: `(t, h, w, c)`.
-
-    Returns:
-        Model to one logit.
     """
     layers = k.layers
 
@@ -114,9 +108,6 @@ def train(*, network: str, precision: str, module: str, batch: int | None = None
         precision: "float32" or "bfloat16" (mixed).
         module: "keras" or "tf_keras".
         batch: Clips; the paper's if not given.
-
-    Returns:
-        A contender whose units are clips.
     """
     from lus_keras.core.environment import start_tensorflow
 

@@ -27,7 +27,7 @@ from lus_keras.data.pipeline import make_batches  # noqa: E402
 from lus_keras.experiments.training.network import Network  # noqa: E402
 from lus_keras.simulation import plan_cohort  # noqa: E402
 from lus_keras.simulation.dataset import sources  # noqa: E402
-from lus_keras.simulation.speed import measure_speed  # noqa: E402
+from lus_keras.simulation.video import measure_speed  # noqa: E402
 
 PAPERS = {"c2d_lstm_a": "bline", "resnet3d_18": "sliding"}
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -55,9 +55,6 @@ def train(*, network: str, precision: str, batch: int | None = None) -> Contende
         network: Key of `SHAPES`.
         precision: "float32" or "bfloat16" (mixed).
         batch: Clips; the paper's if not given.
-
-    Returns:
-        A contender whose units are clips.
     """
     from lus_keras.benchmark.flops import count_flops
 
@@ -69,11 +66,6 @@ def train(*, network: str, precision: str, batch: int | None = None) -> Contende
 
 def infer(*, video: str, seconds: float, folder: str) -> Contender:
     """Decodes a video, cuts clips as `predict` does, and runs an exported C2D+LSTM+A on them.
-
-    Args:
-        video: File.
-        seconds: Its length.
-        folder: Where to export to.
 
     Returns:
         A contender whose units are seconds of video.
@@ -193,11 +185,7 @@ def smooth(*, samples: int, folder: str) -> Contender:
     """SmoothGrad of one clip by ResNet3D-18.
 
     Args:
-        samples: Noisy copies.
         folder: Where a map is written to be compared.
-
-    Returns:
-        A contender whose units are maps.
     """
     from lus_keras.models.attribution import smooth_grad
 
@@ -224,11 +212,7 @@ def by_tf_keras_vis(*, samples: int, folder: str) -> Contender:
     """The same by tf-keras-vis, called plainly, on the same network.
 
     Args:
-        samples: Noisy copies.
         folder: Where a map of the same noise as ours is written.
-
-    Returns:
-        A contender whose units are maps.
     """
     from tf_keras_vis.saliency import Saliency
     from tf_keras_vis.utils.scores import BinaryScore
@@ -263,10 +247,7 @@ def simulate(*, height: int, width: int, crop: str, videos: int) -> Contender:
     """Renders videos on one core.
 
     Args:
-        height: Rows of the frames.
-        width: Columns of the frames.
         crop: `screen` or `sector`.
-        videos: Videos a step.
 
     Returns:
         A contender whose units are frames and whose seconds are those of the processor.

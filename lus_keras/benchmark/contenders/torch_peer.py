@@ -151,9 +151,6 @@ def train(*, network: str, precision: str, batch: int | None = None) -> Contende
         network: Key of `NETWORKS`.
         precision: "float32" or "bfloat16" (autocast).
         batch: Clips; the paper's if not given.
-
-    Returns:
-        A contender whose units are clips.
     """
     _start()
     batch = batch or BATCHES[network]
@@ -195,10 +192,6 @@ def infer(
     """Reads a video with OpenCV, cuts clips, predicts them eight at a time.
 
     Args:
-        video: File.
-        seconds: Its length.
-        frames: Frames a clip.
-        stride: Frames between two clips.
         size: `(height, width)` of a clip.
 
     Returns:
@@ -263,10 +256,6 @@ def read(*, path: str, shape: tuple[int, ...], frames: int, batch: int = 20) -> 
         path: File of `(n, h, w, c)` uint8 frames.
         shape: `(n, h, w, c)`.
         frames: Frames a clip; clips do not overlap.
-        batch: Clips a batch.
-
-    Returns:
-        A contender whose units are clips.
     """
     _start()
     loader = torch.utils.data.DataLoader(

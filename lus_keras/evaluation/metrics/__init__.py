@@ -1,10 +1,11 @@
 """Metrics: pure functions on arrays, and confidence intervals whose unit is the patient.
 
     confusion      counts → precision, recall, F1, specificity, accuracy, κ
-    ranking        probabilities → ROC-AUC, PR-AUC, Brier score
+    ranking        probabilities → ROC-AUC, PR-AUC
     localisation   attention + frame-level truth → IoU, hits, and what no model at all would score
     saliency       maps against each other and against a region
     bootstrap      any of these, resampled over patients: intervals and paired differences
+    records        clips by patient and fold, estimates, differences
     statistics     the form in which the bootstrap takes them
     ordinal        ordered classes: errors by distance, soft labels, the best constant prediction
     scores         predictions.csv → the statistics that tables are made of
@@ -13,10 +14,6 @@ Undefined is NaN everywhere, never 0: precision without a positive prediction, R
 """
 
 from lus_keras.evaluation.metrics.bootstrap import (
-    Clusters,
-    Difference,
-    Estimate,
-    Statistic,
     estimate,
     fold_mean,
     independent_difference,
@@ -35,7 +32,6 @@ from lus_keras.evaluation.metrics.confusion import (
 )
 from lus_keras.evaluation.metrics.localisation import (
     all_frames_iou,
-    localisation_accuracy,
     minmax,
     population,
     random_frame_hit,
@@ -53,7 +49,8 @@ from lus_keras.evaluation.metrics.ordinal import (
     summed_batch_loss,
     within,
 )
-from lus_keras.evaluation.metrics.ranking import brier, pr_auc, roc_auc
+from lus_keras.evaluation.metrics.ranking import pr_auc, roc_auc
+from lus_keras.evaluation.metrics.records import Clusters, Difference, Estimate, Statistic
 from lus_keras.evaluation.metrics.saliency import map_similarity, share_in
 from lus_keras.evaluation.metrics.scores import (
     Scores,
@@ -82,7 +79,6 @@ __all__ = [
     "always_positive",
     "best_constant",
     "binary_statistics",
-    "brier",
     "cohen_kappa",
     "confusion_matrix",
     "confusion_statistic",
@@ -91,7 +87,6 @@ __all__ = [
     "f1",
     "fold_mean",
     "independent_difference",
-    "localisation_accuracy",
     "macro_f1",
     "majority_baseline",
     "map_similarity",

@@ -1,8 +1,8 @@
 """Metrics of a confusion matrix, for one matrix or a whole stack of resampled ones.
 
 Every function takes `confusion (…, k, k)`, rows = truth, columns = prediction, and gives `(…)`
-float64. `positive` picks the class that counts as positive against all others, so the same code
-serves two classes (positive = 1) and one class against the rest.
+float64 in 0 … 1, κ at most 1. `positive` picks the class that counts as positive against all
+others, so the same code serves two classes (positive = 1) and one class against the rest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, classes: int = 2) -> 
     Args:
         y_true: `(n,)` integers 0 … classes-1.
         y_pred: `(n,)` integers 0 … classes-1.
-        classes: Number of classes k.
 
     Returns:
         `(k, k)` int64, rows = truth, columns = prediction.
@@ -31,70 +30,31 @@ def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, classes: int = 2) -> 
 
 
 def precision(confusion: ArrayLike, positive: int = 1) -> Floats:
-    """TP / (TP + FP).
-
-    Args:
-        confusion: `(…, k, k)` counts, rows = truth.
-        positive: Class that counts as positive.
-
-    Returns:
-        `(…)` float64 in 0 … 1; NaN where nothing is predicted positive.
-    """
+    """TP / (TP + FP); NaN where nothing is predicted positive."""
     hits, predicted, _, _ = _margins(confusion, positive)
     return _ratio(hits, predicted)
 
 
 def recall(confusion: ArrayLike, positive: int = 1) -> Floats:
-    """TP / (TP + FN), also called sensitivity.
-
-    Args:
-        confusion: `(…, k, k)` counts, rows = truth.
-        positive: Class that counts as positive.
-
-    Returns:
-        `(…)` float64 in 0 … 1; NaN where nothing is positive.
-    """
+    """TP / (TP + FN), also called sensitivity; NaN where nothing is positive."""
     hits, _, actual, _ = _margins(confusion, positive)
     return _ratio(hits, actual)
 
 
 def f1(confusion: ArrayLike, positive: int = 1) -> Floats:
-    """2 TP / (2 TP + FP + FN).
-
-    Args:
-        confusion: `(…, k, k)` counts, rows = truth.
-        positive: Class that counts as positive.
-
-    Returns:
-        `(…)` float64 in 0 … 1; NaN only where nothing is positive and nothing predicted so.
-    """
+    """2 TP / (2 TP + FP + FN); NaN only where nothing is positive and nothing predicted so."""
     hits, predicted, actual, _ = _margins(confusion, positive)
     return _ratio(2 * hits, predicted + actual)
 
 
 def specificity(confusion: ArrayLike, positive: int = 1) -> Floats:
-    """TN / (TN + FP).
-
-    Args:
-        confusion: `(…, k, k)` counts, rows = truth.
-        positive: Class that counts as positive.
-
-    Returns:
-        `(…)` float64 in 0 … 1; NaN where nothing is negative.
-    """
+    """TN / (TN + FP); NaN where nothing is negative."""
     hits, predicted, actual, total = _margins(confusion, positive)
     return _ratio(total - predicted - actual + hits, total - actual)
 
 
 def accuracy(confusion: ArrayLike) -> Floats:
-    """Share of clips on the diagonal (micro-F1 when every clip has one class).
-
-    Args:
-        confusion: `(…, k, k)` counts, rows = truth.
-
-    Returns:
-        `(…)` float64 in 0 … 1; NaN where there are no clips.
-    """
+    """Share of clips on the diagonal (micro-F1 of one class a clip); NaN without clips."""
     confusion = np.asarray(confusion, np.float64)
     return _ratio(np.trace(confusion, axis1=-2, axis2=-1), confusion.sum((-2, -1)))
 
@@ -102,12 +62,8 @@ def accuracy(confusion: ArrayLike) -> Floats:
 def cohen_kappa(confusion: ArrayLike, quadratic: bool = False) -> Floats:
     """Agreement beyond chance, 1 - Σ w·observed / Σ w·expected.
 
-    Args:
-        confusion: `(…, k, k)` counts, rows = truth.
-        quadratic: Weigh an error by its squared distance (ordered classes) instead of by 1.
-
-    Returns:
-        `(…)` float64, at most 1; NaN where chance alone agrees fully (one class on both sides).
+    NaN where chance alone agrees fully (one class on both sides). `quadratic` weighs an error by
+    its squared distance (ordered classes) instead of by 1.
     """
     confusion = np.asarray(confusion, np.float64)
     classes = np.arange(confusion.shape[-1])

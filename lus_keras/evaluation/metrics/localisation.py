@@ -1,8 +1,8 @@
 """Where in time: attention weights against annotated frames.
 
 All arrays are `(n, t)`: n clips of t frames. `truth` holds 1 (annotated), 0 (not) or -1 (unknown);
-a clip with any unknown frame scores NaN. The paper states neither the threshold nor the clips it
-counts; both are arguments here and are printed with every table.
+a clip with any unknown frame scores NaN. Scores are `(n,)` float64 in 0 … 1, one a clip. The paper
+states neither the threshold nor the clips it counts; both are arguments and printed with the table.
 """
 
 from __future__ import annotations
@@ -19,9 +19,6 @@ Mask = NDArray[np.bool_]
 def minmax(attention: ArrayLike) -> Floats:
     """Stretches each clip's weights to 0 … 1.
 
-    Args:
-        attention: `(n, t)` floats.
-
     Returns:
         `(n, t)` float64 in 0 … 1; all 0 for a clip whose weights are constant.
     """
@@ -35,12 +32,10 @@ def temporal_iou(attention: ArrayLike, truth: ArrayLike, threshold: float = 0.5)
     """Overlap |P ∩ G| / |P ∪ G| of P = {t: min-max attention ≥ threshold} and G = {t: truth = 1}.
 
     Args:
-        attention: `(n, t)` floats.
-        truth: `(n, t)` integers 1, 0, or -1 for unknown.
         threshold: Share of the way from a clip's lowest weight to its highest, in (0, 1].
 
     Returns:
-        `(n,)` float64 in 0 … 1; NaN for unknown truth or if P and G are both empty.
+        NaN for unknown truth or if P and G are both empty.
 
     Raises:
         ValueError: The shapes differ or `threshold` is outside (0, 1].
@@ -56,32 +51,8 @@ def temporal_iou(attention: ArrayLike, truth: ArrayLike, threshold: float = 0.5)
     )
 
 
-def localisation_accuracy(iou: ArrayLike, alphas: Sequence[float]) -> Floats:
-    """Share of clips whose IoU reaches each α (Table 2).
-
-    Args:
-        iou: `(n,)` floats in 0 … 1; NaN is left out.
-        alphas: Thresholds in 0 … 1, a of them.
-
-    Returns:
-        `(a,)` float64 in 0 … 1; NaN if no clip is left.
-    """
-    values = np.asarray(iou, np.float64)
-    values = values[~np.isnan(values)]
-    if not values.size:
-        return np.full(len(alphas), np.nan)
-    return (values[:, None] >= np.asarray(alphas)).mean(0)
-
-
 def representative_frame_hit(attention: ArrayLike, truth: ArrayLike) -> Floats:
     """Whether the frame with the highest weight (the first of equals) is annotated.
-
-    Args:
-        attention: `(n, t)` floats.
-        truth: `(n, t)` integers 1, 0, or -1 for unknown.
-
-    Returns:
-        `(n,)` float64, 1 or 0; NaN for unknown truth.
 
     Raises:
         ValueError: The shapes differ.
@@ -92,14 +63,7 @@ def representative_frame_hit(attention: ArrayLike, truth: ArrayLike) -> Floats:
 
 
 def random_frame_hit(truth: ArrayLike) -> Floats:
-    """Chance that a frame drawn at random is annotated: |G| / t, exact, nothing is drawn.
-
-    Args:
-        truth: `(n, t)` integers 1, 0, or -1 for unknown.
-
-    Returns:
-        `(n,)` float64 in 0 … 1; NaN for unknown truth.
-    """
+    """Chance that a frame drawn at random is annotated: |G| / t, exact, nothing is drawn."""
     truth = np.asarray(truth)
     return np.where(known(truth), (truth == 1).mean(1), np.nan)
 
@@ -110,7 +74,6 @@ def random_frame_localised(truth: ArrayLike, alphas: Sequence[float]) -> Floats:
     A single frame inside G overlaps it by 1 / |G|, any other frame by 0.
 
     Args:
-        truth: `(n, t)` integers 1, 0, or -1 for unknown.
         alphas: Thresholds in (0, 1], a of them.
 
     Returns:
@@ -119,18 +82,12 @@ def random_frame_localised(truth: ArrayLike, alphas: Sequence[float]) -> Floats:
     truth = np.asarray(truth)
     annotated = (truth == 1).sum(1)
     reached = 1 / np.maximum(annotated, 1)[:, None] >= np.asarray(alphas)
-    return np.where(reached, random_frame_hit(truth)[:, None], 0 * random_frame_hit(truth)[:, None])
+    # A product: NaN stays NaN.
+    return reached * random_frame_hit(truth)[:, None]
 
 
 def all_frames_iou(truth: ArrayLike) -> Floats:
-    """IoU of predicting every frame: |G| / t.
-
-    Args:
-        truth: `(n, t)` integers 1, 0, or -1 for unknown.
-
-    Returns:
-        `(n,)` float64 in 0 … 1; NaN for unknown truth.
-    """
+    """IoU of predicting every frame: |G| / t."""
     return random_frame_hit(truth)
 
 
@@ -138,12 +95,8 @@ def population(truth: ArrayLike, predicted_positive: ArrayLike, which: str = "gt
     """Clips that localisation is counted over.
 
     Args:
-        truth: `(n, t)` integers 1, 0, or -1 for unknown.
         predicted_positive: `(n,)` booleans, what the classifier said of the clip.
         which: `gt_pos`, all clips with an annotated frame, or `tp`, those also predicted positive.
-
-    Returns:
-        `(n,)` booleans.
 
     Raises:
         ValueError: `which` is neither.
@@ -158,14 +111,7 @@ def population(truth: ArrayLike, predicted_positive: ArrayLike, which: str = "gt
 
 
 def known(truth: ArrayLike) -> Mask:
-    """Marks clips whose every frame is annotated as 1 or 0.
-
-    Args:
-        truth: `(n, t)` integers 1, 0, or -1 for unknown.
-
-    Returns:
-        `(n,)` booleans.
-    """
+    """Marks clips whose every frame is annotated as 1 or 0."""
     return np.all(np.asarray(truth) >= 0, axis=1)
 
 

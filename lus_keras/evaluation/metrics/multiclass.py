@@ -23,15 +23,7 @@ Formula = Callable[[ArrayLike, int], Floats]
 
 
 def class_accuracy(confusion: ArrayLike, positive: int) -> Floats:
-    """(TP + TN) / N of one class against the rest.
-
-    Args:
-        confusion: `(…, k, k)` counts, rows = truth.
-        positive: The class.
-
-    Returns:
-        `(…)` float64 in 0 … 1; NaN where there are no clips.
-    """
+    """(TP + TN) / N of one class against the rest; NaN where there are no clips."""
     cells = np.asarray(confusion, np.float64)
     total = cells.sum((-2, -1))
     missed = cells[..., positive, :].sum(-1) - cells[..., positive, positive]
@@ -51,13 +43,7 @@ PER_CLASS: dict[str, Formula] = {
 def class_metric(confusion: ArrayLike, metric: str, positive: int) -> Floats:
     """A metric of one class against the rest.
 
-    Args:
-        confusion: `(…, k, k)` counts, rows = truth.
-        metric: One of `PER_CLASS`.
-        positive: The class.
-
-    Returns:
-        `(…)` float64; NaN where the class does not occur in the truth, or the metric is undefined.
+    NaN where the class does not occur in the truth, or the metric is undefined.
     """
     values = PER_CLASS[metric](confusion, positive)
     occurs = np.asarray(confusion)[..., positive, :].sum(-1) > 0
@@ -65,16 +51,7 @@ def class_metric(confusion: ArrayLike, metric: str, positive: int) -> Floats:
 
 
 def class_mean(confusion: ArrayLike, metric: str, classes: Sequence[int]) -> Floats:
-    """Unweighted mean of a metric over classes ("macro").
-
-    Args:
-        confusion: `(…, k, k)` counts, rows = truth.
-        metric: One of `PER_CLASS`.
-        classes: Which classes; those that occur in the data.
-
-    Returns:
-        `(…)` float64; NaN where it is undefined for one of them, or there are none.
-    """
+    """Unweighted mean ("macro") of a metric over the classes that occur; NaN if one has none."""
     if not len(classes):
         return np.full(np.shape(confusion)[:-2], np.nan)
     values = [class_metric(confusion, metric, positive) for positive in classes]
@@ -82,22 +59,12 @@ def class_mean(confusion: ArrayLike, metric: str, classes: Sequence[int]) -> Flo
 
 
 def present_classes(y_true: ArrayLike) -> list[int]:
-    """Classes that occur, ascending.
-
-    Args:
-        y_true: `(n,)` integers.
-
-    Returns:
-        Their numbers.
-    """
+    """Classes that occur, ascending."""
     return [int(value) for value in np.unique(np.asarray(y_true, np.int64))]
 
 
 def total_formulas(classes: Sequence[int]) -> dict[str, Callable[[Any], Floats]]:
     """What is said of all classes together, by name.
-
-    Args:
-        classes: Those that occur.
 
     Returns:
         Functions of confusion matrices: `precision`, `specificity`, `f1` and `recall` are means

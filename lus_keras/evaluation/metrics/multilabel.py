@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lus_keras.evaluation.metrics import confusion
-from lus_keras.evaluation.metrics.bootstrap import Clusters, Ints, Statistic, Weighted
 from lus_keras.evaluation.metrics.multiclass import class_metric
+from lus_keras.evaluation.metrics.records import Clusters, Ints, Statistic, Weighted
 from lus_keras.evaluation.metrics.scores import Scores, probability_columns
 from lus_keras.evaluation.metrics.statistics import (
     confusion_statistic,

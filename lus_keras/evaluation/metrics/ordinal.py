@@ -1,4 +1,7 @@
-"""Metrics of ordered classes: severity scores 0 … K-1, and predictors that look at nothing."""
+"""Metrics of ordered classes: severity scores 0 … K-1, and predictors that look at nothing.
+
+`matrix` is `(…, k, k)`: counts, rows = truth; what is made of it is `(…)` float64.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lus_keras.evaluation.metrics import confusion
-from lus_keras.evaluation.metrics.bootstrap import Statistic
 from lus_keras.evaluation.metrics.confusion import Floats
+from lus_keras.evaluation.metrics.records import Statistic
 from lus_keras.evaluation.metrics.scores import Scores
 from lus_keras.evaluation.metrics.statistics import confusion_statistic, mean_statistic
 
@@ -20,42 +23,19 @@ SMALLEST = 1e-9
 
 
 def macro_f1(matrix: ArrayLike) -> Floats:
-    """Mean of the F1 of every class that occurs.
-
-    Args:
-        matrix: `(…, k, k)` counts, rows = truth.
-
-    Returns:
-        `(…)` float64 in 0 … 1; a class that neither occurs nor is predicted is left out, NaN where
-        there is none at all.
-    """
+    """Mean F1 of the classes that occur or are predicted; NaN where there is none at all."""
     classes = range(np.shape(matrix)[-1])
     each = np.stack([confusion.f1(matrix, positive=k) for k in classes])
     return confusion._ratio(np.nansum(each, axis=0), (~np.isnan(each)).sum(0))
 
 
 def mean_absolute_error(matrix: ArrayLike) -> Floats:
-    """Mean distance |predicted - true| in classes.
-
-    Args:
-        matrix: `(…, k, k)` counts, rows = truth.
-
-    Returns:
-        `(…)` float64 in 0 … k-1; NaN where there are no clips.
-    """
+    """Mean distance |predicted - true| in classes, 0 … k-1; NaN without clips."""
     return _mean_of_distance(matrix, _distances(matrix))
 
 
 def within(matrix: ArrayLike, classes: int = 1) -> Floats:
-    """Share of predictions at most so many classes away from the truth.
-
-    Args:
-        matrix: `(…, k, k)` counts, rows = truth.
-        classes: Largest distance that counts as a hit.
-
-    Returns:
-        `(…)` float64 in 0 … 1; NaN where there are no clips.
-    """
+    """Share of predictions at most so many classes away from the truth; NaN without clips."""
     return _mean_of_distance(matrix, _distances(matrix) <= classes)
 
 
@@ -114,11 +94,7 @@ def constant_baseline(scores: Scores, targets: ArrayLike) -> Scores:
     """The predictor that gives `best_constant` for every clip.
 
     Args:
-        scores: Whose truth and patients are kept.
         targets: `(k, k)` soft labels.
-
-    Returns:
-        Scores with equal rows of probabilities.
     """
     constant = best_constant(scores.y_true, targets)
     return replace(scores, probabilities=np.tile(constant, (len(scores.y_true), 1)))
@@ -128,7 +104,6 @@ def ordinal_statistics(scores: Scores, targets: ArrayLike) -> dict[str, Statisti
     """Every metric of a model for ordered classes.
 
     Args:
-        scores: Scores with k probability columns.
         targets: `(k, k)` soft labels that the loss is counted with.
 
     Returns:

@@ -35,18 +35,3 @@ def pr_auc(y_true: ArrayLike, scores: ArrayLike) -> float:
     if len(np.unique(y_true)) < 2:
         return float("nan")
     return float(sklearn_metrics.average_precision_score(y_true, scores))
-
-
-def brier(y_true: ArrayLike, probabilities: ArrayLike) -> float:
-    """Mean squared distance between the probability of class 1 and the label; 0 is best.
-
-    Args:
-        y_true: `(n,)` integers 0 or 1.
-        probabilities: `(n,)` floats in 0 … 1.
-
-    Returns:
-        Float in 0 … 1; NaN without clips.
-    """
-    if not len(np.asarray(y_true)):
-        return float("nan")
-    return float(sklearn_metrics.brier_score_loss(y_true, probabilities, pos_label=1))

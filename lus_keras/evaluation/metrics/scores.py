@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lus_keras.evaluation.metrics import confusion
-from lus_keras.evaluation.metrics.bootstrap import Clusters, Statistic
+from lus_keras.evaluation.metrics.records import Clusters, Statistic
 from lus_keras.evaluation.metrics.statistics import (
     confusion_statistic,
     mean_statistic,
@@ -63,9 +63,6 @@ class Scores:
 def probability_columns(predictions: pd.DataFrame) -> list[str]:
     """Names `p_0 … p_k` in numerical order.
 
-    Args:
-        predictions: Rows of predictions.csv.
-
     Returns:
         Names of the columns that hold probabilities.
     """
@@ -75,9 +72,6 @@ def probability_columns(predictions: pd.DataFrame) -> list[str]:
 
 def binary_statistics(scores: Scores) -> dict[str, Statistic]:
     """Every metric of a two-class model, positive = class 1, predicted = the likelier class.
-
-    Args:
-        scores: Scores with two probability columns.
 
     Returns:
         Statistics by name: `precision`, `recall`, `f1`, `specificity`, `accuracy`, `roc_auc`,
@@ -118,9 +112,6 @@ def video_level(predictions: pd.DataFrame) -> pd.DataFrame:
 def majority_baseline(scores: Scores) -> Scores:
     """The predictor that always names the commonest class (the lowest of equals).
 
-    Args:
-        scores: Whose truth and patients are kept.
-
     Returns:
         Scores with probability 1 for that class.
     """
@@ -130,9 +121,6 @@ def majority_baseline(scores: Scores) -> Scores:
 
 def always_positive(scores: Scores) -> Scores:
     """The predictor that always names the last class.
-
-    Args:
-        scores: Whose truth and patients are kept.
 
     Returns:
         Scores with probability 1 for the last class.

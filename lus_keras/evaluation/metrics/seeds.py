@@ -14,15 +14,20 @@ import numpy as np
 
 from lus_keras.evaluation.metrics.bootstrap import (
     RESAMPLES,
+    _of_all,
+    _value,
+    _weights,
+    fold_mean,
+    fold_values,
+    interval,
+)
+from lus_keras.evaluation.metrics.records import (
     Clusters,
     Difference,
     Estimate,
     Floats,
     Statistic,
     Weighted,
-    _weights,
-    fold_mean,
-    fold_values,
 )
 
 
@@ -41,22 +46,18 @@ class Part:
     @property
     def value(self) -> float:
         """The statistic on the data themselves; NaN where undefined."""
-        return float(self.statistic(np.ones((1, len(self.patients))))[0])
+        return _value(self.statistic, len(self.patients))
 
     @classmethod
     def of(cls, statistic: Statistic, clusters: Clusters, *, over_folds: bool = False) -> Part:
         """Prepares a statistic of all clips of a training.
 
         Args:
-            statistic: What is measured.
             clusters: Patient and fold of each clip, with the patients' names.
             over_folds: Mean of the folds' metrics instead of one metric of all clips together.
-
-        Returns:
-            The part.
         """
         chosen = fold_mean(statistic, clusters) if over_folds else statistic
-        return cls(chosen(np.arange(len(clusters.patients))), clusters.names)
+        return cls(_of_all(chosen, clusters), clusters.names)
 
     def minus(self, other: Part, *, paired: bool) -> Part:
         """This part minus another one.
@@ -64,9 +65,6 @@ class Part:
         Args:
             other: The other part; where `paired`, of the same patients in the same order.
             paired: One draw of patients for both; otherwise each side has patients of its own.
-
-        Returns:
-            The difference as a part.
 
         Raises:
             ValueError: The sides are paired and their patients differ.
@@ -98,8 +96,6 @@ def hierarchical_bootstrap(
         parts: One a seed, at least two.
         own_patients: Whether the seeds' patients are different ones even where names are equal, as
             in cohorts that are simulated anew; each seed's are then drawn on their own.
-        resamples: Number of draws.
-        seed: Seed of the draws.
 
     Returns:
         Low end, high end, and the share of resamples that were undefined (NaN) and dropped; the
@@ -114,7 +110,7 @@ def hierarchical_bootstrap(
     names = sorted({name for part in parts for name in part.patients})
     counts = [len(part.patients) for part in parts] if own_patients else [len(names)]
     if min(counts) < 2:
-        return float("nan"), float("nan"), 0.0
+        return np.nan, np.nan, 0.0
     drawn = [_weights(rng.integers(0, n, (resamples, n)), n) for n in counts]
     values = np.empty((resamples, len(parts)))
     place = {name: number for number, name in enumerate(names)}
@@ -123,12 +119,7 @@ def hierarchical_bootstrap(
         columns = slice(None) if own_patients else [place[name] for name in part.patients]
         values[:, number] = part.statistic(weights[:, columns])
     seeds = rng.integers(0, len(parts), (resamples, len(parts) - 1))
-    means = _mean_of_defined(np.take_along_axis(values, seeds, axis=1))
-    defined = means[~np.isnan(means)]
-    if not len(defined):
-        return float("nan"), float("nan"), 1.0
-    low, high = np.percentile(defined, [2.5, 97.5])
-    return float(low), float(high), 1 - len(defined) / resamples
+    return interval(_mean_of_defined(np.take_along_axis(values, seeds, axis=1)))
 
 
 def estimate_over_seeds(
@@ -143,8 +134,6 @@ def estimate_over_seeds(
     Args:
         sides: Statistic and clusters of each seed's training, at least two.
         over_folds: Mean of the folds' metrics instead of one metric of all clips together.
-        own_patients: As `hierarchical_bootstrap`.
-        seed: Seed of the draws.
 
     Returns:
         The estimate; `folds` holds those of every seed, `n_clips` is that of the seed that tested
@@ -174,8 +163,6 @@ def difference_over_seeds(
 
     Args:
         parts: Difference of each seed's trainings, at least two.
-        own_patients: As `hierarchical_bootstrap`.
-        seed: Seed of the draws.
 
     Returns:
         The difference; it has a verdict from three seeds on.

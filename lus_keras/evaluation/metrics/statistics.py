@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lus_keras.evaluation.metrics.bootstrap import Clusters, Floats, Ints, Statistic, Weighted
 from lus_keras.evaluation.metrics.confusion import _ratio
+from lus_keras.evaluation.metrics.records import Clusters, Floats, Ints, Statistic, Weighted
 
 # Resampled PR curves are (draws, clips); this many draws at once keep them within some 50 MB.
 DRAWS_AT_ONCE = 200
@@ -27,11 +27,6 @@ def confusion_statistic(
         formula: Maps confusion matrices `(r, classes, classes)` to `(r,)`.
         y_true: `(n,)` integers 0 … classes-1.
         y_pred: `(n,)` integers 0 … classes-1.
-        clusters: Patient of each clip.
-        classes: Number of classes.
-
-    Returns:
-        The statistic.
     """
     cells = np.asarray(y_true, np.int64) * classes + np.asarray(y_pred, np.int64)
 
@@ -49,10 +44,6 @@ def mean_statistic(values: ArrayLike, clusters: Clusters) -> Statistic:
 
     Args:
         values: `(n,)` floats, without NaN in the clips that are used.
-        clusters: Patient of each clip.
-
-    Returns:
-        The statistic.
     """
     values = np.asarray(values, np.float64)
 
@@ -73,7 +64,6 @@ def roc_auc_statistic(y_true: ArrayLike, scores: ArrayLike, clusters: Clusters) 
     Args:
         y_true: `(n,)` integers 0 or 1.
         scores: `(n,)` floats.
-        clusters: Patient of each clip.
 
     Returns:
         The statistic; NaN for draws with one class only.
@@ -107,7 +97,6 @@ def pr_auc_statistic(y_true: ArrayLike, scores: ArrayLike, clusters: Clusters) -
     Args:
         y_true: `(n,)` integers 0 or 1.
         scores: `(n,)` floats.
-        clusters: Patient of each clip.
 
     Returns:
         The statistic; NaN for draws with one class only.

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from lus_keras.core.style import BLUE, GREEN, GREY, line_style, new_figure
 from lus_keras.evaluation.metrics import minmax
 
+# Frames beneath the curve of Figure 1; pictures in a row of a grid.
+SHOWN, COLUMNS = 7, 4
+
 
 def attention_curve(
-    attention: ArrayLike, truth: ArrayLike, frames: NDArray[np.uint8], title: str, n_frames: int = 7
+    attention: ArrayLike, truth: ArrayLike, frames: NDArray[np.uint8], title: str
 ) -> Figure:
     """Figure 1: attention (min-max, blue) and truth (green) over the frames, some shown beneath.
 
@@ -24,15 +29,13 @@ def attention_curve(
         attention: `(t,)` floats.
         truth: `(t,)` integers 1 or 0.
         frames: `(t, h, w)` uint8.
-        title: Title of the figure.
-        n_frames: Number of frames beneath.
 
     Returns:
         The figure; frames are numbered from 1.
     """
     weights, truth = minmax(np.asarray(attention)[None])[0], np.asarray(truth)
     numbers = np.arange(1, len(weights) + 1)
-    ranks = np.linspace(0, len(weights) - 1, min(n_frames, len(weights))).round().astype(int)
+    ranks = np.linspace(0, len(weights) - 1, min(SHOWN, len(weights))).round().astype(int)
     shown = np.sort(np.argsort(weights, kind="stable")[ranks])
     figure = new_figure(9, 4.9)
     grid = figure.add_gridspec(2, len(shown), height_ratios=(1.7, 1))
@@ -40,18 +43,14 @@ def attention_curve(
     axes.step(numbers, truth, where="mid", color=GREEN, lw=2.2, label="annotated B-line frame")
     axes.plot(numbers, weights, color=BLUE, lw=2, marker="o", ms=3.5, label="attention, min-max")
     axes.plot(numbers[shown], weights[shown], "o", ms=9, mfc="none", mec=BLUE)
-    axes.set(
-        xlabel="frame",
-        ylabel="attention (0 … 1)",
-        ylim=(-0.06, 1.06),
-        xlim=(0.5, len(weights) + 0.5),
-    )
+    axes.set(xlabel="frame", ylabel="attention (0 … 1)", ylim=(-0.06, 1.06))
+    axes.set_xlim(0.5, len(weights) + 0.5)
     axes.set_title(title, fontsize=11, pad=24)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=9)
     for position, frame in enumerate(shown):
         picture = figure.add_subplot(grid[1, position])
-        picture.imshow(frames[frame], cmap="gray", vmin=0, vmax=255)
-        _frame_border(picture, GREEN if truth[frame] == 1 else GREY)
+        show_picture(picture, frames[frame])
+        picture.spines[:].set(color=GREEN if truth[frame] == 1 else GREY, linewidth=3)
         picture.set_title(f"frame {frame + 1}", fontsize=9)
         picture.set_xlabel(f"{weights[frame]:.2f}", fontsize=9, color=BLUE)
     return figure
@@ -66,11 +65,7 @@ def class_bars(
 
     Args:
         ours: Data set → class → count.
-        published: The same, as printed.
         classes: Names of the classes, in order.
-
-    Returns:
-        The figure.
     """
     figure = new_figure(max(1.3 * len(ours), 4), 3.6)
     axes = figure.subplots()
@@ -103,10 +98,6 @@ def saliency_sheet(
         frames: `(t, h, w)` uint8.
         vanilla: `(t, h, w)` floats 0 … 1.
         smooth: `(t, h, w)` floats 0 … 1.
-        shown: Numbers of the frames to show.
-
-    Returns:
-        The figure.
     """
     return map_sheet(frames, {"saliency": vanilla, "SmoothGrad": smooth}, shown)
 
@@ -117,10 +108,6 @@ def map_sheet(frames: ArrayLike, maps: Mapping[str, ArrayLike], shown: Sequence[
     Args:
         frames: `(t, h, w)` uint8.
         maps: By name, `(t, h, w)` floats 0 … 1.
-        shown: Numbers of the frames to show.
-
-    Returns:
-        The figure.
     """
     figure = new_figure(max(1.1 * len(shown), 3), 1.2 * (1 + len(maps)))
     panels = figure.subplots(1 + len(maps), len(shown), squeeze=False)
@@ -130,17 +117,41 @@ def map_sheet(frames: ArrayLike, maps: Mapping[str, ArrayLike], shown: Sequence[
         line = panels[place]
         for axes, frame in zip(line, shown, strict=True):
             picture = np.asarray(values, np.float32)[frame]
-            axes.imshow(picture, cmap=colours, vmin=0, vmax=top, interpolation="nearest")
-            axes.set_xticks([])
-            axes.set_yticks([])
+            show_picture(axes, picture, cmap=colours, vmax=top, interpolation="nearest")
             if place == 0:
                 axes.set_title(f"frame {frame}", fontsize=8)
         line[0].set_ylabel(label, fontsize=9)
     return figure
 
 
-def _frame_border(axes: Any, colour: str) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set(color=colour, linewidth=3)
+def show_picture(axes: Axes, pixels: ArrayLike, **options: Any) -> None:
+    """Shows a picture without ticks, 0 black and 255 white unless `options` of `imshow` differ."""
+    axes.imshow(pixels, **{"cmap": "gray", "vmin": 0, "vmax": 255, **options})
+    axes.set(xticks=[], yticks=[])
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a grid.
+
+    Attributes:
+        pixels: `(h, w)` uint8, or `(h, w, 3)` RGB.
+    """
+
+    pixels: NDArray[np.uint8]
+    title: str
+    caption: str
+
+
+def picture_grid(pictures: Sequence[Picture]) -> Figure:
+    """Draws pictures row by row, each with words above and, small, beneath."""
+    rows = -(-len(pictures) // COLUMNS)
+    figure = new_figure(2.3 * COLUMNS, 2.8 * rows)
+    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axes, picture in zip(panels, pictures, strict=False):
+        show_picture(axes, picture.pixels)
+        axes.set_title(picture.title, fontsize=8)
+        axes.set_xlabel(picture.caption, fontsize=6)
+    for axes in panels[len(pictures) :]:
+        axes.set_axis_off()
+    return figure

@@ -21,15 +21,14 @@ from lus_keras.core.style import (
 )
 from lus_keras.evaluation.metrics import Scores, confusion_matrix, pr_auc, roc_auc
 
+BINS = 10
+
 
 def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figure:
     """Loss and accuracy by epoch: a thin line a fold, a thick one their mean.
 
     Args:
         histories: Label → fold → history with `epoch, loss, accuracy` and, if validated, `val_…`.
-
-    Returns:
-        Figure with one column a model.
     """
     figure = new_figure(max(3.2 * len(histories), 4.5), 4.8)
     axes = figure.subplots(2, len(histories), squeeze=False, sharex="col", sharey="row")
@@ -52,9 +51,6 @@ def roc_curves(scores: Mapping[str, Scores]) -> Figure:
 
     Args:
         scores: Label → scores; models tested on one class only are left out.
-
-    Returns:
-        The figure.
     """
     figure = new_figure(5.2, 5)
     axes = figure.subplots()
@@ -74,9 +70,6 @@ def precision_recall_curves(scores: Mapping[str, Scores], *, prevalence: bool = 
     Args:
         scores: Label → scores; models tested on one class only are left out.
         prevalence: Draw that line; curves of several classes have none in common.
-
-    Returns:
-        The figure.
     """
     figure = new_figure(5.2, 5)
     axes = figure.subplots()
@@ -100,10 +93,6 @@ def confusion_matrices(scores: Mapping[str, Scores], classes: Sequence[str]) -> 
 
     Args:
         scores: Label → scores.
-        classes: Name of each class.
-
-    Returns:
-        Figure with one panel a model.
     """
     figure = new_figure(max(2.6 * len(scores), 3.2), 3.1)
     panels = figure.subplots(1, len(scores), squeeze=False)[0]
@@ -124,12 +113,11 @@ def confusion_matrices(scores: Mapping[str, Scores], classes: Sequence[str]) -> 
     return figure
 
 
-def reliability_diagram(scores: Mapping[str, Scores], bins: int = 10) -> Figure:
-    """Observed share of positives against the mean predicted probability, in equal-width bins.
+def reliability_diagram(scores: Mapping[str, Scores]) -> Figure:
+    """Observed share of positives against the mean predicted probability, in ten equal bins.
 
     Args:
         scores: Label → scores.
-        bins: Number of bins.
 
     Returns:
         The figure; beneath it, how many clips fell into each bin.
@@ -138,13 +126,13 @@ def reliability_diagram(scores: Mapping[str, Scores], bins: int = 10) -> Figure:
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     axes.plot((0, 1), (0, 1), color=GREY, lw=1, ls=":", label="perfect")
     for number, (label, model) in enumerate(scores.items()):
-        slot = np.minimum((model.positive * bins).astype(int), bins - 1)
-        count = np.bincount(slot, minlength=bins)
+        slot = np.minimum((model.positive * BINS).astype(int), BINS - 1)
+        count = np.bincount(slot, minlength=BINS)
         used = count > 0
-        mean = np.bincount(slot, model.positive, bins)[used] / count[used]
-        observed = np.bincount(slot, model.y_true == 1, bins)[used] / count[used]
+        mean = np.bincount(slot, model.positive, BINS)[used] / count[used]
+        observed = np.bincount(slot, model.y_true == 1, BINS)[used] / count[used]
         axes.plot(mean, observed, marker="o", ms=4, **line_style(number), label=label)
-        below.plot((np.arange(bins) + 0.5) / bins, count, marker=".", **line_style(number))
+        below.plot((np.arange(BINS) + 0.5) / BINS, count, marker=".", **line_style(number))
     axes.set(ylabel="observed share of positives", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_title("Reliability")
     axes.legend(loc="upper left", frameon=False, fontsize=8)
@@ -157,10 +145,6 @@ def forest_plot(rows: Sequence[tuple[str, float, float, float, str]], title: str
 
     Args:
         rows: Label, difference, low end, high end and verdict of each.
-        title: What the differences are of.
-
-    Returns:
-        The figure.
     """
     figure = new_figure(7.2, 1.3 + 0.55 * max(len(rows), 1))
     axes = figure.subplots()

@@ -18,8 +18,8 @@ import jinja2
 from lus_keras.core.config import SCALINGS
 from lus_keras.core.multilabel import COLUMNS as MULTILABEL_COLUMNS
 from lus_keras.evaluation.report.escape import escaped, in_cell
-from lus_keras.evaluation.report.html import TEMPLATES
-from lus_keras.evaluation.report.section import RESEARCH_USE, Section, interval, number, plain
+from lus_keras.evaluation.report.html import template
+from lus_keras.evaluation.report.section import RESEARCH_USE, Section
 from lus_keras.evaluation.run_record import RunRecord
 from lus_keras.evaluation.tables.cells import Cell, Table
 
@@ -35,8 +35,6 @@ class Checklist:
 
     Attributes:
         file: Its items, in `checklists/`.
-        title: Name and year.
-        source: Where it is published.
     """
 
     file: str
@@ -66,7 +64,6 @@ class Item:
     Attributes:
         number: Its number, such as `12c`.
         section: Part of the text that it belongs to.
-        asks: What it asks for.
         answer: What the run says; empty where it says nothing.
         remains: What is left to the authors.
     """
@@ -81,9 +78,6 @@ class Item:
 def read_items(checklist: Checklist) -> list[dict[str, str]]:
     """Reads the items of a checklist.
 
-    Args:
-        checklist: Which.
-
     Returns:
         `item`, `section`, `asks`, `fill`, `says` and `remains` of each, in order.
     """
@@ -93,11 +87,6 @@ def read_items(checklist: Checklist) -> list[dict[str, str]]:
 
 def fill(checklist: Checklist, section: Section, record: RunRecord) -> list[Item]:
     """Answers what a run can answer.
-
-    Args:
-        checklist: Which.
-        section: The paper's part of the report.
-        record: run.json.
 
     Returns:
         Every item, in order.
@@ -115,23 +104,11 @@ def fill(checklist: Checklist, section: Section, record: RunRecord) -> list[Item
 def checklist_fields(section: Section, record: RunRecord) -> dict[str, Callable[[], str]]:
     """What a run can say of itself.
 
-    Args:
-        section: The paper's part of the report.
-        record: run.json.
-
     Returns:
         Answers by the name that checklists give under `fill`; one that the run does not know is
         empty.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=False,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=number, interval=interval, plain=plain)
-    module = environment.get_template("checklist.j2").make_module(
+    module = template("checklist.j2").make_module(
         {
             "section": section,
             "record": record,
@@ -185,10 +162,6 @@ def _failing(section: Section) -> list[str]:
 
 def checklist_markdown(sections: Sequence[Section], record: RunRecord) -> str:
     """Writes both checklists for every paper of a run.
-
-    Args:
-        sections: One a paper.
-        record: run.json.
 
     Returns:
         Markdown that ends in a newline.

@@ -27,7 +27,6 @@ class Curve:
 
     Attributes:
         label: The network as it is printed.
-        colour: Of its line.
         values: `(n,)` weights at the frames shown, stretched to 0 … 1 over the clip.
     """
 
@@ -42,14 +41,9 @@ class ViewedClip:
 
     Attributes:
         id: Id in the page, unique within it.
-        clip_id: Id in predictions.csv.
-        patient_id: The patient.
-        truth: Name of its class.
         answers: Network as it is printed, class it names, and its probability.
-        sprite: The frames.
         frames: Numbers of the frames shown within the clip, from 1.
         seconds: Their times from the clip's start; empty if the frame rate is not known.
-        total: Frames of the clip.
         annotated: 1, 0, or -1 where not known, of the frames shown; empty without truth of frames.
         curves: Attention, of networks that have it.
         mask: Name of a network and its spatial masks as a `data:` address, frames where `sprite`
@@ -113,7 +107,6 @@ def viewed_clips(
     Networks that were tested on the same clip share it: its frames stand once.
 
     Args:
-        run: The paper's run.
         labels: Network → what is printed.
         most: How many clips at most.
 
@@ -165,7 +158,7 @@ def _viewed(
     example = group[0].example
     sprite = make_sprite(example.frames)
     places = sprite.shown * example.step
-    classes = run.labels
+    classes = run.record.labels
     annotated: NDArray[np.int8] = np.zeros(0, np.int8)
     curves: list[Curve] = []
     mask = None

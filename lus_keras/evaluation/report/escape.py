@@ -25,9 +25,6 @@ class Bold(str):
 def escaped(text: str) -> str:
     """Keeps text from acting as HTML, as a link or as a picture.
 
-    Args:
-        text: Any text.
-
     Returns:
         Markdown that shows the text; what is between backticks is not told apart, as whether they
         make it code depends on all that follows.
@@ -36,14 +33,7 @@ def escaped(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Prints text as code, whatever backticks it holds.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        Markdown.
-    """
+    """Prints text as code, whatever backticks it holds."""
     text = " ".join(text.split())
     longest = max((len(found) for found in _BACKTICKS.findall(text)), default=0)
     fence, space = "`" * (longest + 1), " " if longest else ""
@@ -55,9 +45,6 @@ def marked(text: str) -> str:
 
     Args:
         text: Any text, `Code` or `Bold`.
-
-    Returns:
-        Markdown.
     """
     if isinstance(text, Code):
         return code(text)
@@ -66,9 +53,6 @@ def marked(text: str) -> str:
 
 def in_cell(text: str) -> str:
     """Keeps Markdown within one cell of a table.
-
-    Args:
-        text: Markdown.
 
     Returns:
         The same on one line, without a bar that would end the cell.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ def report_html(
     """Writes the report.
 
     Args:
-        sections: One a paper.
         provenance: Name → value of what the run was made with.
         pictures: PNG of each figure by its path in the report.
         versions: Package → version.
@@ -35,16 +34,8 @@ def report_html(
         HTML. A policy in its head forbids browsers to load anything and to run any script but the
         viewer's own.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=number, interval=interval, plain=plain)
     script = (TEMPLATES / "viewer.js").read_text("utf-8")
-    return environment.get_template("report.html.j2").render(
+    return template("report.html.j2", autoescape=True).render(
         sections=sections,
         provenance=provenance,
         pictures={
@@ -61,11 +52,23 @@ def report_html(
     )
 
 
+def template(
+    name: str, filters: Mapping[str, Callable[..., str]] | None = None, **options: Any
+) -> jinja2.Template:
+    """Loads a template with `filters` of its own; `options` are those of `jinja2.Environment`."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        **options,
+    )
+    environment.filters.update(number=number, interval=interval, plain=plain, **(filters or {}))
+    return environment.get_template(name)
+
+
 def annotated_spans(clip: ViewedClip) -> list[tuple[float, float]]:
     """Where the viewer marks annotated frames, in hundredths of the plot's width.
-
-    Args:
-        clip: The clip.
 
     Returns:
         Left edge and width of each run of annotated frames, half a frame wider on either side.
@@ -86,7 +89,6 @@ def curve_points(clip: ViewedClip, values: Sequence[float]) -> str:
     """Points of an attention curve, 100 wide and 40 high, the highest weight at 3.
 
     Args:
-        clip: The clip.
         values: One a frame shown, 0 … 1.
 
     Returns:
@@ -104,9 +106,6 @@ def _step(clip: ViewedClip) -> float:
 
 def bibtex_paper(section: Section) -> str:
     """An entry of the paper, of what its configuration says.
-
-    Args:
-        section: The paper's part of the report.
 
     Returns:
         BibTeX; "et al." becomes "and others".
@@ -130,9 +129,6 @@ def bibtex_software(versions: Mapping[str, Any]) -> str:
 
     Args:
         versions: Package → version.
-
-    Returns:
-        BibTeX.
     """
     return _entry(
         "lus_keras",

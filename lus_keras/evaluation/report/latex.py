@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from pathlib import Path
 
-import jinja2
+from lus_keras.evaluation.report.html import template
+from lus_keras.evaluation.report.section import Section, claim_rows, interval, number
+from lus_keras.evaluation.tables.cells import Cell, Table
 
-from lus_keras.evaluation.report.section import Section, interval, number
-from lus_keras.evaluation.tables.cells import Cell, Claim, Table
-
-TEMPLATES = Path(__file__).parent / "templates"
 # More lines than a page holds become a longtable.
 MOST_LINES = 45
 ESCAPES = {
@@ -55,9 +52,6 @@ ESCAPES = {
 def escape(text: str) -> str:
     """Escapes text for LaTeX, and turns signs that older engines lack into commands.
 
-    Args:
-        text: Any text.
-
     Returns:
         Text that LaTeX sets as it reads; letters with accents stay (UTF-8), and other signs that
         have no command here become the nearest plain ones.
@@ -77,10 +71,6 @@ def _escaped(character: str) -> str:
 def table_latex(section: Section, table: Table) -> str:
     r"""Writes the metrics that the paper prints: published, ours with its interval, baseline.
 
-    Args:
-        section: The paper's part of the report.
-        table: The table.
-
     Returns:
         A `table` for `\\input`, or a `longtable` of a long one; needs the package booktabs.
     """
@@ -97,14 +87,11 @@ def table_latex(section: Section, table: Table) -> str:
 def claims_latex(section: Section) -> str:
     """Writes the paper's claims with the differences found.
 
-    Args:
-        section: The paper's part of the report.
-
     Returns:
         As `table_latex`.
     """
     columns = ("", "Published", "Ours", "95 % CI", "Verdict")
-    groups = [(claim.text, _claim_lines(claim)) for claim in section.claims]
+    groups = [(claim.text, claim_rows(claim)) for claim in section.claims]
     notes = (
         "Paired bootstrap over patients (and over seeds where there are several), 2,000 resamples; "
         "from three trainings on a claim holds if the interval lies above 0, fails if below, and "
@@ -112,23 +99,6 @@ def claims_latex(section: Section) -> str:
         *dict.fromkeys(claim.note for claim in section.claims if claim.note),
     )
     return _render(section, "claims", "Claims of the paper, tested", columns, groups, notes)
-
-
-def _claim_lines(claim: Claim) -> list[list[str]]:
-    pair = f"{claim.better} − {claim.worse}"
-    if not claim.comparisons:
-        return [[pair, "–", "n/a", "", "not tested"]]
-    return [
-        [
-            f"{pair}, {part.label}",
-            number(part.published, 2, sign=True),
-            number(part.difference.value, 3, sign=True),
-            f"{number(part.difference.ci_low, 3, sign=True)} to "
-            f"{number(part.difference.ci_high, 3, sign=True)}",
-            part.difference.verdict,
-        ]
-        for part in claim.comparisons
-    ]
 
 
 def _numbers(cell: Cell, table: Table) -> list[str]:
@@ -152,22 +122,14 @@ def _render(
     notes: Sequence[str],
 ) -> str:
     # LaTeX is full of braces: Jinja's own signs would need escaping in every line.
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        block_start_string="<%",
-        block_end_string="%>",
-        variable_start_string="<<",
-        variable_end_string=">>",
-        comment_start_string="<#",
-        comment_end_string="#>",
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["tex"] = escape
+    signs = {
+        f"{kind}_{end}_string": sign
+        for kind, pair in {"block": "<% %>", "variable": "<< >>", "comment": "<# #>"}.items()
+        for end, sign in zip(("start", "end"), pair.split(), strict=True)
+    }
     lines = sum(1 + len(rows) for _, rows in groups)
-    return environment.get_template("table.tex.j2").render(
+    found = template("table.tex.j2", {"tex": escape}, keep_trailing_newline=True, **signs)
+    return found.render(
         simulated=section.simulated,
         run=section.run,
         title=title,

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lus_keras.evaluation.report.escape import Bold, Code, escaped, in_cell, marked
-from lus_keras.evaluation.report.section import RESEARCH_USE, Section, interval, number, plain
+from lus_keras.evaluation.report.section import (
+    RESEARCH_USE,
+    Section,
+    claim_rows,
+    interval,
+    number,
+    plain,
+)
 from lus_keras.evaluation.tables.cells import Claim, Table
 
 
@@ -14,7 +21,6 @@ def report_markdown(sections: Sequence[Section], provenance: Mapping[str, Any]) 
     """Writes the report.
 
     Args:
-        sections: One a paper.
         provenance: Name → value of what the run was made with.
 
     Returns:
@@ -35,8 +41,8 @@ def _section(section: Section) -> list[str]:
     lines = [f"## {escaped(section.title)}", ""]
     lines += [escaped(section.citation), ""] if section.citation else []
     if section.simulated:
-        lines += ["> **SIMULATED DATA.** No patient was examined; these numbers say how the", ""]
-        lines[-2] += " pipeline behaves, not how well the method works in a clinic."
+        text = "No patient was examined; these numbers say how the pipeline behaves, not how well"
+        lines += [f"> **SIMULATED DATA.** {text} the method works in a clinic.", ""]
     facts = [("data", run.dataset), ("preset", run.preset), ("seed", str(run.seed))]
     facts += [("command", Code(run.record.command))] if run.record.command else []
     lines += _grid(("", ""), facts + section.data_facts)
@@ -50,11 +56,8 @@ def _section(section: Section) -> list[str]:
         title = escaped(drawing.title)
         lines += [f"### {title}", "", f"![{title}]({path})", "", escaped(drawing.caption), ""]
     if section.inconsistencies:
-        lines += [
-            "### Inconsistencies in the paper",
-            "",
-            *_bullets(map(escaped, section.inconsistencies)),
-        ]
+        found = map(escaped, section.inconsistencies)
+        lines += ["### Inconsistencies in the paper", "", *_bullets(found)]
     return lines + _choices(section)
 
 
@@ -64,17 +67,11 @@ def _table(table: Table) -> list[str]:
         for metric, name in table.metric_labels.items():
             cell, digits = table.cell(row, metric), table.digits(metric)
             if cell is not None:
-                rows.append(
-                    (
-                        label,
-                        name,
-                        number(cell.published, table.published_digits(metric)),
-                        f"{_value(cell.value, digits)} {interval(cell, digits)}",
-                        number(cell.fold_sd, digits),
-                        number(cell.baseline, digits),
-                        cell.note,
-                    )
-                )
+                published = number(cell.published, table.published_digits(metric))
+                ours = "n/a" if cell.value is None else number(cell.value, digits)
+                ours += f" {interval(cell, digits)}"
+                others = number(cell.fold_sd, digits), number(cell.baseline, digits)
+                rows.append((label, name, published, ours, *others, cell.note))
     names = ("", "metric", "published", "ours (95 % CI over patients)", "SD across folds, not a CI")
     lines = [f"### {escaped(table.title)}", "", *_grid((*names, "baseline", "note"), rows)]
     return lines + _bullets(map(escaped, table.notes))
@@ -83,24 +80,11 @@ def _table(table: Table) -> list[str]:
 def _claims(claims: Sequence[Claim]) -> list[str]:
     if not claims:
         return []
-    rows = []
-    for claim in claims:
-        for part in claim.comparisons:
-            found = part.difference
-            low, high = (number(end, 3, sign=True) for end in (found.ci_low, found.ci_high))
-            rows.append(
-                (
-                    claim.text,
-                    f"{claim.better} − {claim.worse}, {part.label}",
-                    number(part.published, 2, sign=True),
-                    f"{number(found.value, 3, sign=True)} ({low} to {high})",
-                    Bold(found.verdict),
-                    claim.note,
-                )
-            )
-        if not claim.comparisons:
-            pair = f"{claim.better} − {claim.worse}"
-            rows.append((claim.text, pair, "–", "n/a", Bold("not tested"), claim.note))
+    rows = [
+        (claim.text, pair, published, f"{ours} ({ends})" if ends else ours, Bold(said), claim.note)
+        for claim in claims
+        for pair, published, ours, ends, said in claim_rows(claim)
+    ]
     names = ("claim", "difference", "published", "ours (95 % CI over patients)", "verdict", "note")
     return ["### Claims", "", *_grid(names, rows)]
 
@@ -112,10 +96,6 @@ def _choices(section: Section) -> list[str]:
     lines = ["### Choices", "", *_grid(("setting", "value", "label", "why"), rows)]
     key = "; ".join(f"[{label}] {text}" for label, text in section.choice_labels.items())
     return [*lines, f"{key}.", ""]
-
-
-def _value(value: float | None, decimals: int) -> str:
-    return "n/a" if value is None else number(value, decimals)
 
 
 def _grid(names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

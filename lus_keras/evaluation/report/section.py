@@ -29,9 +29,7 @@ class Section:
 
     Attributes:
         run: Results that everything below was made from.
-        title: Heading.
         tables: Tables in the paper's order.
-        claims: Claimed orders, tested.
         drawings: Figures, the paper's own first.
         warnings: What is missing or wrong with the run, one sentence each.
         clips: Test clips for the viewer.
@@ -131,7 +129,6 @@ def build_section(
     """Makes every table, claim and figure that a paper declares.
 
     Args:
-        run: Results of the paper.
         declared: What the paper makes of its results; None if it makes nothing.
         others: Results of further seeds; figures and clips are those of `run`.
         embed_frames: Show frames of videos that were not simulated, too.
@@ -139,7 +136,7 @@ def build_section(
     Returns:
         The section; with a warning instead of tables for a paper that declares none.
     """
-    title = run.title
+    title = run.record.title
     if declared is None:
         return Section(run, title, (), (), (), [f"Paper '{run.paper}' declares no tables."])
     tables = _shown([make(run, *others) for make in declared.tables.values()], run)
@@ -179,10 +176,6 @@ def watermarked(table: Table, run: PaperRun) -> Table:
 
     Where only some variants leak, the paper's own tables say which.
 
-    Args:
-        table: The table.
-        run: Results it was made from.
-
     Returns:
         The table, marked in its title, notes and cells where that is so.
     """
@@ -195,9 +188,9 @@ def watermarked(table: Table, run: PaperRun) -> Table:
 
 def _shown(tables: Sequence[Table], run: PaperRun) -> list[Table]:
     """Tables that were asked for, and those that hold something that these do not."""
-    if run.targets is None:
+    if run.record.targets is None:
         return list(tables)
-    asked = {target.replace("-", "_") for target in run.targets}
+    asked = {target.replace("-", "_") for target in run.record.targets}
     printed = {number for table in tables if table.id in asked for number in _measured(table)}
     return [table for table in tables if table.id in asked or _measured(table) - printed]
 
@@ -212,14 +205,7 @@ def _measured(table: Table) -> set[tuple[str, str, float]]:
 
 
 def plain(value: Any) -> str:
-    """Prints a setting: text as it is, numbers and lists as JSON.
-
-    Args:
-        value: Any JSON value.
-
-    Returns:
-        One line.
-    """
+    """Prints a setting: text as it is, numbers and lists as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -234,8 +220,6 @@ def number(value: float | None, decimals: int, *, sign: bool = False) -> str:
 
     Args:
         value: Number, None where undefined or not published.
-        decimals: Digits after the point.
-        sign: Whether a plus is printed.
 
     Returns:
         Text without spaces.
@@ -248,10 +232,6 @@ def number(value: float | None, decimals: int, *, sign: bool = False) -> str:
 def interval(cell: Cell, decimals: int) -> str:
     """Prints the confidence interval.
 
-    Args:
-        cell: The cell.
-        decimals: Digits after the point.
-
     Returns:
         Such as `(0.70 to 0.90)`, of several seeds `(0.70 to 0.90; SD of 3 seeds 0.02)`; empty where
         there is none.
@@ -262,6 +242,22 @@ def interval(cell: Cell, decimals: int) -> str:
     if cell.n_seeds < 2:
         return f"({ends})"
     return f"({ends}; SD of {cell.n_seeds} seeds {number(cell.seed_sd, decimals)})"
+
+
+def claim_rows(claim: Claim) -> list[tuple[str, str, str, str, str]]:
+    """Prints a claim: what is compared, published, ours, interval and verdict of each metric."""
+    pair = f"{claim.better} − {claim.worse}"
+    if not claim.comparisons:
+        return [(pair, "–", "n/a", "", claim.verdict)]
+    rows = []
+    for part in claim.comparisons:
+        found = part.difference
+        value, low, high = (
+            number(of, 3, sign=True) for of in (found.value, found.ci_low, found.ci_high)
+        )
+        printed = number(part.published, 2, sign=True)
+        rows.append((f"{pair}, {part.label}", printed, value, f"{low} to {high}", found.verdict))
+    return rows
 
 
 def _warnings(run: PaperRun, labels: Mapping[str, str]) -> list[str]:

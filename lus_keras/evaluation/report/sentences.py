@@ -15,9 +15,6 @@ LISTED = 10
 def sentence(fact: Fact) -> str:
     """Puts a fact into words.
 
-    Args:
-        fact: What has to be said.
-
     Returns:
         One or more sentences on one line.
     """

@@ -21,9 +21,6 @@ class Sprite:
     """Frames side by side in one JPEG, row by row.
 
     Attributes:
-        jpeg: The picture.
-        columns: Frames in a row.
-        rows: Rows.
         height: Of a frame in pixels.
         width: Of a frame in pixels.
         shown: Places of the frames that are in it, among those given.
@@ -75,7 +72,6 @@ def mask_source(masks: NDArray[np.uint8], sprite: Sprite) -> str:
 
     Args:
         masks: `(t, h', w')` uint8, of all frames that the sprite was made of.
-        sprite: The frames.
 
     Returns:
         `data:` address of a JPEG. A mask has 32 pixels a side, to be stretched over its frame.

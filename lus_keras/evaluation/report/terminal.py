@@ -20,9 +20,7 @@ def print_tables(
     """Prints published | ours (95 % interval) of a run's tables.
 
     Args:
-        run_dir: Run directory.
         wanted: `(paper, target)` pairs; targets that are no tables are passed over.
-        console: Where to print.
         declared: Finds what a paper makes of its predictions, by its name.
 
     Raises:
@@ -55,7 +53,6 @@ def cell_text(cell: Cell | None, table: Table) -> str:
 
     Args:
         cell: The cell, or None where the table has none.
-        table: Its table, which knows the digits.
 
     Returns:
         One line; empty where the table has no cell, the reason where neither number exists.

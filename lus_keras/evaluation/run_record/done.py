@@ -37,11 +37,6 @@ class Done(BaseModel):
 def vouch(folder: Path, names: Iterable[str], fingerprint: Fingerprint | None = None) -> None:
     """Marks a fold as finished.
 
-    Args:
-        folder: Folder of the fold.
-        names: Files to vouch for.
-        fingerprint: What their numbers depend on.
-
     Raises:
         OSError: A file cannot be read, or DONE cannot be written.
     """
@@ -51,10 +46,6 @@ def vouch(folder: Path, names: Iterable[str], fingerprint: Fingerprint | None = 
 
 def vouch_further(folder: Path, name: str) -> None:
     """Lets the mark of a finished fold vouch for a file that was made later.
-
-    Args:
-        folder: Folder of the fold.
-        name: The file.
 
     Raises:
         RunError: The mark is absent or damaged.
@@ -72,12 +63,6 @@ def _write(folder: Path, done: Done) -> None:
 
 def read_done(folder: Path) -> Done:
     """Reads the mark of a finished fold.
-
-    Args:
-        folder: Folder of the fold.
-
-    Returns:
-        What it holds.
 
     Raises:
         RunError: The mark is absent or damaged.
@@ -97,8 +82,6 @@ def disowned(folder: Path, done: Done, names: Iterable[str]) -> list[str]:
     """Finds files that DONE does not vouch for.
 
     Args:
-        folder: Folder of the fold.
-        done: Its mark.
         names: Files to look at; those that are not there and not vouched for are passed over.
 
     Returns:

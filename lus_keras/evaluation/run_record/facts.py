@@ -23,31 +23,34 @@ class _Fact(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Remark(_Fact):
-    """A sentence of a data set or a paper, in its own words.
+class _Exclusion(_Fact):
+    topic: ClassVar[Topic] = Topic.EXCLUSION
 
-    Attributes:
-        topic: What it is about.
-        text: The sentence.
-    """
+
+class _OfData(_Fact):
+    topic: ClassVar[Topic] = Topic.DATASET
+
+
+class _OfTraining(_Fact):
+    topic: ClassVar[Topic] = Topic.TRAINING
+
+
+class Remark(_Fact):
+    """A sentence of a data set or a paper, in its own words."""
 
     kind: Literal["remark"] = "remark"
     topic: Topic
     text: str
 
 
-class DamagedVideos(_Fact):
+class DamagedVideos(_Exclusion):
     """Videos that cannot be decoded whole and were left out.
 
     Attributes:
         by_class: Class → videos left out.
         problems: Video → what is wrong with it.
-        videos_kept: Videos that are left.
-        patients_kept: Patients that are left.
-        patients: Patients there were before.
     """
 
-    topic: ClassVar[Topic] = Topic.EXCLUSION
     kind: Literal["damaged"] = "damaged"
     by_class: dict[str, int]
     problems: dict[str, str]
@@ -56,47 +59,36 @@ class DamagedVideos(_Fact):
     patients: int
 
 
-class UnlabelledVideos(_Fact):
-    """Videos without the label, which were left out.
+class UnlabelledVideos(_Exclusion):
+    """Videos without the label, which were left out."""
 
-    Attributes:
-        column: The label.
-        videos: Their ids.
-    """
-
-    topic: ClassVar[Topic] = Topic.EXCLUSION
     kind: Literal["unlabelled"] = "unlabelled"
     column: str
     videos: list[str]
 
 
-class VideosWithoutClip(_Fact):
+class VideosWithoutClip(_Exclusion):
     """Videos shorter or smaller than one clip.
 
     Attributes:
         by_class: Class → videos.
         patients: Patients that have no other video.
-        videos: Their ids.
     """
 
-    topic: ClassVar[Topic] = Topic.EXCLUSION
     kind: Literal["without_clip"] = "without_clip"
     by_class: dict[str, int]
     patients: int
     videos: list[str]
 
 
-class PaddedVideos(_Fact):
+class PaddedVideos(_OfData):
     """Videos shorter than one clip that were padded.
 
     Attributes:
         by_class: Class → videos.
-        patients: Patients they are of.
-        videos: Their ids.
         padding: What they were padded with: "zero" or "last".
     """
 
-    topic: ClassVar[Topic] = Topic.DATASET
     kind: Literal["padded"] = "padded"
     by_class: dict[str, int]
     patients: int
@@ -104,75 +96,56 @@ class PaddedVideos(_Fact):
     padding: str
 
 
-class CutVideos(_Fact):
-    """Videos longer than the clip made of each.
+class CutVideos(_Exclusion):
+    """Videos longer than the clip made of each."""
 
-    Attributes:
-        videos: Their number.
-        frames: Frames of a clip.
-        longest: Frames of the longest.
-    """
-
-    topic: ClassVar[Topic] = Topic.EXCLUSION
     kind: Literal["cut"] = "cut"
     videos: int
     frames: int
     longest: int
 
 
-class UnusedFrames(_Fact):
+class UnusedFrames(_OfData):
     """Frames at the ends of videos that fill no clip.
 
     Attributes:
-        frames: Their number.
         of: Frames of all videos that give a clip.
-        videos: Videos that have some.
     """
 
-    topic: ClassVar[Topic] = Topic.DATASET
     kind: Literal["unused_frames"] = "unused_frames"
     frames: int
     of: int
     videos: int
 
 
-class LearntElsewhere(_Fact):
+class LearntElsewhere(_OfTraining):
     """Another data set was learnt from.
 
     Attributes:
-        dataset: Its name.
         first: Whether training went on within the folds afterwards.
     """
 
-    topic: ClassVar[Topic] = Topic.TRAINING
     kind: Literal["learnt_elsewhere"] = "learnt_elsewhere"
     dataset: str
     first: bool
 
 
-class OwnFolds(_Fact):
-    """The folds are the user's.
+class OwnFolds(_OfTraining):
+    """The folds are the user's."""
 
-    Attributes:
-        folds: Their number.
-    """
-
-    topic: ClassVar[Topic] = Topic.TRAINING
     kind: Literal["own_folds"] = "own_folds"
     folds: int
 
 
-class Leakage(_Fact):
+class Leakage(_OfTraining):
     """Clips of one patient are learnt from and tested on."""
 
-    topic: ClassVar[Topic] = Topic.TRAINING
     kind: Literal["leakage"] = "leakage"
 
 
-class ChosenOnTest(_Fact):
+class ChosenOnTest(_OfTraining):
     """The epoch is chosen on the clips that are tested."""
 
-    topic: ClassVar[Topic] = Topic.TRAINING
     kind: Literal["chosen_on_test"] = "chosen_on_test"
 
 
@@ -180,7 +153,6 @@ class Change(_Fact):
     """A setting that is not the paper's.
 
     Attributes:
-        setting: Its key.
         value: The run's value, as text.
         paper: The paper's value, as text.
     """
@@ -191,12 +163,7 @@ class Change(_Fact):
 
 
 class OtherProtocol(_Fact):
-    """Preset and overrides changed the paper's protocol.
-
-    Attributes:
-        preset: Name of the preset.
-        changes: What differs.
-    """
+    """Preset and overrides changed the paper's protocol."""
 
     topic: ClassVar[Topic] = Topic.PROTOCOL
     kind: Literal["other_protocol"] = "other_protocol"
@@ -204,18 +171,8 @@ class OtherProtocol(_Fact):
     changes: list[Change]
 
 
-Fact = Annotated[
-    Remark
-    | DamagedVideos
-    | UnlabelledVideos
-    | VideosWithoutClip
-    | PaddedVideos
-    | CutVideos
-    | UnusedFrames
-    | LearntElsewhere
-    | OwnFolds
-    | Leakage
-    | ChosenOnTest
-    | OtherProtocol,
-    Field(discriminator="kind"),
-]
+_Data = (
+    DamagedVideos | UnlabelledVideos | VideosWithoutClip | PaddedVideos | CutVideos | UnusedFrames
+)
+_Training = LearntElsewhere | OwnFolds | Leakage | ChosenOnTest | OtherProtocol
+Fact = Annotated[Remark | _Data | _Training, Field(discriminator="kind")]

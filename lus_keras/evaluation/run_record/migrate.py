@@ -39,9 +39,6 @@ def migrated(content: Mapping[str, Any], version: int) -> dict[str, Any]:
         content: The file's content. Keys of version 1 without a place in it are left out.
         version: The content's version, 1 or 2.
 
-    Returns:
-        Content to validate.
-
     Raises:
         KeyError: `models` of a paper is missing.
         TypeError: A part is not what it has to be.

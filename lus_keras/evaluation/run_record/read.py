@@ -40,9 +40,6 @@ ADVICE = (
 def read_run(run_dir: str | Path) -> tuple[RunRecord, dict[str, PaperRun]]:
     """Reads run.json and the finished folds of every paper it names.
 
-    Args:
-        run_dir: Run directory.
-
     Returns:
         What run.json says, and the papers by name.
 
@@ -57,14 +54,6 @@ def read_run(run_dir: str | Path) -> tuple[RunRecord, dict[str, PaperRun]]:
 
 def read_paper(run_dir: str | Path, paper: str, record: PaperRecord) -> PaperRun:
     """Reads the finished folds of one paper.
-
-    Args:
-        run_dir: Run directory.
-        paper: Name of the paper.
-        record: What run.json says of it.
-
-    Returns:
-        The paper's run.
 
     Raises:
         RunError: A finished fold cannot be used.
@@ -103,10 +92,6 @@ def read_model(folder: Path, relative_to: Path) -> ModelRun:
 
     Args:
         folder: `<run>/<paper>/<dataset>/<model>`; need not exist.
-        relative_to: Run directory, from which paths are printed.
-
-    Returns:
-        The model's results.
 
     Raises:
         RunError: A finished fold cannot be used, or holds files that its DONE does not vouch for.
@@ -180,9 +165,6 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 def read_predictions(path: Path) -> pd.DataFrame:
     """Reads one fold's predictions and checks them; ids stay text (`010` is not 10).
-
-    Args:
-        path: predictions.csv.
 
     Returns:
         Columns `clip_id, video_id, patient_id` (text), `fold, y_true` (int64), `p_0 … p_k`

@@ -22,14 +22,11 @@ class DataRecord(_Record):
     """Data of a variant, counted; None where nothing was counted.
 
     Attributes:
-        patients: Patients.
         videos: Videos that give a clip.
-        clips: Clips.
         positives: Clips of any class but the first.
         classes: Class → clips.
         frame_truth: Whether single frames are annotated.
         facts: What has to be said of the data.
-        license: Their licence.
     """
 
     patients: int | None = None
@@ -62,13 +59,10 @@ class Fingerprint(_Record):
     Attributes:
         settings: Settings of the experiment but those of `data` and `split`, whose effect the
             hashes hold.
-        seed: Seed of the run.
         precision: Precision that the networks compute in.
         split: sha256 of the folds.
         data: Hash of pixels, labels and patients.
         versions: Package → version, of those that decide numbers.
-        backend: Backend of Keras.
-        lus_keras: Version of this package.
         model: Network; None for a variant.
         fold: Name of the fold's folder; None for a variant.
     """
@@ -90,22 +84,11 @@ class Fingerprint(_Record):
         return renamed_keys(settings)
 
     def of_fold(self, model: str, fold: str) -> Fingerprint:
-        """That of a fold of the variant.
-
-        Args:
-            model: Its network.
-            fold: Name of its folder.
-
-        Returns:
-            The fingerprint.
-        """
+        """That of a fold of the variant."""
         return self.model_copy(update={"model": model, "fold": fold})
 
     def differences(self, now: Fingerprint) -> list[str]:
         """Names what differs from another one.
-
-        Args:
-            now: The other one.
 
         Returns:
             One sentence a key, with both values.
@@ -124,10 +107,6 @@ class Fingerprint(_Record):
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Flattens a mapping of mappings.
 
-    Args:
-        values: Any mapping.
-        prefix: Put before each key.
-
     Returns:
         Keys joined by points → values that are no mappings.
     """
@@ -144,11 +123,9 @@ class VariantRecord(_Record):
     """One way to use the data.
 
     Attributes:
-        title: As printed.
         folds: Folds of a complete run.
         config: Its settings; None if they were not recorded.
         leaks: Whether a patient may be on both sides of its split.
-        data: Its data.
         videos: Its videos, counted; None if they were not.
         fingerprint: What its numbers depend on; None if that was not recorded.
     """
@@ -166,10 +143,7 @@ class ChoiceRecord(_Record):
     """A setting with the evidence for it.
 
     Attributes:
-        field: Its key.
-        value: Its value.
         label: One of `core.config.LABELS`.
-        why: The reason.
     """
 
     field: str
@@ -182,15 +156,11 @@ class PaperRecord(_Record):
     """What was run of a paper.
 
     Attributes:
-        title: Title of the paper.
-        authors: Its authors.
         venue: Where it was published.
         doi: Its DOI; empty without.
         dataset: Name of the data set.
         simulated: Whether the data came out of the simulator.
-        preset: Name of the preset.
         seed: Seed of the run; also seeds the bootstrap.
-        command: As it was typed.
         labels: Classes, in the order of their numbers.
         targets: What was asked for; None if that was not recorded.
         models: Networks, `model` or `variant/model`, in the order of the tables.
@@ -243,10 +213,7 @@ class DeviceRecord(_Record):
     """The machine.
 
     Attributes:
-        platform: Operating system and architecture.
-        processor: Its name.
         cores: Cores that the process could use.
-        backend: Backend of Keras.
     """
 
     platform: str = ""
@@ -259,11 +226,7 @@ class RunRecord(_Record):
     """All of run.json.
 
     Attributes:
-        version: Version of this form.
-        papers: Papers by name.
-        seed: Seed of the run.
         versions: Package → version; None for what is not installed.
-        device: The machine.
         git_commit: Commit of the code; None if it is not known.
     """
 

@@ -41,7 +41,6 @@ class Example:
 
     Attributes:
         clip_id: Clip the frames belong to.
-        fold: Fold that tested it.
         frames: `(t, h, w)` uint8; padding is left out.
         step: Frames of the clip from one of them to the next.
         length: Frames of the clip, padding left out.
@@ -63,7 +62,6 @@ class MaskedFrame:
     Attributes:
         clip_id: Clip the frame belongs to.
         frame: Its place in the clip, from 0.
-        fold: Fold that tested it.
         pixels: `(h, w)` uint8.
         mask: `(h', w')` float32 in 0 … 1.
     """
@@ -115,7 +113,6 @@ class PaperRun:
     """One paper of a run.
 
     Attributes:
-        paper: Name of the paper.
         record: What run.json says of the paper.
         models: Models by name, in the order they were asked for.
         seeds: Seeds of the runs that this one is among; empty for a run by itself.
@@ -158,27 +155,9 @@ class PaperRun:
 
         Args:
             name: `model`, or `variant/model`.
-
-        Returns:
-            Their number.
         """
         variant = self.record.variant_of(name)
         return variant.folds if variant else self.folds
-
-    @property
-    def title(self) -> str:
-        """Title of the paper."""
-        return self.record.title
-
-    @property
-    def labels(self) -> Sequence[str]:
-        """Classes, in the order of their numbers."""
-        return self.record.labels
-
-    @property
-    def targets(self) -> Sequence[str] | None:
-        """What was asked for; None if that was not recorded."""
-        return self.record.targets
 
     @property
     def variants(self) -> Mapping[str, VariantRecord]:
@@ -189,11 +168,6 @@ class PaperRun:
     def leaking(self) -> Sequence[str]:
         """Variants in whose split a patient may be on both sides."""
         return [name for name, variant in self.variants.items() if variant.leaks]
-
-    @property
-    def claims(self) -> Sequence[Mapping[str, Any]]:
-        """The paper's claims: `id, text, better, worse, metric` of each."""
-        return self.record.claims
 
     @property
     def settings(self) -> Settings:
@@ -225,44 +199,18 @@ class PaperRun:
     def published_value(self, table: str, row: str, metric: str) -> float | None:
         """Looks up a printed number.
 
-        Args:
-            table: Table id.
-            row: Row id.
-            metric: Metric id.
-
         Returns:
             The number, or None where the paper prints none.
         """
         value = self.published.get(table, {}).get(row, {}).get(metric)
         return None if value is None else float(value)
 
-    def rows_of(self, table: str) -> list[str]:
-        """Models that a table has a row for: those of the paper, then any others of the run.
-
-        Args:
-            table: Table id.
-
-        Returns:
-            Model names.
-        """
-        return list(dict.fromkeys([*self.published.get(table, {}), *self.models]))
-
     def model(self, name: str) -> ModelRun:
-        """Finds a model, or an empty stand-in for one that was not run.
-
-        Args:
-            name: Model name.
-
-        Returns:
-            The model's results.
-        """
+        """Finds a model, or an empty stand-in for one that was not run."""
         return self.models.get(name, ModelRun(name))
 
     def status(self, name: str) -> str:
         """Says in words what is missing of a model.
-
-        Args:
-            name: Model name.
 
         Returns:
             `""` if complete, else such as `3/5 folds; fold 2 diverged at epoch 4`.

@@ -46,7 +46,6 @@ def write_seeds(run_dir: Path, seeds: Sequence[int], vary: str) -> None:
     """Writes seeds.json.
 
     Args:
-        run_dir: Folder of the runs.
         seeds: Seeds in order.
         vary: `training` or `cohort`.
 
@@ -103,7 +102,6 @@ def of_paper(runs: Sequence[Run], name: str) -> list[PaperRun]:
 
     Args:
         runs: As `read_runs` gives them.
-        name: Name of the paper.
 
     Returns:
         A run a seed that has the paper.

@@ -85,13 +85,6 @@ class Settings(_Settings):
     """Settings that an experiment was made with.
 
     Attributes:
-        label_column: Column of the label.
-        clip: How videos were cut.
-        split: How data were divided.
-        fit: How folds were trained.
-        transfer: What was learnt from.
-        model: Options of the networks.
-        options: Options of the paper.
         localisation: How attention is held against annotations; None without attention.
     """
 

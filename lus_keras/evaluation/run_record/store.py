@@ -19,13 +19,6 @@ FILE = "run.json"
 def write_record(run_dir: Path, record: RunRecord) -> Path:
     """Writes run.json.
 
-    Args:
-        run_dir: Run directory.
-        record: What it holds.
-
-    Returns:
-        The file.
-
     Raises:
         OSError: It cannot be written; a file that was there is as it was.
     """
@@ -38,9 +31,6 @@ def write_record(run_dir: Path, record: RunRecord) -> Path:
 
 def read_record(run_dir: Path) -> RunRecord:
     """Reads run.json.
-
-    Args:
-        run_dir: Run directory.
 
     Returns:
         The record; of a file of an earlier version in this version's form.

@@ -20,12 +20,7 @@ class Cell:
     """One number of one table; the row of results.json. None stands for "undefined" or "none".
 
     Attributes:
-        paper: Name of the paper.
-        table: Table id.
         row: Row id, mostly a model.
-        metric: Metric id.
-        published: The paper's own number.
-        value: Ours.
         fold_sd: SD across folds (ddof 1), not a confidence interval.
         ci_low: Low end of the 95 % bootstrap interval over patients.
         ci_high: High end.
@@ -71,13 +66,11 @@ class Table:
     Attributes:
         id: Id, such as `table1`.
         title: Full sentence without its final point.
-        cells: Cells, row by row.
         row_labels: Row id → what is printed, in order.
         metric_labels: Metric id → what is printed, in order.
         headline: Metrics the paper itself prints; the others are shown folded away.
         decimals: Digits printed after the point.
         published_decimals: Digits that the paper prints.
-        notes: Sentences under the table.
         digits_of: Metrics in another unit than the rest, with their digits after the point.
     """
 
@@ -103,10 +96,6 @@ class Table:
     def missing(self, row: str, metrics: Iterable[str]) -> str:
         """Says why a row has no number of ours at all.
 
-        Args:
-            row: Row id.
-            metrics: Metric ids.
-
         Returns:
             The note that all its cells share; empty if any has a value, or a note of its own.
         """
@@ -118,10 +107,6 @@ class Table:
 
     def cell(self, row: str, metric: str) -> Cell | None:
         """Finds a cell.
-
-        Args:
-            row: Row id.
-            metric: Metric id.
 
         Returns:
             The cell, or None if the table has none there.
@@ -135,10 +120,7 @@ class Comparison:
     """One metric of a claim.
 
     Attributes:
-        metric: Metric id.
-        label: What is printed.
         published: Difference of the paper's own numbers.
-        difference: Ours.
     """
 
     metric: str
@@ -152,14 +134,10 @@ class Claim:
     """An order the paper claims, and what the patients here say of it.
 
     Attributes:
-        id: Id of the claim.
-        text: The claim.
         better: Label of the model claimed to be better.
-        worse: Label of the other.
         comparisons: The metric the verdict rests on first, then the extras; empty if not testable.
         n_patients: Patients that both models were tested on.
         n_clips: Clips that both were tested on.
-        n_folds: Folds that both finished.
         note: Why it is incomplete or was not tested.
     """
 
@@ -180,9 +158,6 @@ class Claim:
 
     def cells(self, paper: str) -> list[Cell]:
         """Gives the claim as rows of results.json, table `claims`.
-
-        Args:
-            paper: Name of the paper.
 
         Returns:
             One cell a comparison, value = difference; a single empty one if not tested.
@@ -208,9 +183,7 @@ class Drawing:
 
     Attributes:
         id: Id, also the stem of the file.
-        title: Short title.
         caption: What is to be seen and how it was chosen.
-        figure: The matplotlib figure.
         frames: Whether it shows frames of videos, which not every licence lets pass on.
     """
 
@@ -233,15 +206,8 @@ def cell_from(
     """Turns an estimate into a cell, NaN into None, and adds what was undefined to the note.
 
     Args:
-        estimate: The estimate.
-        address: Paper, table, row and metric.
-        published: The paper's number, in its own unit.
         baseline: Skill-free value, unscaled; NaN counts as none.
         scale: Factor from the estimate's unit to the table's (100 for per cent).
-        note: Text that comes first in the note.
-
-    Returns:
-        The cell.
     """
 
     def scaled(value: float | None) -> float | None:
@@ -284,9 +250,6 @@ def join_notes(*notes: str) -> str:
 
     Args:
         notes: Notes, possibly empty.
-
-    Returns:
-        One line.
     """
     return "; ".join(note for note in notes if note)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lus_keras.evaluation.metrics import Statistic, aligned
-from lus_keras.evaluation.metrics.bootstrap import Ints, Weighted
+from lus_keras.evaluation.metrics.records import Ints, Weighted
 from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.cells import Claim, Comparison, join_notes
 from lus_keras.evaluation.tables.classification import binary_side
@@ -37,10 +37,7 @@ class _Wanted:
     """A claim of the configuration.
 
     Attributes:
-        id: Id of the claim.
-        text: The claim.
         better: Networks claimed to be better; of several the mean counts.
-        worse: The other ones.
         metric: Metric that the verdict rests on.
     """
 
@@ -77,7 +74,7 @@ def compared(
     Returns:
         One claim each, with ROC-AUC as an extra; a verdict from three seeds on.
     """
-    wanted = map(_Wanted.of, runs[0].claims)
+    wanted = map(_Wanted.of, runs[0].record.claims)
     return [_claim(runs, tables, labels, claim) for claim in wanted]
 
 

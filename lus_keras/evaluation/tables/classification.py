@@ -50,7 +50,6 @@ def model_rows(run: PaperRun, labels: Mapping[str, str]) -> list[Row]:
     """One row a two-class network.
 
     Args:
-        run: The paper's run.
         labels: Network → what is printed, in order.
 
     Returns:
@@ -64,11 +63,6 @@ def model_rows(run: PaperRun, labels: Mapping[str, str]) -> list[Row]:
 
 def baseline_rows(run: PaperRun, *, prefix: str = "", title: str = "") -> list[Row]:
     """The two predictors that look at nothing, on the clips of the most complete network.
-
-    Args:
-        run: The paper's run.
-        prefix: What the rows' ids begin with.
-        title: What their labels begin with.
 
     Returns:
         Rows; without cells as long as no fold has finished.
@@ -97,7 +91,6 @@ def paired(better: pd.DataFrame, worse: pd.DataFrame, statistic: str) -> Contras
 
     Args:
         better: Predictions of the network claimed to be better.
-        worse: Those of the other.
         statistic: Name in `binary_statistics`.
 
     Returns:
@@ -112,11 +105,7 @@ def binary_side(frame: pd.DataFrame, statistic: str) -> Side:
     """A statistic of a two-class network on some of its predictions.
 
     Args:
-        frame: Rows of predictions.csv.
         statistic: Name in `binary_statistics`.
-
-    Returns:
-        The statistic and its clusters.
     """
     scores = Scores.of(frame)
     return binary_statistics(scores)[statistic], scores.clusters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from matplotlib.figure import Figure
 
@@ -24,68 +25,86 @@ def classification_drawings(labels: Mapping[str, str], classes: Sequence[str]) -
     Returns:
         Functions by figure id; each gives None as long as no fold has finished.
     """
+
+    def scores(run: PaperRun) -> dict[str, Scores]:
+        return {
+            labels.get(name, name): Scores.of(model.predictions)
+            for name, model in run.models.items()
+            if model.predictions is not None
+        }
+
+    pooled = "All out-of-fold predictions of a model together"
     return {
         "learning_curves": lambda run: _learning_curves(run, labels),
-        "roc": _of_scores(
-            "roc",
-            "ROC curves",
-            "All out-of-fold predictions of a model together.",
-            labels,
-            plots.roc_curves,
-        ),
-        "precision_recall": _of_scores(
-            "precision_recall",
-            "Precision–recall curves",
-            "All out-of-fold predictions of a model together; dotted: the prevalence.",
-            labels,
-            plots.precision_recall_curves,
-        ),
-        "confusion": _of_scores(
-            "confusion",
-            "Confusion matrices",
-            "All out-of-fold predictions: counts, and shares of each row.",
-            labels,
-            lambda scores: plots.confusion_matrices(scores, classes),
-        ),
-        "reliability": _of_scores(
-            "reliability",
-            "Reliability",
-            "Ten bins of equal width; beneath, how many clips each holds.",
-            labels,
-            plots.reliability_diagram,
+        **score_drawings(
+            scores,
+            {
+                "roc": ("ROC curves", f"{pooled}.", plots.roc_curves),
+                "precision_recall": (
+                    "Precision–recall curves",
+                    f"{pooled}; dotted: the prevalence.",
+                    plots.precision_recall_curves,
+                ),
+                "confusion": (
+                    "Confusion matrices",
+                    "All out-of-fold predictions: counts, and shares of each row.",
+                    partial(plots.confusion_matrices, classes=classes),
+                ),
+                "reliability": (
+                    "Reliability",
+                    "Ten bins of equal width; beneath, how many clips each holds.",
+                    plots.reliability_diagram,
+                ),
+            },
         ),
     }
+
+
+def score_drawings(
+    scores_of: Callable[[PaperRun], dict[str, Scores]],
+    figures: Mapping[str, tuple[str, str, Callable[[dict[str, Scores]], Figure]]],
+) -> dict[str, Maker]:
+    """Figures of scores by what is printed.
+
+    Args:
+        figures: Id → title, caption, and what draws it.
+
+    Returns:
+        Functions by figure id; each gives None where a run has no scores.
+    """
+
+    def maker(id_: str) -> Maker:
+        title, caption, draw = figures[id_]
+
+        def make(run: PaperRun) -> Drawing | None:
+            scores = scores_of(run)
+            return Drawing(id_, title, caption, draw(scores)) if scores else None
+
+        return make
+
+    return {id_: maker(id_) for id_ in figures}
 
 
 def claims_drawing(claims: Sequence[Claim]) -> Drawing | None:
     """Forest plot of the tested claims.
 
-    Args:
-        claims: Claims of one paper.
-
     Returns:
         The figure, or None if no claim could be tested.
     """
-    rows = [
-        (
-            f"{claim.better} − {claim.worse}",
-            claim.comparisons[0].difference.value,
-            claim.comparisons[0].difference.ci_low,
-            claim.comparisons[0].difference.ci_high,
-            claim.verdict,
-        )
-        for claim in claims
-        if claim.comparisons
-    ]
+    rows, labels = [], []
+    for claim in claims:
+        for part in claim.comparisons[:1]:
+            found, pair = part.difference, f"{claim.better} − {claim.worse}"
+            rows.append((pair, found.value, found.ci_low, found.ci_high, claim.verdict))
+            labels.append(part.label)
     if not rows:
         return None
-    measured = next(claim.comparisons[0].label for claim in claims if claim.comparisons)
     return Drawing(
         "claims",
         "Differences between models",
         "Paired bootstrap over patients, and over seeds where there are several; from three "
         "trainings on the order holds if the interval lies right of 0.",
-        plots.forest_plot(rows, f"Difference in {measured}"),
+        plots.forest_plot(rows, f"Difference in {labels[0]}"),
     )
 
 
@@ -99,21 +118,3 @@ def _learning_curves(run: PaperRun, labels: Mapping[str, str]) -> Drawing | None
         "A thin line a fold, a thick one their mean.",
         plots.learning_curves(histories),
     )
-
-
-def _of_scores(
-    id_: str,
-    title: str,
-    caption: str,
-    labels: Mapping[str, str],
-    draw: Callable[[dict[str, Scores]], Figure],
-) -> Maker:
-    def make(run: PaperRun) -> Drawing | None:
-        scores = {
-            labels.get(name, name): Scores.of(model.predictions)
-            for name, model in run.models.items()
-            if model.predictions is not None
-        }
-        return Drawing(id_, title, caption, draw(scores)) if scores else None
-
-    return make

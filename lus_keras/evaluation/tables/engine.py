@@ -39,9 +39,6 @@ _ESTIMATES: weakref.WeakKeyDictionary[Statistic, dict[tuple[bool, int], Estimate
 def table(declare: Callable[[PaperRun], Layout]) -> Callable[..., Table]:
     """Makes a table of what a function declares.
 
-    Args:
-        declare: Gives the layout of a run.
-
     Returns:
         A function from a run, or from runs of several seeds, to the table with every cell
         estimated.
@@ -188,7 +185,6 @@ def difference_of(contrasts: Sequence[Contrast], run: PaperRun) -> Difference:
     """Estimates a difference with its interval, over patients, of several seeds over these too.
 
     Args:
-        contrasts: What is compared, in each seed's run.
         run: The first of the runs; its seed also seeds the draws.
 
     Returns:

@@ -1,59 +1,17 @@
-"""Pictures in rows, each with words above and beneath."""
+"""The surest mistakes of a network, as pictures in rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-import numpy as np
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
+import pandas as pd
 
+from lus_keras.evaluation.plots import Picture, picture_grid
+from lus_keras.evaluation.run_record import ModelRun
 from lus_keras.evaluation.tables.cells import Drawing
 
-COLUMNS = 4
 # Mistakes that a gallery shows at most.
 SHOWN = 12
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One picture.
-
-    Attributes:
-        pixels: `(h, w)` uint8, or `(h, w, 3)` RGB.
-        title: Printed above.
-        caption: Printed beneath, small.
-    """
-
-    pixels: NDArray[np.uint8]
-    title: str
-    caption: str
-
-
-def picture_grid(pictures: Sequence[Picture], columns: int = COLUMNS) -> Figure:
-    """Draws pictures row by row.
-
-    Args:
-        pictures: At least one.
-        columns: Pictures in a row.
-
-    Returns:
-        The figure; 0 is black and 255 white in all of them.
-    """
-    rows = -(-len(pictures) // columns)
-    figure = Figure(figsize=(2.3 * columns, 2.8 * rows), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, picture in zip(panels, pictures, strict=False):
-        axes.imshow(picture.pixels, cmap="gray", vmin=0, vmax=255)
-        axes.set_title(picture.title, fontsize=8)
-        axes.set_xlabel(picture.caption, fontsize=6)
-    for axes in panels:
-        axes.set_xticks([])
-        axes.set_yticks([])
-    for axes in panels[len(pictures) :]:
-        axes.set_axis_off()
-    return figure
 
 
 def mistakes_drawing(
@@ -62,9 +20,6 @@ def mistakes_drawing(
     """Makes the figure of the surest mistakes.
 
     Args:
-        figure: Id of the figure.
-        title: Of the figure.
-        caption: What is shown.
         pictures: Surest first; those beyond `SHOWN` are left out.
 
     Returns:
@@ -75,3 +30,22 @@ def mistakes_drawing(
     chosen = f"At most {SHOWN}, one of a video; chosen for being wrong, so no picture of the usual."
     caption = f"{caption} {chosen}"
     return Drawing(figure, title, caption, picture_grid(pictures[:SHOWN]), frames=True)
+
+
+def surest_mistakes(
+    model: ModelRun, judge: Callable[[pd.DataFrame], tuple[float, str] | None]
+) -> list[Picture]:
+    """Frames kept with the folds that a network was surest of and wrong about, surest first.
+
+    Args:
+        judge: Of the row of predictions.csv of a clip, how sure the network was, 0 … 1, and what
+            to print above; None where it was right.
+    """
+    if model.predictions is None:
+        return []
+    table, found = model.predictions.set_index(["fold", "clip_id"]), []
+    for example in model.examples:
+        key = (example.fold, example.clip_id)
+        if key in table.index and (wrong := judge(table.loc[[key]].reset_index())):
+            found.append((wrong[0], Picture(example.frames[0], wrong[1], example.clip_id)))
+    return [picture for _, picture in sorted(found, key=lambda pair: -pair[0])]

@@ -53,7 +53,6 @@ def binary(predictions: pd.DataFrame, video: bool = False) -> Judged:
     """Judges a two-class network; its baseline is the majority class.
 
     Args:
-        predictions: Rows of predictions.csv.
         video: One prediction a video instead of one a clip.
 
     Returns:
@@ -69,7 +68,6 @@ def without_skill(predictions: pd.DataFrame, video: bool, name: str) -> Judged:
     """Judges a predictor that looks at nothing.
 
     Args:
-        predictions: Rows of predictions.csv, whose truth counts.
         video: One prediction a video instead of one a clip.
         name: `majority` or `always_positive`.
 
@@ -88,9 +86,6 @@ def _scores(predictions: pd.DataFrame, video: bool) -> Scores:
 def most_complete(run: PaperRun) -> pd.DataFrame | None:
     """Picks the predictions of the first model with the most clips; truth is the same in all.
 
-    Args:
-        run: The paper's run.
-
     Returns:
         Rows of predictions.csv, or None if no fold has finished.
     """
@@ -102,7 +97,6 @@ def missing(run: PaperRun, name: str) -> str:
     """Says what a row lacks: folds, or everything.
 
     Args:
-        run: The paper's run.
         name: `model`, or `variant/model`.
 
     Returns:
@@ -121,11 +115,6 @@ def tested(
     Args:
         predictions: Rows of predictions.csv; None if no fold has finished.
         unit: What a row of it is called; empty where it is a video.
-        detail: What follows the counts.
-        prefix: What comes before them.
-
-    Returns:
-        One sentence.
     """
     if predictions is None:
         return "No fold has finished yet."
@@ -145,11 +134,6 @@ def positives(predictions: pd.DataFrame | None) -> str:
 
 def only(run: PaperRun, *names: str, variant: str = "") -> PaperRun:
     """The run with some of its networks.
-
-    Args:
-        run: The paper's run.
-        *names: Networks to keep.
-        variant: Variant whose networks are kept as well.
 
     Returns:
         A run that holds nothing else.

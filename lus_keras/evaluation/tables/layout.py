@@ -16,8 +16,6 @@ class Column:
     """One metric of a table.
 
     Attributes:
-        id: Metric id in results.json.
-        label: What is printed.
         statistic: Its name among the statistics of a set of predictions; `id` if empty.
         over_folds: Mean over folds; otherwise all out-of-fold predictions together.
         video: One prediction a video instead of one a clip.
@@ -45,7 +43,6 @@ class Measure:
     """A statistic to be estimated, with its interval over patients.
 
     Attributes:
-        statistic: What is measured.
         clusters: Patient and fold of each clip.
         baseline: The same of a predictor without skill: a statistic of the same clips, or its
             value.
@@ -65,9 +62,6 @@ class Number:
     Attributes:
         value: The number, in the table's unit; None for none.
         baseline: What a predictor without skill has.
-        n_patients: Patients behind it.
-        n_clips: Clips behind it.
-        n_folds: Folds behind it.
         note: Note that stands before the row's.
     """
 
@@ -84,7 +78,6 @@ class Contrast:
     """A statistic of one set of predictions minus that of another.
 
     Attributes:
-        first: Statistic and its clips.
         second: The other ones; where `paired`, of the same patients.
         paired: Draw the same patients for both; otherwise each side's on its own.
         judged: Whether a difference above 0 is what is claimed, so that the note is a verdict.
@@ -106,10 +99,7 @@ class Row:
     """One row of a table.
 
     Attributes:
-        id: Row id.
-        label: What is printed.
         source: Gives what is measured in a column; None where the table has no cell.
-        note: Note of every cell.
     """
 
     id: str
@@ -131,7 +121,6 @@ class Layout:
         headline: Metrics the paper itself prints; all if empty.
         decimals: Digits printed after the point.
         published_decimals: Digits that the paper prints.
-        notes: Sentences under the table.
         published: Table under which published numbers stand; `id` if empty.
     """
 
@@ -161,9 +150,6 @@ def numbers(values: Mapping[str, Quantity | None]) -> Source:
 
     Args:
         values: By metric; metrics that are not named have no cell.
-
-    Returns:
-        The row's source.
     """
     return lambda column: values.get(column.id)
 
@@ -173,10 +159,6 @@ def columns_of(labels: Mapping[str, str], **same: float | bool) -> list[Column]:
 
     Args:
         labels: Metric id → what is printed.
-        **same: Settings of every column.
-
-    Returns:
-        A column each.
     """
     return [Column(id_, label, **same) for id_, label in labels.items()]  # type: ignore[arg-type]
 
@@ -192,7 +174,6 @@ class Judged:
 
     Attributes:
         clusters: Patient and fold of each clip.
-        statistics: By name.
         baselines: Those of the predictor without skill on the same clips.
         undefined: Note where a statistic is undefined.
     """

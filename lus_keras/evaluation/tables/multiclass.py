@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from lus_keras.evaluation import plots
 from lus_keras.evaluation.metrics import (
@@ -24,9 +24,8 @@ from lus_keras.evaluation.metrics.multiclass import (
     total_formulas,
 )
 from lus_keras.evaluation.run_record import ModelRun, PaperRun
-from lus_keras.evaluation.tables.cells import Drawing
-from lus_keras.evaluation.tables.drawings import Maker
-from lus_keras.evaluation.tables.gallery import Picture
+from lus_keras.evaluation.tables.drawings import Maker, score_drawings
+from lus_keras.evaluation.tables.gallery import surest_mistakes
 from lus_keras.evaluation.tables.judge import missing, once_per_frame
 from lus_keras.evaluation.tables.layout import Column, Judged, Number, Row, Source, numbers
 
@@ -53,10 +52,6 @@ ABSENT = "n/a: no tested frame is of this class"
 def class_statistics(scores: Scores, positive: int) -> dict[str, Statistic]:
     """Metrics of one class against the rest, by name.
 
-    Args:
-        scores: Scores of k classes.
-        positive: The class.
-
     Returns:
         `precision`, `specificity`, `f1`, `recall`, `accuracy` and `roc_auc`.
     """
@@ -79,9 +74,6 @@ def class_statistics(scores: Scores, positive: int) -> dict[str, Statistic]:
 
 def total_statistics(scores: Scores) -> dict[str, Statistic]:
     """Metrics of all classes together, by name; means are over the classes that occur.
-
-    Args:
-        scores: Scores of k classes.
 
     Returns:
         `precision`, `specificity`, `f1`, `recall` (means), `accuracy` (trace / N) and `kappa`.
@@ -106,9 +98,7 @@ def class_rows(run: PaperRun, table: str, model: str, classes: Mapping[str, str]
     """Rows of one network: a row a class, then all together, a video, and no skill.
 
     Args:
-        run: The paper's run.
         table: Table id; a run without results shows the cells that are published under it.
-        model: The network.
         classes: Row id → what is printed, in the order of the classes.
 
     Returns:
@@ -122,41 +112,36 @@ def class_rows(run: PaperRun, table: str, model: str, classes: Mapping[str, str]
             Row(row, label, numbers(dict.fromkeys(printed.get(row, {}), Number())), note)
             for row, label in labels.items()
         ]
-    sources = dict(zip(labels, judged_classes(predictions), strict=True))
+    rows = zip(labels.items(), judged_classes(predictions), strict=True)
+    # An absent class has a note of its own, and no skill lacks no fold.
     return [
-        Row(row, labels[row], source, "" if row == MAJORITY or source is absent else note)
-        for row, (source, absent) in sources.items()
+        Row(row, label, source, note if isinstance(source, Judged) and row != MAJORITY else "")
+        for (row, label), source in rows
     ]
 
 
 @once_per_frame
-def judged_classes(predictions: pd.DataFrame) -> list[tuple[Source, Source | None]]:
-    """Judges every class against the rest, all of them, a video, and the majority class.
-
-    Args:
-        predictions: Rows of predictions.csv.
-
-    Returns:
-        A source a row, twice where the class is absent from the truth.
-    """
+def judged_classes(predictions: pd.DataFrame) -> list[Source]:
+    """Judges each class against the rest, all classes, a video, and the majority class."""
     scores = Scores.of(predictions)
     baseline, videos = majority_baseline(scores), Scores.of(video_level(predictions))
     occurring = present_classes(scores.y_true)
-    made: list[tuple[Source, Source | None]] = []
-    for number in range(scores.probabilities.shape[1]):
-        if number in occurring:
-            ours, theirs = (class_statistics(found, number) for found in (scores, baseline))
-            made.append((Judged(scores.clusters, ours, theirs), None))
-        else:
-            made.append((absent := _absent(scores), absent))
-    baseline_statistics = total_statistics(baseline)
-    of_videos = total_statistics(majority_baseline(videos))
-    totals = (
+
+    def judged(number: int) -> Source:
+        if number not in occurring:
+            return _absent(scores)
+        ours, theirs = (class_statistics(found, number) for found in (scores, baseline))
+        return Judged(scores.clusters, ours, theirs)
+
+    baseline_statistics, of_videos = (
+        total_statistics(s) for s in (baseline, majority_baseline(videos))
+    )
+    return [
+        *map(judged, range(scores.probabilities.shape[1])),
         Judged(scores.clusters, total_statistics(scores), baseline_statistics),
         Judged(videos.clusters, total_statistics(videos), of_videos),
         Judged(scores.clusters, baseline_statistics),
-    )
-    return [*made, *((total, None) for total in totals)]
+    ]
 
 
 def _absent(scores: Scores) -> Source:
@@ -170,48 +155,42 @@ def one_against_rest(scores: Scores, classes: Mapping[str, str]) -> dict[str, Sc
     """Splits scores of k classes into k questions with two answers, for curves.
 
     Args:
-        scores: Scores of k classes.
         classes: Row id → what is printed, in the order of the classes.
 
     Returns:
         What is printed → scores whose class 1 is that class.
     """
-    found = {}
-    for number, label in enumerate(classes.values()):
-        chance = scores.probabilities[:, number]
-        found[label] = Scores(
+    chances = scores.probabilities
+    return {
+        label: Scores(
             (scores.y_true == number).astype(np.int64),
-            np.stack([1 - chance, chance], axis=1),
+            np.stack([1 - chances[:, number], chances[:, number]], axis=1),
             scores.clusters,
         )
-    return found
+        for number, label in enumerate(classes.values())
+    }
 
 
-def mistakes(model: ModelRun, classes: Mapping[str, str]) -> list[Picture]:
+def mistakes(model: ModelRun, classes: Mapping[str, str]) -> list[plots.Picture]:
     """Frames kept with the folds that the network was surest of and wrong about, surest first.
 
     Args:
-        model: Results of the network.
         classes: Row id → what is printed, in the order of the classes.
 
     Returns:
         Pictures with truth, answer and probability beneath.
     """
-    if model.predictions is None:
-        return []
-    table: pd.DataFrame = model.predictions.set_index(["fold", "clip_id"])
-    labels, found = list(classes.values()), []
-    for example in model.examples:
-        if (example.fold, example.clip_id) not in table.index:
-            continue
-        row = table.loc[[(example.fold, example.clip_id)]]
-        scores = Scores.of(row.reset_index())
+    labels = list(classes.values())
+
+    def judge(row: pd.DataFrame) -> tuple[float, str] | None:
+        scores = Scores.of(row)
         named, truth = int(scores.y_pred[0]), int(scores.y_true[0])
-        if named != truth:
-            sure = float(scores.probabilities[0, named])
-            text = f"{labels[truth]}\n→ {labels[named]} ({sure:.0%})"
-            found.append((sure, Picture(example.frames[0], text, example.clip_id)))
-    return [picture for _, picture in sorted(found, key=lambda pair: -pair[0])]
+        sure = float(scores.probabilities[0, named])
+        return (
+            None if named == truth else (sure, f"{labels[truth]}\n→ {labels[named]} ({sure:.0%})")
+        )
+
+    return surest_mistakes(model, judge)
 
 
 def class_drawings(
@@ -226,9 +205,7 @@ def class_drawings(
     """ROC and precision–recall curves and reliability of a network, each class against the rest.
 
     Args:
-        model: The network.
         classes: Row id → what is printed, in the order of the classes.
-        tested: What was tested, as a sentence.
         prefix: What the ids of the figures begin with.
         asked: What is asked of each class, for the titles.
         scores_of: Makes scores of two classes by what is printed, from predictions and `classes`;
@@ -238,31 +215,19 @@ def class_drawings(
         Functions by figure id; each gives None as long as no fold has finished.
     """
     questions = scores_of or (lambda found, named: one_against_rest(Scores.of(found), named))
-    absent = "A class that none of it shows has no curve."
 
-    def maker(id_: str, title: str, caption: str, draw: Callable[..., Figure]) -> Maker:
-        def make(run: PaperRun) -> Drawing | None:
-            predictions = run.model(model).predictions
-            if predictions is None:
-                return None
-            figure = draw(questions(predictions, classes))
-            return Drawing(f"{prefix}{id_}", f"{title}, {asked}", caption, figure)
+    def scores(run: PaperRun) -> dict[str, Scores]:
+        predictions = run.model(model).predictions
+        return {} if predictions is None else questions(predictions, classes)
 
-        return make
-
-    made = {
-        "roc": maker("roc", "ROC curves", f"{tested} {absent}", plots.roc_curves),
-        "precision_recall": maker(
-            "precision_recall",
-            "Precision–recall curves",
-            f"{tested} {absent}",
-            lambda scores: plots.precision_recall_curves(scores, prevalence=False),
-        ),
-        "reliability": maker(
-            "reliability",
-            "Reliability",
-            f"{tested} Ten bins of equal width; beneath, how many each holds.",
-            plots.reliability_diagram,
-        ),
-    }
-    return {f"{prefix}{id_}": make for id_, make in made.items()}
+    absent = f"{tested} A class that none of it shows has no curve."
+    bins = f"{tested} Ten bins of equal width; beneath, how many each holds."
+    plain = partial(plots.precision_recall_curves, prevalence=False)
+    return score_drawings(
+        scores,
+        {
+            f"{prefix}roc": (f"ROC curves, {asked}", absent, plots.roc_curves),
+            f"{prefix}precision_recall": (f"Precision–recall curves, {asked}", absent, plain),
+            f"{prefix}reliability": (f"Reliability, {asked}", bins, plots.reliability_diagram),
+        },
+    )

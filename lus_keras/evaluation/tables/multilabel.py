@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from lus_keras.core.multilabel import wrong_answers
+from lus_keras.evaluation import plots
 from lus_keras.evaluation.metrics import Scores, Statistic, majority_baseline, video_level
 from lus_keras.evaluation.metrics.multilabel import label_scores, label_statistics, set_statistics
 from lus_keras.evaluation.metrics.scores import probability_columns
 from lus_keras.evaluation.run_record import ModelRun, PaperRun
-from lus_keras.evaluation.tables.gallery import Picture
+from lus_keras.evaluation.tables.gallery import surest_mistakes
 from lus_keras.evaluation.tables.judge import missing, once_per_frame
 from lus_keras.evaluation.tables.layout import Column, Judged, Number, Row, Source, nothing
 from lus_keras.evaluation.tables.multiclass import METRIC_LABELS as CLASS_METRICS
@@ -47,8 +48,6 @@ def label_rows(run: PaperRun, model: str, labels: Mapping[str, str]) -> list[Row
     """Rows of one network: a row a label, then all of them, a video, and no skill.
 
     Args:
-        run: The paper's run.
-        model: The network.
         labels: Row id → what is printed, in the order of the labels.
 
     Returns:
@@ -72,14 +71,7 @@ def _empty(_: Column) -> Number:
 
 @once_per_frame
 def judged_labels(predictions: pd.DataFrame) -> list[Source]:
-    """Judges every label, all of them together, a video, and the more frequent answers.
-
-    Args:
-        predictions: Rows of predictions.csv.
-
-    Returns:
-        A source a row.
-    """
+    """Judges every label, all of them together, a video, and the more frequent answers."""
     scores, videos = label_scores(predictions), label_scores(video_level(predictions))
     answers = [majority_baseline(one) for one in scores]
     baseline = set_statistics(answers)
@@ -124,31 +116,25 @@ def apart(predictions: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Sco
     return dict(zip(labels.values(), label_scores(predictions), strict=True))
 
 
-def mistakes(model: ModelRun, labels: Mapping[str, str]) -> list[Picture]:
+def mistakes(model: ModelRun, labels: Mapping[str, str]) -> list[plots.Picture]:
     """Frames kept with the folds that the network was surest of and wrong about, surest first.
 
     Args:
-        model: Results of the network.
         labels: Row id → what is printed, in the order of the labels.
 
     Returns:
         Pictures with the label, the wrong answer to it and its probability beneath.
     """
-    if model.predictions is None:
-        return []
-    chances = probability_columns(model.predictions)
-    table, names = model.predictions.set_index(["fold", "clip_id"]), list(labels.values())
-    found = []
-    for example in model.examples:
-        key = (example.fold, example.clip_id)
-        if key not in table.index:
-            continue
-        row = table.loc[[key]]
+    names = list(labels.values())
+
+    def judge(row: pd.DataFrame) -> tuple[float, str] | None:
+        chances = probability_columns(row)
         truth = row[[name.replace("p_", "y_") for name in chances]].to_numpy()
         wrong = wrong_answers(truth, row[chances].to_numpy())[0]
         label = int(wrong.argmax())
-        if wrong[label]:
-            said = "not seen, is there" if truth[0, label] else "seen, is not there"
-            text = f"{names[label]}:\n{said} ({wrong[label]:.0%})"
-            found.append((float(wrong[label]), Picture(example.frames[0], text, example.clip_id)))
-    return [picture for _, picture in sorted(found, key=lambda pair: -pair[0])]
+        if not wrong[label]:
+            return None
+        said = "not seen, is there" if truth[0, label] else "seen, is not there"
+        return float(wrong[label]), f"{names[label]}:\n{said} ({wrong[label]:.0%})"
+
+    return surest_mistakes(model, judge)

@@ -21,9 +21,6 @@ def figure1(run: PaperRun) -> Drawing | None:
 
     Shows the clip of `c2d_lstm_a`, of those kept with their frames, whose IoU is nearest to theirs.
 
-    Args:
-        run: The paper's run.
-
     Returns:
         The figure; None if no clip with frames and frame-level truth was kept.
     """

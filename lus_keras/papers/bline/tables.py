@@ -158,7 +158,6 @@ def _frame_layout(
     found = {name: _localised(run, name) for name in NETWORKS}
     usable = [data for data, _ in found.values() if data is not None]
     largest = max(usable, key=lambda data: len(data.truth)) if usable else None
-    absent = "n/a: no frame-level truth"
 
     def measured(data: Localised | None, rule: Rule, baseline: Rule | None = None) -> Source:
         def source(column: Column) -> Number | Measure:
@@ -171,21 +170,22 @@ def _frame_layout(
 
         return source
 
-    networks = [
-        Row(name, NETWORKS[name], measured(data, rules[""], rules["random_frame"]), note)
-        for name, (data, note) in found.items()
-    ]
-    baselines = [
-        Row(name, label, measured(largest, rules[name]), "" if largest else absent)
-        for name, label in FRAME_BASELINES.items()
-    ]
-    columns = columns_of(labels, over_folds=True, scale=100)
+    absent = "" if largest else "n/a: no frame-level truth"
     return Layout(
         run,
         id_,
         title,
-        rows=(*networks, *baselines),
-        columns=columns,
+        rows=(
+            *(
+                Row(name, NETWORKS[name], measured(data, rules[""], rules["random_frame"]), note)
+                for name, (data, note) in found.items()
+            ),
+            *(
+                Row(name, label, measured(largest, rules[name]), absent)
+                for name, label in FRAME_BASELINES.items()
+            ),
+        ),
+        columns=columns_of(labels, over_folds=True, scale=100),
         decimals=1,
         published_decimals=1,
         notes=notes,
@@ -229,17 +229,12 @@ def _population_sentence(run: PaperRun) -> str:
     return f"Counted: {counted[which]} ({which}). The paper does not state which clips it counts."
 
 
-TRANSFER_LABELS = dict(
-    zip(
-        TRANSFER,
-        (
-            "Learnt from these videos, within the folds",
-            "Learnt from simulated videos alone",
-            "Learnt from simulated videos, then within the folds",
-        ),
-        strict=True,
-    )
-)
+WITHIN, SIMULATED, TUNED = TRANSFER
+TRANSFER_LABELS = {
+    WITHIN: "Learnt from these videos, within the folds",
+    SIMULATED: "Learnt from simulated videos alone",
+    TUNED: "Learnt from simulated videos, then within the folds",
+}
 TRANSFER_COLUMNS = (
     Column("video_roc_auc", "ROC-AUC, per video", "roc_auc"),
     Column("video_accuracy", "Accuracy, per video", "accuracy"),
@@ -280,16 +275,16 @@ def transfer(run: PaperRun) -> Layout:
 
     def gain(name: str) -> Source:
         def source(column: Column) -> Contrast | Number:
-            sides = [models[side].predictions for side in (name, TRANSFER[0]) if side in models]
-            found = paired(sides[0], sides[1], column.name) if len(sides) == 2 else None
-            return found or Number(note="not run")
+            if not {name, WITHIN} <= set(models):
+                return Number(note="not run")
+            better, worse = models[name].predictions, models[WITHIN].predictions
+            return paired(better, worse, column.name) or Number(note="not run")
 
         return source
 
     gains = [
-        Row(f"gain/{name}", f"Gain: {label[0].lower()}{label[1:]}", gain(name))
-        for name, label in TRANSFER_LABELS.items()
-        if name != TRANSFER[0]
+        Row(f"gain/{name}", f"Gain: l{TRANSFER_LABELS[name][1:]}", gain(name))
+        for name in (SIMULATED, TUNED)
     ]
     return Layout(
         run,

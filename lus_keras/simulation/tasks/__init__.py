@@ -15,8 +15,6 @@ class CohortSize:
     """A cohort as its paper has it.
 
     Attributes:
-        patients: Number of patients.
-        videos: Number of videos.
         duration_s: Length of the videos in seconds: one number, or the shortest and the longest.
         fps: Frame rates that scanners record at, one a patient.
         sizes: Rows and columns that scanners record, one a patient.

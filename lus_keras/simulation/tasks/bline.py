@@ -30,10 +30,6 @@ def labels(truth: Truth) -> dict[str, Any]:
 def draw_pathology(acquisition: Acquisition, motion: Motion) -> Pathology:
     """Draws what the lung of one video shows.
 
-    Args:
-        acquisition: The video.
-        motion: Its paths.
-
     Returns:
         B-lines only if the plan says so, Z-lines in any case, and the strength of the A-lines.
     """

@@ -151,10 +151,6 @@ def _defects(
 def draw_pathology(acquisition: Acquisition, motion: Motion) -> Pathology:
     """Draws what the lung of one video shows.
 
-    Args:
-        acquisition: The video.
-        motion: Its paths.
-
     Returns:
         Traps, consolidations and a pleura after the drawn score; Z-lines in any case.
     """

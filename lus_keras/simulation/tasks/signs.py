@@ -57,10 +57,6 @@ def _hepatisation(acquisition: Acquisition, motion: Motion) -> Consolidation:
 def draw_pathology(acquisition: Acquisition, motion: Motion) -> Pathology:
     """Draws what the lung of one video shows.
 
-    Args:
-        acquisition: The video.
-        motion: Its paths.
-
     Returns:
         One sign; Z-lines wherever aerated lung touches the pleura, so not in an effusion.
     """

@@ -12,13 +12,14 @@ from lus_keras.simulation import VideoPlan, plan_cohort, simulate_video, tasks
 from lus_keras.simulation.display import overlay
 from lus_keras.simulation.export import container_of
 from lus_keras.simulation.geometry import Acquisition
-from lus_keras.simulation.speed import measure_speed
-from lus_keras.simulation.validation.check import Finding, Settings
+from lus_keras.simulation.validation.check import Finding, Settings, check
+from lus_keras.simulation.video import measure_speed
 
 MIN_FPS_SCREEN, MIN_FPS_SMALL = 150, 1500
 MIN_P = 0.01
 
 
+@check(1, "speed, one core", "≥ 150 fps 640×480, ≥ 1,500 fps 64×64")
 def check_speed(settings: Settings) -> Finding:
     """Frames per second of CPU time on one core."""
     screen = measure_speed(videos=6, seed=settings.seed)
@@ -30,6 +31,7 @@ def check_speed(settings: Settings) -> Finding:
     )
 
 
+@check(2, "determinism", "exact")
 def check_determinism(settings: Settings) -> Finding:
     """Equal plans give equal bits, other patients, videos and seeds others, in every task."""
     equal, least = True, np.inf
@@ -70,7 +72,6 @@ def independence(labels: Sequence[object], values: Sequence[int]) -> float:
     """P value of χ² that labels and values are independent; 1 where a value never changes.
 
     Args:
-        labels: n labels.
         values: n values; rare ones are pooled with their neighbours into at most four groups.
 
     Returns:
@@ -93,6 +94,7 @@ def same_files(plan: VideoPlan) -> bool:
     return len(keys) == 1 and all(np.array_equal(texts[0], text) for text in texts[1:])
 
 
+@check(13, "nothing but the lung tells the label", "every p > .01")
 def check_metadata(settings: Settings) -> Finding:
     """One video a patient, so that patients' own scanners and findings are no evidence."""
     p_values, same = {}, True

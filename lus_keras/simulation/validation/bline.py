@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from lus_keras.simulation import measure_truth, plan_cohort, simulate_video
-from lus_keras.simulation.validation.check import Finding, Settings
+from lus_keras.simulation.validation.check import Finding, Settings, check
 from lus_keras.simulation.validation.learning import auc, logistic, out_of_fold, shown
 from lus_keras.simulation.validation.view import cut, view_box
 
@@ -17,6 +17,7 @@ SIDE = 64
 STEP = 3
 
 
+@check(7, "B-lines: truth", "≥ 95 % positive, 60-95 % mixed, median .4-.75, none false")
 def check_truth(settings: Settings) -> Finding:
     """Shares of positive and of mixed videos, and of positive frames, in the paper's cohort."""
     patients = settings.patients(60)
@@ -101,22 +102,16 @@ class FeatureCohort:
 
 
 def feature_cohort(
-    patients: int, videos: int, seed: int, fps: float = 30.0, as_public: bool = False
+    patients: int, seed: int, fps: float = 30.0, as_public: bool = False
 ) -> FeatureCohort:
-    """Renders videos of 4 s and reduces them to features.
+    """Renders five videos of 4 s a patient and reduces them to features.
 
     Args:
-        patients: Number of patients.
-        videos: Number of videos.
-        seed: Seed of the cohort.
         fps: Frames per second.
         as_public: Whether frames are cut as those of COVID-BLUES are; otherwise the sector fills
             them.
-
-    Returns:
-        Features and truth.
     """
-    plans = plan_cohort("bline", patients=patients, videos=videos, seed=seed, fps=fps)
+    plans = plan_cohort("bline", patients=patients, videos=5 * patients, seed=seed, fps=fps)
     features, truth = [], []
     for plan in plans:
         if as_public:
@@ -130,10 +125,15 @@ def feature_cohort(
     return FeatureCohort(features, truth, np.array([plan.patient for plan in plans]))
 
 
+@check(
+    8,
+    "B-lines: truth is visible",
+    "frame AUC ≥ .80, top frame ≥ chance + .10, pooled ≥ one frame + .04",
+)
 def check_visible(settings: Settings) -> Finding:
     """A frame model trained on the labels of videos finds frames; many frames beat one."""
     patients = settings.patients(160)
-    cohort = feature_cohort(patients, 5 * patients, settings.seed)
+    cohort = feature_cohort(patients, settings.seed)
     labels = np.array([int(truth.any()) for truth in cohort.truth])
     counts = [len(truth) for truth in cohort.truth]
     rows, of_rows = np.concatenate(cohort.features), np.repeat(cohort.patients, counts)

@@ -21,7 +21,6 @@ class TrainAndScore(Protocol):
             clips: `(n, t, h, w)` uint8 to train on.
             labels: `(n,)` int64, 0 … k-1.
             test: `(m, t, h, w)` uint8 to score.
-            seed: Seed of weights and order.
 
         Returns:
             `(m, k)` float64 probabilities.
@@ -55,9 +54,7 @@ class Finding:
     """What a check measured.
 
     Attributes:
-        measured: The numbers, as text.
         passed: Whether they reach the mark; None if the check was skipped.
-        values: The numbers by name.
     """
 
     measured: str
@@ -75,10 +72,7 @@ class Check:
     """One acceptance check.
 
     Attributes:
-        number: As in the documentation.
-        title: What is checked.
         mark: What must be reached.
-        run: Does it.
     """
 
     number: int
@@ -87,6 +81,15 @@ class Check:
     run: Callable[[Settings], Finding]
 
 
-def skipped(reason: str) -> Finding:
-    """Finding of a check that could not be run."""
-    return Finding(reason, None)
+REGISTERED: dict[int, Check] = {}
+Measure = Callable[[Settings], Finding]
+
+
+def check(number: int, title: str, mark: str) -> Callable[[Measure], Measure]:
+    """Registers a function as the check of that number."""
+
+    def register(measure: Measure) -> Measure:
+        REGISTERED[number] = Check(number, title, mark, measure)
+        return measure
+
+    return register

@@ -13,7 +13,7 @@ from lus_keras.simulation.render import BeamSpace
 from lus_keras.simulation.scene import Scene, build_scene
 from lus_keras.simulation.severity import visible_pleura
 from lus_keras.simulation.truth import TRUTH_BEAMS, TRUTH_ROWS
-from lus_keras.simulation.validation.check import Finding, Settings, skipped
+from lus_keras.simulation.validation.check import Finding, Settings, check
 from lus_keras.simulation.validation.learning import auc, shown
 from lus_keras.simulation.video import manifest_row
 
@@ -23,6 +23,7 @@ MAX_CORRELATION = -0.8
 NETWORK_FRAMES, NETWORK_SIDE = 6, 64
 
 
+@check(9, "severity: realised as drawn", "≥ 90 %, none by > 1, white fraction rises")
 def check_severity(settings: Settings) -> Finding:
     """Drawn and realised scores of the paper's cohort, and how white the lung is."""
     options: dict[str, Any] = {"seed": settings.seed, "duration_s": 2.0, "fps": 10}
@@ -96,6 +97,7 @@ def a_line_period_error(scene: Scene) -> float:
     return float(abs(lags[peak] + (before - after) / (2 * (before - 2 * at + after)) - period))
 
 
+@check(12, "signs look as they must", "fluid and A-lines in ≥ 90 %, every r < -.8")
 def check_signs(settings: Settings) -> Finding:
     """Fluid is dark, pleurae approach in inspiration, A-lines repeat at the pleura's depth."""
     patients, seed = settings.patients(60), settings.seed
@@ -133,7 +135,7 @@ def _measured(measure: Callable[[Scene], float], plans: list[VideoPlan]) -> np.n
 def _separability(task: str, label: str, settings: Settings, **size: Any) -> Finding:
     """AUC of each class against the rest on unseen patients, by a small network on six frames."""
     if settings.train_and_score is None:
-        return skipped("no network was given")
+        return Finding("no network was given", None)
     plans = plan_cohort(task, seed=settings.seed, **size)
     module = tasks.get(task)
     clips, labels = [], []
@@ -161,6 +163,7 @@ def _separability(task: str, label: str, settings: Settings, **size: Any) -> Fin
     )
 
 
+@check(14, "severity: told apart by a network", "low end > .5 for each score")
 def check_severity_network(settings: Settings) -> Finding:
     """Each score against the rest, on unseen patients."""
     patients = settings.patients(120)
@@ -168,6 +171,7 @@ def check_severity_network(settings: Settings) -> Finding:
     return _separability("severity", "severity", settings, **size)
 
 
+@check(15, "signs: told apart by a network", "low end > .5 for each sign")
 def check_signs_network(settings: Settings) -> Finding:
     """Each sign against the rest, on unseen patients."""
     patients = settings.patients(180)

@@ -21,41 +21,30 @@ def logistic() -> Any:
     return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
 
 
-def forest(seed: int = 0) -> Any:
+def forest() -> Any:
     """A random forest of 300 trees."""
-    return RandomForestClassifier(300, min_samples_leaf=2, random_state=seed, n_jobs=1)
+    return RandomForestClassifier(300, min_samples_leaf=2, random_state=0, n_jobs=1)
 
 
 def out_of_fold(
-    make: Callable[[], Any],
-    features: np.ndarray,
-    labels: np.ndarray,
-    groups: np.ndarray,
-    test_features: np.ndarray | None = None,
-    test_groups: np.ndarray | None = None,
+    make: Callable[[], Any], features: np.ndarray, labels: np.ndarray, groups: np.ndarray
 ) -> np.ndarray:
     """Scores every row by a model that has seen no row of its group.
 
     Args:
-        make: Gives an unfitted scikit-learn classifier.
         features: `(n, d)` to fit on.
         labels: `(n,)` 0 or 1.
         groups: `(n,)` integers, such as the number of the patient.
-        test_features: `(m, d)` to score; the rows fitted on if not given.
-        test_groups: `(m,)` their groups.
 
     Returns:
-        `(m,)` float64 log odds, centred by fold: priors differ between folds.
+        `(n,)` float64 log odds, centred by fold: priors differ between folds.
     """
-    rows = features if test_features is None else test_features
-    of_rows = groups if test_groups is None else test_groups
-    assert of_rows is not None
-    scores = np.empty(len(rows))
+    scores = np.empty(len(features))
     for fold in range(FOLDS):
-        train, test = groups % FOLDS != fold, of_rows % FOLDS == fold
-        model = make().fit(features[train], labels[train])
-        p = model.predict_proba(rows[test])[:, 1]
-        scores[test] = centred_log_odds(p, float(labels[train].mean()))
+        test = groups % FOLDS == fold
+        model = make().fit(features[~test], labels[~test])
+        p = model.predict_proba(features[test])[:, 1]
+        scores[test] = centred_log_odds(p, float(labels[~test].mean()))
     return scores
 
 

@@ -19,10 +19,6 @@ def build_check_network(clip_shape: tuple[int, int, int], num_outputs: int) -> k
 
     Args:
         clip_shape: Frames, rows and columns; grey levels 0 … 255.
-        num_outputs: Number of classes.
-
-    Returns:
-        An uncompiled model that gives logits.
     """
     clip = keras.Input(clip_shape, name="clip")
     # Each clip in its own mean and spread: gain and dynamic range differ between scanners.
@@ -48,7 +44,6 @@ def train_and_score(
         clips: `(n, t, h, w)` uint8.
         labels: `(n,)` int64, 0 … k-1.
         test: `(m, t, h, w)` uint8.
-        seed: Seed of weights and order.
 
     Returns:
         `(m, k)` float64 probabilities.

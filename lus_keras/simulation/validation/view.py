@@ -18,9 +18,7 @@ def view_box(plan: VideoPlan, height: int, width: int) -> Box:
     """Finds the square that COVID-BLUES would show; of a linear probe's image, the middle.
 
     Args:
-        plan: The video.
         height: Rows of its frames, which show the whole screen.
-        width: Columns of its frames.
 
     Returns:
         `(x, y, w, h)` in pixels, inside the frame.
