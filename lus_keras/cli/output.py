@@ -30,7 +30,8 @@ class Command(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             if new := OPTIONS.get(error.option_name):
-                error.message, error.possibilities = f"{error.message} It is now {new}.", None
+                text = f"{error.message} It is now {new}."
+                raise click.NoSuchOption(error.option_name, message=text, ctx=ctx) from None
             raise
 
 

@@ -47,7 +47,7 @@ def read_record(run_dir: Path) -> RunRecord:
         raise RunError(f"{path}: must be a mapping that has 'papers'. Is it a run's?")
     # Version 1 called it 'schema'.
     version = content.get("version", content.get("schema"))
-    if version not in range(1, VERSION + 1):
+    if not isinstance(version, int) or version not in range(1, VERSION + 1):
         raise RunError(
             f"{path}: is of version {version!r}; this is lus_keras for versions 1 to {VERSION}. "
             "Use the version of lus_keras that wrote it."
