@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -129,7 +130,6 @@ def plan_cohort(
         task: Name of a task, such as `bline`.
         patients: Number of patients; the paper's when not given.
         videos: Number of videos, at least one a patient; the paper's when not given.
-        seed: Seed of the cohort, not negative.
         difficulty: Strength of lookalikes and weakness of findings; 0 is easy.
         duration_s: Length of every video in seconds; the paper's when not given.
         fps: Frames per second; the paper's when not given.
@@ -146,28 +146,20 @@ def plan_cohort(
         ConfigError: A name is unknown or a number is out of range.
     """
     module = tasks.get(task)
-    defaults = module.COHORT
-    patients = defaults.patients if patients is None else patients
-    videos = defaults.videos if videos is None else videos
-    lengths = defaults.lengths if duration_s is None else ()
-    paper_size = (patients, videos) == (defaults.patients, defaults.videos)
-    defaults = replace(
-        defaults,
-        duration_s=defaults.duration_s if duration_s is None else duration_s,
-        fps=defaults.fps if fps is None else (fps,),
-        probe=defaults.probe if probe is None else probe,
-        class_lengths_s=defaults.class_lengths_s if duration_s is None else (),
-    )
-    _check_sizes(patients, videos, seed, difficulty, defaults)
-    _check_sliding_options(module.COHORT, lengths_by_class, lung_point_share)
+    published = module.COHORT
+    given: dict[str, Any] = {"patients": patients, "videos": videos, "probe": probe}
+    given["duration_s"] = duration_s
+    given["fps"] = None if fps is None else (fps,)
+    cohort = replace(published, **{k: value for k, value in given.items() if value is not None})
+    if duration_s is not None:
+        cohort = replace(cohort, class_lengths_s=(), lengths=())
+    _check_sizes(cohort, seed, difficulty)
+    _check_sliding_options(published, lengths_by_class, lung_point_share)
     rng = random_stream((seed,), f"cohort.{task}")
-    if module.COHORT.videos_of_patients and paper_size:
-        counts = rng.permutation(module.COHORT.videos_of_patients)
-    else:
-        counts = videos_per_patient(patients, videos, rng)
-    classes = _draw_classes_of(module.COHORT, counts, rng)
-    formats = _draw_formats(defaults, classes, seed, task, lengths_by_class)
-    shared = {"task": task, "seed": seed, "difficulty": difficulty, "probe": defaults.probe}
+    counts = _draw_counts(published, cohort.patients, cohort.videos, rng)
+    classes = _draw_classes_of(published, counts, rng)
+    formats = _draw_formats(cohort, classes, seed, task, lengths_by_class)
+    shared = {"task": task, "seed": seed, "difficulty": difficulty, "probe": cohort.probe}
     plans = [
         _video_plan(patient, index, zone, module.CLASSES[int(drawn)], formats, shared)
         for patient, chosen in enumerate(classes)
@@ -175,13 +167,26 @@ def plan_cohort(
     ]
     if lung_point_share:
         plans = _with_lung_points(plans, lung_point_share)
-    if not lengths:
+    if not cohort.lengths:
         return plans
-    durations_s = draw_lengths(lengths, len(plans), rng) / module.COHORT.fps[0]
-    return [
-        replace(plan, duration_s=float(seconds))
-        for plan, seconds in zip(plans, durations_s, strict=True)
-    ]
+    frames = draw_lengths(cohort.lengths, len(plans), rng)
+    return [_of_length(plan, n / published.fps[0]) for plan, n in zip(plans, frames, strict=True)]
+
+
+def _of_length(plan: VideoPlan, duration_s: float) -> VideoPlan:
+    return replace(plan, duration_s=float(duration_s))
+
+
+def _draw_counts(
+    published: tasks.CohortSize, patients: int, videos: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Videos of each patient, `(patients,)`; of a cohort of the paper's size those of the paper."""
+    if published.videos_of_patients and (patients, videos) == (
+        published.patients,
+        published.videos,
+    ):
+        return rng.permutation(published.videos_of_patients)
+    return videos_per_patient(patients, videos, rng)
 
 
 def _with_lung_points(plans: list[VideoPlan], share: float) -> list[VideoPlan]:
@@ -232,9 +237,8 @@ def _video_plan(
     )
 
 
-def _check_sizes(
-    patients: int, videos: int, seed: int, difficulty: float, cohort: tasks.CohortSize
-) -> None:
+def _check_sizes(cohort: tasks.CohortSize, seed: int, difficulty: float) -> None:
+    patients, videos = cohort.patients, cohort.videos
     duration_s, fps = np.min(cohort.duration_s), cohort.fps[0]
     rules = (
         (patients >= 1, f"`patients` must be at least 1. Received: patients={patients}."),

@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from lus_keras.core.files import atomic_write, sha256_of
 from lus_keras.core.signals import end_with_parent
@@ -40,7 +41,6 @@ def write_truth(truth: Truth | SlidingTruth, path: str | os.PathLike[str]) -> No
     """Writes a truth as CSV, one row a frame.
 
     Args:
-        truth: What is seen in a video.
         path: File to create or replace.
     """
     with atomic_write(path) as temporary_path, temporary_path.open("w", newline="") as stream:
@@ -49,22 +49,16 @@ def write_truth(truth: Truth | SlidingTruth, path: str | os.PathLike[str]) -> No
         writer.writerows(truth.rows())
 
 
-def write_simulated_video(
-    plan: VideoPlan, out_dir: Path, height: int | None, width: int | None, crop: str
-) -> Video:
+def write_simulated_video(plan: VideoPlan, out_dir: Path, **options: Any) -> Video:
     """Renders one video and writes it with its truth.
 
     Args:
-        plan: The video.
-        out_dir: Folder of the cohort, absolute.
-        height: Rows of the frames; the scanner's when not given.
-        width: Columns of the frames; the scanner's when not given.
-        crop: `screen` or `sector`.
+        **options: Those of `simulate_video`.
 
     Returns:
         Its manifest row, with path and hash.
     """
-    simulated = simulate_video(plan, height=height, width=width, crop=crop)
+    simulated = simulate_video(plan, **options)
     suffix, codec = container_of(plan)
     path = out_dir / "videos" / f"{plan.video_id}{suffix}"
     write_video(path, simulated.frames, plan.fps, codec)
@@ -87,38 +81,22 @@ def write_cohort(
     task: str,
     out_dir: str | os.PathLike[str],
     *,
-    patients: int | None = None,
-    videos: int | None = None,
-    seed: int = 0,
-    difficulty: float = 1.0,
-    duration_s: float | None = None,
-    fps: float | None = None,
-    probe: str | None = None,
-    lengths_by_class: bool = False,
-    lung_point_share: float = 0.0,
     height: int | None = None,
     width: int | None = None,
     crop: str = "screen",
     workers: int = 1,
+    **cohort: Any,
 ) -> Path:
     """Plans, renders and writes a cohort as video files in mixed containers.
 
     Args:
         task: Name of a task, such as `bline`.
         out_dir: Folder to create or add to.
-        patients: Number of patients; the paper's when not given.
-        videos: Number of videos; the paper's when not given.
-        seed: Seed of the cohort.
-        difficulty: Strength of lookalikes and weakness of findings.
-        duration_s: Length of every video in seconds; the paper's when not given.
-        fps: Frames per second; the paper's when not given.
-        probe: `convex` or `linear`; the paper's when not given.
-        lengths_by_class: As `plan_cohort`.
-        lung_point_share: As `plan_cohort`.
         height: Rows of the frames; the scanner's when not given.
         width: Columns of the frames; the scanner's when not given.
         crop: `screen` or `sector`.
         workers: Processes to render with; the files do not depend on it.
+        **cohort: Options of `plan_cohort`.
 
     Returns:
         Path of the manifest.
@@ -127,35 +105,24 @@ def write_cohort(
         ConfigError: A name is unknown or a number is out of range.
         OSError: A file cannot be written.
     """
-    plans = plan_cohort(
-        task,
-        patients=patients,
-        videos=videos,
-        seed=seed,
-        difficulty=difficulty,
-        duration_s=duration_s,
-        fps=fps,
-        probe=probe,
-        lengths_by_class=lengths_by_class,
-        lung_point_share=lung_point_share,
-    )
+    plans = plan_cohort(task, **cohort)
     folder = Path(out_dir).absolute()
     write = functools.partial(
         write_simulated_video, out_dir=folder, height=height, width=width, crop=crop
     )
     rows = _write_all(plans, write, workers)
-    size: dict[str, int | float | str | None] = {"height": height, "width": width, "crop": crop}
-    if lengths_by_class or lung_point_share:
-        size |= {"lengths_by_class": lengths_by_class, "lung_point_share": lung_point_share}
+    size: dict[str, Any] = {"height": height, "width": width, "crop": crop}
+    defaults = {"lengths_by_class": False, "lung_point_share": 0.0}
+    sliding = {name: cohort.get(name, default) for name, default in defaults.items()}
+    if any(sliding.values()):
+        size |= sliding
     _write_description(plans, folder / "cohort.json", size)
     manifest = folder / "manifest.csv"
     write_manifest(rows, manifest)
     return manifest
 
 
-def _write_description(
-    plans: Sequence[VideoPlan], path: Path, size: dict[str, int | float | str | None]
-) -> None:
+def _write_description(plans: Sequence[VideoPlan], path: Path, size: dict[str, Any]) -> None:
     """Writes what a cohort was made with, enough to make it again; null is the paper's mixture."""
     first = plans[0]
 
