@@ -97,6 +97,7 @@ class Sord(keras.losses.Loss):
         zero_gap: float = 0.0,
         kl: bool = False,
         class_weights: Sequence[float] | None = None,
+        *,
         reduction: str = "sum_over_batch_size",
         name: str = "sord",
         dtype: Any = None,

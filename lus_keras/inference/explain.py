@@ -26,7 +26,7 @@ from lus_keras.evaluation import plots
 from lus_keras.evaluation.metrics import map_similarity
 from lus_keras.inference.predict import Ensemble, VideoPrediction, predict_video
 from lus_keras.inference.predict.overlay import heat, write_frames
-from lus_keras.inference.predict.stream import stream_clips
+from lus_keras.inference.predict.stream import Piece, stream_clips
 from lus_keras.inference.predict.video import predictions_apart
 from lus_keras.models.attribution import grad_cam, randomised_copy, smooth_grad, vanilla_saliency
 
@@ -102,13 +102,7 @@ def explain_video(
         raise ConfigError(f"--method must be among {', '.join(METHODS)}. Received {unknown}.")
     found = predict_video(models, video, cropped=cropped, damaged=damaged)
     clearest = np.argsort(-found.probabilities[:, found.predicted], kind="stable")[:clips]
-    stored = {}
-    pieces = stream_clips(found.video, models.clip, cropped=found.cropped, damaged=True)
-    for place, piece in enumerate(pieces):
-        if place in clearest:
-            stored[place] = piece
-        if len(stored) == len(clearest):
-            break
+    stored = _pieces(models, found, clearest)
     network = models.networks[0]
     random = randomised_copy(network, seed)
     explained = []
@@ -129,6 +123,18 @@ def explain_video(
         label = models.labels[found.predicted]
         explained.append(Explanation(found, place, label, _as_frames(frames), maps, similar))
     return explained
+
+
+def _pieces(models: Ensemble, found: VideoPrediction, places: np.ndarray) -> dict[int, Piece]:
+    """Clips by their place in the video, which is decoded as far as the last of them."""
+    stored = {}
+    stream = stream_clips(found.video, models.clip, cropped=found.cropped, damaged=True)
+    for place, piece in enumerate(stream):
+        if place in places:
+            stored[place] = piece
+        if len(stored) == len(places):
+            break
+    return stored
 
 
 def _as_frames(values: np.ndarray) -> np.ndarray:

@@ -118,6 +118,7 @@ def _conv_block(
     bn_order: str,
     normalise: Callable[..., Any],
     penalty: Any,
+    *,
     name: str,
 ):
     """3×3 convolution, ReLU and normalisation in the order asked for; only channels change."""

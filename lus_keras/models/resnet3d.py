@@ -72,14 +72,13 @@ def build_resnet3d(
     _check(input_shape, depth=depth, num_outputs=num_outputs, reg_factor=reg_factor)
     kind, blocks_per_stage = DEPTHS[depth]
     normalise = partial(_bn_relu, momentum=bn_momentum)
-    options: dict[str, Any] = {
-        "padding": "same",
+    start: dict[str, Any] = {
         "kernel_initializer": "he_normal",
         "kernel_regularizer": L2(reg_factor),
     }
-    convolve = partial(Conv3D, **options)
+    convolve = partial(Conv3D, padding="same", **start)
     clip = keras.Input(input_shape, name="clip")
-    x = StemConv3D(filters, 7, strides=2, name="stem", **options)(clip)
+    x = StemConv3D(filters, 7, strides=2, padding="same", name="stem", **start)(clip)
     x = normalise(x, name="stem")
     x = layers.MaxPooling3D(3, strides=2, padding="same", name="stem_pool")(x)
     for stage, blocks in enumerate(blocks_per_stage, start=1):
@@ -96,14 +95,8 @@ def build_resnet3d(
             )
     x = normalise(x, name="top")
     x = layers.GlobalAveragePooling3D(dtype="float32", name="features")(x)
-    logits = layers.Dense(
-        num_outputs,
-        kernel_initializer="he_normal",
-        kernel_regularizer=L2(reg_factor),
-        dtype="float32",
-        name="logits",
-    )(x)
-    return keras.Model(clip, logits, name=f"resnet3d_{depth}")
+    logits = layers.Dense(num_outputs, dtype="float32", name="logits", **start)
+    return keras.Model(clip, logits(x), name=f"resnet3d_{depth}")
 
 
 def _check(input_shape: tuple[int, ...], depth: int, num_outputs: int, reg_factor: float) -> None:

@@ -122,7 +122,7 @@ class Paper:
     build: Callable[[str, PaperConfig], keras.Model]
     loss: Callable[[PaperConfig], keras.losses.Loss]
     metrics: Callable[[PaperConfig], list[Any]]
-    decode: Callable[[np.ndarray], np.ndarray]
+    decode: Callable[[np.ndarray], np.ndarray] = to_probabilities
     needs_real_data: frozenset[str] = frozenset()
     watch: Callable[[Any, int], list[Any]] | None = None
     notes: Callable[[PaperConfig], list[str]] | None = None

@@ -29,8 +29,9 @@ from lus_keras.inference.export.card import model_card  # noqa: E402
 from lus_keras.inference.export.formats import require_packages  # noqa: E402
 from lus_keras.inference.predict import Ensemble, load_models, predict_video  # noqa: E402
 from lus_keras.inference.predict.find import Description  # noqa: E402
-from lus_keras.inference.predict.load import _predictor  # noqa: E402
 from lus_keras.inference.predict.stream import stream_clips  # noqa: E402
+from lus_keras.models.predictor import predictor_of  # noqa: E402
+from lus_keras.papers.base import each_apart, to_probabilities  # noqa: E402
 
 SERVE = """
 import sys, json, numpy as np
@@ -209,7 +210,7 @@ def ensemble(clip, *networks):
             **{"labels": ["no", "yes"], "clip": clip.model_dump()},
         }
     )
-    return Ensemble(description, (), networks, tuple(map(_predictor, networks)))
+    return Ensemble(description, (), networks, tuple(map(predictor_of, networks)))
 
 
 def test_frames_that_a_video_lacks_are_zero_after_scaling_and_surplus_ones_are_left_out():
@@ -230,3 +231,13 @@ def test_single_frames_keep_their_axis_of_time_outside_and_lose_it_inside():
     assert graph.input_shape(models) == (None, 1, None, None, 3)
     found = graph.compute(np.full((2, 1, 8, 8, 3), 51, np.uint8), models)
     np.testing.assert_allclose(found["logits"], [[0.2], [0.2]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("outputs", "multilabel"), [(1, False), (4, False), (1, True), (4, True)])
+def test_the_graph_decodes_as_the_papers_do(outputs, multilabel):
+    logits = np.linspace(-5, 7, 3 * outputs, dtype=np.float32).reshape(3, outputs)
+    expected = (each_apart if multilabel else to_probabilities)(logits)
+    placeholder = keras.Input((outputs,))
+    held = keras.Model(placeholder, graph.probabilities(placeholder, multilabel))
+    for found in (graph.probabilities(logits, multilabel), held(logits)):
+        np.testing.assert_allclose(found, expected, atol=1e-6)

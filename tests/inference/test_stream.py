@@ -10,7 +10,7 @@ import pytest
 
 from lus_keras.core.config import ClipConfig
 from lus_keras.core.errors import VideoError
-from lus_keras.data.cache import open_store
+from lus_keras.data.cache import FrameSpec, open_store
 from lus_keras.data.clip_source import ClipSource
 from lus_keras.data.clips import index_clips
 from lus_keras.data.manifest import Video
@@ -21,7 +21,7 @@ from lus_keras.data.video import (
     resample_indices,
     write_video,
 )
-from lus_keras.inference.predict.stream import Found, frame_spec, stream_clips
+from lus_keras.inference.predict.stream import Found, stream_clips
 
 CLIPS = {
     "windows": {"frames": 5, "stride": 3, "size": [16, 20]},
@@ -52,7 +52,7 @@ def video(tmp_path):
 @pytest.mark.parametrize("kind", CLIPS)
 def test_streamed_clips_are_those_that_training_reads_from_its_store(video, cache, kind):
     clip = ClipConfig.model_validate({"fps": 12.5, **CLIPS[kind]})
-    store = open_store([video], frame_spec(clip))
+    store = open_store([video], FrameSpec.of(clip))
     index = index_clips(store.videos, store.counts, store.sizes, clip, "sliding")
     expected = ClipSource((store,), index, clip).read(np.arange(len(index)))
     pieces = list(stream_clips(video, clip))

@@ -122,7 +122,7 @@ def _ensemble() -> Any:
 
 def _source(videos: int, clip: config.ClipConfig) -> ClipSource:
     plans = plan_cohort("bline", patients=max(videos // 4, 1), videos=videos, seed=0)
-    store = open_store(sources(plans), FrameSpec(clip.size, clip.fps, clip.crop))
+    store = open_store(sources(plans), FrameSpec.of(clip))
     index = index_clips(store.videos, store.counts, store.sizes, clip, "b_lines")
     return ClipSource((store,), index, clip)
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from lus_keras.core.config import ClipConfig
 from lus_keras.data.manifest import Video
 
 
@@ -30,6 +31,18 @@ class FrameSpec:
     crop: str = "sector"
     channels: int = 1
     mask: bool = False
+
+    @classmethod
+    def of(cls, clip: ClipConfig, *, cropped: bool = False) -> FrameSpec:
+        """How frames are stored for clips.
+
+        Args:
+            clip: How videos are cut.
+            cropped: Whether they show the sector alone already, so that they are not cropped to it.
+        """
+        crop = "none" if cropped and clip.crop == "sector" else clip.crop
+        channels = clip.channels if clip.colour else 1
+        return cls(clip.size, clip.fps, crop, channels, clip.mask and crop == "sector")
 
 
 class FrameSource(Protocol):

@@ -41,6 +41,12 @@ SOURCE = "DICOM, de-identified"
 _Read = tuple[str, Path, Header]
 
 
+LOOK = (
+    "Look at every picture of the contact sheets, which show the brightest value each pixel ever "
+    "has: text that is left there identifies someone. Share nothing before."
+)
+
+
 @dataclass(frozen=True)
 class DicomOptions:
     """How files are read.
@@ -108,17 +114,12 @@ def import_dicom(
     notes = [f"Passed over: {count} × {what}." for what, count in skipped.most_common()]
     notes += [f"{number}: {note}" for number, _, header in headers for note in header.notes]
     notes += [alike] if alike else []
-    cut = sum(_banner_cuts(header, options.banner) for _, _, header in headers)
-    if cut:
+    if cut := sum(_banner_cuts(header, options.banner) for _, _, header in headers):
         notes.append(
             f"The top {options.banner:.0%} of the picture is black, which cuts the ultrasound "
             f"region of {cut} videos. Where no text stands there, give a smaller --banner."
         )
-    notes.append(
-        "Look at every picture of the contact sheets, which show the brightest value each pixel "
-        "ever has: text that is left there identifies someone. Share nothing before."
-    )
-    return Imported(manifest, tuple(videos), tuple(notes), tuple(sheets))
+    return Imported(manifest, tuple(videos), (*notes, LOOK), tuple(sheets))
 
 
 def _dicom_files(places: Sequence[str | os.PathLike[str]]) -> list[Path]:

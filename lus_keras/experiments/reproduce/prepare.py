@@ -92,10 +92,7 @@ def _class_counts(settings: PaperConfig, labels: np.ndarray) -> str:
 
 
 def _open_store(data: Data, variant: Variant, plan: Plan, reporter: Reporter) -> FrameStore:
-    clip = variant.config.clip
-    crop = "none" if data.cropped and clip.crop == "sector" else clip.crop
-    channels = clip.channels if clip.colour else 1
-    spec = FrameSpec(clip.size, clip.fps, crop, channels, clip.mask and crop == "sector")
+    spec = FrameSpec.of(variant.config.clip, cropped=data.cropped)
     verb = "rendering" if data.name == simulated.NAME else "decoding"
 
     def progress(done: int, total: int) -> None:

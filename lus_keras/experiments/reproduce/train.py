@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +16,7 @@ from lus_keras.core.errors import VideoError
 from lus_keras.core.files import atomic_write, file_names
 from lus_keras.core.progress import Reporter, epoch_text
 from lus_keras.data.clip_source import ClipSource
-from lus_keras.data.splits import Fold
+from lus_keras.data.splits import Fold, Split
 from lus_keras.evaluation.run_record import Fingerprint, read_done
 from lus_keras.evaluation.run_record.done import vouch_further
 from lus_keras.experiments.reproduce.planning import Plan, Variant
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from lus_keras.experiments.training.fold import FoldJob
     from lus_keras.experiments.training.grid import Outcome
 
-PRETRAINING = "pretraining"
+PRETRAINING, WEIGHTS = "pretraining", "model.weights.h5"
 OVERLAYS = "explanations"
 SHARED = (
     "each batch is shared by all devices; normalisation takes its statistics of a device's share "
@@ -38,6 +39,112 @@ SHARED = (
 )
 # Of clips that keep the rate of their files.
 DEFAULT_FPS = 25.0
+
+
+@dataclass(frozen=True)
+class _Training:
+    """The folds of a variant, and what is asked of them.
+
+    Attributes:
+        prepared: Clips and folds.
+        plan: What is asked of the paper.
+        request: What was asked for.
+        out: Run directory.
+        reporter: Told of the progress.
+        mark: What the numbers depend on.
+    """
+
+    prepared: Prepared
+    plan: Plan
+    request: Request
+    out: Path
+    reporter: Reporter
+    mark: Fingerprint
+
+    @property
+    def variant(self) -> Variant:
+        """The variant."""
+        return self.prepared.variant
+
+    def folder(self, model: str) -> Path:
+        """Folder of a network."""
+        parent = self.variant.folder(self.out, self.plan.paper.name, self.plan.data.name)
+        return parent / model
+
+    def note(self, text: str) -> None:
+        """Says something of the paper."""
+        self.reporter.note(f"{self.plan.paper.name}: {text}")
+
+    def job(
+        self, model: str, fold: Fold, fit: FitConfig, name: str, initial: Path | None = None
+    ) -> FoldJob:
+        """One training; its weights start from those in `initial`, if that is given."""
+        from lus_keras.experiments.training.fold import FoldJob
+
+        return FoldJob(
+            folder=self.folder(model) / name,
+            model=model,
+            fold=fold,
+            fit=fit,
+            seed=self.request.seed,
+            description=_describe(self.plan, self.variant, model),
+            initial=initial,
+            multilabel=self.variant.config.multilabel,
+            fingerprint=self.mark.of_fold(model, name),
+            title=self.variant.entry(model) + ("" if name.startswith("fold_") else f" {name}"),
+        )
+
+    def pretrain(self, source: ClipSource, split: Split) -> list[Outcome]:
+        """Trains every network on the other data set."""
+        from lus_keras.experiments.training.marks import refuse_foreign
+
+        learning = _learning(self.variant.config)
+        jobs = [
+            self.job(model, split.folds[0], learning.fit, PRETRAINING)
+            for model in self.variant.models
+        ]
+        refuse_foreign(jobs)
+        return self.run(learning, source, _unfinished(jobs))
+
+    def jobs(self, fit: FitConfig) -> list[FoldJob]:
+        """The folds that are asked for, of every network."""
+        pretrained = bool(self.prepared.pretraining)
+        return [
+            self.job(
+                *(model, fold, fit, f"fold_{fold.fold}"),
+                initial=self.folder(model) / PRETRAINING / WEIGHTS if pretrained else None,
+            )
+            for model in self.variant.models
+            for fold in self.prepared.split.folds
+            if self.request.fold in (None, fold.fold)
+        ]
+
+    def run(self, config: PaperConfig, source: ClipSource, jobs: list[FoldJob]) -> list[Outcome]:
+        """Trains jobs here or on the cluster, and says which failed."""
+        if not jobs:
+            return []
+        from lus_keras.experiments.training.cluster import Cluster, run_on_cluster
+        from lus_keras.experiments.training.grid import run_jobs
+
+        name, request = self.plan.paper.name, self.request
+        at_a_time = f", {request.workers} at a time" if (request.workers or 1) > 1 else ""
+        self.note(f"{len(jobs)} folds to train{at_a_time}.")
+        if request.mirrored:
+            self.note(SHARED)
+        options = {
+            "report": partial(_report, self.reporter, name),
+            "mirrored": request.mirrored,
+        }
+        if request.engine == "ray":
+            cluster = Cluster(request.ray_address, request.job_cpus, request.job_gpus)
+            outcomes = run_on_cluster(name, config, source, jobs, cluster, **options)
+        else:
+            workers = request.workers or 1
+            outcomes = run_jobs(name, config, source, jobs, workers=workers, **options)
+        for outcome in outcomes:
+            if outcome.status != "done":
+                self.note(outcome.message)
+        return outcomes
 
 
 def train_variant(
@@ -57,100 +164,68 @@ def train_variant(
     """
     from lus_keras.experiments.training.marks import refuse_foreign
 
-    variant = prepared.variant
     mark = fingerprint_of(prepared, request.seed)
-    outcomes = []
-    if prepared.pretraining:
-        source, split = prepared.pretraining
-        learning = _learning(variant.config)
-        jobs = [
-            _job(
-                plan,
-                variant,
-                model,
-                split.folds[0],
-                request,
-                out,
-                learning.fit,
-                PRETRAINING,
-                mark=mark,
-            )
-            for model in variant.models
-        ]
-        refuse_foreign(jobs)
-        outcomes += _run(plan, learning, source, _unfinished(jobs), request, reporter)
-    settings = _learning(variant.config) if variant.config.transfer.train_on else variant.config
-    jobs = []
-    for model in variant.models:
-        first = _weights(plan, variant, out, model) if prepared.pretraining else None
-        for fold in prepared.split.folds:
-            if request.fold not in (None, fold.fold):
-                continue
-            name = f"fold_{fold.fold}"
-            jobs.append(
-                _job(
-                    *(plan, variant, model, fold, request, out, settings.fit, name),
-                    initial=first,
-                    mark=mark,
-                )
-            )
+    training = _Training(prepared, plan, request, out, reporter, mark)
+    outcomes = training.pretrain(*prepared.pretraining) if prepared.pretraining else []
+    settings = training.variant.config
+    if settings.transfer.train_on:
+        settings = _learning(settings)
+    jobs = training.jobs(settings.fit)
     refuse_foreign(jobs)
     missing = [job for job in jobs if job.initial and not job.initial.exists()]
     wanted = [job for job in _unfinished(jobs) if job not in missing]
     if not wanted:
-        names = ", ".join(map(variant.entry, variant.models))
-        reporter.note(f"{plan.paper.name}: {names}: 0 folds to train.")
-    outcomes += _run(plan, settings, prepared.source, wanted, request, reporter)
-    _explain(plan, prepared, jobs, out, reporter)
+        names = ", ".join(map(training.variant.entry, training.variant.models))
+        training.note(f"{names}: 0 folds to train.")
+    outcomes += training.run(settings, prepared.source, wanted)
+    _explain(training, jobs)
     return outcomes
 
 
-def _explain(
-    plan: Plan, prepared: Prepared, jobs: list[FoldJob], out: Path, reporter: Reporter
-) -> None:
+def _explain(training: _Training, jobs: list[FoldJob]) -> None:
     """Lets trained networks be explained where a target of the paper asks for it."""
+    plan, prepared, config = training.plan, training.prepared, training.variant.config
     module = papers.explanation(plan.paper.name)
     if module is None:
         return
     asked = {entry for target in plan.targets for entry in module.TARGETS.get(target, ())}
     for job in jobs:
         path = job.folder / "explanations.npz"
-        name = prepared.variant.entry(job.model)
+        name = training.variant.entry(job.model)
         if name not in asked or job.fold.fold != 0 or _unfinished([job]):
             continue
         # Folds of before version 2 do not vouch for maps.
         done = read_done(job.folder)
         if path.exists() and (path.name in done.sha256 or done.fingerprint is None):
             continue
-        reporter.note(f"{plan.paper.name}: explaining {name} …")
-        model = plan.paper.build(job.model, prepared.variant.config)
-        model.load_weights(job.folder / "model.weights.h5")
+        training.note(f"explaining {name} …")
+        model = plan.paper.build(job.model, config)
+        model.load_weights(job.folder / WEIGHTS)
         rows = job.fold.rows(prepared.source.index, "test")
-        items = plan.data_of(prepared.variant).items
-        arrays = module.explain(model, prepared.source, rows, prepared.variant.config, items)
+        items = plan.data_of(training.variant).items
+        arrays = module.explain(model, prepared.source, rows, config, items)
         # The maps last: they mark that all of this is done.
         try:
-            _write_overlays(plan, prepared, module, arrays, out)
+            _write_overlays(training, module, arrays)
         except VideoError as error:
-            reporter.note(f"{plan.paper.name}: no video of the maps. {error}")
+            training.note(f"no video of the maps. {error}")
         with atomic_write(path) as temporary:
             np.savez_compressed(temporary, **arrays)
         vouch_further(job.folder, path.name)
 
 
-def _write_overlays(
-    plan: Plan, prepared: Prepared, module: ModuleType, arrays: dict[str, np.ndarray], out: Path
-) -> None:
+def _write_overlays(training: _Training, module: ModuleType, arrays: dict[str, np.ndarray]) -> None:
     """Writes the clips that a figure shows as videos, their maps beside them."""
+    folder = training.out / training.plan.paper.name / OVERLAYS
     for figure, titles in getattr(module, "OVERLAYS", {}).items():
         ids = [str(clip_id) for clip_id in arrays["clip_id"][: len(arrays["frames"])]]
         for number, name in enumerate(file_names(ids).values()):
             overlay_video(
-                out / plan.paper.name / OVERLAYS / f"{figure}_{name}.mp4",
+                folder / f"{figure}_{name}.mp4",
                 arrays["frames"][number],
                 {title: arrays[key][number] for key, title in titles.items()},
-                prepared.variant.config.clip.fps or DEFAULT_FPS,
-                simulated=plan.data.name == simulated.NAME,
+                training.variant.config.clip.fps or DEFAULT_FPS,
+                simulated=training.plan.data.name == simulated.NAME,
             )
 
 
@@ -158,40 +233,6 @@ def _learning(config: PaperConfig) -> PaperConfig:
     """Settings for training on the other data set."""
     fit = FitConfig.model_validate({**config.fit.model_dump(), **config.transfer.fit})
     return config.model_copy(update={"fit": fit})
-
-
-def _weights(plan: Plan, variant: Variant, out: Path, model: str) -> Path:
-    folder = variant.folder(out, plan.paper.name, plan.data.name) / model / PRETRAINING
-    return folder / "model.weights.h5"
-
-
-def _job(
-    plan: Plan,
-    variant: Variant,
-    model: str,
-    fold: Fold,
-    request: Request,
-    out: Path,
-    fit: FitConfig,
-    name: str,
-    *,
-    mark: Fingerprint,
-    initial: Path | None = None,
-) -> FoldJob:
-    from lus_keras.experiments.training.fold import FoldJob
-
-    return FoldJob(
-        folder=variant.folder(out, plan.paper.name, plan.data.name) / model / name,
-        model=model,
-        fold=fold,
-        fit=fit,
-        seed=request.seed,
-        description=_describe(plan, variant, model),
-        initial=initial,
-        multilabel=variant.config.multilabel,
-        fingerprint=mark.of_fold(model, name),
-        title=variant.entry(model) + ("" if name.startswith("fold_") else f" {name}"),
-    )
 
 
 def _unfinished(jobs: list[FoldJob]) -> list[FoldJob]:
@@ -202,46 +243,6 @@ def _unfinished(jobs: list[FoldJob]) -> list[FoldJob]:
         if job not in unfinished:
             tidy(job.folder)
     return unfinished
-
-
-def _run(
-    plan: Plan,
-    config: PaperConfig,
-    source: ClipSource,
-    jobs: list[FoldJob],
-    request: Request,
-    reporter: Reporter,
-) -> list[Outcome]:
-    if not jobs:
-        return []
-    from lus_keras.experiments.training.cluster import Cluster, run_on_cluster
-    from lus_keras.experiments.training.grid import run_jobs
-
-    name = plan.paper.name
-    at_a_time = f", {request.workers} at a time" if (request.workers or 1) > 1 else ""
-    reporter.note(f"{name}: {len(jobs)} folds to train{at_a_time}.")
-    if request.mirrored:
-        reporter.note(f"{name}: {SHARED}")
-    report, mirrored = partial(_report, reporter, name), request.mirrored
-    if request.engine == "ray":
-        cluster = Cluster(request.ray_address, request.job_cpus, request.job_gpus)
-        outcomes = run_on_cluster(
-            name, config, source, jobs, cluster, report=report, mirrored=mirrored
-        )
-    else:
-        outcomes = run_jobs(
-            name,
-            config,
-            source,
-            jobs,
-            workers=request.workers or 1,
-            report=report,
-            mirrored=mirrored,
-        )
-    for outcome in outcomes:
-        if outcome.status != "done":
-            reporter.note(f"{plan.paper.name}: {outcome.message}")
-    return outcomes
 
 
 def _report(

@@ -15,6 +15,7 @@ import numpy as np
 from lus_keras.core.config import FitConfig
 from lus_keras.core.environment import computes_in_bfloat16
 from lus_keras.core.errors import ConfigError
+from lus_keras.models.predictor import jit_compile, predictor_of
 
 
 def resolve_precision(precision: str) -> str:
@@ -146,34 +147,26 @@ class Network:
         self.precision = resolve_precision(fit.precision)
         strategy = mirrored_strategy(fit.batch_size) if mirrored else None
         self.devices = strategy.num_replicas_in_sync if strategy else 1
-        # XLA has no faster convolutions on a CPU and no deterministic gradient of max pooling.
-        jit_compile = False if keras.backend.backend() == "tensorflow" else "auto"
+        # XLA has no deterministic gradient of max pooling either.
+        options: dict[str, Any] = {"loss": loss, "jit_compile": jit_compile()}
         with strategy.scope() if strategy else nullcontext():
             with _dtype_policy(self.precision):
                 self.model = build()
-            self.model.compile(
-                optimizer=make_optimizer(fit),
-                loss=loss,
-                metrics=metrics(),
-                jit_compile=jit_compile,
-            )
+            self.model.compile(make_optimizer(fit), metrics=metrics(), **options)
             self.model.optimizer.build(self.model.trainable_variables)
         self.evaluator = self.model
         if strategy:
             # Shared, a last batch of fewer clips than devices would leave some without any.
             self.evaluator = keras.Model(self.model.input, self.model.output)
-            self.evaluator.compile(loss=loss, metrics=metrics(), jit_compile=jit_compile)
+            self.evaluator.compile(metrics=metrics(), **options)
         self._fresh_optimizer = self.optimizer_state()
-        outputs = {"logits": self.model.output}
-        if any(layer.name == "attention" for layer in self.model.layers):
-            outputs["attention"] = self.model.get_layer("attention").output
-        self.predictor = keras.Model(self.model.input, outputs)
-        self.predictor.compile(jit_compile=jit_compile)
+        # Masks of all clips would not fit into memory: they are asked for clip by clip.
+        self.predictor = predictor_of(self.model, ("attention",))
         self.masker: keras.Model | None = None
         if any(layer.name == "spatial_mask" for layer in self.model.layers):
             mask = self.model.get_layer("spatial_mask").output
             self.masker = keras.Model(self.model.input, mask)
-            self.masker.compile(jit_compile=jit_compile)
+            self.masker.compile(jit_compile=jit_compile())
 
     def reset(self, seed: int) -> None:
         """Gives the network new weights, a function of the seed alone, and a new optimizer."""

@@ -11,6 +11,7 @@ from lus_keras import __version__, papers
 from lus_keras.core import config
 from lus_keras.core.environment import package_version
 from lus_keras.core.errors import RunError
+from lus_keras.data.cache.spec import FrameSpec
 from lus_keras.evaluation.report.escape import code, escaped
 from lus_keras.evaluation.report.sentences import counted, sentence
 from lus_keras.evaluation.run_record import DataRecord, PaperRecord, read_record
@@ -78,7 +79,7 @@ def contract(
 
 def _input(models: Ensemble) -> dict[str, Any]:
     clip = models.clip
-    crop = "none" if models.description.cropped and clip.crop == "sector" else clip.crop
+    crop = FrameSpec.of(clip, cropped=models.description.cropped).crop
     return {
         "name": "clips",
         "dtype": "uint8",

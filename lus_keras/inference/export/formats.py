@@ -8,8 +8,7 @@ from pathlib import Path
 import keras
 
 from lus_keras.core.errors import ConfigError
-from lus_keras.core.typing import Tensor
-from lus_keras.inference.export.graph import output_names, serving_function
+from lus_keras.inference.export.graph import output_names, probabilities, serving_function
 from lus_keras.inference.predict import Ensemble
 
 OPSET = 17
@@ -127,18 +126,10 @@ def _keras(models: Ensemble, folder: Path) -> None:
         for name in output_names(models)
         if name != "probabilities"
     }
-    chances = [_softmax(fold["logits"]) for fold in folds]
+    chances = [probabilities(fold["logits"], models.description.multilabel) for fold in folds]
     outputs["probabilities"] = _mean(chances, "probabilities")
     keras.Model(inputs, outputs, name=models.description.model).save(folder / "model.keras")
 
 
 def _mean(values: list, name: str):
     return keras.layers.Average(name=name)(values) if len(values) > 1 else values[0]
-
-
-def _softmax(logits: Tensor):
-    if logits.shape[-1] > 1:
-        return keras.layers.Softmax()(logits)
-    positive = keras.layers.Activation("sigmoid")(logits)
-    negative = keras.layers.Rescaling(-1.0, 1.0)(positive)
-    return keras.layers.Concatenate()([negative, positive])

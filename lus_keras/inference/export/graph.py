@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from lus_keras.data.cache.spec import FrameSpec
 from lus_keras.data.pipeline import network_input
 from lus_keras.inference.predict import Ensemble
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def stored_channels(models: Ensemble) -> int:
     """Channels of a clip as it is given: 1 grey, 3 RGB."""
-    return models.clip.channels if models.clip.colour else 1
+    return FrameSpec.of(models.clip).channels
 
 
 def input_shape(models: Ensemble) -> tuple[int | None, ...]:
@@ -124,18 +125,28 @@ def compute(clips: tf.Tensor, models: Ensemble) -> dict[str, tf.Tensor]:
         for name in output_names(models)
         if name != "probabilities"
     }
-    apart = models.description.multilabel
-    chances = [_probabilities(output["logits"], apart) for output in outputs]
+    multilabel = models.description.multilabel
+    chances = [probabilities(output["logits"], multilabel) for output in outputs]
     return {"probabilities": ops.mean(ops.stack(chances), axis=0), **found}
 
 
-def _probabilities(logits: Any, apart: bool) -> Any:
-    """As every paper's `decoder`, in the graph; the check of an export would tell a difference."""
-    if apart:
-        return keras.ops.sigmoid(logits)
-    if logits.shape[-1] == 1:
-        logits = keras.ops.concatenate([keras.ops.zeros_like(logits), logits], axis=-1)
-    return keras.ops.softmax(logits, axis=-1)
+def probabilities(logits: Any, multilabel: bool) -> Any:
+    """As a paper's `decoder`, of layers that a .keras file can hold.
+
+    Args:
+        logits: `(n, k)` tensor, or Keras' placeholder of one.
+        multilabel: Whether labels may apply together.
+
+    Returns:
+        `(n, classes)` float32. The check of an export would tell a difference.
+    """
+    if not multilabel and logits.shape[-1] > 1:
+        return keras.layers.Softmax()(logits)
+    positive = keras.layers.Activation("sigmoid")(logits)
+    if multilabel:
+        return positive
+    negative = keras.layers.Rescaling(-1.0, 1.0)(positive)
+    return keras.layers.Concatenate()([negative, positive])
 
 
 def serving_function(models: Ensemble) -> Any:

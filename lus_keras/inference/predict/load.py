@@ -6,7 +6,6 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -16,9 +15,7 @@ from lus_keras.core import config
 from lus_keras.core.errors import RunError
 from lus_keras.data.pipeline import network_input
 from lus_keras.inference.predict.find import Description, find_network, read_description
-
-# Layers whose outputs are worth showing, where a network has them.
-WATCHED = ("attention", "spatial_mask")
+from lus_keras.models.predictor import WATCHED, predictor_of
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def load_models(
                 f"{found.folders[0]}. Give --fold."
             )
         networks.append(_load(folder, description))
-    predictors = tuple(map(_predictor, networks))
+    predictors = tuple(map(predictor_of, networks))
     return Ensemble(found.description, found.folders, tuple(networks), predictors)
 
 
@@ -166,14 +163,3 @@ def _load(folder: Path, description: Description) -> keras.Model:
             f"{path}: weights are not those of {description.name} ({cause}). Train it again."
         ) from error
     return network
-
-
-def _predictor(network: keras.Model) -> keras.Model:
-    outputs: dict[str, Any] = {"logits": network.output}
-    for name in WATCHED:
-        if any(layer.name == name for layer in network.layers):
-            outputs[name] = network.get_layer(name).output
-    predictor = keras.Model(network.input, outputs)
-    # XLA takes longer to compile than most videos to predict.
-    predictor.compile(jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")
-    return predictor

@@ -11,10 +11,9 @@ import av
 import cv2
 import numpy as np
 
-from lus_keras.data.cache import reading, scaled_box
+from lus_keras.data.cache import FrameSpec, reading, scaled_box
 from lus_keras.data.manifest import Box
 from lus_keras.data.video import iter_resampled, probe, write_video
-from lus_keras.inference.predict.stream import frame_spec
 from lus_keras.inference.predict.video import VideoPrediction
 
 Size = tuple[int, int]
@@ -162,7 +161,7 @@ def drawn_class(prediction: VideoPrediction) -> int:
 
 def _seen(prediction: VideoPrediction, size: Size, to: Size) -> Box | None:
     """Box of the picture drawn that the networks see; None if it is all of it."""
-    spec = frame_spec(prediction.clip, cropped=prediction.cropped)
+    spec = FrameSpec.of(prediction.clip, cropped=prediction.cropped)
     options = reading(prediction.video, spec)
     if "region" in options:
         return scaled_box(options["region"], spec.size, to)
@@ -175,7 +174,7 @@ def _tiles(prediction: VideoPrediction, to: Size) -> dict[int, list[tuple[Box, f
     clip = prediction.clip
     if clip.unit != "tile":
         return found
-    left, top, _, _ = reading(prediction.video, frame_spec(clip))["region"]
+    left, top, _, _ = reading(prediction.video, FrameSpec.of(clip))["region"]
     chances = prediction.probabilities[:, drawn_class(prediction)]
     height, width = clip.picture
     for cut, chance in zip(prediction.cuts, chances, strict=True):

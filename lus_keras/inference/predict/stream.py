@@ -46,21 +46,6 @@ class Found:
     lost: list[str] = field(default_factory=list)
 
 
-def frame_spec(clip: ClipConfig, *, cropped: bool = False) -> FrameSpec:
-    """How training stores frames for clips of a kind.
-
-    Args:
-        clip: How videos are cut.
-        cropped: Whether they show the sector alone already.
-
-    Returns:
-        What `reading` takes.
-    """
-    crop = "none" if cropped and clip.crop == "sector" else clip.crop
-    channels = clip.channels if clip.colour else 1
-    return FrameSpec(clip.size, clip.fps, crop, channels, clip.mask and crop == "sector")
-
-
 def stream_clips(
     video: Video,
     clip: ClipConfig,
@@ -87,7 +72,7 @@ def stream_clips(
             region of interest that is wanted, or is damaged.
     """
     found = found or Found()
-    frames = _frames(video, frame_spec(clip, cropped=cropped), found, damaged=damaged)
+    frames = _frames(video, FrameSpec.of(clip, cropped=cropped), found, damaged=damaged)
     if clip.unit == "video":
         held = np.stack(list(islice(frames, clip.frames)))
         _drain(frames)

@@ -132,13 +132,7 @@ def predict_video(
             damaged, or is not the file that its manifest row states the hash of.
     """
     row = video if isinstance(video, Video) else as_video(video)
-    _check_hash(row)
-    if models.clip.crop == "roi" and row.roi is None:
-        raise VideoError(
-            f"{row.video}: has no region of interest, and {models.name} looks at nothing else. "
-            "Give --roi X,Y,W,H in pixels of the file, or mark it with `lus-keras data mark` and "
-            "give the --manifest."
-        )
+    _check(row, models)
     found = Found()
     clip = models.clip
     cropped = models.description.cropped if cropped is None else cropped
@@ -171,8 +165,14 @@ def predict_video(
     )
 
 
-def _check_hash(row: Video) -> None:
-    """MJPEG and GIF hold no check sums: a changed byte may be told by the file's hash alone."""
+def _check(row: Video, models: Ensemble) -> None:
+    if models.clip.crop == "roi" and row.roi is None:
+        raise VideoError(
+            f"{row.video}: has no region of interest, and {models.name} looks at nothing else. "
+            "Give --roi X,Y,W,H in pixels of the file, or mark it with `lus-keras data mark` and "
+            "give the --manifest."
+        )
+    # MJPEG and GIF hold no check sums: a changed byte may be told by the file's hash alone.
     problem = hash_problem(row, sha256_of_video(row.video)) if row.sha256 else None
     if problem:
         raise VideoError(problem)

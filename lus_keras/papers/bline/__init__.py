@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lus_keras.papers.base import Paper, accuracy, cross_entropy, to_probabilities
+from lus_keras.papers.base import Paper, accuracy, cross_entropy
 
 if TYPE_CHECKING:
     import keras
@@ -68,6 +68,5 @@ PAPER = Paper(
     build=build,
     loss=loss,
     metrics=metrics,
-    decode=to_probabilities,
     architecture="figure2",
 )

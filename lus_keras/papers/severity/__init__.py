@@ -24,7 +24,6 @@ from lus_keras.papers.base import Paper
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
 
     from lus_keras.core.config import PaperConfig
 
@@ -66,14 +65,6 @@ def metrics(config: PaperConfig) -> list[Any]:
     import keras
 
     return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-
-
-def decode(logits: np.ndarray) -> np.ndarray:
-    """Logits `(n, 4)` to probabilities `(n, 4)` float64 of scores 0 … 3."""
-    import numpy as np
-    from scipy.special import softmax
-
-    return softmax(np.asarray(logits, np.float64), axis=1)
 
 
 def notes(config: PaperConfig) -> list[str]:
@@ -121,7 +112,6 @@ PAPER = Paper(
     build=build,
     loss=loss,
     metrics=metrics,
-    decode=decode,
     notes=notes,
     architecture="figure5",
 )

@@ -26,7 +26,6 @@ from lus_keras.papers.base import Paper
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
 
     from lus_keras.core.config import PaperConfig
 
@@ -138,14 +137,6 @@ def metrics(config: PaperConfig) -> list[Any]:
     return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
 
-def decode(logits: np.ndarray) -> np.ndarray:
-    """Logits `(n, 4)` to probabilities `(n, 4)` float64 of the signs."""
-    import numpy as np
-    from scipy.special import softmax
-
-    return softmax(np.asarray(logits, np.float64), axis=1)
-
-
 def notes(config: PaperConfig) -> list[str]:
     """Says what is not the paper's where signs may stand together."""
     if not config.multilabel:
@@ -167,7 +158,6 @@ PAPER = Paper(
     build=build,
     loss=loss,
     metrics=metrics,
-    decode=decode,
     notes=notes,
     extras=frozenset({"multilabel"}),
     architecture="figure3",

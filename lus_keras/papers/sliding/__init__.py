@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lus_keras.papers.base import Paper, accuracy, cross_entropy, network_options, to_probabilities
+from lus_keras.papers.base import Paper, accuracy, cross_entropy, network_options
 
 if TYPE_CHECKING:
     import keras
@@ -98,5 +98,4 @@ PAPER = Paper(
     build=build,
     loss=loss,
     metrics=metrics,
-    decode=to_probabilities,
 )
