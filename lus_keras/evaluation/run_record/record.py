@@ -58,7 +58,6 @@ class Fingerprint(_Record):
     Attributes:
         settings: Settings of the experiment but those of `data` and `split`, whose effect the
             hashes hold.
-        precision: Precision that the networks compute in.
         split: sha256 of the folds.
         data: Hash of pixels, labels and patients.
         versions: Package → version, of those that decide numbers.
@@ -150,9 +149,7 @@ class PaperRecord(_Record):
     """What was run of a paper.
 
     Attributes:
-        venue: Where it was published.
         doi: Its DOI; empty without.
-        dataset: Name of the data set.
         simulated: Whether the data came out of the simulator.
         seed: Seed of the run; also seeds the bootstrap.
         labels: Classes, in the order of their numbers.
@@ -164,7 +161,6 @@ class PaperRecord(_Record):
         choices: Settings that the paper leaves open or that were changed.
         published: The paper's own numbers, as its configuration has them.
         claims: The paper's claims, as its configuration has them.
-        inconsistencies: Where the paper disagrees with itself.
         data: Data of the paper's own protocol, or of the first arm.
         arms: Arms by name; the paper's own protocol has an empty one.
     """
@@ -204,11 +200,7 @@ class PaperRecord(_Record):
 
 
 class DeviceRecord(_Record):
-    """The machine.
-
-    Attributes:
-        cores: Cores that the process could use.
-    """
+    """The machine."""
 
     platform: str = ""
     processor: str = ""
