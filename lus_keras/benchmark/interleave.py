@@ -19,8 +19,6 @@ class Result:
     """What came of one contender.
 
     Attributes:
-        facts: What it told of itself.
-        peak_bytes: Largest resident size of its process.
         status: Why there are no samples, `SKIPPED` or `FAILED`; empty if there are.
     """
 

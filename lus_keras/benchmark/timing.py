@@ -36,9 +36,6 @@ class Spread:
 def spread(values: Sequence[float]) -> Spread:
     """Median and range.
 
-    Args:
-        values: One or more.
-
     Returns:
         The middle value (the mean of the two middle ones), the smallest, the largest.
 
@@ -72,12 +69,7 @@ def ratios(ours: Sequence[Sample], theirs: Sequence[Sample]) -> Spread:
 
 @dataclass(frozen=True)
 class Target:
-    """What must be reached; one of them is given.
-
-    Attributes:
-        least: The value is at least this.
-        below: The value is less than this.
-    """
+    """What must be reached; one of them is given."""
 
     least: float | None = None
     below: float | None = None
@@ -106,7 +98,6 @@ class Line:
         high: Largest over rounds, or the high end.
         ours: Rate of this package, in `rate_unit`.
         peer: What it is compared with; empty if it stands alone.
-        target: What must be reached, where anything must.
         status: One of the constants above.
         note: Why there is no value, or what belongs to it.
     """
@@ -131,7 +122,6 @@ def judge(value: float, target: Target | None, *, full_scale: bool = True) -> st
     """Status of a measured value.
 
     Args:
-        target: What must be reached.
         full_scale: Whether it was measured at the scale the target is meant for; below it, nothing
             is said.
 

@@ -63,7 +63,6 @@ def draw_patient_classes(
 
     Args:
         counts: `(patients,)` int, videos of each patient.
-        share: Share of patients with the finding.
 
     Returns:
         One constant `(n,)` bool array a patient; both values occur from two patients on.

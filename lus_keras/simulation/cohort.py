@@ -34,12 +34,9 @@ class VideoPlan:
         video_id: Such as `sim-p003-e2-z07`.
         zone: `1` … `12`.
         drawn: Class whose causes are drawn; the label is what is then measured.
-        seed: Seed of the cohort, not negative.
         patient: Number of the patient in the cohort, from 0.
         index: Number of the video within its patient, from 0.
         difficulty: How weak B-lines and how frequent lookalikes are; 0 is easy, 1 the default.
-        duration_s: Length in seconds.
-        fps: Frames per second.
         probe: `convex` or `linear`.
         height: Rows of the frames as the scanner stores them.
         width: Columns of the frames as the scanner stores them.

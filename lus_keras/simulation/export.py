@@ -38,11 +38,7 @@ def container_of(plan: VideoPlan) -> tuple[str, str]:
 
 
 def write_truth(truth: Truth | SlidingTruth, path: str | os.PathLike[str]) -> None:
-    """Writes a truth as CSV, one row a frame.
-
-    Args:
-        path: File to create or replace.
-    """
+    """Writes a truth as CSV, one row a frame."""
     with atomic_write(path) as temporary_path, temporary_path.open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(truth.columns)
@@ -97,9 +93,6 @@ def write_cohort(
         crop: `screen` or `sector`.
         workers: Processes to render with; the files do not depend on it.
         **cohort: Options of `plan_cohort`.
-
-    Returns:
-        Path of the manifest.
 
     Raises:
         ConfigError: A name is unknown or a number is out of range.

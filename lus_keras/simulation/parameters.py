@@ -105,10 +105,6 @@ def distribution_of(parameter: Field[Any]) -> Distribution:
 def draw_parameters(table: type[Table], key: Key) -> Table:
     """Draws every field of a parameter table.
 
-    Args:
-        table: `PatientParameters` or `VideoParameters`.
-        key: Identity of the patient or video.
-
     Returns:
         The filled table; a field's value depends on `key` and on its own name only.
     """

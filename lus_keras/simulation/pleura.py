@@ -35,7 +35,6 @@ class SlidingTruth:
     Attributes:
         sliding: Whether the lung follows the breathing; None where it does in part of the view.
         lung_mm: `(t,)` float64, place of the lung along the pleura.
-        fps: Frames per second.
         lung_point: `(t,)` float64, where sliding begins, from -1 left to 1 right edge of the
             view; NaN while that is out of view, None in a video without a lung point.
     """

@@ -23,7 +23,6 @@ class Scene:
     """Maps and paths that a frame is composed of.
 
     Attributes:
-        acquisition: The video's parameters and grid.
         wall: `(rows, beams)` echo power of the chest wall and clutter.
         window: `(beams,)` power that reaches the lung, 0 … 1.
         reverberation: `(rows, beams)` echo power of A-lines and wall copies.

@@ -93,7 +93,6 @@ def ornstein_uhlenbeck(
     """Draws stationary noise that forgets itself exponentially.
 
     Args:
-        fps: Frames per second.
         time_constant_s: Time after which the correlation is 1/e.
 
     Returns:

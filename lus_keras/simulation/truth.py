@@ -43,7 +43,6 @@ class Truth:
         beam_position: `(k, t)` float64, lateral position, -1 left … 1 right edge of the sector;
             NaN where the artefact is outside.
         kind: k names, `b_line` or `z_line`: what was drawn, for audit.
-        fps: Frames per second.
     """
 
     b_line_frames: np.ndarray
@@ -112,7 +111,6 @@ def segments_from_frames(mask: np.ndarray, fps: float) -> Segments:
 
     Args:
         mask: `(t,)` bool.
-        fps: Frames per second.
 
     Returns:
         Intervals (start, end) in seconds, in order; empty when no frame is true.

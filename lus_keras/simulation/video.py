@@ -26,7 +26,6 @@ class SimulatedVideo:
     """A rendered video and what can be seen in it.
 
     Attributes:
-        plan: What it was rendered from.
         frames: `(t, h, w)` uint8 grey levels.
         truth: What can be seen, frame by frame, of the task's kind.
         roi: Box `(x, y, w, h)` in pixels of what the task looks at: sector or pleura.
@@ -74,7 +73,6 @@ def simulate_video(
     """Renders a planned video; equal arguments give equal pixels.
 
     Args:
-        plan: One of `plan_cohort`'s.
         height: Rows of the frames, 16 … 4096; the plan's when not given.
         width: Columns of the frames, 16 … 4096; the plan's when not given.
         crop: `screen` renders the whole display with its annotations; with `sector` the bounding

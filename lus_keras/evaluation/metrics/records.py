@@ -56,8 +56,6 @@ class Estimate:
         ci_high: 97.5th percentile.
         folds: The metric in each fold, in fold order.
         undefined: Share of resamples in which the metric was undefined; they were dropped.
-        n_patients: Patients behind `value`.
-        n_clips: Clips behind `value`.
         over_folds: Whether `value` is the mean of `folds`.
         seeds: The metric of each seed's training, where `value` is their mean; empty for one.
     """

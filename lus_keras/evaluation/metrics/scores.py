@@ -26,7 +26,6 @@ class Scores:
     Attributes:
         y_true: `(n,)` int64 class.
         probabilities: `(n, k)` float64, one column a class.
-        clusters: Patient and fold of each.
     """
 
     y_true: NDArray[np.int64]
@@ -39,9 +38,6 @@ class Scores:
 
         Args:
             predictions: Columns `patient_id, fold, y_true, p_0 … p_k`.
-
-        Returns:
-            Scores in the order of the rows.
         """
         return cls(
             predictions["y_true"].to_numpy(np.int64),
@@ -61,11 +57,7 @@ class Scores:
 
 
 def probability_columns(predictions: pd.DataFrame) -> list[str]:
-    """Names `p_0 … p_k` in numerical order.
-
-    Returns:
-        Names of the columns that hold probabilities.
-    """
+    """Names `p_0 … p_k` in numerical order."""
     numbers = [name[2:] for name in predictions if str(name).startswith("p_")]
     return [f"p_{number}" for number in sorted((n for n in numbers if n.isdigit()), key=int)]
 

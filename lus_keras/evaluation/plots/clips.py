@@ -65,7 +65,6 @@ def class_bars(
 
     Args:
         ours: Data set → class → count.
-        classes: Names of the classes, in order.
     """
     figure = new_figure(max(1.3 * len(ours), 4), 3.6)
     axes = figure.subplots()

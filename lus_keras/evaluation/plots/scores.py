@@ -89,11 +89,7 @@ def precision_recall_curves(scores: Mapping[str, Scores], *, prevalence: bool = 
 
 
 def confusion_matrices(scores: Mapping[str, Scores], classes: Sequence[str]) -> Figure:
-    """Counts and row shares, rows = truth.
-
-    Args:
-        scores: Label → scores.
-    """
+    """Counts and row shares, rows = truth."""
     figure = new_figure(max(2.6 * len(scores), 3.2), 3.1)
     panels = figure.subplots(1, len(scores), squeeze=False)[0]
     for axes, (label, model) in zip(panels, scores.items(), strict=True):
@@ -115,9 +111,6 @@ def confusion_matrices(scores: Mapping[str, Scores], classes: Sequence[str]) -> 
 
 def reliability_diagram(scores: Mapping[str, Scores]) -> Figure:
     """Observed share of positives against the mean predicted probability, in ten equal bins.
-
-    Args:
-        scores: Label → scores.
 
     Returns:
         The figure; beneath it, how many clips fell into each bin.

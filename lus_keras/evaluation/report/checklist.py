@@ -86,11 +86,7 @@ def read_items(checklist: Checklist) -> list[dict[str, str]]:
 
 
 def fill(checklist: Checklist, section: Section, record: RunRecord) -> list[Item]:
-    """Answers what a run can answer.
-
-    Returns:
-        Every item, in order.
-    """
+    """Answers what a run can answer."""
     answers = checklist_fields(section, record)
     items = []
     for row in read_items(checklist):

@@ -26,7 +26,6 @@ class Curve:
     """Attention of one network over a clip.
 
     Attributes:
-        label: The network as it is printed.
         values: `(n,)` weights at the frames shown, stretched to 0 … 1 over the clip.
     """
 
@@ -45,7 +44,6 @@ class ViewedClip:
         frames: Numbers of the frames shown within the clip, from 1.
         seconds: Their times from the clip's start; empty if the frame rate is not known.
         annotated: 1, 0, or -1 where not known, of the frames shown; empty without truth of frames.
-        curves: Attention, of networks that have it.
         mask: Name of a network and its spatial masks as a `data:` address, frames where `sprite`
             has them; None without.
     """
@@ -105,10 +103,6 @@ def viewed_clips(
     """Chooses test clips that were kept with their frames, of every class by turns.
 
     Networks that were tested on the same clip share it: its frames stand once.
-
-    Args:
-        labels: Network → what is printed.
-        most: How many clips at most.
 
     Returns:
         The clips; none of a paper on single frames, or where no frames were kept.

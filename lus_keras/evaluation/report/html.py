@@ -28,7 +28,6 @@ def report_html(
     Args:
         provenance: Name → value of what the run was made with.
         pictures: PNG of each figure by its path in the report.
-        versions: Package → version.
 
     Returns:
         HTML. A policy in its head forbids browsers to load anything and to run any script but the
@@ -125,11 +124,7 @@ def bibtex_paper(section: Section) -> str:
 
 
 def bibtex_software(versions: Mapping[str, Any]) -> str:
-    """An entry of this package.
-
-    Args:
-        versions: Package → version.
-    """
+    """An entry of this package."""
     return _entry(
         "lus_keras",
         {

@@ -28,11 +28,7 @@ class Section:
     """What is printed of one paper.
 
     Attributes:
-        run: Results that everything below was made from.
-        tables: Tables in the paper's order.
-        drawings: Figures, the paper's own first.
         warnings: What is missing or wrong with the run, one sentence each.
-        clips: Test clips for the viewer.
         embed_frames: Whether frames of videos that were not simulated may be shown as well.
     """
 
@@ -220,9 +216,6 @@ def number(value: float | None, decimals: int, *, sign: bool = False) -> str:
 
     Args:
         value: Number, None where undefined or not published.
-
-    Returns:
-        Text without spaces.
     """
     if value is None or not math.isfinite(value):
         return "–"

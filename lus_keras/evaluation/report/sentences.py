@@ -13,11 +13,7 @@ LISTED = 10
 
 
 def sentence(fact: Fact) -> str:
-    """Puts a fact into words.
-
-    Returns:
-        One or more sentences on one line.
-    """
+    """Puts a fact into words."""
     return _WORDS[type(fact)](fact)
 
 

@@ -59,7 +59,6 @@ class Fingerprint(_Record):
     Attributes:
         settings: Settings of the experiment but those of `data` and `split`, whose effect the
             hashes hold.
-        precision: Precision that the networks compute in.
         split: sha256 of the folds.
         data: Hash of pixels, labels and patients.
         versions: Package → version, of those that decide numbers.
@@ -156,9 +155,7 @@ class PaperRecord(_Record):
     """What was run of a paper.
 
     Attributes:
-        venue: Where it was published.
         doi: Its DOI; empty without.
-        dataset: Name of the data set.
         simulated: Whether the data came out of the simulator.
         seed: Seed of the run; also seeds the bootstrap.
         labels: Classes, in the order of their numbers.
@@ -170,7 +167,6 @@ class PaperRecord(_Record):
         choices: Settings that the paper leaves open or that were changed.
         published: The paper's own numbers, as its configuration has them.
         claims: The paper's claims, as its configuration has them.
-        inconsistencies: Where the paper disagrees with itself.
         data: Data of the paper's own protocol, or of the first variant.
         variants: Variants by name; the paper's own protocol has an empty one.
     """
@@ -210,11 +206,7 @@ class PaperRecord(_Record):
 
 
 class DeviceRecord(_Record):
-    """The machine.
-
-    Attributes:
-        cores: Cores that the process could use.
-    """
+    """The machine."""
 
     platform: str = ""
     processor: str = ""

@@ -40,7 +40,6 @@ class Example:
     """Frames of a tested clip, kept for figures.
 
     Attributes:
-        clip_id: Clip the frames belong to.
         frames: `(t, h, w)` uint8; padding is left out.
         step: Frames of the clip from one of them to the next.
         length: Frames of the clip, padding left out.
@@ -60,7 +59,6 @@ class MaskedFrame:
     """A frame of a tested clip and the spatial mask a network laid over it.
 
     Attributes:
-        clip_id: Clip the frame belongs to.
         frame: Its place in the clip, from 0.
         pixels: `(h, w)` uint8.
         mask: `(h', w')` float32 in 0 … 1.
@@ -82,11 +80,8 @@ class ModelRun:
         predictions: Rows of all finished folds; None if none has finished.
         attention: Weights of all finished folds; None for models without attention.
         histories: Per finished fold, one row an epoch.
-        examples: Clips kept with their frames.
-        masks: Frames kept with their spatial mask.
         gradients: Per fold, finished or diverged, one row a step: `epoch, batch, loss` and the norm
             of the gradient of every layer.
-        folds_done: Numbers of the finished folds, ascending.
         diverged: Per diverged fold, `{"epoch", "batch", "message"}`.
         hashes: sha256 of every predictions.csv that was read, by its path in the run.
         fingerprints: Per finished fold that says so, what its numbers depend on.
@@ -113,7 +108,6 @@ class PaperRun:
     """One paper of a run.
 
     Attributes:
-        record: What run.json says of the paper.
         models: Models by name, in the order they were asked for.
         seeds: Seeds of the runs that this one is among; empty for a run by itself.
         seeds_vary: What differs between the seeds, `training` or `cohort`; empty without seeds.

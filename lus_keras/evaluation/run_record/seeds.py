@@ -25,7 +25,6 @@ class Seeds(BaseModel):
 
     Attributes:
         schema_version: Version of the format, `schema` in the file.
-        seeds: Seeds in order.
         vary: What differs between them: folds, weights and order of clips on the same data
             (`training`), or the simulated cohort as well (`cohort`).
     """
@@ -46,7 +45,6 @@ def write_seeds(run_dir: Path, seeds: Sequence[int], vary: str) -> None:
     """Writes seeds.json.
 
     Args:
-        seeds: Seeds in order.
         vary: `training` or `cohort`.
 
     Raises:

@@ -25,9 +25,7 @@ class Cell:
         ci_low: Low end of the 95 % bootstrap interval over patients.
         ci_high: High end.
         baseline: What a predictor without any skill scores on the same clips.
-        n_patients: Patients behind `value`.
         n_clips: Clips (in video-level rows: videos) behind `value`.
-        n_folds: Folds behind `value`.
         n_seeds: Trainings, each of another seed, behind `value`; 1 in the report of one run.
         seed_sd: SD across seeds (ddof 1); None for one.
         note: What a reader has to know of this number.
@@ -69,7 +67,6 @@ class Table:
         row_labels: Row id → what is printed, in order.
         metric_labels: Metric id → what is printed, in order.
         headline: Metrics the paper itself prints; the others are shown folded away.
-        decimals: Digits printed after the point.
         published_decimals: Digits that the paper prints.
         digits_of: Metrics in another unit than the rest, with their digits after the point.
     """
@@ -246,19 +243,12 @@ def _undefined_note(estimate: Estimate) -> str:
 
 
 def join_notes(*notes: str) -> str:
-    """Joins the notes that say something.
-
-    Args:
-        notes: Notes, possibly empty.
-    """
+    """Joins the notes that say something."""
     return "; ".join(note for note in notes if note)
 
 
 def finite(value: float | None) -> float | None:
     """Makes NaN and infinity None, for JSON has neither.
-
-    Args:
-        value: Any number, or None.
 
     Returns:
         The number as a plain float, or None.

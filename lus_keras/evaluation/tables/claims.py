@@ -69,7 +69,6 @@ def compared(
         runs: The paper's run, or those of several seeds; the record of the first holds `claims`
             with `id, text, better, worse, metric`.
         tables: Tables whose published numbers are compared; the first that has one counts.
-        labels: Network → what is printed.
 
     Returns:
         One claim each, with ROC-AUC as an extra; a verdict from three seeds on.

@@ -49,9 +49,6 @@ VIDEO = (
 def model_rows(run: PaperRun, labels: Mapping[str, str]) -> list[Row]:
     """One row a two-class network.
 
-    Args:
-        labels: Network → what is printed, in order.
-
     Returns:
         Rows; the baseline is the majority-class predictor on the same clips.
     """

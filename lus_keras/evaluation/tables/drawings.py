@@ -19,7 +19,6 @@ def classification_drawings(labels: Mapping[str, str], classes: Sequence[str]) -
     """Learning curves, ROC, precision–recall, confusion matrices and reliability.
 
     Args:
-        labels: Model → what is printed.
         classes: Name of each class; the last is positive.
 
     Returns:

@@ -133,11 +133,7 @@ def positives(predictions: pd.DataFrame | None) -> str:
 
 
 def only(run: PaperRun, *names: str, variant: str = "") -> PaperRun:
-    """The run with some of its networks.
-
-    Returns:
-        A run that holds nothing else.
-    """
+    """The run with some of its networks."""
     kept = {
         name: model
         for name, model in run.models.items()

@@ -43,7 +43,6 @@ class Measure:
     """A statistic to be estimated, with its interval over patients.
 
     Attributes:
-        clusters: Patient and fold of each clip.
         baseline: The same of a predictor without skill: a statistic of the same clips, or its
             value.
         undefined: Note in place of the row's where the statistic is undefined.
@@ -61,7 +60,6 @@ class Number:
 
     Attributes:
         value: The number, in the table's unit; None for none.
-        baseline: What a predictor without skill has.
         note: Note that stands before the row's.
     """
 
@@ -116,10 +114,7 @@ class Layout:
         run: The paper's run; its record holds the published numbers.
         id: Id, such as `table1`.
         title: Full sentence without its final point.
-        rows: Rows in order.
-        columns: Columns in order.
         headline: Metrics the paper itself prints; all if empty.
-        decimals: Digits printed after the point.
         published_decimals: Digits that the paper prints.
         published: Table under which published numbers stand; `id` if empty.
     """
@@ -155,11 +150,7 @@ def numbers(values: Mapping[str, Quantity | None]) -> Source:
 
 
 def columns_of(labels: Mapping[str, str], **same: float | bool) -> list[Column]:
-    """Columns that differ in nothing but their names.
-
-    Args:
-        labels: Metric id → what is printed.
-    """
+    """Columns that differ in nothing but their names."""
     return [Column(id_, label, **same) for id_, label in labels.items()]  # type: ignore[arg-type]
 
 
@@ -173,7 +164,6 @@ class Judged:
     """A set of predictions with all its statistics.
 
     Attributes:
-        clusters: Patient and fold of each clip.
         baselines: Those of the predictor without skill on the same clips.
         undefined: Note where a statistic is undefined.
     """

@@ -64,7 +64,6 @@ class Localised:
     Attributes:
         weights: `(n, t)` float32 attention.
         truth: `(n, t)` int8, 1 or 0.
-        clusters: Patient and fold of each clip.
     """
 
     weights: NDArray[np.float32]

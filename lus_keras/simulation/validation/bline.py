@@ -107,7 +107,6 @@ def feature_cohort(
     """Renders five videos of 4 s a patient and reduces them to features.
 
     Args:
-        fps: Frames per second.
         as_public: Whether frames are cut as those of COVID-BLUES are; otherwise the sector fills
             them.
     """

@@ -69,11 +69,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """One acceptance check.
-
-    Attributes:
-        mark: What must be reached.
-    """
+    """One acceptance check."""
 
     number: int
     title: str
