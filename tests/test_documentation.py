@@ -244,9 +244,9 @@ def test_the_navigation_finds_the_page_of_every_paper():
     spec = importlib.util.spec_from_file_location("papers_nav", ROOT / ".ci" / "papers_nav.py")
     hook = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(hook)
-    nav = ["index.md", {hook.SECTION: ["add-a-paper.md"]}, {"Data": ["faults.md"]}]
+    nav = ["index.md", {hook.SECTION: ["results.md"]}, {"How-to": ["report.md"]}]
     found = hook.on_config(SimpleNamespace(nav=nav)).nav[1][hook.SECTION]
-    assert found == [*(f"{name}.md" for name in papers.names()), "add-a-paper.md"]
+    assert found == [*(f"{name}.md" for name in papers.names()), "results.md"]
     text = (ROOT / ".ci" / "mkdocs.yml").read_text()
     assert [name for name in papers.names() if f"- {name}.md" in text] == []
 

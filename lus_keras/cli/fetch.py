@@ -41,9 +41,9 @@ def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, acce
     echo(f"Cite: {source.citation}")
     if not accepted:
         if not _asks():
-            raise ConfigError(f"{name}: accept the licence above with --accept-licence.")
-        if not click.confirm("Do you accept the licence?"):
-            raise ConfigError(f"{name}: the licence was not accepted. Nothing was fetched.")
+            raise ConfigError(f"{name}: accept the license above with --accept-license.")
+        if not click.confirm("Do you accept the license?"):
+            raise ConfigError(f"{name}: nothing was fetched. Accept the license to fetch it.")
     with Reporter() as reporter:
         live = reporter.console.is_terminal
         result = work.fetch(

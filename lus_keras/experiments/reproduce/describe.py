@@ -80,10 +80,10 @@ def _describe_arm(arm: Arm, plan: Plan) -> list[str]:
         f"  {title}{' × '.join(_counted(*part) for part in parts)}",
         f"    networks: {', '.join(arm.models)}",
         f"    data: {amount}",
-        f"    memory: about {peak_gb(settings, arm.models):.1f} GB a fold",
+        f"    memory: about {peak_gb(settings, arm.models):.1f} GB per fold",
     ]
     if arm.learnt:
-        lines.append(f"    learns from: {_amount(arm, arm.learnt)[1]} of {arm.learnt.name}")
+        lines.append(f"    trains on: {_amount(arm, arm.learnt)[1]} of {arm.learnt.name}")
     if clips:
         kfold = settings.split.scheme == "kfold"
         share = (folds - 1) / folds if kfold else 1 - settings.split.test_fraction
