@@ -16,12 +16,14 @@ from types import SimpleNamespace
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 from documented import PAGES, ROOT, blocks, build_world, command_lines
 
 from lus_keras import papers
 from lus_keras.cli import main
 from lus_keras.core import config
+from lus_keras.data.manifest.record import COLUMNS
 from lus_keras.experiments import notebook
 
 # Options that are added so that a line takes seconds; the last of an option counts.
@@ -56,6 +58,9 @@ MAX_VIDEOS = 8
 # The paper that docs/add-a-paper.md adds.
 EXAMPLE = "example"
 COHORT = ("--task", "bline", "--patients", "4", "--videos", "8")
+# Pages that the site's hooks write from the code, and pages that are allowed more words.
+GENERATED = {"command-line.md", "configuration.md"}
+LONG = {"results.md", "sliding.md"}
 ELSEWHERE = {
     "docker": "needs Docker",
     "curl": "needs a server",
@@ -249,6 +254,28 @@ def test_the_navigation_finds_the_page_of_every_paper():
     assert found == [*(f"{name}.md" for name in papers.names()), "results.md"]
     text = (ROOT / ".ci" / "mkdocs.yml").read_text()
     assert [name for name in papers.names() if f"- {name}.md" in text] == []
+
+
+def test_every_page_has_one_place_and_only_reference_is_long():
+    """Four groups after the front page; a page to be read has at most 1,500 words."""
+    nav = yaml.safe_load((ROOT / ".ci" / "mkdocs.yml").read_text().partition("\nhooks")[0])["nav"]
+    groups = {name: pages for entry in nav[1:] for name, pages in entry.items()}
+    assert list(groups) == ["Tutorial", "How-to", "Reference", "Explanation"]
+    placed = [nav[0], *(page for pages in groups.values() for page in pages)]
+    found = [f"{name}.md" for name in papers.names()]
+    written = {page.name for page in PAGES if page.parent.name == "docs"}
+    assert len(placed) == len(set(placed))
+    assert written == {*placed, *found} - GENERATED
+    words = {name: len((ROOT / "docs" / name).read_text().split()) for name in written}
+    read = written - {*groups["Reference"], *LONG}
+    assert {name: words[name] for name in read if words[name] > 1500} == {}
+
+
+def test_the_page_of_formats_has_every_column_of_a_manifest():
+    text = (ROOT / "docs" / "files.md").read_text().partition("## Run directory")[0]
+    told = [name for cell in re.findall(r"^\| (`.+?) \|", text, re.MULTILINE)
+            for name in re.findall(r"`(\w+)`", cell)]  # fmt: skip
+    assert sorted(told) == sorted(COLUMNS)
 
 
 def test_the_example_of_a_new_paper_is_found_and_can_be_run(world, cohorts, tmp_path):

@@ -1,4 +1,4 @@
-"""What was measured as a table, a page, JSON, CSV and a chart."""
+"""Measurements as a table, a page, JSON, CSV and a chart."""
 
 from __future__ import annotations
 
@@ -102,27 +102,30 @@ def as_page(record: dict[str, Any], *, chart: bool) -> str:
     lines = [
         "# Benchmark",
         "",
-        f"Written by `{record['command'] or 'lus-keras benchmark'}` on {record['date']} "
-        f"(scale: {record['scale']}).",
-        "A ratio above 1 says that this package is faster. Contenders run in processes of their "
-        "own and take turns; a value is the median over rounds, with the smallest and the largest.",
-        "",
-        *(
-            f"Measured anew by `{update['command']}` on {update['date']}: "
-            f"{', '.join(update['names'])}.\n"
-            for update in record.get("updates", [])
-        ),
-        *(f"- {name}: {value}" for name, value in machine_lines(record).items()),
+        "Each line is the median over rounds with its range. A ratio above 1 means that this "
+        "package is faster. Contenders run in processes of their own and alternate.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         "|" + "---|" * len(COLUMNS),
-    ]
-    lines += [
-        f"| {' | '.join(cell.replace('|', '/') for cell in as_cells(line))} |"
-        for line in record["lines"]
+        *(
+            f"| {' | '.join(cell.replace('|', '/') for cell in as_cells(line))} |"
+            for line in record["lines"]
+        ),
     ]
     if chart:
-        lines += ["", "![How many times as fast as each peer](benchmark.png)"]
+        lines += ["", "![Speed relative to each peer](benchmark.png)"]
+    lines += [
+        "",
+        f"Measured by `{record['command'] or 'lus-keras benchmark'}` on {record['date']} "
+        f"(scale: {record['scale']})"
+        + "".join(
+            f", and by `{update['command']}` on {update['date']}"
+            for update in record.get("updates", [])
+        )
+        + ":",
+        "",
+        *(f"- {name}: {value}" for name, value in machine_lines(record).items()),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -137,7 +140,7 @@ def machine_lines(record: dict[str, Any]) -> dict[str, str]:
         f"{machine['memory_gb']} GB, {machine['platform']}",
         "threads": str(record["threads"]),
         "load before the run": ", ".join(f"{value:.1f}" for value in load) if load else "unknown",
-        "at best": f"{best['matmul_gflops']:.0f} GFLOP/s in float32 products of matrices, "
+        "peak": f"{best['matmul_gflops']:.0f} GFLOP/s in float32 matrix multiplication, "
         f"{best['copy_gb_per_s']:.0f} GB/s in copies (NumPy)",
         "versions": ", ".join(versions),
     }
@@ -181,7 +184,9 @@ def _draw(lines: list[dict[str, Any]], path: Path) -> None:
     names = [f"{line['title']}\nagainst {line['peer']}" for line in reversed(lines)]
     axes.set_yticks(range(len(lines)), names, fontsize=7)
     axes.axvline(1, color="black", linewidth=0.8)
-    axes.set_xlabel("times as fast as the peer (thin line: rounds; thick mark: target)", fontsize=8)
+    axes.set_xlabel(
+        "speed relative to the peer (thin line: rounds; thick mark: target)", fontsize=8
+    )
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
