@@ -6,6 +6,7 @@ stands in `PARSED`. A line that nobody has thought of fails.
 """
 
 import importlib.util
+import itertools
 import os
 import re
 import shutil
@@ -18,7 +19,7 @@ import click
 import pytest
 import yaml
 from click.testing import CliRunner
-from documented import PAGES, ROOT, blocks, build_world, command_lines
+from documented import PAGES, ROOT, blocks, build_world, command_lines, typed
 
 from lus_keras import papers
 from lus_keras.cli import main
@@ -200,6 +201,29 @@ def test_a_page_can_be_typed_from_top_to_bottom(page, world, cohorts, tmp_path, 
             type_line(item, place, cohorts)
         else:
             type_other(item)
+
+
+def masked(line):
+    """A line of output without its numbers, which rounding may change, and its alignment."""
+    return re.sub(r"[+-]?\d+(?:[.,]\d+)*(?:e[+-]\d+)?", "#", " ".join(line.split()))
+
+
+def test_the_tutorial_shows_what_is_printed(world, tmp_path, monkeypatch):
+    """Lines of a plain block are among those that the block before it prints, in their order.
+
+    The run that the tutorial trains is there already, so that its command only reports.
+    """
+    place = shutil.copytree(world, tmp_path / "place")
+    monkeypatch.chdir(place)
+    pairs = itertools.pairwise(blocks(ROOT / "docs" / "tutorial.md"))
+    shown = [pair for pair in pairs if not pair[1].language]
+    assert len(shown) == 6
+    for block, expected in shown:
+        (line,) = typed(block)
+        printed = iter([masked(text) for text in run_here(line.words[1:]).splitlines()])
+        for text in expected.text.splitlines():
+            wanted = ".*".join(map(re.escape, masked(text).split("…")))
+            assert any(re.fullmatch(wanted, found) for found in printed), f"{line}: {text}"
 
 
 def test_every_block_says_what_it_is(page):
