@@ -19,7 +19,7 @@ VERBS = (
 )
 REMEDY = re.compile(
     rf"(^|[.:;!?,] |{GAP} |\(|, or |and )({'|'.join(VERBS)})\b|\bmust\b|pip install|"
-    r"\b(Known|It has|It holds|Name one of these)\b|give either|correct PatientID",
+    r"\b(Known|It has|It holds|Name one of these|Then point)\b|give either|correct PatientID",
     re.IGNORECASE,
 )
 # English that only this package's authors would write, with what to write instead.
