@@ -3,7 +3,7 @@
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SECTION = "Papers"
+SECTION = "Explanation"
 
 
 def on_config(config):

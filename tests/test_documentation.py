@@ -6,6 +6,7 @@ stands in `PARSED`. A line that nobody has thought of fails.
 """
 
 import importlib.util
+import itertools
 import os
 import re
 import shutil
@@ -17,11 +18,13 @@ from types import SimpleNamespace
 import click
 import pytest
 from click.testing import CliRunner
-from documented import PAGES, ROOT, blocks, build_world, command_lines
+from documented import PAGES, ROOT, blocks, build_world, command_lines, typed
+from ruamel.yaml import YAML
 
 from lus_keras import papers
 from lus_keras.cli import main
 from lus_keras.core import config
+from lus_keras.data.manifest.record import COLUMNS
 from lus_keras.experiments import notebook
 
 # Options that are added so that a line takes seconds; the last of an option counts.
@@ -56,6 +59,9 @@ MAX_VIDEOS = 8
 # The paper that docs/add-a-paper.md adds.
 EXAMPLE = "example"
 COHORT = ("--task", "bline", "--patients", "4", "--videos", "8")
+# Pages that the site's hooks write from the code, and pages that are allowed more words.
+GENERATED = {"command-line.md", "configuration.md"}
+LONG = {"results.md", "sliding.md"}
 ELSEWHERE = {
     "docker": "needs Docker",
     "curl": "needs a server",
@@ -197,6 +203,29 @@ def test_a_page_can_be_typed_from_top_to_bottom(page, world, cohorts, tmp_path, 
             type_other(item)
 
 
+def masked(line):
+    """A line of output without its numbers, which rounding may change, and its alignment."""
+    return re.sub(r"[+-]?\d+(?:[.,]\d+)*(?:e[+-]\d+)?", "#", " ".join(line.split()))
+
+
+def test_the_tutorial_shows_what_is_printed(world, tmp_path, monkeypatch):
+    """Lines of a plain block are among those that the block before it prints, in their order.
+
+    The run that the tutorial trains is there already, so that its command only reports.
+    """
+    place = shutil.copytree(world, tmp_path / "place")
+    monkeypatch.chdir(place)
+    pairs = itertools.pairwise(blocks(ROOT / "docs" / "tutorial.md"))
+    shown = [pair for pair in pairs if not pair[1].language]
+    assert len(shown) == 6
+    for block, expected in shown:
+        (line,) = typed(block)
+        printed = iter([masked(text) for text in run_here(line.words[1:]).splitlines()])
+        for text in expected.text.splitlines():
+            wanted = ".*".join(map(re.escape, masked(text).split("…")))
+            assert any(re.fullmatch(wanted, found) for found in printed), f"{line}: {text}"
+
+
 def test_every_block_says_what_it_is(page):
     """A block of a new language would be passed over."""
     known = {"bash", "python", "csv", "yaml", "slurm", ""}
@@ -244,11 +273,34 @@ def test_the_navigation_finds_the_page_of_every_paper():
     spec = importlib.util.spec_from_file_location("papers_nav", ROOT / ".ci" / "papers_nav.py")
     hook = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(hook)
-    nav = ["index.md", {hook.SECTION: ["add-a-paper.md"]}, {"Data": ["faults.md"]}]
+    nav = ["index.md", {hook.SECTION: ["results.md"]}, {"How-to": ["report.md"]}]
     found = hook.on_config(SimpleNamespace(nav=nav)).nav[1][hook.SECTION]
-    assert found == [*(f"{name}.md" for name in papers.names()), "add-a-paper.md"]
+    assert found == [*(f"{name}.md" for name in papers.names()), "results.md"]
     text = (ROOT / ".ci" / "mkdocs.yml").read_text()
     assert [name for name in papers.names() if f"- {name}.md" in text] == []
+
+
+def test_every_page_has_one_place_and_only_reference_is_long():
+    """Four groups after the front page; a page to be read has at most 1,500 words."""
+    text = (ROOT / ".ci" / "mkdocs.yml").read_text()
+    nav = YAML(typ="safe").load(text)["nav"]
+    groups = {name: pages for entry in nav[1:] for name, pages in entry.items()}
+    assert list(groups) == ["Tutorial", "How-to", "Reference", "Explanation"]
+    placed = [nav[0], *(page for pages in groups.values() for page in pages)]
+    found = [f"{name}.md" for name in papers.names()]
+    written = {page.name for page in PAGES if page.parent.name == "docs"}
+    assert len(placed) == len(set(placed))
+    assert written == {*placed, *found} - GENERATED
+    words = {name: len((ROOT / "docs" / name).read_text().split()) for name in written}
+    read = written - {*groups["Reference"], *LONG}
+    assert {name: words[name] for name in read if words[name] > 1500} == {}
+
+
+def test_the_page_of_formats_has_every_column_of_a_manifest():
+    text = (ROOT / "docs" / "files.md").read_text().partition("## Run directory")[0]
+    told = [name for cell in re.findall(r"^\| (`.+?) \|", text, re.MULTILINE)
+            for name in re.findall(r"`(\w+)`", cell)]  # fmt: skip
+    assert sorted(told) == sorted(COLUMNS)
 
 
 def test_the_example_of_a_new_paper_is_found_and_can_be_run(world, cohorts, tmp_path):

@@ -19,7 +19,7 @@ Measure = Callable[[Settings], list[Line]]
 
 # Name of a peer → what it is called, and who measures it.
 PEERS = {
-    "keras3": ("Keras 3 as it comes", "keras_plain", {"module": "keras"}),
+    "keras3": ("stock Keras 3", "keras_plain", {"module": "keras"}),
     "keras2": ("Keras 2 (tf_keras)", "keras_plain", {"module": "tf_keras"}),
     "pytorch": ("PyTorch", "torch_peer", {}),
 }

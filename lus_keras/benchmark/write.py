@@ -81,24 +81,27 @@ def as_page(record: dict[str, Any]) -> str:
     lines = [
         "# Benchmark",
         "",
-        f"Written by `{record['command'] or 'lus-keras benchmark'}` on {record['date']} "
-        f"(scale: {record['scale']}).",
-        "A ratio above 1 says that this package is faster. Contenders run in processes of their "
-        "own and take turns; a value is the median over rounds, with the smallest and the largest.",
-        "",
-        *(
-            f"Measured anew by `{update['command']}` on {update['date']}: "
-            f"{', '.join(update['names'])}.\n"
-            for update in record.get("updates", [])
-        ),
-        *(f"- {name}: {value}" for name, value in machine_lines(record).items()),
+        "Each line is the median over rounds with its range. A ratio above 1 means that this "
+        "package is faster. Contenders run in processes of their own and alternate.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         "|" + "---|" * len(COLUMNS),
+        *(
+            f"| {' | '.join(cell.replace('|', '/') for cell in as_cells(line))} |"
+            for line in record["lines"]
+        ),
     ]
     lines += [
-        f"| {' | '.join(cell.replace('|', '/') for cell in as_cells(line))} |"
-        for line in record["lines"]
+        "",
+        f"Measured by `{record['command'] or 'lus-keras benchmark'}` on {record['date']} "
+        f"(scale: {record['scale']})"
+        + "".join(
+            f", and by `{update['command']}` on {update['date']}"
+            for update in record.get("updates", [])
+        )
+        + ":",
+        "",
+        *(f"- {name}: {value}" for name, value in machine_lines(record).items()),
     ]
     return "\n".join(lines) + "\n"
 
@@ -114,7 +117,7 @@ def machine_lines(record: dict[str, Any]) -> dict[str, str]:
         f"{machine['memory_gb']} GB, {machine['platform']}",
         "threads": str(record["threads"]),
         "load before the run": ", ".join(f"{value:.1f}" for value in load) if load else "unknown",
-        "at best": f"{best['matmul_gflops']:.0f} GFLOP/s in float32 products of matrices, "
+        "peak": f"{best['matmul_gflops']:.0f} GFLOP/s in float32 matrix multiplication, "
         f"{best['copy_gb_per_s']:.0f} GB/s in copies (NumPy)",
         "versions": ", ".join(versions),
     }

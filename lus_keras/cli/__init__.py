@@ -59,7 +59,7 @@ def _fail(message: str, code: int) -> None:
 @click.version_option(__version__, prog_name="lus-keras")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def main(debug: bool) -> None:
-    r"""Lung-ultrasound papers, reproduced: every table and figure by one command.
+    r"""Reproduce lung-ultrasound papers: every table and figure with one command.
 
     \b
     lus-keras reproduce table1 --preset quick     Table 1 on the simulated cohort
@@ -71,7 +71,7 @@ def main(debug: bool) -> None:
 _EMBED = click.option(
     "--embed-frames",
     is_flag=True,
-    help="Put frames of real videos into the report; only where their licence allows it.",
+    help="Include frames of real videos; only where their license permits it.",
 )
 
 
@@ -90,22 +90,22 @@ _EMBED = click.option(
     "--seeds",
     type=click.IntRange(min=1),
     default=1,
-    help="Train this many times on the same data: folds, weights and order drawn anew.",
+    help="Repeat with this many seeds (new folds, weights, clip order) on the same data.",
 )
 @click.option(
     "--cohorts",
     type=click.IntRange(min=1),
     default=1,
-    help="As --seeds, on a simulated cohort that is drawn anew as well.",
+    help="As --seeds, each with a new simulated cohort.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    show_default="several where that pays",
-    help="Folds to train at a time.",
+    show_default="automatic",
+    help="Number of folds trained in parallel.",
 )
-@click.option("--split", type=click.Path(path_type=Path), help="Folds of your own, split.json.")
-@click.option("--allow-leak", is_flag=True, help="For teaching: a --split that leaks, marked so.")
+@click.option("--split", type=click.Path(path_type=Path), help="Your own folds, split.json.")
+@click.option("--allow-leak", is_flag=True, help="For teaching: accept a --split that leaks.")
 @click.option(
     "--engine",
     type=click.Choice(["processes", "ray"]),
@@ -113,26 +113,34 @@ _EMBED = click.option(
     show_default=True,
     help="Where folds are trained: here, or on a Ray cluster.",
 )
-@click.option("--ray-address", help="Of a running cluster; without it, one is started here.")
-@click.option("--job-cpus", type=click.IntRange(min=1), default=1, show_default=True, help="Ray.")
-@click.option("--job-gpus", type=click.FloatRange(min=0), default=0, show_default=True, help="Ray.")
+@click.option("--ray-address", help="Address of a Ray cluster; default: start one here.")
+@click.option(
+    "--job-cpus", type=click.IntRange(min=1), default=1, show_default=True, help="CPUs per Ray job."
+)
+@click.option(
+    "--job-gpus",
+    type=click.FloatRange(min=0),
+    default=0,
+    show_default=True,
+    help="GPUs per Ray job.",
+)
 @click.option(
     "--strategy",
     type=click.Choice(["one-device", "mirrored"]),
     default="one-device",
     show_default=True,
-    help="mirrored shares each batch among all devices.",
+    help="mirrored splits each batch among all devices.",
 )
-@click.option("--train-on", default="", help="Learn from this data set alone: simulated.")
+@click.option("--train-on", default="", help="Train on this data set only: simulated.")
 @click.option("--pretrain", default="", help="Train on this data set first: simulated.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run directory.")
 @click.option("--root", type=click.Path(path_type=Path), help="Folder of the data set.")
 @_EMBED
-@click.option("--dry-run", is_flag=True, help="Say what would be done.")
+@click.option("--dry-run", is_flag=True, help="Print the plan; train nothing.")
 def reproduce(dry_run: bool, **options: Any) -> None:
     r"""Reproduce TARGETS: table1, table2, figure1, …, all, or PAPER/TARGET.
 
-    The same command again continues where it stopped; finished folds are never trained twice.
+    Run the same command again to resume; completed folds are kept.
 
     \b
     lus-keras reproduce table1 --preset quick
@@ -171,12 +179,12 @@ def reproduce(dry_run: bool, **options: Any) -> None:
 @click.option(
     "--archive",
     type=click.Path(path_type=Path),
-    help="Also copy what the report is made of, without weights, to this folder.",
+    help="Also copy the data of the report, without weights, to this folder.",
 )
 def report(run: Path, embed_frames: bool, archive: Path | None) -> None:
     r"""Rebuild every table and figure of RUN from its saved predictions.
 
-    Frames of simulated videos are in the report, those of real ones only with --embed-frames.
+    Frames of simulated videos are included, those of real videos only with --embed-frames.
 
     \b
     lus-keras report runs/simulated-quick

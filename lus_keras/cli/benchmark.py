@@ -18,13 +18,13 @@ from lus_keras.cli.output import Command, name_files
     type=click.FloatRange(min=0, min_open=True),
     default=100.0,
     show_default=True,
-    help="10⁹ operations a second that training reaches.",
+    help="Training throughput in GFLOP/s.",
 )
 def cost(papers: tuple[str, ...], gflops: float) -> None:
-    r"""Say what every paper and preset costs on paper, as a table in Markdown.
+    r"""Print the compute requirements of every paper and preset as a Markdown table.
 
-    Clips, operations counted from the networks, disk, memory, and time: on two cores, and at a
-    rate, that of `lus-keras benchmark` on this machine or what an accelerator reaches.
+    Clips, operations, disk, memory, and time: estimated for two cores, and at a given throughput,
+    such as that of `lus-keras benchmark` on this machine or of an accelerator.
 
     \b
     lus-keras cost --paper bline
@@ -41,12 +41,12 @@ def cost(papers: tuple[str, ...], gflops: float) -> None:
 
 
 @click.command(cls=Command)
-@click.option("--quick", is_flag=True, help="Less of everything: under five minutes on two cores.")
+@click.option("--quick", is_flag=True, help="Smaller scale: under five minutes on two cores.")
 @click.option("--only", "names", multiple=True, metavar="NAME", help="Only these (repeatable).")
 @click.option(
     "--update",
     is_flag=True,
-    help="Keep the other lines of the folder's benchmark.json, if it is of this machine.",
+    help="Keep the other lines of the folder's benchmark.json, if it is from this machine.",
 )
 @click.option("--tiny", is_flag=True, hidden=True)
 @click.option(
@@ -57,12 +57,12 @@ def cost(papers: tuple[str, ...], gflops: float) -> None:
     help="Folder to write.",
 )
 def benchmark(quick: bool, names: tuple[str, ...], update: bool, tiny: bool, out: Path) -> None:
-    r"""Measure this package against its peers, each line with its target.
+    r"""Compare the speed of this package with that of other libraries.
 
-    Peers are PyTorch, Keras 2 (tf_keras) and Keras 3 as it comes; what is not installed is skipped
-    by name (`pip install lus-keras[benchmark]`). NAME is train, train/c2d_lstm_a,
+    Peers are PyTorch, Keras 2 (tf_keras) and stock Keras 3; missing ones are skipped and named
+    (`pip install lus-keras[benchmark]`). NAME is train, train/c2d_lstm_a,
     train/c2d_lstm_a/float32, …, inference, input, saliency, simulator, memory or table1.
-    A target that is missed is no error; a contender that fails ends with exit code 4.
+    A missed target is not an error; a failed measurement ends with exit code 4.
 
     \b
     lus-keras benchmark --quick

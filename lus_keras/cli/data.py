@@ -20,27 +20,27 @@ from lus_keras.core.environment import cores
 
 @click.group(cls=Group)
 def data() -> None:
-    """Make, look at and check data."""
+    """Simulate, import, inspect and check data."""
 
 
 @data.command()
-@click.option("--task", default="bline", show_default=True, help="Paper whose cohort is made.")
+@click.option("--task", default="bline", show_default=True, help="Paper whose cohort to simulate.")
 @click.option("--patients", type=click.IntRange(min=1), help="Default: the paper's.")
 @click.option("--videos", type=click.IntRange(min=1), help="Default: the paper's.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
-    "--difficulty", type=float, default=1.0, show_default=True, help="Difficulty, 0 is easy."
+    "--difficulty", type=float, default=1.0, show_default=True, help="Difficulty; 0 is easy."
 )
 @click.option("--probe", type=click.Choice(["convex", "linear"]), help="Default: the paper's.")
 @click.option(
-    "--lengths-by-class", is_flag=True, help="Sliding: each class's lengths of the paper."
+    "--lengths-by-class", is_flag=True, help="Sliding: video lengths by class as in the paper."
 )
 @click.option(
     "--lung-point-share",
     type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
-    help="Sliding: share of the videos without it that show a lung point, unlabelled.",
+    help="Sliding: share of videos without it that show a lung point (unlabeled).",
 )
 @click.option("--workers", type=click.IntRange(min=1), default=cores())
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)

@@ -13,19 +13,19 @@ from lus_keras.core.errors import ConfigError
 
 @click.command(cls=Command)
 @click.argument("name", metavar="[covid-blues|pocus]")
-@click.option("--offline", is_flag=True, help="Never use the network; say what is missing.")
+@click.option("--offline", is_flag=True, help="Do not use the network; list what is missing.")
 @click.option(
     "--from",
     "own_copy",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder that holds a copy: files are taken from there first.",
+    help="Local copy to take files from first.",
 )
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="Default: the cache.")
 @click.option("--accept-licence", "--accept-license", "accepted", is_flag=True)
 def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, accepted: bool) -> None:
     r"""Fetch a public data set at a pinned version, every file verified by its sha256.
 
-    Files that are there and verified are not fetched again: the same command continues.
+    Verified files are not fetched again; run the same command again to resume.
 
     \b
     lus-keras data fetch covid-blues --accept-licence
@@ -41,9 +41,9 @@ def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, acce
     echo(f"Cite: {source.citation}")
     if not accepted:
         if not _asks():
-            raise ConfigError(f"{name}: accept the licence above with --accept-licence.")
-        if not click.confirm("Do you accept the licence?"):
-            raise ConfigError(f"{name}: the licence was not accepted. Nothing was fetched.")
+            raise ConfigError(f"{name}: accept the license above with --accept-license.")
+        if not click.confirm("Do you accept the license?"):
+            raise ConfigError(f"{name}: nothing was fetched. Accept the license to fetch it.")
     with Reporter() as reporter:
         live = reporter.console.is_terminal
         result = work.fetch(

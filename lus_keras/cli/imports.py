@@ -73,8 +73,8 @@ def import_via(
 ) -> None:
     r"""Make a manifest of a VIA PROJECT (VGG Image Annotator 2 or 3) and its VIDEOS.
 
-    Temporal segments become `segments`, labels of files become columns, rectangles become `roi`. A
-    video without annotation is left out: it is not a video without B-lines.
+    Temporal segments become `segments`, labels of files become columns, rectangles become `roi`.
+    Videos without annotation are excluded: no annotation does not mean no B-lines.
 
     \b
     lus-keras data import-via project.json videos --out manifest.csv \
@@ -152,7 +152,7 @@ def import_dicom(
     r"""Write the ultrasound cines among DICOM FILES (or folders) as de-identified videos.
 
     Only pixels are kept, all outside the ultrasound region is black, ids are keyed hashes. Text
-    inside the region is for you to find: look at the contact sheets before you share anything.
+    inside the region must be checked visually: look at the contact sheets before sharing anything.
 
     \b
     python -c 'import secrets; print(secrets.token_hex(32))' > dicom.key

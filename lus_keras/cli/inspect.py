@@ -50,11 +50,11 @@ def check(
     workers: int,
     root: Path | None,
 ) -> None:
-    r"""Decode every video of TARGET once and list all that is wrong with it.
+    r"""Decode every video of TARGET and list all problems.
 
     TARGET is a manifest.csv, a folder or the name of a data set. Each video is decoded in a child
-    process with limits of memory and time. No original is changed: --fix writes a new manifest of
-    the videos without errors, with their sha256. The exit code is 3 if there are errors.
+    process with limits of memory and time. Originals are never changed: --fix writes a new
+    manifest of the error-free videos with their sha256. The exit code is 3 if there are errors.
 
     \b
     lus-keras data check manifest.csv --fix clean.csv --pairs pairs.png
@@ -102,8 +102,8 @@ def check(
 def stats(target: str, out: Path | None, workers: int, root: Path | None) -> None:
     r"""Count patients, videos and labels of TARGET and measure durations, sizes and frame rates.
 
-    TARGET is a manifest.csv, a folder or the name of a data set. All is measured by decoding, since
-    headers are often wrong.
+    TARGET is a manifest.csv, a folder or the name of a data set. Values are measured by
+    decoding, since headers are often wrong.
 
     \b
     lus-keras data stats manifest.csv --out stats.png
@@ -131,7 +131,7 @@ def stats(target: str, out: Path | None, workers: int, root: Path | None) -> Non
 def show(video: Path, manifest: Path | None, frames: int, out: Path, root: Path | None) -> None:
     r"""Draw frames of VIDEO above a time line of its frames, labels and segments.
 
-    The picture shows what the video shows and comes under its licence: mind where it goes.
+    The image contains frames of the video and falls under the video's license.
 
     \b
     lus-keras data show p01/e1_z3.avi --manifest manifest.csv --out e1_z3.png
@@ -173,7 +173,7 @@ def split(
     verify: Path | None,
     root: Path | None,
 ) -> None:
-    r"""Divide the patients of MANIFEST into training and test sides, or verify a division.
+    r"""Split the patients of MANIFEST into training and test sets, or verify a split.
 
     \b
     lus-keras data split manifest.csv --label b_lines --folds 5 --out split.json

@@ -38,7 +38,7 @@ def explained(error: Exception) -> tuple[str, int]:
         return _of_system(error)
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return (
-            f"there is not enough memory ({_place(error)}). Take smaller or fewer clips at a time "
+            f"there is not enough memory ({_place(error)}). Use smaller or fewer clips at a time "
             "(--set fit.batch_size=…, clip.frames, clip.size) or fewer --workers; what is finished "
             "is kept.",
             PARTIAL,
@@ -48,7 +48,7 @@ def explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, DAMAGED):
         return (
             f"{_place(error)}: a compressed file is damaged ({_reason(error)}). Copy it again, or "
-            "train the fold that wrote it anew.",
+            "retrain the fold that wrote it.",
             DATA,
         )
     if isinstance(error, RecursionError):
@@ -56,7 +56,7 @@ def explained(error: Exception) -> tuple[str, int]:
     if "YAML" in {base.__name__[:4] for base in type(error).__mro__}:
         return f"{_place(error)}: not valid YAML ({_reason(error)}). Correct the text.", CONFIG
     return (
-        f"{type(error).__name__} in {_place(error)}: {_reason(error)}. This is a fault of "
+        f"{type(error).__name__} in {_place(error)}: {_reason(error)}. This is a bug in "
         "lus_keras: run the command again as `lus-keras --debug …` and report what it shows.",
         FAULT,
     )

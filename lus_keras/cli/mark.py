@@ -22,8 +22,8 @@ def mark(manifest: Path, out: Path, given: tuple[str, ...], root: Path | None) -
     r"""Mark the region of interest of each video of MANIFEST that has none.
 
     A window shows the maximum of each pixel over the first two seconds. Draw a box; Space or Enter
-    takes it, c passes the video over. Every box is saved at once, and the same command goes on
-    where it was stopped. With --roi no window is opened.
+    accepts it, c skips the video. Every box is saved immediately; run the same command again to
+    resume. With --roi no window is opened.
 
     \b
     lus-keras data mark manifest.csv --out marked.csv

@@ -25,10 +25,10 @@ _VIDEOS = click.argument("videos", nargs=-1, type=click.Path(path_type=Path))
 def _choice(function: Callable[..., None]) -> Callable[..., None]:
     """Options that choose one network of a run."""
     for option in (
-        click.option("--fold", type=click.IntRange(min=0), help="Only this fold."),
-        click.option("--variant", help="Variant, where the run has several."),
-        click.option("--model", help="Network, where the run has several."),
-        click.option("--paper", help="Paper, where the run has several."),
+        click.option("--fold", type=click.IntRange(min=0), help="Use only this fold."),
+        click.option("--variant", help="Variant, if the run has several."),
+        click.option("--model", help="Network, if the run has several."),
+        click.option("--paper", help="Paper, if the run has several."),
     ):
         function = option(function)
     return function
@@ -38,22 +38,26 @@ def _data(function: Callable[..., None]) -> Callable[..., None]:
     """Options that say what is known of videos."""
     for option in (
         click.option(
-            "--damaged", is_flag=True, help="Use what can be read of damaged videos, and say so."
+            "--damaged",
+            is_flag=True,
+            help="Use the readable frames of damaged videos, with a warning.",
         ),
         click.option(
-            "--cropped/--crop", default=None, help="Videos show the sector alone, or find it."
+            "--cropped/--crop",
+            default=None,
+            help="Videos are already cropped to the sector, or crop them.",
         ),
-        click.option("--roi", metavar="X,Y,W,H", help="Region of interest, for all videos."),
+        click.option("--roi", metavar="X,Y,W,H", help="Region of interest of all videos."),
         click.option("--root", type=click.Path(path_type=Path), help="Folder of the videos."),
         click.option(
             "--assume-fps",
             type=click.FloatRange(min=0, min_open=True),
-            help="Frame rate of pictures, and of videos that state none.",
+            help="Frame rate of image sequences and of videos without one.",
         ),
         click.option(
             "--manifest",
             type=click.Path(path_type=Path),
-            help="Ids and regions of the videos; alone, all of its videos.",
+            help="Ids and regions of the videos; without VIDEOS, all of it.",
         ),
     ):
         function = option(function)
@@ -66,7 +70,7 @@ def _data(function: Callable[..., None]) -> Callable[..., None]:
 @_choice
 @_data
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
-@click.option("--pictures/--no-pictures", default=True, help="Also PNG and overlay MP4.")
+@click.option("--pictures/--no-pictures", default=True, help="Write PNG images and overlay videos.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def predict(
     run: Path,
@@ -80,9 +84,9 @@ def predict(
 ) -> None:
     r"""Predict VIDEOS with the networks of RUN: probabilities of clips, videos and patients.
 
-    RUN is a run directory or a folder within it. The folds of a network are averaged. A video that
-    the run was trained on looks better than it is. Videos that are cut short or damaged are named
-    and left out; --damaged uses what is left of them. For research only.
+    RUN is a run directory or a folder within it. The folds of a network are averaged. Predictions
+    on training videos are optimistic. Truncated or damaged videos are listed and excluded;
+    --damaged uses their readable frames. For research only.
 
     \b
     lus-keras predict runs/simulated-quick --model c2d_lstm_a exam.avi --out predicted
@@ -116,7 +120,9 @@ def predict(
 @_VIDEOS
 @_choice
 @_data
-@click.option("--clips", type=click.IntRange(min=1), default=1, show_default=True, help="A video.")
+@click.option(
+    "--clips", type=click.IntRange(min=1), default=1, show_default=True, help="Clips per video."
+)
 @click.option("--method", "methods", multiple=True, help="vanilla, smooth, grad-cam (repeatable).")
 @click.option("--samples", type=click.IntRange(min=1), default=20, show_default=True)
 @click.option(
@@ -133,10 +139,10 @@ def explain(
     out: Path,
     **options: Any,
 ) -> None:
-    r"""Draw where the network of RUN looks in VIDEOS: saliency, SmoothGrad and Grad-CAM.
+    r"""Write saliency, SmoothGrad and Grad-CAM maps of VIDEOS for the network of RUN.
 
-    Of each video the clips are shown that say its class most clearly; maps are of the first fold,
-    or of --fold. Each map is held against that of random weights: near 1, it shows the input.
+    Shows the clips with the highest probability of the video's class; maps are those of the first
+    fold, or of --fold. A correlation near 1 with random weights means that a map shows the input.
 
     \b
     lus-keras explain runs/simulated-quick --model c2d_lstm_a exam.avi --out explained
@@ -173,10 +179,10 @@ def explain(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder."
 )
 def export(run: Path, file_format: str, out: Path, **options: Any) -> None:
-    r"""Export the network of RUN, its folds as one model, to run without this package.
+    r"""Export the network of RUN as one model over its folds that runs without this package.
 
-    It takes uint8 clips of any size; resizing and scaling are inside. It is loaded again in a fresh
-    process and compared with the network before it is put in its place. For research only.
+    The model takes uint8 clips of any size; resizing and scaling are included. It is reloaded in a
+    fresh process and compared with the network before it is written. For research only.
 
     \b
     lus-keras export runs/simulated-quick --model c2d_lstm_a --out models/bline/1
@@ -251,7 +257,7 @@ def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:
     if options["manifest"]:
         known = read_manifest(options["manifest"], root=options["root"])
     elif not paths:
-        raise ConfigError("VIDEOS: none is named. Name videos, or give a --manifest.")
+        raise ConfigError("VIDEOS: none given. Name videos, or give a --manifest.")
     root = options["root"] or Path()
     rows = list(known)
     if paths:

@@ -10,8 +10,10 @@ from lus_keras.cli.output import Command, name_files
 
 
 @click.command(cls=Command)
-@click.option("--task", default="bline", show_default=True, help="Paper whose cohort is shown.")
-@click.option("--with", "source", help="covid-blues, pocus or manifest.csv: real frames beside.")
+@click.option("--task", default="bline", show_default=True, help="Paper whose cohort to draw.")
+@click.option(
+    "--with", "source", help="Real frames to compare with: covid-blues, pocus or manifest.csv."
+)
 @click.option("--root", type=click.Path(path_type=Path), help="Folder of the real data.")
 @click.option("--per-class", type=click.IntRange(1, 12), default=6, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)

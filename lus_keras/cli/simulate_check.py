@@ -18,9 +18,9 @@ from lus_keras.cli.output import Command, name_files
     type=click.FloatRange(0, 1, min_open=True),
     default=1.0,
     show_default=True,
-    help="Share of the full number of patients; marks are meant for 1.",
+    help="Share of the full number of patients; thresholds apply to 1.",
 )
-@click.option("--no-network", is_flag=True, help="Leave out what needs training.")
+@click.option("--no-network", is_flag=True, help="Skip checks that train a network.")
 @click.option("--root", type=click.Path(path_type=Path), help="Folder of COVID-BLUES.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False))
 def simulate_check(
@@ -33,7 +33,7 @@ def simulate_check(
 ) -> None:
     r"""Check the simulator: speed, leaks, truth, visibility, realism.
 
-    Ends with exit code 4 if a check fails. Checks of real data are skipped where these are absent.
+    Exits with code 4 if a check fails. Checks that need real data are skipped without them.
 
     \b
     lus-keras data simulate-check

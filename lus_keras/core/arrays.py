@@ -32,7 +32,9 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as stream:
             if stream.read(len(_SINGLE)) == _SINGLE:
-                raise DataError(f"{path}: is a single array, not a '.npz' of named arrays.")
+                raise DataError(
+                    f"{path}: is a single array, not a '.npz' of named arrays. Get it again."
+                )
         with zipfile.ZipFile(path) as archive:
             problems = [
                 f"{path}: '{member.filename}' announces more than the file holds. Get it again."

@@ -1,7 +1,7 @@
 """Errors that a user can cause, each with the exit code of the command line.
 
 A message names the file, the place, the rule that was broken and what to do. Readers collect every
-problem of a file before they raise, so one run shows all that has to be mended.
+problem of a file before they raise, so one run shows all that has to be fixed.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterable
 MAX_LISTED = 10
 # Printed beside every number of a split that leaks.
 LEAKAGE = (
-    "LEAKAGE: clips of one patient are learnt from and tested on. These numbers say how well "
-    "patients are recognised, not how well disease is."
+    "LEAKAGE: the same patients are trained and tested on. These numbers measure how well the "
+    "network recognizes patients, not disease."
 )
 
 
@@ -60,7 +60,7 @@ class VideoError(DataError):
 
 
 class LeakageError(DataError):
-    """A patient stands on both sides of a split."""
+    """A patient is on both sides of a split."""
 
 
 class RunError(LusKerasError):

@@ -27,7 +27,7 @@ _EXCEL_ERROR = re.compile(r"#(?:N/A|N/D|NV|[A-ZÀ-Ý0/_]+[!?])")
 def parse_text(column: str, text: str) -> str:
     """Text as it is, if all of it can be seen: an invisible character would make a second id."""
     if not text.isprintable():
-        raise ValueError(f"`{column}` must be printable text. Received {text!r}. Type it anew.")
+        raise ValueError(f"`{column}` must be printable text. Received {text!r}. Retype it.")
     return text
 
 
@@ -58,7 +58,9 @@ def parse_fps(column: str, text: str) -> float:
 def parse_sha256(column: str, text: str) -> str:
     """64 hexadecimal digits, in lower case."""
     if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
-        raise ValueError(f"`{column}` must be 64 hexadecimal digits. Received {text!r}. Hash anew.")
+        raise ValueError(
+            f"`{column}` must be 64 hexadecimal digits. Received {text!r}. Compute it again."
+        )
     return text.lower()
 
 

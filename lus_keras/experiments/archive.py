@@ -63,7 +63,9 @@ def _archive_fold(fold: Path, target: Path) -> list[Path]:
         size = (fold / name).stat().st_size
         if name in ALWAYS or (name.endswith((".npz", ".csv")) and size <= MAX_FIGURE_BYTES):
             if sha256_of(fold / name) != vouched:
-                raise RunError(f"{fold / name}: is not the file that DONE vouches for.")
+                raise RunError(
+                    f"{fold / name}: does not match its hash in DONE. Train the fold again."
+                )
             kept[name] = vouched
         else:
             exclusions[name] = vouched

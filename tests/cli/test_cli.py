@@ -170,7 +170,7 @@ def test_fold_that_another_process_trains_is_left_to_it(tmp_path):
         options = ("--model", "c2d_a", "--out", out)
         result = run("reproduce", "bline/table1", "--preset", "smoke", *options)
     assert result.returncode == 4
-    assert f"{folder}: another process trains this fold" in result.stdout
+    assert f"{folder}: another process is training this fold" in result.stdout
     assert list(predictions(out)) == ["bline/simulated/c2d_a/fold_1/predictions.csv"]
 
 

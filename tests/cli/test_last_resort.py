@@ -45,7 +45,7 @@ ERRORS = {
     "zlib": (zlib.error("Error -3 while\ndecompressing"), 3, "a compressed file is damaged"),
     "yaml": (YAMLError("odd"), 2, "not valid YAML"),
     "nested": (RecursionError("maximum depth"), 3, "nested too deeply"),
-    "fault": (KeyError("clip"), 1, "This is a fault of lus_keras"),
+    "fault": (KeyError("clip"), 1, "This is a bug in lus_keras"),
 }
 
 
@@ -133,7 +133,7 @@ def test_every_byte_of_a_compressed_array_may_be_wrong(run):
         path.write_bytes(changed)
         result = call("report", run)
         assert result.exit_code == 4 and "Traceback" not in result.stderr
-        assert f"{path}: was changed after the fold was done" in result.stderr
+        assert f"{path}: was changed after the fold finished" in result.stderr
 
 
 def test_a_name_as_long_as_a_disk_allows_is_written(tmp_path):

@@ -145,7 +145,7 @@ def test_one_file_under_two_patients_is_a_leak(cache, make_videos):
         open_store(videos, SPEC)
     lines = str(caught.value).splitlines()
     assert len(lines) == 2
-    assert lines[0].startswith("video 'v00': patient 'p0' shares the very same file with 'p1'")
+    assert lines[0].startswith("video 'v00': patient 'p0' has the same file as 'p1'")
     shutil.copy(videos[0].video, videos[1].video)
     shutil.copy(videos[2].video, videos[3].video)
     assert open_store(videos, SPEC).frames().shape[0] == 24
@@ -159,7 +159,7 @@ def test_all_bad_videos_are_listed_at_once(cache, make_videos):
         open_store([videos[i] for i in (0, 2, 1)] + [replace(videos[3], patient_id="p0")], SPEC)
     lines = str(caught.value).splitlines()
     assert [line.split(":")[0] for line in lines[:2]] == [videos[1].video, videos[3].video]
-    assert lines[2].startswith("2 of 4 videos cannot be used whole. Mend them, or leave them out")
+    assert lines[2].startswith("2 of 4 videos cannot be used whole. Fix or exclude them")
     assert leftovers(cache) == []
 
 

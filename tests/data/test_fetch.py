@@ -295,7 +295,7 @@ def test_an_unknown_source_gets_the_nearest_known_one():
 
 def test_a_list_that_leaves_the_folder_is_refused(monkeypatch):
     monkeypatch.setattr(sources.csv, "DictReader", lambda _: [{"path": "../x"}])
-    with pytest.raises(ConfigError, match="leaves the folder"):
+    with pytest.raises(ConfigError, match="leaves the data set"):
         work.find_source("pocus")
 
 

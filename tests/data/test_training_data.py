@@ -352,7 +352,7 @@ def test_a_leak_that_is_asked_for_marks_every_table(folder, tmp_path):
     options += ("--set", "fit.select=test_loss")
     result = reproduce(folder, "--split", own, "--allow-leak", *options)
     assert result.exit_code == 0, result.output
-    assert "LEAKAGE: clips of one patient are learnt from and tested on." in result.stdout
+    assert "LEAKAGE: the same patients are trained and tested on." in result.stdout
     assert "LEAKAGE: Table 1" in result.stdout
     report = (tmp_path / "run" / "report" / "report.md").read_text()
     tables = [line for line in report.splitlines() if line.startswith("### ") and "Table" in line]

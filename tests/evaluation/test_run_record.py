@@ -185,7 +185,7 @@ def test_predictions_that_were_edited_are_refused_by_name(tmp_path):
         text = path.read_text()
         # One probability's last digit: nothing but the hash can tell.
         path.write_text(re.sub(r"(\d)\n$", lambda m: f"{(int(m[1]) + 1) % 10}\n", text))
-    with pytest.raises(RunError, match="was changed after the fold was done") as error:
+    with pytest.raises(RunError, match="was changed after the fold finished") as error:
         read_run(run)
     assert all(str(path) in str(error.value) for path in paths)
     for path in paths:
@@ -207,7 +207,7 @@ def test_whatever_a_report_shows_has_to_be_vouched_for(tmp_path, name):
     done = json.loads((path.parent / "DONE").read_text())
     del done["sha256"][name]
     (path.parent / "DONE").write_text(json.dumps(done))
-    with pytest.raises(RunError, match=rf"{re.escape(name)}: DONE beside it does not vouch"):
+    with pytest.raises(RunError, match=rf"{re.escape(name)}: is not listed in DONE"):
         read_run(run)
 
 

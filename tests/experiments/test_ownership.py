@@ -217,7 +217,7 @@ def test_a_run_that_has_started_owns_its_folder(tmp_path):
         second = start("1")
         _, said = second.communicate(timeout=PATIENCE_S)
         assert second.returncode == 2
-        assert "seed was 0, is now 1." in said and "another run's" in said
+        assert "seed was 0, is now 1." in said and "holds a different run" in said
         assert json.loads((tmp_path / "run" / "run.json").read_text())["seed"] == 0
         assert (tmp_path / "run" / "split.json").read_text() == split
     finally:

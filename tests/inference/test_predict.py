@@ -446,7 +446,7 @@ def test_weights_that_done_does_not_vouch_for_are_not_loaded(trained, tmp_path):
     shutil.copytree(fold_folder(trained), folder)
     with (folder / "model.weights.h5").open("ab") as stream:
         stream.write(b"x")
-    with pytest.raises(RunError, match=r"model.weights.h5 differ from what DONE vouches for"):
+    with pytest.raises(RunError, match=r"model.weights.h5 do not match their hashes in DONE"):
         load_models(folder)
     (folder / "DONE").unlink()
     with pytest.raises(RunError, match="is not a finished fold"):

@@ -231,7 +231,7 @@ def test_archives_of_other_programs_are_refused(tmp_path):
     program = state_program(tensor(storage(6), 0, (6,), (1,)))
     archive(tmp_path / "big.pth", program, values=SIX, byteorder=b"big")
     for name, reason in (
-        ("other", "not one that torch.save wrote"),
+        ("other", "not one of torch.save"),
         ("text", "damaged or no PyTorch file"),
         ("none", "is empty"),
         ("big", "big-endian"),
@@ -287,7 +287,7 @@ def test_arrays_of_objects_are_refused(tmp_path):
         np.save(stream, MATRIX)
     with pytest.raises(DataError, match="single array"):
         read_state(tmp_path / "single.npz")
-    with pytest.raises(DataError, match=r"w.h5: ends in none of \.npz, \.safetensors"):
+    with pytest.raises(DataError, match=r"w.h5: must end in one of \.npz, \.safetensors"):
         read_state(tmp_path / "w.h5")
 
 

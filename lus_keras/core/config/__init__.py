@@ -177,7 +177,7 @@ def _read_yaml(text: str, source: str) -> Any:
         reason = getattr(error, "problem", None) or next(iter(str(error).splitlines()), "")
         if isinstance(error, RecursionError):
             reason = "it is nested too deeply"
-        raise ConfigError(f"{source}{place}: not valid YAML: {reason}.") from None
+        raise ConfigError(f"{source}{place}: not valid YAML: {reason}. Correct it.") from None
 
 
 def _read_mapping(text: str, source: str) -> dict[str, Any]:
@@ -303,8 +303,8 @@ def _clip_contradictions(config: PaperConfig) -> Iterator[str]:
         yield f"clip.scaling: imagenet needs three channels. Received {clip.channels}."
     if clip.scaling in ("clip", "depth") and clip.unit == "video":
         yield (
-            f"clip.scaling: {clip.scaling} would measure the padding of a video too. "
-            "Take unit, minmax or imagenet."
+            f"clip.scaling: {clip.scaling} would include padded frames. "
+            "Use unit, minmax or imagenet."
         )
     if clip.colour and clip.channels != 3:
         yield f"clip.colour: needs three channels. Received {clip.channels}."

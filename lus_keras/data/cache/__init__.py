@@ -144,7 +144,7 @@ def open_store(
             cannot be written.
     """
     if not items:
-        raise DataError("the data set has no video.")
+        raise DataError("the data set has no video. Add videos.")
     if spec.crop == "roi":
         check_regions(items)
     key = store_key(items, spec)

@@ -62,7 +62,7 @@ def hash_problem(video: Video, digest: str) -> str | None:
         return None
     return (
         f"{video.video}: is not the file of the manifest, whose sha256 starts with "
-        f"{video.sha256[:8]}, not {digest[:8]}. Copy it again, or hash anew."
+        f"{video.sha256[:8]}, not {digest[:8]}. Copy it again, or update the sha256."
     )
 
 
@@ -98,7 +98,7 @@ def _refuse_shared_files(videos: Sequence[Video], hashes: Mapping[str, str]) -> 
     for video in videos:
         owners[hashes[video.video]].add(video.patient_id)
     problems = [
-        f"video '{video.video_id}': patient '{video.patient_id}' shares the very same file with "
+        f"video '{video.video_id}': patient '{video.patient_id}' has the same file as "
         f"'{other}', so that a split may leak. Keep one of the rows."
         for video in videos
         for other in sorted(owners[hashes[video.video]] - {video.patient_id})

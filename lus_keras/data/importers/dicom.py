@@ -211,7 +211,7 @@ def _write_cine(
     try:
         write_video(target, masked(), header.fps, options.codec, times_s=times_s)
     except VideoError as error:
-        raise DataError(f"cannot be written ({type(error).__name__}).") from None
+        raise DataError(f"cannot be written ({type(error).__name__}). Free space.") from None
     box = tuple(int(side) for side in cv2.boundingRect(kept))
     video = Video(
         video=str(target),

@@ -38,7 +38,9 @@ class NamePattern:
         try:
             pattern = re.compile(rf"(?:.*/)?(?:{text})")
         except re.error as error:
-            raise ConfigError(f"--patient: {text!r} is no regular expression: {error}.") from error
+            raise ConfigError(
+                f"--patient: {text!r} is no regular expression: {error}. Fix it."
+            ) from error
         unknown = set(pattern.groupindex) - set(_GROUPS)
         if "patient" not in pattern.groupindex or unknown:
             raise ConfigError(

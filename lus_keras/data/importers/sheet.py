@@ -109,9 +109,9 @@ def _fitted(path: Path, table: Sequence[Sequence[str]], between: str, exact: boo
         more = f", … and {len(unfit) - 10} more rows" if len(unfit) > 10 else ""
         raise DataError(
             f"{path}: every row must have as many cells as row 1, {len(header)}, or values move to "
-            f"the wrong column. Cells are told apart by {between}: {', '.join(unfit[:10])}{more}. "
+            f"the wrong column. Cells are separated by {between}: {', '.join(unfit[:10])}{more}. "
             "Put double quotes around a cell that holds a comma, such as a decimal comma, or save "
-            "the sheet anew; a column needs a name in row 1. Nothing was imported."
+            "the sheet again; a column needs a name in row 1. Nothing was imported."
         )
     filled = [(number, [*row, *[""] * (len(header) - len(row))]) for number, row in rows]
     named = ((number, dict(zip(header, row, strict=True))) for number, row in filled)
@@ -153,7 +153,7 @@ def _read_xlsx(path: Path) -> list[list[str]]:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
     except Exception as error:
         # openpyxl raises what its parsers do: of zip, of XML, its own.
-        raise DataError(f"{path}: is not an Excel sheet ({error}). Save it anew.") from error
+        raise DataError(f"{path}: is not an Excel sheet ({error}). Save it again.") from error
     bare = [
         f"row {number}"
         for number, (row, formula) in enumerate(zip(values, formulas, strict=True), start=1)

@@ -110,7 +110,7 @@ def _check_labels(project: Path, content: Project, options: ViaOptions) -> None:
     if absent:
         raise ConfigError(
             f"{project}: --label names {', '.join(map(repr, absent))}, which no annotation has. "
-            f"Attributes that are used: {', '.join(sorted(there)) or 'none'}."
+            f"Name one of these: {', '.join(sorted(there)) or 'none'}."
         )
 
 
@@ -182,7 +182,7 @@ def _compare_transcodes(
                 f"{first.place}: {transcode.name} lasts {other.duration_s:.3f} s "
                 f"({len(other.times_s)} frames), {path.name} {own.duration_s:.3f} s "
                 f"({len(own.times_s)} frames). Segments would be misplaced: give the annotated "
-                "files themselves as videos, or transcode anew with the same time stamps."
+                "files themselves as videos, or transcode again with the same time stamps."
             )
         clocked[path] = replace(own, offset_s=other.offset_s, container_end_s=other.container_end_s)
     return clocked

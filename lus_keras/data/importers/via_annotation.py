@@ -88,7 +88,9 @@ def resolve_words(
         known = options.get(key, {})
         parts = [part.strip() for part in value.split(",")]
         if names and key not in names:
-            problems.append(f"{place}/{key}: the project has no attribute {key!r}. Mend it in VIA.")
+            problems.append(
+                f"{place}/{key}: the project has no attribute {key!r}. Correct it in VIA."
+            )
         elif value in known.values():
             yield names.get(key, key), value
         elif all(part in known for part in parts):

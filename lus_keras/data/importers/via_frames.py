@@ -33,7 +33,9 @@ class FramePattern:
         try:
             pattern = re.compile(text)
         except re.error as error:
-            raise ConfigError(f"--frame: {text!r} is no regular expression: {error}.") from error
+            raise ConfigError(
+                f"--frame: {text!r} is no regular expression: {error}. Fix it."
+            ) from error
         if set(pattern.groupindex) != {"video", "frame"}:
             raise ConfigError(
                 f"--frame: must have the groups video and frame. Received {text!r}. Write "

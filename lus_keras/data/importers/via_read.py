@@ -113,7 +113,7 @@ def _from_json(path: Path, text: str, problems: list[str]) -> Project:
     except ValidationError as error:
         raise DataError.from_problems(
             f"{path}, /{'/'.join(map(str, detail['loc']))}: {detail['msg']}. Received "
-            f"{str(detail['input'])[:60]!r}. Mend it in VIA."
+            f"{str(detail['input'])[:60]!r}. Correct it in VIA."
             for detail in error.errors()
         ) from None
     raise DataError(

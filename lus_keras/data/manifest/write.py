@@ -49,7 +49,9 @@ def write_manifest(
         problems = list(numbered(broken))
         if not problems and list(rows.values()) != list(videos):
             changed = [video for video in videos if video not in rows.values()]
-            problems = [f"{video} would not be read back as it is. Mend it." for video in changed]
+            problems = [
+                f"{video} would not be read back as it is. Correct it." for video in changed
+            ]
         if problems:
             raise ManifestError.from_problems(f"{path}, {problem}" for problem in problems)
 

@@ -90,7 +90,7 @@ class Report:
             if checked.usable and checked.seen and checked.item.video
         ]
         if not kept:
-            raise DataError(f"{self.target.name}: no video is free of errors. Mend them first.")
+            raise DataError(f"{self.target.name}: no video is free of errors. Correct them first.")
         write_manifest(kept, path, root=self.target.root)
         return path
 

@@ -81,11 +81,11 @@ def make_holdout(
     needed = 3 if validation_fraction else 2
     if len(names) < needed:
         raise DataError(
-            f"a hold-out split needs at least {needed} patients. Received {len(names)}."
+            f"a hold-out split needs at least {needed} patients. Received {len(names)}. Add some."
         )
     strangers = sorted(set(test_patients) - set(names))
     if strangers:
-        raise DataError(f"split.test_patients: {', '.join(strangers)}: not in the data.")
+        raise DataError(f"split.test_patients: {', '.join(strangers)}: not in the data. Fix it.")
     left = len(set(names) - set(test_patients))
     if left < needed - 1:
         raise DataError(

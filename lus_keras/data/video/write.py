@@ -89,7 +89,7 @@ def write_video(
         except (av.FFmpegError, ValueError) as error:
             raise VideoError(
                 f"{path}: {codec} cannot encode frames of shape {first.shape} at {fps:g} fps "
-                f"({error}). h264 needs an even width and height; try another codec."
+                f"({error}). h264 needs an even width and height; use another codec."
             ) from error
 
 

@@ -73,8 +73,8 @@ def read_done(folder: Path) -> Done:
     except (OSError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise RunError(
-            f"{path}: cannot be read ({reason}). Delete it and run the command again to train the "
-            "fold anew."
+            f"{path}: cannot be read ({reason}). Delete it and run the command again to "
+            "retrain the fold."
         ) from None
 
 
@@ -92,9 +92,11 @@ def disowned(folder: Path, done: Done, names: Iterable[str]) -> list[str]:
         path, expected = folder / name, done.sha256.get(name)
         if not path.is_file():
             if expected:
-                problems.append(f"{path}: is missing; {FILE} beside it vouches for it.")
+                problems.append(f"{path}: is missing, although {FILE} lists it.")
         elif expected is None:
-            problems.append(f"{path}: {FILE} beside it does not vouch for it.")
+            problems.append(f"{path}: is not listed in {FILE}.")
         elif sha256_of(path) != expected:
-            problems.append(f"{path}: was changed after the fold was done, says {FILE} beside it.")
+            problems.append(
+                f"{path}: was changed after the fold finished: its hash in {FILE} differs."
+            )
     return problems

@@ -15,7 +15,7 @@ from lus_keras.simulation import VideoPlan
 from lus_keras.simulation import dataset as simulated
 
 _SIMULATED = tuple(Remark(topic=Topic.SIMULATION, text=note) for note in simulated.NOTES)
-SIGN_ALONE = " `sign` alone does not say that the other three signs were looked for and not seen."
+SIGN_ALONE = " `sign` alone does not state that the other three signs are absent."
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def learnt_data(name: str, settings: PaperConfig, request: Request) -> Data | No
         raise ConfigError("transfer: set train_on or pretrain, not both.")
     if request.data == source:
         raise ConfigError(
-            f"transfer: learns from '{source}' and would be tested on it as well. "
+            f"transfer: trains on '{source}' and would be tested on it as well. "
             "Choose real videos with --data."
         )
     cohorts = transfer.cohorts or {name: settings.cohort}

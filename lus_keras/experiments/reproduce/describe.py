@@ -80,11 +80,11 @@ def _describe_variant(variant: Variant, plan: Plan) -> list[str]:
         f"  {title}{' × '.join(_counted(*part) for part in parts)}",
         f"    networks: {', '.join(variant.models)}",
         f"    data: {amount}",
-        f"    memory: about {peak_gb(settings, variant.models):.1f} GB a fold",
+        f"    memory: about {peak_gb(settings, variant.models):.1f} GB per fold",
     ]
     if variant.learnt:
         lines.append(
-            f"    learns from: {_amount(variant, variant.learnt)[1]} of {variant.learnt.name}"
+            f"    trains on: {_amount(variant, variant.learnt)[1]} of {variant.learnt.name}"
         )
     if clips:
         kfold = settings.split.scheme == "kfold"

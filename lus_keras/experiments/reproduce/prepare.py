@@ -137,7 +137,9 @@ def _split(plan: Plan, variant: Variant, source: ClipSource, out: Path) -> Split
         try:
             splits.verify(split, _divided(source, split), allow_leak=plan.allow_leak)
         except DataError as error:
-            raise type(error)(f"{path}: {name}: of other data than this run's. {error}") from None
+            raise type(error)(
+                f"{path}: {name}: belongs to other data than this run. {error}"
+            ) from None
     else:
         split = _draw(variant, source, variant.config.split.scheme)
     return split
@@ -176,8 +178,8 @@ def _refuse_shared_patients(split: Split, source: ClipSource) -> None:
     patients = dict(zip(index.clip_id.tolist(), index.patient_id.tolist(), strict=True))
     found = list(splits.shared_patients(split, patients))
     if found:
-        remedy = "Divide patients, not clips."
-        advice = f"{remedy} (For teaching, --allow-leak runs it and marks every table.)"
+        remedy = "Split by patient, not by clip."
+        advice = f"{remedy} (For teaching, --allow-leak accepts it and labels every table.)"
         shown = [f"--split: {text}" for text in found[:MAX_LISTED]]
         if len(found) > MAX_LISTED:
             shown.append(f"… and {len(found) - MAX_LISTED} more.")

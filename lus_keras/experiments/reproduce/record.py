@@ -243,7 +243,7 @@ def _refuse_other(path: Path, name: str, before: PaperRecord, paper: PaperRecord
             ]
     if changes:
         changes.append(
-            "The folder is another run's. Choose another one with --out, or delete this one."
+            "The folder holds a different run. Choose another one with --out, or delete this one."
         )
         raise ConfigError.from_problems(changes, most=len(changes))
 

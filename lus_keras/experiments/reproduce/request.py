@@ -167,10 +167,10 @@ def requests_by_seed(request: Request) -> list[Request]:
     if count == 1:
         return [request]
     if request.seeds > 1 and request.cohorts > 1:
-        raise ConfigError("--seeds, --cohorts: choose one; a new cohort has a seed of its own.")
+        raise ConfigError("--seeds, --cohorts: choose one; each new cohort also has a new seed.")
     if request.cohorts > 1 and request.data != simulated.NAME:
         raise ConfigError(
-            f"--cohorts: only simulated data can be drawn anew, not '{request.data}'. Use --seeds."
+            f"--cohorts: only simulated cohorts can be redrawn, not '{request.data}'. Use --seeds."
         )
     out = run_folder(request)
     return [

@@ -121,7 +121,7 @@ def _run_job(shared: Any, job: FoldJob) -> Outcome:
     for store in source.stores:
         if not (store.path / "frames.u8").is_file():
             message = (
-                f"{job.name}: {store.path} is not seen by node {os.uname().nodename}. Let "
+                f"{job.name}: {store.path} is not visible to node {os.uname().nodename}. Let "
                 "LUS_KERAS_CACHE and --out name folders that all nodes share."
             )
             return Outcome(job.model, job.fold.fold, "failed", message)
@@ -134,7 +134,7 @@ def _outcome(ray: Any, reference: Any, job: FoldJob) -> Outcome:
         return ray.get(reference)
     except ray.exceptions.RayError as error:
         cause = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        message = f"{job.name}: the cluster gave it up ({cause}). Run the command again."
+        message = f"{job.name}: the cluster canceled it ({cause}). Run the command again."
         return Outcome(job.model, job.fold.fold, "failed", message)
 
 

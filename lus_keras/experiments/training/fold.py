@@ -176,7 +176,7 @@ def _train_epoch(
     if network.devices > 1 and len(order) < job.fit.batch_size:
         raise ConfigError(
             f"{job.name}: {len(order)} clips to train on are less than one batch of "
-            f"{job.fit.batch_size}, which --strategy mirrored needs."
+            f"{job.fit.batch_size}, which --strategy mirrored needs. Lower fit.batch_size."
         )
     batches = make_batches(source, rows[order], mirrored[order], job.fit.batch_size)
     network.seed_dropout(job.seed_for(2), epoch)

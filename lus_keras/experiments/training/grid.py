@@ -87,7 +87,7 @@ class Worker:
                     )
         except Timeout:
             message = (
-                f"{job.folder}: another process trains this fold. Run the command again later."
+                f"{job.folder}: another process is training this fold. Run the command again later."
             )
             return Outcome(job.model, job.fold.fold, "failed", message)
         except ConfigError:

@@ -50,7 +50,7 @@ def refuse_foreign(jobs: Iterable[FoldJob]) -> None:
             if job.fingerprint and mark:
                 problems += [f"{path}: {text}" for text in mark.differences(job.fingerprint)]
     if problems:
-        advice = "They are another run's. Choose another folder with --out, or delete these files."
+        advice = "They belong to a different run. Choose another --out, or delete these files."
         raise ConfigError.from_problems([*problems[:MAX_LISTED], advice], most=MAX_LISTED + 1)
 
 

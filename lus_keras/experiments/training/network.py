@@ -93,7 +93,8 @@ def mirrored_strategy(batch_size: int) -> Any:
     """
     if keras.backend.backend() != "tensorflow":
         raise ConfigError(
-            f"--strategy mirrored: needs TensorFlow. KERAS_BACKEND is '{keras.backend.backend()}'."
+            f"--strategy mirrored: needs TensorFlow. KERAS_BACKEND is '{keras.backend.backend()}'. "
+            "Set KERAS_BACKEND=tensorflow."
         )
     import tensorflow as tf
 

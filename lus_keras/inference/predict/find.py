@@ -186,7 +186,7 @@ def _check_hashes(folder: Path) -> None:
         ) from error
     if changed:
         raise RunError(
-            f"{folder}: {' and '.join(changed)} differ from what DONE vouches for. Copy the folder "
+            f"{folder}: {' and '.join(changed)} do not match their hashes in DONE. Copy the folder "
             "again, or delete it and train it again."
         )
 

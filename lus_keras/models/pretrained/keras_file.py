@@ -43,7 +43,9 @@ def read_keras_weights(path: Path) -> dict[str, list[np.ndarray]]:
             return dict(_layers(layers, weights))
     except (OSError, ValueError, LookupError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise DataError(f"{path}: cannot be read as a Keras model ({reason}).") from error
+        raise DataError(
+            f"{path}: cannot be read as a Keras model ({reason}). Get it again."
+        ) from error
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:

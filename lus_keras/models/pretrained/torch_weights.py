@@ -210,8 +210,8 @@ def _parts(model: keras.Model) -> list[_Part]:
     is_planar = isinstance(_unwrapped(layers[0]), keras.layers.Conv2D)
     if not is_planar or None in modules.values():
         raise ConfigError(
-            f"model: '{model.name}' has no counterpart in PyTorch; 'alexnet_attention_bilstm' has, "
-            "and 'resnet152' of variant v1.5."
+            f"model: '{model.name}' has no counterpart in PyTorch. Use 'alexnet_attention_bilstm' "
+            "or 'resnet152' of variant v1.5."
         )
     return [_part(layer, str(modules[layer.name])) for layer in layers]
 

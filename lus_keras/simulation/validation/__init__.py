@@ -41,6 +41,6 @@ def run(settings: Settings, numbers: Iterable[int] = ()) -> Iterator[tuple[Check
     chosen = sorted(set(numbers)) or sorted(known)
     unknown = [number for number in chosen if number not in known]
     if unknown:
-        raise ConfigError(f"checks are numbered 1 to {max(known)}. Received {unknown}.")
+        raise ConfigError(f"--check must be 1 to {max(known)}. Received {unknown}.")
     for number in chosen:
         yield known[number], known[number].run(settings)

@@ -31,11 +31,11 @@ def read_state(path: str | Path) -> dict[str, np.ndarray]:
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in READERS:
-        raise DataError(f"{path}: ends in none of {', '.join(READERS)}.")
+        raise DataError(f"{path}: must end in one of {', '.join(READERS)}.")
     try:
         return READERS[suffix](path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}. Check it.") from error
 
 
 READERS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {

@@ -118,8 +118,10 @@ class Program:
                 "run foreign code. Save `model.state_dict()`, best as safetensors."
             ) from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise DataError(f"{self.path}: damaged or no PyTorch file: {error}.") from error
-        raise DataError(f"{self.path}: damaged: its program has no end.")
+            raise DataError(
+                f"{self.path}: damaged or no PyTorch file: {error}. Get it again."
+            ) from error
+        raise DataError(f"{self.path}: damaged: its program has no end. Get it again.")
 
     def _do(self, name: str, argument: Any) -> None:
         push = self._stack.append

@@ -65,7 +65,7 @@ def _read_archive(path: Path, stream: IO[bytes]) -> dict[str, np.ndarray]:
         members = {info.filename: info for info in archive.infolist()}
         programs = [name for name in members if name.split("/")[1:] == ["data.pkl"]]
         if len(programs) != 1 or any(info.compress_type for info in members.values()):
-            raise DataError(f"{path}: is an archive, but not one that torch.save wrote.")
+            raise DataError(f"{path}: is an archive, but not one of torch.save. Get it again.")
         folder = programs[0].partition("/")[0]
         order = f"{folder}/byteorder"
         if order in members and archive.read(order) != b"little":
@@ -83,7 +83,7 @@ def _read_plain(path: Path, stream: Any) -> dict[str, np.ndarray]:
     """Programs: magic, protocol, machine, state, keys of storages; then the storages' values."""
     program = Program(path, stream)
     if program.run() != LEGACY_MAGIC or program.run() != LEGACY_PROTOCOL:
-        raise DataError(f"{path}: is no file of torch.save.")
+        raise DataError(f"{path}: is no file of torch.save. Get it again.")
     machine = program.run()
     if not isinstance(machine, dict) or not machine.get("little_endian"):
         raise DataError(f"{path}: {BIG_ENDIAN}")
@@ -92,7 +92,7 @@ def _read_plain(path: Path, stream: Any) -> dict[str, np.ndarray]:
     place = stream.tell()
     for key in keys if isinstance(keys, list) else ():
         if key not in program.storages:
-            raise DataError(f"{path}: damaged: storage {key!r} belongs to no tensor.")
+            raise DataError(f"{path}: damaged: storage {key!r} belongs to no tensor. Get it again.")
         # The number of values, again, comes before them.
         places[key] = place + 8
         storage = program.storages[key]
