@@ -139,7 +139,7 @@ def build_section(
     Returns:
         The section; with a warning instead of tables for a paper that declares none.
     """
-    title = run.title
+    title = run.title if run.simulated else f"Protocol of “{run.title}” on {run.dataset}"
     if declared is None:
         return Section(run, title, (), (), (), [f"Paper '{run.paper}' declares no tables."])
     tables = _shown([make(run, *others) for make in declared.tables.values()], run)

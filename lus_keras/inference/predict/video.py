@@ -136,8 +136,8 @@ def predict_video(
     if models.clip.crop == "roi" and row.roi is None:
         raise VideoError(
             f"{row.video}: has no region of interest, and {models.name} looks at nothing else. "
-            "Give --roi X,Y,W,H in pixels of the file, or mark it with `lus-keras data mark` and "
-            "give the --manifest."
+            "Give --roi X,Y,W,H in pixels of the file, or mark it with `lus-keras data annotate` "
+            "and give the --manifest."
         )
     found = Found()
     clip = models.clip
