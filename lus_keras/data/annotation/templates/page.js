@@ -165,7 +165,7 @@ function place() {
   const x = across((video().times_s[frame] + endOf(frame)) / 2);
   $("cursor").setAttribute("x1", x);
   $("cursor").setAttribute("x2", x);
-  $("clock").textContent = `${video().times_s[frame].toFixed(2)} s · frame ${frame + 1} of ${last() + 1}`;
+  $("clock").textContent = `${video().times_s[frame].toFixed(2)} s · frame ${frame + 1}/${last() + 1}`;
   $("stage").classList.toggle("inside", at(frame) >= 0 || pending !== null);
 }
 function frameAt(event) {
