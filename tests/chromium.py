@@ -98,12 +98,18 @@ class Page:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
-    def press(self, key):
+    def press(self, key, shift=False):
+        named = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+        code = (named | {"Home": 36, "End": 35, "Delete": 46}).get(key) or ord(key.upper())
         for kind in ("rawKeyDown", "keyUp"):
-            code = {"ArrowLeft": 37, "ArrowRight": 39, "Home": 36, "End": 35}[key]
             self.send(
-                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code
+                "Input.dispatchKeyEvent",
+                **{"type": kind, "key": key, "code": key, "modifiers": 8 * shift},
+                windowsVirtualKeyCode=code,
             )
+
+    def save_downloads_to(self, folder):
+        self.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
 
     def drag(self, points):
         """Presses the mouse at the first point, moves over the others, lets it go."""

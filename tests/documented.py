@@ -1,6 +1,7 @@
 """What the documentation tells a reader to type, and a small world in which it can be typed."""
 
 import csv
+import json
 import re
 import shlex
 import shutil
@@ -13,7 +14,7 @@ from test_import_dicom import write as write_dicom
 from test_import_via import project as write_via_project
 
 from lus_keras.data.manifest import Video, write_manifest
-from lus_keras.data.video import write_video
+from lus_keras.data.video import sha256_of_video, write_video
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
@@ -125,6 +126,7 @@ def build_world(folder):
     write_manifest(marked, folder / "marked.csv")
     _write_sheets(folder, video)
     _write_via(folder, frames)
+    _write_annotations(folder)
     write_dicom(folder / "dicom" / "a.dcm")
     (folder / "data").mkdir()
     _write_covid_blues(folder / "data" / "covid-blues")
@@ -160,6 +162,22 @@ def _write_via(folder, frames):
         write_video(folder / "mp4" / f"{name}.mp4", shown, 30, codec="mpeg4")
     marks = {f"{name}.mp4": marks for name, marks in VIA.items()}
     write_via_project(folder / "project.json", marks)
+
+
+def _write_annotations(folder):
+    """What the page of `data annotate` saves of two of the videos."""
+    marked = [
+        {
+            **{"video": f"{name}.avi", "frames": 63, "width": 480, "height": 420, "fps": None},
+            **{"sha256": sha256_of_video(folder / "videos" / f"{name}.avi")},
+            **{"patient_id": name[:3], "exam_id": "", "zone": name[4:], "roi": [100, 60, 240, 300]},
+            **{"labels": {"b_lines": str(number), "sliding": str(number)}},
+            **{"intervals": [[12, 41]] * number},
+        }
+        for number, name in enumerate(("p01_z3", "p02_z1"))
+    ]
+    saved = {"format": "lus-keras annotations", "version": 1, "videos": marked}
+    (folder / "page.json").write_text(json.dumps(saved))
 
 
 def _write_covid_blues(folder):

@@ -1,7 +1,7 @@
 """What README and docs/ tell a reader to type works: every command line, every Python block.
 
 Lines that train have `--dry-run` added, which resolves targets, papers, networks, data and
-settings; what takes minutes, a screen, the network or Docker is parsed only, for the reason that
+settings; what takes minutes, the network or Docker is parsed only, for the reason that
 stands in `PARSED`. A line that nobody has thought of fails.
 """
 
@@ -42,6 +42,8 @@ ADDED = {
     ("data", "show"): [],
     ("data", "split"): [],
     ("data", "tile"): ["--tile", "90"],
+    ("data", "annotate"): [],
+    ("data", "import-annotations"): [],
     ("data", "mark"): [],
     ("data", "import-via"): [],
     ("data", "import-frames"): [],
@@ -146,13 +148,12 @@ def type_line(line, place, cohorts):
     command.make_context(" ".join(path), list(options))
     if f"{EXAMPLE}/table1" in options:
         return  # run by the test of the example
-    needs_screen = path == ("data", "mark") and "--roi" not in options
     needs_onnx = "onnx" in options and importlib.util.find_spec("tf2onnx") is None
     if path == ("data", "simulate"):
         simulate(options, place, cohorts)
     elif path == ("export",) and line.page.name != "deploy.md":
         return  # once is enough: it takes ten seconds
-    elif path not in PARSED and not needs_screen and not needs_onnx:
+    elif path not in PARSED and not needs_onnx:
         output = run_here([*path, *options, *ADDED[path]])
         if line.target:
             (place / line.target).write_text(output, encoding="utf-8")

@@ -10,7 +10,7 @@ import click
 from lus_keras.cli import inspect
 from lus_keras.cli.fetch import fetch
 from lus_keras.cli.imports import COMMANDS
-from lus_keras.cli.mark import mark
+from lus_keras.cli.mark import annotate, mark
 from lus_keras.cli.output import Group, name_files
 from lus_keras.cli.sheet import sheet
 from lus_keras.cli.simulate_check import simulate_check
@@ -60,6 +60,6 @@ def simulate(out: Path, **options: Any) -> None:
 for command in (
     *(sheet, simulate_check),
     *(fetch, inspect.check, inspect.show, inspect.stats, inspect.split),
-    *(*COMMANDS, mark, tile),
+    *(*COMMANDS, annotate, mark, tile),
 ):
     data.add_command(command)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +14,7 @@ from lus_keras.core.labels import REGISTRY, SINGLE
 
 if TYPE_CHECKING:
     from lus_keras.data.importers import Imported
+    from lus_keras.data.importers.join import Joining
 
 _PATH = click.Path(path_type=Path)
 _OUT = click.option("--out", type=_PATH, required=True, help="Manifest to write, such as m.csv.")
@@ -19,10 +22,16 @@ _ROOT = click.option("--root", type=_PATH, help="Folder that paths start from. D
 _VALUE = click.option(
     "--value", "values", multiple=True, metavar="COLUMN:WORD=VALUE", help="A word for a label."
 )
+_MAP = click.option(
+    "--map", "columns", multiple=True, metavar="COLUMN=FIELD", help="What a column is."
+)
+_VIDEO = click.option("--video", metavar="TEMPLATE", help="Path from columns, '{id}/{zone}'.")
 
 
 def _finish(imported: Imported) -> None:
     """Says what was used and what was not, and names the files."""
+    from lus_keras.data.manifest.balance import one_class_warnings
+
     videos = imported.videos
     patients = len({video.patient_id for video in videos})
     echo(f"{len(videos)} videos of {patients} patients.")
@@ -30,77 +39,143 @@ def _finish(imported: Imported) -> None:
     known = f"patient {first.patient_id!r}, exam {first.exam_id!r}, zone {first.zone!r}"
     echo(f"  {first.video_id}: {known}")
     for name in (*REGISTRY, "roi"):
-        count = sum(getattr(video, name) is not None for video in videos)
-        if count:
-            echo(f"  {name}: known of {count}")
+        known_of = [value for video in videos if (value := getattr(video, name)) is not None]
+        if known_of:
+            echo(f"  {name}: known of {len(known_of)}{_by_class(name, known_of)}")
     for note in imported.notes:
         echo(note)
+    for warning in one_class_warnings(videos):
+        echo(f"Warning: {imported.manifest}: {warning}", err=True)
     if imported.warning:
         echo(f"Warning: {imported.manifest}: {imported.warning}", err=True)
     name_files([imported.manifest, *imported.others])
+
+
+def _by_class(name: str, values: list[Any]) -> str:
+    """How many values there are of each class, in their order."""
+    label = REGISTRY.get(name)
+    if label is None:
+        return ""
+    counts = Counter(map(label.summary, values))
+    order = [*label.values, *(text for text in counts if text not in label.values)]
+    return f" ({', '.join(f'{text}: {counts[text]}' for text in order if text in counts)})"
+
+
+def _joined(function: Callable[..., None]) -> Callable[..., None]:
+    """Options of what annotations are joined with."""
+    for option in (
+        _ROOT,
+        click.option(
+            "--unannotated",
+            type=click.Choice(["skip", "no", "ask"]),
+            default="skip",
+            show_default=True,
+            help="Videos of which nothing says it: leave out, take as free of B-lines, ask.",
+        ),
+        _VIDEO,
+        _VALUE,
+        _MAP,
+        click.option("--table", type=_PATH, help="Sheet of labels to join, a row a video."),
+        click.option("--patient", metavar="REGEX", help="Groups patient, exam, zone in names."),
+    ):
+        function = option(function)
+    return function
+
+
+def _joining(options: Mapping[str, Any]) -> Joining:
+    from lus_keras.data.importers.join import Joining
+    from lus_keras.data.importers.naming import NamePattern
+    from lus_keras.data.importers.table import TableOptions
+    from lus_keras.data.importers.values import ValueMap, pairs
+    from lus_keras.data.manifest import COLUMNS
+
+    def ask(path: Path) -> bool:
+        return click.confirm(f"{path.name} has no annotation of B-lines. Is it free of them?")
+
+    silence: dict[str, Callable[[Path], bool] | None]
+    silence = {"skip": None, "no": lambda path: True, "ask": ask}
+    return Joining(
+        names=NamePattern.parse(options["patient"]) if options["patient"] else None,
+        sheet=options["table"],
+        table=TableOptions(
+            pairs("--map", options["columns"], COLUMNS),
+            ValueMap.parse(options["values"]),
+            options["video"],
+        ),
+        is_free=silence[options["unannotated"]],
+        root=options["root"],
+    )
+
+
+@click.command("import-annotations", cls=Command)
+@click.argument("saved", type=_PATH)
+@click.argument("videos", nargs=-1, type=_PATH)
+@_OUT
+@_joined
+def import_annotations(saved: Path, videos: tuple[Path, ...], out: Path, **options: Any) -> None:
+    r"""Make a manifest of what was SAVED (JSON) in a page of `data annotate`, and its VIDEOS.
+
+    Files are known by their hash. A video in which nothing was marked is left out.
+
+    \b
+    lus-keras data import-annotations page.json videos --out manifest.csv
+    """
+    from lus_keras.data.importers.page import import_page
+
+    _finish(import_page(saved, videos, out, _joining(options)))
 
 
 @click.command("import-via", cls=Command)
 @click.argument("project", type=_PATH)
 @click.argument("videos", nargs=-1, type=_PATH)
 @_OUT
-@click.option(
-    "--patient", required=True, metavar="REGEX", help="Groups patient, exam, zone in file names."
-)
 @click.option("--finding", "findings", multiple=True, help="Name of B-lines; '*' any. [B-line]")
 @click.option(
     "--label", "labels", multiple=True, metavar="ATTRIBUTE=COLUMN", help="Label of whole files."
 )
-@_VALUE
 @click.option("--roi", "roi_names", multiple=True, help="Name of rectangles to crop to. [roi]")
 @click.option("--annotated", multiple=True, type=_PATH, help="Transcodes that were annotated.")
 @click.option("--frame", metavar="REGEX", help="VIA 2: groups video, frame in pictures' names.")
 @click.option("--first-frame", type=click.IntRange(0, 1), default=0, show_default=True)
-@_ROOT
+@_joined
 def import_via(
     project: Path,
     videos: tuple[Path, ...],
     out: Path,
-    patient: str,
     findings: tuple[str, ...],
     labels: tuple[str, ...],
-    values: tuple[str, ...],
     roi_names: tuple[str, ...],
     annotated: tuple[Path, ...],
     frame: str | None,
     first_frame: int,
-    root: Path | None,
+    **options: Any,
 ) -> None:
     r"""Make a manifest of a VIA PROJECT (VGG Image Annotator 2 or 3) and its VIDEOS.
 
-    Temporal segments become `segments`, labels of files become columns, rectangles become `roi`.
-    Videos without annotation are excluded: no annotation does not mean no B-lines.
+    Temporal segments become `segments`, labels of files become columns, rectangles become `roi`. A
+    video without annotation is left out: it is not a video without B-lines, unless --unannotated
+    says so. A sheet of labels, and of patients, is joined with --table.
 
     \b
     lus-keras data import-via project.json videos --out manifest.csv \
         --patient '(?P<patient>p\d+)_(?P<exam>e\d+)_(?P<zone>z\d+)' --label score=severity
+    lus-keras data import-via project.json videos --table labels.csv --out manifest.csv
     """
-    from lus_keras.data.importers.naming import NamePattern
-    from lus_keras.data.importers.values import ValueMap, pairs
+    from lus_keras.data.importers.values import pairs
     from lus_keras.data.importers.via import ViaOptions
     from lus_keras.data.importers.via import import_via as work
     from lus_keras.data.importers.via_frames import FramePattern
     from lus_keras.data.importers.via_labels import FINDINGS, ROI_NAMES, Reading
 
+    joining = _joining(options)
     reading = Reading(
         findings=findings or FINDINGS,
         labels=pairs("--label", labels, SINGLE),
-        values=ValueMap.parse(values),
+        values=joining.table.values,
         roi_names=roi_names or ROI_NAMES,
     )
-    options = ViaOptions(
-        names=NamePattern.parse(patient),
-        reading=reading,
-        frames=FramePattern.parse(frame, first_frame) if frame else None,
-        annotated=annotated,
-        root=root,
-    )
-    _finish(work(project, videos, out, options))
+    frames = FramePattern.parse(frame, first_frame) if frame else None
+    _finish(work(project, videos, out, ViaOptions(joining, reading, frames, annotated)))
 
 
 @click.command("import-frames", cls=Command)
@@ -173,9 +248,9 @@ def import_dicom(
 @click.argument("sheet", type=_PATH)
 @click.argument("videos", nargs=-1, type=_PATH)
 @_OUT
-@click.option("--map", "columns", multiple=True, metavar="COLUMN=FIELD", help="What a column is.")
+@_MAP
 @_VALUE
-@click.option("--video", metavar="TEMPLATE", help="Path from columns, such as '{id}/{zone}'.")
+@_VIDEO
 @_ROOT
 def import_table(
     sheet: Path,
@@ -204,4 +279,4 @@ def import_table(
     _finish(work(sheet, out, options))
 
 
-COMMANDS = (import_via, import_frames, import_dicom, import_table)
+COMMANDS = (import_annotations, import_via, import_frames, import_dicom, import_table)

@@ -1,48 +1,104 @@
-"""`lus-keras data mark`: regions of interest, drawn in a window or given."""
+"""`lus-keras data annotate|mark`: labels and regions, marked in a browser or given."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from lus_keras.cli.output import Command, echo, name_files
+from lus_keras.core.errors import ConfigError
 
-_PATH = click.Path(path_type=Path, dir_okay=False)
+if TYPE_CHECKING:
+    from lus_keras.data.importers.naming import NamePattern
+    from lus_keras.data.manifest import Video
+
+_PATH = click.Path(path_type=Path)
+_OUT = click.Path(path_type=Path, dir_okay=False)
+_ROOT = click.option("--root", type=_PATH, help="Folder that paths start from.")
 
 
 @click.command(cls=Command)
-@click.argument("manifest", type=_PATH)
-@click.option("--out", type=_PATH, required=True, help="Manifest to write, such as marked.csv.")
+@click.argument("videos", nargs=-1, required=True, type=_PATH)
+@click.option("--out", type=_OUT, required=True, help="Page to write, such as page.html.")
 @click.option(
-    "--roi", "given", multiple=True, metavar="VIDEO_ID=X,Y,W,H", help="Mark without a window."
+    "--patient", metavar="REGEX", help="Groups patient, exam, zone in file names, to fill them in."
 )
-@click.option("--root", type=click.Path(path_type=Path), help="Folder that paths start from.")
-def mark(manifest: Path, out: Path, given: tuple[str, ...], root: Path | None) -> None:
-    r"""Mark the region of interest of each video of MANIFEST that has none.
+@click.option("--fps", type=click.FloatRange(0, min_open=True), help="Frame rate of pictures.")
+@click.option(
+    "--size", type=click.IntRange(64, 4096), default=640, show_default=True, help="Longest side."
+)
+@click.option("--quality", type=click.IntRange(1, 100), default=70, show_default=True)
+@_ROOT
+def annotate(
+    videos: tuple[Path, ...],
+    out: Path,
+    patient: str | None,
+    fps: float | None,
+    size: int,
+    quality: int,
+    root: Path | None,
+) -> None:
+    r"""Write a page in which VIDEOS are marked: B-line intervals, labels, region of interest.
 
-    A window shows the maximum of each pixel over the first two seconds. Draw a box; Space or Enter
-    accepts it, c skips the video. Every box is saved immediately; run the same command again to
-    resume. With --roi no window is opened.
+    VIDEOS are files, folders, or a manifest.csv whose labels are shown as marked already. The page
+    holds the frames, needs no network and sends nothing. Open it in a browser, mark, save the JSON,
+    and make a manifest of that with import-annotations.
 
     \b
-    lus-keras data mark manifest.csv --out marked.csv
-    lus-keras data mark manifest.csv --out marked.csv --roi p01_z3=210,96,240,300
+    lus-keras data annotate videos --out page.html --patient '(?P<patient>p\d+)_.*'
+    lus-keras data import-annotations page.json videos --out manifest.csv
     """
-    from lus_keras.data import regions
+    from lus_keras.data.annotation import Picturing, write_page
+    from lus_keras.data.importers.naming import NamePattern, find_videos
     from lus_keras.data.manifest import read_manifest
 
+    names = NamePattern.parse(patient) if patient else None
+    tables = [path for path in videos if path.suffix.lower() == ".csv"]
+    rows = [row for path in tables for row in read_manifest(path, root=root)]
+    if others := [path for path in videos if path not in tables]:
+        known = {row.video for row in rows}
+        found = (path for path in find_videos(others) if str(path) not in known)
+        rows += [_row(path, names) for path in found]
+    rows = [replace(row, fps=row.fps or fps) for row in rows] if fps else rows
+    write_page(rows, out, Picturing(size, quality))
+    echo(f"{len(rows)} videos, {out.stat().st_size / 1e6:.1f} MB. Open it in a browser.")
+    echo(f"Then: lus-keras data import-annotations {out.stem}.json VIDEOS --out manifest.csv")
+    name_files([out])
+
+
+def _row(path: Path, names: NamePattern | None) -> Video:
+    from lus_keras.data.manifest import Video
+
+    try:
+        ids = names.read(path) if names else {}
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return Video(**({"patient_id": ""} | ids | {"video": str(path), "video_id": path.stem}))
+
+
+@click.command(cls=Command)
+@click.argument("manifest", type=_OUT)
+@click.option("--out", type=_OUT, required=True, help="Manifest to write, such as marked.csv.")
+@click.option(
+    "--roi", "given", multiple=True, required=True, metavar="VIDEO_ID=X,Y,W,H", help="Repeatable."
+)
+@_ROOT
+def mark(manifest: Path, out: Path, given: tuple[str, ...], root: Path | None) -> None:
+    r"""Enter regions of interest that are known into MANIFEST; draw others with `data annotate`.
+
+    \b
+    lus-keras data mark manifest.csv --out marked.csv --roi p01_z3=210,96,240,300
+    """
+    from lus_keras.data.manifest import read_manifest, write_manifest
+    from lus_keras.data.regions import mark_given
+
     boxes = dict(_box(text) for text in given)
-    videos = regions.with_progress(read_manifest(manifest, root=root), out, root)
-    save = regions.save_to(out, root)
-    if boxes:
-        videos = regions.mark_given(videos, boxes)
-    elif any(video.roi is None for video in videos):
-        regions.check_window()
-    save(videos)
-    if not boxes:
-        regions.mark_in_window(videos, regions.ask_in_window, save)
-    unmarked = [video.video_id for video in read_manifest(out, root=root) if not video.roi]
+    videos = mark_given(read_manifest(manifest, root=root), boxes)
+    write_manifest(videos, out, root=root)
+    unmarked = [video.video_id for video in videos if not video.roi]
     echo(f"{len(videos) - len(unmarked)} of {len(videos)} videos have a region of interest.")
     if unmarked:
         echo(f"Without: {', '.join(unmarked)}")

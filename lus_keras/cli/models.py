@@ -84,9 +84,10 @@ def predict(
 ) -> None:
     r"""Predict VIDEOS with the networks of RUN: probabilities of clips, videos and patients.
 
-    RUN is a run directory or a folder within it. The folds of a network are averaged. Predictions
-    on training videos are optimistic. Truncated or damaged videos are listed and excluded;
-    --damaged uses their readable frames. For research only.
+    A folder among VIDEOS stands for all videos in it. RUN is a run directory or a folder within
+    it. The folds of a network are averaged. A video that the run was trained on looks better than
+    it is. Videos that are cut short or damaged are named and left out; --damaged uses what is left
+    of them. For research only.
 
     \b
     lus-keras predict runs/simulated-quick --model c2d_lstm_a exam.avi --out predicted
@@ -262,7 +263,7 @@ def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:
     rows = list(known)
     if paths:
         by_path = {Path(row.video).resolve(): row for row in known}
-        places = [path if known else root / path for path in paths]
+        places = [place for path in paths for place in _videos_of(path if known else root / path)]
         strangers = [path for path in places if known and path.resolve() not in by_path]
         if strangers:
             raise DataError.from_problems(
@@ -281,6 +282,15 @@ def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     return [replace(row, roi=row.roi or roi) for row in rows]
+
+
+def _videos_of(place: Path) -> list[Path]:
+    """A video itself, a folder of pictures too; of any other folder all videos in it."""
+    from lus_keras.core.files import is_picture_folder
+    from lus_keras.data.importers.naming import find_videos
+
+    is_folder = place.is_dir() and not is_picture_folder(place)
+    return find_videos([place]) if is_folder else [place]
 
 
 def _print(models: Ensemble, predictions: list[VideoPrediction]) -> None:

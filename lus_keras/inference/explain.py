@@ -21,19 +21,19 @@ import numpy as np
 
 from lus_keras.core.errors import ConfigError
 from lus_keras.core.files import atomic_write, file_names
+from lus_keras.core.style import pdf_bytes, png_bytes
 from lus_keras.data.pipeline import network_input
-from lus_keras.evaluation import plots
 from lus_keras.evaluation.metrics import map_similarity
 from lus_keras.inference.predict import Ensemble, VideoPrediction, predict_video
-from lus_keras.inference.predict.overlay import heat, write_frames
+from lus_keras.inference.predict.overlay import captioned, heat, write_frames
 from lus_keras.inference.predict.stream import Piece, stream_clips
 from lus_keras.inference.predict.video import predictions_apart
+from lus_keras.inference.sheet import explanation_sheet, named
 from lus_keras.models.attribution import grad_cam, randomised_copy, smooth_grad, vanilla_saliency
 
 METHODS = ("vanilla", "smooth", "grad-cam")
 # Numbers of input that SmoothGrad holds at once: 64 MB of float32.
 MOST_VALUES = 1 << 24
-SHOWN = 8
 PANEL = 240
 
 
@@ -221,7 +221,7 @@ def as_json(models: Ensemble, explained: Sequence[Explanation]) -> dict[str, Any
 
 
 def write_explanations(models: Ensemble, explained: Sequence[Explanation], out: Path) -> list[Path]:
-    """Writes a sheet and, of clips of several frames, a video of each; and sanity.json.
+    """Writes a sheet (PNG and PDF) and, of clips of several frames, a video; and sanity.json.
 
     Args:
         models: The networks.
@@ -239,11 +239,11 @@ def write_explanations(models: Ensemble, explained: Sequence[Explanation], out: 
     names = file_names(each.clip_id for each in explained)
     for each in explained:
         stem = names[each.clip_id]
-        files.append(out / f"{stem}_sheet.png")
-        shown = np.unique(np.linspace(0, len(each.frames) - 1, SHOWN).astype(int))
-        sheet = plots.map_sheet(each.frames, each.maps, shown.tolist())
-        with atomic_write(files[-1]) as temporary:
-            temporary.write_bytes(plots.png_bytes(sheet))
+        sheet = explanation_sheet(each, f"{models.name}, {models.folders[0].name}")
+        for suffix, render in (("png", png_bytes), ("pdf", pdf_bytes)):
+            files.append(out / f"{stem}_sheet.{suffix}")
+            with atomic_write(files[-1]) as temporary:
+                temporary.write_bytes(render(sheet))
         if len(each.frames) > 1:
             files.append(out / f"{stem}_maps.mp4")
             write_frames(files[-1], panels(each), each.prediction.fps)
@@ -261,7 +261,7 @@ def _apart(explained: Sequence[Explanation]) -> list[Explanation]:
 
 
 def panels(explanation: Explanation) -> Iterator[np.ndarray]:
-    """Frame by frame, the picture and beside it each map as heat over it.
+    """Frame by frame, the picture and beside it each map as heat over it, names beneath.
 
     Args:
         explanation: Maps of a clip.
@@ -272,12 +272,17 @@ def panels(explanation: Explanation) -> Iterator[np.ndarray]:
     height, width = explanation.frames.shape[1:]
     scale = max(1.0, PANEL / min(height, width))
     size = 2 * round(width * scale / 2), 2 * round(height * scale / 2)
+    maps, found = named(explanation.maps), explanation.prediction
+    first = found.cuts[explanation.clip].first
+    chance = found.probabilities[explanation.clip, found.labels.index(explanation.label)]
+    said = f"P({explanation.label.replace('_', ' ')}) = {chance:.2f}"
     for number, frame in enumerate(explanation.frames):
-        grey = cv2.resize(frame, size, interpolation=cv2.INTER_NEAREST)
+        grey = cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
         picture = np.repeat(grey[..., None], 3, axis=-1)
-        row = [picture.copy()]
-        for method, values in explanation.maps.items():
-            row.append(heat(picture, values[number]))
-            place = (4, 12)
-            cv2.putText(row[-1], method, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1)
+        when = f"{(first + number) / found.fps:.2f} s" if found.fps else f"frame {first + number}"
+        row = [captioned(picture, [said, when])]
+        row += [
+            captioned(heat(picture, values[number]), [name, "dark 0, bright 1"])
+            for name, values in maps.items()
+        ]
         yield np.concatenate(row, axis=1)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from lus_keras.cli import main
 from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.data.clips import frames_in_segments
+from lus_keras.data.importers.join import Joining
 from lus_keras.data.importers.naming import NamePattern, match_video
 from lus_keras.data.importers.timing import Length, fit_segment, merge_segments, segments_of_frames
 from lus_keras.data.importers.values import ValueMap, finding_test, pairs
@@ -27,7 +28,8 @@ from lus_keras.data.manifest import Video, read_manifest, write_manifest
 from lus_keras.data.video import write_video
 
 NAMES = NamePattern.parse(r"(?P<patient>p\d+)_(?P<exam>e\d+)_(?P<zone>z\d+)")
-OPTIONS = ViaOptions(names=NAMES)
+JOINING = Joining(names=NAMES)
+OPTIONS = ViaOptions(JOINING)
 FINDING, CLIP, SCORE = "1", "2", "3"
 ATTRIBUTES = {
     FINDING: {"aname": "finding", "anchor_id": "FILE1_Z2_XY0", "type": 4}
@@ -132,7 +134,7 @@ def test_ids_lists_of_ids_and_literal_words_mean_the_option(tmp_path, value):
 
 
 def test_a_label_of_an_attribute_without_options_is_its_word(tmp_path):
-    options = ViaOptions(NAMES, Reading(labels={"score": "severity"}))
+    options = ViaOptions(JOINING, Reading(labels={"score": "severity"}))
     rows, _ = imported(tmp_path, {"p01_e1_z1.mp4": [([], {SCORE: "2.0", CLIP: "1"})]}, options)
     assert (rows["p01_e1_z1.mp4"].severity, rows["p01_e1_z1.mp4"].b_lines) == (2, 1)
 
@@ -235,7 +237,7 @@ def test_two_files_of_one_name_are_never_taken_for_one(tmp_path):
     for file in content["file"].values():
         file["fname"] = "clip 1.mp4"
     source.write_text(json.dumps(content))
-    options = ViaOptions(NamePattern.parse(r"(?P<patient>p\d+)/.*"))
+    options = ViaOptions(Joining(NamePattern.parse(r"(?P<patient>p\d+)/.*")))
     with pytest.raises(DataError, match=r"2 annotated files have the name 'clip 1\.mp4'"):
         import_via(source, [tmp_path / "videos"], tmp_path / "m.csv", options)
     content["file"]["1"]["src"] = "file:///data/p01/clip%201.mp4"
@@ -247,10 +249,10 @@ def test_two_files_of_one_name_are_never_taken_for_one(tmp_path):
 
 def test_findings_of_any_name(tmp_path):
     marks = {"p01_e1_z1.mp4": [([0, 1], {FINDING: "comet"}), ([1.5, 2], {})]}
-    options = ViaOptions(NAMES, Reading(findings=("Comet",)))
+    options = ViaOptions(JOINING, Reading(findings=("Comet",)))
     rows, _ = imported(tmp_path, marks, options)
     assert rows["p01_e1_z1.mp4"].segments == ((0.0, 1.0),)
-    rows, _ = imported(tmp_path, marks, ViaOptions(NAMES, Reading(findings=("*",))))
+    rows, _ = imported(tmp_path, marks, ViaOptions(JOINING, Reading(findings=("*",))))
     assert rows["p01_e1_z1.mp4"].segments == ((0.0, 1.0), (1.5, 2.0))
 
 
@@ -279,13 +281,13 @@ def test_labels_are_mapped_and_words_translated(tmp_path):
     values = ValueMap.parse(["severity:white lung=3", "sign:PE=effusion"])
     reading = Reading(labels={"score": "severity", "clip": "b_lines"}, values=values)
     marks = {"p01_e1_z1.mp4": [([], {SCORE: "White lung", CLIP: "0"})]}
-    rows, _ = imported(tmp_path, marks, ViaOptions(NAMES, reading))
+    rows, _ = imported(tmp_path, marks, ViaOptions(JOINING, reading))
     row = rows["p01_e1_z1.mp4"]
     assert (row.severity, row.b_lines, row.segments) == (3, 0, ())
 
 
 def test_unknown_and_contradicting_labels_are_listed(tmp_path):
-    options = ViaOptions(NAMES, Reading(labels={"score": "severity"}))
+    options = ViaOptions(JOINING, Reading(labels={"score": "severity"}))
     marks = {
         "p01_e1_z1.mp4": [([], {SCORE: "7"})],
         "p02_e1_z1.mp4": [([], {SCORE: "1"}), ([], {SCORE: "2"})],
@@ -297,7 +299,7 @@ def test_unknown_and_contradicting_labels_are_listed(tmp_path):
 
 
 def test_a_label_that_no_annotation_has_is_a_mistake(tmp_path):
-    options = ViaOptions(NAMES, Reading(labels={"scroe": "severity"}))
+    options = ViaOptions(JOINING, Reading(labels={"scroe": "severity"}))
     message = error_of(tmp_path, {"p01_e1_z1.mp4": [([], {SCORE: "1"})]}, options, ConfigError)
     assert "'scroe'" in message and "score" in message
 
@@ -330,7 +332,7 @@ def test_a_rectangle_round_a_finding_is_no_region_of_interest(tmp_path):
     rows, notes = imported(tmp_path, marks)
     assert rows["p01_e1_z1.mp4"].roi is None
     assert "1 × rectangle with label finding: 'B-line'" in notes
-    options = ViaOptions(NAMES, Reading(roi_names=("B-line",)))
+    options = ViaOptions(JOINING, Reading(roi_names=("B-line",)))
     rows, _ = imported(tmp_path, marks, options)
     assert rows["p01_e1_z1.mp4"].roi == (1, 1, 5, 5)
 
@@ -356,7 +358,7 @@ def test_an_annotated_mp4_is_matched_to_the_avi_and_compared(tmp_path):
     done = import_via(source, [tmp_path / "avi"], tmp_path / "m.csv", OPTIONS)
     assert done.videos[0].video.endswith("p01_e1_z1.avi")
     assert "Durations were not compared" in " ".join(done.notes)
-    options = ViaOptions(NAMES, annotated=(tmp_path / "mp4",))
+    options = ViaOptions(JOINING, annotated=(tmp_path / "mp4",))
     assert import_via(source, [tmp_path / "avi"], tmp_path / "m.csv", options).notes == ()
 
 
@@ -365,7 +367,7 @@ def test_a_transcode_of_another_duration_is_an_error(tmp_path):
     write(tmp_path / "avi" / "p01_e1_z1.avi", fps=12.5)
     write(tmp_path / "mp4" / "p01_e1_z1.mp4", fps=10)
     source = project(tmp_path / "project.json", {"p01_e1_z1.mp4": [([0.5, 1], {FINDING: "0"})]})
-    options = ViaOptions(NAMES, annotated=(tmp_path / "mp4",))
+    options = ViaOptions(JOINING, annotated=(tmp_path / "mp4",))
     with pytest.raises(DataError, match=r"lasts 2\.000 s \(20 frames\).*1\.600 s \(20 frames\)"):
         import_via(source, [tmp_path / "avi"], tmp_path / "m.csv", options)
 
@@ -553,7 +555,7 @@ def via2(path, labels, bare=False, regions=None):
     return path
 
 
-FRAMES = ViaOptions(NAMES, frames=FramePattern.parse(r"(?P<video>.+)_f(?P<frame>\d+)"))
+FRAMES = ViaOptions(JOINING, frames=FramePattern.parse(r"(?P<video>.+)_f(?P<frame>\d+)"))
 
 
 def region_csv(path, labels, delimiter=",", head="filename"):
@@ -618,7 +620,7 @@ def test_labelled_frames_become_segments(tmp_path, bare):
 def test_frames_may_be_counted_from_one(tmp_path):
     """Pictures 1 and 2 are frames 0 and 1; picture 0 is none."""
     write(tmp_path / "p01_e1_z1.mp4", frames=2)
-    from_one = ViaOptions(NAMES, frames=FramePattern.parse(r"(?P<video>.+)_f(?P<frame>\d+)", 1))
+    from_one = ViaOptions(JOINING, frames=FramePattern.parse(r"(?P<video>.+)_f(?P<frame>\d+)", 1))
     source = via2(tmp_path / "p.json", ["B-line", "B-line", "non-B-line"])
     with pytest.raises(DataError, match="its number is below 1"):
         import_via(source, [], tmp_path / "m.csv", from_one)
@@ -653,7 +655,7 @@ def test_via_2_needs_a_pattern_that_fits_and_frames_that_are_there(tmp_path):
         import_via(source, [], tmp_path / "m.csv", OPTIONS)
     with pytest.raises(DataError, match="frame 2, counted from 0, is not in the video"):
         import_via(source, [], tmp_path / "m.csv", FRAMES)
-    wrong = ViaOptions(NAMES, frames=FramePattern.parse(r"(?P<video>.+)-(?P<frame>\d+)"))
+    wrong = ViaOptions(JOINING, frames=FramePattern.parse(r"(?P<video>.+)-(?P<frame>\d+)"))
     with pytest.raises(DataError, match="does not fit the name"):
         import_via(source, [], tmp_path / "m.csv", wrong)
     with pytest.raises(ConfigError, match="groups video and frame"):
@@ -755,7 +757,7 @@ def test_a_project_with_anything_in_any_place_is_read_or_refused(annotated, data
         inner = inner[key]
     inner[last] = value
     (folder / "project.json").write_text(json.dumps(content))
-    options = ViaOptions(NAMES, Reading(labels={"score": "severity"}))
+    options = ViaOptions(JOINING, Reading(labels={"score": "severity"}))
     (folder / "m.csv").unlink(missing_ok=True)
     try:
         done = import_via(folder / "project.json", [], folder / "m.csv", options)

@@ -134,7 +134,7 @@ def test_videos_without_a_region_are_named_all_at_once_before_any_is_opened(tmp_
             work()
         assert all(repr(f"v{i}") in str(raised.value) for i in range(12) if i != 3)
         assert "'v3'" not in str(raised.value)
-        assert "data mark" in str(raised.value)
+        assert "data annotate" in str(raised.value)
 
 
 def test_a_plan_refuses_videos_without_a_region(videos, tmp_path):

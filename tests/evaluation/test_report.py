@@ -59,7 +59,8 @@ def test_every_promised_file_is_written(complete):
     names = {path.relative_to(run_dir / "report").as_posix() for path in paths}
     tables = {f"tables/bline_{name}.csv" for name in bline_tables.TABLES}
     latex = {f"tables/bline_{name}.tex" for name in (*bline_tables.TABLES, "claims")}
-    figures = {f"figures/bline_{name}.png" for name in (*bline_figures.FIGURES, "claims")}
+    drawn = (*bline_figures.FIGURES, "claims")
+    figures = {f"figures/bline_{name}.{kind}" for name in drawn for kind in ("png", "pdf")}
     pages = {"index.html", "report.md", "checklist.md", "results.json"}
     assert names == pages | tables | latex | figures
     pictures = [cv2.imread(str(path)) for path in paths if path.suffix == ".png"]

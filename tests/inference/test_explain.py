@@ -18,7 +18,9 @@ from lus_keras.core.errors import ConfigError  # noqa: E402
 from lus_keras.data.video import read_video  # noqa: E402
 from lus_keras.inference import explain  # noqa: E402
 from lus_keras.inference.predict import load_models, predict_video  # noqa: E402
+from lus_keras.inference.predict.overlay import clip_box  # noqa: E402
 from lus_keras.inference.predict.stream import stream_clips  # noqa: E402
+from lus_keras.inference.sheet import explanation_sheet  # noqa: E402
 from lus_keras.models.attribution import grad_cam, randomised_copy, vanilla_saliency  # noqa: E402
 
 
@@ -97,9 +99,36 @@ def test_sheets_videos_and_the_check_are_written_and_told(trained, models, tmp_p
     assert f"rank correlation with random weights: {np.mean(values):+.3f}" in result.output
     clip_id = told["clips"][0]["clip_id"]
     maps = read_video(tmp_path / f"{clip_id}_maps.mp4", grayscale=False)
-    # The picture and two maps side by side, 240 pixels each.
-    assert maps.frames.shape == (4, 240, 720, 3)
+    # The picture and two maps side by side, 240 pixels each, above two lines of text.
+    assert maps.frames.shape == (4, 280, 720, 3)
     assert (tmp_path / f"{clip_id}_sheet.png").is_file()
+    assert (tmp_path / f"{clip_id}_sheet.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_sheet_names_what_it_shows_and_lays_maps_over_the_file_s_own_frames(trained, explained):
+    each = explained[0]
+    found = each.prediction
+    figure = explanation_sheet(each, "c2d_lstm_a, fold_0")
+    title = figure.get_suptitle()
+    chance = found.probabilities[each.clip, found.predicted]
+    assert f"{each.label.replace('_', ' ')}: probability {chance:.2f}" in title
+    assert found.video.video_id in title and "c2d_lstm_a, fold_0" in title
+    *panels, bar = figure.axes
+    assert "percentile" in bar.get_ylabel()
+    assert len(panels) == 4 * len(each.frames)
+    names = [axes.get_ylabel().partition("\n")[0] for axes in panels[:: len(each.frames)]]
+    assert names == ["Input", "Saliency", "SmoothGrad", "Grad-CAM"]
+    # The sector of these videos is columns 8 … 55 and rows 6 … 41 of 64×48, shown with a margin.
+    pixels = read_video(trained.videos[1].video, grayscale=False).frames
+    picture, heat = (np.asarray(image.get_array()) for image in panels[len(each.frames)].images)
+    height, width = heat.shape[:2]
+    assert (height, width) == pytest.approx((36, 48), abs=3)
+    first = found.cuts[each.clip].first
+    x, y, w, h = clip_box(found, each.clip, pixels.shape[1:3])
+    assert (w, h) == (width, height)
+    top, left = max(0, round(y - 0.04 * h)), max(0, round(x - 0.04 * w))
+    shown = pixels[first, top : top + len(picture), left : left + picture.shape[1]]
+    np.testing.assert_array_equal(picture, shown)
 
 
 def test_an_unknown_method_is_named(trained, models):

@@ -24,9 +24,18 @@ from lus_keras.data.manifest import Video  # noqa: E402
 from lus_keras.data.video import count_resampled, probe, read_video  # noqa: E402
 from lus_keras.evaluation.run_record import read_predictions  # noqa: E402
 from lus_keras.inference.predict import VideoPrediction, load_models, predict_video  # noqa: E402
-from lus_keras.inference.predict.overlay import MARGIN, STRIP, curves, heat, overlay_frames  # noqa: E402
+from lus_keras.inference.predict.overlay import captioned, heat, overlay_frames  # noqa: E402
+from lus_keras.inference.predict.strip import (  # noqa: E402
+    AXIS,
+    LEFT,
+    MARGIN,
+    RIGHT,
+    SHADE,
+    STRIP,
+    curves,
+)
 from lus_keras.inference.predict.video import by_patient  # noqa: E402
-from lus_keras.inference.predict.write import as_json  # noqa: E402
+from lus_keras.inference.predict.write import as_json, representative_caption  # noqa: E402
 from lus_keras.inference.rows import as_video, told_apart  # noqa: E402
 
 
@@ -183,17 +192,47 @@ def test_region_and_tiles_are_drawn_where_the_networks_look(trained):
     )
 
 
-def test_the_strip_lasts_as_long_as_the_video_and_leaves_out_what_no_clip_holds(trained):
-    """One clip, frames 0 … 3 of 20: its line ends at 3/19 of the width; the mark goes on."""
+def test_the_strip_lasts_as_long_as_the_video_and_shades_what_no_clip_holds(trained):
+    """One clip, frames 0 … 3 of 20: its line ends at 3/19 of the axis; the mark goes on."""
     found = tiled(trained.videos[0], starts=(0,))
-    frames = np.stack(list(overlay_frames(found)))[:, -STRIP + MARGIN :].astype(int)
-    blue = frames[19][..., 2] - frames[19][..., 0] > 80
+    strips = np.stack(list(overlay_frames(found)))[:, -STRIP + MARGIN : -AXIS].astype(int)
+    length = 239 - LEFT - RIGHT
+    blue = strips[19][..., 2] - strips[19][..., 0] > 80
     (columns,) = np.nonzero(blue.any(axis=0))
-    assert columns.min() == 0
-    assert columns.max() == pytest.approx(3 / 19 * 239, abs=2)
+    assert columns.min() == LEFT
+    assert columns.max() == pytest.approx(LEFT + 3 / 19 * length, abs=2)
+    shaded = (strips[8] == SHADE).all(axis=-1).any(axis=0)
+    (columns,) = np.nonzero(shaded)
+    assert columns.min() == pytest.approx(LEFT + 3.5 / 19 * length, abs=2)
+    assert columns.max() == pytest.approx(239 - RIGHT, abs=2)
     for number in (0, 8, 19):
-        white = (frames[number] == 255).all(axis=-1).sum(axis=0)
-        assert white.argmax() == round(number / 19 * 239)
+        white = (strips[number] == 255).all(axis=-1).sum(axis=0)
+        assert white.argmax() == LEFT + round(number / 19 * length)
+
+
+def test_nothing_is_shaded_where_clips_hold_all_frames(trained):
+    found = replace(tiled(trained.videos[0], starts=(0, 4)), frames=8)
+    strip = next(overlay_frames(found))[-STRIP:]
+    assert not (strip == SHADE).all(axis=-1).any()
+
+
+def test_the_representative_frame_tells_its_time_and_weight():
+    """Frame 4 of 10 a second, the third of four in its clip."""
+    attention = np.array([[0.7, 0.1, 0.1, 0.1], [0.1, 0.2, 0.6, 0.1]])
+    found = prediction([[0.5, 0.5], [0.1, 0.9]], attention)
+    assert representative_caption(found) == [
+        "0.40 s, frame 4: attention 0.600 (even would be 0.250)",
+        "P(yes) = 0.90 in its clip",
+    ]
+    assert "middle frame" in representative_caption(replace(found, attention=None))[0]
+
+
+def test_a_caption_leaves_the_picture_as_it_is_and_fits_its_width():
+    picture = np.full((30, 120, 3), 7, np.uint8)
+    shown = captioned(picture, ["short", "a line that is a good deal wider than the picture is"])
+    np.testing.assert_array_equal(shown[:30], picture)
+    assert shown.shape == (70, 120, 3)
+    assert shown[30:50].any() and shown[50:, :60].any() and not shown[50:, -2:].any()
 
 
 def test_a_damaged_video_says_so_in_its_overlay(trained):

@@ -18,7 +18,7 @@ from lus_keras.evaluation.run_record import read_predictions  # noqa: E402
 from lus_keras.inference.explain import METHODS  # noqa: E402
 from lus_keras.inference.export import graph  # noqa: E402
 from lus_keras.inference.predict import load_models, predict_video  # noqa: E402
-from lus_keras.inference.predict.overlay import overlay_frames  # noqa: E402
+from lus_keras.inference.predict.overlay import STRIP, overlay_frames  # noqa: E402
 from lus_keras.inference.predict.stream import stream_clips  # noqa: E402
 
 
@@ -99,8 +99,8 @@ def test_a_whole_video_is_predicted_with_its_masks_drawn(trained_severity, tmp_p
     assert found.masks.shape[:2] == (1, 6)
     plain = predict_video(models, row)
     drawn = [np.stack(list(overlay_frames(each))).astype(int) for each in (found, plain)]
-    assert np.abs(drawn[0] - drawn[1])[:, :-64].max() > 20
-    np.testing.assert_array_equal(*(frames[:, -64:] for frames in drawn))
+    assert np.abs(drawn[0] - drawn[1])[:, :-STRIP].max() > 20
+    np.testing.assert_array_equal(*(frames[:, -STRIP:] for frames in drawn))
 
 
 def test_masks_of_clips_that_are_kept_are_those_of_their_frames(trained_severity):

@@ -167,9 +167,20 @@ def test_the_sheet_names_its_frames_and_rows():
     clip = np.zeros((13, 4, 4))
     sheet = plots.saliency_sheet(clip, clip, clip, [0, 6, 12])
     titles = [axes.get_title() for axes in sheet.axes]
-    assert titles == ["frame 0", "frame 6", "frame 12", *[""] * 6]
+    assert titles == ["frame 0", "frame 6", "frame 12", *[""] * 7]
     rows = [axes.get_ylabel() for axes in sheet.axes if axes.get_ylabel()]
-    assert rows == ["input", "saliency", "SmoothGrad"]
+    assert rows == ["input", "saliency", "SmoothGrad", "share of the 99.5th percentile"]
+
+
+def test_the_contrast_of_a_map_is_set_by_its_mass_and_not_by_one_pixel():
+    """999 values of 0.1 and one of 1: the 99.5th percentile is 0.1, which all reach."""
+    values = np.full((10, 10, 10), 0.1)
+    values[0, 0, 0] = 1
+    assert plots.contrasted(values).min() == pytest.approx(1)
+    lone = np.zeros((10, 10, 10))
+    lone[1, 2, 3] = 0.5
+    assert plots.contrasted(lone)[1, 2, 3] == 1 and plots.contrasted(lone).sum() == 1
+    assert plots.contrasted(np.zeros((2, 2))).max() == 0
 
 
 def side(values):

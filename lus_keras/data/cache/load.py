@@ -172,7 +172,7 @@ def check_regions(items: Sequence[Item]) -> None:
         raise VideoError(
             f"{len(without)} of {len(videos)} videos have no region of interest: "
             f"{', '.join(without)}. Fill in the manifest's column `roi` (x,y,w,h in pixels of the "
-            "file), by hand or with `lus-keras data mark`."
+            "file), by hand or with `lus-keras data annotate`."
         )
 
 

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import itertools
 import os
 import pkgutil
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 from lus_keras.core.errors import ConfigError, DataError
-from lus_keras.core.files import cache_root
+from lus_keras.core.files import PICTURE_SUFFIXES, cache_root
 from lus_keras.data.manifest import Video
+from lus_keras.data.video.formats import VIDEO_SUFFIXES
 
 ENVIRONMENT_VARIABLE = "LUS_KERAS_DATA"
 # The name of the simulated cohort, which is computed elsewhere and is no data set of files.
 SIMULATED = "simulated"
+MAX_LOOKED_AT = 5_000
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,41 @@ def load(
         DataError: The data are absent or break a rule.
     """
     text = os.fspath(name_or_path)
+    if text not in names() and (importer := _importer(Path(text))):
+        raise ConfigError(f"{text}: is no manifest. Make one of it: {importer}")
     if text.lower().endswith(".csv"):
         return _import("manifest_file").load(text, root=root)
     return source(text).load(root)
+
+
+def _importer(path: Path) -> str:
+    """Which command makes a manifest of a file or folder; nothing of a CSV or an absent one."""
+    quoted = shlex.quote(os.fspath(path))
+    suffix = path.suffix.lower()
+    if suffix in (".xlsx", ".xls", ".ods", ".tsv"):
+        return f"`lus-keras data import-table {quoted} VIDEOS --out manifest.csv`."
+    if suffix == ".json":
+        return (
+            f"`lus-keras data import-annotations {quoted} VIDEOS --out manifest.csv` if it was "
+            f"saved by `data annotate`, `lus-keras data import-via {quoted} VIDEOS --out "
+            "manifest.csv --patient REGEX` if by VIA."
+        )
+    if not path.is_dir():
+        return ""
+    files = [file for file in itertools.islice(path.rglob("*"), MAX_LOOKED_AT) if file.is_file()]
+    suffixes = {file.suffix.lower() for file in files}
+    found = [file for file in files if file.name == "manifest.csv"]
+    if found:
+        return f"it holds one, --data {shlex.quote(os.fspath(found[0]))}."
+    if suffixes & set(VIDEO_SUFFIXES):
+        return (
+            f"mark the videos in a browser, `lus-keras data annotate {quoted} --out page.html`, or "
+            f"give a sheet of labels, `lus-keras data import-table SHEET {quoted} --out "
+            "manifest.csv`."
+        )
+    if suffixes & set(PICTURE_SUFFIXES):
+        return f"`lus-keras data import-frames {quoted} --fps RATE --out {quoted}/manifest.csv`."
+    return f"`lus-keras data import-dicom {quoted} --key dicom.key --out videos`, if it is DICOM."
 
 
 def find_root(name: str, root: str | os.PathLike[str] | None = None) -> Path:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import string
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,19 @@ from lus_keras.data.fields import is_excel_error, is_missing
 from lus_keras.data.importers import Imported
 from lus_keras.data.importers.naming import find_videos, manifest_root, match_video, video_id_of
 from lus_keras.data.importers.sheet import read_sheet
-from lus_keras.data.importers.values import ValueMap
+from lus_keras.data.importers.values import ValueMap, plain
 from lus_keras.data.manifest import COLUMNS, REQUIRED, Video, write_manifest
 
+# Names of columns, as `plain` leaves them, beside those of a manifest.
+_OTHER_NAMES = {
+    **dict.fromkeys(("file", "filename", "videofile", "path", "clip"), "video"),
+    **dict.fromkeys(("patient", "subject", "subjectid", "pid", "case"), "patient_id"),
+    **dict.fromkeys(("exam", "examination", "study", "visit"), "exam_id"),
+    **dict.fromkeys(("area", "region", "view"), "zone"),
+    **dict.fromkeys(("score", "lusscore", "severityscore"), "severity"),
+    **dict.fromkeys(("lungsliding", "pleuralsliding"), "sliding"),
+    **dict.fromkeys(("framerate", "hz"), "fps"),
+}
 _IDS = ("video", "patient_id", "video_id", "exam_id", "zone")
 
 
@@ -61,31 +72,78 @@ def import_table(
         DataError: Cells break rules; every word that is not known is listed once, with its rows.
     """
     sheet, out, options = Path(sheet), Path(out), options or TableOptions()
+    read = read_rows(sheet, None, options)
+    root = manifest_root(out, options.root, read.rows)
+    videos = [_video(fields, root) for _, fields in read.rows.values()]
+    write_manifest(videos, out, root=root)
+    notes = [read.told] if read.unused else []
+    if read.given > len(read.rows):
+        notes.append(f"{read.given - len(read.rows)} videos have no row and are left out.")
+    return Imported(out, tuple(videos), tuple(notes))
+
+
+@dataclass(frozen=True)
+class SheetRows:
+    """What a sheet says.
+
+    Attributes:
+        rows: By video, number of the row and fields of the manifest.
+        unused: Columns that stand for no field.
+        given: Number of videos that there are.
+    """
+
+    rows: dict[Path, tuple[int, dict[str, Any]]]
+    unused: tuple[str, ...]
+    given: int = 0
+
+    @property
+    def told(self) -> str:
+        """A sentence on columns that were not used, with what they may be."""
+        hint = _mapping(_suggested(self.unused))
+        hint = f" Is this meant? {hint}" if hint else ""
+        return f"Columns that were not used: {', '.join(self.unused)}.{hint}"
+
+
+def read_rows(
+    sheet: Path,
+    found: Sequence[Path] | None,
+    options: TableOptions,
+    required: Sequence[str] = REQUIRED,
+) -> SheetRows:
+    """Reads a sheet and finds the video of each row.
+
+    Args:
+        sheet: As `import_table` takes it.
+        found: Videos that there are; those of the options if None.
+        options: How the sheet is understood.
+        required: Fields that every row has to fill.
+
+    Returns:
+        Its rows.
+
+    Raises:
+        ConfigError: As `import_table`.
+        DataError: As `import_table`.
+    """
     table = read_sheet(sheet)
-    header, rows = table.header, table.rows
-    columns = _columns(sheet, header, options)
-    found = find_videos(options.videos or [sheet.parent])
+    columns = _columns(sheet, table.header, options, required)
+    if found is None:
+        found = find_videos(options.videos or [sheet.parent])
     problems: dict[str, list[int]] = defaultdict(list)
-    read = [_read_row(number, row, columns, found, options, problems) for number, row in rows]
-    owners: dict[Path, int] = {}
-    for (number, _), fields in zip(rows, read, strict=True):
+    rows: dict[Path, tuple[int, dict[str, Any]]] = {}
+    for number, row in table.rows:
+        fields = _read_row(number, row, columns, (found, required), options, problems)
         path = fields.get("video")
-        if path and owners.setdefault(path, number) != number:
-            problems[f"video {path.name!r} has a row already, row {owners[path]}. Keep one."] += [
+        if path and rows.setdefault(path, (number, fields))[0] != number:
+            problems[f"video {path.name!r} has a row already, row {rows[path][0]}. Keep one."] += [
                 number
             ]
     if problems:
         raise DataError.from_problems(
             f"{sheet}, {_numbers(where)}: {problem}" for problem, where in problems.items()
         )
-    root = manifest_root(out, options.root, owners)
-    videos = [_video(fields, root) for fields in read]
-    write_manifest(videos, out, root=root)
-    ignored = [name for name in header if name and name not in columns]
-    notes = [f"Columns that were not used: {', '.join(ignored)}."] if ignored else []
-    if len(found) > len(owners):
-        notes.append(f"{len(found) - len(owners)} videos have no row and are left out.")
-    return Imported(out, tuple(videos), tuple(notes))
+    unused = tuple(name for name in table.header if name and name not in columns)
+    return SheetRows(rows, unused, len(found))
 
 
 def _video(fields: dict[str, Any], root: Path) -> Video:
@@ -118,7 +176,9 @@ def _numbers(rows: Sequence[int]) -> str:
     return f"row{'s' * (len(rows) > 1)} {listed}"
 
 
-def _columns(sheet: Path, header: Sequence[str], options: TableOptions) -> dict[str, str]:
+def _columns(
+    sheet: Path, header: Sequence[str], options: TableOptions, required: Sequence[str]
+) -> dict[str, str]:
     """Field of the manifest by column of the sheet."""
     absent = [name for name in options.columns if name not in header]
     needed = {name for _, name, _, _ in string.Formatter().parse(options.video or "") if name}
@@ -130,28 +190,41 @@ def _columns(sheet: Path, header: Sequence[str], options: TableOptions) -> dict[
     taken = set(options.columns.values())
     same = {name: name for name in header if name in COLUMNS and name not in taken}
     columns = same | dict(options.columns)
-    missing = [name for name in REQUIRED if name not in columns.values()]
+    missing = [name for name in required if name not in columns.values()]
     if options.video and "video" in missing:
         missing.remove("video")
     doubled = sorted({name for name in taken if list(options.columns.values()).count(name) > 1})
     if missing or doubled:
         what = f"{', '.join(missing)} missing" if missing else f"{', '.join(doubled)} mapped twice"
+        guess = _mapping(_suggested(name for name in header if name not in columns))
         raise ConfigError(
-            f"{sheet}: {what}. Its columns are {', '.join(header)}. Say which is which: --map "
-            "'COLUMN=patient_id'."
+            f"{sheet}: {what}. Its columns are {', '.join(header)}. Say which is which: "
+            f"{guess or '--map COLUMN=patient_id'}."
         )
     return columns
+
+
+def _suggested(header: Iterable[str]) -> dict[str, str]:
+    """Fields that columns of a sheet may be, told by their names."""
+    known = {plain(name): name for name in COLUMNS} | _OTHER_NAMES
+    near = {name: known[plain(name)] for name in header if plain(name) in known}
+    return {name: column for name, column in near.items() if list(near.values()).count(column) == 1}
+
+
+def _mapping(suggested: Mapping[str, str]) -> str:
+    pairs = (shlex.quote(f"{name}={column}") for name, column in suggested.items())
+    return " ".join(f"--map {pair}" for pair in pairs)
 
 
 def _read_row(
     number: int,
     row: Mapping[str, str],
     columns: Mapping[str, str],
-    found: Sequence[Path],
+    given: tuple[Sequence[Path], Sequence[str]],
     options: TableOptions,
     problems: dict[str, list[int]],
 ) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
+    (found, required), fields = given, dict[str, Any]()
     for name, column in columns.items():
         text = row[name]
         try:
@@ -165,7 +238,7 @@ def _read_row(
         except ValueError as error:
             problems[f"column {name!r}: {error}"].append(number)
             continue
-        if not text and column in REQUIRED:
+        if not text and column in required:
             received = f"{row[name]!r}, which stands for nothing" if row[name] else "a blank"
             problems[f"column {name!r} must be filled. Received {received}. Fill it in."] += [
                 number

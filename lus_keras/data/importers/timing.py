@@ -45,15 +45,19 @@ class Length:
         return [*self.times_s[1:], self.duration_s]
 
 
-def measure(path: Path) -> Length:
+def measure(path: Path, picture_fps: float | None = None) -> Length:
     """Decodes a video for its time stamps; no pixel is converted or kept.
+
+    Args:
+        path: Video file, or folder of numbered pictures.
+        picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
 
     Raises:
         VideoError: It cannot be decoded.
     """
     info = probe(path)
     times_s, end_s = [], 0.0
-    for frame in decode(path):
+    for frame in decode(path, picture_fps):
         times_s.append(frame.time_s)
         end_s = frame.time_s + frame.duration_s
     return Length(tuple(times_s), end_s, info.width, info.height, *_clock_s(path))

@@ -8,25 +8,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lus_keras.core.errors import ConfigError, DataError, VideoError
+from lus_keras.core.errors import ConfigError, VideoError
 from lus_keras.data.importers import Imported
-from lus_keras.data.importers.naming import (
-    NamePattern,
-    find_videos,
-    manifest_root,
-    match_video,
-    video_id_of,
-)
+from lus_keras.data.importers.join import Joining, check_patients, listed, write_joined
+from lus_keras.data.importers.naming import find_videos, match_video
 from lus_keras.data.importers.timing import Length, measure
 from lus_keras.data.importers.via_annotation import Annotation, Project
 from lus_keras.data.importers.via_frames import FramePattern, gather_pictures
 from lus_keras.data.importers.via_labels import Labels, Reading, read_labels
 from lus_keras.data.importers.via_read import read_project
-from lus_keras.data.manifest import Video, write_manifest
 
 
 @dataclass(frozen=True)
@@ -34,18 +28,16 @@ class ViaOptions:
     """How a project is understood.
 
     Attributes:
-        names: How patients are read out of file names.
+        joining: Whose videos they are, labels from a sheet, and what silence means.
         reading: Which words mean what.
         frames: How pictures of VIA 2 name their video and frame.
         annotated: Files that were annotated, where they are transcodes of the videos.
-        root: Folder that the manifest's paths start from; its own if None.
     """
 
-    names: NamePattern
+    joining: Joining
     reading: Reading = field(default_factory=Reading)
     frames: FramePattern | None = None
     annotated: tuple[Path, ...] = ()
-    root: Path | None = None
 
 
 def import_via(
@@ -71,6 +63,7 @@ def import_via(
         DataError: The project or its fit to the videos breaks rules; all of them are listed.
     """
     project, out = Path(project), Path(out)
+    check_patients(options.joining, project)
     content = read_project(project)
     if content.version == 2 and options.frames is None:
         example = content.files[0] if content.files else "p01_0012.png"
@@ -85,23 +78,15 @@ def import_via(
     annotated = find_videos(options.annotated) if options.annotated else []
     lengths = _compare_transcodes(groups, annotated, _measure(groups, problems), problems)
     rows = _rows(groups, lengths, options, problems)
-    if problems:
-        raise DataError.from_problems(problems)
-    notes = [*_notes(content, found, groups, rows, bool(annotated)), *_clock_notes(lengths, rows)]
-    kept = [(path, labels) for path, labels in rows.items() if labels.columns]
-    if not kept:
-        raise DataError(f"{project}: gives no label for any video. " + " ".join(notes))
-    root = manifest_root(out, options.root, [path for path, _ in kept])
-    written = tuple(
-        Video(
-            video=str(path),
-            video_id=video_id_of(path, root),
-            **(options.names.read(path) | labels.columns),
-        )
-        for path, labels in kept
-    )
-    write_manifest(written, out, root=root)
-    return Imported(out, written, tuple(notes))
+
+    def describe(kept: Set[Path]) -> Iterator[str]:
+        yield from _notes(content, found, groups, rows, kept)
+        if content.version == 3 and not annotated:
+            yield from _transcode_notes(groups)
+        yield from _clock_notes(lengths, rows)
+
+    columns = {path: labels.columns for path, labels in rows.items()}
+    return write_joined(columns, found, out, options.joining, problems, describe)
 
 
 def _check_labels(project: Path, content: Project, options: ViaOptions) -> None:
@@ -129,7 +114,6 @@ def _group(
     for file, place in places.items():
         try:
             matched[file] = match_video(file, found)
-            options.names.read(matched[file])
         except ValueError as error:
             problems.append(f"{place}: {error}")
     owners: dict[Path, str] = {}
@@ -203,35 +187,39 @@ def _rows(
 
 def _notes(
     content: Project,
-    found: list[Path],
+    found: Sequence[Path],
     groups: Mapping[Path, list[Annotation]],
     rows: Mapping[Path, Labels],
-    compared: bool,
+    kept: Set[Path],
 ) -> Iterator[str]:
     unused: Counter[str] = Counter()
     for labels in rows.values():
         unused.update(labels.unused)
     for what, count in unused.most_common():
         yield f"Not used: {count} × {what}."
-    bare = [path.name for path, labels in rows.items() if not labels.columns]
+    exclusions = [path for path in found if path not in kept]
+    bare = [path.name for path in exclusions if path in groups]
     if bare:
-        yield f"Left out, annotated but without a label: {_listed(bare)}."
-    rest = [path.name for path in found if path not in groups]
+        yield f"Left out, annotated but without a label: {listed(bare)}."
+    rest = [path.name for path in exclusions if path not in groups]
     if rest:
-        yield (f"Left out, not annotated, which does not mean free of B-lines: {_listed(rest)}.")
+        yield f"Left out, not annotated, which does not mean free of B-lines: {listed(rest)}."
     if content.version == 3:
         named = {annotation.file for annotation in content.annotations}
         silent = [file for file in content.files if file not in named]
         if silent:
-            yield f"In the project without any annotation: {_listed(silent)}."
+            yield f"In the project without any annotation: {listed(silent)}."
+
+
+def _transcode_notes(groups: Mapping[Path, list[Annotation]]) -> Iterator[str]:
     transcoded = [
         path.name
         for path, (first, *_) in groups.items()
         if Path(first.file.replace("\\", "/")).name.casefold() != path.name.casefold()
     ]
-    if content.version == 3 and transcoded and not compared:
+    if transcoded:
         yield (
-            f"Matched by stem, annotated under another name: {_listed(transcoded)}. Durations were "
+            f"Matched by stem, annotated under another name: {listed(transcoded)}. Durations were "
             "not compared: give the annotated files with --annotated."
         )
 
@@ -241,11 +229,6 @@ def _clock_notes(lengths: Mapping[Path, Length], rows: Mapping[Path, Labels]) ->
     if late:
         told = [f"{path.name} ({lengths[path].offset_s:.3f} s)" for path in late]
         yield (
-            f"The picture starts after the sound: {_listed(told)}. Segments are timed from the "
+            f"The picture starts after the sound: {listed(told)}. Segments are timed from the "
             "start of the file, as browsers show it, and were moved to count from the first frame."
         )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f", … {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more

@@ -16,6 +16,7 @@ from lus_keras.evaluation.metrics import minmax
 
 # Frames beneath the curve of Figure 1; pictures in a row of a grid.
 SHOWN, COLUMNS = 7, 4
+PERCENTILE = 99.5
 
 
 def attention_curve(
@@ -23,7 +24,8 @@ def attention_curve(
 ) -> Figure:
     """Figure 1: attention (min-max, blue) and truth (green) over the frames, some shown beneath.
 
-    The frames shown spread evenly over the clip's attention, from its lowest to its highest weight.
+    Weights as they are (grey) have an axis of their own from 0, so that even ones look flat. The
+    frames shown spread evenly over the clip's attention, from its lowest to its highest weight.
 
     Args:
         attention: `(t,)` floats.
@@ -33,7 +35,8 @@ def attention_curve(
     Returns:
         The figure; frames are numbered from 1.
     """
-    weights, truth = minmax(np.asarray(attention)[None])[0], np.asarray(truth)
+    raw, truth = np.asarray(attention, np.float64), np.asarray(truth)
+    weights, even = minmax(raw[None])[0], 1 / len(raw)
     numbers = np.arange(1, len(weights) + 1)
     ranks = np.linspace(0, len(weights) - 1, min(SHOWN, len(weights))).round().astype(int)
     shown = np.sort(np.argsort(weights, kind="stable")[ranks])
@@ -43,16 +46,27 @@ def attention_curve(
     axes.step(numbers, truth, where="mid", color=GREEN, lw=2.2, label="annotated B-line frame")
     axes.plot(numbers, weights, color=BLUE, lw=2, marker="o", ms=3.5, label="attention, min-max")
     axes.plot(numbers[shown], weights[shown], "o", ms=9, mfc="none", mec=BLUE)
-    axes.set(xlabel="frame", ylabel="attention (0 … 1)", ylim=(-0.06, 1.06))
-    axes.set_xlim(0.5, len(weights) + 0.5)
+    beside = axes.twinx()
+    told = f"weight, {raw.min():.3g} to {raw.max():.3g} (even: {even:.3g})"
+    beside.plot(numbers, raw, color=GREY, lw=1.2, ls="--", label=told)
+    beside.set_ylim(0, 1.06 * max(raw.max(), 2 * even))
+    beside.set_ylabel("weight", color=GREY)
+    axes.set(
+        xlabel="frame",
+        ylabel="attention (0 … 1)",
+        ylim=(-0.06, 1.06),
+        xlim=(0.5, len(weights) + 0.5),
+    )
     axes.set_title(title, fontsize=11, pad=24)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=9)
+    lines = [*axes.get_legend_handles_labels()[0], *beside.get_legend_handles_labels()[0]]
+    legend = axes.legend(handles=lines, loc="lower center", ncols=3, frameon=False, fontsize=9)
+    legend.set_bbox_to_anchor((0.5, 1.0), transform=axes.transAxes)
     for position, frame in enumerate(shown):
         picture = figure.add_subplot(grid[1, position])
         show_picture(picture, frames[frame])
         picture.spines[:].set(color=GREEN if truth[frame] == 1 else GREY, linewidth=3)
         picture.set_title(f"frame {frame + 1}", fontsize=9)
-        picture.set_xlabel(f"{weights[frame]:.2f}", fontsize=9, color=BLUE)
+        picture.set_xlabel(f"{weights[frame]:.2f} ({raw[frame]:.3g})", fontsize=9, color=BLUE)
     return figure
 
 
@@ -88,6 +102,19 @@ def class_bars(
     return figure
 
 
+def contrasted(values: ArrayLike) -> NDArray[np.float32]:
+    """A clip's map as shares of its 99.5th percentile, at most 1; 0 where all of it is 0.
+
+    A few pixels outshine the rest of a map of gradients, above all of SmoothGrad.
+
+    Args:
+        values: Floats ≥ 0.
+    """
+    known = np.asarray(values, np.float32)
+    top = float(np.percentile(known, PERCENTILE)) or float(known.max())
+    return np.clip(known / top, 0, 1) if top > 0 else np.zeros_like(known)
+
+
 def saliency_sheet(
     frames: ArrayLike, vanilla: ArrayLike, smooth: ArrayLike, shown: Sequence[int]
 ) -> Figure:
@@ -97,6 +124,7 @@ def saliency_sheet(
         frames: `(t, h, w)` uint8.
         vanilla: `(t, h, w)` floats 0 … 1.
         smooth: `(t, h, w)` floats 0 … 1.
+        shown: Numbers of the frames to show.
     """
     return map_sheet(frames, {"saliency": vanilla, "SmoothGrad": smooth}, shown)
 
@@ -106,20 +134,25 @@ def map_sheet(frames: ArrayLike, maps: Mapping[str, ArrayLike], shown: Sequence[
 
     Args:
         frames: `(t, h, w)` uint8.
-        maps: By name, `(t, h, w)` floats 0 … 1.
+        maps: By name, `(t, h, w)` floats ≥ 0.
+        shown: Numbers of the frames to show.
+
+    Returns:
+        The figure; each map is drawn as shares of its own 99.5th percentile.
     """
-    figure = new_figure(max(1.1 * len(shown), 3), 1.2 * (1 + len(maps)))
+    figure = new_figure(max(1.1 * len(shown), 3) + 0.8, 0.2 + 1.2 * (1 + len(maps)))
     panels = figure.subplots(1 + len(maps), len(shown), squeeze=False)
-    rows = [("input", frames, "gray", 255)]
-    rows += [(name, values, "inferno", 1) for name, values in maps.items()]
-    for place, (label, values, colours, top) in enumerate(rows):
-        line = panels[place]
+    rows: list[tuple[str, Any, str, float]] = [("input", np.asarray(frames), "gray", 255)]
+    rows += [(name, contrasted(values), "inferno", 1) for name, values in maps.items()]
+    for line, (label, values, colors, top) in zip(panels, rows, strict=True):
         for axes, frame in zip(line, shown, strict=True):
-            picture = np.asarray(values, np.float32)[frame]
-            show_picture(axes, picture, cmap=colours, vmax=top, interpolation="nearest")
-            if place == 0:
+            show_picture(axes, values[frame], cmap=colors, vmax=top, interpolation="nearest")
+            if label == "input":
                 axes.set_title(f"frame {frame}", fontsize=8)
         line[0].set_ylabel(label, fontsize=9)
+    bar = figure.colorbar(panels[-1][-1].images[0], ax=panels[1:].ravel().tolist(), fraction=0.05)
+    bar.set_label(f"share of the {PERCENTILE:g}th percentile", fontsize=7)
+    bar.ax.tick_params(labelsize=7)
     return figure
 
 

@@ -133,6 +133,8 @@ def build_section(
         The section; with a warning instead of tables for a paper that declares none.
     """
     title = run.record.title
+    if not run.record.simulated:
+        title = f"Protocol of “{title}” on {run.record.dataset}"
     if declared is None:
         return Section(run, title, (), (), (), [f"Paper '{run.paper}' declares no tables."])
     tables = _shown([make(run, *others) for make in declared.tables.values()], run)

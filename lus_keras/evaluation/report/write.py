@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lus_keras.core.files import atomic_write, remove_abandoned
-from lus_keras.evaluation.plots import png_bytes
+from lus_keras.core.style import pdf_bytes, png_bytes
 from lus_keras.evaluation.report.checklist import checklist_markdown
 from lus_keras.evaluation.report.html import report_html
 from lus_keras.evaluation.report.latex import claims_latex, table_latex
@@ -73,6 +73,9 @@ def write_report(
         if section.claims:
             contents[f"tables/{paper}_claims.tex"] = claims_latex(section).encode()
     contents |= pictures
+    for section in sections:
+        for drawing in section.drawings:
+            contents[f"figures/{section.run.paper}_{drawing.id}.pdf"] = pdf_bytes(drawing.figure)
     for name, content in contents.items():
         with atomic_write(Path(run_dir) / "report" / name) as temporary_path:
             temporary_path.write_bytes(content)

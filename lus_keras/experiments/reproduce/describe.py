@@ -7,6 +7,7 @@ from typing import Any
 from lus_keras.core import config
 from lus_keras.data.clips import cut_video
 from lus_keras.data.manifest import Video
+from lus_keras.data.manifest.balance import one_class_warnings
 from lus_keras.experiments.reproduce.data import Data
 from lus_keras.experiments.reproduce.estimate import peak_gb, training_seconds
 from lus_keras.experiments.reproduce.planning import Plan, Variant, plan
@@ -82,6 +83,8 @@ def _describe_variant(variant: Variant, plan: Plan) -> list[str]:
         f"    data: {amount}",
         f"    memory: about {peak_gb(settings, variant.models):.1f} GB per fold",
     ]
+    rows = [item for item in data.items if isinstance(item, Video)]
+    lines += [f"    WARNING: {text}" for text in one_class_warnings(rows, [settings.label_column])]
     if variant.learnt:
         lines.append(
             f"    trains on: {_amount(variant, variant.learnt)[1]} of {variant.learnt.name}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +79,8 @@ def _prepare_variant(variant: Variant, plan: Plan, out: Path, reporter: Reporter
         f"{plan.paper.name}: {title}{len(index)} clips of {len(set(index.video_id))} videos of "
         f"{len(set(index.patient_id))} patients, {_class_counts(variant.config, index.label)}."
     )
+    for warning in _one_class_folds(variant.config, source, split):
+        reporter.note(f"  WARNING: {warning}")
     for fact in exclusions(source, variant.config):
         reporter.note(f"  {sentence(fact)}")
     if split.leaks:
@@ -86,9 +88,29 @@ def _prepare_variant(variant: Variant, plan: Plan, out: Path, reporter: Reporter
     return Prepared(variant, source, split, pretraining)
 
 
+def _one_class_folds(settings: PaperConfig, source: ClipSource, split: Split) -> Iterator[str]:
+    """Which folds learn from, or are tested on, clips that lack a class of their own data set."""
+    labels, column = source.index.label, settings.label_column
+    there = {name for name, count in _counted(settings, labels).items() if count}
+    for side, purpose in (("train", "learns from"), ("test", "is tested on")):
+        lacking: dict[str, list[str]] = {}
+        for fold in split.folds:
+            counts = _counted(settings, labels[fold.rows(source.index, side)])
+            if missing := sorted(name for name in there if not counts[name]):
+                lacking.setdefault(", ".join(missing), []).append(str(fold.fold))
+        for missing, folds in lacking.items():
+            which = f"fold {folds[0]}" if len(folds) == 1 else f"each of folds {', '.join(folds)}"
+            yield f"{which} {purpose} no clip of {missing} ({column}). Set fewer split.folds."
+    if len(there) == 1 and not settings.multilabel:
+        yield f"all clips are {there.pop()} ({column}): no network can learn the difference."
+
+
+def _counted(settings: PaperConfig, labels: np.ndarray) -> dict[str, int]:
+    return class_counts(labels, settings.labels, settings.label_column)
+
+
 def _class_counts(settings: PaperConfig, labels: np.ndarray) -> str:
-    counts = class_counts(labels, settings.labels, settings.label_column)
-    return ", ".join(f"{count} {name}" for name, count in counts.items())
+    return ", ".join(f"{count} {name}" for name, count in _counted(settings, labels).items())
 
 
 def _open_store(data: Data, variant: Variant, plan: Plan, reporter: Reporter) -> FrameStore:

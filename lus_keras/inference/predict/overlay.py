@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,31 @@ import numpy as np
 from lus_keras.data.cache import FrameSpec, reading, scaled_box
 from lus_keras.data.manifest import Box
 from lus_keras.data.video import iter_resampled, probe, write_video
+from lus_keras.inference.predict.strip import (
+    AXIS,
+    BLUE,
+    FONT,
+    GREY,
+    MARGIN,
+    STRIP,
+    WHITE,
+    draw_strip,
+    drawn_class,
+    place_at,
+    write_text,
+)
 from lus_keras.inference.predict.video import VideoPrediction
 
 Size = tuple[int, int]
 
 LONGEST_SIDE = 640
 SMALLEST_WIDTH = 240
-STRIP = 64
-MARGIN = 14
-# RGB, those of figures.py made lighter: here they lie on black.
-BLUE, ORANGE, GREY, WHITE = (90, 160, 255), (255, 150, 50), (119, 119, 119), (255, 255, 255)
+# RGB.
 RED = (255, 90, 80)
 # Narrower tiles tell their probability by their colour alone.
 LEGIBLE = 26
 OPACITY = 0.45
+CAPTION = 20
 
 
 def write_overlay(path: Path, prediction: VideoPrediction) -> None:
@@ -60,7 +71,8 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
     """Draws frame after frame.
 
     Blue is the probability of the class drawn (the second of two, else the one predicted), orange
-    the attention, whose highest weight is 1; a white line marks the time. Where networks have
+    the attention as a share of its highest weight; a white line marks the time, and frames that no
+    clip holds are shaded, where the curves stop. Where networks have
     spatial masks, these lie over the picture as heat. A grey frame holds what the networks see of
     the picture; tiles within it are the bluer, the more probable the class drawn is in them.
 
@@ -86,7 +98,7 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
         picture_fps=row.fps,
     )
     count = prediction.frames
-    strip = _strip(prediction, width, count)
+    strip = draw_strip(prediction, width, count)
     for number, pixels in enumerate(frames):
         picture = _with_mask(pixels.copy(), prediction, number, where)
         if where is not None:
@@ -96,13 +108,32 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
             if number < end:
                 _draw_tile(picture, box, chance)
         if prediction.damage:
-            _write(picture, "damaged file", 2, RED)
+            write_text(picture, "damaged file", 2, RED)
         if prediction.fps:
-            _write(picture, f"{number / prediction.fps:.1f} s", width - 44, WHITE, height - 5)
+            write_text(picture, f"{number / prediction.fps:.1f} s", width - 44, WHITE, height - 5)
         marked = strip.copy()
-        place = _place(number / max(count - 1, 1), width)
-        cv2.line(marked, (place, MARGIN), (place, STRIP - 4), WHITE, 1)
+        place = place_at(number / max(count - 1, 1), width)
+        cv2.line(marked, (place, MARGIN), (place, STRIP - AXIS), WHITE, 1)
         yield np.concatenate([picture, marked])
+
+
+def captioned(picture: np.ndarray, lines: Sequence[str]) -> np.ndarray:
+    """A picture above lines of text, white on black.
+
+    Args:
+        picture: `(h, w, 3)` uint8 RGB.
+        lines: From top to bottom; one that is too wide is written smaller.
+
+    Returns:
+        `(h + 20 per line, w, 3)` uint8 RGB.
+    """
+    bars = []
+    for line in lines:
+        bars.append(np.zeros((CAPTION, picture.shape[1], 3), np.uint8))
+        width = cv2.getTextSize(line, FONT, 0.45, 1)[0][0]
+        scale = 0.45 * min(1.0, (picture.shape[1] - 8) / max(width, 1))
+        cv2.putText(bars[-1], line, (4, CAPTION - 6), FONT, scale, WHITE, 1, cv2.LINE_AA)
+    return np.concatenate([picture, *bars])
 
 
 def heat(picture: np.ndarray, values: np.ndarray, opacity: float = OPACITY) -> np.ndarray:
@@ -120,43 +151,6 @@ def heat(picture: np.ndarray, values: np.ndarray, opacity: float = OPACITY) -> n
     levels: Any = cv2.resize(grey, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     colours = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1]
     return cv2.addWeighted(picture, 1 - opacity, colours, opacity, 0)
-
-
-def curves(prediction: VideoPrediction) -> dict[str, np.ndarray]:
-    """Probability and attention of every frame: means over the clips that hold it.
-
-    Args:
-        prediction: What networks say of a video.
-
-    Returns:
-        `probability (t,)` of the class drawn, and `attention (t,)`, where there is one, whose mean
-        in a clip is 1; NaN in frames that no clip holds.
-    """
-    count = _covered(prediction)
-    chances = prediction.probabilities[:, drawn_class(prediction)]
-    weights: dict[str, list[np.ndarray]] = {
-        "probability": [
-            np.full(cut.length, p) for cut, p in zip(prediction.cuts, chances, strict=True)
-        ]
-    }
-    if prediction.attention is not None:
-        weights["attention"] = [
-            values[: cut.length] * prediction.clip.frames
-            for cut, values in zip(prediction.cuts, prediction.attention, strict=True)
-        ]
-    found = {}
-    for name, parts in weights.items():
-        total, number = np.zeros(count), np.zeros(count)
-        for cut, part in zip(prediction.cuts, parts, strict=True):
-            total[cut.first : cut.first + cut.length] += part
-            number[cut.first : cut.first + cut.length] += 1
-        found[name] = np.divide(total, number, out=np.full(count, np.nan), where=number > 0)
-    return found
-
-
-def drawn_class(prediction: VideoPrediction) -> int:
-    """The second of two classes, which is the finding; of more, the one predicted."""
-    return 1 if len(prediction.labels) == 2 else prediction.predicted
 
 
 def _seen(prediction: VideoPrediction, size: Size, to: Size) -> Box | None:
@@ -197,53 +191,26 @@ def _draw_tile(picture: np.ndarray, box: Box, chance: float) -> None:
     _frame(picture, (x + 1, y + 1, max(w - 2, 1), max(h - 2, 1)), (red, green, blue))
     if min(w, h) >= LEGIBLE:
         # Without the leading 0, which narrow tiles have no room for.
-        _write(picture, f"{chance:.2f}".removeprefix("0"), x + 4, WHITE, y + 12)
+        write_text(picture, f"{chance:.2f}".removeprefix("0"), x + 4, WHITE, y + 12)
 
 
-def _covered(prediction: VideoPrediction) -> int:
-    return max(cut.first + cut.length for cut in prediction.cuts)
+def clip_box(prediction: VideoPrediction, place: int, size: Size) -> Box:
+    """Box that a clip was cut out of.
 
+    Args:
+        prediction: What networks say of a video.
+        place: Which clip.
+        size: `(h, w)` of the video's frames.
 
-def _strip(prediction: VideoPrediction, width: int, count: int) -> np.ndarray:
-    """Curves over the time of a video of `count` frames, `(STRIP, width, 3)`."""
-    strip = np.zeros((STRIP, width, 3), np.uint8)
-    shown = drawn_class(prediction)
-    text = f"P({prediction.labels[shown].replace('_', ' ')}) = {prediction.mean[shown]:.2f}"
-    _write(strip, text, 2, BLUE)
-    cv2.line(strip, (0, _level(0.5)), (width, _level(0.5)), GREY, 1)
-    found = curves(prediction)
-    if "attention" in found:
-        _write(strip, "attention", width - 66, ORANGE)
-        _draw(strip, found["attention"] / max(np.nanmax(found["attention"]), 1e-9), ORANGE, count)
-    _draw(strip, found["probability"], BLUE, count)
-    return strip
-
-
-def _draw(strip: np.ndarray, values: np.ndarray, colour: tuple[int, int, int], count: int) -> None:
-    """A line through every run of frames that clips hold; a dot where that is one frame."""
-    held = np.flatnonzero(~np.isnan(values))
-    for run in np.split(held, np.flatnonzero(np.diff(held) > 1) + 1):
-        points: list[Any] = [
-            (_place(number / max(count - 1, 1), strip.shape[1]), _level(values[number]))
-            for number in run
-        ]
-        if len(points) == 1:
-            cv2.circle(strip, points[0], 2, colour, -1)
-        cv2.polylines(strip, [np.array(points, np.int32)], False, colour, 1, cv2.LINE_AA)
-
-
-def _write(
-    picture: np.ndarray, text: str, x: int, colour: tuple[int, int, int], y: int = 10
-) -> None:
-    cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.36, colour, 1, cv2.LINE_AA)
-
-
-def _place(share: float, width: int) -> int:
-    return round(share * (width - 1))
-
-
-def _level(value: float) -> int:
-    return round(STRIP - 5 - value * (STRIP - 5 - MARGIN))
+    Returns:
+        `(x, y, w, h)` in pixels of the file.
+    """
+    clip, cut = prediction.clip, prediction.cuts[place]
+    if clip.unit != "tile":
+        return _seen(prediction, size, size) or (0, 0, size[1], size[0])
+    left, top, _, _ = reading(prediction.video, frame_spec(clip))["region"]
+    height, width = clip.picture
+    return scaled_box((left + cut.x, top + cut.y, width, height), clip.size, size)
 
 
 def _even(side: float) -> int:

@@ -17,7 +17,7 @@ from lus_keras.core.files import atomic_write, file_names
 from lus_keras.core.safe_text import guard
 from lus_keras.data.video import iter_resampled
 from lus_keras.inference.predict.load import Ensemble
-from lus_keras.inference.predict.overlay import write_overlay
+from lus_keras.inference.predict.overlay import captioned, write_overlay
 from lus_keras.inference.predict.video import VideoPrediction, by_patient, predictions_apart
 
 DIGITS = 9
@@ -147,11 +147,28 @@ def _pictures(prediction: VideoPrediction, stem: Path) -> list[Path]:
         row.video, fps=prediction.clip.fps, picture_fps=row.fps, grayscale=False
     )
     frame = next(islice(frames, prediction.representative()[1], None))
+    frame = captioned(frame, representative_caption(prediction))
     with atomic_write(picture) as temporary:
         encoded = cv2.imencode(".png", np.ascontiguousarray(frame[..., ::-1]))[1]
         temporary.write_bytes(encoded.tobytes())
     write_overlay(overlay, prediction)
     return [picture, overlay]
+
+
+def representative_caption(prediction: VideoPrediction) -> list[str]:
+    """What is written beneath the representative frame: its time, and why it is the one."""
+    clip, frame = prediction.representative()
+    cut, label = prediction.cuts[clip], prediction.labels[prediction.predicted]
+    when = f"{frame / prediction.fps:.2f} s, " if prediction.fps else ""
+    chance = prediction.probabilities[clip, prediction.predicted]
+    why = "middle frame of the clip"
+    if prediction.attention is not None:
+        weight = float(prediction.attention[clip, frame - cut.first])
+        why = f"attention {weight:.3f} (even would be {1 / cut.length:.3f})"
+    return [
+        f"{when}frame {frame}: {why}",
+        f"P({label.replace('_', ' ')}) = {chance:.2f} in its clip",
+    ]
 
 
 def _clip_rows(predictions: Iterable[VideoPrediction]) -> Iterator[list[Any]]:

@@ -51,7 +51,8 @@ def figure1(run: PaperRun) -> Drawing | None:
         "Figure 1. Attention over one clip",
         f"Of {len(usable)} test clips kept with their frames, the one whose IoU "
         f"({ious[place]:.0%}) is nearest to the {wanted:.0%} of the paper's example, so a "
-        "chosen clip, not a typical one. Attention is stretched to 0 … 1 (min-max). The seven "
+        "chosen clip, not a typical one. Attention is stretched to 0 … 1 (min-max); its weights as "
+        "they are stand beside it on an axis from 0, on which even attention is flat. The seven "
         "frames spread evenly over its attention, from the lowest to the highest weight (printed "
         f"beneath); a green border marks frames annotated as B-line.{_printed_weights(run)}",
         plots.attention_curve(attention.weights[place], attention.truth[place], frames, title),

@@ -36,8 +36,8 @@ def figure5(run: PaperRun) -> Drawing | None:
         "figure5",
         "Figure 5. Where the network looks",
         f"Test tile {maps['clip_id'][0]}, the first of those with sliding; frames {step} apart. "
-        "First row: input; second: vanilla saliency; third: SmoothGrad. Each map is stretched from "
-        "its minimum to its maximum over the whole clip.",
+        "First row: input; second: vanilla saliency; third: SmoothGrad. Each map is drawn as "
+        "shares of the 99.5th percentile of its values over the whole clip.",
         plots.saliency_sheet(frames, maps["vanilla"][0], maps["smooth"][0], shown),
         frames=True,
     )

@@ -1,0 +1,134 @@
+"""The sheet that explains a clip: frames as the file shows them, and maps over them as heat."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from lus_keras.core.style import new_figure
+from lus_keras.data.manifest import Box
+from lus_keras.data.video import iter_resampled
+from lus_keras.evaluation.plots.clips import PERCENTILE, contrasted
+from lus_keras.inference.predict.overlay import clip_box
+
+if TYPE_CHECKING:
+    from lus_keras.inference.explain import Explanation
+
+NAMES = {"vanilla": "Saliency", "smooth": "SmoothGrad", "grad-cam": "Grad-CAM"}
+OPACITY = 0.85
+COLOURS = "inferno"
+
+
+def explanation_sheet(explanation: Explanation, network: str, most: int = 6) -> Figure:
+    """Draws frames of a clip, and beneath them the same frames under each map.
+
+    Args:
+        explanation: Maps of a clip; its video is decoded again.
+        network: Name of the network, printed.
+        most: Frames that are shown.
+
+    Returns:
+        The figure. Frames have the resolution of the file, where maps have a place in it; a picture
+        of depth by time is shown as the network sees it.
+    """
+    count = len(explanation.frames)
+    shown = np.unique(np.linspace(0, count - 1, min(most, count)).astype(int)).tolist()
+    pictures, box = _pictures(explanation, shown)
+    height, width = pictures[0].shape[:2]
+    panel = 2.1 if len(shown) > 1 else 3.4
+    rows = 1 + len(explanation.maps)
+    size = max(panel * len(shown) + 1.4, 5.5), panel * min(height / width, 1.6) * rows + 1.1
+    figure = new_figure(*size)
+    panels = figure.subplots(rows, len(shown), squeeze=False)
+    for column, (frame, picture) in enumerate(zip(shown, pictures, strict=True)):
+        for axes in panels[:, column]:
+            axes.imshow(picture)
+            axes.set_xticks([])
+            axes.set_yticks([])
+        panels[0, column].set_title(_time(explanation, frame), fontsize=9)
+    panels[0, 0].set_ylabel("Input", fontsize=10)
+    for line, (method, values) in zip(panels[1:], explanation.maps.items(), strict=True):
+        line[0].set_ylabel(_row_name(explanation, method), fontsize=10)
+        levels = contrasted(values)
+        for axes, frame in zip(line, shown, strict=True):
+            _lay_over(axes, levels[frame], box, pictures[0].shape[:2])
+    scale = ScalarMappable(cmap=COLOURS)
+    bar = figure.colorbar(scale, ax=panels[1:].ravel().tolist(), fraction=0.03, pad=0.01)
+    bar.set_label(f"share of the map's {PERCENTILE:g}th percentile", fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+    figure.suptitle(_title(explanation, network), fontsize=11, x=0.01, ha="left")
+    return figure
+
+
+def _pictures(explanation: Explanation, shown: Sequence[int]) -> tuple[list[np.ndarray], Box]:
+    """Frames in RGB, cut to what the network sees of them; and where the map lies in those."""
+    found, cut = explanation.prediction, explanation.prediction.cuts[explanation.clip]
+    if len(explanation.frames) != cut.length:
+        grey = [np.repeat(explanation.frames[n][..., None], 3, axis=-1) for n in shown]
+        return grey, (0, 0, *grey[0].shape[1::-1])
+    wanted, pictures = {cut.first + number for number in shown}, []
+    decoded = iter_resampled(
+        found.video.video, fps=found.clip.fps, picture_fps=found.video.fps, grayscale=False
+    )
+    for number, pixels in enumerate(decoded):
+        if number in wanted:
+            pictures.append(pixels.copy())
+        if len(pictures) == len(wanted):
+            break
+    size = pictures[0].shape[:2]
+    x, y, w, h = clip_box(found, explanation.clip, size)
+    # A tile is small: its surroundings tell where it lies.
+    margin = 1.0 if found.clip.unit == "tile" else 0.04
+    left, top = max(0, round(x - margin * w)), max(0, round(y - margin * h))
+    right, bottom = round(x + (1 + margin) * w), round(y + (1 + margin) * h)
+    return [each[top:bottom, left:right] for each in pictures], (x - left, y - top, w, h)
+
+
+def _lay_over(axes: Any, levels: np.ndarray, box: Box, size: tuple[int, int]) -> None:
+    x, y, w, h = box
+    large: Any = cv2.resize(np.asarray(levels, np.float32), (w, h), interpolation=cv2.INTER_LINEAR)
+    colours = colormaps[COLOURS](large)
+    colours[..., 3] = OPACITY * np.sqrt(large)
+    axes.imshow(colours, extent=(x - 0.5, x + w - 0.5, y + h - 0.5, y - 0.5))
+    axes.set(xlim=(-0.5, size[1] - 0.5), ylim=(size[0] - 0.5, -0.5))
+    if (h, w) != size:
+        frame = Rectangle((x - 0.5, y - 0.5), w, h, fill=False, edgecolor="white", lw=0.8)
+        axes.add_patch(frame)
+
+
+def _row_name(explanation: Explanation, method: str) -> str:
+    random = explanation.random.get(method, math.nan)
+    told = "not defined" if math.isnan(random) else f"{random:.2f}"
+    return f"{NAMES.get(method, method)}\nrandom weights: ρ = {told}"
+
+
+def _time(explanation: Explanation, frame: int) -> str:
+    found, cut = explanation.prediction, explanation.prediction.cuts[explanation.clip]
+    if len(explanation.frames) != cut.length:
+        return "depth by time"
+    number = cut.first + frame
+    return f"{number / found.fps:.2f} s" if found.fps else f"frame {number}"
+
+
+def _title(explanation: Explanation, network: str) -> str:
+    found, place = explanation.prediction, explanation.clip
+    label = explanation.label.replace("_", " ")
+    chance = float(found.probabilities[place, found.labels.index(explanation.label)])
+    start_s, end_s = found.start_s(place), found.end_s(place)
+    when = "" if math.isnan(start_s) else f", {start_s:.2f} to {end_s:.2f} s"
+    return (
+        f"{label}: probability {chance:.2f} in this clip\n{found.video.video_id}{when}; {network}"
+    )
+
+
+def named(maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Maps by the name that is printed, with the contrast of the sheet."""
+    return {NAMES.get(method, method): contrasted(values) for method, values in maps.items()}
