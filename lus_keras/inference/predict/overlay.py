@@ -208,7 +208,7 @@ def clip_box(prediction: VideoPrediction, place: int, size: Size) -> Box:
     clip, cut = prediction.clip, prediction.cuts[place]
     if clip.unit != "tile":
         return _seen(prediction, size, size) or (0, 0, size[1], size[0])
-    left, top, _, _ = reading(prediction.video, frame_spec(clip))["region"]
+    left, top, _, _ = reading(prediction.video, FrameSpec.of(clip))["region"]
     height, width = clip.picture
     return scaled_box((left + cut.x, top + cut.y, width, height), clip.size, size)
 
