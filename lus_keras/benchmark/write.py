@@ -10,6 +10,7 @@ from typing import Any
 
 from lus_keras.benchmark.timing import FAILED, MET, MISSED
 from lus_keras.core.files import atomic_write
+from lus_keras.core.safe_text import guarded
 
 COLUMNS = ("measured", "ours", "peer", "peer's", "value", "target", "")
 FIELDS = (
@@ -29,9 +30,9 @@ def write_results(record: dict[str, Any], out: Path) -> list[Path]:
     with atomic_write(files[0]) as temporary:
         temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
     with atomic_write(files[1]) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, FIELDS, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(record["lines"])
+        writer = csv.writer(stream)
+        writer.writerow(FIELDS)
+        writer.writerows(guarded(line.get(name) for name in FIELDS) for line in record["lines"])
     with atomic_write(files[2]) as temporary:
         temporary.write_text(as_page(record), "utf-8")
     return files

@@ -25,12 +25,17 @@ class _Group(Group):
 
     def main(self, *args: Any, **options: Any) -> Any:
         last_resort.accept_any_encoding()
+        last_resort.show_warnings_in_a_line()
         signals.quiet_when_stopping()
         return super().main(*args, **options)
 
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        with last_resort.printable_usage():
+            return super().make_context(*args, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with signals.stopping_on_signals():
+            with signals.stopping_on_signals(), last_resort.printable_usage():
                 return super().invoke(ctx)
         except LusKerasError as error:
             if ctx.params.get("debug"):
@@ -201,8 +206,7 @@ def report(run: Path, embed_frames: bool, archive: Path | None) -> None:
 @main.command("list")
 def list_command() -> None:
     """List papers, targets, networks with their parameters, and data sets."""
-    from rich.console import Console
-
+    from lus_keras.core.progress import Console
     from lus_keras.experiments.listing import tables
 
     for table in tables():

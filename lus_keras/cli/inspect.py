@@ -60,8 +60,7 @@ def check(
     lus-keras data check manifest.csv --fix clean.csv --pairs pairs.png
     lus-keras data check covid-blues --json > check.json
     """
-    from rich.console import Console
-
+    from lus_keras.core.progress import Console
     from lus_keras.data.quality.check import refuse_unless_fixable
     from lus_keras.data.quality.tables import problem_table, verdict
     from lus_keras.data.quality.targets import find_target
@@ -108,8 +107,7 @@ def stats(target: str, out: Path | None, workers: int, root: Path | None) -> Non
     \b
     lus-keras data stats manifest.csv --out stats.png
     """
-    from rich.console import Console
-
+    from lus_keras.core.progress import Console
     from lus_keras.data.quality.stats import statistics_of
     from lus_keras.data.quality.tables import statistics_table
     from lus_keras.data.quality.targets import find_target
@@ -180,8 +178,7 @@ def split(
     lus-keras data split manifest.csv --label b_lines --test-fraction 0.3 --out split.json
     lus-keras data split manifest.csv --label b_lines --verify split.json
     """
-    from rich.console import Console
-
+    from lus_keras.core.progress import Console
     from lus_keras.data.quality import splitting
     from lus_keras.data.splits import write_split
 
@@ -209,9 +206,7 @@ def split(
 def _report(
     found: Target, workers: int, min_seconds: float = 0.0, *, quiet: bool = False
 ) -> Report:
-    from rich.console import Console
-
-    from lus_keras.core.progress import Reporter
+    from lus_keras.core.progress import Console, Reporter
     from lus_keras.data import quality
 
     if quiet or not sys.stderr.isatty():

@@ -7,11 +7,16 @@ import io
 import lzma
 import sys
 import traceback
+import warnings
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
+
+from lus_keras.core.safe_text import printable
 
 # Exit codes, as everywhere: 2 a setting, 3 data, 4 part of the work failed and what is finished is
 # kept; 1 is a fault of this package.
@@ -110,3 +115,32 @@ def accept_any_encoding() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
+
+
+def show_warnings_in_a_line() -> None:
+    """Lets warnings about data be one line, without the place in this package that gave them."""
+    shown = warnings.formatwarning
+
+    def format_warning(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        line: str | None = None,
+    ) -> str:
+        if category is UserWarning:
+            return f"Warning: {printable(str(message))}\n"
+        return shown(message, category, filename, lineno, line)
+
+    if shown.__module__ != __name__:
+        warnings.formatwarning = format_warning
+
+
+@contextmanager
+def printable_usage() -> Iterator[None]:
+    """Keeps what was typed, which click quotes, from steering the terminal."""
+    try:
+        yield
+    except click.ClickException as error:
+        vars(error).update(message=printable(error.message))
+        raise

@@ -12,7 +12,6 @@ import click
 
 from lus_keras.cli.output import Command, echo, name_files
 from lus_keras.core.errors import ConfigError, DataError, RunError
-from lus_keras.core.safe_text import printable
 
 if TYPE_CHECKING:
     from lus_keras.data.manifest import Video
@@ -94,7 +93,7 @@ def predict(
     lus-keras predict runs/simulated-quick --model c2d_lstm_a --manifest manifest.csv --json
     """
     rows = _rows(videos, options)
-    models = _load(run, options)
+    models = _load(run, options, decodes=True)
     from lus_keras.inference.predict import predict_video
     from lus_keras.inference.predict.write import as_json as to_json
     from lus_keras.inference.predict.write import write_predictions
@@ -150,7 +149,7 @@ def explain(
     lus-keras explain runs/simulated-quick --model c2d_a exam.avi --method smooth --out explained
     """
     rows = _rows(videos, options)
-    models = _load(run, options)
+    models = _load(run, options, decodes=True)
     from lus_keras.inference.explain import METHODS, as_json, explain_video, write_explanations
 
     settings: dict[str, Any] = {"methods": methods or METHODS, "samples": samples}
@@ -237,9 +236,13 @@ def _refuse(problems: list[str], rows: list[Video]) -> None:
         raise RunError.from_problems([count, *problems])
 
 
-def _load(run: Path, options: dict[str, Any]) -> Ensemble:
+def _load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemble:
     from lus_keras.core.environment import start_tensorflow
 
+    if decodes:
+        from lus_keras.data.cache.stream import start_decoder
+
+        start_decoder()
     start_tensorflow()
     from lus_keras.inference.predict import load_models
 
@@ -294,16 +297,17 @@ def _videos_of(place: Path) -> list[Path]:
 
 
 def _print(models: Ensemble, predictions: list[VideoPrediction]) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("video", "patient", "clips", "predicted", *models.labels)
+    from lus_keras.core.progress import Console
+
+    table = Table("video", "patient", "clips", "predicted", *map(escape, models.labels))
     table.title = f"{models.name}, {len(models.networks)} folds"
     table.title_justify = "left"
     for found in predictions:
         chances = [f"{value:.3f}" for value in found.mean]
         row, number = found.video, str(len(found.cuts))
-        ids = (escape(printable(name)) for name in (row.video_id, row.patient_id))
-        table.add_row(*ids, number, found.answer, *chances)
+        ids = (escape(name) for name in (row.video_id, row.patient_id))
+        table.add_row(*ids, number, escape(found.answer), *chances)
     Console(highlight=False, width=None).print(table)

@@ -39,12 +39,12 @@ def simulate_check(
     lus-keras data simulate-check
     lus-keras data simulate-check --check 2 --check 7 --size 0.2
     """
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     from lus_keras.core.errors import RunError
     from lus_keras.core.files import atomic_write
+    from lus_keras.core.progress import Console
     from lus_keras.simulation import validation
 
     network: validation.TrainAndScore | None = None

@@ -114,9 +114,9 @@ def _videos(source: Path, root: Path | None, roi: tuple[int, int, int, int] | No
 
 
 def _print_counts(made: Sequence[DataSet]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from lus_keras.core.progress import Console
     from lus_keras.data.tiling import published_counts
 
     published = published_counts()

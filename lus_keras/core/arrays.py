@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +16,19 @@ _MOST_COMPRESSED = 1032
 _SINGLE = b"\x93NUMPY"
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
+def read_npz(path: Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
     """Reads a `.npz` of plain arrays; sizes are checked before memory is taken.
 
     Args:
         path: File to read.
+        names: Only these arrays.
 
     Returns:
         Arrays by name, in the file's order and types.
 
     Raises:
-        DataError: It is damaged, is no archive of arrays, holds Python objects, or announces more
-            than it has.
+        DataError: It is damaged, is no archive of arrays or lacks one, holds Python objects, or
+            announces more than it has.
         OSError: It cannot be read.
     """
     try:
@@ -44,7 +46,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         if problems:
             raise DataError.from_problems(problems)
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+            return {name: arrays[name] for name in (arrays.files if names is None else names)}
     except (ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: cannot be read as arrays: {error}. Get it again.") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import itertools
 import os
@@ -67,6 +68,24 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
     """
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Text of a file in UTF-8, or in UTF-16 that begins with its mark, as Windows writes it.
+
+    Args:
+        path: File to read.
+
+    Returns:
+        Its text without the mark; lines end as they are written.
+
+    Raises:
+        OSError: The file cannot be read.
+        UnicodeDecodeError: It is in another encoding.
+    """
+    content = Path(path).read_bytes()
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
 
 
 def is_picture_folder(path: str | os.PathLike[str]) -> bool:

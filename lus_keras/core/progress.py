@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
+import rich.console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
+from rich.text import Text
+
+from lus_keras.core.safe_text import printable
 
 EVERY_S = 10.0
+
+
+class Console(rich.console.Console):
+    """A console whose terminal is steered by its own styles alone, and by no text that it shows."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Turns a text into one of rich, before its width is measured."""
+        return super().render_str(printable(text), **options)
+
+    def render(self, *args: Any, **options: Any) -> Iterable[Segment]:
+        """Renders as rich does, with the characters that steer terminals made visible."""
+        for segment in super().render(*args, **options):
+            text = segment.text if segment.control else printable(segment.text)
+            yield segment if text == segment.text else Segment(text, segment.style)
 
 
 class Reporter:

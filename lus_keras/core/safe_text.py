@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from typing import Any
 
 # What Excel and LibreOffice take for the start of a formula.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]", re.DOTALL)
@@ -47,3 +49,8 @@ def guard(cell: str) -> str:
 def unguard(cell: str) -> str:
     """Inverse of `guard`; so that Excel's leading apostrophe is taken off such a cell, too."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def guarded(row: Iterable[Any]) -> list[Any]:
+    """A row of a CSV whose texts no spreadsheet runs, see `guard`."""
+    return [guard(cell) if isinstance(cell, str) else cell for cell in row]

@@ -1,50 +1,24 @@
 """Work on files nobody vouches for, in a child process with limits.
 
 A decoder is a large C library: what crashes, hangs or swells there must cost one message, not the
-run. Messages cross the border as JSON, so a child that was taken over can send text and no code.
+run.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import signal
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from typing import Any
 
-from lus_keras.core.errors import LusKerasError
-from lus_keras.core.signals import end_with_parent, workers_ignore_interrupts
+from lus_keras.core.child_process import Child, ChildDied, Limits, Outcome, Part, Streaming, Work
 
-# Longest that a child may take to start; importing a decoder takes about a second.
-START_S = 60.0
-# Longest that a child may take to end once it has hung up.
-END_S = 5.0
-MAX_ANSWER = 16 << 20
+__all__ = ["ChildDied", "Limits", "Outcome", "Part", "iter_isolated", "run_isolated"]
+__all__ += ["start_ahead", "stream_isolated"]
 
-
-@dataclass(frozen=True)
-class Limits:
-    """What one piece of work may use.
-
-    Attributes:
-        memory_bytes: Address space of the child.
-        cpu_s: Processor time.
-        wall_s: Time until the child is killed.
-    """
-
-    memory_bytes: int = 4 << 30
-    cpu_s: float = 120.0
-    wall_s: float = 180.0
-
-
-Work = Callable[[str], dict[str, Any]]
-Outcome = dict[str, Any] | str
+_resting: dict[Streaming, list[Child]] = {}
+_lock = threading.Lock()
 
 
 def run_isolated(
@@ -90,7 +64,7 @@ def iter_isolated(
     Yields:
         One result a text; children end with the iterator.
     """
-    idle: SimpleQueue[_Worker] = SimpleQueue()
+    idle: SimpleQueue[Child] = SimpleQueue()
 
     def call(text: str) -> Outcome:
         worker = idle.get()
@@ -105,9 +79,9 @@ def iter_isolated(
 
 @contextmanager
 def _workers(
-    work: Work, limits: Limits, count: int, idle: SimpleQueue[_Worker]
+    work: Work, limits: Limits, count: int, idle: SimpleQueue[Child]
 ) -> Iterator[ThreadPoolExecutor]:
-    workers = [_Worker(work, limits) for _ in range(count)]
+    workers = [Child(work, limits) for _ in range(count)]
     for worker in workers:
         idle.put(worker)
     threads = ThreadPoolExecutor(max(count, 1))
@@ -120,118 +94,44 @@ def _workers(
         threads.shutdown(cancel_futures=True)
 
 
-class _Worker:
-    """A process that answers one call after another, started with the first."""
+def stream_isolated(work: Streaming, text: str, *, limits: Limits | None = None) -> Generator[Part]:
+    """Gives what a generator gives in a child process, which serves later calls as well.
 
-    def __init__(self, work: Work, limits: Limits):
-        self._work = work
-        self._limits = limits
-        self._process: Any = None
-        self._connection: Connection | None = None
-        self._closed = False
+    The child runs ahead by what the pipe between the two holds, some hundred kilobytes. Limits are
+    for each part: what is long and healthy may take its time.
 
-    def call(self, text: str) -> Outcome:
-        if self._closed:
-            return "was stopped."
-        if self._process is None and not self._start():
-            return self._death()
-        assert self._connection is not None
-        try:
-            self._connection.send_bytes(text.encode("utf-8", "surrogateescape"))
-            if not self._connection.poll(self._limits.wall_s):
-                self._kill()
-                return f"took longer than {self._limits.wall_s:g} s."
-            return json.loads(self._connection.recv_bytes(MAX_ANSWER))
-        except (EOFError, OSError, ValueError):
-            return self._death()
+    Args:
+        work: Generator function of a module; gives what JSON holds, and arrays of uint8.
+        text: What to call it on.
+        limits: Of a child that this call starts.
 
-    def close(self) -> None:
-        self._closed = True
-        self._kill()
+    Yields:
+        The parts; arrays are read-only.
 
-    def _start(self) -> bool:
-        context = get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        arguments = (theirs, self._work, self._limits)
-        self._process = context.Process(target=_serve, args=arguments, daemon=True)
-        with workers_ignore_interrupts():
-            self._process.start()
-        theirs.close()
-        try:
-            return self._connection.poll(START_S) and bool(self._connection.recv_bytes())
-        except (EOFError, OSError):
-            return False
-
-    def _death(self) -> str:
-        process = self._process
-        if process is None:
-            return "was stopped."
-        process.join(END_S)
-        code = process.exitcode
-        self._kill()
-        if code is not None and -code == getattr(signal, "SIGXCPU", 0):
-            return f"took more than {self._limits.cpu_s:g} s of processor time."
-        if code is None:
-            return "gave no readable answer."
-        if code < 0:
-            return f"crashed the process that worked on it ({signal.Signals(-code).name})."
-        return f"ended the process that worked on it (exit code {code})."
-
-    def _kill(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.join()
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-
-def _serve(connection: Connection, work: Work, limits: Limits) -> None:
-    """Runs in the child: answers until the parent hangs up."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent(by_signal=False)
-    _limit_memory(limits)
-    connection.send_bytes(b"ready")
-    while True:
-        try:
-            text = connection.recv_bytes().decode("utf-8", "surrogateescape")
-        except (EOFError, OSError):
-            return
-        _renew_processor_time(limits)
-        answer = json.dumps(_outcome(work, text, limits)).encode()
-        try:
-            connection.send_bytes(answer)
-        except OSError:
-            return
-
-
-def _outcome(work: Work, text: str, limits: Limits) -> Outcome:
+    Raises:
+        ChildDied: It passed a limit, crashed or hung.
+        LusKerasError: What the package's own errors said, without their kind.
+    """
+    worker = _taken(work, limits)
     try:
-        return work(text)
-    except LusKerasError as error:
-        return str(error)
-    except MemoryError:
-        return f"needs more than {limits.memory_bytes / 1e9:.1f} GB of memory."
+        yield from worker.stream(text)
+    finally:
+        _put_back(work, worker)
 
 
-def _limit_memory(limits: Limits) -> None:
-    try:
-        import resource
-    except ImportError:  # Windows has no such limits; the one of time is the parent's.
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = limits.memory_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
+def start_ahead(work: Streaming) -> None:
+    """Starts a child for `stream_isolated`, and does not wait until it is ready."""
+    worker = _taken(work, None)
+    worker.start()
+    _put_back(work, worker)
 
 
-def _renew_processor_time(limits: Limits) -> None:
-    try:
-        import resource
-    except ImportError:
-        return
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    until = math.ceil(used.ru_utime + used.ru_stime + limits.cpu_s)
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (until if hard < 0 else min(until, hard), hard))
+def _taken(work: Streaming, limits: Limits | None) -> Child:
+    with _lock:
+        resting = _resting.setdefault(work, [])
+        return resting.pop() if resting else Child(work, limits or Limits())
+
+
+def _put_back(work: Streaming, worker: Child) -> None:
+    with _lock:
+        _resting[work].append(worker)

@@ -47,6 +47,9 @@ def nearest_files(names: Iterable[str], folder: Path) -> dict[str, str]:
 def groups_alike(names: Iterable[str]) -> list[list[str]]:
     """Groups names that may be spellings of one, see `spelling_key`.
 
+    Letters that are drawn as the figure 1 count as one only where a name of the group has that
+    figure: `P1` and `Pl` look alike, `Ali` and `Ail` are two people.
+
     Args:
         names: Different names.
 
@@ -56,10 +59,18 @@ def groups_alike(names: Iterable[str]) -> list[list[str]]:
     groups = defaultdict(list)
     for name in sorted(set(names)):
         groups[spelling_key(name)].append(name)
+    drawn = defaultdict(set)
+    for key, group in groups.items():
+        for name in group:
+            drawn[spelling_key(name, drawn=True)].add(key)
+    for keys in drawn.values():
+        left = sorted(keys & groups.keys())
+        if len(left) > 1 and any("1" in name for key in left for name in groups[key]):
+            groups[left[0]] = sorted(name for key in left for name in groups.pop(key))
     return [group for group in groups.values() if len(group) > 1]
 
 
-def spelling_key(name: str) -> str:
+def spelling_key(name: str, *, drawn: bool = False) -> str:
     """What is left of a name once all is taken away that spreadsheets and typing change.
 
     That is case, width, blanks, invisible characters, quotation marks (Excel's leading apostrophe),
@@ -69,6 +80,7 @@ def spelling_key(name: str) -> str:
 
     Args:
         name: Any text.
+        drawn: Whether l, I and | are taken for the figure 1, too.
 
     Returns:
         Text for comparison only; the same for `P-01`, `p_1` and `PO1`, or for `12.0` and `12`.
@@ -82,6 +94,8 @@ def spelling_key(name: str) -> str:
         c for c in text if unicodedata.category(c) not in ("Cf", "Cc") and c not in _MARKS
     )
     text = re.sub(r"\s+", "", text)
+    if drawn:
+        text = re.sub("[il|]", "1", text)
     text = re.sub(r"(?<=\d)[.,]0+$", "", text)
     text = re.sub(r"(?<=\d)o+(?=\d|$)|(?<![a-z])o+(?=\d)|o(?=\d)", _zeros, text)
     text = re.sub(r"(?<=\d)[\W_]+(?=\d)", "-", text)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lus_keras.core.arrays import read_npz
 from lus_keras.core.errors import RunError
 from lus_keras.core.files import atomic_write
 from lus_keras.evaluation.run_record import Fingerprint
@@ -126,8 +127,7 @@ def fingerprints(folder: Path) -> dict[Path, Fingerprint]:
     found = {}
     for path in (folder / name for name in (*NAMES, BEST)):
         try:
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-                mark = _fingerprint(json.loads(str(archive["state"])))
+            mark = _fingerprint(json.loads(str(read_npz(path, ["state"])["state"])))
         except Exception:  # as in `_read`; a damaged one is passed over
             continue
         if mark:
@@ -156,16 +156,16 @@ def _read(path: Path) -> Checkpoint | None:
         return None
     try:
         # The archive's checksums are verified as its members are read.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            state = json.loads(str(archive["state"]))
-            return Checkpoint(
-                epoch=state["epoch"],
-                weights=[archive[f"w{i}"] for i in range(state["weights"])],
-                optimizer=[archive[f"o{i}"] for i in range(state["optimizer"])],
-                history=state["history"],
-                fingerprint=_fingerprint(state),
-            )
+        archive = read_npz(path)
+        state = json.loads(str(archive["state"]))
+        return Checkpoint(
+            epoch=state["epoch"],
+            weights=[archive[f"w{i}"] for i in range(state["weights"])],
+            optimizer=[archive[f"o{i}"] for i in range(state["optimizer"])],
+            history=state["history"],
+            fingerprint=_fingerprint(state),
+        )
     except Exception:
         # A damaged archive raises whatever its bytes happen to mean: a bad checksum, "encrypted",
-        # a missing member, an unknown compression, an array of 10¹⁸ numbers.
+        # a missing member, an unknown compression.
         return None

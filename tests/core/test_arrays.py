@@ -53,3 +53,11 @@ def test_what_is_no_archive_of_arrays_is_refused(tmp_path):
     (tmp_path / "w.npz").write_bytes(b"PK nothing")
     with pytest.raises(DataError, match="cannot be read as arrays"):
         read_npz(tmp_path / "w.npz")
+
+
+def test_only_what_is_asked_for_is_read_and_what_lacks_is_named(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, state=np.array("x"), w0=np.ones(3))
+    assert list(read_npz(path, ["state"])) == ["state"]
+    with pytest.raises(DataError, match="w1"):
+        read_npz(path, ["w1"])

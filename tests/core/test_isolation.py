@@ -9,8 +9,11 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from lus_keras.core.errors import VideoError
-from lus_keras.core.sandbox import Limits, run_isolated
+import numpy as np
+import pytest
+
+from lus_keras.core.errors import LusKerasError, VideoError
+from lus_keras.core.sandbox import ChildDied, Limits, run_isolated, start_ahead, stream_isolated
 
 LIMITS = Limits(memory_bytes=2 << 30, cpu_s=1, wall_s=120)
 
@@ -91,6 +94,80 @@ def test_two_workers_keep_the_order_and_names_outside_unicode():
 
 def test_nothing_to_do_starts_no_worker():
     assert run_isolated(behave, []) == []
+
+
+def count(text):
+    """Runs in the child: counts in arrays of a growing size, and dies as the text says."""
+    for number in range(1, 1000):
+        if number == 3 and text == "refuse":
+            raise VideoError("v.avi: is broken. Mend it.")
+        if number == 3 and text == "swell":
+            bytearray(8 << 30)
+        if number == 3 and text != "count":
+            behave(text)
+        yield np.full((number, 20, 30), number % 256, np.uint8)
+        yield {"pid": os.getpid()}
+
+
+def test_arrays_come_in_order_while_the_child_works_on():
+    parts = list(stream_isolated(count, "count", limits=LIMITS))
+    assert len({part["pid"] for part in parts[1::2]} - {os.getpid()}) == 1
+    assert [part.shape for part in parts[::2]] == [(n, 20, 30) for n in range(1, 1000)]
+    assert all((part == n % 256).all() for n, part in enumerate(parts[::2], start=1))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        ("abort", ChildDied, "crashed the process that worked on it (SIGABRT)."),
+        ("exit", ChildDied, "ended the process that worked on it (exit code 7)."),
+        ("spin", ChildDied, "took more than 1 s of processor time."),
+        ("babble", ChildDied, "gave no readable answer."),
+        ("swell", LusKerasError, "needs more than 2.1 GB of memory."),
+        ("refuse", LusKerasError, "v.avi: is broken. Mend it."),
+    ],
+)
+def test_a_stream_gives_what_came_before_its_end_and_the_next_is_served(text, kind, message):
+    taken = []
+    with pytest.raises(kind) as caught:
+        for part in stream_isolated(count, text, limits=LIMITS):
+            taken.append(part)
+    assert str(caught.value) == message
+    assert len(taken) == 4
+    assert next(stream_isolated(count, "count", limits=LIMITS)).shape == (1, 20, 30)
+
+
+def test_streams_that_are_left_early_and_side_by_side_keep_their_children():
+    start_ahead(count)
+    pids = set()
+    for _ in range(3):
+        one, two = (stream_isolated(count, "count", limits=LIMITS) for _ in range(2))
+        for stream in (one, two):
+            next(stream)
+        pids |= {next(stream)["pid"] for stream in (one, two)}
+        one.close()
+        two.close()
+    assert len(pids) == 2
+
+
+UNGUARDED = """
+from test_isolation import count
+from lus_keras.core.sandbox import stream_isolated
+print(next(stream_isolated(count, "count")).shape)
+"""
+
+
+def test_a_script_needs_no_guard_against_being_imported_by_its_children(tmp_path):
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    tests = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    found = subprocess.run(
+        [sys.executable, str(tmp_path / "script.py")],
+        env={**os.environ, "PYTHONPATH": tests},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout == "(1, 20, 30)\n"
 
 
 INTERRUPTED = """

@@ -379,6 +379,7 @@ def test_too_little_space_is_told_before_anything_is_rendered(cache, monkeypatch
         lambda store: os.truncate(store / "frames.u8", 100),
         lambda store: _edit(store / "index.json", lambda index: index.update(version=0)),
         lambda store: _edit(store / "index.json", lambda index: index["videos"].pop()),
+        lambda store: _edit(store / "index.json", lambda index: index.pop("fingerprint")),
         lambda store: _edit(store / "index.json", lambda index: index["videos"][0].pop("video")),
     ],
 )
@@ -407,10 +408,38 @@ def test_frames_that_were_overwritten_are_decoded_anew_with_a_warning(
     changed = bytearray(whole)
     changed[place] ^= 1
     frames.write_bytes(changed)
-    with pytest.warns(UserWarning, match="differ from those that were written"):
+    with pytest.warns(UserWarning, match="holds other frames than were written"):
         open_store(videos, SPEC)
     assert frames.read_bytes() == whole
     assert len(decoded) == 6
+
+
+def test_a_store_of_another_version_is_replaced_without_a_word(cache, make_videos, decoded):
+    """The decoder's counts as well: another one may decode to other pixels."""
+    videos = make_videos(2)
+    index = open_store(videos, SPEC).path / "index.json"
+    content = index.read_text()
+    for change in (
+        lambda mark: mark.update(lus_keras="0.0.9"),
+        lambda mark: mark["versions"].update(av="1.0"),
+    ):
+        _edit(index, lambda found, change=change: change(found["fingerprint"]))
+        open_store(videos, SPEC)
+        assert index.read_text() == content
+    assert len(decoded) == 6
+
+
+def test_a_store_that_lies_under_the_name_of_another_is_never_taken(cache, make_videos, decoded):
+    """Both have two videos of one size: nothing but its index tells whose frames it holds."""
+    videos, others = make_videos(2), make_videos(4)[2:]
+    store, other = open_store(videos, SPEC), open_store(others, SPEC)
+    assert store.key != other.key and store.frames().shape == other.frames().shape
+    expected = other.frames().copy()
+    assert not np.array_equal(store.frames(), expected)
+    shutil.rmtree(other.path)
+    shutil.copytree(store.path, other.path)
+    with pytest.warns(UserWarning, match=rf"is of other data: {store.key}, not {other.key}"):
+        np.testing.assert_array_equal(open_store(others, SPEC).frames(), expected)
 
 
 def test_frames_are_hashed_once_a_process(cache, make_videos, monkeypatch):

@@ -34,6 +34,11 @@ SPELLINGS = [
     ("'001", "001"),
     ("p\u200b1", "p1"),
     ("１２", "12"),
+    ("Pl", "P1"),
+    ("pI2", "p12"),
+    ("l2", "12"),
+    ("P-|1", "P-11"),
+    ("Іl01", "1101"),
 ]
 
 
@@ -52,6 +57,9 @@ def test_two_spellings_of_one_patient_are_warned_of(pair):
         ("12", "120"),
         ("12.5", "125"),
         ("p1", "p2"),
+        ("Ali", "Ail"),
+        ("case II", "case I"),
+        ("Bill 1", "Bill 2"),
         ("sim-p000", "sim-p001"),
         [f"p{number:03d}" for number in range(1000)],
         [f"{site}-{number}" for site in range(1, 12) for number in range(1, 30)],

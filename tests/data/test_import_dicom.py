@@ -2,7 +2,9 @@
 
 import importlib.util
 import itertools
+import os
 import re
+import signal
 import traceback
 import warnings
 
@@ -17,6 +19,7 @@ from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.data import video
 from lus_keras.data.importers.dicom import DicomOptions, import_dicom
 from lus_keras.data.importers.dicom_header import keyed_hash
+from lus_keras.data.importers.dicom_pixels import decode_pixels
 from lus_keras.data.manifest import read_manifest
 
 pydicom = pytest.importorskip("pydicom")
@@ -431,6 +434,11 @@ def test_what_a_parser_says_is_never_repeated(tmp_path, key, monkeypatch, functi
 
     write(tmp_path / "in" / "a.dcm", np.stack([cine()] * 3, axis=-1), JPEG)
     monkeypatch.setattr(pydicom, function, fail)
+    # In this process, as the child would not have the parser that fails.
+    monkeypatch.setattr(
+        "lus_keras.data.importers.dicom_pixels.stream_isolated",
+        lambda work, text: work(text),
+    )
     for debug in ([], ["--debug"]):
         arguments = [*debug, "data", "import-dicom", str(tmp_path / "in"), "--key", str(key)]
         result = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "out")])
@@ -543,3 +551,23 @@ def test_nothing_but_dicom_is_an_error(tmp_path, key):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_text("x")
     assert "none of 1 files is DICOM" in run(tmp_path, key).output
+
+
+def _fatal(text):
+    """Decodes in the child as always, but for one file, which kills it."""
+    if "fatal" in text:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return decode_pixels(text)
+
+
+def test_a_cine_that_kills_its_decoder_is_named_by_its_number(tmp_path, key, monkeypatch):
+    monkeypatch.setattr("lus_keras.data.importers.dicom_pixels.decode_pixels", _fatal)
+    write(tmp_path / "in" / "a.dcm")
+    write(tmp_path / "in" / "fatal.dcm", number=2)
+    with pytest.raises(DataError) as caught:
+        import_dicom([tmp_path / "in"], tmp_path / "out", key)
+    assert str(caught.value) == (
+        "DICOM file 2 of 2, sorted by path: crashed the process that worked on it (SIGSEGV). "
+        "Leave it out, or export it uncompressed."
+    )
+    assert not list((tmp_path / "out").rglob(".tmp-*"))

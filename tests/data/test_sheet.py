@@ -131,6 +131,36 @@ def test_a_wrong_dimension_loses_nothing(tmp_path, stated):
     ]
 
 
+def test_a_workbook_is_told_by_its_content_and_not_by_its_name(tmp_path):
+    rows = [["video", "patient_id", "b_lines"], ["v1.avi", "p1", 1]]
+    content = book(tmp_path / "a.xlsx", rows).read_bytes()
+    for name in ("s.csv", "s.xlsm", "S.XLSX"):
+        assert [row.patient_id for row in imported(tmp_path, content, name)] == ["p1"]
+        (tmp_path / "m.csv").unlink()
+    old = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
+    assert "Excel before 2007" in refused(tmp_path, old, "s.xls")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_text_is_read_in_the_encoding_that_its_mark_states(tmp_path, encoding, end):
+    """Excel's 'Unicode text' is UTF-16 with tabs."""
+    lines = ["video\tpatient_id\tb_lines", "v1\tMüller\t1", "v2\t肺\t0"]
+    mark = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""
+    rows = imported(tmp_path, (mark + end.join(lines)).encode(encoding))
+    assert [(row.patient_id, row.b_lines) for row in rows] == [("Müller", 1), ("肺", 0)]
+
+
+def test_a_manifest_may_be_saved_as_utf16(tmp_path):
+    path = sheet(tmp_path, "video,patient_id\nv1.avi,Müller\n".encode("utf-16"))
+    assert [row.patient_id for row in read_manifest(path)] == ["Müller"]
+
+
+def test_cells_that_were_kept_from_running_are_read_as_they_were(tmp_path):
+    rows = imported(tmp_path, "video,patient_id\nv1,'=1+1\nv2,'001\n")
+    assert [row.patient_id for row in rows] == ["=1+1", "'001"]
+
+
 def test_a_cell_beyond_the_header_and_a_formula_without_a_value_are_named(tmp_path):
     rows = [["video", "patient_id", "b_lines"], ["v1.avi", "p1", 1], ["v2.avi", "p2", 0, "x"]]
     content = book(tmp_path / "a.xlsx", rows).read_bytes()

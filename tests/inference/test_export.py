@@ -25,7 +25,7 @@ from lus_keras.core.errors import ConfigError, RunError  # noqa: E402
 from lus_keras.data.video import iter_resampled  # noqa: E402
 from lus_keras.inference import export  # noqa: E402
 from lus_keras.inference.export import check, graph, write  # noqa: E402
-from lus_keras.inference.export.card import model_card  # noqa: E402
+from lus_keras.inference.export.card import _metrics, model_card  # noqa: E402
 from lus_keras.inference.export.formats import require_packages  # noqa: E402
 from lus_keras.inference.predict import Ensemble, load_models, predict_video  # noqa: E402
 from lus_keras.inference.predict.find import Description  # noqa: E402
@@ -107,6 +107,13 @@ def test_model_card_tells_data_metrics_licence_and_use(exported, trained):
     assert "For research only" in card
     assert "MIT" in card
     assert str(trained.run) not in card
+
+
+def test_names_in_a_model_card_are_shown_and_do_not_act():
+    row = {"paper": "bline", "table": "table1", "row": "c2d_a", "metric": "<img src=x> | f1"}
+    numbers = {"value": 0.5, "baseline": None, "n_patients": 3, "ci_low": None, "ci_high": None}
+    card = _metrics([row | numbers], "bline", "c2d_a")
+    assert "<img" not in card and r"| &lt;img src=x> \| f1 |" in card
 
 
 def test_card_of_a_network_without_its_run_says_what_is_not_known(models, tmp_path, exported):

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from hashlib import sha256
 
+import fatal_decoder
 import numpy as np
 import pandas as pd
 import pytest
@@ -345,6 +346,29 @@ def test_good_videos_are_predicted_and_every_bad_one_is_named(trained, tmp_path)
     assert "a.avi: is not a video" in result.stderr
     assert "b.avi: cannot be read" in result.stderr
     assert (tmp_path / "o" / "v0_overlay.mp4").is_file()
+
+
+def test_a_video_that_kills_its_decoder_costs_a_line_and_the_others_are_finished(
+    trained, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("lus_keras.data.cache.stream._decode", fatal_decoder.decode)
+    videos = [trained.videos[number].video for number in range(4)]
+    out = tmp_path / "out"
+    result = invoke("predict", trained.run, *videos, "--out", out)
+    assert result.exit_code == 4, result.output
+    count, first, second = result.stderr.strip().splitlines()
+    assert count.endswith("2 of 4 videos are left out; the others are done:")
+    crash = "crashed the process that worked on it (SIGSEGV). Copy the file again"
+    assert first.startswith(f"{videos[1]}: {crash}")
+    assert second.startswith(f"{videos[2]}: {crash}") and second.endswith("are not drawn.")
+    assert pd.read_csv(out / "videos.csv")["video_id"].tolist() == ["v0", "v2", "v3"]
+    assert {path.name for path in out.glob("*_overlay.mp4")} == {"v0_overlay.mp4", "v3_overlay.mp4"}
+    assert json.loads((out / "predictions.json").read_text())["refused"] == [first, second]
+    assert not list(out.glob(".tmp-*"))
+    options = ("--method", "vanilla", "--out", tmp_path / "maps")
+    result = invoke("explain", trained.run, *videos[:2], *options)
+    assert result.exit_code == 4 and result.stderr.strip().splitlines()[1] == first
+    assert len(list((tmp_path / "maps").glob("*_sheet.png"))) == 1
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from lus_keras.core.config import ClipConfig
 from lus_keras.core.errors import VideoError
 from lus_keras.data.cache import FrameSpec, open_store
+from lus_keras.data.cache.stream import Found
 from lus_keras.data.clip_source import ClipSource
 from lus_keras.data.clips import index_clips
 from lus_keras.data.manifest import Video
@@ -21,7 +22,7 @@ from lus_keras.data.video import (
     resample_indices,
     write_video,
 )
-from lus_keras.inference.predict.stream import Found, stream_clips
+from lus_keras.inference.predict.stream import stream_clips
 
 CLIPS = {
     "windows": {"frames": 5, "stride": 3, "size": [16, 20]},

@@ -2,7 +2,7 @@
 
     <cache>/frames/<key>/frames.u8    (t, h, w, c) uint8 of one video after another
     <cache>/frames/<key>/index.json   number, size and sha256 of the frames and manifest row of each
-                                      video
+                                      video; what all of them depend on
 
 The key is a hash of what the pixels depend on: the files' contents (or what computes the frames)
 and the `FrameSpec`. Nothing here imports TensorFlow, so the processes that decode start quickly.
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -26,7 +26,12 @@ from filelock import FileLock
 from lus_keras.core.errors import DataError
 from lus_keras.core.files import cache_root
 from lus_keras.data.cache.build import Progress, build_store
-from lus_keras.data.cache.key import STORE_VERSION, hash_problem, store_key
+from lus_keras.data.cache.key import (
+    STORE_VERSION,
+    hash_problem,
+    store_fingerprint,
+    store_key,
+)
 from lus_keras.data.cache.load import (
     check_regions,
     load_item,
@@ -153,9 +158,10 @@ def open_store(
         path.parent.mkdir(parents=True, exist_ok=True)
         # Two runs that start together build the store once.
         with FileLock(path.with_suffix(".lock")):
-            index = _read_index(path, len(items))
-            if index is None or (index["bad"] and on_bad == "fail"):
-                build_store(path, items, spec, workers, progress, skip=on_bad == "skip")
+            mark, skip = store_fingerprint(key, spec), on_bad == "skip"
+            index = _read_index(path, len(items), mark)
+            if index is None or (index["bad"] and not skip):
+                build_store(path, items, spec, workers, progress, fingerprint=mark, skip=skip)
                 index = json.loads((path / "index.json").read_text())
     except OSError as error:
         raise DataError(
@@ -165,12 +171,12 @@ def open_store(
     return _store(path, items, key, index)
 
 
-def _read_index(path: Path, count: int) -> dict[str, Any] | None:
+def _read_index(path: Path, count: int, mark: Mapping[str, Any]) -> dict[str, Any] | None:
     """The index of a whole store of `count` videos; None if anything is absent or damaged.
 
     Warns:
-        UserWarning: Frames differ from those that were written; a store of another version of this
-            package is replaced without a word.
+        UserWarning: Frames differ from those that were written, or are of other data or settings; a
+            store of another version of this package, or of a decoder, is replaced without a word.
     """
     try:
         index = json.loads((path / "index.json").read_text())
@@ -180,17 +186,26 @@ def _read_index(path: Path, count: int) -> dict[str, Any] | None:
         whole = whole and len(rows) + len(index["bad"]) == count
         if not whole or index["version"] != STORE_VERSION:
             return None
-        if not frames_are_intact(path, index):
-            warnings.warn(
-                f"{path}: frames in the cache differ from those that were written. They are "
-                "decoded again; look at the disk if this was not you.",
-                UserWarning,
-                stacklevel=3,
-            )
+        said = index["fingerprint"]
+        foreign = [name for name in ("settings", "data") if said[name] != mark[name]]
+        if said != mark and not foreign:
             return None
+        if foreign:
+            one, now = (side[foreign[0]] for side in (said, mark))
+            problem = f"is of other {foreign[0]}: {one}, not {now}"
+        elif frames_are_intact(path, index):
+            return index
+        else:
+            problem = "holds other frames than were written"
+        warnings.warn(
+            f"{path}: the cache {problem}. Its videos are decoded again; look at the disk if this "
+            "was not you.",
+            UserWarning,
+            stacklevel=3,
+        )
     except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return index
+        pass
+    return None
 
 
 def _store(path: Path, items: Sequence[Item], key: str, index: dict[str, Any]) -> FrameStore:

@@ -9,7 +9,7 @@ import os
 import shutil
 import uuid
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -28,8 +28,8 @@ from lus_keras.core.signals import end_with_parent
 from lus_keras.data.cache.key import STORE_VERSION
 from lus_keras.data.cache.load import load_item, write_stored
 from lus_keras.data.cache.spec import FrameSource, FrameSpec, Item
+from lus_keras.data.cache.stream import with_name
 from lus_keras.data.manifest import Video
-from lus_keras.data.video.integrity import REMEDY
 
 Progress = Callable[[int, int], None]
 
@@ -50,6 +50,7 @@ def build_store(
     workers: int,
     progress: Progress | None,
     *,
+    fingerprint: Mapping[str, Any],
     skip: bool = False,
 ) -> None:
     """Writes a store; the caller holds its lock.
@@ -60,6 +61,7 @@ def build_store(
         spec: How frames are stored.
         workers: Processes that decode.
         progress: Called with (videos done, videos in all).
+        fingerprint: What the frames depend on, for the index.
         skip: Whether videos that cannot be used are left out and recorded.
 
     Raises:
@@ -79,6 +81,7 @@ def build_store(
             raise VideoError.from_problems(
                 [*bad.values(), _advice(len(bad), len(items))], most=MAX_BAD
             )
+        index["fingerprint"] = dict(fingerprint)
         index["bad"] = {str(number): problem for number, problem in bad.items()}
         with atomic_write(unfinished / "index.json") as temporary:
             temporary.write_text(json.dumps(index))
@@ -185,8 +188,7 @@ def _decode_all(
     with closing(iter_isolated(write_stored, tasks, limits=LIMITS, workers=workers)) as outcomes:
         for video, part, outcome in zip(videos, parts, outcomes, strict=True):
             if isinstance(outcome, str):
-                named = outcome.startswith((video.video, "video '"))
-                yield outcome if named else f"{video.video}: {outcome} {REMEDY}"
+                yield with_name(video, outcome)
             elif "refused" in outcome:
                 raise OSError(*outcome["refused"])
             else:

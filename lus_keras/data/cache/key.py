@@ -10,6 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lus_keras import __version__
+from lus_keras.core.environment import package_version
 from lus_keras.core.errors import DataError, LeakageError, VideoError
 from lus_keras.data.cache.spec import FrameSpec, Item
 from lus_keras.data.manifest import Video
@@ -18,6 +20,8 @@ from lus_keras.data.video.formats import container_format_of
 from lus_keras.data.video.truncation import has_clock
 
 STORE_VERSION = 4
+# Packages that decide pixels.
+PACKAGES = ("av", "opencv-python-headless", "numpy")
 
 
 def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
@@ -46,6 +50,25 @@ def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
                 # The manifest's frame rate places the frames.
                 content.append(item.fps)
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
+
+
+def store_fingerprint(key: str, spec: FrameSpec) -> dict[str, Any]:
+    """What the frames of a store depend on, as its index says it.
+
+    Args:
+        key: As `store_key` gives it.
+        spec: How frames are stored.
+
+    Returns:
+        `settings`, `data` (the key), `lus_keras` and `versions`, as JSON holds them.
+    """
+    mark = {
+        "settings": asdict(spec),
+        "data": key,
+        "lus_keras": __version__,
+        "versions": {name: package_version(name) for name in PACKAGES},
+    }
+    return json.loads(json.dumps(mark))
 
 
 def hash_problem(video: Video, digest: str) -> str | None:

@@ -21,6 +21,7 @@ from lus_keras.data.video import (
     sector_mask,
 )
 from lus_keras.data.video.formats import MAX_FRAMES
+from lus_keras.data.video.integrity import Tally
 
 
 def load_item(item: Item, spec: FrameSpec) -> tuple[np.ndarray, Video] | str:
@@ -42,12 +43,22 @@ def load_item(item: Item, spec: FrameSpec) -> tuple[np.ndarray, Video] | str:
         return str(error)
 
 
-def iter_stored(video: Video, spec: FrameSpec) -> Iterator[np.ndarray]:
+def iter_stored(
+    video: Video,
+    spec: FrameSpec,
+    *,
+    require_intact: bool = True,
+    tally: Tally | None = None,
+    most: int = MAX_FRAMES,
+) -> Iterator[np.ndarray]:
     """Decodes a video to the frames that are stored, one at a time.
 
     Args:
         video: Manifest row.
         spec: How frames are wanted.
+        require_intact: As in `iter_resampled`; so are the others.
+        tally: Counts the frames of the file.
+        most: Frames that may be decoded.
 
     Yields:
         `(h, w, c)` uint8, at least one.
@@ -56,8 +67,9 @@ def iter_stored(video: Video, spec: FrameSpec) -> Iterator[np.ndarray]:
         VideoError: The file cannot be decoded, or something of it is lost.
     """
     inside = sector_inside(video, spec)
+    options = reading(video, spec)
     for frame in iter_resampled(
-        video.video, require_intact=True, most=MAX_FRAMES, **reading(video, spec)
+        video.video, require_intact=require_intact, tally=tally, most=most, **options
     ):
         pixels = frame[..., None] if frame.ndim == 2 else frame
         yield pixels if inside is None else pixels * inside
@@ -77,9 +89,8 @@ def write_stored(text: str) -> dict[str, Any]:
         VideoError: As `iter_stored`.
     """
     task = json.loads(text)
-    spec = FrameSpec(**{**task["spec"], "size": tuple(task["spec"]["size"])})
     count, size = 0, (0, 0)
-    frames = iter_stored(video_from_json(task["video"]), spec)
+    frames = iter_stored(video_from_json(task["video"]), spec_from_json(task["spec"]))
     try:
         with Path(task["path"]).open("wb") as stream:
             for frame in frames:
@@ -92,11 +103,17 @@ def write_stored(text: str) -> dict[str, Any]:
 
 def video_from_json(row: Mapping[str, Any]) -> Video:
     """A manifest row from JSON, whose lists become the tuples they were."""
-    return Video(**{name: _as_tuples(value) for name, value in row.items()})
+    return Video(**{name: as_tuples(value) for name, value in row.items()})
 
 
-def _as_tuples(value: Any) -> Any:
-    return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value
+def spec_from_json(fields: Mapping[str, Any]) -> FrameSpec:
+    """How frames are wanted, from JSON."""
+    return FrameSpec(**{name: as_tuples(value) for name, value in fields.items()})
+
+
+def as_tuples(value: Any) -> Any:
+    """A value from JSON, whose lists become the tuples they were."""
+    return tuple(map(as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def reading(video: Video, spec: FrameSpec) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class Header:
         patient_id: Keyed hash of the patient's id.
         exam_id: Keyed hash of the study's id.
         video_id: Keyed hash of the file's own id.
-        spelling: Keyed hash of what is left of the patient's id once its spelling is taken away.
+        spellings: Keyed hashes of what is left of the patient's id once its spelling is taken away.
         frames: Number of frames.
         width: Pixels.
         height: Pixels.
@@ -55,7 +55,7 @@ class Header:
     patient_id: str
     exam_id: str
     video_id: str
-    spelling: str
+    spellings: tuple[str, ...]
     frames: int
     width: int
     height: int
@@ -136,7 +136,10 @@ def read_header(
         patient_id=keyed_hash(key, "patient", str(dataset.PatientID).strip()),
         exam_id=keyed_hash(key, "exam", str(dataset.StudyInstanceUID)),
         video_id=keyed_hash(key, "video", str(dataset.SOPInstanceUID)),
-        spelling=keyed_hash(key, "spelling", spelling_key(str(dataset.PatientID))),
+        spellings=tuple(
+            keyed_hash(key, "spelling", spelling_key(str(dataset.PatientID), drawn=drawn))
+            for drawn in (False, True)
+        ),
         frames=frames,
         width=int(dataset.Columns),
         height=int(dataset.Rows),

@@ -28,7 +28,8 @@ def check_patients(headers: Iterable[tuple[str, Path, Header]]) -> str:
     spellings: dict[str, dict[str, str]] = defaultdict(dict)
     for number, _, header in headers:
         studies[header.exam_id].setdefault(header.patient_id, number)
-        spellings[header.spelling].setdefault(header.patient_id, number)
+        for spelling in header.spellings:
+            spellings[spelling].setdefault(header.patient_id, number)
     split = [" and ".join(files.values()) for files in studies.values() if len(files) > 1]
     if split:
         raise DataError.from_problems(
@@ -36,7 +37,7 @@ def check_patients(headers: Iterable[tuple[str, Path, Header]]) -> str:
             "ids. A study is of one person: correct PatientID at its source, or a split leaks."
             for files in split
         )
-    alike = [files for files in spellings.values() if len(files) > 1]
+    alike = list({tuple(files): files for files in spellings.values() if len(files) > 1}.values())
     if not alike:
         return ""
     shown = "; ".join(" and ".join(files.values()) for files in alike[:_SHOWN])

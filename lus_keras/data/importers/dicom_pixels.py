@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import av
 import numpy as np
 
-from lus_keras.core.errors import DataError
+from lus_keras.core.errors import DataError, LusKerasError
+from lus_keras.core.sandbox import ChildDied, stream_isolated
 from lus_keras.data.video.formats import MAX_PIXELS
 
 Storage = Literal["native", "frames", "video"]
@@ -133,8 +136,10 @@ def digest(path: Path, pixels: Pixels) -> str:
     return hashed.hexdigest()
 
 
-def iter_pixels(path: Path, pixels: Pixels, size: tuple[int, int], frames: int) -> Iterator[Any]:
-    """Decodes frame by frame.
+def iter_pixels(
+    path: Path, pixels: Pixels, size: tuple[int, int], frames: int
+) -> Iterator[np.ndarray]:
+    """Decodes frame by frame, in a child process with limits.
 
     Args:
         path: DICOM file.
@@ -143,12 +148,32 @@ def iter_pixels(path: Path, pixels: Pixels, size: tuple[int, int], frames: int) 
         frames: Number of frames.
 
     Yields:
-        `(h, w)` or `(h, w, 3)` RGB uint8.
+        `(h, w)` or `(h, w, 3)` RGB uint8, read-only.
 
     Raises:
-        DataError: They cannot be decoded; nothing that is read is quoted.
+        DataError: They cannot be decoded, or kill or stall the decoder; nothing that is read is
+            quoted.
     """
-    count = 0
+    task = {"path": os.fspath(path), "pixels": asdict(pixels), "size": size, "frames": frames}
+    try:
+        for part in stream_isolated(decode_pixels, json.dumps(task)):
+            assert isinstance(part, np.ndarray)
+            yield part
+    except ChildDied as error:
+        raise DataError(f"{error} Leave it out, or export it uncompressed.") from error
+    except LusKerasError as error:
+        raise DataError(str(error)) from error
+
+
+def decode_pixels(text: str) -> Iterator[np.ndarray]:
+    """`iter_pixels` within the child.
+
+    Args:
+        text: JSON of its arguments by name.
+    """
+    task = json.loads(text)
+    pixels, size, frames = Pixels(**task["pixels"]), tuple(task["size"]), task["frames"]
+    path, count = Path(task["path"]), 0
     decode = {"native": _native, "frames": _compressed, "video": _stream}[pixels.storage]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from lus_keras.core.errors import ConfigError, DataError
+from lus_keras.core.files import read_text
+from lus_keras.core.safe_text import unguard
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^"\n])"?[,;\t]*', re.IGNORECASE)
 _MOST_CELLS = 10_000
+# How a workbook begins, whatever its name: of today, and of before 2007.
+_ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 @dataclass(frozen=True)
@@ -33,18 +37,33 @@ class Sheet:
 
 
 def read_sheet(path: Path) -> Sheet:
-    """Reads a CSV in UTF-8 with commas, semicolons or tabs, or the first sheet of an `.xlsx`.
+    """Reads a CSV in UTF-8 or marked UTF-16, or the first sheet of an Excel workbook.
+
+    Cells of a CSV are told apart by commas, semicolons or tabs.
 
     Raises:
         ConfigError: `.xlsx` is read without the extra `excel`.
         DataError: It cannot be read, or rows have more or fewer cells than the header; all of them
             are named.
     """
-    if path.suffix.lower() == ".xlsx":
+    magic = _first_bytes(path)
+    if magic == _OLE:
+        raise DataError(
+            f"{path}: is of Excel before 2007, which is not read. Save it as .xlsx or 'CSV UTF-8'."
+        )
+    if path.suffix.lower() == ".xlsx" or magic.startswith(_ZIP):
         # A cell of a sheet has its column, so that only what lies beyond the header does not fit.
         return _fitted(path, [_trimmed(row) for row in _read_xlsx(path)], "columns", False)
     table, delimiter = _read_csv(path)
     return _fitted(path, table, DELIMITERS.get(delimiter, repr(delimiter)), True)
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(_OLE))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
 
 
 def _read_csv(path: Path) -> tuple[list[list[str]], str]:
@@ -52,7 +71,7 @@ def _read_csv(path: Path) -> tuple[list[list[str]], str]:
     import pandas
 
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = io.StringIO(read_text(path), newline=None).read()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
     except UnicodeDecodeError as error:
@@ -79,7 +98,8 @@ def _read_csv(path: Path) -> tuple[list[list[str]], str]:
     except (ValueError, pandas.errors.ParserError) as error:
         raise DataError(f"{path}: is not UTF-8 CSV ({error}). Save it as 'CSV UTF-8'.") from error
     cells = frame.to_numpy().tolist()
-    return [[cell.strip() for cell in row if isinstance(cell, str)] for row in cells], delimiter
+    texts = [[unguard(cell.strip()) for cell in row if isinstance(cell, str)] for row in cells]
+    return texts, delimiter
 
 
 def _fitted(path: Path, table: Sequence[Sequence[str]], between: str, exact: bool) -> Sheet:
@@ -174,12 +194,14 @@ def _cells(path: Path, stored: bool) -> Iterator[tuple[Any, ...]]:
     """Rows of cells, with the values that are stored, or with formulas."""
     import openpyxl
 
-    book = openpyxl.load_workbook(path, read_only=True, data_only=stored)
-    sheet = book.worksheets[0]
-    # Several programs write a wrong size; without it openpyxl reads what is there.
-    sheet.reset_dimensions()
-    yield from sheet.iter_rows()
-    book.close()
+    # Opened here, as openpyxl looks at a file's name and not at what it is.
+    with path.open("rb") as stream:
+        book = openpyxl.load_workbook(stream, read_only=True, data_only=stored)
+        sheet = book.worksheets[0]
+        # Several programs write a wrong size; without it openpyxl reads what is there.
+        sheet.reset_dimensions()
+        yield from sheet.iter_rows()
+        book.close()
 
 
 def _cell_text(cell: Any) -> str:

@@ -7,6 +7,7 @@ VIA 2 project, annotation export (JSON) or region export (CSV)   pictures only
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, ValidationError
 
 from lus_keras.core.errors import DataError
+from lus_keras.core.files import read_text
 from lus_keras.data.importers import via2
 from lus_keras.data.importers.via_annotation import (
     Annotation,
@@ -75,7 +77,7 @@ def read_project(path: Path) -> Project:
             which are listed, each as a JSON pointer.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = io.StringIO(read_text(path), newline=None).read()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
     except UnicodeDecodeError as error:

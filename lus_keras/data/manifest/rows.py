@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import difflib
+import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lus_keras.core.errors import ManifestError
+from lus_keras.core.files import read_text
 from lus_keras.core.safe_text import unguard
 from lus_keras.data import fields
 from lus_keras.data.manifest.record import COLUMNS, PARSERS, REQUIRED, Video
@@ -56,8 +58,8 @@ def numbered(broken: dict[int, list[str]]) -> Iterator[str]:
 def _read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Reads the header and, numbered, the rows that are not blank."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            table = list(csv.reader(stream, strict=True, skipinitialspace=True))
+        lines = io.StringIO(read_text(path), newline="")
+        table = list(csv.reader(lines, strict=True, skipinitialspace=True))
     except OSError as error:
         raise ManifestError(f"{path}: cannot be read: {error.strerror}. Check the path.") from error
     except UnicodeDecodeError as error:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
+from lus_keras.core.progress import Console
 from lus_keras.evaluation.report.section import interval, number, watermarked
 from lus_keras.evaluation.run_record import of_paper, read_runs
 from lus_keras.evaluation.tables.cells import Cell, Table
@@ -41,10 +42,10 @@ def _rendered(table: Table, *, simulated: bool) -> RichTable:
     rendered = RichTable(title=title, caption=caption, title_justify="left", caption_justify="left")
     rendered.add_column("")
     for metric in table.headline:
-        rendered.add_column(table.metric_labels[metric], justify="right")
+        rendered.add_column(escape(table.metric_labels[metric]), justify="right")
     for row, label in table.row_labels.items():
         cells = [table.cell(row, metric) for metric in table.headline]
-        rendered.add_row(label, *(cell_text(cell, table) for cell in cells))
+        rendered.add_row(escape(label), *(cell_text(cell, table) for cell in cells))
     return rendered
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lus_keras.core.files import atomic_write, remove_abandoned
+from lus_keras.core.safe_text import guarded
 from lus_keras.core.style import pdf_bytes, png_bytes
 from lus_keras.evaluation.report.checklist import checklist_markdown
 from lus_keras.evaluation.report.html import report_html
@@ -119,9 +120,10 @@ def _shared(values: Sequence[str]) -> str:
 def _csv(table: Table) -> str:
     stream = io.StringIO()
     names = [field.name for field in fields(Cell)]
-    writer = csv.DictWriter(stream, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(cell.as_row() for cell in table.cells)
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(names)
+    rows = (cell.as_row() for cell in table.cells)
+    writer.writerows(guarded(row[name] for name in names) for row in rows)
     return stream.getvalue()
 
 

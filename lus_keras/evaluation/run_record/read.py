@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lus_keras.core.errors import RunError
+from lus_keras.core.arrays import read_npz
+from lus_keras.core.errors import DataError, RunError
 from lus_keras.core.former_names import variant_folder
+from lus_keras.core.safe_text import unguard
 from lus_keras.evaluation.run_record.done import Done, disowned, read_done
 from lus_keras.evaluation.run_record.record import PaperRecord, RunRecord, VariantRecord
 from lus_keras.evaluation.run_record.run import Attention, Example, MaskedFrame, ModelRun, PaperRun
@@ -191,6 +193,8 @@ def read_predictions(path: Path) -> pd.DataFrame:
     except ValueError as error:
         names = "'fold', 'y_…', 'p_…'"
         raise RunError(f"{path}: {names} must be numbers ({error}).") from error
+    for name in ID_COLUMNS:
+        frame[name] = frame[name].map(unguard)
     problems = _impossible(frame, chances, truth)
     if problems:
         raise RunError.from_problems(f"{path}, {problem}" for problem in problems)
@@ -278,11 +282,10 @@ def _read_arrays(
 ) -> dict[str, NDArray[Any]]:
     """Arrays of a file: those named, which must be there, or with `others` or no names all."""
     try:
-        # Opened here because NumPy leaves a file open when it turns out to be torn.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            found = [*(names or ()), *(stored.files if others or not names else ())]
-            return {name: stored[name] for name in dict.fromkeys(found)}
-    except UNREADABLE as error:
+        stored = read_npz(path)
+        found = [*(names or ()), *(stored if others or not names else ())]
+        return {name: stored[name] for name in dict.fromkeys(found)}
+    except (*UNREADABLE, DataError) as error:
         raise RunError(
             f"{path}: must hold {names}; cannot be read ({error}). Train the fold again."
         ) from error

@@ -67,10 +67,8 @@ def reproduce(
         DataError: The data are absent or break a rule.
         RunError: A network failed or diverged; what is finished is kept.
     """
-    from rich.console import Console
-
     from lus_keras.core.environment import start_tensorflow
-    from lus_keras.core.progress import Reporter
+    from lus_keras.core.progress import Console, Reporter
     from lus_keras.experiments.reproduce import Request
     from lus_keras.experiments.reproduce import reproduce as work
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lus_keras.core.files import atomic_write
+from lus_keras.core.safe_text import guarded
 from lus_keras.data.clip_source import ClipSource
 
 
@@ -40,7 +41,7 @@ def write_predictions(
         writer = csv.writer(stream)
         writer.writerow(header)
         for row, said, chances in columns:
-            ids = [index.clip_id[row], index.video_id[row], index.patient_id[row]]
+            ids = guarded([index.clip_id[row], index.video_id[row], index.patient_id[row]])
             writer.writerow([*ids, fold, *said, *(f"{chance:.9g}" for chance in chances)])
 
 

@@ -12,7 +12,7 @@ from lus_keras.core import config
 from lus_keras.core.environment import package_version
 from lus_keras.core.errors import RunError
 from lus_keras.data.cache.spec import FrameSpec
-from lus_keras.evaluation.report.escape import code, escaped
+from lus_keras.evaluation.report.escape import code, escaped, in_cell
 from lus_keras.evaluation.report.sentences import counted, sentence
 from lus_keras.evaluation.run_record import DataRecord, PaperRecord, read_record
 from lus_keras.evaluation.tables.cells import SKILL_FREE
@@ -149,7 +149,7 @@ def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
         _limits(record),
         "## Licence",
         "The package is under the MIT licence. The licence of the training data "
-        f"({data.license or 'not stated'}) may also bind what was learnt from them.",
+        f"({escaped(data.license or 'not stated')}) may also bind what was learnt from them.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -204,8 +204,8 @@ def _metrics(rows: list[Mapping[str, Any]], paper: str, entry: str) -> str:
         if row.get("paper") == paper and (row.get("row") == entry or row.get("table") in own)
     ]
     lines = [
-        f"| {_place(row, entry)} | {row['metric']} | {_number(row['value'])} | {_interval(row)} | "
-        f"{_number(row['baseline'])} | {row['n_patients']} |"
+        f"| {_place(row, entry)} | {_cell(row['metric'])} | {_number(row['value'])} | "
+        f"{_interval(row)} | {_number(row['baseline'])} | {row['n_patients']} |"
         for row in found
         if row.get("value") is not None and row.get("row") not in SKILL_FREE
     ]
@@ -222,7 +222,11 @@ def _tables_of(paper: str, entry: str) -> set[str]:
 
 
 def _place(row: Mapping[str, Any], entry: str) -> str:
-    return row["table"] if row["row"] == entry else f"{row['table']}, {row['row']}"
+    return _cell(row["table"] if row["row"] == entry else f"{row['table']}, {row['row']}")
+
+
+def _cell(text: str) -> str:
+    return in_cell(escaped(text))
 
 
 def _number(value: float | None) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from lus_keras.core.arrays import read_npz
 from lus_keras.core.errors import RunError
 from lus_keras.data.pipeline import network_input
 from lus_keras.inference.export.formats import CHECKS
@@ -129,5 +130,4 @@ def _run(name: str, folder: Path, inputs: dict[str, np.ndarray]) -> dict[str, np
         if done.returncode:
             cause = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise RunError(f"the export cannot be loaded and run in a fresh process: {cause}")
-        with np.load(written, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
+        return read_npz(written)

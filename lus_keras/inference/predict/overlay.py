@@ -11,9 +11,10 @@ import av
 import cv2
 import numpy as np
 
-from lus_keras.data.cache import FrameSpec, reading, scaled_box
+from lus_keras.data.cache import FrameSpec, scaled_box
+from lus_keras.data.cache.stream import Look, look_at, stream_pictures
 from lus_keras.data.manifest import Box
-from lus_keras.data.video import iter_resampled, probe, write_video
+from lus_keras.data.video import write_video
 from lus_keras.inference.predict.strip import (
     AXIS,
     BLUE,
@@ -82,21 +83,15 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
     Yields:
         `(h, w, 3)` uint8 RGB, even in height and width, at the rate of the clips.
     """
-    row = prediction.video
-    info = probe(row.video)
-    scale = min(1.0, LONGEST_SIDE / max(info.width, info.height))
-    scale = max(scale, SMALLEST_WIDTH / info.width)
-    height, width = (_even(side * scale) for side in (info.height, info.width))
-    where = _seen(prediction, (info.height, info.width), (height, width))
-    tiles = _tiles(prediction, (height, width))
+    spec = FrameSpec.of(prediction.clip, cropped=prediction.cropped)
+    look = look_at(prediction.video, spec)
+    scale = min(1.0, LONGEST_SIDE / max(look.size))
+    scale = max(scale, SMALLEST_WIDTH / look.size[1])
+    height, width = (_even(side * scale) for side in look.size)
+    where = _seen(look, spec.size, (height, width))
+    tiles = _tiles(prediction, look, (height, width))
     starts = sorted(tiles)
-    frames = iter_resampled(
-        row.video,
-        fps=prediction.clip.fps,
-        size=(height, width),
-        grayscale=False,
-        picture_fps=row.fps,
-    )
+    frames = stream_pictures(prediction.video, prediction.clip.fps, (height, width))
     count = prediction.frames
     strip = draw_strip(prediction, width, count)
     for number, pixels in enumerate(frames):
@@ -153,22 +148,23 @@ def heat(picture: np.ndarray, values: np.ndarray, opacity: float = OPACITY) -> n
     return cv2.addWeighted(picture, 1 - opacity, colours, opacity, 0)
 
 
-def _seen(prediction: VideoPrediction, size: Size, to: Size) -> Box | None:
+def _seen(look: Look, scaled: Size, to: Size) -> Box | None:
     """Box of the picture drawn that the networks see; None if it is all of it."""
-    spec = FrameSpec.of(prediction.clip, cropped=prediction.cropped)
-    options = reading(prediction.video, spec)
-    if "region" in options:
-        return scaled_box(options["region"], spec.size, to)
-    return scaled_box(options["box"], size, to) if "box" in options else None
+    if look.region is not None:
+        return scaled_box(look.region, scaled, to)
+    return None if look.box is None else scaled_box(look.box, look.size, to)
 
 
-def _tiles(prediction: VideoPrediction, to: Size) -> dict[int, list[tuple[Box, float, int]]]:
+def _tiles(
+    prediction: VideoPrediction, look: Look, to: Size
+) -> dict[int, list[tuple[Box, float, int]]]:
     """Tiles by the first frame of their window: box in the picture drawn, probability, end."""
     found: dict[int, list[tuple[Box, float, int]]] = {}
     clip = prediction.clip
     if clip.unit != "tile":
         return found
-    left, top, _, _ = reading(prediction.video, FrameSpec.of(clip))["region"]
+    assert look.region is not None
+    left, top, _, _ = look.region
     chances = prediction.probabilities[:, drawn_class(prediction)]
     height, width = clip.picture
     for cut, chance in zip(prediction.cuts, chances, strict=True):
@@ -206,9 +202,12 @@ def clip_box(prediction: VideoPrediction, place: int, size: Size) -> Box:
         `(x, y, w, h)` in pixels of the file.
     """
     clip, cut = prediction.clip, prediction.cuts[place]
+    spec = FrameSpec.of(clip, cropped=prediction.cropped)
+    look = look_at(prediction.video, spec)
     if clip.unit != "tile":
-        return _seen(prediction, size, size) or (0, 0, size[1], size[0])
-    left, top, _, _ = reading(prediction.video, FrameSpec.of(clip))["region"]
+        return _seen(look, spec.size, size) or (0, 0, size[1], size[0])
+    assert look.region is not None
+    left, top, _, _ = look.region
     height, width = clip.picture
     return scaled_box((left + cut.x, top + cut.y, width, height), clip.size, size)
 

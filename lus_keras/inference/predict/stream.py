@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
 from lus_keras.core.config import ClipConfig
 from lus_keras.core.errors import VideoError
-from lus_keras.data.cache import FrameSpec, reading, sector_inside
+from lus_keras.data.cache import FrameSpec
+from lus_keras.data.cache.stream import Found, count_stored, stream_stored
 from lus_keras.data.clips import cut_video
 from lus_keras.data.clips.cut import Cut, window_cuts
 from lus_keras.data.manifest import Video
-from lus_keras.data.video import count_resampled, iter_resampled
-from lus_keras.data.video.integrity import Tally, losses_of
 
 
 @dataclass(frozen=True)
@@ -31,19 +29,6 @@ class Piece:
 
     cut: Cut
     pixels: np.ndarray
-
-
-@dataclass
-class Found:
-    """What decoding a video has told; all of it once the last clip is taken.
-
-    Attributes:
-        frames: Frames, at the rate of the clips.
-        lost: What a damaged file has lost, a sentence each.
-    """
-
-    frames: int = 0
-    lost: list[str] = field(default_factory=list)
 
 
 def stream_clips(
@@ -68,36 +53,23 @@ def stream_clips(
         one.
 
     Raises:
-        VideoError: The file cannot be decoded, is too short or too small for one clip, lacks the
-            region of interest that is wanted, or is damaged.
+        VideoError: The file cannot be decoded, kills or stalls the decoder, is too short or too
+            small for one clip, lacks the region of interest that is wanted, or is damaged.
     """
-    found = found or Found()
-    frames = _frames(video, FrameSpec.of(clip, cropped=cropped), found, damaged=damaged)
+    spec = FrameSpec.of(clip, cropped=cropped)
+    frames = stream_stored(video, spec, damaged=damaged, found=found)
     if clip.unit == "video":
         held = np.stack(list(islice(frames, clip.frames)))
         _drain(frames)
         yield _padded(held, clip)
     elif clip.unit == "frame":
-        count = count_resampled(video.video, fps=clip.fps, picture_fps=video.fps)
+        count = count_stored(video, clip.fps)
         cuts = {cut.first: cut for cut in cut_video(count, clip.size, clip)}
         for number, pixels in enumerate(frames):
             if number in cuts:
                 yield Piece(cuts[number], pixels[None])
     else:
         yield from _windows(video, frames, clip)
-
-
-def _frames(video: Video, spec: FrameSpec, found: Found, *, damaged: bool) -> Iterator[np.ndarray]:
-    """`(h, w, c)` uint8, as training stores them; what is lost is known after the last."""
-    inside = sector_inside(video, spec)
-    tally = Tally()
-    options = reading(video, spec)
-    for frame in iter_resampled(video.video, require_intact=not damaged, tally=tally, **options):
-        found.frames += 1
-        pixels = frame[..., None] if frame.ndim == 2 else frame
-        yield pixels if inside is None else pixels * inside
-    if damaged:
-        found.lost += [loss.cause for loss in losses_of(Path(video.video), tally)]
 
 
 def _drain(frames: Iterator[np.ndarray]) -> None:

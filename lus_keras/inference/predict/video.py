@@ -12,12 +12,13 @@ import numpy as np
 
 from lus_keras.core.config import ClipConfig
 from lus_keras.core.errors import VideoError
-from lus_keras.data.cache import hash_problem
+from lus_keras.data.cache import FrameSpec, hash_problem
+from lus_keras.data.cache.stream import Found, look_at
 from lus_keras.data.clips.cut import Cut
 from lus_keras.data.manifest import Video
-from lus_keras.data.video import probe, sha256_of_video
+from lus_keras.data.video import sha256_of_video
 from lus_keras.inference.predict.load import Ensemble
-from lus_keras.inference.predict.stream import Found, Piece, stream_clips
+from lus_keras.inference.predict.stream import Piece, stream_clips
 from lus_keras.inference.rows import as_video, told_apart
 
 # Numbers that a batch of inputs may hold: 64 MB of float32.
@@ -154,7 +155,7 @@ def predict_video(
         clip=clip,
         cropped=cropped,
         cuts=tuple(cuts),
-        fps=clip.fps or row.fps or probe(row.video).fps,
+        fps=clip.fps or row.fps or look_at(row, FrameSpec.of(clip, cropped=True)).fps,
         frames=found.frames,
         logits=whole["logits"],
         probabilities=whole["probabilities"],

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from lus_keras.core.errors import VideoError
 from lus_keras.core.files import atomic_write, file_names
-from lus_keras.core.safe_text import guard
-from lus_keras.data.video import iter_resampled
+from lus_keras.core.safe_text import guarded
+from lus_keras.data.cache.stream import stream_pictures
 from lus_keras.inference.predict.load import Ensemble
 from lus_keras.inference.predict.overlay import captioned, write_overlay
 from lus_keras.inference.predict.video import VideoPrediction, by_patient, predictions_apart
@@ -91,7 +93,7 @@ def write_predictions(
     out: Path,
     *,
     pictures: bool = True,
-    refused: Sequence[str] = (),
+    refused: list[str] | None = None,
 ) -> list[Path]:
     """Writes all files of a prediction.
 
@@ -100,17 +102,18 @@ def write_predictions(
         predictions: Of the videos.
         out: Folder to write to.
         pictures: Also the representative frame (PNG) and the overlay (MP4) of every video.
-        refused: What is wrong with videos that were not predicted; for predictions.json.
+        refused: What is wrong with videos that were not predicted, for predictions.json; takes what
+            is wrong with those that cannot be decoded again for their pictures.
 
     Returns:
         The files: predictions.csv (a row a clip), videos.csv, patients.csv, attention.csv where
         there is attention, predictions.json, and the pictures.
 
     Raises:
-        VideoError: A video cannot be decoded again.
         OSError: The folder cannot be written.
     """
     predictions = predictions_apart(predictions)
+    refused = [] if refused is None else refused
     chances = [f"p_{k}" for k in range(len(models.labels))]
     tables = {
         "predictions.csv": (
@@ -130,23 +133,24 @@ def write_predictions(
         header = ["video_id", "clip_id", "frame", "time_s", "weight"]
         tables["attention.csv"] = (header, _attention_rows(predictions))
     files = [_write_csv(out / name, *table) for name, table in tables.items()]
+    names = file_names(prediction.video.video_id for prediction in predictions)
+    drawn: list[Path] = []
+    for prediction in predictions if pictures else ():
+        try:
+            drawn += _pictures(prediction, out / names[prediction.video.video_id])
+        except VideoError as error:
+            refused.append(f"{error} It is predicted, and its pictures are not drawn.")
     files.append(out / "predictions.json")
     with atomic_write(files[-1]) as temporary:
         temporary.write_text(json.dumps(as_json(models, predictions, refused), indent=1) + "\n")
-    names = file_names(prediction.video.video_id for prediction in predictions)
-    for prediction in predictions if pictures else ():
-        files += _pictures(prediction, out / names[prediction.video.video_id])
-    return files
+    return [*files, *drawn]
 
 
 def _pictures(prediction: VideoPrediction, stem: Path) -> list[Path]:
     picture = stem.with_name(f"{stem.name}_representative.png")
     overlay = stem.with_name(f"{stem.name}_overlay.mp4")
-    row = prediction.video
-    frames = iter_resampled(
-        row.video, fps=prediction.clip.fps, picture_fps=row.fps, grayscale=False
-    )
-    frame = next(islice(frames, prediction.representative()[1], None))
+    with closing(stream_pictures(prediction.video, prediction.clip.fps)) as frames:
+        frame = next(islice(frames, prediction.representative()[1], None))
     frame = captioned(frame, representative_caption(prediction))
     with atomic_write(picture) as temporary:
         encoded = cv2.imencode(".png", np.ascontiguousarray(frame[..., ::-1]))[1]
@@ -204,9 +208,7 @@ def _write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> Path
     with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(header)
-        writer.writerows(
-            [guard(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
-        )
+        writer.writerows(map(guarded, rows))
     return path
 
 
