@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,8 @@ from lus_keras.simulation.parameters import Key, random_stream
 
 ZONES = 12
 PROBES = ("convex", "linear")
+# Of videos whose classes are counted; one in ten B-lines cannot be seen.
+MOST_REDRAWS = 20
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class VideoPlan:
         probe: `convex` or `linear`.
         height: Rows of the frames as the scanner stores them.
         width: Columns of the frames as the scanner stores them.
+        redraws: How often the video is drawn anew, at most, until what is measured is what is
+            drawn.
     """
 
     task: str
@@ -59,6 +64,7 @@ class VideoPlan:
     probe: str = "convex"
     height: int = 480
     width: int = 640
+    redraws: int = 0
 
     @property
     def frames(self) -> int:
@@ -175,6 +181,9 @@ def plan_cohort(
     ]
     if lung_point_share:
         plans = _with_lung_points(plans, lung_point_share)
+    if module.COHORT.frames_of_classes and paper_size and duration_s is None and fps is None:
+        wanted = dict(zip(module.CLASSES, module.COHORT.frames_of_classes, strict=True))
+        plans = _with_frames_of_classes(plans, wanted)
     if not lengths:
         return plans
     durations_s = draw_lengths(lengths, len(plans), rng) / module.COHORT.fps[0]
@@ -192,6 +201,22 @@ def _with_lung_points(plans: list[VideoPlan], share: float) -> list[VideoPlan]:
         return "lung_point" if chosen and plan.drawn == "no_sliding" else plan.drawn
 
     return [replace(plan, drawn=drawn(plan)) for plan in plans]
+
+
+def _with_frames_of_classes(plans: list[VideoPlan], wanted: dict[str, int]) -> list[VideoPlan]:
+    """Cuts the last video of each class short, so that its frames are as many as wanted.
+
+    Labels are measured: videos are redrawn until they show their class, or the counts would differ.
+    """
+    last = {plan.drawn: number for number, plan in enumerate(plans)}
+    frames = Counter[str]()
+    for plan in plans:
+        frames[plan.drawn] += plan.frames
+    kept = {last[name]: plans[last[name]].frames - frames[name] + wanted[name] for name in wanted}
+    return [
+        replace(plan, duration_s=kept.get(number, plan.frames) / plan.fps, redraws=MOST_REDRAWS)
+        for number, plan in enumerate(plans)
+    ]
 
 
 def _draw_classes_of(
