@@ -10,7 +10,7 @@ import pytest
 
 from lus_keras.core.config import ClipConfig
 from lus_keras.core.errors import VideoError
-from lus_keras.data.cache import open_store
+from lus_keras.data.cache import frame_spec, open_store
 from lus_keras.data.clip_source import ClipSource
 from lus_keras.data.clips import index_clips
 from lus_keras.data.manifest import Video
@@ -21,7 +21,7 @@ from lus_keras.data.video import (
     resample_indices,
     write_video,
 )
-from lus_keras.inference.predict.stream import Found, frame_spec, stream_clips
+from lus_keras.inference.predict.stream import Found, stream_clips
 
 CLIPS = {
     "windows": {"frames": 5, "stride": 3, "size": [16, 20]},

@@ -35,7 +35,7 @@ from lus_keras.data.cache.load import (
     sector_inside,
     video_from_json,
 )
-from lus_keras.data.cache.spec import FrameSource, FrameSpec, Item
+from lus_keras.data.cache.spec import FrameSource, FrameSpec, Item, frame_spec
 from lus_keras.data.cache.verify import frames_are_whole
 from lus_keras.data.manifest import Video
 
@@ -46,6 +46,7 @@ __all__ = [
     "Item",
     "Progress",
     "check_regions",
+    "frame_spec",
     "hash_problem",
     "load_item",
     "open_store",

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
         LeakageError: One file stands under two patients.
     """
     hashes = _file_hashes([item for item in items if isinstance(item, Video)])
-    content: list[Any] = [STORE_VERSION, asdict(spec)]
+    content: list[Any] = [STORE_VERSION, spec.key()]
     for item in items:
         if not isinstance(item, Video):
             content.append(item.identity())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
+from lus_keras.core.config import ClipConfig
 from lus_keras.data.manifest import Video
 
 
@@ -23,6 +24,7 @@ class FrameSpec:
         channels: 1 grey, 3 RGB.
         mask: Whether what lies outside the ultrasound sector is set to 0; simulated frames that are
             cropped to it show nothing else.
+        resize: "area", or "bilinear" with antialiasing.
     """
 
     size: tuple[int, int]
@@ -30,6 +32,31 @@ class FrameSpec:
     crop: str = "sector"
     channels: int = 1
     mask: bool = False
+    resize: str = "area"
+
+    def key(self) -> dict[str, Any]:
+        """What of it decides the pixels, by name."""
+        fields = asdict(self)
+        if self.resize == "area":
+            # As before there was a choice: frames that are stored stay valid.
+            del fields["resize"]
+        return fields
+
+
+def frame_spec(clip: ClipConfig, *, cropped: bool = False) -> FrameSpec:
+    """How training stores frames for clips of a kind.
+
+    Args:
+        clip: How videos are cut.
+        cropped: Whether they show the sector alone already.
+
+    Returns:
+        What `reading` takes.
+    """
+    crop = "none" if cropped and clip.crop == "sector" else clip.crop
+    channels = clip.channels if clip.colour else 1
+    mask = clip.mask and crop == "sector"
+    return FrameSpec(clip.size, clip.fps, crop, channels, mask, clip.resize)
 
 
 class FrameSource(Protocol):

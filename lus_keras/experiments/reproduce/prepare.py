@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from lus_keras.core.errors import LEAKAGE, MAX_LISTED, ConfigError, DataError, L
 from lus_keras.core.multilabel import class_counts, rarest_first
 from lus_keras.core.progress import Reporter
 from lus_keras.data import splits
-from lus_keras.data.cache import FrameSpec, FrameStore, open_store
+from lus_keras.data.cache import FrameStore, frame_spec, open_store
 from lus_keras.data.cache.copies import copies_warning
 from lus_keras.data.clip_source import ClipSource
 from lus_keras.data.clips import index_clips
@@ -92,9 +92,10 @@ def _class_counts(settings: PaperConfig, labels: np.ndarray) -> str:
 
 def _open_store(data: Data, arm: Arm, plan: Plan, reporter: Reporter) -> FrameStore:
     clip = arm.config.clip
-    crop = "none" if data.cropped and clip.crop == "sector" else clip.crop
-    channels = clip.channels if clip.colour else 1
-    spec = FrameSpec(clip.size, clip.fps, crop, channels, clip.mask and crop == "sector")
+    spec = frame_spec(clip, cropped=data.cropped)
+    if data.name == simulated.NAME:
+        # Rendered grey, at the size that is wanted.
+        spec = replace(spec, channels=1, resize="area")
     verb = "rendering" if data.name == simulated.NAME else "decoding"
 
     def progress(done: int, total: int) -> None:

@@ -11,10 +11,9 @@ import av
 import cv2
 import numpy as np
 
-from lus_keras.data.cache import reading, scaled_box
+from lus_keras.data.cache import frame_spec, reading, scaled_box
 from lus_keras.data.manifest import Box
 from lus_keras.data.video import iter_resampled, probe, write_video
-from lus_keras.inference.predict.stream import frame_spec
 from lus_keras.inference.predict.video import VideoPrediction
 
 Size = tuple[int, int]

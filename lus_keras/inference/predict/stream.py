@@ -12,7 +12,7 @@ import numpy as np
 
 from lus_keras.core.config import ClipConfig
 from lus_keras.core.errors import VideoError
-from lus_keras.data.cache import FrameSpec, reading, sector_inside
+from lus_keras.data.cache import FrameSpec, frame_spec, reading, sector_inside
 from lus_keras.data.clips import cut_video
 from lus_keras.data.clips.cut import Cut, window_cuts
 from lus_keras.data.manifest import Video
@@ -44,21 +44,6 @@ class Found:
 
     frames: int = 0
     lost: list[str] = field(default_factory=list)
-
-
-def frame_spec(clip: ClipConfig, *, cropped: bool = False) -> FrameSpec:
-    """How training stores frames for clips of a kind.
-
-    Args:
-        clip: How videos are cut.
-        cropped: Whether they show the sector alone already.
-
-    Returns:
-        What `reading` takes.
-    """
-    crop = "none" if cropped and clip.crop == "sector" else clip.crop
-    channels = clip.channels if clip.colour else 1
-    return FrameSpec(clip.size, clip.fps, crop, channels, clip.mask and crop == "sector")
 
 
 def stream_clips(
