@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from functools import cache
 
 import numpy as np
 
+from lus_keras.core.config import SCALINGS
 from lus_keras.data.video import box_of, sector_mask
 from lus_keras.data.video.resample import resized
 from lus_keras.evaluation.run_record import PaperRun
@@ -54,6 +56,7 @@ def figure2(run: PaperRun) -> Drawing | None:
     x, y, w, h = box_of(inside)
     cut = (slice(y, y + h), slice(x, x + w))
     last = frames[-1]
+    said = textwrap.fill(SCALINGS[clip.scaling or "unit"], 40)
     masked = last[cut] * inside[cut]
     small = resized(masked, size)
     shown = {
@@ -62,26 +65,16 @@ def figure2(run: PaperRun) -> Drawing | None:
         "3: cropped": (last[cut], "to the box"),
         "4: masked": (masked, "outside the sector 0"),
         "5: resized": (small, f"{size[0]} × {size[1]}, by area"),
-        "6: scaled": (small, _range(small, clip.scaling or "unit")),
+        "6: scaled": (small, f"three channels, {said}"),
     }
     return Drawing(
         "figure2",
         "Figure 2. Preprocessing, step by step, SIMULATED",
         "One simulated picture with B-lines, through the steps and settings of this run. The "
-        "paper's own steps are shown in a picture that was not at hand: these are ours.",
+        "paper's own steps are shown in a picture that was not at hand: these are ours, as "
+        "done to files. The simulated cohort is rendered with its sector known.",
         picture_grid([Picture(p, title, said) for title, (p, said) in shown.items()], columns=3),
     )
-
-
-def _range(pixels: np.ndarray, scaling: str) -> str:
-    """What the network takes, in words: the smallest and the largest of each channel's values."""
-    # Keras is not loaded for a report that does not show this.
-    from lus_keras.data.pipeline import scale
-
-    clip = np.repeat(pixels[None, ..., None], 3, axis=-1)
-    values = np.asarray(scale(clip, scaling))
-    each = ", ".join(f"{values[..., c].min():.2f} … {values[..., c].max():.2f}" for c in range(3))
-    return f"{scaling}, three channels:\n{each}"
 
 
 @cache

@@ -42,7 +42,7 @@ TABLE5 = (
     "all_90x90/resnet3d_18",
     CITED,
 )
-# The paper's future work: the pleura alone, which the first row of tiles holds.
+# The paper's future work: the pleura alone, most of which the first row of tiles holds.
 PLEURA = _rows("1_30x30", "2_30x30")
 LEAKAGE = _rows("2_30x30", "2_30x30_leaky")
 DATA_SETS = ("2_30x30", "all_30x30", "2_60x60", "all_60x60", "2_90x90", "all_90x90")

@@ -156,8 +156,9 @@ pleura = _plain(
     "pleura",
     "The pleura alone: the first row of tiles of 30 × 30 pixels, beside two rows",
     PLEURA,
-    "The first row is the paper's future work (its conclusion) and was not published; two rows "
-    "stand beside it with what Table 1 prints.",
+    "The pleura alone is the paper's future work (its conclusion) and was not published; two rows "
+    "stand beside it with what Table 1 prints. Where the line is oblique, part of it lies in the "
+    "second row.",
     published="table1",
 )
 
