@@ -176,9 +176,9 @@ def gradient_panels(logs: Mapping[str, pd.DataFrame], own_columns: int, band: st
     Returns:
         The figure.
     """
-    lines = -(-len(logs) // 2)
-    figure = new_figure(11, 2.8 * lines + 0.8)
-    grid = figure.subplots(lines, 2, squeeze=False, sharey=True).ravel()
+    lines = -(-len(logs) // 3)
+    figure = new_figure(12, 2.6 * lines + 0.8)
+    grid = figure.subplots(lines, 3, squeeze=False, sharey=True).ravel()
     for axes in grid[len(logs) :]:
         axes.set_axis_off()
     named = list(next(iter(logs.values())).columns[own_columns:])
