@@ -62,8 +62,14 @@ def record(names) -> RunRecord:
         }
     lengths = {"score_0": {"20": 5}, "score_1": {"9": 2, "20": 9}, "score_2": {}, "score_3": {}}
     patients = {"p1": 20, "p2": 23}
+    of_patients = {"p1": {"9": 5, "20": 15}, "p2": {"20": 23}}
     variants[""] = variants.get("", {"folds": 1}) | {
-        "videos": {"sides": [SIDES], "lengths": lengths, "patients": patients}
+        "videos": {
+            "sides": [SIDES],
+            "lengths": lengths,
+            "patients": patients,
+            "patient_lengths": of_patients,
+        }
     }
     paper = {
         **{key: getattr(settings, key) for key in ("title", "authors", "venue", "doi")},

@@ -32,7 +32,8 @@ class ClipSource:
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """`(t, h, w, c)` of a clip as it is stored."""
-        return (self.index.frames, *self.index.size, self.stores[0].channels)
+        channels = max(store.channels for store in self.stores)
+        return (self.index.frames, *self.index.size, channels)
 
     def read(self, rows: ArrayLike, mirrored: ArrayLike | None = None) -> np.ndarray:
         """Copies clips out of the memory maps.

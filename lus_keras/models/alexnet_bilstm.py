@@ -1,6 +1,6 @@
 """The video network of Corso et al. 2023: AlexNet with spatial attention, BiLSTM, severity 0 … 3.
 
-clip (t, h, w, 3) → AlexNet features → spatial mask ⊙ → mean → BiLSTM → features → logits
+clip (t, h, w, 3) → AlexNet or ResNet18 → spatial mask ⊙ → mean → BiLSTM → features → logits
 
 The original is PyTorch: initial values, momentum and epsilon of normalisation, padding and the two
 biases of its LSTM are kept.
@@ -36,6 +36,7 @@ def build_alexnet_bilstm(
     input_shape: tuple[int, int, int, int],
     *,
     num_outputs: int = 4,
+    backbone: str = "alexnet",
     filters: tuple[int, int, int, int, int] = (64, 192, 384, 256, 256),
     attention_filters: tuple[int, int] = (16, 8),
     lstm_units: int = 256,
@@ -51,7 +52,9 @@ def build_alexnet_bilstm(
         input_shape: `(t, h, w, c)`; the paper's is (252, 256, 256, 3). The last layer reads all
             frames, so `t` is fixed. From 63 pixels a side; the mask is 1×1 below 127.
         num_outputs: Number of logits.
-        filters: Filters of the five convolutions.
+        backbone: "alexnet", or "resnet18" as torchvision has it without its pooling.
+        filters: Filters of AlexNet's five convolutions; ResNet18 starts with the first number and
+            doubles it in every stage.
         attention_filters: Filters of the two hidden convolutions of the spatial mask.
         lstm_units: Units per direction of the BiLSTM.
         activation: "relu", or "leaky_relu" (slope 0.01) in the backbone.
@@ -70,12 +73,11 @@ def build_alexnet_bilstm(
     Raises:
         ValueError: A side is too short for the backbone, or an option is not known.
     """
-    _check(input_shape, activation, attention_activation, lstm_init)
+    _check(input_shape, backbone, activation, attention_activation, lstm_init)
     clip = keras.Input(input_shape, name="clip")
-    maps = _backbone(clip, filters, activation)
-    x = layers.Multiply(name="attended")(
-        [maps, _spatial_mask(maps, attention_filters, attention_activation)]
-    )
+    maps = BACKBONES[backbone](clip, filters, activation)
+    weights = _spatial_mask(maps, attention_filters, attention_activation)
+    x = layers.Multiply(name="attended")([maps, weights])
     x = TimeDistributed(layers.GlobalAveragePooling2D(), name="frame_features")(x)
     mask = FrameMask(name="frame_mask")(clip) if masking else None
     x = _bilstm(lstm_units, lstm_init)(x, mask=mask)
@@ -93,7 +95,11 @@ def build_alexnet_bilstm(
 
 
 def _check(
-    input_shape: tuple[int, ...], activation: str, attention_activation: str, lstm_init: str
+    input_shape: tuple[int, ...],
+    backbone: str,
+    activation: str,
+    attention_activation: str,
+    lstm_init: str,
 ) -> None:
     if len(input_shape) != 4 or min(input_shape[1:3]) < SMALLEST:
         raise ValueError(
@@ -101,6 +107,7 @@ def _check(
             f"Received: input_shape={input_shape}."
         )
     for name, value, known in (
+        ("backbone", backbone, BACKBONES),
         ("activation", activation, SLOPES),
         ("attention_activation", attention_activation, SLOPES),
         ("lstm_init", lstm_init, LSTM_INITS),
@@ -119,7 +126,7 @@ def _convolution(channels: int, filters: int, kernel: int, **options: Any) -> la
     )
 
 
-def _backbone(x: Tensor, filters: tuple[int, ...], activation: str):
+def _alexnet(x: Tensor, filters: tuple[int, ...], activation: str):
     """AlexNet's `features`: t maps of h/32 × w/32, without the adaptive pooling behind them."""
     for index, (count, (kernel, strides, padding, pool)) in enumerate(
         zip(filters, ALEXNET, strict=True), start=1
@@ -140,6 +147,40 @@ def _backbone(x: Tensor, filters: tuple[int, ...], activation: str):
         if pool:
             x = TimeDistributed(layers.MaxPooling2D(3, 2), name=f"backbone_pool{index}")(x)
     return x
+
+
+def _resnet18(x: Tensor, filters: tuple[int, ...], activation: str):
+    """ResNet18 without its pooling: two blocks of two 3×3 convolutions in each of four stages."""
+    slope, stem, width = SLOPES[activation], "backbone_conv1", filters[0]
+    x = layers.ReLU(negative_slope=slope, name=f"{stem}_relu")(_conv_bn(x, width, 7, 2, stem))
+    pool = layers.MaxPooling2D(3, 2)
+    # Zeros around the map are as good as -∞ after a ReLU.
+    x = TimeDistributed(layers.ZeroPadding2D(1), name="backbone_pool_pad")(x)
+    x = TimeDistributed(pool, name="backbone_pool")(x)
+    for stage in range(4):
+        for block in range(2):
+            name = f"backbone_stage{stage + 1}_block{block + 1}"
+            strides = 2 if stage and not block else 1
+            shortcut, count = x, width * 2**stage
+            if strides > 1:
+                shortcut = _conv_bn(x, count, 1, strides, f"{name}_shortcut")
+            x = _conv_bn(x, count, 3, strides, f"{name}_conv1")
+            x = layers.ReLU(negative_slope=slope, name=f"{name}_relu1")(x)
+            x = _conv_bn(x, count, 3, 1, f"{name}_conv2")
+            x = layers.Add(name=f"{name}_add")([x, shortcut])
+            x = layers.ReLU(negative_slope=slope, name=f"{name}_relu2")(x)
+    return x
+
+
+def _conv_bn(x: Tensor, filters: int, kernel: int, strides: int, name: str):
+    """Convolution without bias and normalisation, started as torchvision's ResNets are."""
+    if kernel > 1:
+        x = TimeDistributed(layers.ZeroPadding2D(kernel // 2), name=f"{name}_pad")(x)
+    he = keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal")
+    convolution = layers.Conv2D(filters, kernel, strides, use_bias=False, kernel_initializer=he)
+    x = TimeDistributed(convolution, name=name)(x)
+    normalise = BatchNormalization(epsilon=1e-5, momentum=0.9)
+    return TimeDistributed(normalise, name=f"{name}_bn")(x)
 
 
 def _spatial_mask(maps: Tensor, filters: tuple[int, int], activation: str):
@@ -179,4 +220,5 @@ def _bilstm(units: int, init: str) -> layers.Bidirectional:
     return layers.Bidirectional(steps, name="bilstm")
 
 
+BACKBONES = {"alexnet": _alexnet, "resnet18": _resnet18}
 MODELS = {"alexnet_attention_bilstm": build_alexnet_bilstm}

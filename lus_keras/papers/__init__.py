@@ -3,7 +3,7 @@
 papers/<name>/__init__.py   PAPER: network, loss, probabilities, targets
 papers/<name>/tables.py     LABELS, TABLES and, where the paper claims an order, CLAIMS
 papers/<name>/figures.py    FIGURES; they may stand in tables.py
-papers/<name>/explain.py    TARGETS, explain: maps of trained networks, for papers that show some
+papers/<name>/explain.py    TARGETS, explain: what trained networks are asked further, such as maps
 """
 
 from __future__ import annotations

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from lus_keras.core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
+    import pandas as pd
 
     from lus_keras.core.config import PaperConfig
+
+# As `read_state` takes them.
+TORCH_FILES = ".pth .pt .safetensors .npz .bin .ckpt .tar"
 
 
 def to_probabilities(logits: np.ndarray) -> np.ndarray:
@@ -65,6 +72,53 @@ def accuracy(outputs: int) -> keras.metrics.Metric:
     return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
 
 
+def weights_file(
+    config: PaperConfig, known: Sequence[str] = ("weights",), suffixes: str = TORCH_FILES
+) -> Path | None:
+    """The file of first weights that `options.weights` names.
+
+    Args:
+        config: The paper's configuration.
+        known: Options that the paper has.
+        suffixes: Endings that such a file may have, such as `.pth .npz`.
+
+    Returns:
+        The file; None where none is named.
+
+    Raises:
+        ConfigError: An option is unknown, or the name is not that of such a file.
+        DataError: There is no such file.
+    """
+    place = f"configs/{config.paper}.yaml: "
+    unknown = sorted(set(config.options) - set(known))
+    if unknown:
+        raise ConfigError.from_problems(
+            f"{place}unknown key 'options.{key}'. Known: {', '.join(known)}." for key in unknown
+        )
+    named = config.options.get("weights")
+    if named is None:
+        return None
+    if not isinstance(named, str) or Path(named).suffix.lower() not in suffixes.split():
+        raise ConfigError(
+            f"{place}options.weights: must be null or a file ending in {suffixes}. "
+            f"Received {named!r}. Name another file."
+        )
+    path = Path(named).expanduser()
+    if not path.is_file():
+        raise DataError(f"options.weights: {path} is not a file. Correct the path.")
+    return path
+
+
+def class_counts_text(predictions: pd.DataFrame | None, names: Sequence[str]) -> str:
+    """Rows of each class, such as ` (3 A line, 4 B line)`; empty without predictions."""
+    import numpy as np
+
+    if predictions is None:
+        return ""
+    counts = np.bincount(predictions["y_true"], minlength=len(names))
+    return f" ({', '.join(f'{n} {name}' for n, name in zip(counts, names, strict=True))})"
+
+
 def network_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a paper's network settings that one of its networks has.
 
@@ -113,6 +167,8 @@ class Paper:
         watch: Makes the callbacks of Keras for a job and an epoch, for studies that log more than
             losses; None if there are none.
         notes: Sentences on a configuration that belong into every output; None if there are none.
+        fitted: Fills in settings that depend on the classes `(n,)` to train on; None if there are
+            none.
         extras: Targets that are ours alone, so that `all` does not mean them.
         architecture: Target that is the paper's drawing of its networks; they are written as text.
     """
@@ -126,6 +182,7 @@ class Paper:
     needs_real_data: frozenset[str] = frozenset()
     watch: Callable[[Any, int], list[Any]] | None = None
     notes: Callable[[PaperConfig], list[str]] | None = None
+    fitted: Callable[[PaperConfig, np.ndarray], PaperConfig] | None = None
     extras: frozenset[str] = frozenset()
     architecture: str = ""
 

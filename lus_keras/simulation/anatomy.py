@@ -50,6 +50,12 @@ def rib_centres(acquisition: Acquisition) -> np.ndarray:
     return centres[np.abs(centres) < acquisition.half_width_mm + 40]
 
 
+def rib_top_mm(acquisition: Acquisition, distance_mm: np.ndarray) -> np.ndarray:
+    """Depth of a rib's surface at `(n,)` distances from its centre, mm, flattened."""
+    bow = 2.5 * (2 * distance_mm / acquisition.patient.rib_width_mm) ** 2
+    return acquisition.pleura_mm - acquisition.video.rib_height_mm + bow
+
+
 def _shadow_profile(acquisition: Acquisition, distance_mm: np.ndarray) -> np.ndarray:
     """Shade of one rib, 0 … 1, at a distance from its centre."""
     edge = distance_mm - acquisition.patient.rib_width_mm / 2
@@ -120,7 +126,7 @@ def _ribs(acquisition: Acquisition) -> tuple[np.ndarray, np.ndarray]:
     brightness = from_db(video.rib_cap_db + 1.5 * roughness)
     for centre in rib_centres(acquisition):
         distance = np.abs(lateral - centre)
-        top = acquisition.pleura_mm - video.rib_height_mm + 2.5 * (distance / half_rib) ** 2
+        top = rib_top_mm(acquisition, distance)
         line = np.exp(-(((depth - top) / (CAP_MM + acquisition.row_mm)) ** 2))
         cap += line * brightness * soft_step((1.15 * half_rib - distance) / 0.5)
         onset = np.clip((depth - top - 1) / 6, 0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +22,8 @@ from lus_keras.simulation.parameters import Key, random_stream
 
 ZONES = 12
 PROBES = ("convex", "linear")
+# Of videos whose classes are counted; one in ten B-lines cannot be seen.
+MOST_REDRAWS = 20
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class VideoPlan:
         probe: `convex` or `linear`.
         height: Rows of the frames as the scanner stores them.
         width: Columns of the frames as the scanner stores them.
+        redraws: How often the video is drawn anew, at most, until what is measured is what is
+            drawn.
     """
 
     task: str
@@ -57,6 +62,7 @@ class VideoPlan:
     probe: str = "convex"
     height: int = 480
     width: int = 640
+    redraws: int = 0
 
     @property
     def frames(self) -> int:
@@ -164,6 +170,10 @@ def plan_cohort(
     ]
     if lung_point_share:
         plans = _with_lung_points(plans, lung_point_share)
+    usual = duration_s is None and fps is None
+    if published.frames_of_classes and usual and _of_paper_size(cohort, published):
+        wanted = dict(zip(module.CLASSES, published.frames_of_classes, strict=True))
+        plans = _with_frames_of_classes(plans, wanted)
     if not cohort.lengths:
         return plans
     frames = draw_lengths(cohort.lengths, len(plans), rng)
@@ -174,14 +184,16 @@ def _of_length(plan: VideoPlan, duration_s: float) -> VideoPlan:
     return replace(plan, duration_s=float(duration_s))
 
 
+def _of_paper_size(cohort: tasks.CohortSize, published: tasks.CohortSize) -> bool:
+    return (cohort.patients, cohort.videos) == (published.patients, published.videos)
+
+
 def _draw_counts(
     published: tasks.CohortSize, patients: int, videos: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Videos of each patient, `(patients,)`; of a cohort of the paper's size those of the paper."""
-    if published.videos_of_patients and (patients, videos) == (
-        published.patients,
-        published.videos,
-    ):
+    size = replace(published, patients=patients, videos=videos)
+    if published.videos_of_patients and _of_paper_size(size, published):
         return rng.permutation(published.videos_of_patients)
     return videos_per_patient(patients, videos, rng)
 
@@ -194,6 +206,22 @@ def _with_lung_points(plans: list[VideoPlan], share: float) -> list[VideoPlan]:
         return "lung_point" if chosen and plan.drawn == "no_sliding" else plan.drawn
 
     return [replace(plan, drawn=drawn(plan)) for plan in plans]
+
+
+def _with_frames_of_classes(plans: list[VideoPlan], wanted: dict[str, int]) -> list[VideoPlan]:
+    """Cuts the last video of each class short, so that its frames are as many as wanted.
+
+    Labels are measured: videos are redrawn until they show their class, or the counts would differ.
+    """
+    last = {plan.drawn: number for number, plan in enumerate(plans)}
+    frames = Counter[str]()
+    for plan in plans:
+        frames[plan.drawn] += plan.frames
+    kept = {last[name]: plans[last[name]].frames - frames[name] + wanted[name] for name in wanted}
+    return [
+        replace(plan, duration_s=kept.get(number, plan.frames) / plan.fps, redraws=MOST_REDRAWS)
+        for number, plan in enumerate(plans)
+    ]
 
 
 def _draw_classes_of(

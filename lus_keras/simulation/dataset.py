@@ -36,7 +36,11 @@ class SimulatedSource:
 
     def identity(self) -> list[Any]:
         """Version of the simulator and the plan: all that the pixels depend on."""
-        return [SIM_VERSION, asdict(self.plan)]
+        plan = asdict(self.plan)
+        if not plan["redraws"]:
+            # As before there were any: frames that are stored stay valid.
+            del plan["redraws"]
+        return [SIM_VERSION, plan]
 
     def frame_count(self, fps: float | None) -> int:
         """Number of frames at a frame rate; None keeps the video's own."""

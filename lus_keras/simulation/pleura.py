@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lus_keras.data.manifest import Box
-from lus_keras.simulation.anatomy import acoustic_window
+from lus_keras.simulation.anatomy import acoustic_window, rib_centres, rib_top_mm
 from lus_keras.simulation.cohort import VideoPlan
 from lus_keras.simulation.geometry import Acquisition, ScanMap, scan_map
 from lus_keras.simulation.scene import Scene
@@ -24,6 +24,8 @@ ABOVE_MM = 1.5
 REGION_DEPTH = 0.55
 # An observer marks one intercostal space, not a whole view along the ribs.
 MAX_WIDTH_MM = 26.0
+# Half the thickness of the pleural line as it is marked.
+LINE_MM = 0.6
 # Narrow spaces are marked wider, in pixels of a display of 480 rows.
 MIN_WIDTH_PIXELS = 120
 
@@ -138,6 +140,40 @@ def pleural_region(acquisition: Acquisition, scan: ScanMap) -> Box:
     low, high = float(top.min()), min(float(bottom.min()), scan.roi[1] + scan.roi[3])
     y, h = _inside(low, high, scan.roi[1], scan.roi[3])
     return x, y, w, h
+
+
+def visible_anatomy(plan: VideoPlan, height: int, width: int) -> dict[str, np.ndarray]:
+    """Where ribs, lung and pleura lie in the whole picture, at the probe's usual place.
+
+    Args:
+        plan: The video.
+        height: Rows of the picture.
+        width: Columns of the picture.
+
+    Returns:
+        `ribs` (from their surface to the depth of the pleura), `lung` (below the pleura, between
+        the ribs' shadows) and `pleura` (the line between the shadows), `(height, width)` bool.
+    """
+    acquisition = Acquisition.of(plan, 2 * TRUTH_BEAMS, 2 * TRUTH_ROWS)
+    scan = scan_map(acquisition, height, width, "screen")
+    depth, lateral = acquisition.row_depth_mm, acquisition.lateral_mm
+    clear = acoustic_window(acquisition, lateral) > MIN_WINDOW
+    below = depth - acquisition.pleura_mm
+    half_rib = acquisition.patient.rib_width_mm / 2
+    ribs = np.zeros(acquisition.shape, bool)
+    for centre in rib_centres(acquisition):
+        distance = np.abs(lateral - centre)
+        ribs |= (
+            (distance <= half_rib)
+            & (depth >= rib_top_mm(acquisition, distance))
+            & (below < -LINE_MM)
+        )
+    masks = {
+        "ribs": ribs,
+        "lung": clear & (below > LINE_MM),
+        "pleura": clear & (np.abs(below) <= LINE_MM),
+    }
+    return {name: scan.apply(np.uint8(255) * mask) > 128 for name, mask in masks.items()}
 
 
 def pleural_rows(plan: VideoPlan, height: int, width: int) -> np.ndarray:

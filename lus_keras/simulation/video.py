@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from lus_keras.simulation.scene import build_scene
 from lus_keras.simulation.truth import TRUTH_BEAMS, TRUTH_ROWS
 
 MIN_SIDE, MAX_SIDE = 16, 4096
+# Distance of the random streams of redrawn videos: more than a patient has videos.
+REDRAW_STEP = 10_000
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,31 @@ def measure_truth(plan: VideoPlan) -> Any:
         The truth that `simulate_video` gives at any size: a `Truth` or a `SlidingTruth`.
     """
     with single_thread():
-        return tasks.get(plan.task).measure(build_scene(plan, TRUTH_BEAMS, TRUTH_ROWS))
+        return _measured(realized(plan))
+
+
+def _measured(plan: VideoPlan) -> Any:
+    return tasks.get(plan.task).measure(build_scene(plan, TRUTH_BEAMS, TRUTH_ROWS))
+
+
+def realized(plan: VideoPlan) -> VideoPlan:
+    """Draws a planned video anew until it shows what is drawn, where its plan asks for that.
+
+    Args:
+        plan: The video.
+
+    Returns:
+        A plan without redraws; the first draw where none shows it.
+    """
+    labels = tasks.get(plan.task).labels
+    draws = [
+        replace(plan, index=plan.index + REDRAW_STEP * number, redraws=0)
+        for number in range(plan.redraws + 1)
+    ]
+    if not plan.redraws:
+        return plan
+    shown = (draw for draw in draws if plan.drawn in labels(_measured(draw)).values())
+    return next(shown, draws[0])
 
 
 def simulate_video(
@@ -89,6 +115,7 @@ def simulate_video(
         )
     grid = grid_for(height, width)
     with single_thread():
+        plan = realized(plan)
         scene = build_scene(plan, *grid)
         frames, roi = render_frames(scene, height, width, crop)
         if grid != (TRUTH_BEAMS, TRUTH_ROWS):

@@ -67,6 +67,27 @@ def test_reading_copies_the_clips_of_the_rows(source):
     assert source.read([]).shape == (0, FRAMES, 2, 3, 1)
 
 
+def test_grey_and_coloured_videos_are_read_together(source, tmp_path):
+    """Simulated videos are grey, files may have colours: grey stands in all three channels."""
+    colours = np.arange(COUNT * 2 * 3 * 3, dtype=np.uint8).reshape(COUNT, 2, 3, 3)
+    folder = tmp_path / "colour"
+    folder.mkdir()
+    (folder / "frames.u8").write_bytes(colours.tobytes())
+    (grey,) = source.stores
+    own = (Video("", patient_id="q", video_id="w", severity=1),)
+    coloured = FrameStore(folder, own, (COUNT,), ((2, 3),), 3, "other")
+    videos, counts = (*grey.videos, *own), (*grey.counts, COUNT)
+    sizes = (*grey.sizes, (2, 3))
+    index = index_clips(videos, counts, sizes, source.clip, "severity")
+    both = replace(source, stores=(grey, coloured), index=index)
+    rows = [0, int(np.flatnonzero(index.video_id == "w")[0])]
+    clips = both.read(rows)
+    assert clips.shape == (2, FRAMES, 2, 3, 3)
+    for channel in range(3):
+        np.testing.assert_array_equal(clips[0, ..., channel], source.read([0])[0, ..., 0])
+    np.testing.assert_array_equal(clips[1], colours[:FRAMES])
+
+
 def test_reading_mirrors_the_clips_that_are_marked(source):
     plain, mirrored = source.read([1, 1], [False, True])
     np.testing.assert_array_equal(mirrored, plain[:, :, ::-1])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lus_keras.core import config
 from lus_keras.core.errors import DataError, LeakageError
 from lus_keras.data.splits import (
     Fold,
@@ -275,19 +276,71 @@ def test_a_file_cut_at_any_byte_is_never_taken_for_whole(written):
     assert read_splits(path) == splits
 
 
-# Test sizes and positives that solve the lung-sliding paper's printed rates, with all clips and all
-# positives of each data set.
+# Test tiles that the printed rates of the lung-sliding paper imply: all, and those with sliding.
 PUBLISHED = {
-    "2_30": ((1928, 1338), (386, 264)),
-    "all_30": ((7774, 5435), (1555, 1094)),
-    "2_60": ((890, 620), (178, 119)),
-    "all_60": ((1647, 1155), (330, 227)),
+    "2_30x30": (386, 264),
+    "all_30x30": (1555, 1094),
+    "2_60x60": (178, 119),
+    "all_60x60": (330, 227),
 }
+# Rounding to four digits, and a little more: printed rates were computed in single precision.
+RATE, F1, SPECIFICITY = 1.1e-4, 2.2e-4, 5.5e-4
+
+
+def solutions(name):
+    """Numbers of test tiles and of positives, up to 30 % of all, that give all printed rates.
+
+    Of each network there have to be whole numbers of tiles with and without sliding that are named
+    rightly, whose sensitivity, accuracy, specificity and F1 are those printed.
+    """
+    printed = config.load("sliding").published
+    rows = [
+        rates
+        for number in ("table1", "table2")
+        for row, rates in printed[number].items()
+        if row.startswith(f"{name}/")
+    ]
+    assert len(rows) == 3
+    found = []
+    for tested in range(20, int(0.3 * printed["figure4"][name]["total"]) + 2):
+        positives = np.arange(1, tested)
+        fits = np.ones(len(positives), bool)
+        for rates in rows:
+            right = np.rint(rates["sensitivity"] * positives)
+            rejected = np.rint(rates["accuracy"] * tested) - right
+            wrong = tested - positives - rejected
+            f1 = 2 * right / (positives + right + wrong)
+            fits &= abs(right / positives - rates["sensitivity"]) <= RATE
+            fits &= abs((right + rejected) / tested - rates["accuracy"]) <= RATE
+            fits &= abs(rejected / (tested - positives) - rates["specificity"]) <= SPECIFICITY
+            fits &= (abs(f1 - rates["f1"]) <= F1) & (rejected >= 0) & (wrong >= 0)
+        found += [(tested, int(number)) for number in positives[fits]]
+    return found
+
+
+def test_a_fifth_is_the_one_share_of_the_tiles_that_gives_all_printed_rates():
+    """Of 1 … 30 %; in three data sets it is the one solution at all. The paper prints 30 %."""
+    tiles = {name: config.load("sliding").published["figure4"][name]["total"] for name in PUBLISHED}
+    found = {name: dict(solutions(name)) for name in PUBLISHED}
+    sizes = {
+        percent: {name: -(-percent * count // 100) for name, count in tiles.items()}
+        for percent in range(1, 31)
+    }
+    fitting = [
+        percent
+        for percent, tested in sizes.items()
+        if all(tested[name] in found[name] for name in PUBLISHED)
+    ]
+    assert fitting == [20]
+    assert {name: (tested, found[name][tested]) for name, tested in sizes[20].items()} == PUBLISHED
+    assert [name for name in PUBLISHED if len(found[name]) > 1] == ["all_30x30"]
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_published_counts_are_those_of_one_split_by_clip(name):
-    (clips, positives), (tested, positive) = PUBLISHED[name]
+    counts = config.load("sliding").published["figure4"][name]
+    clips, positives = counts["total"], counts["present"]
+    tested, positive = PUBLISHED[name]
     labels = np.arange(clips) >= clips - positives
     names = [f"c{number:05d}" for number in range(clips)]
     split = make_clipwise(names, labels, scheme="as_published", test_fraction=0.3, seed=0)
@@ -323,10 +376,20 @@ def test_a_patient_in_train_and_validation_is_a_leak():
 
 def test_patients_to_test_can_be_named(tmp_path):
     patients = [f"p{i}" for i in range(8)]
-    split = make_holdout(
-        patients, np.zeros(8, int), test_fraction=0.2, seed=0, test_patients=("p3", "p5")
-    )
-    assert split.folds[0].test == ("p3", "p5")
+    for fraction, drawn in ((0.2, 2), (0.5, 4), (0.0, 0)):
+        split = make_holdout(
+            patients,
+            np.zeros(8, int),
+            test_fraction=fraction,
+            seed=0,
+            repeats=3,
+            test_patients=("p3", "p5"),
+        )
+        for fold in split.folds:
+            assert {"p3", "p5"} <= set(fold.test)
+            assert len(fold.test) == 2 + drawn
+        # Which are drawn is chance.
+        assert len({fold.test for fold in split.folds}) == (3 if drawn else 1)
     with pytest.raises(DataError, match=r"split\.test_patients: q: not in the data"):
         make_holdout(patients, np.zeros(8, int), test_fraction=0.2, seed=0, test_patients=("q",))
 
@@ -405,7 +468,7 @@ def test_patients_of_clips_on_two_sides_are_found():
     assert list(shared_patients(divided, patients)) == []
 
 
-@pytest.mark.parametrize(("named", "validation", "left"), [(3, 0.0, 0), (3, 0.3, 0), (2, 0.3, 1)])
+@pytest.mark.parametrize(("named", "validation", "left"), [(3, 0.0, 0), (3, 0.3, 0), (2, 0.3, 0)])
 def test_a_holdout_that_leaves_nobody_to_train_on_is_refused(named, validation, left):
     patients = ["p0", "p1", "p2"]
     with pytest.raises(DataError, match=rf"split\.test_patients: leave {left} of 3 patients"):

@@ -17,6 +17,7 @@ from zoo import HEIGHT, WIDTH, coded_frames, numbers
 
 from lus_keras.core.errors import VideoError
 from lus_keras.data import video
+from lus_keras.data.video.resample import resized
 
 LOSSY = [(".avi", "mjpeg"), (".avi", "mpeg4"), (".mp4", "mpeg4"), (".mp4", "h264")]
 LOSSLESS = [(".avi", "rawvideo"), (".avi", "ffv1"), (".mkv", "ffv1")]
@@ -458,6 +459,28 @@ def test_cropping_comes_before_resizing(tmp_path):
     assert video.read_resampled(path, fps=30, size=(80, 160), grayscale=False).shape == (
         (3, 80, 160, 3)
     )
+
+
+def triangles(taken, given):
+    """`(given, taken)`: a triangle as wide as two pixels of the result, or of the picture."""
+    step = taken / given
+    centres = (np.arange(given)[:, None] + 0.5) * step - 0.5
+    weights = np.maximum(1 - abs(centres - np.arange(taken)) / max(step, 1), 0)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("size", [(7, 11), (40, 13), (64, 90), (24, 32)])
+def test_antialiased_resizing_weighs_with_triangles(size):
+    """Within a grey level of the formula, in each colour apart; other than by area."""
+    picture = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    found = resized(picture, size, antialias=True)
+    rows, columns = triangles(24, size[0]), triangles(32, size[1])
+    expected = np.einsum("ij,jkc,lk->ilc", rows, picture.astype(float), columns)
+    assert found.shape == (*size, 3)
+    assert abs(found - expected).max() <= 1
+    np.testing.assert_array_equal(found[..., 0], resized(picture[..., 0], size, antialias=True))
+    if size == (7, 11):
+        assert abs(found.astype(int) - resized(picture, size)).max() > 10
 
 
 @pytest.mark.parametrize("box", [(0, 0, 129, 64), (-1, 0, 5, 5), (0, 60, 10, 5), (0, 0, 0, 5)])

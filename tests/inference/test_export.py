@@ -23,6 +23,7 @@ from lus_keras.cli import main  # noqa: E402
 from lus_keras.core.config import ClipConfig  # noqa: E402
 from lus_keras.core.errors import ConfigError, RunError  # noqa: E402
 from lus_keras.data.video import iter_resampled  # noqa: E402
+from lus_keras.data.video.resample import resized  # noqa: E402
 from lus_keras.inference import export  # noqa: E402
 from lus_keras.inference.export import check, graph, write  # noqa: E402
 from lus_keras.inference.export.card import _metrics, model_card  # noqa: E402
@@ -192,6 +193,14 @@ def test_resizing_where_a_side_grows_is_linear_as_in_training(size):
     frames = np.random.default_rng(0).integers(0, 256, (2, *size, 1), dtype=np.uint8)
     expected = [cv2.resize(f, (16, 12), interpolation=cv2.INTER_LINEAR) for f in frames]
     found = graph.resize(frames, (12, 16)).numpy()[..., 0]
+    assert np.abs(found - expected).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(9, 40), (48, 64), (31, 17)])
+def test_antialiased_resizing_is_within_one_grey_level_of_training(size):
+    frames = np.random.default_rng(0).integers(0, 256, (2, *size, 3), dtype=np.uint8)
+    expected = [resized(frame, (12, 16), antialias=True) for frame in frames]
+    found = graph.resize(frames, (12, 16), antialias=True).numpy()
     assert np.abs(found - expected).max() <= 1
 
 

@@ -214,6 +214,23 @@ def test_leaky_backbone_keeps_a_hundredth_of_what_is_negative():
         np.testing.assert_allclose(output_of(model, "backbone_relu1", clips), expected, atol=1e-6)
 
 
+def test_resnet18_has_the_weights_of_torchvisions_without_its_last_layer():
+    """11,689,512 parameters less 512,000 + 1,000; means and variances of 4,800 channels."""
+    model = lus_keras.build_model(
+        "alexnet_attention_bilstm", input_shape=(1, 64, 96, 3), backbone="resnet18", lstm_units=2
+    )
+    layers = [layer for layer in model.layers if layer.name.startswith("backbone")]
+
+    def total(name):
+        return sum(int(np.prod(w.shape)) for layer in layers for w in getattr(layer, name))
+
+    assert total("trainable_weights") == 11_689_512 - 513_000
+    assert total("non_trainable_weights") == 2 * 4_800
+    assert model.get_layer("attended").output.shape == (None, 1, 2, 3, 512)
+    with pytest.raises(ValueError, match="backbone='vgg'"):
+        tiny(backbone="vgg")
+
+
 def test_initial_values_are_those_of_pytorch():
     """U(±1/√fan_in): all below the bound, and standard deviation bound/√3; LSTM biases are sums."""
     keras.utils.set_random_seed(0)

@@ -6,6 +6,7 @@ A run of a tiny network on a small simulated cohort is made once, through the co
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from lus_keras.core import config  # noqa: E402
 from lus_keras.core.errors import ConfigError, DataError  # noqa: E402
 from lus_keras.data.manifest import SIGNS  # noqa: E402
 from lus_keras.evaluation.run_record import read_run  # noqa: E402
+from lus_keras.evaluation.run_record.settings import Settings  # noqa: E402
 from lus_keras.evaluation.tables.multiclass import mistakes  # noqa: E402
 from lus_keras.experiments.report import write_report  # noqa: E402
 from lus_keras.layers import BatchNormalization  # noqa: E402
@@ -34,6 +36,7 @@ from lus_keras.papers.signs import (  # noqa: E402
     copy_keras_weights,
     tables,
 )
+from lus_keras.papers.signs.pictures import figure1, figure2  # noqa: E402
 
 TINY = ("clip.size=[32, 32]", "model.blocks=[1, 1, 1, 1]", "model.width=4")
 COHORT = ("cohort.patients=20", "cohort.videos=32", "cohort.duration_s=1.0")
@@ -161,14 +164,33 @@ def test_a_keras_file_fills_layers_by_name_and_names_what_differs(tmp_path):
 def test_a_file_that_does_not_suit_the_variant_is_refused(tmp_path):
     for name, overrides in (("a.keras", ()), ("a.pth", ("model.variant=v1",))):
         (tmp_path / name).touch()
-        with pytest.raises(ConfigError, match=r"options\.weights: variant"):
+        with pytest.raises(ConfigError, match=r"options\.weights: must be null or a file ending"):
             build("resnet152", with_weights(tmp_path / name, *overrides))
     with pytest.raises(DataError, match="is not a file"):
         build("resnet152", with_weights(tmp_path / "absent.pth"))
-    with pytest.raises(ConfigError, match="must be a path or null"):
+    with pytest.raises(ConfigError, match="Received 3"):
         build("resnet152", with_weights(3))
-    with pytest.raises(ConfigError, match="unknown key 'wieghts'"):
+    with pytest.raises(ConfigError, match=r"unknown key 'options\.wieghts'"):
         build("resnet152", config.load("signs", "smoke", [*TINY, "options.wieghts=a"]))
+
+
+# Figures of the simulator
+
+
+def test_figure_1_shows_the_signs_and_figure_2_the_steps_of_this_run():
+    settings = Settings.model_validate(config.load("signs", "smoke").experiment())
+    asked = SimpleNamespace(targets=["figure1", "figure2"], seed=0, settings=settings)
+    assert figure1(SimpleNamespace(targets=None, seed=0)) is None
+    signs = [axes.get_title() for axes in figure1(asked).figure.axes]
+    assert [title.partition(": ")[2] for title in signs] == list(tables.CLASSES.values())
+    steps = {axes.get_title(): axes.images[0].get_array() for axes in figure2(asked).figure.axes}
+    assert [title[0] for title in steps] == list("123456")
+    cut, masked, small = (steps[name] for name in ("3: cropped", "4: masked", "5: resized"))
+    assert masked.shape == cut.shape < steps["1: as stored"].shape
+    assert small.shape == settings.clip.size == (32, 32)
+    # What is masked is black, the rest as it was.
+    changed = masked != cut
+    assert (masked[changed] == 0).all()
 
 
 # The run

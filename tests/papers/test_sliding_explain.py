@@ -1,5 +1,7 @@
 """Where maps lie: networks that see a known place, the pleura of plans, the input of M-mode."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from lus_keras.data.manifest import Video
 from lus_keras.simulation import plan_cohort
 from lus_keras.simulation.dataset import sources
 from lus_keras.simulation.geometry import Acquisition, scan_map
-from lus_keras.simulation.pleura import pleural_region, pleural_rows
+from lus_keras.simulation.pleura import pleural_region, pleural_rows, visible_anatomy
 from lus_keras.simulation.truth import TRUTH_BEAMS, TRUTH_ROWS
 
 start_tensorflow()
@@ -22,6 +24,7 @@ import keras  # noqa: E402
 from lus_keras.experiments.reproduce import train  # noqa: E402
 from lus_keras.papers.sliding import explain as sliding_explain  # noqa: E402
 from lus_keras.papers.sliding.explain import BAND, explain, spread  # noqa: E402
+from lus_keras.papers.sliding.pictures import figure2, figure3  # noqa: E402
 
 OVERRIDES = [
     *("clip.frames=3", "clip.stride=3", "clip.tile=[30, 30]", "clip.fps=3"),
@@ -80,6 +83,36 @@ def masks_of(source, plan, row):
             depth = (y + down + i) - line[x + across + j]
             band[i, j], below[i, j] = abs(depth) <= BAND, depth >= -BAND
     return [np.broadcast_to(mask, (3, 30, 30)) for mask in (band, below)]
+
+
+def test_marked_areas_lie_where_the_line_is(plans):
+    """The pleura on the line, lung from it downwards, ribs above it; no pixel in two areas."""
+    with_ribs = 0
+    for plan in plans:
+        masks = visible_anatomy(plan, 480, 640)
+        line = pleural_rows(plan, 480, 640)
+        rows = np.arange(480)[:, None] - line
+        assert abs(rows[masks["pleura"]]).max() < 2 * BAND
+        assert rows[masks["lung"]].min() > 0
+        assert np.sum(list(masks.values()), axis=0).max() == 1
+        if masks["ribs"].any():
+            with_ribs += 1
+            assert rows[masks["ribs"]].max() < 0
+    assert with_ribs
+
+
+def test_figures_2_and_3_are_drawn_where_they_are_asked_for():
+    """Figure 3's rectangle is the cohort's region; a tile each 30 pixels of it, rows first."""
+    asked = SimpleNamespace(targets=["figure2", "figure3"], seed=0)
+    assert figure2(SimpleNamespace(targets=["table1"], seed=0)) is None
+    assert all(draw(asked).caption.startswith("SIMULATED") for draw in (figure2, figure3))
+    whole, region = figure3(asked).figure.axes
+    (box,) = whole.patches
+    width, height = int(box.get_width()), int(box.get_height())
+    assert len(region.patches) == (width // 30) * (height // 30)
+    assert region.images[0].get_array().shape == (height, width)
+    first_rows = sum(patch.get_linewidth() > 1 for patch in region.patches)
+    assert first_rows == 2 * (width // 30)
 
 
 def test_a_network_that_sees_only_the_band_has_its_whole_map_there(source, plans):

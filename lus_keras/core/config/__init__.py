@@ -276,6 +276,8 @@ def _contradictions(config: PaperConfig) -> Iterator[str]:
             if model not in config.models:
                 hint = did_you_mean(model, config.models)
                 yield f"variants.{name}.models: unknown model '{model}'.{hint}"
+    if not config.split.test_fraction and not config.split.test_patients:
+        yield "split.test_fraction: 0 tests on split.test_patients alone. Name them, or raise it."
     validated = config.fit.select in ("val_loss", "val_accuracy")
     if validated and not config.split.validation_fraction:
         yield (

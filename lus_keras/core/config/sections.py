@@ -66,7 +66,9 @@ class ClipConfig(_Section):
 
     `unit` is what a clip is: a `window` in time of the whole picture; a `tile`, a window in time of
     a small part of the picture; the whole `video`, padded to `frames` with zeros after scaling or
-    with its last frame; a single `frame`. Lengths are in frames at `fps` (null keeps the video's
+    with its last frame; a single `frame`. `colour` reads the three colours of files; without it
+    grey stands in every channel. `resize` is by `area`, or `bilinear` with antialiasing, as
+    torchvision and Pillow have it. Lengths are in frames at `fps` (null keeps the video's
     own), `size` is (height, width) of the picture and `tile` that of a tile. `crop` is to the
     ultrasound sector, to nothing, or to the region of interest at its own size in a picture of
     `size`; `mask` sets what lies outside the sector to 0. `short` is about videos that are shorter
@@ -84,6 +86,7 @@ class ClipConfig(_Section):
     per_video: PositiveInt = 1
     channels: Literal[1, 3] = 1
     colour: bool = False
+    resize: Literal["area", "bilinear"] = "area"
     crop: Literal["sector", "none", "roi"] = "sector"
     mask: bool = False
     scaling: Literal["unit", "minmax", "imagenet", "clip", "depth"] = "unit"
@@ -115,12 +118,13 @@ class SplitConfig(_Section):
     patient stands on both sides: the former as the published counts imply, with a test share and
     seed of its own, the latter stratified by class. `repeats` draws so many times, with seeds one
     after another. `validation_fraction` of the patients (or clips) to train on are kept for
-    choosing an epoch. `test_patients` are tested on whatever the seed.
+    choosing an epoch. `test_patients` are tested on whatever the seed, beside the share that is
+    drawn; a `test_fraction` of 0 tests on them alone.
     """
 
     scheme: Literal["kfold", "holdout", "as_published", "image"]
     folds: int = Field(default=5, ge=2)
-    test_fraction: float = Field(default=0.3, gt=0, lt=1)
+    test_fraction: float = Field(default=0.3, ge=0, lt=1)
     validation_fraction: float = Field(default=0.0, ge=0, lt=1)
     repeats: PositiveInt = 1
     test_patients: Texts = ()
@@ -160,11 +164,16 @@ class FitConfig(_Section):
 
 
 class CohortConfig(_Section):
-    """Shape and difficulty of the simulated cohort; null is as the paper's data are."""
+    """Shape and difficulty of the simulated cohort; null is as the paper's data are.
+
+    `lengths_by_class` gives videos of each class the lengths that the class has in the paper (lung
+    sliding only), unless `duration_s` gives all videos one length.
+    """
 
     patients: PositiveInt
     videos: PositiveInt
     duration_s: PositiveFloat | None = None
+    lengths_by_class: bool = False
     fps: PositiveFloat | None = None
     difficulty: float = Field(ge=0, le=3)
 

@@ -40,7 +40,7 @@ def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
         LeakageError: One file stands under two patients.
     """
     hashes = _file_hashes([item for item in items if isinstance(item, Video)])
-    content: list[Any] = [STORE_VERSION, asdict(spec)]
+    content: list[Any] = [STORE_VERSION, spec.key()]
     for item in items:
         if not isinstance(item, Video):
             content.append(item.identity())

@@ -135,6 +135,7 @@ def reading(video: Video, spec: FrameSpec) -> dict[str, Any]:
         "size": spec.size,
         "grayscale": spec.channels == 1,
         "picture_fps": video.fps,
+        "antialias": spec.resize == "bilinear",
     }
     if spec.crop == "roi":
         check_regions([video])

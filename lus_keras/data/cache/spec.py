@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,6 +24,7 @@ class FrameSpec:
         channels: 1 grey, 3 RGB.
         mask: Whether what lies outside the ultrasound sector is set to 0; simulated frames that are
             cropped to it show nothing else.
+        resize: "area", or "bilinear" with antialiasing.
     """
 
     size: tuple[int, int]
@@ -31,6 +32,15 @@ class FrameSpec:
     crop: str = "sector"
     channels: int = 1
     mask: bool = False
+    resize: str = "area"
+
+    def key(self) -> dict[str, Any]:
+        """What of it decides the pixels, by name."""
+        fields = asdict(self)
+        if self.resize == "area":
+            # As before there was a choice: frames that are stored stay valid.
+            del fields["resize"]
+        return fields
 
     @classmethod
     def of(cls, clip: ClipConfig, *, cropped: bool = False) -> FrameSpec:
@@ -42,7 +52,8 @@ class FrameSpec:
         """
         crop = "none" if cropped and clip.crop == "sector" else clip.crop
         channels = clip.channels if clip.colour else 1
-        return cls(clip.size, clip.fps, crop, channels, clip.mask and crop == "sector")
+        mask = clip.mask and crop == "sector"
+        return cls(clip.size, clip.fps, crop, channels, mask, clip.resize)
 
 
 class FrameSource(Protocol):

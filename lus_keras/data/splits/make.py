@@ -64,11 +64,12 @@ def make_holdout(
     Args:
         patients: `(n,)` text, patient of every clip.
         labels: `(n,)` int, class of every clip.
-        test_fraction: Share of the patients to test on, 0 … 1; at least one is on each side.
+        test_fraction: Share of the patients to draw for testing, 0 … 1; at least one is on each
+            side. 0 draws none beside `test_patients`.
         seed: Seed of the draw, 0 … 2³² - 1; the order of the rows does not matter.
         repeats: Number of folds, drawn with the seeds `seed`, `seed + 1`, ….
         validation_fraction: Share of the other patients that choose an epoch, 0 … 1; 0 is none.
-        test_patients: Patients to test on, whatever the seed; they make up the test set alone.
+        test_patients: Patients to test on whatever the seed, beside those that are drawn.
 
     Returns:
         A split with `repeats` folds, verified.
@@ -86,17 +87,16 @@ def make_holdout(
     strangers = sorted(set(test_patients) - set(names))
     if strangers:
         raise DataError(f"split.test_patients: {', '.join(strangers)}: not in the data. Fix it.")
-    left = len(set(names) - set(test_patients))
-    if left < needed - 1:
-        raise DataError(
-            f"split.test_patients: leave {left} of {len(names)} patients to train on"
-            f"{' and to validate on' if validation_fraction else ''}; at least {needed - 1} must "
-            "be left. Name fewer."
-        )
     strata = _largest_class(groups, classes)
+    _refuse_too_many(test_patients, test_fraction, len(names), needed)
+    free = ~np.isin(names, list(test_patients))
+    # So many of all patients, whoever is tested anyway.
+    share = test_fraction * len(names) / free.sum() if test_patients else test_fraction
     folds = []
     for number in range(repeats):
-        test = set(test_patients) or _drawn(names, strata, test_fraction, seed + number)
+        test = set(test_patients)
+        if test_fraction:
+            test |= _drawn(names[free], strata[free], share, seed + number)
         rest = np.array([name not in test for name in names])
         validation: set[str] = set()
         if validation_fraction:
@@ -107,6 +107,18 @@ def make_holdout(
     split = Split("holdout", seed, tuple(folds))
     verify(split, groups)
     return split
+
+
+def _refuse_too_many(forced: Sequence[str], fraction: float, count: int, needed: int) -> None:
+    """Refuses test patients that leave nobody to train on, beside those that are drawn."""
+    drawn = max(round(fraction * count), 1) if fraction else 0
+    left = max(count - len(set(forced)) - drawn, 0)
+    if forced and left < needed - 1:
+        raise DataError(
+            f"split.test_patients: leave {left} of {count} patients to train on"
+            f"{' and to validate on' if needed > 2 else ''}, with {drawn} drawn beside them; at "
+            f"least {needed - 1} must be left. Name fewer, or set split.test_fraction=0."
+        )
 
 
 def make_clipwise(

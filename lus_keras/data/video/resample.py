@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from lus_keras.core.errors import VideoError
 from lus_keras.data.video.decode import decode, pixel_converter
@@ -85,6 +86,7 @@ def iter_resampled(
     region: Box | None = None,
     grayscale: bool = True,
     picture_fps: float | None = None,
+    antialias: bool = False,
     require_intact: bool = False,
     tally: Tally | None = None,
     most: int = MAX_STREAMED,
@@ -99,6 +101,8 @@ def iter_resampled(
         region: `(x, y, w, h)` to crop to after that, pixels of the resized frame.
         grayscale: Brightness 0 … 255 if true, RGB if not.
         picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
+        antialias: Resize bilinearly with antialiasing, as torchvision and Pillow, whether an axis
+            grows or not.
         require_intact: Whether a file that lost its end, or frames, is an error once all has been
             decoded.
         tally: Counts the frames of the file, for `losses_of` to tell what it has lost.
@@ -114,7 +118,7 @@ def iter_resampled(
     """
     path = Path(path)
     to_pixels = pixel_converter(path, grayscale)
-    fit = _fitter(path, size, box, region)
+    fit = _fitter(path, size, box, region, antialias)
     shown = None
     pixels = np.empty(0, np.uint8)
     tally = tally or Tally()
@@ -203,7 +207,7 @@ def _outputs_until(midpoint_s: float, fps: float, *, start: int, most: int) -> i
 
 
 def _fitter(
-    path: Path, size: Size | None, box: Box | None, region: Box | None
+    path: Path, size: Size | None, box: Box | None, region: Box | None, antialias: bool
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Function that crops, resizes and crops again."""
 
@@ -211,13 +215,31 @@ def _fitter(
         if box is not None:
             pixels = _cropped(path, pixels, box)
         if size is not None and pixels.shape[:2] != tuple(size):
-            grows = size[0] > pixels.shape[0] or size[1] > pixels.shape[1]
-            method = cv2.INTER_LINEAR if grows else cv2.INTER_AREA
-            pixels = cv2.resize(pixels, (size[1], size[0]), interpolation=method)
+            pixels = resized(pixels, size, antialias=antialias)
         # A copy, so that what is cut away can be freed.
         return pixels if region is None else _cropped(path, pixels, region).copy()
 
     return fit
+
+
+def resized(pixels: np.ndarray, size: Size, *, antialias: bool = False) -> np.ndarray:
+    """Resizes a picture.
+
+    Args:
+        pixels: `(h, w)` or `(h, w, 3)` uint8.
+        size: `(height, width)` wanted.
+        antialias: Bilinearly, over as many pixels as one of the result covers, as torchvision and
+            Pillow; otherwise by area, or linearly if an axis grows.
+
+    Returns:
+        `(height, width)` or `(height, width, 3)` uint8.
+    """
+    if antialias:
+        picture = Image.fromarray(pixels).resize((size[1], size[0]), Image.Resampling.BILINEAR)
+        return np.asarray(picture)
+    grows = size[0] > pixels.shape[0] or size[1] > pixels.shape[1]
+    method = cv2.INTER_LINEAR if grows else cv2.INTER_AREA
+    return cv2.resize(pixels, (size[1], size[0]), interpolation=method)
 
 
 def _cropped(path: Path, pixels: np.ndarray, box: Box) -> np.ndarray:

@@ -15,6 +15,7 @@ from lus_keras.evaluation.plots.clips import picture_grid as picture_grid
 from lus_keras.evaluation.plots.clips import saliency_sheet as saliency_sheet
 from lus_keras.evaluation.plots.clips import show_picture as show_picture
 from lus_keras.evaluation.plots.scores import confusion_matrices as confusion_matrices
+from lus_keras.evaluation.plots.scores import count_matrices as count_matrices
 from lus_keras.evaluation.plots.scores import forest_plot as forest_plot
 from lus_keras.evaluation.plots.scores import learning_curves as learning_curves
 from lus_keras.evaluation.plots.scores import precision_recall_curves as precision_recall_curves

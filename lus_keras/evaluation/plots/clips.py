@@ -175,11 +175,11 @@ class Picture:
     caption: str
 
 
-def picture_grid(pictures: Sequence[Picture]) -> Figure:
+def picture_grid(pictures: Sequence[Picture], columns: int = COLUMNS) -> Figure:
     """Draws pictures row by row, each with words above and, small, beneath."""
-    rows = -(-len(pictures) // COLUMNS)
-    figure = new_figure(2.3 * COLUMNS, 2.8 * rows)
-    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    rows = -(-len(pictures) // columns)
+    figure = new_figure(2.3 * columns, 2.8 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, picture in zip(panels, pictures, strict=False):
         show_picture(axes, picture.pixels)
         axes.set_title(picture.title, fontsize=8)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 from sklearn import metrics as sklearn_metrics
 
 from lus_keras.core.style import (
@@ -89,11 +90,37 @@ def precision_recall_curves(scores: Mapping[str, Scores], *, prevalence: bool = 
 
 
 def confusion_matrices(scores: Mapping[str, Scores], classes: Sequence[str]) -> Figure:
-    """Counts and row shares, rows = truth."""
-    figure = new_figure(max(2.6 * len(scores), 3.2), 3.1)
-    panels = figure.subplots(1, len(scores), squeeze=False)[0]
-    for axes, (label, model) in zip(panels, scores.items(), strict=True):
-        counts = confusion_matrix(model.y_true, model.y_pred, len(classes))
+    """Counts and row shares, rows = truth.
+
+    Args:
+        scores: Label → scores.
+        classes: Name of each class.
+
+    Returns:
+        Figure with one panel a model.
+    """
+    return count_matrices(
+        {
+            label: confusion_matrix(model.y_true, model.y_pred, len(classes))
+            for label, model in scores.items()
+        },
+        classes,
+    )
+
+
+def count_matrices(matrices: Mapping[str, NDArray[Any]], classes: Sequence[str]) -> Figure:
+    """Confusion matrices that are counted already.
+
+    Args:
+        matrices: Label → `(k, k)` counts, rows = truth.
+        classes: Name of each class.
+
+    Returns:
+        Figure with one panel a matrix.
+    """
+    figure = new_figure(max(2.6 * len(matrices), 3.2), 3.1)
+    panels = figure.subplots(1, len(matrices), squeeze=False)[0]
+    for axes, (label, counts) in zip(panels, matrices.items(), strict=True):
         shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (row, column), count in np.ndenumerate(counts):

@@ -114,7 +114,7 @@ def bibtex_paper(section: Section) -> str:
     return _entry(
         section.run.paper,
         {
-            "title": f"{{{section.run.title}}}",
+            "title": f"{{{record.title}}}",
             "author": re.sub(r",?\s*et al\.?$", " and others", record.authors),
             "howpublished": record.venue,
             "year": years[-1] if years else "",

@@ -46,11 +46,13 @@ class VideoCounts(_Record):
         sides: Per fold, side → class → videos.
         lengths: Class → frames, as text → videos.
         patients: Patient → videos.
+        patient_lengths: Patient → frames, as text → videos; empty in older runs.
     """
 
     sides: list[dict[str, dict[str, int]]]
     lengths: dict[str, dict[str, int]]
     patients: dict[str, int]
+    patient_lengths: dict[str, dict[str, int]] = {}
 
 
 class Fingerprint(_Record):

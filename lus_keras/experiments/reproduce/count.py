@@ -15,7 +15,7 @@ SIDES = ("train", "validation", "test")
 
 
 def video_counts(prepared: Prepared) -> VideoCounts:
-    """Counts videos by side and class, by length and class, and by patient.
+    """Counts videos by side and class, and their lengths by class and by patient.
 
     Args:
         prepared: A variant with clips and split.
@@ -30,7 +30,8 @@ def video_counts(prepared: Prepared) -> VideoCounts:
     order = np.argsort(index.label, kind="stable")
     label = dict(zip(index.video[order].tolist(), index.label[order].tolist(), strict=True))
     counts = [count for store in source.stores for count in store.counts]
-    patients = [video.patient_id for store in source.stores for video in store.videos]
+    names_of = [video.patient_id for store in source.stores for video in store.videos]
+    patient = np.array([names_of[video] for video in label])
 
     def classes(videos: Iterable[int]) -> dict[str, int]:
         return class_counts([label[video] for video in videos], names, column)
@@ -44,7 +45,10 @@ def video_counts(prepared: Prepared) -> VideoCounts:
             name: _lengths(label, counts, shows(list(label.values()), number, column))
             for number, name in enumerate(names)
         },
-        patients=dict(sorted(Counter(patients[video] for video in label).items())),
+        patients=dict(sorted(Counter(patient.tolist()).items())),
+        patient_lengths={
+            str(name): _lengths(label, counts, patient == name) for name in np.unique(patient)
+        },
     )
 
 

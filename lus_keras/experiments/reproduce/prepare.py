@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -98,9 +98,9 @@ def _one_class_folds(settings: PaperConfig, source: ClipSource, split: Split) ->
             counts = _counted(settings, labels[fold.rows(source.index, side)])
             if missing := sorted(name for name in there if not counts[name]):
                 lacking.setdefault(", ".join(missing), []).append(str(fold.fold))
-        for missing, folds in lacking.items():
+        for absent, folds in lacking.items():
             which = f"fold {folds[0]}" if len(folds) == 1 else f"each of folds {', '.join(folds)}"
-            yield f"{which} {purpose} no clip of {missing} ({column}). Set fewer split.folds."
+            yield f"{which} {purpose} no clip of {absent} ({column}). Set fewer split.folds."
     if len(there) == 1 and not settings.multilabel:
         yield f"all clips are {there.pop()} ({column}): no network can learn the difference."
 
@@ -114,7 +114,11 @@ def _class_counts(settings: PaperConfig, labels: np.ndarray) -> str:
 
 
 def _open_store(data: Data, variant: Variant, plan: Plan, reporter: Reporter) -> FrameStore:
-    spec = FrameSpec.of(variant.config.clip, cropped=data.cropped)
+    clip = variant.config.clip
+    spec = FrameSpec.of(clip, cropped=data.cropped)
+    if data.name == simulated.NAME:
+        # Rendered grey, at the size that is wanted.
+        spec = replace(spec, channels=1, resize="area")
     verb = "rendering" if data.name == simulated.NAME else "decoding"
 
     def progress(done: int, total: int) -> None:

@@ -131,7 +131,7 @@ class _Training:
         self.note(f"{len(jobs)} folds to train{at_a_time}.")
         if request.mirrored:
             self.note(SHARED)
-        options = {
+        options: dict[str, Any] = {
             "report": partial(_report, self.reporter, name),
             "mirrored": request.mirrored,
         }

@@ -106,18 +106,21 @@ class Worker:
         """The network of the last job if this one's is the same, else a new one in its place."""
         from lus_keras.experiments.training.network import Network, release
 
-        spec = self.config.model_dump(mode="json", include=NETWORK_SECTIONS)
+        config, index = self.config, self.source.index
+        if self.paper.fitted:
+            config = self.paper.fitted(config, index.label[job.fold.rows(index, "train")])
+        spec = config.model_dump(mode="json", include=NETWORK_SECTIONS)
         spec["fit"] = {key: spec["fit"][key] for key in NETWORK_SETTINGS}
-        key = json.dumps([self.paper.name, job.model, self.config.clip.shape, spec, self.mirrored])
+        key = json.dumps([self.paper.name, job.model, config.clip.shape, spec, self.mirrored])
         if key not in _networks:
             # A 3D ResNet and its optimizer take a gigabyte; two at a time are one too many.
             _networks.clear()
             release()
             _networks[key] = Network(
-                lambda: self.paper.build(job.model, self.config),
-                loss=self.paper.loss(self.config),
-                metrics=lambda: self.paper.metrics(self.config),
-                fit=self.config.fit,
+                lambda: self.paper.build(job.model, config),
+                loss=self.paper.loss(config),
+                metrics=lambda: self.paper.metrics(config),
+                fit=config.fit,
                 mirrored=self.mirrored,
             )
         return _networks[key]

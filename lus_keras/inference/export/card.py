@@ -26,6 +26,7 @@ CROPS = {
     "none": "the whole picture",
     "roi": "a tile of the region of interest, cut from the picture scaled to `picture_size`",
 }
+BY_AREA = "by area, or linearly if a side grows"
 OUTPUTS = {
     "probabilities": "of the classes in `labels`, rows sum to 1; the mean over folds",
     "logits": "unbounded; the mean over folds, whose softmax is not `probabilities` of several",
@@ -97,8 +98,9 @@ def _input(models: Ensemble) -> dict[str, Any]:
         "crop_note": CROPS[crop],
         "picture_size": list(clip.size),
         "done_inside": [
-            f"resized to {clip.picture[0]}×{clip.picture[1]}: by area, or linearly if a side grows",
-            f"rounded to whole levels; within {LEVELS} level of OpenCV's INTER_AREA",
+            f"resized to {clip.picture[0]}×{clip.picture[1]}: "
+            + ("bilinearly with antialiasing" if clip.resize == "bilinear" else BY_AREA),
+            f"rounded to whole levels; within {LEVELS} level of training's resizing",
             f"scaled: {config.SCALINGS[clip.scaling]}",
         ],
     }

@@ -9,18 +9,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from lus_keras.core.arrays import read_npz
 from lus_keras.core.errors import RunError
 from lus_keras.data.pipeline import network_input
+from lus_keras.data.video.resample import resized
 from lus_keras.inference.export.formats import CHECKS
 from lus_keras.inference.export.graph import output_names, resize, stored_channels
 from lus_keras.inference.predict import Ensemble
 
 TOLERANCE = 1e-5
-# Grey levels by which the resizing inside may differ from OpenCV's.
+# Grey levels by which the resizing inside may differ from training's.
 LEVELS = 1
 TIME_LIMIT_S = 900
 
@@ -95,11 +95,12 @@ def _as_given(name: str, clips: np.ndarray, models: Ensemble) -> np.ndarray:
 
 
 def _resized(clips: np.ndarray, models: Ensemble) -> tuple[np.ndarray, float]:
-    """Clips at the networks' size by the graph's resizing, and how far OpenCV's is from it."""
+    """Clips at the networks' size by the graph's resizing, and how far training's is from it."""
     flat = clips.reshape(-1, *clips.shape[2:])
-    height, width = models.clip.picture
-    ours = np.asarray(resize(flat, (height, width)))
-    theirs = np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in flat])
+    size, antialias = models.clip.picture, models.clip.resize == "bilinear"
+    ours = np.asarray(resize(flat, size, antialias))
+    grey = flat[..., 0] if flat.shape[-1] == 1 else flat
+    theirs = np.stack([resized(frame, size, antialias=antialias) for frame in grey])
     difference = float(np.abs(ours - theirs.reshape(ours.shape)).max())
     return ours.astype(np.uint8).reshape(*clips.shape[:2], *ours.shape[1:]), difference
 

@@ -33,16 +33,17 @@ def output_names(models: Ensemble) -> list[str]:
     return ["probabilities", "logits", *(name for name in models.watched if name == "attention")]
 
 
-def resize(frames: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Scales pictures as the clips that were learnt from, which OpenCV scaled.
+def resize(frames: tf.Tensor, size: tuple[int, int], antialias: bool = False) -> tf.Tensor:
+    """Scales pictures as the clips that were learnt from, which OpenCV or Pillow scaled.
 
-    By area where neither side grows, else linearly between centres of pixels; both are products
-    with a matrix a side. Rounded to whole grey levels, half to even, as OpenCV does: the two differ
-    by one level at most.
+    By area where neither side grows, else linearly between centres of pixels; all are products
+    with a matrix a side. Rounded to whole grey levels, half to even: the two differ by one level at
+    most.
 
     Args:
         frames: `(m, h, w, c)` uint8 or float32, 0 … 255.
         size: `(height, width)` wanted.
+        antialias: Linearly over as many pixels as one of the result covers.
 
     Returns:
         `(m, height, width, c)` float32, whole numbers 0 … 255.
@@ -51,7 +52,10 @@ def resize(frames: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
 
     height, width = tf.shape(frames)[1], tf.shape(frames)[2]
     grows = tf.logical_or(size[0] > height, size[1] > width)
-    rows, columns = _weights(height, size[0], grows), _weights(width, size[1], grows)
+    rows, columns = (
+        _weights(taken, given, grows, antialias)
+        for taken, given in ((height, size[0]), (width, size[1]))
+    )
     channels = frames.shape[-1]
     flat = tf.reshape(tf.cast(frames, tf.float32), [-1, height, width * channels])
     values = tf.reshape(tf.matmul(rows, flat), [-1, size[0], width, channels])
@@ -60,13 +64,17 @@ def resize(frames: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     return tf.clip_by_value(tf.round(values), 0.0, 255.0)
 
 
-def _weights(taken: tf.Tensor, given: int, grows: tf.Tensor) -> tf.Tensor:
+def _weights(taken: tf.Tensor, given: int, grows: tf.Tensor, antialias: bool) -> tf.Tensor:
     """Matrix `(given, taken)` of a side: rows sum to 1."""
     import tensorflow as tf
 
     step = tf.cast(taken, tf.float32) / given
     places = tf.range(given, dtype=tf.float32)[:, None]
     sources = tf.cast(tf.range(taken), tf.float32)[None]
+    if antialias:
+        far = tf.abs((places + 0.5) * step - 0.5 - sources) / tf.maximum(step, 1.0)
+        weights = tf.maximum(1.0 - far, 0.0)
+        return weights / tf.reduce_sum(weights, axis=1, keepdims=True)
     # By area: the share of each source pixel that lies under the output pixel.
     shared = tf.minimum((places + 1) * step, sources + 1) - tf.maximum(places * step, sources)
     area = tf.maximum(shared, 0.0) / step
@@ -95,7 +103,8 @@ def prepare(clips: tf.Tensor, models: Ensemble) -> tf.Tensor:
         clips = clips[:, : clip.frames]
     shape = tf.shape(clips)
     count, frames = shape[0], shape[1]
-    flat = resize(tf.reshape(clips, [-1, shape[2], shape[3], channels]), clip.picture)
+    pictures = tf.reshape(clips, [-1, shape[2], shape[3], channels])
+    flat = resize(pictures, clip.picture, clip.resize == "bilinear")
     values = tf.reshape(flat, [count, frames, *clip.picture, channels])
     lacking = clip.frames - frames
     if clip.padding == "last":

@@ -9,9 +9,11 @@ Differs  1. The data are private: the simulated cohort, public videos or the use
 place.
          2. The paper starts from ImageNet weights. Nothing is downloaded: without `options.weights`
          the backbone starts from random values, and every output says so.
-         3. The paper chooses its epoch on the test set. That is one row; another chooses it on
+         3. Test patients that the paper forces are forced only where they are named
+         (`split.test_patients`).
+         4. The paper chooses its epoch on the test set. That is one row; another chooses it on
          patients kept back from training.
-         4. What the paper leaves open is listed, with its source, under `choices` in
+         5. What the paper leaves open is listed, with its source, under `choices` in
          configs/severity.yaml.
 """
 
@@ -20,10 +22,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lus_keras.core.errors import ConfigError
-from lus_keras.papers.base import Paper
+from lus_keras.papers.base import Paper, accuracy, weights_file
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
     from lus_keras.core.config import PaperConfig
 
@@ -33,22 +36,30 @@ VAL_SELECTED, SCRATCH = f"val_selected/{NETWORK}", f"scratch/{NETWORK}"
 MASKED, WEIGHTED = f"masked/{NETWORK}", f"weighted/{NETWORK}"
 NAN_VARIANTS = (
     *("nan_baseline", "nan_leaky", "nan_last_frame", "nan_glorot", "nan_orthogonal"),
+    *("nan_batch_1", "nan_batch_2", "nan_batch_8", "nan_batch_16", "nan_resnet18"),
     *("nan_masked", "nan_clipped", "nan_weighted"),
 )
 RESULT_ROWS = (NETWORK, VAL_SELECTED, SCRATCH, MASKED, WEIGHTED)
 DATA = ("",)
-OPTIONS = {"weights", "class_weights", "sord"}
+OPTIONS = ("weights", "class_weights", "sord")
+BALANCED = "balanced"
 
 
 def build(name: str, config: PaperConfig) -> keras.Model:
-    """Builds the network, with the user's ImageNet weights in its backbone if there are any."""
+    """Builds the network, with the user's ImageNet weights in AlexNet if there are any.
+
+    Raises:
+        ConfigError: An option is wrong.
+        DataError: The file of weights cannot be read or is of another network.
+    """
     from lus_keras.models import build_model
     from lus_keras.models.pretrained.torch_weights import load_torch_weights
 
-    _check_options(config)
+    weights = weights_file(config, OPTIONS)
+    _check_class_weights(config)
     model = build_model(name, input_shape=config.clip.shape, **config.model)
-    if config.options.get("weights"):
-        load_torch_weights(model, config.options["weights"])
+    if weights and _is_alexnet(config):
+        load_torch_weights(model, weights)
     return model
 
 
@@ -62,14 +73,39 @@ def loss(config: PaperConfig) -> keras.losses.Loss:
 
 def metrics(config: PaperConfig) -> list[Any]:
     """Accuracy in training and testing (Fig. 6)."""
-    import keras
+    return [accuracy(len(config.labels))]
 
-    return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+def balanced_weights(counts: np.ndarray) -> list[float]:
+    """Weight of each class so that all classes weigh alike and the mean over clips is 1.
+
+    Args:
+        counts: `(k,)` clips of each class to train on.
+
+    Returns:
+        N / (k n) of each class with n of N clips; 1 of a class without any.
+    """
+    import numpy as np
+
+    counts = np.asarray(counts, float)
+    return np.where(counts > 0, counts.sum() / len(counts) / np.maximum(counts, 1), 1.0).tolist()
+
+
+def fitted(config: PaperConfig, classes: np.ndarray) -> PaperConfig:
+    """Computes class weights of the videos to train on, where `balanced` ones are asked for."""
+    import numpy as np
+
+    if config.options.get("class_weights") != BALANCED:
+        return config
+    weights = balanced_weights(np.bincount(classes, minlength=len(config.labels)))
+    return config.model_copy(update={"options": {**config.options, "class_weights": weights}})
 
 
 def notes(config: PaperConfig) -> list[str]:
     """Says where the backbone's first weights come from."""
     weights = config.options.get("weights")
+    if not _is_alexnet(config):
+        return ["ResNet18 starts from random values, that of the paper's authors from ImageNet."]
     if weights:
         return [f"AlexNet starts from the weights in {weights}."]
     return [
@@ -78,18 +114,18 @@ def notes(config: PaperConfig) -> list[str]:
     ]
 
 
-def _check_options(config: PaperConfig) -> None:
-    unknown = sorted(set(config.options) - OPTIONS)
-    if unknown:
-        raise ConfigError.from_problems(
-            f"configs/severity.yaml: unknown key 'options.{key}'. Known: {sorted(OPTIONS)}."
-            for key in unknown
-        )
+def _is_alexnet(config: PaperConfig) -> bool:
+    return config.model.get("backbone", "alexnet") == "alexnet"
+
+
+def _check_class_weights(config: PaperConfig) -> None:
     weights = config.options.get("class_weights")
-    if weights is not None and len(weights) != len(config.labels):
+    if weights not in (None, BALANCED) and (
+        not isinstance(weights, list | tuple) or len(weights) != len(config.labels)
+    ):
         raise ConfigError(
             f"configs/severity.yaml: options.class_weights: must be {len(config.labels)} numbers, "
-            f"one a score. Received {weights}."
+            f"one a score, or {BALANCED}. Received {weights}."
         )
 
 
@@ -113,5 +149,6 @@ PAPER = Paper(
     loss=loss,
     metrics=metrics,
     notes=notes,
+    fitted=fitted,
     architecture="figure5",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,11 +11,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lus_keras.evaluation.plots import BLUE, GREY, ORANGE, PALETTE
+from lus_keras.core.style import BLUE, GREY, ORANGE, PALETTE, new_figure
 from lus_keras.evaluation.run_record import MaskedFrame
 
 RED = "#c0392b"
-MOST_BINS = 200
+MOST_BINS, PATIENT_BINS = 200, 40
 # Masks that differ by less than this over all frames shown are drawn as the flat masks they are.
 LEAST_SPAN = 0.05
 Points = Sequence[tuple[float, float]]
@@ -29,22 +30,55 @@ def histograms(panels: Mapping[str, Mapping[str, Mapping[int, int]]]) -> Figure:
     Returns:
         The figure.
     """
-    figure = Figure(figsize=(9, 2.9 * len(panels)), layout="constrained")
+    figure = new_figure(9, 2.9 * len(panels))
     for axes, (title, classes) in zip(_column(figure, len(panels)), panels.items(), strict=True):
-        lengths = {frames for counts in classes.values() for frames in counts}
-        low, high = min(lengths, default=0), max(lengths, default=1)
-        # Whole numbers of frames a bin, or one bin holds more lengths than its neighbour.
-        width = -(-(high - low + 1) // MOST_BINS)
-        bins = np.arange(low - 0.5, high + width, width)
-        values = [list(counts) for counts in classes.values()]
-        weights = [list(counts.values()) for counts in classes.values()]
-        colours = PALETTE[: len(classes)]
-        axes.hist(values, bins, weights=weights, stacked=True, color=colours, label=list(classes))
+        _histogram(axes, classes, MOST_BINS)
         axes.set(title=title, xlabel="length of the video (frames)", ylabel="videos")
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         # A place of its own: looking for the best one among so many bars is slow.
         axes.legend(loc="upper left", frameon=False, fontsize=8, ncols=len(classes))
     return figure
+
+
+def patient_histograms(patients: Mapping[str, Mapping[int, int]], columns: int = 4) -> Figure:
+    """Histograms of lengths, a panel a patient.
+
+    Args:
+        patients: Patient → frames → videos.
+        columns: Panels in a row.
+
+    Returns:
+        The figure; all panels have the same axes.
+    """
+    rows = -(-len(patients) // columns)
+    figure = new_figure(10, 1.7 * rows + 0.5)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    span = [frames for counts in patients.values() for frames in counts]
+    for axes, (patient, counts) in zip(grid, patients.items(), strict=False):
+        _histogram(axes, {patient: counts}, PATIENT_BINS, (min(span), max(span)))
+        axes.set_title(f"{patient}: {sum(counts.values())} videos", fontsize=8)
+    for axes in grid[len(patients) :]:
+        axes.set_axis_off()
+    figure.supxlabel("length of the video (frames)", fontsize=9)
+    figure.supylabel("videos", fontsize=9)
+    return figure
+
+
+def _histogram(
+    axes: Any,
+    classes: Mapping[str, Mapping[int, int]],
+    most: int,
+    span: tuple[int, int] | None = None,
+) -> None:
+    lengths = {frames for counts in classes.values() for frames in counts}
+    low, high = span or (min(lengths, default=0), max(lengths, default=1))
+    # Whole numbers of frames a bin, or one bin holds more lengths than its neighbour.
+    width = -(-(high - low + 1) // most)
+    bins = np.arange(low - 0.5, high + width, width)
+    values = [list(counts) for counts in classes.values()]
+    weights = [list(counts.values()) for counts in classes.values()]
+    colours = PALETTE[: len(classes)]
+    axes.hist(values, bins, weights=weights, stacked=True, color=colours, label=list(classes))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def bars(panels: Mapping[str, Mapping[str, int]], xlabel: str, ylabel: str) -> Figure:
@@ -58,7 +92,7 @@ def bars(panels: Mapping[str, Mapping[str, int]], xlabel: str, ylabel: str) -> F
     Returns:
         The figure.
     """
-    figure = Figure(figsize=(9, 2.6 * len(panels)), layout="constrained")
+    figure = new_figure(9, 2.6 * len(panels))
     for axes, (title, counts) in zip(_column(figure, len(panels)), panels.items(), strict=True):
         drawn = axes.bar(range(len(counts)), list(counts.values()), color=BLUE)
         many = len(counts) > 15
@@ -84,7 +118,7 @@ def epoch_curve(
     Returns:
         The figure.
     """
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    figure = new_figure(7, 4.2)
     axes = figure.subplots()
     for (label, points), colour in zip(ours.items(), PALETTE, strict=False):
         axes.plot(*zip(*points, strict=True), color=colour, marker="o", ms=3, label=label)
@@ -96,32 +130,6 @@ def epoch_curve(
     axes.set(xlabel="epoch", ylabel=ylabel)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, fontsize=8)
-    return figure
-
-
-def count_matrices(panels: Mapping[str, np.ndarray], classes: Sequence[str]) -> Figure:
-    """Confusion matrices, rows = truth, shaded by the share of the row.
-
-    Args:
-        panels: Title → `(k, k)` counts.
-        classes: Name of each class.
-
-    Returns:
-        The figure.
-    """
-    figure = Figure(figsize=(4.2 * len(panels), 4), layout="constrained")
-    for axes, (title, counts) in zip(
-        figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
-    ):
-        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for (row, column), count in np.ndenumerate(counts):
-            colour = "w" if shares[row, column] > 0.55 else "k"
-            axes.text(column, row, str(count), ha="center", va="center", color=colour)
-        axes.set_xticks(range(len(classes)), classes, fontsize=8)
-        axes.set_yticks(range(len(classes)), classes, fontsize=8)
-        axes.set(xlabel="predicted", ylabel="truth")
-        axes.set_title(title, fontsize=10)
     return figure
 
 
@@ -137,7 +145,7 @@ def masked_frames(rows: Mapping[str, Sequence[MaskedFrame]]) -> Figure:
     columns = 4
     lines = [(label, shown) for label, shown in rows.items() if shown]
     heights = [-(-len(shown) // columns) for _, shown in lines]
-    figure = Figure(figsize=(11, sum(2.9 * n + 0.5 for n in heights)), layout="constrained")
+    figure = new_figure(11, sum(2.9 * n + 0.5 for n in heights))
     parts = figure.subfigures(len(lines), 1, squeeze=False, height_ratios=heights)[:, 0]
     for part, (label, shown), height in zip(parts, lines, heights, strict=True):
         low = min(float(frame.mask.min()) for frame in shown)
@@ -168,13 +176,17 @@ def gradient_panels(logs: Mapping[str, pd.DataFrame], own_columns: int, band: st
     Returns:
         The figure.
     """
-    lines = -(-len(logs) // 2)
-    figure = Figure(figsize=(11, 2.8 * lines + 0.8), layout="constrained")
-    grid = figure.subplots(lines, 2, squeeze=False, sharey=True).ravel()
+    lines = -(-len(logs) // 3)
+    figure = new_figure(12, 2.6 * lines + 0.8)
+    grid = figure.subplots(lines, 3, squeeze=False, sharey=True).ravel()
     for axes in grid[len(logs) :]:
         axes.set_axis_off()
+    named = list(next(iter(logs.values())).columns[own_columns:])
     for axes, (title, log) in zip(grid, logs.items(), strict=False):
         layers = list(log.columns[own_columns:])
+        if layers != named:
+            text = f"{len(layers)} other layers,\nfrom dark (first) to light (last)"
+            axes.text(0.02, 0.03, text, transform=axes.transAxes, fontsize=7)
         finite = log.replace([np.inf, -np.inf], np.nan)
         by_epoch = finite.groupby("epoch")[layers]
         medians = by_epoch.median()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lus_keras.evaluation import plots
 from lus_keras.evaluation.metrics import (
     Scores,
     confusion_matrix,
@@ -25,21 +26,19 @@ from lus_keras.papers.severity.rows import (
     CLASSES,
     LABELS,
     SHORT_LABELS,
+    all_videos,
     batch_size_of,
     counts_of,
     targets_of,
 )
 
+# Histograms of Figure 4; a simulated cohort may have hundreds of patients.
+MOST_PATIENTS = 24
+PAPER_MASK = (7, 7)
+
 
 def figure3(run: PaperRun) -> Drawing | None:
-    """Figure 3: lengths of the videos by score.
-
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The figure; None if nothing was counted.
-    """
+    """Figure 3: lengths of the videos by score; None if nothing was counted."""
     lengths = counts_of(run).get("lengths")
     if not lengths:
         return None
@@ -59,36 +58,33 @@ def figure3(run: PaperRun) -> Drawing | None:
 
 
 def figure4(run: PaperRun) -> Drawing | None:
-    """Figure 4: videos of each patient.
+    """Figure 4: lengths of the videos of each patient, a histogram a patient.
 
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The figure; None if nothing was counted.
+    None if nothing was counted.
     """
-    patients = counts_of(run).get("patients")
-    if not patients:
+    lengths = counts_of(run).get("patient_lengths")
+    if not lengths:
         return None
-    panels = {"Data in use": dict(patients)}
-    if printed := run.published.get("figure4"):
-        panels["Published"] = {str(name): int(count) for name, count in printed.items()}
+    shown = {
+        name: {int(frames): videos for frames, videos in counts.items()}
+        for name, counts in list(lengths.items())[:MOST_PATIENTS]
+    }
+    published = run.published.get("figure4") or {}
+    printed = ", ".join(f"{name}: {count}" for name, count in published.items())
     return Drawing(
         "figure4",
-        "Figure 4. Videos of each patient",
-        "The paper splits these bars by length too.",
-        drawings.bars(panels, "patient", "videos"),
+        "Figure 4. Lengths of the videos of each patient",
+        f"{len(shown)} of {len(lengths)} patients, a histogram each; above it, how many videos. "
+        "Of the paper's histograms only the number of videos of each patient is known"
+        + (f": {printed}." if printed else "."),
+        drawings.patient_histograms(shown),
     )
 
 
 def figure6(run: PaperRun) -> Drawing | None:
     """Figure 6: accuracy on the test set after every epoch.
 
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The figure; None if the epoch was not chosen on the test set, so that none was measured.
+    None if the epoch was not chosen on the test set, so that none was measured.
     """
     return _by_epoch(
         run, "figure6", "accuracy", "Figure 6. Test accuracy by epoch", "accuracy (%)", 100.0
@@ -98,11 +94,7 @@ def figure6(run: PaperRun) -> Drawing | None:
 def figure7(run: PaperRun) -> Drawing | None:
     """Figure 7: loss on the test set after every epoch, loss upwards (the paper swaps the axes).
 
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The figure; None if the epoch was not chosen on the test set.
+    None if the epoch was not chosen on the test set.
     """
     scale = 1 / batch_size_of(run, NETWORK)
     return _by_epoch(
@@ -111,72 +103,60 @@ def figure7(run: PaperRun) -> Drawing | None:
 
 
 def figure8(run: PaperRun) -> Drawing | None:
-    """Figure 8: confusion matrix of the chosen weights.
+    """Figure 8: confusion matrices of the chosen weights, on all videos and on those tested.
 
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The figure; None if no fold has finished.
+    None if no fold has finished.
     """
-    counts = _confusion(run)
-    if counts is None:
+    panels, seen = _matrices(run)
+    if not panels:
         return None
-    panels = {"Test videos here": counts}
     if printed := run.published.get("figure8"):
-        panels["Published (all videos)"] = np.array(list(printed.values()), int)
+        panels["Published, all videos"] = np.array(list(printed.values()), int)
     return Drawing(
         "figure8",
         "Figure 8. Confusion matrix",
-        "Ours counts test videos alone. The paper's counts all 246, those it was trained on too; "
-        "it names score 2 for every video.",
-        drawings.count_matrices(panels, CLASSES),
+        f"{seen} The paper's network names score 2 for every video.",
+        plots.count_matrices(panels, CLASSES),
     )
 
 
 def figure9(run: PaperRun) -> Drawing | None:
     """Figure 9: how many videos of each score are called another one.
 
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The figure; None if no fold has finished.
+    None if no fold has finished.
     """
-    counts = _confusion(run)
-    if counts is None:
+    matrices, seen = _matrices(run)
+    if not matrices:
         return None
-    errors = counts.sum(axis=1) - np.diag(counts)
-    panels = {"Test videos here": dict(zip(CLASSES, errors.tolist(), strict=True))}
+    panels = {
+        title: dict(zip(CLASSES, (counts.sum(axis=1) - np.diag(counts)).tolist(), strict=True))
+        for title, counts in matrices.items()
+    }
     if printed := run.published.get("figure9"):
-        panels["Published (all videos)"] = dict(zip(CLASSES, printed.values(), strict=True))
+        panels["Published, all videos"] = dict(zip(CLASSES, printed.values(), strict=True))
     return Drawing(
         "figure9",
         "Figure 9. Errors by score",
-        "Videos of a score that are called another one.",
+        f"Videos of a score that are called another one. {seen}",
         drawings.bars(panels, "true score", "errors"),
     )
 
 
 def figure10(run: PaperRun) -> Drawing | None:
-    """Figure 10: attention masks over eight frames.
-
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The figure; None if no masks were kept.
-    """
+    """Figure 10: attention masks over eight frames; None if no masks were kept."""
     rows = {LABELS[name]: _first_fold(run, name) for name in (NETWORK, SCRATCH)}
     rows = {label: shown for label, shown in rows.items() if shown}
     if not rows:
         return None
+    height, width = next(iter(rows.values()))[0].mask.shape
+    coarser = "" if (height, width) == PAPER_MASK else ", the paper's 7 × 7: its frames are larger"
     return Drawing(
         "figure10",
         "Figure 10. Attention masks",
         "The middle frames of eight test videos spread evenly over all, not chosen by eye; title: "
-        "video / frame. The mask is stretched bilinearly to the frame. Its colours span the "
-        "network's own range, which is printed, or 0.05 where that is less.",
+        f"video / frame. The mask has {height} × {width} places{coarser}. It is stretched "
+        "bilinearly to the frame; its colours span the network's own range, which is printed, or "
+        "0.05 where that is less.",
         drawings.masked_frames(rows),
         frames=True,
     )
@@ -230,12 +210,17 @@ def _guides(run: PaperRun, quantity: str, scale: float) -> dict[str, float]:
     return {"best constant prediction": scale * value}
 
 
-def _confusion(run: PaperRun) -> np.ndarray | None:
-    predictions = run.model(NETWORK).predictions
-    if predictions is None:
-        return None
-    scores = Scores.of(predictions)
-    return confusion_matrix(scores.y_true, scores.y_pred, len(CLASSES))
+def _matrices(run: PaperRun) -> tuple[dict[str, np.ndarray], str]:
+    """Confusion matrices by title, of all videos first, and what has to be said of these."""
+    every, tested = all_videos(run), run.model(NETWORK).predictions
+    frames = {"All videos here": every[0] if every else None, "Test videos here": tested}
+    matrices = {}
+    for title, frame in frames.items():
+        if frame is not None:
+            scores = Scores.of(frame)
+            matrices[title] = confusion_matrix(scores.y_true, scores.y_pred, len(CLASSES))
+    said = f"All videos: {every[1]}, as of the paper's." if every else "Ours: test videos alone."
+    return matrices, said
 
 
 def _first_fold(run: PaperRun, name: str) -> list[Any]:

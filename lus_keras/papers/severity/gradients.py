@@ -76,11 +76,7 @@ def study(log: pd.DataFrame) -> Findings:
 def gradient_figure(run: PaperRun) -> Drawing | None:
     """Median norm of every layer's gradient by epoch, a panel a training.
 
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The figure; None if nothing was logged.
+    None if nothing was logged.
     """
     logs = {
         NAN_LABELS[variant]: log

@@ -6,13 +6,24 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from lus_keras.core.soft_labels import soft_labels
 from lus_keras.evaluation.run_record import PaperRun
-from lus_keras.papers.severity import MASKED, NAN_VARIANTS, NETWORK, SCRATCH, VAL_SELECTED, WEIGHTED
+from lus_keras.papers.severity import (
+    BALANCED,
+    MASKED,
+    NAN_VARIANTS,
+    NETWORK,
+    RESULT_ROWS,
+    SCRATCH,
+    VAL_SELECTED,
+    WEIGHTED,
+    balanced_weights,
+)
 
 CLASSES = ("score 0", "score 1", "score 2", "score 3")
-# Of the paper alone: its network on all videos, most of which it was trained on (Figure 8).
+# The paper's "statistic data set": its network on all videos, most of which it was trained on.
 ALL_VIDEOS = "all_videos"
 NAN_LABELS = {
     "nan_baseline": "As published",
@@ -20,6 +31,11 @@ NAN_LABELS = {
     "nan_last_frame": "Padded with the last frame",
     "nan_glorot": "BiLSTM from Glorot",
     "nan_orthogonal": "BiLSTM orthogonal, forget bias 1",
+    "nan_batch_1": "Batches of 1",
+    "nan_batch_2": "Batches of 2",
+    "nan_batch_8": "Batches of 8",
+    "nan_batch_16": "Batches of 16",
+    "nan_resnet18": "ResNet18 for AlexNet",
     "nan_masked": "Cure: padding masked",
     "nan_clipped": "Cure: gradients clipped to norm 1",
     "nan_weighted": "Cure: classes weighted",
@@ -30,68 +46,35 @@ LABELS = {
     SCRATCH: "From scratch (Adam, one rate)",
     MASKED: "Padding masked",
     WEIGHTED: "Classes weighted",
-    ALL_VIDEOS: "All videos, learnt from too (printed only)",
+    ALL_VIDEOS: "As published, all videos (learnt from too)",
     **{f"{variant}/{NETWORK}": f"NaN study: {NAN_LABELS[variant]}" for variant in NAN_VARIANTS},
 }
-SHORT_LABELS = {
-    NETWORK: "As published",
-    VAL_SELECTED: "Validation-selected",
-    SCRATCH: "From scratch",
-    MASKED: "Padding masked",
-    WEIGHTED: "Classes weighted",
-}
+SHORT_LABELS = {name: LABELS[name].partition(" (")[0] for name in RESULT_ROWS}
 BASELINES = {"majority": "Majority class", "constant": "Best constant prediction"}
 
 
 def settings_of(run: PaperRun, row: str) -> Mapping[str, Any]:
-    """Configuration that a row was trained with.
-
-    Args:
-        run: The paper's run.
-        row: `model` or `variant/model`.
-
-    Returns:
-        Its variant's settings; the paper's own where the run has no such variant.
-    """
+    """Settings of a row `model` or `variant/model`; the paper's own if the run lacks it."""
     return run.settings_of(row).model_dump()
 
 
 def targets_of(run: PaperRun, row: str) -> np.ndarray:
-    """Soft labels a row was trained with.
-
-    Args:
-        run: The paper's run.
-        row: `model` or `variant/model`.
-
-    Returns:
-        `(4, 4)` float64, row t of true score t.
-    """
+    """Soft labels that a row was trained with: `(4, 4)` float64, row t of true score t."""
     options = settings_of(run, row).get("options", {}).get("sord", {})
     wanted = {name: options[name] for name in ("scale", "zero_gap") if name in options}
     return soft_labels(len(CLASSES), **wanted)
 
 
 def batch_size_of(run: PaperRun, row: str) -> int:
-    """Clips a batch of a row had.
-
-    Args:
-        run: The paper's run.
-        row: `model` or `variant/model`.
-
-    Returns:
-        Their number.
-    """
+    """Clips a batch of a row, `model` or `variant/model`, had."""
     return int(settings_of(run, row).get("fit", {}).get("batch_size", 4))
 
 
 def counts_of(run: PaperRun) -> Mapping[str, Any]:
     """Counts of the prepared videos, of the paper's own protocol where it was prepared.
 
-    Args:
-        run: The paper's run.
-
     Returns:
-        `sides`, `lengths` and `patients`; empty if nothing was counted.
+        `sides`, `lengths`, `patients` and `patient_lengths`; empty if nothing was counted.
     """
     found = [run.variants[name].videos for name in ("", *run.variants) if name in run.variants]
     counted = [videos.model_dump() for videos in found if videos is not None]
@@ -100,9 +83,6 @@ def counts_of(run: PaperRun) -> Mapping[str, Any]:
 
 def side_counts(run: PaperRun) -> dict[str, list[int]]:
     """Videos of each score to train on and to test on, in the first fold.
-
-    Args:
-        run: The paper's run.
 
     Returns:
         `train` (with the patients that choose an epoch) and `test`; empty if nothing was counted.
@@ -115,11 +95,36 @@ def side_counts(run: PaperRun) -> dict[str, list[int]]:
     return {"train": train.tolist(), "test": columns["test"].tolist()}
 
 
+def all_videos(run: PaperRun) -> tuple[pd.DataFrame, str] | None:
+    """What the published row's network says of every video, and in words how many it learnt from.
+
+    Returns:
+        Rows as in predictions.csv; None if they were not predicted.
+    """
+    found = run.model(NETWORK).explanations
+    if found is None:
+        return None
+    frame = pd.DataFrame(dict(found)).assign(fold=0)
+    seen = int((~frame.pop("tested")).sum())
+    return frame, f"{seen} of these {len(frame)} videos were learnt from"
+
+
+def class_weights_note(run: PaperRun) -> str:
+    """Says which weights the classes had in the row that weighs them; empty if it was not run."""
+    variant, weights = run.record.variant_of(WEIGHTED), settings_of(run, WEIGHTED)["options"]
+    weights = weights.get("class_weights")
+    if variant is None or weights is None:
+        return ""
+    if weights == BALANCED:
+        sides = variant.videos.sides if variant.videos else []
+        if not sides:
+            return ""
+        weights = balanced_weights(np.array(list(sides[0]["train"].values())))
+    return f"Weights of scores 0 to 3: {', '.join(f'{weight:.3f}' for weight in weights)}."
+
+
 def weights_note(run: PaperRun) -> str:
     """Says what AlexNet started from.
-
-    Args:
-        run: The paper's run.
 
     Returns:
         One sentence.

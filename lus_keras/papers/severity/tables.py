@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from lus_keras.evaluation.metrics import (
     Scores,
@@ -29,6 +28,7 @@ from lus_keras.evaluation.tables.layout import (
     nothing,
     numbers,
 )
+from lus_keras.papers.base import class_counts_text
 from lus_keras.papers.severity import MASKED, NAN_VARIANTS, NETWORK, SCRATCH, VAL_SELECTED, WEIGHTED
 from lus_keras.papers.severity.gradients import logged, study
 from lus_keras.papers.severity.rows import (
@@ -37,7 +37,9 @@ from lus_keras.papers.severity.rows import (
     CLASSES,
     LABELS,
     NAN_LABELS,
+    all_videos,
     batch_size_of,
+    class_weights_note,
     side_counts,
     targets_of,
     weights_note,
@@ -45,6 +47,7 @@ from lus_keras.papers.severity.rows import (
 
 SCORES = ("score_0", "score_1", "score_2", "score_3")
 SIDES = {"train": "Train set", "test": "Test set"}
+OF_SCORES = tuple(f"of {name}" for name in CLASSES)
 DIVIDED_TWICE = "loss_as_published"
 COLUMNS = (
     Column("accuracy", "Accuracy (%)", scale=100),
@@ -71,11 +74,12 @@ RESULT_NOTE = (
     "The first row is the paper's protocol: its epoch is the one of lowest loss on the test set, "
     "so its numbers are too good by an unknown amount, and its last incomplete batch of test "
     "videos is left out. The second keeps patients back to choose the epoch. The third also trains "
-    "as random first weights need it."
+    'as random first weights need it. All videos: the paper\'s "statistic data set", on which the '
+    "first row's network is run again; it says nothing of new patients."
 )
 VARIANT_NOTE = (
     "Masked: the BiLSTM skips padded frames. Weighted: SORD times the inverse of each score's "
-    "share; the losses printed are without these weights."
+    "share in the videos to train on; the losses printed are without these weights."
 )
 
 
@@ -117,13 +121,16 @@ def results(run: PaperRun) -> Layout:
 def variants(run: PaperRun) -> Layout:
     """What the paper names but does not try, beside its own accuracy and the majority class."""
     rows = (NETWORK, VAL_SELECTED, MASKED, WEIGHTED)
-    return _layout(run, "variants", "Options the paper leaves open", rows, VARIANT_NOTE)
+    note = f"{VARIANT_NOTE} {class_weights_note(run)}".strip()
+    return _layout(run, "variants", "Options the paper leaves open", rows, note)
 
 
 def _layout(run: PaperRun, id_: str, title: str, names: tuple[str, ...], note: str) -> Layout:
     frames = {name: frame for name in names if (frame := run.model(name).predictions) is not None}
     largest = max(frames, key=lambda name: len(frames[name])) if frames else None
-    counted = [tested(frame, detail=_shares(frame)) for frame in frames.values()]
+    counted = [
+        tested(frame, detail=class_counts_text(frame, OF_SCORES)) for frame in frames.values()
+    ]
     return Layout(
         run,
         id_,
@@ -145,16 +152,12 @@ def _layout(run: PaperRun, id_: str, title: str, names: tuple[str, ...], note: s
     )
 
 
-def _shares(predictions: pd.DataFrame) -> str:
-    counts = np.bincount(predictions["y_true"], minlength=len(CLASSES))
-    return f" ({', '.join(f'{n} of {name}' for n, name in zip(counts, CLASSES, strict=True))})"
-
-
 def _row(run: PaperRun, name: str) -> Row:
     if name == ALL_VIDEOS:
-        # Ours would count videos that were learnt from.
-        note = "not measured: most of these videos were learnt from"
-        return Row(name, LABELS[name], numbers({"accuracy": Number()}), note)
+        found = all_videos(run)
+        if found is None:
+            return Row(name, LABELS[name], numbers({"accuracy": Number()}), missing(run, NETWORK))
+        return Row(name, LABELS[name], _judged(run, NETWORK, Scores.of(found[0])), found[1])
     predictions, note = run.model(name).predictions, missing(run, name)
     if predictions is None:
         return Row(name, LABELS[name], lambda _: Number(), note)
@@ -226,6 +229,9 @@ def nan_study(run: PaperRun) -> Layout:
             "A dash under NaN: every number was finite. The paper found NaN after epoch 35 on "
             "Apple's MPS, and with LeakyReLU, the last frame as padding and other first weights "
             "too; its hooks saw them start near the attention.",
+            "The paper blames batches of 4 and deep backbones: batches of 1 to 16 and a ResNet18, "
+            "the backbone of its author's earlier code, test that. A larger batch makes fewer "
+            "steps an epoch.",
             "Norms are of a layer's gradient before clipping, kernel and bias together, at every "
             "step; medians over the steps of an epoch.",
             weights_note(run),

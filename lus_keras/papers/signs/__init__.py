@@ -21,8 +21,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lus_keras.core.errors import ConfigError, DataError
-from lus_keras.papers.base import Paper
+from lus_keras.core.errors import DataError
+from lus_keras.papers.base import (
+    TORCH_FILES,
+    Paper,
+    accuracy,
+    cross_entropy,
+    weights_file,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -32,7 +38,6 @@ if TYPE_CHECKING:
 MODELS = ("resnet152",)
 # The variant of the configuration that asks for every sign by itself.
 MULTILABEL = "multilabel/resnet152"
-KERAS_FILE = ".keras"
 
 
 def build(name: str, config: PaperConfig) -> keras.Model:
@@ -44,11 +49,12 @@ def build(name: str, config: PaperConfig) -> keras.Model:
     """
     from lus_keras.models import build_model
 
-    weights = _weights_file(config)
+    is_v1 = config.model.get("variant") == "v1"
+    weights = weights_file(config, suffixes=".keras" if is_v1 else TORCH_FILES)
     model = build_model(name, input_shape=config.clip.shape, **config.model)
     if weights is None:
         return model
-    if config.model.get("variant") == "v1":
+    if is_v1:
         copy_keras_weights(model, weights)
     else:
         from lus_keras.models.pretrained.torch_weights import load_torch_weights
@@ -89,52 +95,27 @@ def copy_keras_weights(model: keras.Model, path: Path) -> list[str]:
     return [layer.name for layer in layers]
 
 
-def _weights_file(config: PaperConfig) -> Path | None:
-    """The file that `options.weights` names, if it suits the network."""
-    unknown = sorted(set(config.options) - {"weights"})
-    if unknown:
-        raise ConfigError(f"options: unknown key '{unknown[0]}'. Known: weights.")
-    named = config.options.get("weights")
-    if named is None:
-        return None
-    if not isinstance(named, str):
-        raise ConfigError(f"options.weights: must be a path or null. Received {named!r}.")
-    path = Path(named).expanduser()
-    is_v1 = config.model.get("variant") == "v1"
-    if is_v1 != (path.suffix == KERAS_FILE):
-        wanted = "a .keras file" if is_v1 else "a .pth, .safetensors or .npz file of torchvision's"
-        raise ConfigError(
-            f"options.weights: variant {config.model.get('variant', 'v1.5')} takes {wanted}. "
-            f"Received {named!r}. Set model.variant, or name another file."
-        )
-    if not path.is_file():
-        raise DataError(f"options.weights: {path} is not a file. Correct the path.")
-    return path
-
-
 def loss(config: PaperConfig) -> keras.losses.Loss:
     """Cross-entropy over the four signs (invented: the paper's loss is not known).
 
     Where signs may stand together, the mean of four binary cross-entropies.
     """
-    import keras
-
     if config.multilabel:
         from lus_keras.losses import LabelSetCrossentropy
 
         return LabelSetCrossentropy()
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return cross_entropy(len(config.labels))
 
 
 def metrics(config: PaperConfig) -> list[Any]:
     """Accuracy in training, which also chooses the epoch; of signs apart, the share of answers."""
-    import keras
-
     if config.multilabel:
+        import keras
+
         from lus_keras.losses import label_set_accuracy
 
         return [keras.metrics.MeanMetricWrapper(label_set_accuracy, name="accuracy")]
-    return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+    return [accuracy(len(config.labels))]
 
 
 def notes(config: PaperConfig) -> list[str]:
@@ -151,8 +132,10 @@ PAPER = Paper(
     name="signs",
     targets={
         "table1": MODELS,
-        "figure4": MODELS,
+        "figure1": (),
+        "figure2": (),
         "figure3": (),
+        "figure4": MODELS,
         "multilabel": (MULTILABEL,),
     },
     build=build,

@@ -1,4 +1,4 @@
-"""Figure 4 of the paper on four signs, the surest mistakes, and the figures of every paper."""
+"""Figures 1, 2 and 4 of the paper on four signs, the surest mistakes, and the shared figures."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lus_keras.evaluation.tables.multiclass import class_drawings, mistakes
 from lus_keras.evaluation.tables.multilabel import apart
 from lus_keras.evaluation.tables.multilabel import mistakes as label_mistakes
 from lus_keras.papers.signs import MULTILABEL
+from lus_keras.papers.signs.pictures import figure1, figure2
 from lus_keras.papers.signs.tables import CLASSES, LABELS, MODEL
 
 PREFIX = "multilabel_"
@@ -21,14 +22,7 @@ _SHARED = classification_drawings(LABELS, ("A", "B", "PE", "LC"))
 
 
 def figure4(run: PaperRun) -> Drawing | None:
-    """Figure 4: the confusion matrix.
-
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The figure; None as long as no fold has finished.
-    """
+    """Figure 4: the confusion matrix; None until a fold has finished."""
     drawing = _SHARED["confusion"](only(run, MODEL))
     if drawing is None:
         return None
@@ -45,11 +39,7 @@ def figure4(run: PaperRun) -> Drawing | None:
 def gallery(run: PaperRun) -> Drawing | None:
     """The most confident mistakes, for a reader to judge the labels as well as the network.
 
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The figure; None if no frame was kept.
+    None if no frame was kept.
     """
     return mistakes_drawing(
         "mistakes",
@@ -61,14 +51,7 @@ def gallery(run: PaperRun) -> Drawing | None:
 
 
 def multilabel_gallery(run: PaperRun) -> Drawing | None:
-    """The most confident wrong answers.
-
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The figure; None if no frame was kept.
-    """
+    """The most confident wrong answers; None if no frame was kept."""
     return mistakes_drawing(
         f"{PREFIX}mistakes",
         "The most confident mistakes, multi-label",
@@ -79,14 +62,7 @@ def multilabel_gallery(run: PaperRun) -> Drawing | None:
 
 
 def multilabel_curves(run: PaperRun) -> Drawing | None:
-    """Loss and accuracy by epoch of the multi-label network.
-
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The figure; None as long as no fold has finished.
-    """
+    """Loss and accuracy by epoch of the multi-label network; None until a fold has finished."""
     drawing = _SHARED["learning_curves"](only(run, MULTILABEL))
     if drawing is None:
         return None
@@ -96,6 +72,8 @@ def multilabel_curves(run: PaperRun) -> Drawing | None:
 
 
 FIGURES: dict[str, Maker] = {
+    "figure1": figure1,
+    "figure2": figure2,
     "figure4": figure4,
     "mistakes": gallery,
     **class_drawings(MODEL, CLASSES, "Frames of the test patients."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from lus_keras.data.manifest import SIGNS
@@ -12,6 +11,7 @@ from lus_keras.evaluation.tables.judge import tested
 from lus_keras.evaluation.tables.layout import Layout, ids
 from lus_keras.evaluation.tables.multiclass import class_columns, class_rows
 from lus_keras.evaluation.tables.multilabel import label_columns, label_rows
+from lus_keras.papers.base import class_counts_text
 from lus_keras.papers.signs import MODELS, MULTILABEL
 
 (MODEL,) = MODELS
@@ -30,6 +30,7 @@ def table1(run: PaperRun) -> Layout:
     """Table 1: each sign against the rest, and all together."""
     columns = class_columns()
     predictions = run.model(MODEL).predictions
+    counts = class_counts_text(predictions, tuple(CLASSES.values()))
     unknown = "" if predictions is None else " The paper's images of one test set are not known."
     return Layout(
         run,
@@ -40,7 +41,7 @@ def table1(run: PaperRun) -> Layout:
         headline=[id_ for id_ in ids(columns) if id_ != "roc_auc"],
         decimals=1,
         notes=(
-            tested(predictions, "frames", _of_each(predictions)) + unknown,
+            tested(predictions, "frames", counts) + unknown,
             weights_note(run),
             "A class: one against the rest, accuracy = (TP + TN) / N. Total: precision, "
             "specificity, F1 and recall are means over the classes that occur; accuracy is the "
@@ -84,21 +85,12 @@ def multilabel(run: PaperRun) -> Layout:
     )
 
 
-def _of_each(predictions: pd.DataFrame | None) -> str:
-    if predictions is None:
-        return ""
-    counts = np.bincount(predictions["y_true"], minlength=len(CLASSES))
-    return (
-        f" ({', '.join(f'{n} {label}' for n, label in zip(counts, CLASSES.values(), strict=True))})"
-    )
-
-
 def _together(predictions: pd.DataFrame | None) -> str:
     """How many frames show none, one and several of the signs."""
     if predictions is None:
         return ""
     shown = predictions[[f"y_{number}" for number in range(len(SIGNS))]].to_numpy().sum(axis=1)
-    none, one, several = (int(np.sum(part)) for part in (shown == 0, shown == 1, shown > 1))
+    none, one, several = (int(part.sum()) for part in (shown == 0, shown == 1, shown > 1))
     return f" ({none} with none of the signs, {one} with one, {several} with several)"
 
 

@@ -1,4 +1,4 @@
-"""Figures 4 and 5 of the lung-sliding paper, and the shared ones of every data set."""
+"""Figures 2 to 5 of the lung-sliding paper, and the shared ones of every data set."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from lus_keras.evaluation.tables.cells import Drawing
 from lus_keras.evaluation.tables.drawings import Maker, classification_drawings
 from lus_keras.evaluation.tables.judge import only
 from lus_keras.papers.sliding import DATA_SETS, EXPLAINED
+from lus_keras.papers.sliding.pictures import figure2, figure3
 from lus_keras.papers.sliding.tables import LABELS, VARIANTS, class_counts
 
 CLASSES = ("absent", "present")
@@ -19,11 +20,7 @@ CLASSES = ("absent", "present")
 def figure5(run: PaperRun) -> Drawing | None:
     """Figure 5: frames of a tile with sliding, saliency and SmoothGrad, evenly apart in time.
 
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The sheet; None if no network was explained.
+    None if no network was explained.
     """
     maps = run.model(EXPLAINED).explanations
     if maps is None:
@@ -46,11 +43,7 @@ def figure5(run: PaperRun) -> Drawing | None:
 def figure4(run: PaperRun) -> Drawing | None:
     """Figure 4: bars of the classes in the six data sets, ours and published.
 
-    Args:
-        run: The paper's run.
-
-    Returns:
-        The figure; None if no data set was prepared.
+    None if no data set was prepared.
     """
     ours = {
         variant: class_counts(run, variant) for variant in DATA_SETS if class_counts(run, variant)
@@ -77,6 +70,8 @@ def _of_variant(draw: Maker, name: str, variant: str, run: PaperRun) -> Drawing 
 
 
 FIGURES: dict[str, Maker] = {
+    "figure2": figure2,
+    "figure3": figure3,
     "figure4": figure4,
     "figure5": figure5,
     **{

@@ -26,6 +26,8 @@ class CohortSize:
         class_lengths_s: Shortest and longest video of each of two classes, and the skew between
             (see `allocation.skewed_lengths`), instead of `duration_s`.
         videos_of_patients: Videos of each patient, in any order; empty for chance.
+        frames_of_classes: Frames of each class in the paper; the last video of a class is cut short
+            where its videos have more. Empty for whole videos.
     """
 
     patients: int
@@ -39,6 +41,7 @@ class CohortSize:
     lengths: tuple[tuple[int, int], ...] = ()
     class_lengths_s: tuple[tuple[float, float, float], ...] = ()
     videos_of_patients: tuple[int, ...] = ()
+    frames_of_classes: tuple[int, ...] = ()
 
 
 def names() -> list[str]:

@@ -21,7 +21,14 @@ from lus_keras.simulation.tasks import CohortSize
 # Duan et al. 2022: images of each sign. Here four frames of a second make one video, so that the
 # images of a video stay together.
 SHARES = (1388, 1375, 1384, 1398)
-COHORT = CohortSize(patients=400, videos=1386, duration_s=1.0, fps=(4.0,), shares=SHARES)
+COHORT = CohortSize(
+    patients=400,
+    videos=1387,
+    duration_s=1.0,
+    fps=(4.0,),
+    shares=SHARES,
+    frames_of_classes=SHARES,
+)
 CLASSES = SIGNS
 A_LINE_DB = {
     "a_lines": (0.0, 8.0),

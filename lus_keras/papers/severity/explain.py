@@ -1,0 +1,52 @@
+"""The paper's statistic data set: the chosen network on all videos, those learnt from included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lus_keras.data.clip_source import ClipSource
+from lus_keras.data.pipeline import make_batches
+from lus_keras.papers.base import to_probabilities
+from lus_keras.papers.severity import NETWORK
+
+if TYPE_CHECKING:
+    import keras
+
+    from lus_keras.core.config import PaperConfig
+
+TARGETS = dict.fromkeys(("results", "figure8", "figure9"), (NETWORK,))
+
+
+def explain(
+    model: keras.Model,
+    source: ClipSource,
+    rows: np.ndarray,
+    config: PaperConfig,
+    items: Sequence[Any],
+) -> dict[str, np.ndarray]:
+    """Predicts every video of the data set.
+
+    Args:
+        model: Trained network from clips to logits.
+        source: The clips, one a video.
+        rows: `(n,)` rows of the test clips.
+        config: The paper's configuration.
+        items: Not used.
+
+    Returns:
+        By column, all `(m,)` of m videos: `clip_id`, `video_id`, `patient_id`, `y_true`, `tested`
+        (bool, whether it is a test video), and `p_0` … `p_3`.
+    """
+    index = source.index
+    every = np.arange(len(index))
+    batches = make_batches(source, every, np.zeros(len(every), bool), config.fit.batch_size)
+    chances = to_probabilities(model.predict(batches, verbose=0))
+    return {
+        **{name: getattr(index, name) for name in ("clip_id", "video_id", "patient_id")},
+        "y_true": index.label,
+        "tested": np.isin(every, rows),
+        **{f"p_{score}": column for score, column in enumerate(chances.T)},
+    }
