@@ -97,9 +97,9 @@ def _one_class_folds(settings: PaperConfig, source: ClipSource, split: Split) ->
             counts = _counted(settings, labels[fold.rows(source.index, side)])
             if missing := sorted(name for name in there if not counts[name]):
                 lacking.setdefault(", ".join(missing), []).append(str(fold.fold))
-        for missing, folds in lacking.items():
+        for absent, folds in lacking.items():
             which = f"fold {folds[0]}" if len(folds) == 1 else f"each of folds {', '.join(folds)}"
-            yield f"{which} {purpose} no clip of {missing} ({column}). Set fewer split.folds."
+            yield f"{which} {purpose} no clip of {absent} ({column}). Set fewer split.folds."
     if len(there) == 1 and not settings.multilabel:
         yield f"all clips are {there.pop()} ({column}): no network can learn the difference."
 
