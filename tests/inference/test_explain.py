@@ -15,7 +15,7 @@ from lus_keras import papers  # noqa: E402
 from lus_keras.cli import main  # noqa: E402
 from lus_keras.core import config  # noqa: E402
 from lus_keras.core.errors import ConfigError  # noqa: E402
-from lus_keras.data.video import read_video  # noqa: E402
+from lus_keras.data.video import iter_resampled, read_video  # noqa: E402
 from lus_keras.inference import explain  # noqa: E402
 from lus_keras.inference.predict import load_models, predict_video  # noqa: E402
 from lus_keras.inference.predict.overlay import clip_box  # noqa: E402
@@ -119,7 +119,9 @@ def test_a_sheet_names_what_it_shows_and_lays_maps_over_the_file_s_own_frames(tr
     names = [axes.get_ylabel().partition("\n")[0] for axes in panels[:: len(each.frames)]]
     assert names == ["Input", "Saliency", "SmoothGrad", "Grad-CAM"]
     # The sector of these videos is columns 8 … 55 and rows 6 … 41 of 64×48, shown with a margin.
-    pixels = read_video(trained.videos[1].video, grayscale=False).frames
+    # Frames are those at the rate of the clips, not that of the file.
+    source = trained.videos[1].video
+    pixels = np.stack(list(iter_resampled(source, fps=found.clip.fps, grayscale=False)))
     picture, heat = (np.asarray(image.get_array()) for image in panels[len(each.frames)].images)
     height, width = heat.shape[:2]
     assert (height, width) == pytest.approx((36, 48), abs=3)

@@ -139,14 +139,9 @@ def _leaking(run: PaperRun, variants: Sequence[str]) -> list[str]:
 
 def _plain(id_: str, title: str, names: Sequence[str], *notes: str, published: str = ""):
     """A table of networks by data set."""
-    named: dict[str, Any] = {
-        "id_": id_,
-        "title": title,
-        "names": names,
-        "notes": notes,
-        "published": published,
-    }
-    return table(partial(_layout, **named))
+    return table(
+        partial(_layout, id_=id_, title=title, names=names, notes=notes, published=published)
+    )
 
 
 table1 = _plain("table1", "Table 1. Tiles of 30 × 30 pixels", (*TABLE1, CITED))
