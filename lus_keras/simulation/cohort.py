@@ -150,9 +150,8 @@ def plan_cohort(
     """
     module = tasks.get(task)
     published = module.COHORT
-    rates = None if fps is None else (fps,)
-    given: dict[str, Any] = {"patients": patients, "videos": videos, "probe": probe}
-    cohort = _sized(published, {**given, "duration_s": duration_s, "fps": rates})
+    given = {"patients": patients, "videos": videos, "probe": probe, "duration_s": duration_s}
+    cohort = _sized(published, {**given, "fps": None if fps is None else (fps,)})
     _check_sizes(cohort, seed, difficulty)
     _check_sliding_options(published, lengths_by_class, lung_point_share)
     rng = random_stream((seed,), f"cohort.{task}")
