@@ -324,7 +324,7 @@ def test_attention_of_unknown_clips_is_refused(small):
         write_report(small)
 
 
-@pytest.mark.parametrize("text", [None, "{", "[]", "[" * 9000, '{"version": 3, "papers": {}}'])
+@pytest.mark.parametrize("text", [None, "{", "[]", "[" * 9000, '{"version": 4, "papers": {}}'])
 def test_a_bad_run_json_is_refused(tmp_path, text):
     if text is not None:
         (tmp_path / "run.json").write_text(text)
