@@ -29,6 +29,7 @@ ADDED = {
     ("reproduce",): ["--dry-run"],
     ("report",): [],
     ("list",): [],
+    ("cite",): [],
     ("doctor",): [],
     ("predict",): ["--no-pictures"],
     ("export",): [],
@@ -47,6 +48,7 @@ ADDED = {
 }
 PARSED = {
     ("explain",): "takes a minute; test_explain.py runs it",
+    ("pretrain",): "trains a network; test_pretrained.py does",
     ("data", "fetch"): "needs the network; test_fetch.py runs it on a server of its own",
     ("benchmark",): "takes minutes to hours; test_benchmark.py runs a line of it",
     ("cost",): "builds every network of every paper; test_cost.py does",

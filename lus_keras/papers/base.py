@@ -131,6 +131,7 @@ class Paper:
         decode: Logits `(n, k)` to probabilities `(n, classes)` of classes that exclude each other;
             see `decoder`.
         needs_real_data: Targets that cannot be had from simulated videos alone.
+        needs_frame_truth: Targets that compare with annotated frames.
         watch: Makes the callbacks of Keras for a job and an epoch, for studies that log more than
             losses; None if there are none.
         notes: Sentences on a configuration that belong into every output; None if there are none.
@@ -145,10 +146,19 @@ class Paper:
     metrics: Callable[[PaperConfig], list[Any]]
     decode: Callable[[np.ndarray], np.ndarray]
     needs_real_data: frozenset[str] = frozenset()
+    needs_frame_truth: frozenset[str] = frozenset()
     watch: Callable[[Any, int], list[Any]] | None = None
     notes: Callable[[PaperConfig], list[str]] | None = None
     extras: frozenset[str] = frozenset()
     architecture: str = ""
+
+    def network(self, name: str, config: PaperConfig) -> keras.Model:
+        """Makes a network by name: one of the paper's, or one of the user's beside them."""
+        if name in config.networks:
+            from lus_keras.papers.own import build_own
+
+            return build_own(config.networks[name], config)
+        return self.build(name, config)
 
     def decoder(self, multilabel: bool) -> Callable[[np.ndarray], np.ndarray]:
         """What turns logits into probabilities: `decode`, or sigmoids where labels are apart."""

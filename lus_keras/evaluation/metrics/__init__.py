@@ -53,7 +53,7 @@ from lus_keras.evaluation.metrics.ordinal import (
     summed_batch_loss,
     within,
 )
-from lus_keras.evaluation.metrics.ranking import brier, pr_auc, roc_auc
+from lus_keras.evaluation.metrics.ranking import brier, log_loss_of, pr_auc, roc_auc
 from lus_keras.evaluation.metrics.saliency import map_similarity, share_in
 from lus_keras.evaluation.metrics.scores import (
     Scores,
@@ -68,6 +68,7 @@ from lus_keras.evaluation.metrics.statistics import (
     mean_statistic,
     pr_auc_statistic,
     roc_auc_statistic,
+    sensitivity_at_statistic,
 )
 
 __all__ = [
@@ -92,6 +93,7 @@ __all__ = [
     "fold_mean",
     "independent_difference",
     "localisation_accuracy",
+    "log_loss_of",
     "macro_f1",
     "majority_baseline",
     "map_similarity",
@@ -112,6 +114,7 @@ __all__ = [
     "representative_frame_hit",
     "roc_auc",
     "roc_auc_statistic",
+    "sensitivity_at_statistic",
     "share_in",
     "soft_cross_entropy",
     "specificity",

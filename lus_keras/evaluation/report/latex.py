@@ -169,6 +169,7 @@ def _render(
     lines = sum(1 + len(rows) for _, rows in groups)
     return environment.get_template("table.tex.j2").render(
         simulated=section.simulated,
+        banner=section.banner,
         run=section.run,
         title=title,
         label=re.sub(r"[^a-z0-9:-]", "-", f"tab:{section.run.paper}-{id_}"),

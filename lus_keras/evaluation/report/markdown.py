@@ -34,6 +34,7 @@ def _section(section: Section) -> list[str]:
     run = section.run
     lines = [f"## {escaped(section.title)}", ""]
     lines += [escaped(section.citation), ""] if section.citation else []
+    lines += [f"> **{section.banner}**", ""] if section.banner else []
     if section.simulated:
         lines += ["> **SIMULATED DATA.** No patient was examined; these numbers say how the", ""]
         lines[-2] += " pipeline behaves, not how well the method works in a clinic."

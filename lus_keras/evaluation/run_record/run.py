@@ -17,6 +17,12 @@ from lus_keras.evaluation.run_record.record import (
 )
 from lus_keras.evaluation.run_record.settings import Settings
 
+BANNERS = {
+    "smoke": "SMOKE RUN: it proves that every step works. Its networks have learnt next to "
+    "nothing; no number here means anything.",
+    "quick": "QUICK RUN: smaller clips, fewer steps, other data than the paper's protocol.",
+}
+
 
 @dataclass(frozen=True)
 class Attention:
@@ -144,6 +150,11 @@ class PaperRun:
         return self.record.preset
 
     @property
+    def banner(self) -> str:
+        """What has to stand above every number of a preset that is no protocol; empty else."""
+        return BANNERS.get(self.preset, "")
+
+    @property
     def seed(self) -> int:
         """Seed of the run; also seeds the bootstrap."""
         return self.record.seed
@@ -216,6 +227,24 @@ class PaperRun:
         """
         arm = self.record.arm_of(name)
         return (arm.config if arm else None) or self.settings
+
+    def with_own(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """Adds the networks of the user to those of a table.
+
+        Args:
+            labels: Network, `model` or `arm/model`, → what is printed.
+
+        Returns:
+            The same, then those of the user in the same arms.
+        """
+        arms = dict.fromkeys(name.rpartition("/")[0] for name in labels)
+        own = {
+            entry: self.record.model_titles.get(entry, name)
+            for arm in arms
+            for name in self.record.networks
+            if (entry := f"{arm}/{name}" if arm else name) in self.models
+        }
+        return {**labels, **own}
 
     @property
     def published(self) -> Mapping[str, Any]:

@@ -11,11 +11,14 @@ from lus_keras.core import config
 from lus_keras.core.config import PaperConfig, did_you_mean
 from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.data.cache import check_regions
+from lus_keras.data.clips import has_truth
+from lus_keras.data.manifest import Video
 from lus_keras.data.splits import Split, read_own_split
 from lus_keras.evaluation.run_record.facts import Remark, Topic
 from lus_keras.experiments.reproduce.data import Data, learnt_data, load_data
 from lus_keras.experiments.reproduce.request import Request, check_engine, targets_by_paper
 from lus_keras.papers import Paper
+from lus_keras.papers.own import with_networks
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,10 @@ def plan(request: Request) -> list[Plan]:
     """
     check_engine(request)
     wanted = targets_by_paper(request)
+    for option, given in (("--network", request.networks), ("--config", request.config)):
+        if given and len(wanted) > 1:
+            names = ", ".join(wanted)
+            raise ConfigError(f"{option}: is for one paper. Name it with --paper: {names}.")
     named = {*request.papers, *(target.rpartition("/")[0] for target in request.targets)}
     plans, left_out = [], {}
     for name in _with_asked_models(wanted, named, request):
@@ -152,7 +159,26 @@ def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
     )
     if any(arm.config.clip.crop == "roi" for arm in arms):
         check_regions(data.items)
+    lacking = _without_frames(paper, targets, data, column)
+    if lacking and not any(target.rpartition("/")[2] == "all" for target in request.targets):
+        raise DataError(lacking)
+    if lacking:
+        data = replace(data, facts=(*data.facts, Remark(topic=Topic.DATASET, text=lacking)))
+        targets = [target for target in targets if target not in paper.needs_frame_truth]
     return Plan(paper, tuple(targets), settings, arms, data, own, request.allow_leak)
+
+
+def _without_frames(paper: Paper, targets: Sequence[str], data: Data, column: str) -> str:
+    """Says which targets are about annotated frames where no video has any; empty if none is."""
+    wanted = sorted(paper.needs_frame_truth.intersection(targets))
+    known = (not isinstance(item, Video) or has_truth(item, column) for item in data.items)
+    if not wanted or any(known):
+        return ""
+    return (
+        f"{data.name}: no video has annotated frames, which {' and '.join(wanted)} of "
+        f"{paper.name} is measured on. Fill in the column 'segments' (`lus-keras data "
+        "import-via`), or ask for other targets, such as table1."
+    )
 
 
 def _own_split(names: tuple[str, str], request: Request) -> Split | None:
@@ -168,7 +194,8 @@ def _load(name: str, request: Request, arm: str = "") -> PaperConfig:
     for key in ("train_on", "pretrain"):
         if value := getattr(request, key):
             overrides.append(f"transfer.{key}={value}")
-    return config.load(name, request.preset, overrides, arm)
+    settings = config.load(name, request.preset, overrides, arm, request.config)
+    return with_networks(settings, request.own_networks)
 
 
 def _arms(
@@ -185,6 +212,8 @@ def _arms(
         if arm not in by_arm:
             continue
         chosen = by_arm[arm]
+        if any(chosen) and _takes_own(arm, settings):
+            chosen = chosen | settings.networks.keys()
         # Targets that need no network count clips: --model has nothing to choose among.
         if asked and any(chosen):
             chosen = {model for name, model in asked if name in ("", arm)}
@@ -195,6 +224,12 @@ def _arms(
         models = tuple(model for model in settings.models if model in chosen)
         arms.append(Arm(arm, title, changed, models, learnt_data(paper.name, changed, request)))
     return arms
+
+
+def _takes_own(arm: str, settings: PaperConfig) -> bool:
+    """Whether networks of the user stand beside those of an arm."""
+    models = settings.arms[arm].models if arm else None
+    return models is None or bool(settings.networks.keys() & set(models))
 
 
 def _asked_models(settings: PaperConfig, request: Request) -> list[tuple[str, str]]:
@@ -223,7 +258,7 @@ def check_models(plan: Plan) -> None:
 
     source = f"configs/{plan.paper.name}.yaml"
     known = builders()
-    signatures = [inspect.signature(known[model]) for model in plan.config.models]
+    signatures = [inspect.signature(known[model]) for model in plan.config.models if model in known]
     options = dict.fromkeys(name for signature in signatures for name in signature.parameters)
     options.pop("input_shape", None)
     keys = {key: None for arm in plan.arms for key in arm.config.model}
@@ -236,6 +271,6 @@ def check_models(plan: Plan) -> None:
         raise ConfigError.from_problems(problems)
     for arm in [arm for arm in plan.arms if arm.models][:1]:
         try:
-            plan.paper.build(arm.models[0], arm.config)
+            plan.paper.network(arm.models[0], arm.config)
         except (ValueError, TypeError) as error:
             raise ConfigError(f"{source}: model: {error}") from None

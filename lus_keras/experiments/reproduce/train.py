@@ -23,6 +23,7 @@ from lus_keras.experiments.reproduce.prepare import Prepared
 from lus_keras.experiments.reproduce.record import fingerprint_of
 from lus_keras.experiments.reproduce.request import Request
 from lus_keras.inference.overlay import overlay_video
+from lus_keras.papers.own import architecture
 from lus_keras.simulation import dataset as simulated
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _explain(
         if path.exists() and (path.name in done.sha256 or done.fingerprint is None):
             continue
         reporter.note(f"{plan.paper.name}: explaining {name} …")
-        model = plan.paper.build(job.model, prepared.arm.config)
+        model = plan.paper.network(job.model, prepared.arm.config)
         model.load_weights(job.folder / "model.weights.h5")
         rows = job.fold.rows(prepared.source.index, "test")
         items = plan.data_of(prepared.arm).items
@@ -181,6 +182,7 @@ def _job(
         description=_describe(plan, arm, model),
         initial=initial,
         multilabel=arm.config.multilabel,
+        log=request.log,
         fingerprint=mark.of_fold(model, name),
         title=arm.entry(model) + ("" if name.startswith("fold_") else f" {name}"),
     )
@@ -257,5 +259,12 @@ def _describe(plan: Plan, arm: Arm, model: str) -> dict[str, Any]:
         # Videos that were cropped by their source are not cropped again.
         "cropped": plan.data.cropped,
         **({"multilabel": True} if arm.config.multilabel else {}),
+        **({"network": _own(arm.config, model)} if model in arm.config.networks else {}),
         "lus_keras": __version__,
     }
+
+
+def _own(settings: PaperConfig, model: str) -> dict[str, Any]:
+    """A network of the user: where it came from, and its layers as Keras writes them."""
+    network = settings.networks[model]
+    return {**network.model_dump(), "layers": architecture(network, settings)}

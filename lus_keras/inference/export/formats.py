@@ -127,7 +127,10 @@ def _keras(models: Ensemble, folder: Path) -> None:
         for name in output_names(models)
         if name != "probabilities"
     }
-    chances = [_softmax(fold["logits"]) for fold in folds]
+    chances = [
+        _softmax(keras.layers.Rescaling(1 / temperature)(fold["logits"]))
+        for fold, temperature in zip(folds, models.temperatures, strict=True)
+    ]
     outputs["probabilities"] = _mean(chances, "probabilities")
     keras.Model(inputs, outputs, name=models.description.model).save(folder / "model.keras")
 

@@ -125,7 +125,10 @@ def compute(clips: tf.Tensor, models: Ensemble) -> dict[str, tf.Tensor]:
         if name != "probabilities"
     }
     apart = models.description.multilabel
-    chances = [_probabilities(output["logits"], apart) for output in outputs]
+    chances = [
+        _probabilities(output["logits"] / temperature, apart)
+        for output, temperature in zip(outputs, models.temperatures, strict=True)
+    ]
     return {"probabilities": ops.mean(ops.stack(chances), axis=0), **found}
 
 

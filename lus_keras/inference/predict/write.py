@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from lus_keras.core.files import atomic_write, file_names
 from lus_keras.core.safe_text import guard
 from lus_keras.data.video import iter_resampled
+from lus_keras.inference.append import kept_rows, merged_predictions
 from lus_keras.inference.predict.load import Ensemble
 from lus_keras.inference.predict.overlay import write_overlay
 from lus_keras.inference.predict.video import VideoPrediction, by_patient, predictions_apart
@@ -92,6 +93,7 @@ def write_predictions(
     *,
     pictures: bool = True,
     refused: Sequence[str] = (),
+    held: Mapping[str, Any] | None = None,
 ) -> list[Path]:
     """Writes all files of a prediction.
 
@@ -101,6 +103,7 @@ def write_predictions(
         out: Folder to write to.
         pictures: Also the representative frame (PNG) and the overlay (MP4) of every video.
         refused: What is wrong with videos that were not predicted; for predictions.json.
+        held: What the folder's predictions.json says, to be kept; see `append.check_folder`.
 
     Returns:
         The files: predictions.csv (a row a clip), videos.csv, patients.csv, attention.csv where
@@ -121,19 +124,25 @@ def write_predictions(
             ["video_id", "patient_id", "video", "clips", "predicted", *chances, "damage"],
             _video_rows(predictions),
         ),
-        "patients.csv": (
-            ["patient_id", *chances],
-            ([patient, *_numbers(mean)] for patient, mean in by_patient(predictions).items()),
-        ),
     }
     if "attention" in models.watched:
         header = ["video_id", "clip_id", "frame", "time_s", "weight"]
         tables["attention.csv"] = (header, _attention_rows(predictions))
-    files = [_write_csv(out / name, *table) for name, table in tables.items()]
+    said = as_json(models, predictions, refused)
+    # Ids as the tables hold them.
+    new = {guard(prediction.video.video_id) for prediction in predictions}
+    kept = {name: kept_rows(out / name, tables[name][0], new) if held else [] for name in tables}
+    said = merged_predictions(dict(held), said) if held else said
+    means = ([row["patient_id"], *_numbers(row["probabilities"])] for row in said["patients"])
+    files = [
+        _write_csv(out / name, header, [*kept[name], *rows])
+        for name, (header, rows) in tables.items()
+    ]
+    files.append(_write_csv(out / "patients.csv", ["patient_id", *chances], means))
     files.append(out / "predictions.json")
     with atomic_write(files[-1]) as temporary:
-        temporary.write_text(json.dumps(as_json(models, predictions, refused), indent=1) + "\n")
-    names = file_names(prediction.video.video_id for prediction in predictions)
+        temporary.write_text(json.dumps(said, indent=1) + "\n")
+    names = file_names(video["video_id"] for video in said["videos"])
     for prediction in predictions if pictures else ():
         files += _pictures(prediction, out / names[prediction.video.video_id])
     return files

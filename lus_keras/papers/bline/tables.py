@@ -155,7 +155,8 @@ def _frame_layout(
     notes: tuple[str, ...],
 ) -> Layout:
     """A localisation table: four networks, then the two predictors without skill."""
-    found = {name: _localised(run, name) for name in NETWORKS}
+    named = run.with_own(NETWORKS)
+    found = {name: _localised(run, name) for name in named}
     usable = [data for data, _ in found.values() if data is not None]
     largest = max(usable, key=lambda data: len(data.truth)) if usable else None
     absent = "n/a: no frame-level truth"
@@ -172,7 +173,7 @@ def _frame_layout(
         return source
 
     networks = [
-        Row(name, NETWORKS[name], measured(data, rules[""], rules["random_frame"]), note)
+        Row(name, named[name], measured(data, rules[""], rules["random_frame"]), note)
         for name, (data, note) in found.items()
     ]
     baselines = [

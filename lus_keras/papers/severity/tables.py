@@ -16,7 +16,7 @@ from lus_keras.evaluation.metrics import (
 from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.cells import join_notes
 from lus_keras.evaluation.tables.engine import table
-from lus_keras.evaluation.tables.judge import missing, tested
+from lus_keras.evaluation.tables.judge import missing, one_class, tested
 from lus_keras.evaluation.tables.layout import (
     Column,
     Judged,
@@ -121,6 +121,7 @@ def variants(run: PaperRun) -> Layout:
 
 
 def _layout(run: PaperRun, id_: str, title: str, names: tuple[str, ...], note: str) -> Layout:
+    names = tuple(run.with_own({name: LABELS[name] for name in names}))
     frames = {name: frame for name in names if (frame := run.model(name).predictions) is not None}
     largest = max(frames, key=lambda name: len(frames[name])) if frames else None
     counted = [tested(frame, detail=_shares(frame)) for frame in frames.values()]
@@ -151,15 +152,17 @@ def _shares(predictions: pd.DataFrame) -> str:
 
 
 def _row(run: PaperRun, name: str) -> Row:
+    label = LABELS.get(name) or run.record.model_titles.get(name, name)
     if name == ALL_VIDEOS:
         # Ours would count videos that were learnt from.
         note = "not measured: most of these videos were learnt from"
-        return Row(name, LABELS[name], numbers({"accuracy": Number()}), note)
+        return Row(name, label, numbers({"accuracy": Number()}), note)
     predictions, note = run.model(name).predictions, missing(run, name)
     if predictions is None:
-        return Row(name, LABELS[name], lambda _: Number(), note)
+        return Row(name, label, lambda _: Number(), note)
     note = join_notes("chosen on the test set" if name == NETWORK else "", note)
-    return Row(name, LABELS[name], _judged(run, name, Scores.of(predictions)), note)
+    label += one_class(run, predictions)
+    return Row(name, label, _judged(run, name, Scores.of(predictions)), note)
 
 
 def _judged(run: PaperRun, name: str, scores: Scores) -> Source:

@@ -1,0 +1,169 @@
+"""The reference page of every key, made of the types and docstrings of the configuration.
+
+python -m lus_keras.core.config.reference > docs/configuration.md
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import sys
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from lus_keras.core import config
+from lus_keras.core.config.sections import LABELS, SCALINGS, PaperConfig
+
+HEAD = """# Every key of a configuration
+
+Made by `python -m lus_keras.core.config.reference`; a test holds it. A paper's file is
+`configs/<paper>.yaml`; it is changed by its preset, then by a file of your own, then by `--set`:
+
+```bash
+lus-keras reproduce bline/table1 --preset smoke --set fit.epochs=2
+```
+
+`--config my.yaml` takes a file that is shaped as the paper's and holds only what differs; under
+`presets` stand changes that count in one preset alone:
+
+```yaml
+fit: {epochs: 30}
+clip: {size: [48, 48]}
+presets:
+  smoke: {fit: {epochs: 1}}
+```
+
+*Label* says what evidence each paper's value rests on (`choices` in its file has the reason):
+{labels}. *Default* is what counts where a paper's file says nothing; *required* keys are in every
+file.
+"""
+KINDS = {"int": "whole number", "float": "number", "str": "text", "bool": "true or false"}
+
+
+def reference() -> str:
+    """Makes the page.
+
+    Returns:
+        Markdown.
+    """
+    labels = ", ".join(f"{label} {meaning}" for label, meaning in LABELS.items())
+    parts = [HEAD.replace("{labels}", labels)]
+    chosen = _labels()
+    for prefix, section in _sections(PaperConfig):
+        told = inspect.cleandoc(section.__doc__ or "").partition("\n")[0]
+        title = f"`{prefix}`" if prefix else "The file"
+        lines = ["| key | type | default | label | meaning |", "|---|---|---|---|---|"]
+        meanings = _meanings(section)
+        for name, field in section.model_fields.items():
+            key = f"{prefix}.{name}" if prefix else name
+            cells = (f"`{key}`", _type(field.annotation), _default(field), chosen.get(key, ""))
+            lines.append(f"| {' | '.join(cells)} | {meanings[name]} |")
+        parts.append(f"## {title}\n\n{told}\n\n" + "\n".join(lines) + "\n")
+    parts.append(_papers_own())
+    scalings = "\n".join(f"- `{name}`: {meaning}" for name, meaning in SCALINGS.items())
+    parts.append(f"## Values of `clip.scaling`\n\n{scalings}\n")
+    return "\n".join(parts)
+
+
+def _papers_own() -> str:
+    """Keys of `model` and `options`, which each paper has its own of."""
+    lines = ["| key | paper | value | label | why |", "|---|---|---|---|---|"]
+    for paper in config.papers():
+        settings = config.load(paper)
+        for section in ("model", "options"):
+            for name, value in getattr(settings, section).items():
+                key = f"{section}.{name}"
+                choice = settings.choices.get(key)
+                said = (choice.label, choice.why) if choice else ("", "")
+                cells = (f"`{key}`", paper, _value(value), *said)
+                lines.append(f"| {' | '.join(cells)} |")
+    told = (
+        "Every paper's networks and code have their own; `model` takes all keywords of a builder."
+    )
+    return "## Keys of `model` and `options`\n\n" + told + "\n\n" + "\n".join(lines) + "\n"
+
+
+def _sections(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
+    yield prefix, kind
+    for name, field in kind.model_fields.items():
+        for place, inner in _models(field.annotation, name):
+            yield from _sections(inner, f"{prefix}.{place}" if prefix else place)
+
+
+def _models(annotation: Any, name: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Sections within a field, with their place: `arms.<name>` of a mapping."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield name, annotation
+        return
+    origin = get_origin(annotation)
+    place = f"{name}.<name>" if origin is dict else f"{name}[]" if origin is tuple else name
+    for inner in get_args(annotation):
+        yield from _models(inner, place)
+
+
+def _meanings(section: type[BaseModel]) -> dict[str, str]:
+    """What the docstring says of each field.
+
+    Raises:
+        KeyError: A field is not described.
+    """
+    text = inspect.cleandoc(section.__doc__ or "").partition("Attributes:\n")[2]
+    found = re.findall(r"^    (\w+): (.*?)(?=^    \w|\Z)", text, re.MULTILINE | re.DOTALL)
+    told = {name: " ".join(meaning.split()) for name, meaning in found}
+    return {name: told[name] for name in section.model_fields}
+
+
+def _type(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(arguments[0])
+    if origin is Literal:
+        return ", ".join(f"`{value}`" for value in arguments)
+    if origin in (Union, types.UnionType):
+        kinds = ["null" if kind is type(None) else _type(kind) for kind in arguments]
+        return " or ".join(dict.fromkeys(kinds))
+    if origin is dict:
+        return "mapping"
+    if origin is tuple:
+        return f"list of {_type(arguments[0])}s" if arguments[0] is not Any else "list"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "section"
+    return KINDS.get(getattr(annotation, "__name__", ""), "any")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "*required*"
+    if isinstance(field.default, BaseModel):
+        return ""
+    return _value(field.default)
+
+
+def _value(value: Any) -> str:
+    """A value as YAML has it."""
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return f"`{value}`"
+    return f"`{json.dumps(value)}`"
+
+
+def _labels() -> dict[str, str]:
+    """Key → labels, with the papers that have them."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for paper in config.papers():
+        for key, choice in config.load(paper).choices.items():
+            found.setdefault(key, {}).setdefault(choice.label, []).append(paper)
+    return {
+        key: "; ".join(f"{label} {', '.join(papers)}" for label, papers in by_label.items())
+        for key, by_label in found.items()
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
