@@ -16,7 +16,7 @@ from lus_keras.evaluation.run_record.seeds import FILE as SEEDS
 
 RECORDS = ("run.json", "split.json")
 # Of a report what pages refer to; index.html, which has frames, is made again by `report`.
-REPORT = ("results.json", "tables/*", "figures/*")
+REPORT = ("results.json", "tables/*", "figures/*.png")
 # Files of a fold that only figures need are kept up to this size in bytes.
 MAX_FIGURE_BYTES = 1_000_000
 ALWAYS = ("predictions.csv", "history.csv", "model.json")

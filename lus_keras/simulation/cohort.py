@@ -150,12 +150,8 @@ def plan_cohort(
     """
     module = tasks.get(task)
     published = module.COHORT
-    given: dict[str, Any] = {"patients": patients, "videos": videos, "probe": probe}
-    given["duration_s"] = duration_s
-    given["fps"] = None if fps is None else (fps,)
-    cohort = replace(published, **{k: value for k, value in given.items() if value is not None})
-    if duration_s is not None:
-        cohort = replace(cohort, class_lengths_s=(), lengths=())
+    given = {"patients": patients, "videos": videos, "probe": probe, "duration_s": duration_s}
+    cohort = _sized(published, {**given, "fps": None if fps is None else (fps,)})
     _check_sizes(cohort, seed, difficulty)
     _check_sliding_options(published, lengths_by_class, lung_point_share)
     rng = random_stream((seed,), f"cohort.{task}")
@@ -182,6 +178,13 @@ def plan_cohort(
 
 def _of_length(plan: VideoPlan, duration_s: float) -> VideoPlan:
     return replace(plan, duration_s=float(duration_s))
+
+
+def _sized(published: tasks.CohortSize, given: dict[str, Any]) -> tasks.CohortSize:
+    cohort = replace(published, **{k: value for k, value in given.items() if value is not None})
+    if given["duration_s"] is not None:
+        cohort = replace(cohort, class_lengths_s=(), lengths=())
+    return cohort
 
 
 def _of_paper_size(cohort: tasks.CohortSize, published: tasks.CohortSize) -> bool:

@@ -86,7 +86,7 @@ def test_what_done_does_not_vouch_for_is_refused(run, tmp_path):
     before = path.read_bytes()
     path.write_bytes(before.replace(b"0.1", b"0.9"))
     try:
-        with pytest.raises(RunError, match=r"predictions\.csv: is not the file"):
+        with pytest.raises(RunError, match=r"predictions\.csv: does not match its hash"):
             archive_run(run, tmp_path / "archive")
     finally:
         path.write_bytes(before)

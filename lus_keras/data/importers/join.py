@@ -161,6 +161,6 @@ def check_patients(joining: Joining, source: Path) -> None:
     """
     if joining.names is None and joining.sheet is None:
         raise ConfigError(
-            f"{source}: does not say whose the videos are. Read it out of their names with "
-            "--patient '(?P<patient>p\\d+)_.*', or join a sheet with --table labels.csv."
+            f"{source}: does not name the patients of the videos. Give --patient "
+            "'(?P<patient>p\\d+)_.*' to read them from file names, or --table labels.csv."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ from lus_keras.core.style import (
 from lus_keras.evaluation.metrics import Scores, confusion_matrix, pr_auc, roc_auc
 
 BINS = 10
+# Characters in a line of words beside a plot.
+WRAP = 36
 
 
 def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figure:
@@ -166,18 +169,19 @@ def forest_plot(rows: Sequence[tuple[str, float, float, float, str]], title: str
     Args:
         rows: Label, difference, low end, high end and verdict of each.
     """
-    figure = new_figure(7.2, 1.3 + 0.55 * max(len(rows), 1))
+    figure = new_figure(9.5, 1.3 + 0.6 * max(len(rows), 1))
     axes = figure.subplots()
     axes.axvline(0, color="k", lw=0.8)
     for place, (_, value, low, high, verdict) in enumerate(rows):
         colour = VERDICT_COLOURS.get(verdict, GREY)
         axes.plot((low, high), (place, place), color=colour, lw=2)
         axes.plot(value, place, "s", color=colour, ms=7)
+        numbers = f"{value:+.3f} ({low:+.3f} to {high:+.3f})".replace("-", "−")
         axes.annotate(
-            f"{value:+.3f} ({low:+.3f} to {high:+.3f}), {verdict}".replace("-", "−"),
+            "\n".join([numbers, *textwrap.wrap(verdict, WRAP)]),
             (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=8,
         )  # fmt: skip
-    axes.set_yticks(range(len(rows)), [row[0] for row in rows], fontsize=9)
+    axes.set_yticks(range(len(rows)), [textwrap.fill(row[0], WRAP) for row in rows], fontsize=9)
     axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="difference, 95 % CI over patients")
     axes.set_title(title, fontsize=10)
     return figure

@@ -84,6 +84,7 @@ def _layout(
     id_: str,
     title: str,
     names: Sequence[str],
+    *,
     rows: Sequence[Row] = (),
     notes: Sequence[str] = (),
     published: str = "",
@@ -183,7 +184,7 @@ def leakage(run: PaperRun) -> Layout:
         "are resampled independently, each over its patients."
     )
     title = "Leakage: the same networks and tiles, divided by patient and by tile"
-    return _layout(run, "leakage", title, LEAKAGE, gains, (note,))
+    return _layout(run, "leakage", title, LEAKAGE, rows=gains, notes=(note,))
 
 
 def _gain(run: PaperRun, name: str) -> Source:
