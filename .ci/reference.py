@@ -1,15 +1,48 @@
 """Writes two pages of the reference from the code: the command line and the configuration keys."""
 
-import ast
-from pathlib import Path
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 from mkdocs.structure.files import File
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from lus_keras.cli import main
+from lus_keras.core import config
+from lus_keras.core.config.sections import LABELS, SCALINGS, PaperConfig
 
-ROOT = Path(__file__).parents[1]
-SECTIONS = ROOT / "lus_keras" / "core" / "config" / "sections.py"
+HEAD = """# Configuration
+
+Written from the code. A paper's file is `configs/<paper>.yaml`; it is changed by its preset, then
+by a file of your own, then by `--set`. Unknown keys and wrong types are errors; every run prints
+the settings that its paper leaves open.
+
+```bash
+lus-keras reproduce bline/table1 --preset smoke --set fit.epochs=2
+```
+
+`--config my.yaml` takes a file that is shaped as the paper's and holds only what differs; under
+`presets` stand changes that count in one preset alone:
+
+```yaml
+fit: {epochs: 30}
+clip: {size: [48, 48]}
+presets:
+  smoke: {fit: {epochs: 1}}
+```
+
+*Label* says what evidence each paper's value rests on (`choices` in its file has the reason):
+{labels}. *Default* is what counts where a paper's file says nothing; *required* keys are in every
+file.
+"""
+KINDS = {"int": "whole number", "float": "number", "str": "text", "bool": "true or false"}
 
 
 def on_files(files, config):
@@ -36,30 +69,121 @@ def _commands(command, path):
             yield from _commands(command.commands[name], (*path, name))
 
 
-def keys():
-    """A page with every section of a paper's YAML file: its keys, their types and defaults."""
-    parts = [
-        "# Configuration",
-        "Sections of `configs/<paper>.yaml`. `--set SECTION.KEY=VALUE` changes a key for one run; "
-        "unknown keys and wrong types are errors. Every run prints the settings that its paper "
-        "leaves open.",
-    ]
-    for node in ast.parse(SECTIONS.read_text("utf-8")).body:
-        fields = [item for item in getattr(node, "body", []) if isinstance(item, ast.AnnAssign)]
-        if isinstance(node, ast.ClassDef) and fields:
-            rows = [f"| `{f.target.id}` | {_code(f.annotation)} | {_default(f)} |" for f in fields]
-            table = "\n".join(["| key | type | default |", "|---|---|---|", *rows])
-            title = node.name.removesuffix("Config")
-            parts.append(f"## {title}\n\n{ast.get_docstring(node) or ''}\n\n{table}")
-    return "\n\n".join(parts) + "\n"
+def keys() -> str:
+    """A page with every section of a paper's YAML file: its keys, types, defaults and meanings.
+
+    Returns:
+        Markdown.
+    """
+    labels = ", ".join(f"{label} {meaning}" for label, meaning in LABELS.items())
+    parts = [HEAD.replace("{labels}", labels)]
+    chosen = _labels()
+    for prefix, section in _sections(PaperConfig):
+        told = inspect.cleandoc(section.__doc__ or "").partition("\n")[0]
+        title = f"`{prefix}`" if prefix else "The file"
+        lines = ["| key | type | default | label | meaning |", "|---|---|---|---|---|"]
+        meanings = _meanings(section)
+        for name, field in section.model_fields.items():
+            key = f"{prefix}.{name}" if prefix else name
+            cells = (f"`{key}`", _type(field.annotation), _default(field), chosen.get(key, ""))
+            lines.append(f"| {' | '.join(cells)} | {meanings[name]} |")
+        parts.append(f"## {title}\n\n{told}\n\n" + "\n".join(lines) + "\n")
+    parts.append(_papers_own())
+    scalings = "\n".join(f"- `{name}`: {meaning}" for name, meaning in SCALINGS.items())
+    parts.append(f"## Values of `clip.scaling`\n\n{scalings}\n")
+    return "\n".join(parts)
 
 
-def _default(field):
-    value = field.value
-    if isinstance(value, ast.Call):
-        value = next((item.value for item in value.keywords if item.arg == "default"), None)
-    return "required" if value is None else _code(value)
+def _papers_own() -> str:
+    """Keys of `model` and `options`, which each paper has its own of."""
+    lines = ["| key | paper | value | label | why |", "|---|---|---|---|---|"]
+    for paper in config.papers():
+        settings = config.load(paper)
+        for section in ("model", "options"):
+            for name, value in getattr(settings, section).items():
+                key = f"{section}.{name}"
+                choice = settings.choices.get(key)
+                said = (choice.label, choice.why) if choice else ("", "")
+                cells = (f"`{key}`", paper, _value(value), *said)
+                lines.append(f"| {' | '.join(cells)} |")
+    told = (
+        "Every paper's networks and code have their own; `model` takes all keywords of a builder."
+    )
+    return "## Keys of `model` and `options`\n\n" + told + "\n\n" + "\n".join(lines) + "\n"
 
 
-def _code(node):
-    return f"`{ast.unparse(node)}`".replace("|", r"\|")
+def _sections(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
+    yield prefix, kind
+    for name, field in kind.model_fields.items():
+        for place, inner in _models(field.annotation, name):
+            yield from _sections(inner, f"{prefix}.{place}" if prefix else place)
+
+
+def _models(annotation: Any, name: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Sections within a field, with their place: `variants.<name>` of a mapping."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield name, annotation
+        return
+    origin = get_origin(annotation)
+    place = f"{name}.<name>" if origin is dict else f"{name}[]" if origin is tuple else name
+    for inner in get_args(annotation):
+        yield from _models(inner, place)
+
+
+def _meanings(section: type[BaseModel]) -> dict[str, str]:
+    """What the docstring says of each field.
+
+    Raises:
+        KeyError: A field is not described.
+    """
+    text = inspect.cleandoc(section.__doc__ or "").partition("Attributes:\n")[2]
+    found = re.findall(r"^    (\w+): (.*?)(?=^    \w|\Z)", text, re.MULTILINE | re.DOTALL)
+    told = {name: " ".join(meaning.split()) for name, meaning in found}
+    return {name: told[name] for name in section.model_fields}
+
+
+def _type(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(arguments[0])
+    if origin is Literal:
+        return ", ".join(f"`{value}`" for value in arguments)
+    if origin in (Union, types.UnionType):
+        kinds = ["null" if kind is type(None) else _type(kind) for kind in arguments]
+        return " or ".join(dict.fromkeys(kinds))
+    if origin is dict:
+        return "mapping"
+    if origin is tuple:
+        return f"list of {_type(arguments[0])}s" if arguments[0] is not Any else "list"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "section"
+    return KINDS.get(getattr(annotation, "__name__", ""), "any")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "*required*"
+    if isinstance(field.default, BaseModel):
+        return ""
+    return _value(field.default)
+
+
+def _value(value: Any) -> str:
+    """A value as YAML has it."""
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return f"`{value}`"
+    return f"`{json.dumps(value)}`"
+
+
+def _labels() -> dict[str, str]:
+    """Key → labels, with the papers that have them."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for paper in config.papers():
+        for key, choice in config.load(paper).choices.items():
+            found.setdefault(key, {}).setdefault(choice.label, []).append(paper)
+    return {
+        key: "; ".join(f"{label} {', '.join(papers)}" for label, papers in by_label.items())
+        for key, by_label in found.items()
+    }

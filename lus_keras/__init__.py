@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lus_keras import losses, optimizers
+    from lus_keras.experiments.evaluate import evaluate
+    from lus_keras.inference.pretrained import list_pretrained, load_pretrained
     from lus_keras.models import build_model, list_models
     from lus_keras.models.pretrained.torch_weights import load_torch_weights, to_torch_state
 
@@ -19,7 +21,10 @@ __version__ = "0.2.0"
 __all__ = [
     "__version__",
     "build_model",
+    "evaluate",
     "list_models",
+    "list_pretrained",
+    "load_pretrained",
     "load_torch_weights",
     "losses",
     "optimizers",
@@ -28,7 +33,10 @@ __all__ = [
 
 _HOMES = {
     "build_model": "models",
+    "evaluate": "experiments.evaluate",
     "list_models": "models",
+    "list_pretrained": "inference.pretrained",
+    "load_pretrained": "inference.pretrained",
     "load_torch_weights": "models.pretrained.torch_weights",
     "to_torch_state": "models.pretrained.torch_weights",
 }

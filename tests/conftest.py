@@ -1,6 +1,7 @@
 """What several test modules share: a cache of their own, a quiet TensorFlow, small videos."""
 
 import os
+import shlex
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ def session_cache(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LUS_KERAS_CACHE", str(folder))
+        patch.setenv("LUS_KERAS_WEIGHTS", str(folder / "weights"))
         yield folder
 
 
@@ -145,8 +147,11 @@ def train_on_files(folder, target, model, columns, settings, frames=20):
         write_video(path, pixels, 25, codec="rawvideo")
         videos.append(Video(str(path), f"p{number // 2}", f"v{number}", **labels))
     write_manifest(videos, folder / "manifest.csv")
+    words = ["lus-keras", "reproduce", target, "--data", str(folder / "manifest.csv")]
+    words += ["--preset", "smoke", "--model", model, *(f"--set={text}" for text in settings)]
     request = Request(
         (target,),
+        command=shlex.join(words),
         data=str(folder / "manifest.csv"),
         preset="smoke",
         models=(model,),

@@ -32,6 +32,7 @@ ADDED = {
     ("reproduce",): ["--dry-run"],
     ("report",): [],
     ("list",): [],
+    ("cite",): [],
     ("doctor",): [],
     ("predict",): ["--no-pictures"],
     ("export",): [],
@@ -52,6 +53,7 @@ ADDED = {
 }
 PARSED = {
     ("explain",): "takes a minute; test_explain.py runs it",
+    ("pretrain",): "trains a network; test_pretrained.py does",
     ("data", "fetch"): "needs the network; test_fetch.py runs it on a server of its own",
     ("benchmark",): "takes minutes to hours; test_benchmark.py runs a line of it",
     ("cost",): "builds every network of every paper; test_cost.py does",
@@ -151,7 +153,7 @@ def type_line(line, place, cohorts):
     needs_onnx = "onnx" in options and importlib.util.find_spec("tf2onnx") is None
     if path == ("data", "simulate"):
         simulate(options, place, cohorts)
-    elif path == ("export",) and line.page.name != "deploy.md":
+    elif path == ("export",) and line.page.name not in ("deploy.md", "networks.md"):
         return  # once is enough: it takes ten seconds
     elif path not in PARSED and not needs_onnx:
         output = run_here([*path, *options, *ADDED[path]])

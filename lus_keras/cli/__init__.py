@@ -13,11 +13,13 @@ import click
 from lus_keras import __version__
 from lus_keras.cli import last_resort
 from lus_keras.cli.benchmark import benchmark, cost
+from lus_keras.cli.cite import cite
 from lus_keras.cli.data import data
-from lus_keras.cli.models import explain, export, predict
+from lus_keras.cli.export import export, pretrain
+from lus_keras.cli.models import explain, predict
 from lus_keras.cli.output import Group, echo, name_files
 from lus_keras.core import signals
-from lus_keras.core.errors import LusKerasError
+from lus_keras.core.errors import ConfigError, LusKerasError
 
 
 class _Group(Group):
@@ -73,6 +75,17 @@ def main(debug: bool) -> None:
     """
 
 
+def _one_seed(given: tuple[int, ...]) -> int:
+    """The seed; click alone would take the last of several and drop the others silently."""
+    if len(given) > 1:
+        seeds = ", ".join(map(str, given))
+        raise ConfigError(
+            f"--seed: was given {len(given)} times ({seeds}). Give it once; for several trainings, "
+            f"give the first seed and --seeds {len(given)}."
+        )
+    return given[0] if given else 0
+
+
 _EMBED = click.option(
     "--embed-frames",
     is_flag=True,
@@ -85,12 +98,28 @@ _EMBED = click.option(
 @click.option("--paper", "papers", multiple=True, help="Only this paper (repeatable).")
 @click.option("--data", default="simulated", show_default=True, help="Data set or manifest.csv.")
 @click.option(
-    "--preset", default="paper", show_default=True, help="paper, overnight, quick or smoke."
+    "--preset", default="quick", show_default=True, help="paper, overnight, quick or smoke."
 )
 @click.option("--model", "models", multiple=True, help="Only this network (repeatable).")
+@click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    metavar="FILE.py:FUNCTION",
+    help="A network of your own beside the paper's (repeatable).",
+)
 @click.option("--fold", type=int, help="Only this fold.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="YAML of your own, over the paper's."
+)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    multiple=True,
+    callback=lambda _, __, given: _one_seed(given),
+    help="Of folds, weights, order and cohort.  [default: 0]",
+)
 @click.option(
     "--seeds",
     type=click.IntRange(min=1),
@@ -136,6 +165,7 @@ _EMBED = click.option(
     show_default=True,
     help="mirrored splits each batch among all devices.",
 )
+@click.option("--log", type=click.Choice(["tensorboard"]), help="Also log each epoch for this.")
 @click.option("--train-on", default="", help="Train on this data set only: simulated.")
 @click.option("--pretrain", default="", help="Train on this data set first: simulated.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run directory.")
@@ -151,6 +181,7 @@ def reproduce(dry_run: bool, **options: Any) -> None:
     lus-keras reproduce table1 --preset quick
     lus-keras reproduce table1 --paper bline --data covid-blues --preset quick
     lus-keras reproduce table1 --paper bline --preset quick --seeds 5
+    lus-keras reproduce bline/table1 --network mine.py:build_tiny --preset quick
     lus-keras reproduce bline/table2 --set fit.epochs=10 --out runs/ten-epochs
     lus-keras reproduce bline/table1 --data covid-blues --train-on simulated
     """
@@ -165,6 +196,9 @@ def reproduce(dry_run: bool, **options: Any) -> None:
         return
     # What is wrong with the request is told at once, not after TensorFlow was loaded.
     plans = work.plan(request)
+    if request.preset in ("paper", "overnight"):
+        for line in (line for one in plans for line in work.describe_plan(one)):
+            echo(line)
     from lus_keras.core.environment import start_tensorflow
 
     start_tensorflow()
@@ -205,7 +239,7 @@ def report(run: Path, embed_frames: bool, archive: Path | None) -> None:
 
 @main.command("list")
 def list_command() -> None:
-    """List papers, targets, networks with their parameters, and data sets."""
+    """List papers, targets, networks with their parameters, pretrained ones, and data sets."""
     from lus_keras.core.progress import Console
     from lus_keras.experiments.listing import tables
 
@@ -223,5 +257,5 @@ def doctor() -> None:
 
 
 main.add_command(data)
-for command in (predict, explain, export, benchmark, cost):
+for command in (predict, explain, export, pretrain, benchmark, cost, cite):
     main.add_command(command)

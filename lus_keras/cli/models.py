@@ -1,4 +1,4 @@
-"""`lus-keras predict|explain|export`: what to do with a trained network."""
+"""`lus-keras predict|explain`: what a trained network says of videos."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ import click
 
 from lus_keras.cli.output import Command, echo, name_files
 from lus_keras.core.errors import ConfigError, DataError, RunError
+from lus_keras.core.files import atomic_write
 
 if TYPE_CHECKING:
     from lus_keras.data.manifest import Video
     from lus_keras.inference.predict import Ensemble, VideoPrediction
 
-_RUN = click.argument("run", type=click.Path(path_type=Path))
+RUN = click.argument("run", type=click.Path(path_type=Path))
+APPEND = click.option("--append", is_flag=True, help="Add to the results that the folder holds.")
 _VIDEOS = click.argument("videos", nargs=-1, type=click.Path(path_type=Path))
 
 
-def _choice(function: Callable[..., None]) -> Callable[..., None]:
-    """Options that choose one network of a run."""
+def choice(function: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options that choose one network of a run."""
     for option in (
         click.option("--fold", type=click.IntRange(min=0), help="Use only this fold."),
         click.option("--variant", help="Variant, if the run has several."),
@@ -64,12 +66,13 @@ def _data(function: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command(cls=Command)
-@_RUN
+@RUN
 @_VIDEOS
-@_choice
+@choice
 @_data
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
 @click.option("--pictures/--no-pictures", default=True, help="Write PNG images and overlay videos.")
+@APPEND
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def predict(
     run: Path,
@@ -78,26 +81,30 @@ def predict(
     damaged: bool,
     out: Path | None,
     pictures: bool,
+    append: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
     r"""Predict VIDEOS with the networks of RUN: probabilities of clips, videos and patients.
 
-    A folder among VIDEOS stands for all videos in it. RUN is a run directory or a folder within
-    it. The folds of a network are averaged. A video that the run was trained on looks better than
-    it is. Videos that are cut short or damaged are named and left out; --damaged uses what is left
-    of them. For research only.
+    A folder among VIDEOS stands for all videos in it. RUN is a run directory, a folder within it,
+    or a pretrained network that `lus-keras list` names. The folds of a network are averaged. A
+    video that the run was trained on looks better than it is. Videos that are cut short or damaged
+    are named and left out; --damaged uses what is left of them. For research only.
 
     \b
+    lus-keras predict bline/c2d_lstm_a exam.mp4 --out predicted
     lus-keras predict runs/simulated-quick --model c2d_lstm_a exam.avi --out predicted
     lus-keras predict runs/simulated-quick --model c2d_lstm_a --manifest manifest.csv --json
     """
     rows = _rows(videos, options)
-    models = _load(run, options, decodes=True)
+    models = load(run, options, decodes=True)
+    from lus_keras.inference.append import check_folder
     from lus_keras.inference.predict import predict_video
     from lus_keras.inference.predict.write import as_json as to_json
     from lus_keras.inference.predict.write import write_predictions
 
+    held = check_folder(out, "predict", models, rows, append=append) if out else {}
     masks = out is not None
     found, problems = _each(
         rows,
@@ -109,16 +116,18 @@ def predict(
     else:
         _print(models, found)
     if out is not None:
-        files = write_predictions(models, found, out, pictures=pictures, refused=problems)
+        files = write_predictions(
+            models, found, out, pictures=pictures, refused=problems, held=held
+        )
         if not as_json:
             name_files(files)
     _refuse(problems, rows)
 
 
 @click.command(cls=Command)
-@_RUN
+@RUN
 @_VIDEOS
-@_choice
+@choice
 @_data
 @click.option(
     "--clips", type=click.IntRange(min=1), default=1, show_default=True, help="Clips per video."
@@ -128,6 +137,7 @@ def predict(
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder."
 )
+@APPEND
 def explain(
     run: Path,
     videos: tuple[Path, ...],
@@ -137,6 +147,7 @@ def explain(
     methods: tuple[str, ...],
     samples: int,
     out: Path,
+    append: bool,
     **options: Any,
 ) -> None:
     r"""Write saliency, SmoothGrad and Grad-CAM maps of VIDEOS for the network of RUN.
@@ -149,52 +160,26 @@ def explain(
     lus-keras explain runs/simulated-quick --model c2d_a exam.avi --method smooth --out explained
     """
     rows = _rows(videos, options)
-    models = _load(run, options, decodes=True)
+    models = load(run, options, decodes=True)
+    from lus_keras.inference.append import check_folder, merged_sanity
     from lus_keras.inference.explain import METHODS, as_json, explain_video, write_explanations
 
+    held = check_folder(out, "explain", models, rows, append=append)
     settings: dict[str, Any] = {"methods": methods or METHODS, "samples": samples}
     settings |= {"clips": clips, "cropped": cropped, "damaged": damaged}
     found, problems = _each(rows, lambda row: explain_video(models, row, **settings))
     _warn([video[0].prediction for video in found])
     explained = [each for video in found for each in video]
     files = write_explanations(models, explained, out)
+    if held:
+        merged = merged_sanity(held, json.loads(files[-1].read_text("utf-8")))
+        with atomic_write(files[-1]) as temporary:
+            temporary.write_text(json.dumps(merged, indent=1) + "\n")
     for method, value in as_json(models, explained)["mean"].items():
         said = "n/a (constant map)" if value is None else f"{value:+.3f}"
         echo(f"{method:<10} rank correlation with random weights: {said}")
     name_files(files)
     _refuse(problems, rows)
-
-
-@click.command(cls=Command)
-@_RUN
-@_choice
-@click.option(
-    "--format",
-    "file_format",
-    default="saved_model",
-    show_default=True,
-    help="saved_model, onnx or keras.",
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder."
-)
-def export(run: Path, file_format: str, out: Path, **options: Any) -> None:
-    r"""Export the network of RUN as one model over its folds that runs without this package.
-
-    The model takes uint8 clips of any size; resizing and scaling are included. It is reloaded in a
-    fresh process and compared with the network before it is written. For research only.
-
-    \b
-    lus-keras export runs/simulated-quick --model c2d_lstm_a --out models/bline/1
-    lus-keras export runs/simulated-quick --model c2d_lstm_a --fold 0 --format onnx --out onnx
-    """
-    models = _load(run, options)
-    from lus_keras.inference.export import export_models
-
-    files, found = export_models(models, out, format=file_format)
-    differences = ", ".join(f"{name} {value:.1g}" for name, value in found.items())
-    echo(f"{models.name}, {len(models.networks)} folds, reloaded: differs by {differences}.")
-    name_files(files)
 
 
 def _each(rows: list[Video], work: Callable[[Video], Any]) -> tuple[list[Any], list[str]]:
@@ -236,7 +221,17 @@ def _refuse(problems: list[str], rows: list[Video]) -> None:
         raise RunError.from_problems([count, *problems])
 
 
-def _load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemble:
+def load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemble:
+    """Loads what a command line names: a network of a run, or a pretrained one.
+
+    Args:
+        run: Run directory, a folder within it, or the name of a pretrained network.
+        options: `paper`, `model`, `variant` and `fold`, as on the command line.
+        decodes: Whether videos follow, so that their decoder starts meanwhile.
+
+    Returns:
+        The networks.
+    """
     from lus_keras.core.environment import start_tensorflow
 
     if decodes:

@@ -20,11 +20,12 @@ from lus_keras.core.environment import (
 from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.core.files import cache_root
 from lus_keras.data import datasets
+from lus_keras.models.pretrained import registry
 from lus_keras.simulation import dataset as simulated
 
 
 def tables() -> list[Table]:
-    """Two tables to print: papers with targets and networks, and data sets with their licences."""
+    """Tables to print: papers with their networks, pretrained networks, and data sets."""
     columns = ("paper", "targets", "networks (parameters)")
     listed = Table(*columns, title="Papers", title_justify="left")
     for name in papers.names():
@@ -35,7 +36,30 @@ def tables() -> list[Table]:
     for name in (*datasets.names(), simulated.NAME):
         sources.add_row(name, *_presence(name))
     sources.add_row("PATH.csv", "yours", "a manifest of your own videos")
-    return [listed, sources]
+    return [listed, _pretrained(), sources]
+
+
+def _pretrained() -> Table:
+    """Networks by name: what they were trained on, their size, how good they were."""
+    columns = ("pretrained network", "paper", "trained on", "size", "measured", "from")
+    table = Table(*columns, title="Pretrained networks", title_justify="left")
+    for name in registry.names():
+        found = registry.find(name)
+        entry = found.entry
+        trained = f"{entry.data.get('dataset')}, {entry.data.get('patients')} patients"
+        size = f"{found.size / 1e6:.1f} MB" if found.size else "recipe: `pretrain` trains it"
+        origin = "package" if found.ships else "yours"
+        measured = "\n".join(map(_headline, entry.measured))
+        table.add_row(name, entry.description["paper"], trained, size, measured, origin)
+    return table
+
+
+def _headline(measured: registry.Measured) -> str:
+    """The first area under a ROC curve, else the first number, with its interval."""
+    row = next((row for row in measured.rows if row["metric"] == "roc_auc"), measured.rows[0])
+    low, high = row["ci_low"], row["ci_high"]
+    ends = "" if low is None or high is None else f" ({low:.2f} to {high:.2f})"
+    return f"{measured.dataset}: {row['metric']} {row['value']:.2f}{ends}"
 
 
 def diagnosis() -> dict[str, str]:

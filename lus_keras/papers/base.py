@@ -75,7 +75,7 @@ def accuracy(outputs: int) -> keras.metrics.Metric:
 def weights_file(
     config: PaperConfig, known: Sequence[str] = ("weights",), suffixes: str = TORCH_FILES
 ) -> Path | None:
-    """The file of first weights that `options.weights` names.
+    """The first weights that `options.weights` names: a file, or a registered backbone.
 
     Args:
         config: The paper's configuration.
@@ -83,10 +83,11 @@ def weights_file(
         suffixes: Endings that such a file may have, such as `.pth .npz`.
 
     Returns:
-        The file; None where none is named.
+        The file, or the name of the backbone; None where none is named.
 
     Raises:
-        ConfigError: An option is unknown, or the name is not that of such a file.
+        ConfigError: An option is unknown, or the name is neither that of such a file nor that of a
+            registered backbone.
         DataError: There is no such file.
     """
     place = f"configs/{config.paper}.yaml: "
@@ -98,10 +99,15 @@ def weights_file(
     named = config.options.get("weights")
     if named is None:
         return None
+    if isinstance(named, str) and suffixes == TORCH_FILES and not Path(named).exists():
+        from lus_keras.models.pretrained import registry
+
+        if registry.is_registered(named):
+            return Path(named)
     if not isinstance(named, str) or Path(named).suffix.lower() not in suffixes.split():
         raise ConfigError(
             f"{place}options.weights: must be null or a file ending in {suffixes}. "
-            f"Received {named!r}. Name another file."
+            f"Received {named!r}. Name another file, or a backbone that `lus-keras list` shows."
         )
     path = Path(named).expanduser()
     if not path.is_file():
@@ -164,6 +170,7 @@ class Paper:
         decode: Logits `(n, k)` to probabilities `(n, classes)` of classes that exclude each other;
             see `decoder`.
         needs_real_data: Targets that cannot be had from simulated videos alone.
+        needs_frame_truth: Targets that compare with annotated frames.
         watch: Makes the callbacks of Keras for a job and an epoch, for studies that log more than
             losses; None if there are none.
         notes: Sentences on a configuration that belong into every output; None if there are none.
@@ -180,11 +187,20 @@ class Paper:
     metrics: Callable[[PaperConfig], list[Any]]
     decode: Callable[[np.ndarray], np.ndarray] = to_probabilities
     needs_real_data: frozenset[str] = frozenset()
+    needs_frame_truth: frozenset[str] = frozenset()
     watch: Callable[[Any, int], list[Any]] | None = None
     notes: Callable[[PaperConfig], list[str]] | None = None
     fitted: Callable[[PaperConfig, np.ndarray], PaperConfig] | None = None
     extras: frozenset[str] = frozenset()
     architecture: str = ""
+
+    def network(self, name: str, config: PaperConfig) -> keras.Model:
+        """Makes a network by name: one of the paper's, or one of the user's beside them."""
+        if name in config.networks:
+            from lus_keras.papers.own import build_own
+
+            return build_own(config.networks[name], config)
+        return self.build(name, config)
 
     def decoder(self, multilabel: bool) -> Callable[[np.ndarray], np.ndarray]:
         """What turns logits into probabilities: `decode`, or sigmoids where labels are apart."""

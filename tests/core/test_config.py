@@ -145,9 +145,9 @@ WRONG = [
 @pytest.mark.parametrize(("override", "place", "rule", "received"), WRONG)
 def test_a_wrong_value_names_place_rule_and_what_came(override, place, rule, received):
     (problem,) = problems_of(override)
-    source = "configs/bline.yaml" if "min_frames" in place else f"--set {override}"
-    if received == "nothing" and rule == "given":
-        source = "configs/bline.yaml"
+    # What lacks was brought in by nobody.
+    absent = received == "nothing" and rule == "given"
+    source = "configs/bline.yaml" if absent else f"--set {override}"
     assert problem == f"{source}: {place}: must be {rule}. Received {received}."
 
 

@@ -342,3 +342,27 @@ def test_row_order_changes_nothing(seed, n):
             assert found.value == pytest.approx(expected.value, nan_ok=True), name
             assert found.ci_low == pytest.approx(expected.ci_low, nan_ok=True), name
             assert found.folds == pytest.approx(expected.folds, nan_ok=True), name
+
+
+def test_sensitivity_at_a_specificity_by_hand():
+    """Ten negatives 0.0 … 0.9, positives 0.05, 0.75, 0.85, 0.95: one false positive may be."""
+    scores = np.array([*np.arange(10) / 10, 0.05, 0.75, 0.85, 0.95])
+    y_true = np.array([0] * 10 + [1] * 4)
+    clusters = metrics.Clusters.of(np.arange(14).astype(str), np.zeros(14, int))
+    for specificity, expected in ((1.0, 1 / 4), (0.9, 2 / 4), (0.8, 3 / 4), (0.0, 1.0)):
+        statistic = metrics.sensitivity_at_statistic(y_true, scores, clusters, specificity)
+        assert metrics.point(statistic, clusters) == expected
+    # A tie of all cannot be parted: nothing is called positive.
+    tied = metrics.sensitivity_at_statistic(y_true, np.ones(14), clusters, 0.9)
+    assert metrics.point(tied, clusters) == 0
+    alone = metrics.sensitivity_at_statistic(np.ones(14, int), scores, clusters, 0.9)
+    assert np.isnan(metrics.point(alone, clusters))
+
+
+def test_sensitivity_at_a_specificity_equals_scikit_learn():
+    rng = np.random.default_rng(0)
+    y_true, scores = rng.integers(0, 2, 300), rng.integers(0, 50, 300) / 50
+    clusters = metrics.Clusters.of(rng.integers(0, 9, 300).astype(str), np.zeros(300, int))
+    false, true, _ = sk.roc_curve(y_true, scores, drop_intermediate=False)
+    statistic = metrics.sensitivity_at_statistic(y_true, scores, clusters, 0.9)
+    assert metrics.point(statistic, clusters) == pytest.approx(true[false <= 0.1].max())

@@ -234,6 +234,36 @@ def test_a_diverged_fold_is_named_everywhere(small):
     assert "Diverged: C2D+LSTM+A, fold 1, epoch 3, batch 17: loss is nan." in html
 
 
+@pytest.mark.parametrize(("preset", "words"), [("smoke", "SMOKE RUN"), ("paper", "")])
+def test_a_smoke_run_is_called_so_in_every_output(small, preset, words):
+    write_record(small, record(("c2d_lstm", "c2d_lstm_a"), 2, preset=preset))
+    write_report(small)
+    names = ("index.html", "report.md", "checklist.md", "tables/bline_table1.tex")
+    for name in names:
+        text = (small / "report" / name).read_text()
+        assert words in text and (bool(words) or "SMOKE" not in text), name
+
+
+def test_a_network_that_names_one_class_is_called_that_and_has_no_interval_of_one_number(small):
+    """Recall 1 in every resample: "1.000 (1.000 to 1.000)" would look like a finding."""
+    for fold in (0, 1):
+        path = fold_dir(small, "c2d_lstm", fold) / "predictions.csv"
+        table = pd.read_csv(path, dtype={"patient_id": str})
+        table.assign(p_0=0.1, p_1=0.9).to_csv(path, index=False)
+        revouch(path.parent)
+    write_report(small)
+    cell = cells(small)["table1", "c2d_lstm", "recall"]
+    assert (cell["value"], cell["ci_low"], cell["ci_high"]) == (1.0, None, None)
+    assert "the same in every resample: no interval" in cell["note"]
+    assert cells(small)["table1", "c2d_lstm", "precision"]["ci_low"] is not None
+    for name in ("index.html", "report.md", "tables/bline_table1.tex"):
+        text = (small / "report" / name).read_text()
+        assert text.count("names one class only: B-line") >= 1, name
+        assert "1.000 (1.000 to 1.000)" not in text
+    labels = bline_tables.table1(bline(small)).row_labels
+    assert [name for name, label in labels.items() if "one class" in label] == ["c2d_lstm"]
+
+
 @pytest.mark.usefixtures("no_pictures")
 def test_a_run_without_any_finished_fold_still_reports(small):
     for done in small.glob("bline/*/*/*/DONE"):

@@ -246,3 +246,25 @@ def test_each_network_has_its_graph_traced_once(network, source, settings, tmp_p
     for fold in (0, 1):
         train(network, source, make_job(tmp_path / "run", settings, fold=fold))
     assert len(traces) == 1
+
+
+def test_epochs_are_logged_for_tensorboard_under_their_number(tensorflow, tmp_path):
+    """What was learnt and what was validated, in event files of their own."""
+    import keras
+
+    from lus_keras.experiments.training.fold import log_epoch
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(optimizer="sgd", loss="mse")
+    for epoch, loss in ((1, 0.5), (2, 0.25)):
+        row = {"epoch": epoch, "loss": loss, "val_loss": loss / 2, "seconds": 3.0}
+        log_epoch(tmp_path, model, row)
+    found = {}
+    for path in sorted(tmp_path.rglob("events.out.*")):
+        for event in tensorflow.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                number = float(tensorflow.make_ndarray(value.tensor))
+                found[path.parent.name, value.tag, event.step] = number
+    assert found["train", "epoch_loss", 0] == 0.5 and found["train", "epoch_loss", 1] == 0.25
+    assert found["validation", "epoch_loss", 1] == 0.125
+    assert not any("seconds" in tag for _, tag, _ in found)

@@ -130,7 +130,7 @@ def test_other_formats_give_the_same_numbers(models, tmp_path, file_format):
     if file_format == "onnx" and not importlib.util.find_spec("tf2onnx"):
         pytest.skip("tf2onnx is not installed")
     files, found = export.export_models(models, tmp_path / "out", format=file_format)
-    assert {path.suffix for path in files} == {".json", ".md", f".{file_format}"}
+    assert {path.suffix for path in files} == {".json", ".md", ".py", f".{file_format}"}
     assert 0 <= found["probabilities"] <= 1e-5
 
 

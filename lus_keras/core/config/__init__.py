@@ -8,7 +8,8 @@ is text, `true` is no number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from io import StringIO
 from pathlib import Path
@@ -29,9 +30,12 @@ from lus_keras.core.config.messages import (
 from lus_keras.core.config.sections import (
     LABELS,
     SCALINGS,
+    Claim,
     ClipConfig,
     CohortConfig,
     FitConfig,
+    ModelEntry,
+    OwnNetwork,
     PaperConfig,
     SplitConfig,
 )
@@ -44,9 +48,12 @@ __all__ = [
     "LABELS",
     "PRESETS",
     "SCALINGS",
+    "Claim",
     "ClipConfig",
     "CohortConfig",
     "FitConfig",
+    "ModelEntry",
+    "OwnNetwork",
     "PaperConfig",
     "SplitConfig",
     "describe_dataset",
@@ -64,15 +71,21 @@ def papers() -> list[str]:
 
 
 def load(
-    paper: str, preset: str = "paper", overrides: Iterable[str] = (), variant: str = ""
+    paper: str,
+    preset: str = "paper",
+    overrides: Iterable[str] = (),
+    variant: str = "",
+    file: Path | None = None,
 ) -> PaperConfig:
-    """Reads a paper's configuration, applies a preset, a variant and then overrides.
+    """Reads a paper's configuration, applies a preset, a file, a variant and then overrides.
 
     Args:
         paper: One of `papers()`.
         preset: One of `PRESETS`.
         overrides: `section.key=value` strings; the value is read as YAML 1.2.
         variant: One of the configuration's `variants`; empty for none.
+        file: YAML of the user that changes the paper's, shaped as it; what it has under `presets`
+            counts in that preset alone.
 
     Returns:
         The checked configuration.
@@ -85,13 +98,39 @@ def load(
     if preset not in PRESETS:
         raise ConfigError(f"unknown preset '{preset}'.{did_you_mean(preset, PRESETS)}")
     text = resources.files("lus_keras.configs").joinpath(f"{paper}.yaml").read_text("utf-8")
-    return parse(
-        text, source=f"configs/{paper}.yaml", preset=preset, overrides=overrides, variant=variant
-    )
+    source, own = f"configs/{paper}.yaml", _own_layers(file, paper, preset) if file else ()
+    return parse(text, source=source, preset=preset, overrides=overrides, variant=variant, own=own)
+
+
+def _own_layers(file: Path, paper: str, preset: str) -> list[Layer]:
+    """What the user's file changes, in every preset and in this one."""
+    source = str(file)
+    try:
+        values = _read_mapping(file.read_text("utf-8"), source)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise ConfigError(
+            f"--config {source}: cannot be read: {reason}. Name a readable file."
+        ) from None
+    if values.get("paper", paper) != paper:
+        raise ConfigError(
+            f"{source}: paper: is '{values['paper']}', and '{paper}' is asked for. Give --paper "
+            f"{values['paper']}, or another file."
+        )
+    presets = values.pop("presets", {})
+    # Presets that it does not name are as they were.
+    known = {preset: {}, **presets} if isinstance(presets, Mapping) else presets
+    return [(source, values), _preset_layer(known, preset, source)]
 
 
 def parse(
-    text: str, *, source: str, preset: str, overrides: Iterable[str] = (), variant: str = ""
+    text: str,
+    *,
+    source: str,
+    preset: str,
+    overrides: Iterable[str] = (),
+    variant: str = "",
+    own: Sequence[Layer] = (),
 ) -> PaperConfig:
     """Parses the text of a configuration.
 
@@ -101,6 +140,7 @@ def parse(
         preset: One of the text's `presets`.
         overrides: As in `load`.
         variant: As in `load`.
+        own: What the user's file changes.
 
     Returns:
         The checked configuration.
@@ -109,7 +149,7 @@ def parse(
         ConfigError: As in `load`.
     """
     base = _read_mapping(text, source)
-    layers = [(source, base), _preset_layer(base.pop("presets", None), preset, source)]
+    layers = [(source, base), _preset_layer(base.pop("presets", None), preset, source), *own]
     problems, by_hand = [], []
     for override in overrides:
         try:
@@ -134,10 +174,17 @@ def parse(
     except ValidationError as error:
         problems += explained(error, layers)
     else:
-        problems += [f"{source}: {problem}" for problem in _contradictions(config)]
+        problems += [f"{_origin(text, layers)}: {text}" for text in _contradictions(config)]
     if problems:
         raise ConfigError.from_problems(problems)
     return config
+
+
+def _origin(problem: str, layers: Sequence[Layer]) -> str:
+    """The last layer that sets one of the keys that a problem names."""
+    keys = [key.split(".") for key in re.findall(r"[a-z_]+(?:\.\w+)+", problem)]
+    named = (name for name, layer in reversed(layers) if any(has(layer, key) for key in keys))
+    return next(named, layers[0][0])
 
 
 def describe_dataset(name: str) -> dict[str, Any]:
@@ -282,6 +329,11 @@ def _contradictions(config: PaperConfig) -> Iterator[str]:
     if validated and not config.split.validation_fraction:
         yield (
             f"fit.select: {config.fit.select} needs patients to validate on. "
+            "Set split.validation_fraction."
+        )
+    if config.fit.calibrate != "none" and not config.split.validation_fraction:
+        yield (
+            f"fit.calibrate: {config.fit.calibrate} needs patients to validate on. "
             "Set split.validation_fraction."
         )
 

@@ -54,8 +54,9 @@ SCALINGS = {
 class DataConfig(_Section):
     """What is done about the user's files.
 
-    `on_bad` is about videos that cannot be decoded whole: `fail` names all of them and stops,
-    `skip` leaves them out and says so in every output.
+    Attributes:
+        on_bad: Videos that cannot be decoded whole: `fail` names all of them and stops, `skip`
+            leaves them out and says so in every output.
     """
 
     on_bad: Literal["fail", "skip"] = "fail"
@@ -64,15 +65,28 @@ class DataConfig(_Section):
 class ClipConfig(_Section):
     """How videos are cut and scaled.
 
-    `unit` is what a clip is: a `window` in time of the whole picture; a `tile`, a window in time of
-    a small part of the picture; the whole `video`, padded to `frames` with zeros after scaling or
-    with its last frame; a single `frame`. `colour` reads the three colours of files; without it
-    grey stands in every channel. `resize` is by `area`, or `bilinear` with antialiasing, as
-    torchvision and Pillow have it. Lengths are in frames at `fps` (null keeps the video's
-    own), `size` is (height, width) of the picture and `tile` that of a tile. `crop` is to the
-    ultrasound sector, to nothing, or to the region of interest at its own size in a picture of
-    `size`; `mask` sets what lies outside the sector to 0. `short` is about videos that are shorter
-    than a window: `drop` gives no clip of them, `pad` one that is padded, `error` refuses them.
+    Attributes:
+        unit: What a clip is: a `window` in time of the whole picture; a `tile`, a window in time of
+            a small part of it; the whole `video`, padded; a single `frame`.
+        fps: Frames a second; null keeps the video's own.
+        frames: Frames of a clip, at that rate; of `unit: video` the most.
+        stride: Frames from one clip to the next.
+        size: (height, width) of the picture.
+        tile: (height, width) of a tile.
+        tile_step: Pixels from one tile to the next, down and across; null is a tile.
+        tile_rows: Rows of tiles that are used, from the top; null is all.
+        per_video: Frames that are taken of a video, of `unit: frame`.
+        channels: Channels that the network sees.
+        colour: Whether these are the three colours of files, not the grey level in every channel.
+        resize: By `area`, or `bilinear` with antialiasing, as torchvision and Pillow have it.
+        crop: To the ultrasound `sector`, to nothing (`none`), or to the region of interest (`roi`)
+            at its own size in a picture of `size`.
+        mask: Whether what lies outside the sector is set to 0.
+        scaling: How grey levels become inputs; see the list below.
+        min_frames: Annotated frames from which on a clip is positive.
+        padding: What fills a video up to `frames`: `zero` after scaling, or its `last` frame.
+        short: Videos that are shorter than a window: `drop` gives no clip of them, `pad` one that
+            is padded, `error` refuses them.
     """
 
     unit: Literal["window", "tile", "video", "frame"] = "window"
@@ -114,12 +128,17 @@ class ClipConfig(_Section):
 class SplitConfig(_Section):
     """How the data are divided.
 
-    `kfold` and `holdout` divide patients. `as_published` and `image` divide clips, so that a
-    patient stands on both sides: the former as the published counts imply, with a test share and
-    seed of its own, the latter stratified by class. `repeats` draws so many times, with seeds one
-    after another. `validation_fraction` of the patients (or clips) to train on are kept for
-    choosing an epoch. `test_patients` are tested on whatever the seed, beside the share that is
-    drawn; a `test_fraction` of 0 tests on them alone.
+    Attributes:
+        scheme: `kfold` and `holdout` divide patients. `as_published` and `image` divide clips, so
+            that a patient stands on both sides: the former as the published counts imply, with a
+            test share and seed of its own, the latter stratified by class.
+        folds: Folds of `kfold`.
+        test_fraction: Share of the patients (or clips) that is drawn to be tested, of the other
+            schemes; 0 tests on `test_patients` alone.
+        validation_fraction: Share of those to train on that is kept for choosing an epoch.
+        repeats: Draws of the other schemes, with seeds one after another.
+        test_patients: Patients that are tested whatever the seed, beside the share that is drawn.
+        seed: Seed of the draw.
     """
 
     scheme: Literal["kfold", "holdout", "as_published", "image"]
@@ -137,12 +156,29 @@ class SplitConfig(_Section):
 
 
 class FitConfig(_Section):
-    """How one fold is trained; `rate_multipliers` are by the beginning of a layer's name.
+    """How one fold is trained.
 
-    `schedule` keeps the learning rate, or warms up to it over the first twentieth of all steps and
-    lets it fall to 0 along half a cosine after that.
-    `drop_test_remainder` leaves the last, incomplete batch of test clips out, as some code does.
-    `log_gradients` writes the norm of every layer's gradient at every step to gradients.csv.
+    Attributes:
+        optimizer: `adam`, or `coupled_sgd`: PyTorch's SGD with its weight decay.
+        learning_rate: Rate, or the highest rate of a schedule.
+        schedule: `constant`, or `cosine`: up over the first twentieth of all steps, then down to 0
+            along half a cosine.
+        momentum: Of `coupled_sgd`.
+        weight_decay: Of `coupled_sgd`.
+        rate_multipliers: Factors of the rate by the beginning of a layer's name.
+        clip_norm: Largest norm of all gradients together; null does not clip.
+        batch_size: Clips a step.
+        epochs: Passes over the clips.
+        shuffle: Whether each epoch has an order of its own.
+        drop_remainder: Whether the last, incomplete batch of an epoch is left out.
+        drop_test_remainder: The same of test clips, as some code does.
+        select: Epoch that is tested: the `last`, or the best by this column of history.csv.
+        augment: `flip` adds one mirrored copy of every clip.
+        calibrate: `temperature` divides logits by the number that fits them to validation patients,
+            and takes the operating point of two classes there.
+        precision: Dtype of the computation; `auto` is bfloat16 where the processor computes in it.
+        log_gradients: Whether the norm of every layer's gradient at every step is written to
+            gradients.csv.
     """
 
     optimizer: Literal["adam", "coupled_sgd"]
@@ -159,15 +195,22 @@ class FitConfig(_Section):
     drop_test_remainder: bool = False
     select: Literal["last", "val_loss", "val_accuracy", "test_loss"] = "last"
     augment: Literal["none", "flip"] = "none"
+    calibrate: Literal["none", "temperature"] = "none"
     precision: Literal["float32", "mixed_bfloat16", "auto"] = "float32"
     log_gradients: bool = False
 
 
 class CohortConfig(_Section):
-    """Shape and difficulty of the simulated cohort; null is as the paper's data are.
+    """Shape and difficulty of the simulated cohort.
 
-    `lengths_by_class` gives videos of each class the lengths that the class has in the paper (lung
-    sliding only), unless `duration_s` gives all videos one length.
+    Attributes:
+        patients: Patients.
+        videos: Videos of all patients together.
+        duration_s: Seconds of a video; null is as the paper's data are.
+        lengths_by_class: Whether videos of each class have the lengths that the class has in the
+            paper (lung sliding only), unless `duration_s` gives all videos one length.
+        fps: Frames a second; null is as the paper's data are.
+        difficulty: Difficulty, 0 … 3; 1 is the cohort's own.
     """
 
     patients: PositiveInt
@@ -181,10 +224,13 @@ class CohortConfig(_Section):
 class TransferConfig(_Section):
     """Training on another data set than the one that is tested.
 
-    `train_on` trains on that data set alone; `pretrain` trains there first and then goes on within
-    the folds. Either one applies `set`, changes of this file for both data sets. `cohorts` are the
-    simulated ones that are learnt from, by task; `fit` are changes for that training, `networks`
-    how many are trained on it.
+    Attributes:
+        train_on: Data set to learn from alone.
+        pretrain: Data set to learn from first, before the folds.
+        networks: How many networks are trained on it.
+        fit: Changes of `fit` for that training.
+        set: Changes of this file for both data sets, shaped as the file.
+        cohorts: Simulated cohorts that are learnt from, by task.
     """
 
     train_on: Literal["simulated"] | None = None
@@ -196,7 +242,14 @@ class TransferConfig(_Section):
 
 
 class LocalisationConfig(_Section):
-    """How attention is compared with frame-level truth."""
+    """How attention is compared with frame-level truth.
+
+    Attributes:
+        threshold: Attention, stretched to 0 … 1, from which on a frame is predicted.
+        population: Clips that count: those with an annotated frame (`gt_pos`), or those of them
+            that the network calls positive (`tp`).
+        alphas: Overlaps (IoU) from which on a clip is localised.
+    """
 
     threshold: float = Field(gt=0, le=1)
     population: Literal["gt_pos", "tp"]
@@ -204,11 +257,14 @@ class LocalisationConfig(_Section):
 
 
 class ModelEntry(_Section):
-    """A network of the paper: its printed name, its parameter count, what a training step costs.
+    """A network of the paper.
 
-    `ns_per_pixel` is nanoseconds for each pixel of each clip of a batch, measured on two cores; it
-    only serves to estimate the time a run will take. `memory_factor` is bytes at the peak for each
-    byte of a batch, for the same purpose.
+    Attributes:
+        title: Printed name.
+        parameters: Parameters at the paper's input shape; a test counts them.
+        ns_per_pixel: Nanoseconds for each pixel of each clip of a batch, measured on two cores; for
+            estimates of time only.
+        memory_factor: Bytes at the peak for each byte of a batch; for estimates of memory only.
     """
 
     title: str
@@ -217,10 +273,27 @@ class ModelEntry(_Section):
     memory_factor: PositiveFloat = 200
 
 
+class OwnNetwork(_Section):
+    """A network of the user, see `--network`.
+
+    Attributes:
+        file: File of its function; empty where it was handed over in Python.
+        function: Name of the function.
+        sha256: Hash of the file, or of the function's source.
+    """
+
+    file: str
+    function: str
+    sha256: str
+
+
 class VariantConfig(_Section):
     """One of several ways to use the data: a data set cut differently, another protocol.
 
-    `set` holds the changes, shaped as the file itself; `models` the networks, all if not given.
+    Attributes:
+        title: Printed name.
+        set: Changes, shaped as the file itself.
+        models: Networks; null is all.
     """
 
     title: str
@@ -229,14 +302,27 @@ class VariantConfig(_Section):
 
 
 class Choice(_Section):
-    """Where a setting comes from."""
+    """Where a setting comes from.
+
+    Attributes:
+        label: Kind of evidence.
+        why: The evidence.
+    """
 
     label: Literal["P", "C", "D", "I", "X"]
     why: str
 
 
 class Claim(_Section):
-    """An order of two networks that the paper asserts; of several networks the mean counts."""
+    """An order of two networks that the paper asserts.
+
+    Attributes:
+        id: Name of the claim.
+        text: The claim.
+        better: Network that is claimed to be better; of several the mean counts.
+        worse: The other one.
+        metric: What is compared.
+    """
 
     id: str
     text: str
@@ -248,7 +334,30 @@ class Claim(_Section):
 class PaperConfig(_Section):
     """Everything a paper's YAML file says, with one preset applied.
 
-    `options` are settings that only this paper's own code reads.
+    Attributes:
+        paper: Name of the paper.
+        title: Its title.
+        authors: Its authors.
+        venue: Where it was published.
+        doi: Its DOI; empty where it has none.
+        labels: Classes, in the order of their numbers.
+        label_column: Column of the manifest that holds the label.
+        data: What is done about the user's files.
+        clip: How videos are cut and scaled.
+        split: How the data are divided.
+        model: Options of the networks' builders.
+        fit: How a fold is trained.
+        localisation: How attention is compared with frame-level truth.
+        cohort: The simulated cohort.
+        transfer: Training on another data set.
+        options: Settings that only this paper's own code reads.
+        variants: Ways to use the data, by name.
+        models: Networks, by name.
+        networks: Networks of the user; set by `--network`.
+        choices: Where settings come from, by key.
+        published: The paper's own numbers.
+        claims: Orders that the paper asserts.
+        inconsistencies: Where the paper disagrees with itself.
     """
 
     paper: str
@@ -269,6 +378,7 @@ class PaperConfig(_Section):
     options: dict[str, Any] = {}
     variants: dict[str, VariantConfig] = {}
     models: dict[str, ModelEntry]
+    networks: dict[str, OwnNetwork] = {}
     choices: dict[str, Choice]
     published: dict[str, Any]
     claims: Annotated[tuple[Claim, ...], Strict(False)] = ()
@@ -281,7 +391,11 @@ class PaperConfig(_Section):
 
     def experiment(self) -> dict[str, Any]:
         """The sections that decide the numbers, as plain data: what a run's fingerprint covers."""
-        return self.model_dump(mode="json", include=EXPERIMENT)
+        said = self.model_dump(mode="json", include=EXPERIMENT)
+        if self.fit.calibrate == "none":
+            # Runs of before there was a choice go on.
+            del said["fit"]["calibrate"]
+        return said
 
     def entries(self) -> dict[str, str]:
         """Titles of the networks of every variant, by `variant/model`, in the order of the file."""

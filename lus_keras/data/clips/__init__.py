@@ -189,17 +189,18 @@ def class_of(video: Video, label_column: str) -> int:
     Returns:
         0 …; a sign is its place in `SIGNS`, several are packed, see `multilabel`.
     """
-    if _has_truth(video, label_column):
+    if has_truth(video, label_column):
         return int(bool(_intervals(video, label_column)))
     return REGISTRY[label_column].class_of(getattr(video, label_column))
 
 
 def is_labelled(video: Video, label_column: str) -> bool:
     """Whether a video's clips can be given a class: by its label, or by its frame-level truth."""
-    return getattr(video, label_column) is not None or _has_truth(video, label_column)
+    return getattr(video, label_column) is not None or has_truth(video, label_column)
 
 
-def _has_truth(video: Video, label_column: str) -> bool:
+def has_truth(video: Video, label_column: str) -> bool:
+    """Whether single frames of a video are annotated."""
     return _intervals(video, label_column) is not None
 
 
@@ -210,13 +211,13 @@ def _intervals(video: Video, label_column: str) -> Segments | None:
 
 
 def _truth(video: Video, count: int, fps: float | None, label_column: str) -> np.ndarray:
-    if not fps or not _has_truth(video, label_column):
+    if not fps or not has_truth(video, label_column):
         return np.full(count, UNKNOWN, np.int8)
     return frames_in_segments(count, fps, _intervals(video, label_column) or ()).astype(np.int8)
 
 
 def _label(video: Video, truth: np.ndarray, label_column: str, min_frames: int) -> int:
-    if _has_truth(video, label_column):
+    if has_truth(video, label_column):
         return int((truth == 1).sum() >= min_frames)
     return class_of(video, label_column)
 

@@ -49,7 +49,7 @@ from lus_keras.evaluation.metrics.ordinal import (
     summed_batch_loss,
     within,
 )
-from lus_keras.evaluation.metrics.ranking import pr_auc, roc_auc
+from lus_keras.evaluation.metrics.ranking import log_loss_of, pr_auc, roc_auc
 from lus_keras.evaluation.metrics.records import Clusters, Difference, Estimate, Statistic
 from lus_keras.evaluation.metrics.saliency import map_similarity, share_in
 from lus_keras.evaluation.metrics.scores import (
@@ -65,6 +65,7 @@ from lus_keras.evaluation.metrics.statistics import (
     mean_statistic,
     pr_auc_statistic,
     roc_auc_statistic,
+    sensitivity_at_statistic,
 )
 
 __all__ = [
@@ -87,6 +88,7 @@ __all__ = [
     "f1",
     "fold_mean",
     "independent_difference",
+    "log_loss_of",
     "macro_f1",
     "majority_baseline",
     "map_similarity",
@@ -107,6 +109,7 @@ __all__ = [
     "representative_frame_hit",
     "roc_auc",
     "roc_auc_statistic",
+    "sensitivity_at_statistic",
     "share_in",
     "soft_cross_entropy",
     "specificity",

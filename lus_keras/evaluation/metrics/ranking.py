@@ -35,3 +35,21 @@ def pr_auc(y_true: ArrayLike, scores: ArrayLike) -> float:
     if len(np.unique(y_true)) < 2:
         return float("nan")
     return float(sklearn_metrics.average_precision_score(y_true, scores))
+
+
+def log_loss_of(y_true: ArrayLike, probabilities: ArrayLike) -> float:
+    """Mean negative logarithm of the probability of what is true.
+
+    Args:
+        y_true: `(n,)` classes, or `(n, k)` of 0 or 1 where each label is judged on its own.
+        probabilities: `(n, k)` floats in 0 … 1.
+
+    Returns:
+        Float, 0 or more; the mean over labels where they are judged on their own.
+    """
+    truth, chances = np.asarray(y_true), np.asarray(probabilities, np.float64)
+    if truth.ndim == 1:
+        said = chances[np.arange(len(truth)), truth]
+    else:
+        said = np.where(truth == 1, chances, 1 - chances)
+    return float(-np.log(np.maximum(said, np.finfo(np.float64).tiny)).mean())

@@ -16,6 +16,7 @@ from lus_keras.evaluation.metrics.statistics import (
     mean_statistic,
     pr_auc_statistic,
     roc_auc_statistic,
+    sensitivity_at_statistic,
 )
 
 
@@ -67,7 +68,7 @@ def binary_statistics(scores: Scores) -> dict[str, Statistic]:
 
     Returns:
         Statistics by name: `precision`, `recall`, `f1`, `specificity`, `accuracy`, `roc_auc`,
-        `pr_auc`, `brier`.
+        `pr_auc`, `sensitivity_at_90` (per cent of specificity, at least), `brier`.
     """
     y_true, clusters, positive = scores.y_true, scores.clusters, scores.positive
     formulas = {
@@ -81,6 +82,7 @@ def binary_statistics(scores: Scores) -> dict[str, Statistic]:
     return counted | {
         "roc_auc": roc_auc_statistic(y_true, positive, clusters),
         "pr_auc": pr_auc_statistic(y_true, positive, clusters),
+        "sensitivity_at_90": sensitivity_at_statistic(y_true, positive, clusters, 0.9),
         "brier": mean_statistic((positive - y_true) ** 2, clusters),
     }
 

@@ -101,6 +101,53 @@ def pr_auc_statistic(y_true: ArrayLike, scores: ArrayLike, clusters: Clusters) -
     Returns:
         The statistic; NaN for draws with one class only.
     """
+
+    def area(hits: Floats, predicted: Floats) -> Floats:
+        steps = np.diff(hits, axis=1, prepend=0)
+        return _ratio(np.nansum(steps * _ratio(hits, predicted), axis=1), hits[:, -1])
+
+    return _curve_statistic(y_true, scores, clusters, area)
+
+
+def sensitivity_at_statistic(
+    y_true: ArrayLike, scores: ArrayLike, clusters: Clusters, specificity: float
+) -> Statistic:
+    """Highest sensitivity of any threshold whose specificity is at least a given one.
+
+    The threshold is that of the tested clips, anew in every draw: what a network could reach, not
+    what a threshold that was chosen before would reach.
+
+    Args:
+        y_true: `(n,)` integers 0 or 1.
+        scores: `(n,)` floats.
+        clusters: Patient of each clip.
+        specificity: 0 … 1.
+
+    Returns:
+        The statistic; 0 where only calling nothing positive is specific enough, NaN for draws with
+        one class only.
+    """
+
+    def highest(hits: Floats, predicted: Floats) -> Floats:
+        false = predicted - hits
+        # 0.1 of 10 negatives is one of them, whatever binary fractions make of 1 - 0.9.
+        allowed = false <= (1 - specificity) * false[:, -1:] + 1e-9
+        return _ratio((hits * allowed).max(1), hits[:, -1])
+
+    return _curve_statistic(y_true, scores, clusters, highest)
+
+
+def _curve_statistic(
+    y_true: ArrayLike,
+    scores: ArrayLike,
+    clusters: Clusters,
+    read: Callable[[Floats, Floats], Floats],
+) -> Statistic:
+    """What is read off the counts at all thresholds, of draws with both classes.
+
+    `read` takes `(r, thresholds)` clips at or above each threshold, from the highest on: those that
+    are truly positive, and all of them.
+    """
     y_true, scores = np.asarray(y_true, np.int64), np.asarray(scores, np.float64)
 
     def prepare(clips: Ints) -> Weighted:
@@ -113,10 +160,8 @@ def pr_auc_statistic(y_true: ArrayLike, scores: ArrayLike, clusters: Clusters) -
             counts = weights[:, patients]
             predicted = counts.cumsum(1)[:, thresholds]
             hits = (counts * positive).cumsum(1)[:, thresholds]
-            steps = np.diff(hits, axis=1, prepend=0)
-            area = np.nansum(steps * _ratio(hits, predicted), axis=1)
-            one_class = predicted[:, -1] == hits[:, -1]
-            return np.where(one_class, np.nan, _ratio(area, hits[:, -1]))
+            one_class = (predicted[:, -1] == hits[:, -1]) | (hits[:, -1] == 0)
+            return np.where(one_class, np.nan, read(hits, predicted))
 
         def in_parts(weights: Floats) -> Floats:
             starts = range(0, len(weights), DRAWS_AT_ONCE)

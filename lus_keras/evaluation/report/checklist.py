@@ -174,6 +174,8 @@ def checklist_markdown(sections: Sequence[Section], record: RunRecord) -> str:
     ]
     for section in sections:
         lines += [f"## {escaped(section.title)}", ""]
+        if section.banner:
+            lines += [f"**{section.banner}**", ""]
         if section.simulated:
             lines += ["**SIMULATED DATA.** No patient was examined.", ""]
         for checklist in CHECKLISTS:

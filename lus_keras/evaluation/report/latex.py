@@ -131,6 +131,7 @@ def _render(
     found = template("table.tex.j2", {"tex": escape}, keep_trailing_newline=True, **signs)
     return found.render(
         simulated=section.simulated,
+        banner=section.banner,
         run=section.run,
         title=title,
         label=re.sub(r"[^a-z0-9:-]", "-", f"tab:{section.run.paper}-{id_}"),

@@ -40,6 +40,7 @@ def _section(section: Section) -> list[str]:
     run = section.run
     lines = [f"## {escaped(section.title)}", ""]
     lines += [escaped(section.citation), ""] if section.citation else []
+    lines += [f"> **{section.banner}**", ""] if section.banner else []
     if section.simulated:
         text = "No patient was examined; these numbers say how the pipeline behaves, not how well"
         lines += [f"> **SIMULATED DATA.** {text} the method works in a clinic.", ""]

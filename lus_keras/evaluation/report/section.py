@@ -47,6 +47,11 @@ class Section:
         return self.run.simulated
 
     @property
+    def banner(self) -> str:
+        """What has to stand above every number of a preset that is no protocol."""
+        return self.run.banner
+
+    @property
     def shows_frames(self) -> bool:
         """Whether frames may be shown: those of real videos only if asked for."""
         return self.simulated or self.embed_frames

@@ -28,6 +28,8 @@ def print_tables(
         RunError: The run cannot be read.
     """
     runs = read_runs(run_dir)
+    for banner in dict.fromkeys(run.banner for run in runs[0][1].values() if run.banner):
+        console.print(f"[bold red]{banner}[/]")
     for paper, run in runs[0][1].items():
         found = declared(paper)
         for target, make in found.tables.items() if found else ():

@@ -153,6 +153,22 @@ class ChoiceRecord(_Record):
     why: str = ""
 
 
+class NetworkRecord(_Record):
+    """A network of the user.
+
+    Attributes:
+        file: File of its function; empty where it was handed over in Python.
+        function: Name of the function.
+        sha256: Hash of the file, or of the function's source.
+        parameters: As counted.
+    """
+
+    file: str
+    function: str
+    sha256: str
+    parameters: int
+
+
 class PaperRecord(_Record):
     """What was run of a paper.
 
@@ -164,6 +180,7 @@ class PaperRecord(_Record):
         targets: What was asked for; None if that was not recorded.
         models: Networks, `model` or `variant/model`, in the order of the tables.
         model_titles: What is printed of each network of the paper.
+        networks: Networks of the user among them.
         folds: Folds of a complete run.
         config: Settings, without any variant's changes.
         choices: Settings that the paper leaves open or that were changed.
@@ -186,6 +203,7 @@ class PaperRecord(_Record):
     targets: list[str] | None = None
     models: list[str]
     model_titles: dict[str, str] = {}
+    networks: dict[str, NetworkRecord] = {}
     folds: int
     config: Settings = Settings()
     choices: list[ChoiceRecord] = []

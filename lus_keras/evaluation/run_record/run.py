@@ -17,6 +17,12 @@ from lus_keras.evaluation.run_record.record import (
 )
 from lus_keras.evaluation.run_record.settings import Settings
 
+BANNERS = {
+    "smoke": "SMOKE RUN: it proves that every step works. Its networks have learnt next to "
+    "nothing; no number here means anything.",
+    "quick": "QUICK RUN: smaller clips, fewer steps, other data than the paper's protocol.",
+}
+
 
 @dataclass(frozen=True)
 class Attention:
@@ -135,6 +141,11 @@ class PaperRun:
         return self.record.preset
 
     @property
+    def banner(self) -> str:
+        """What has to stand above every number of a preset that is no protocol; empty else."""
+        return BANNERS.get(self.preset, "")
+
+    @property
     def seed(self) -> int:
         """Seed of the run; also seeds the bootstrap."""
         return self.record.seed
@@ -184,6 +195,24 @@ class PaperRun:
         """
         variant = self.record.variant_of(name)
         return (variant.config if variant else None) or self.settings
+
+    def with_own(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """Adds the networks of the user to those of a table.
+
+        Args:
+            labels: Network, `model` or `variant/model`, → what is printed.
+
+        Returns:
+            The same, then those of the user in the same variants.
+        """
+        variants = dict.fromkeys(name.rpartition("/")[0] for name in labels)
+        own = {
+            entry: self.record.model_titles.get(entry, name)
+            for variant in variants
+            for name in self.record.networks
+            if (entry := f"{variant}/{name}" if variant else name) in self.models
+        }
+        return {**labels, **own}
 
     @property
     def published(self) -> Mapping[str, Any]:

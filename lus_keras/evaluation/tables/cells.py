@@ -210,13 +210,15 @@ def cell_from(
     def scaled(value: float | None) -> float | None:
         return None if value is None else finite(value * scale)
 
+    # Equal ends, as of a recall of 1, say nothing of what other patients would give.
+    flat = estimate.ci_low == estimate.ci_high
     return Cell(
         *address,
         published=published,
         value=scaled(estimate.value),
         fold_sd=scaled(estimate.fold_sd),
-        ci_low=scaled(estimate.ci_low),
-        ci_high=scaled(estimate.ci_high),
+        ci_low=None if flat else scaled(estimate.ci_low),
+        ci_high=None if flat else scaled(estimate.ci_high),
         baseline=scaled(baseline),
         n_patients=estimate.n_patients,
         n_clips=estimate.n_clips,
@@ -237,6 +239,9 @@ def _undefined_note(estimate: Estimate) -> str:
         (of_mean if estimate.over_folds else of_pooled) if empty else "",
         f"{estimate.undefined:.1%} of resamples undefined and dropped"
         if estimate.undefined
+        else "",
+        "the same in every resample: no interval"
+        if estimate.ci_low == estimate.ci_high and estimate.n_patients > 1
         else "",
         "one patient: no interval" if estimate.n_patients == 1 else "",
     )

@@ -8,7 +8,13 @@ import pandas as pd
 
 from lus_keras.evaluation.metrics import Scores, aligned, binary_statistics
 from lus_keras.evaluation.run_record import PaperRun
-from lus_keras.evaluation.tables.judge import binary, missing, most_complete, without_skill
+from lus_keras.evaluation.tables.judge import (
+    binary,
+    missing,
+    most_complete,
+    one_class,
+    without_skill,
+)
 from lus_keras.evaluation.tables.layout import (
     Column,
     Contrast,
@@ -37,6 +43,7 @@ POOLED = (
     Column("accuracy", "Accuracy, pooled"),
     Column("roc_auc", "ROC-AUC, pooled"),
     Column("pr_auc", "PR-AUC, pooled"),
+    Column("sensitivity_at_90", "Sensitivity at a specificity of 0.90, pooled"),
     Column("brier", "Brier score, pooled (0 is best)"),
 )
 VIDEO = (
@@ -50,11 +57,17 @@ def model_rows(run: PaperRun, labels: Mapping[str, str]) -> list[Row]:
     """One row a two-class network.
 
     Returns:
-        Rows; the baseline is the majority-class predictor on the same clips.
+        Rows, those of the user's own networks last; the baseline is the majority-class predictor
+        on the same clips.
     """
     return [
-        Row(name, label, _network(run.model(name).predictions), missing(run, name))
-        for name, label in labels.items()
+        Row(
+            name,
+            f"{label}{one_class(run, run.model(name).predictions)}",
+            _network(run.model(name).predictions),
+            missing(run, name),
+        )
+        for name, label in run.with_own(labels).items()
     ]
 
 

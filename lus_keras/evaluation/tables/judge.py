@@ -107,6 +107,22 @@ def missing(run: PaperRun, name: str) -> str:
     )
 
 
+def one_class(run: PaperRun, predictions: pd.DataFrame | None) -> str:
+    """Says that a network gives every clip the same class, so that its numbers are that class's.
+
+    Args:
+        run: The paper's run.
+        predictions: Rows of predictions.csv of classes that exclude each other, or None.
+
+    Returns:
+        What follows the network's name; empty where it tells clips apart.
+    """
+    if predictions is None or "y_true" not in predictions:
+        return ""
+    named = set(Scores.of(predictions).y_pred.tolist())
+    return f" (names one class only: {run.record.labels[named.pop()]})" if len(named) == 1 else ""
+
+
 def tested(
     predictions: pd.DataFrame | None, unit: str = "", detail: str = "", *, prefix: str = "Tested: "
 ) -> str:

@@ -8,8 +8,9 @@ notebook.table(run, "bline", "table1")
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -47,6 +48,9 @@ def reproduce(
     models: Sequence[str] = (),
     data: str = "simulated",
     overrides: Sequence[str] = (),
+    networks: Sequence[str | Callable[..., Any]] = (),
+    root: str | Path | None = None,
+    seeds: int = 1,
 ) -> Path:
     """Does what the command `lus-keras reproduce` does, and prints nothing.
 
@@ -58,6 +62,9 @@ def reproduce(
         models: Only these networks; all that the targets need where none is given.
         data: `simulated`, a public data set or a manifest.
         overrides: `key=value` strings, as with `--set`.
+        networks: Networks of your own: `file.py:function`, or functions.
+        root: Folder of the data set's videos.
+        seeds: Trainings, each of another seed.
 
     Returns:
         The run directory.
@@ -81,6 +88,9 @@ def reproduce(
         models=tuple(models),
         overrides=tuple(overrides),
         out=Path(out),
+        networks=tuple(networks),
+        root=None if root is None else Path(root),
+        seeds=seeds,
     )
     # Within a notebook rich would print there, whatever its file.
     silent = Console(file=io.StringIO(), force_jupyter=False)

@@ -5,7 +5,7 @@ configuration,     cached     split.json    run.json, predictions.csv, …
 data set
 """
 
-from lus_keras.experiments.reproduce.describe import describe
+from lus_keras.experiments.reproduce.describe import describe, describe_plan
 from lus_keras.experiments.reproduce.execute import Result, reproduce
 from lus_keras.experiments.reproduce.planning import Plan, plan
 from lus_keras.experiments.reproduce.request import Request, run_folder
@@ -15,6 +15,7 @@ __all__ = [
     "Request",
     "Result",
     "describe",
+    "describe_plan",
     "plan",
     "reproduce",
     "run_folder",

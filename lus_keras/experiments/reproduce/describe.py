@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lus_keras.core import config
+from lus_keras.core.config import PaperConfig
 from lus_keras.data.clips import cut_video
 from lus_keras.data.manifest import Video
 from lus_keras.data.manifest.balance import one_class_warnings
@@ -30,7 +31,7 @@ def describe(request: Request) -> list[str]:
     """
     lines = [f"run directory: {run_folder(request)}"]
     for paper_plan in plan(request):
-        lines += _describe_plan(paper_plan)
+        lines += describe_plan(paper_plan)
     return lines
 
 
@@ -59,7 +60,8 @@ def open_choices(plan: Plan, request: Request) -> list[dict[str, Any]]:
     return choices
 
 
-def _describe_plan(plan: Plan) -> list[str]:
+def describe_plan(plan: Plan) -> list[str]:
+    """Networks, folds, clips, time and memory of a plan, as lines to print."""
     count = sum(len(variant.models) for variant in plan.variants)
     lines = [f"{plan.paper.name}: {_counted(count, 'network')}"]
     if not plan.variants:
@@ -79,7 +81,7 @@ def _describe_variant(variant: Variant, plan: Plan) -> list[str]:
     parts = (len(variant.models), "network"), (folds, "fold"), (settings.fit.epochs, "epoch")
     lines = [
         f"  {title}{' × '.join(_counted(*part) for part in parts)}",
-        f"    networks: {', '.join(variant.models)}",
+        f"    networks: {', '.join(_named(name, settings) for name in variant.models)}",
         f"    data: {amount}",
         f"    memory: about {peak_gb(settings, variant.models):.1f} GB per fold",
     ]
@@ -95,6 +97,12 @@ def _describe_variant(variant: Variant, plan: Plan) -> list[str]:
         seconds = training_seconds(settings, variant.models, clips * share * folds)
         lines.append(f"    time: about {seconds / 60:.0f} min on two cores")
     return lines
+
+
+def _named(model: str, settings: PaperConfig) -> str:
+    """A network; of one of the user's, with its parameters."""
+    counted = f" ({settings.models[model].parameters:,} parameters)"
+    return model + counted * (model in settings.networks)
 
 
 def _counted(count: int, noun: str) -> str:

@@ -141,6 +141,6 @@ def _write_architectures(plan: Plan, out: Path) -> list[Path]:
     for model in plan.config.models:
         path = out / plan.paper.name / "architecture" / f"{model}.txt"
         with atomic_write(path) as temporary:
-            temporary.write_text(describe_architecture(plan.paper.build(model, plan.config)))
+            temporary.write_text(describe_architecture(plan.paper.network(model, plan.config)))
         files.append(path)
     return files

@@ -13,11 +13,14 @@ from lus_keras.core.config import PaperConfig, did_you_mean
 from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.core.former_names import variant_folder
 from lus_keras.data.cache import check_regions
+from lus_keras.data.clips import has_truth
+from lus_keras.data.manifest import Video
 from lus_keras.data.splits import Split, read_own_split
 from lus_keras.evaluation.run_record.facts import Remark, Topic
 from lus_keras.experiments.reproduce.data import Data, learnt_data, load_data
 from lus_keras.experiments.reproduce.request import Request, check_engine, targets_by_paper
 from lus_keras.papers import Paper
+from lus_keras.papers.own import with_networks
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,10 @@ def plan(request: Request) -> list[Plan]:
     """
     check_engine(request)
     wanted = targets_by_paper(request)
+    for option, given in (("--network", request.networks), ("--config", request.config)):
+        if given and len(wanted) > 1:
+            names = ", ".join(wanted)
+            raise ConfigError(f"{option}: is for one paper. Name it with --paper: {names}.")
     named = {*request.papers, *(target.rpartition("/")[0] for target in request.targets)}
     plans, exclusions = [], {}
     for name in _with_asked_models(wanted, named, request):
@@ -156,7 +163,26 @@ def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
     )
     if any(variant.config.clip.crop == "roi" for variant in variants):
         check_regions(data.items)
+    lacking = _without_frames(paper, targets, data, column)
+    if lacking and not any(target.rpartition("/")[2] == "all" for target in request.targets):
+        raise DataError(lacking)
+    if lacking:
+        data = replace(data, facts=(*data.facts, Remark(topic=Topic.DATASET, text=lacking)))
+        targets = [target for target in targets if target not in paper.needs_frame_truth]
     return Plan(paper, tuple(targets), settings, variants, data, own, request.allow_leak)
+
+
+def _without_frames(paper: Paper, targets: Sequence[str], data: Data, column: str) -> str:
+    """Says which targets are about annotated frames where no video has any; empty if none is."""
+    wanted = sorted(paper.needs_frame_truth.intersection(targets))
+    known = (not isinstance(item, Video) or has_truth(item, column) for item in data.items)
+    if not wanted or any(known):
+        return ""
+    return (
+        f"{data.name}: no video has annotated frames, which {' and '.join(wanted)} of "
+        f"{paper.name} is measured on. Fill in the column 'segments' (`lus-keras data "
+        "import-via`), or ask for other targets, such as table1."
+    )
 
 
 def _own_split(names: tuple[str, str], request: Request) -> Split | None:
@@ -172,7 +198,8 @@ def _load(name: str, request: Request, variant: str = "") -> PaperConfig:
     for key in ("train_on", "pretrain"):
         if value := getattr(request, key):
             overrides.append(f"transfer.{key}={value}")
-    return config.load(name, request.preset, overrides, variant)
+    settings = config.load(name, request.preset, overrides, variant, request.config)
+    return with_networks(settings, request.own_networks)
 
 
 def _variants(
@@ -189,6 +216,8 @@ def _variants(
         if variant not in by_variant:
             continue
         chosen = by_variant[variant]
+        if any(chosen) and _takes_own(variant, settings):
+            chosen = chosen | settings.networks.keys()
         # Targets that need no network count clips: --model has nothing to choose among.
         if asked and any(chosen):
             chosen = {model for name, model in asked if name in ("", variant)}
@@ -201,6 +230,12 @@ def _variants(
             Variant(variant, title, changed, models, learnt_data(paper.name, changed, request))
         )
     return variants
+
+
+def _takes_own(variant: str, settings: PaperConfig) -> bool:
+    """Whether networks of the user stand beside those of a variant."""
+    models = settings.variants[variant].models if variant else None
+    return models is None or bool(settings.networks.keys() & set(models))
 
 
 def _asked_models(settings: PaperConfig, request: Request) -> list[tuple[str, str]]:
@@ -231,7 +266,7 @@ def check_models(plan: Plan) -> None:
 
     source = f"configs/{plan.paper.name}.yaml"
     known = builders()
-    signatures = [inspect.signature(known[model]) for model in plan.config.models]
+    signatures = [inspect.signature(known[model]) for model in plan.config.models if model in known]
     options = dict.fromkeys(name for signature in signatures for name in signature.parameters)
     options.pop("input_shape", None)
     keys = {key: None for variant in plan.variants for key in variant.config.model}
@@ -244,6 +279,6 @@ def check_models(plan: Plan) -> None:
         raise ConfigError.from_problems(problems)
     for variant in [variant for variant in plan.variants if variant.models][:1]:
         try:
-            plan.paper.build(variant.models[0], variant.config)
+            plan.paper.network(variant.models[0], variant.config)
         except (ValueError, TypeError) as error:
             raise ConfigError(f"{source}: model: {error}") from None

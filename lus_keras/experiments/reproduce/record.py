@@ -26,6 +26,7 @@ from lus_keras.evaluation.run_record.record import (
     DataRecord,
     DeviceRecord,
     Fingerprint,
+    NetworkRecord,
     PaperRecord,
     RunRecord,
     VariantRecord,
@@ -112,12 +113,17 @@ def _continued(before: PaperRecord, paper: PaperRecord) -> PaperRecord:
     """The record of a run that goes on, with what it held before."""
     variants = {**before.variants, **paper.variants}
     known = {*before.models, *paper.models}
+    titles = paper.model_titles | before.model_titles | paper.model_titles
+    claims = {claim["id"]: claim for claim in (*paper.claims, *before.claims)}
     own = variants[""].data if "" in variants else DataRecord()
     found = [data for data in (own, paper.data, before.data) if data != DataRecord()]
     return paper.model_copy(
         update={
             "variants": variants,
-            "models": [name for name in paper.model_titles if name in known],
+            "models": [name for name in titles if name in known],
+            "model_titles": titles,
+            "networks": {**before.networks, **paper.networks},
+            "claims": list(claims.values()),
             "targets": sorted({*(before.targets or ()), *(paper.targets or ())}),
             # The paper's own protocol is what is printed, whichever variant came last.
             "data": next(iter(found), DataRecord()),
@@ -143,6 +149,10 @@ def _paper_record(plan: Plan, request: Request, prepared: Sequence[Prepared]) ->
         targets=sorted(plan.targets),
         models=[item.variant.entry(model) for item in prepared for model in item.variant.models],
         model_titles=_titles(settings),
+        networks={
+            name: NetworkRecord(**network.model_dump(), parameters=settings.models[name].parameters)
+            for name, network in settings.networks.items()
+        },
         folds=first.folds if first else settings.split.count,
         config=Settings.model_validate(settings.experiment()),
         choices=[ChoiceRecord.model_validate(c) for c in open_choices(plan, request)],
@@ -234,6 +244,11 @@ def _refuse_other(path: Path, name: str, before: PaperRecord, paper: PaperRecord
     changes = []
     if before.dataset != paper.dataset:
         changes.append(f"{path}: {name}: dataset was {before.dataset!r}, is now {paper.dataset!r}.")
+    changes += [
+        f"{path}: {name}: the function {key} has changed since its network was trained."
+        for key, network in paper.networks.items()
+        if key in before.networks and before.networks[key].sha256 != network.sha256
+    ]
     for variant, entry in paper.variants.items():
         known = before.variants[variant].fingerprint if variant in before.variants else None
         if known and entry.fingerprint:

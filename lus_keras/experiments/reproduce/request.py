@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lus_keras import papers
-from lus_keras.core.config import did_you_mean
+from lus_keras.core.config import OwnNetwork, did_you_mean
 from lus_keras.core.errors import ConfigError
 from lus_keras.core.files import sha256_of
 from lus_keras.evaluation.run_record.seeds import seed_folder
+from lus_keras.papers.own import from_file, from_function
 from lus_keras.simulation import dataset as simulated
 
 
@@ -48,6 +51,14 @@ class Request:
     seeds: int = 1
     cohorts: int = 1
     data_seed: int | None = None
+    config: Path | None = None
+    log: str | None = None
+    networks: tuple[str | Callable[..., Any], ...] = ()
+
+    @property
+    def own_networks(self) -> list[OwnNetwork]:
+        """Networks of the user, as files or functions name them."""
+        return [from_file(n) if isinstance(n, str) else from_function(n) for n in self.networks]
 
     @property
     def cohort_seed(self) -> int:
@@ -76,9 +87,9 @@ def run_folder(request: Request) -> Path:
         name += f"-seeds{request.seeds}"
     if request.cohorts > 1:
         name += f"-cohorts{request.cohorts}"
-    own_split = [sha256_of(request.split)] if request.split and request.split.is_file() else []
-    if request.overrides or own_split:
-        settings = json.dumps([*sorted(request.overrides), *own_split])
+    files = [file for file in (request.split, request.config) if file and file.is_file()]
+    if request.overrides or files:
+        settings = json.dumps([*sorted(request.overrides), *map(sha256_of, files)])
         name += f"-{hashlib.sha256(settings.encode()).hexdigest()[:6]}"
     return Path("runs") / name
 

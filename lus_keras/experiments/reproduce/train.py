@@ -24,6 +24,7 @@ from lus_keras.experiments.reproduce.prepare import Prepared
 from lus_keras.experiments.reproduce.record import fingerprint_of
 from lus_keras.experiments.reproduce.request import Request
 from lus_keras.inference.overlay import overlay_video
+from lus_keras.papers.own import architecture
 from lus_keras.simulation import dataset as simulated
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class _Training:
             description=_describe(self.plan, self.variant, model),
             initial=initial,
             multilabel=self.variant.config.multilabel,
+            log=self.request.log,
             fingerprint=self.mark.of_fold(model, name),
             title=self.variant.entry(model) + ("" if name.startswith("fold_") else f" {name}"),
         )
@@ -199,7 +201,7 @@ def _explain(training: _Training, jobs: list[FoldJob]) -> None:
         if path.exists() and (path.name in done.sha256 or done.fingerprint is None):
             continue
         training.note(f"explaining {name} …")
-        model = plan.paper.build(job.model, config)
+        model = plan.paper.network(job.model, config)
         model.load_weights(job.folder / WEIGHTS)
         rows = job.fold.rows(prepared.source.index, "test")
         items = plan.data_of(training.variant).items
@@ -266,5 +268,12 @@ def _describe(plan: Plan, variant: Variant, model: str) -> dict[str, Any]:
         # Videos that were cropped by their source are not cropped again.
         "cropped": plan.data.cropped,
         **({"multilabel": True} if variant.config.multilabel else {}),
+        **({"network": _own(variant.config, model)} if model in variant.config.networks else {}),
         "lus_keras": __version__,
     }
+
+
+def _own(settings: PaperConfig, model: str) -> dict[str, Any]:
+    """A network of the user: where it came from, and its layers as Keras writes them."""
+    network = settings.networks[model]
+    return {**network.model_dump(), "layers": architecture(network, settings)}

@@ -24,6 +24,8 @@ from lus_keras.data.splits import Fold
 from lus_keras.evaluation.run_record import Fingerprint, vouch
 from lus_keras.experiments import checkpoint
 from lus_keras.experiments.checkpoint import Checkpoint
+from lus_keras.experiments.training.calibration import FILE as CALIBRATION
+from lus_keras.experiments.training.calibration import calibrate, write_calibration
 from lus_keras.experiments.training.examples import write_examples, write_mistakes
 from lus_keras.experiments.training.gradients import FILE as GRADIENTS
 from lus_keras.experiments.training.gradients import GradientLog
@@ -52,6 +54,7 @@ class FoldJob:
         initial: Weights to start from instead of new ones.
         title: What is printed of it; the network's name if not given.
         multilabel: Whether labels are packed sets, see `multilabel`.
+        log: `tensorboard` also logs each epoch for it, in a folder of that name; or nothing.
         fingerprint: What its numbers depend on, for its checkpoints and its DONE.
     """
 
@@ -64,6 +67,7 @@ class FoldJob:
     initial: Path | None = None
     title: str = ""
     multilabel: bool = False
+    log: str | None = None
     fingerprint: Fingerprint | None = None
 
     @property
@@ -115,11 +119,29 @@ def train_fold(
         history.append(row)
         _keep(network, job, history)
         write_history(job.folder / "history.csv", history)
+        if job.log:
+            log_epoch(job.folder / job.log, network.model, row)
         if on_epoch:
             on_epoch(epoch + 1, row)
     if job.fit.select != "last" and best_epoch(history, job.fit.select) + 1 < len(history):
         network.model.set_weights(checkpoint.load_best(job.folder))
     _finish(network, source, job, decode)
+
+
+def log_epoch(folder: Path, model: keras.Model, row: Mapping[str, Any]) -> None:
+    """Lets Keras' TensorBoard callback write an epoch, what was validated beside what was learnt.
+
+    Args:
+        folder: Where event files go.
+        model: Network whose learning rate is written, too.
+        row: Of the history; its epochs count from 1.
+    """
+    callback = keras.callbacks.TensorBoard(folder, write_graph=False, profile_batch=0)
+    callback.set_model(model)
+    callback.on_train_begin()
+    logs = {name: value for name, value in row.items() if name not in ("epoch", "seconds")}
+    callback.on_epoch_end(row["epoch"] - 1, logs)
+    callback.on_train_end()
 
 
 def _keep(network: Network, job: FoldJob, history: list[dict[str, Any]]) -> None:
@@ -238,13 +260,31 @@ class _FiniteGuard(keras.callbacks.Callback):
         raise DivergedError(message)
 
 
+def _calibrated(network: Network, source: ClipSource, job: FoldJob, decode: Decode) -> float:
+    """Fits and writes the calibration on validation clips; gives the temperature."""
+    rows = job.fold.rows(source.index, "validation")
+    batches = make_batches(source, rows, np.zeros(len(rows), bool), job.fit.batch_size)
+    logits = network.predictor.predict(batches, verbose=0)["logits"]
+    labels = source.index.label[rows]
+    if job.multilabel:
+        labels = unpack(labels, logits.shape[1])
+    said = calibrate(logits, labels, decode)
+    said |= {"clips": len(rows), "patients": len(set(source.index.patient_id[rows].tolist()))}
+    write_calibration(job.folder, said)
+    return said["temperature"]
+
+
 def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) -> None:
     rows = _test_rows(source, job)
     plain = np.zeros(len(rows), bool)
     batches = make_batches(source, rows, plain, job.fit.batch_size)
     outputs = network.predictor.predict(batches, verbose=0)
     written = ["history.csv", "predictions.csv", "model.weights.h5", "model.json"]
-    probabilities = decode(outputs["logits"])
+    temperature = 1.0
+    if job.fit.calibrate != "none":
+        temperature = _calibrated(network, source, job, decode)
+        written.append(CALIBRATION)
+    probabilities = decode(outputs["logits"] / temperature)
     truth = source.index.label[rows]
     if job.multilabel:
         truth = unpack(truth, probabilities.shape[1])

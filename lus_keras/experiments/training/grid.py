@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Report = Callable[[str, int, int, dict[str, Any]], None]
 POLL_S = 0.2
 # What of a configuration, and of its `fit`, is built into a compiled network.
-NETWORK_SECTIONS = {"model", "options", "labels", "label_column", "fit"}
+NETWORK_SECTIONS = {"model", "options", "labels", "label_column", "fit", "networks"}
 NETWORK_SETTINGS = (
     *("optimizer", "learning_rate", "momentum", "weight_decay", "rate_multipliers"),
     *("clip_norm", "precision", "log_gradients"),
@@ -117,7 +117,7 @@ class Worker:
             _networks.clear()
             release()
             _networks[key] = Network(
-                lambda: self.paper.build(job.model, config),
+                lambda: self.paper.network(job.model, config),
                 loss=self.paper.loss(config),
                 metrics=lambda: self.paper.metrics(config),
                 fit=config.fit,

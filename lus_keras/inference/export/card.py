@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from lus_keras.evaluation.tables.cells import SKILL_FREE
 from lus_keras.inference.export.check import LEVELS, TOLERANCE
 from lus_keras.inference.export.graph import input_shape, output_names
 from lus_keras.inference.predict import Ensemble
-from lus_keras.inference.predict.find import run_folder
+from lus_keras.inference.predict.find import Description, run_folder
 
 CROPS = {
     "sector": "the ultrasound sector (its bounding box) has to be cut out of the picture before",
@@ -68,6 +69,7 @@ def contract(
         "input": _scaled_input(models) if format == "keras" else _input(models),
         "signature": "serving_default" if format == "saved_model" else None,
         "outputs": {name: said[name] for name in output_names(models)},
+        "calibration": list(models.calibrations),
         "check": {"allowed": TOLERANCE, "found": dict(differences)},
         "sha256": dict(hashes),
         "versions": {
@@ -132,11 +134,11 @@ def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
     description = models.description
     settings = config.load(description.paper)
     run = run_folder(models.folders)
-    record = _paper_record(run, description.paper)
+    record = paper_record(run, description.paper)
     entry = "/".join(filter(None, (description.variant, description.model)))
     variant = record.variants.get(description.variant) if record else None
     data = variant.data if variant else record.data if record else DataRecord()
-    title = settings.models[description.model].title
+    title, command = title_of(description, record), recipe(record)
     parts = [
         f"# {escaped(title)} ({escaped(models.name)})",
         f"{settings.title}. {settings.authors}, {settings.venue} {settings.doi}".strip(),
@@ -145,8 +147,11 @@ def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
         _usage(models, said),
         "## Training data",
         *_data_lines(record, data),
+        "## Recipe",
+        f"```bash\n{command}\n```" if command else "Not known: the command was not recorded.",
         "## How good it was",
-        _metrics(_measured(run), description.paper, entry),
+        _metrics(measured_rows(run, description), entry),
+        _calibration(models),
         "## Limits",
         _limits(record),
         "## Licence",
@@ -154,6 +159,13 @@ def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
         f"({escaped(data.license or 'not stated')}) may also bind what was learnt from them.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def title_of(description: Description, record: PaperRecord | None) -> str:
+    """Printed name of a network: the run's, the paper's, or its own."""
+    entry = config.load(description.paper).models.get(description.model)
+    titles = record.model_titles if record else {}
+    return titles.get(description.model) or (entry.title if entry else description.model)
 
 
 def _usage(models: Ensemble, said: Mapping[str, Any]) -> str:
@@ -166,7 +178,7 @@ def _usage(models: Ensemble, said: Mapping[str, Any]) -> str:
     return (
         f"Input `{given['name']}`: {given['dtype']}, {shape}, at {given['frames_per_second']} "
         f"frames a second. Outputs: {outputs}. {kind}: {labels}. {folds}. "
-        "All of it is in `contract.json`."
+        f"All of it is in `{'entry' if said['format'] == 'safetensors' else 'contract'}.json`."
     )
 
 
@@ -184,6 +196,21 @@ def _data_lines(record: PaperRecord | None, data: DataRecord) -> list[str]:
     ]
 
 
+def _calibration(models: Ensemble) -> str:
+    """What probabilities were fitted to, and the operating point, of each fold."""
+    lines = []
+    for folder, said in zip(models.folders, models.calibrations, strict=False):
+        line = f"- {folder.name}: logits divided by {said['temperature']:.3g}"
+        if said["threshold"] is not None:
+            line += (
+                f"; threshold {said['threshold']:.3g} (sensitivity {said['sensitivity']:.2f}, "
+                f"specificity {said['specificity']:.2f})"
+            )
+        lines.append(f"{line}, on {said['clips']} clips of {said['patients']} patients")
+    head = "Calibrated on patients that were neither learnt from nor tested on:\n\n"
+    return head + "\n".join(lines) if lines else ""
+
+
 def _limits(record: PaperRecord | None) -> str:
     scheme = record.config.split.scheme if record else ""
     tested = {
@@ -198,18 +225,50 @@ def _limits(record: PaperRecord | None) -> str:
     )
 
 
-def _metrics(rows: list[Mapping[str, Any]], paper: str, entry: str) -> str:
-    own = _tables_of(paper, entry)
-    found = [
+def recipe(record: PaperRecord | None) -> str:
+    """The command that trained a network, without the places of files; empty if not recorded."""
+    words = shlex.split(record.command) if record else []
+    kept, dropped = [], False
+    for word in words:
+        if not dropped and not word.startswith(("--out=", "--root=")):
+            dropped = word in ("--out", "--root")
+            kept += [] if dropped else [word]
+        else:
+            dropped = False
+    return shlex.join(kept)
+
+
+def measured_rows(run: Path | None, description: Description) -> list[dict[str, Any]]:
+    """Rows of a run's results.json that are about a network and have a value.
+
+    Args:
+        run: Run directory; None or one without a report gives no row.
+        description: The network.
+
+    Returns:
+        The rows as they stand there, predictors without skill left out.
+    """
+    entry = "/".join(filter(None, (description.variant, description.model)))
+    whole = _tables_of(description.paper, entry)
+    record = paper_record(run, description.paper)
+    # Rows of other networks of the user, in tables whose rows are classes.
+    others = [f"{name}/" for name in (record.networks if record else ()) if name != entry]
+    return [
         row
-        for row in rows
-        if row.get("paper") == paper and (row.get("row") == entry or row.get("table") in own)
+        for row in _measured(run)
+        if row.get("paper") == description.paper
+        and (row["row"] == entry or row["row"].startswith(f"{entry}/") or row["table"] in whole)
+        and not row["row"].startswith(tuple(others))
+        and row.get("value") is not None
+        and row["row"].rpartition("/")[2] not in SKILL_FREE
     ]
+
+
+def _metrics(rows: Sequence[Mapping[str, Any]], entry: str) -> str:
     lines = [
         f"| {_place(row, entry)} | {_cell(row['metric'])} | {_number(row['value'])} | "
         f"{_interval(row)} | {_number(row['baseline'])} | {row['n_patients']} |"
-        for row in found
-        if row.get("value") is not None and row.get("row") not in SKILL_FREE
+        for row in rows
     ]
     if not lines:
         return "Not known: the run's `report/results.json` was not beside the network."
@@ -240,7 +299,7 @@ def _interval(row: Mapping[str, Any]) -> str:
     return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
-def _paper_record(run: Path | None, paper: str) -> PaperRecord | None:
+def paper_record(run: Path | None, paper: str) -> PaperRecord | None:
     """What run.json says of a paper; None where it cannot be read, as the card says then."""
     try:
         return read_record(run).papers.get(paper) if run else None
@@ -248,7 +307,7 @@ def _paper_record(run: Path | None, paper: str) -> PaperRecord | None:
         return None
 
 
-def _measured(run: Path | None) -> list[Mapping[str, Any]]:
+def _measured(run: Path | None) -> list[dict[str, Any]]:
     """Rows of results.json; none where it cannot be read, as the card says then."""
     try:
         return json.loads((run / "report/results.json").read_text("utf-8"))["rows"] if run else []

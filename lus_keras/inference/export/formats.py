@@ -126,7 +126,11 @@ def _keras(models: Ensemble, folder: Path) -> None:
         for name in output_names(models)
         if name != "probabilities"
     }
-    chances = [probabilities(fold["logits"], models.description.multilabel) for fold in folds]
+    multilabel = models.description.multilabel
+    chances = [
+        probabilities(keras.layers.Rescaling(1 / temperature)(fold["logits"]), multilabel)
+        for fold, temperature in zip(folds, models.temperatures, strict=True)
+    ]
     outputs["probabilities"] = _mean(chances, "probabilities")
     keras.Model(inputs, outputs, name=models.description.model).save(folder / "model.keras")
 

@@ -135,7 +135,10 @@ def compute(clips: tf.Tensor, models: Ensemble) -> dict[str, tf.Tensor]:
         if name != "probabilities"
     }
     multilabel = models.description.multilabel
-    chances = [probabilities(output["logits"], multilabel) for output in outputs]
+    chances = [
+        probabilities(output["logits"] / temperature, multilabel)
+        for output, temperature in zip(outputs, models.temperatures, strict=True)
+    ]
     return {"probabilities": ops.mean(ops.stack(chances), axis=0), **found}
 
 

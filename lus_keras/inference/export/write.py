@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lus_keras.core.errors import ConfigError, RunError
 from lus_keras.core.files import atomic_write, sha256_of
+from lus_keras.inference.export import preprocess
 from lus_keras.inference.export.card import contract, model_card
 from lus_keras.inference.export.check import check_export
 from lus_keras.inference.export.formats import FORMATS, require_packages, write_format
@@ -67,9 +68,11 @@ def _refuse_foreign(out: Path) -> None:
 
 
 def _describe(models: Ensemble, folder: Path, format: str, differences: dict[str, float]) -> None:
+    (folder / preprocess.FILE).write_text(preprocess.source(), "utf-8")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     hashes = {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
     said = contract(models, format, differences, hashes)
+    said["preprocessing"] = preprocess.preprocessing(models)
     with atomic_write(folder / CONTRACT) as temporary:
         temporary.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", "utf-8")
     with atomic_write(folder / CARD) as temporary:

@@ -10,11 +10,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from lus_keras.core.config import ClipConfig
+from lus_keras.core.config import ClipConfig, did_you_mean
 from lus_keras.core.errors import ConfigError, RunError
 from lus_keras.core.files import sha256_of
 from lus_keras.core.former_names import renamed_entry
+from lus_keras.models.pretrained import registry
 
+CALIBRATION = "calibration.json"
 NEEDED = ("model.json", "model.weights.h5")
 
 
@@ -31,6 +33,7 @@ class Description(BaseModel):
         clip: How videos are cut and scaled.
         multilabel: Whether each label is judged on its own, so that none or several may apply.
         cropped: Whether the videos showed the sector alone, so that they were not cropped to it.
+        network: File, function and hash of a network of the user's own, and its `layers`.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -48,11 +51,18 @@ class Description(BaseModel):
     clip: ClipConfig
     multilabel: bool = False
     cropped: bool = False
+    network: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
         """`paper/model`, or `paper/variant/model`."""
         return "/".join(filter(None, (self.paper, self.variant, self.model)))
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """What all folds of a network say; Keras numbers layers of the user's anew in each."""
+        said = self.model_dump()
+        return said | {"network": {**said["network"], "layers": None} if said["network"] else None}
 
 
 @dataclass(frozen=True)
@@ -126,7 +136,8 @@ def find_network(
 def _networks(path: Path) -> list[Found]:
     if not path.is_dir():
         raise RunError(
-            f"{path}: is not a folder. Name a run directory, or the folder of a network in it."
+            f"{path}: is not a folder. Name a run directory, the folder of a network in it, or a "
+            f"pretrained network.{did_you_mean(path.as_posix(), registry.names())}"
         )
     folders = [path] if (path / "model.json").is_file() else _fold_folders(path)
     if not folders:
@@ -170,6 +181,21 @@ def read_description(folder: Path) -> Description:
         return Description.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise RunError(f"{path}: cannot be used ({_first_line(error)}). Train it again.") from error
+
+
+def read_calibration(folder: Path) -> dict[str, Any] | None:
+    """What a fold was calibrated to, see `fit.calibrate`; None where it was not.
+
+    Raises:
+        RunError: The file is not the one that DONE vouches for.
+    """
+    vouched = json.loads((folder / "DONE").read_text())["sha256"].get(CALIBRATION)
+    if vouched is None:
+        return None
+    path = folder / CALIBRATION
+    if not path.is_file() or sha256_of(path) != vouched:
+        raise RunError(f"{path}: does not match its hash in DONE. Train the fold again.")
+    return json.loads(path.read_text("utf-8"))
 
 
 def _check_hashes(folder: Path) -> None:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from lus_keras import papers
 from lus_keras.core import config
-from lus_keras.core.errors import RunError
+from lus_keras.core.errors import ConfigError, DataError, RunError
 from lus_keras.data.pipeline import network_input
-from lus_keras.inference.predict.find import Description, find_network, read_description
+from lus_keras.inference.predict.find import (
+    Description,
+    find_network,
+    read_calibration,
+    read_description,
+)
 from lus_keras.models.predictor import WATCHED, predictor_of
+from lus_keras.models.pretrained import registry
+from lus_keras.papers.own import rebuilt
 
 
 @dataclass(frozen=True)
@@ -27,12 +36,21 @@ class Ensemble:
         folders: Where each network was found.
         networks: From inputs to logits, float32.
         predictors: The same, to a dictionary of `logits` and what `WATCHED` names.
+        calibrations: What each was calibrated to; none where none was.
     """
 
     description: Description
     folders: tuple[Path, ...]
     networks: tuple[keras.Model, ...]
     predictors: tuple[keras.Model, ...]
+    calibrations: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def temperatures(self) -> tuple[float, ...]:
+        """What each network's logits are divided by before they become probabilities."""
+        if not self.calibrations:
+            return (1.0,) * len(self.networks)
+        return tuple(said["temperature"] for said in self.calibrations)
 
     @property
     def name(self) -> str:
@@ -73,7 +91,10 @@ class Ensemble:
         values = network_input(clips, length, self.clip)
         outputs = [predictor.predict_on_batch(values) for predictor in self.predictors]
         found = {name: np.mean([o[name] for o in outputs], axis=0) for name in outputs[0]}
-        chances = [self.decode(output["logits"]) for output in outputs]
+        chances = [
+            self.decode(output["logits"] / temperature)
+            for output, temperature in zip(outputs, self.temperatures, strict=True)
+        ]
         return {"probabilities": np.mean(chances, axis=0), **found}
 
 
@@ -88,7 +109,8 @@ def load_models(
     """Loads the finished folds of one network of a run.
 
     Args:
-        path: Run directory, or any folder within it down to a fold's.
+        path: Run directory, any folder within it down to a fold's, or the name of a pretrained
+            network.
         paper: Paper, where the run has several.
         model: Network, where the run has several.
         variant: Variant, where the run has several; "" is none.
@@ -101,18 +123,76 @@ def load_models(
         RunError: There is no finished fold, a file is damaged, or weights do not fit the network.
         ConfigError: What is asked for is not there, or several networks are meant.
     """
-    found = find_network(Path(path), paper=paper, model=model, variant=variant, fold=fold)
+    path = Path(path)
+    if not path.exists() and registry.is_registered(path.as_posix()):
+        return load_registered(path.as_posix(), fold=fold)
+    found = find_network(path, paper=paper, model=model, variant=variant, fold=fold)
     networks = []
     for folder in found.folders:
         description = read_description(folder)
-        if description != found.description:
+        if description.shared != found.description.shared:
             raise RunError(
                 f"{folder / 'model.json'}: is of another network than that of "
                 f"{found.folders[0]}. Give --fold."
             )
         networks.append(_load(folder, description))
+    said = [read_calibration(folder) for folder in found.folders]
+    known = [calibration for calibration in said if calibration]
+    if known and len(known) < len(said):
+        raise RunError(f"{found.folders[0].parent}: some folds are calibrated. Give --fold.")
+    return ensemble(found.description, found.folders, networks, known)
+
+
+def load_registered(name: str, *, fold: int | None = None) -> Ensemble:
+    """Loads a network that ships with the package or that the user registered.
+
+    Args:
+        name: One of `registry.names()`.
+        fold: Only this fold.
+
+    Returns:
+        The networks.
+
+    Raises:
+        ConfigError: There is no such network or fold, or only its recipe is here.
+        DataError: A file is damaged, is not the one of the entry, or does not fit the network.
+    """
+    found = registry.find(name)
+    if found.entry.kind != "network":
+        raise ConfigError(
+            f"'{name}' is a backbone, which training starts from: --set options.weights={name}"
+        )
+    files = {Path(file.name).stem: file for file in registry.needed_files(found)}
+    wanted = files if fold is None else {f"fold_{fold}": files.get(f"fold_{fold}")}
+    description = Description.model_validate(found.entry.description)
+    networks = []
+    for stem, file in wanted.items():
+        if file is None:
+            raise ConfigError(f"'{name}' has no {stem}. It has: {', '.join(files)}.")
+        network = build_network(description)
+        arrays = list(registry.read_arrays(found, file).values())
+        if [values.shape for values in arrays] != [tuple(w.shape) for w in network.weights]:
+            raise DataError(
+                f"{found.folder / file.name}: weights are not those of {description.name}. Was it "
+                "written by another version? Export the network again."
+            )
+        network.set_weights(arrays)
+        networks.append(network)
+    folders = [found.folder / stem for stem in wanted]
+    known = dict(zip(files, found.entry.calibrations, strict=False))
+    return ensemble(description, folders, networks, [known[s] for s in wanted if s in known])
+
+
+def ensemble(
+    description: Description,
+    folders: Sequence[Path],
+    networks: Sequence[keras.Model],
+    calibrations: Sequence[dict[str, Any]] = (),
+) -> Ensemble:
+    """Puts networks of one description side by side; all of them are calibrated, or none."""
     predictors = tuple(map(predictor_of, networks))
-    return Ensemble(found.description, found.folders, tuple(networks), predictors)
+    parts = tuple(folders), tuple(networks), predictors, tuple(calibrations)
+    return Ensemble(description, *parts)
 
 
 def build_network(description: Description) -> keras.Model:
@@ -131,6 +211,8 @@ def build_network(description: Description) -> keras.Model:
         ConfigError: The paper is not known.
         RunError: The paper has no such network, or it refuses the options.
     """
+    if description.network is not None:
+        return _build_own(description)
     paper = papers.get(description.paper)
     settings = config.load(description.paper).model_copy(
         update={
@@ -147,6 +229,26 @@ def build_network(description: Description) -> keras.Model:
             f"{description.name}: cannot be built as model.json says ({error}). Was it written by "
             "another version?"
         ) from error
+
+
+def _build_own(description: Description) -> keras.Model:
+    """A network of the user from its layers; its file is not run, as files may come from anywhere.
+
+    Raises:
+        RunError: It has layers that only its file knows, or cannot be built.
+    """
+    network = description.network or {}
+    source = f"{network.get('file')}:{network.get('function')}"
+    if network.get("layers") is None:
+        raise RunError(
+            f"{description.name}: has layers or functions that only {source} knows, so that it "
+            "cannot be built without that file. Make it of Keras' layers, or register yours."
+        )
+    try:
+        return rebuilt(network["layers"])
+    except Exception as error:
+        cause = str(error).strip().partition("\n")[0]
+        raise RunError(f"{description.name}: cannot be built from model.json ({cause}).") from error
 
 
 def _load(folder: Path, description: Description) -> keras.Model:

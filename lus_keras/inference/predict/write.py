@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from lus_keras.core.errors import VideoError
 from lus_keras.core.files import atomic_write, file_names
 from lus_keras.core.safe_text import guarded
 from lus_keras.data.cache.stream import stream_pictures
+from lus_keras.inference.append import kept_rows, merged_predictions
 from lus_keras.inference.predict.load import Ensemble
 from lus_keras.inference.predict.overlay import captioned, write_overlay
 from lus_keras.inference.predict.video import VideoPrediction, by_patient, predictions_apart
@@ -94,6 +95,7 @@ def write_predictions(
     *,
     pictures: bool = True,
     refused: list[str] | None = None,
+    held: Mapping[str, Any] | None = None,
 ) -> list[Path]:
     """Writes all files of a prediction.
 
@@ -104,6 +106,7 @@ def write_predictions(
         pictures: Also the representative frame (PNG) and the overlay (MP4) of every video.
         refused: What is wrong with videos that were not predicted, for predictions.json; takes what
             is wrong with those that cannot be decoded again for their pictures.
+        held: What the folder's predictions.json says, to be kept; see `append.check_folder`.
 
     Returns:
         The files: predictions.csv (a row a clip), videos.csv, patients.csv, attention.csv where
@@ -115,25 +118,17 @@ def write_predictions(
     predictions = predictions_apart(predictions)
     refused = [] if refused is None else refused
     chances = [f"p_{k}" for k in range(len(models.labels))]
-    tables = {
-        "predictions.csv": (
-            ["clip_id", "video_id", "patient_id", "video", "start_s", "end_s", *chances],
-            _clip_rows(predictions),
-        ),
-        "videos.csv": (
-            ["video_id", "patient_id", "video", "clips", "predicted", *chances, "damage"],
-            _video_rows(predictions),
-        ),
-        "patients.csv": (
-            ["patient_id", *chances],
-            ([patient, *_numbers(mean)] for patient, mean in by_patient(predictions).items()),
-        ),
-    }
-    if "attention" in models.watched:
-        header = ["video_id", "clip_id", "frame", "time_s", "weight"]
-        tables["attention.csv"] = (header, _attention_rows(predictions))
-    files = [_write_csv(out / name, *table) for name, table in tables.items()]
-    names = file_names(prediction.video.video_id for prediction in predictions)
+    tables = _tables(models, predictions, chances)
+    said = _merged(models, predictions, [], held)
+    new = {prediction.video.video_id for prediction in predictions}
+    kept = {name: kept_rows(out / name, tables[name][0], new) if held else [] for name in tables}
+    means = ([row["patient_id"], *_numbers(row["probabilities"])] for row in said["patients"])
+    files = [
+        _write_csv(out / name, header, [*kept[name], *rows])
+        for name, (header, rows) in tables.items()
+    ]
+    files.append(_write_csv(out / "patients.csv", ["patient_id", *chances], means))
+    names = file_names(video["video_id"] for video in said["videos"])
     drawn: list[Path] = []
     for prediction in predictions if pictures else ():
         try:
@@ -142,8 +137,40 @@ def write_predictions(
             refused.append(f"{error} It is predicted, and its pictures are not drawn.")
     files.append(out / "predictions.json")
     with atomic_write(files[-1]) as temporary:
-        temporary.write_text(json.dumps(as_json(models, predictions, refused), indent=1) + "\n")
+        said = _merged(models, predictions, refused, held)
+        temporary.write_text(json.dumps(said, indent=1) + "\n")
     return [*files, *drawn]
+
+
+def _tables(
+    models: Ensemble, predictions: Sequence[VideoPrediction], chances: list[str]
+) -> dict[str, tuple[list[str], Iterable[list[Any]]]]:
+    """Header and rows of the files that have a row a clip, a video or a frame."""
+    tables: dict[str, tuple[list[str], Iterable[list[Any]]]] = {
+        "predictions.csv": (
+            ["clip_id", "video_id", "patient_id", "video", "start_s", "end_s", *chances],
+            _clip_rows(predictions),
+        ),
+        "videos.csv": (
+            ["video_id", "patient_id", "video", "clips", "predicted", *chances, "damage"],
+            _video_rows(predictions),
+        ),
+    }
+    if "attention" in models.watched:
+        header = ["video_id", "clip_id", "frame", "time_s", "weight"]
+        tables["attention.csv"] = (header, _attention_rows(predictions))
+    return tables
+
+
+def _merged(
+    models: Ensemble,
+    predictions: Sequence[VideoPrediction],
+    refused: Sequence[str],
+    held: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """What predictions.json says, with what the folder held."""
+    said = as_json(models, predictions, refused)
+    return merged_predictions(dict(held), said) if held else said
 
 
 def _pictures(prediction: VideoPrediction, stem: Path) -> list[Path]:

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from lus_keras.core.errors import ConfigError, DataError
+from lus_keras.models.pretrained import registry
 from lus_keras.models.pretrained.torch_files import read_state
 from lus_keras.models.pretrained.torch_names import match_names
 
@@ -94,7 +95,7 @@ def load_torch_weights(model: keras.Model, mapping: Mapping[str, Any] | str | Pa
         mapping: Arrays by name in PyTorch's layout (out, in, kh, kw), or a file of them: `.npz`,
             `.safetensors` or `.pth`, which is read without being run. Names may begin with keys of
             a checkpoint (`model_state_dict/`) and modules that wrap the network (`backbone.`);
-            `module.` and `_orig_mod.` may stand anywhere.
+            `module.` and `_orig_mod.` may stand anywhere. Or the name of a registered backbone.
 
     Returns:
         Names that were loaded, skipped with reasons, and missing; `str()` of it is one line.
@@ -106,7 +107,7 @@ def load_torch_weights(model: keras.Model, mapping: Mapping[str, Any] | str | Pa
     """
     parts = _parts(model)
     source = str(mapping) if isinstance(mapping, str | Path) else "weights"
-    given = read_state(mapping) if isinstance(mapping, str | Path) else mapping
+    given = _read(mapping) if isinstance(mapping, str | Path) else mapping
     known = {name for part in parts for name in part.shapes}
     names = match_names(given, known)
     given = {names.ours[name]: value for name, value in given.items()}
@@ -134,6 +135,12 @@ def load_torch_weights(model: keras.Model, mapping: Mapping[str, Any] | str | Pa
     skipped |= _without_place(given, known)
     loaded = tuple(name for part in chosen for name in part.shapes)
     return TorchLoad(loaded, skipped, tuple(missing), tuple(names.taken_off))
+
+
+def _read(place: str | Path) -> dict[str, np.ndarray]:
+    if not Path(place).exists() and registry.is_registered(Path(place).as_posix()):
+        return registry.load_backbone(Path(place).as_posix())
+    return read_state(place)
 
 
 def _without_place(given: Iterable[str], known: Collection[str]) -> dict[str, str]:

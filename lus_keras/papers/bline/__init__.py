@@ -65,6 +65,7 @@ PAPER = Paper(
         "transfer": TRANSFER,
     },
     needs_real_data=frozenset({"transfer"}),
+    needs_frame_truth=frozenset({"table2", "representative-frame"}),
     build=build,
     loss=loss,
     metrics=metrics,

@@ -154,7 +154,8 @@ def _frame_layout(
     notes: tuple[str, ...],
 ) -> Layout:
     """A localisation table: four networks, then the two predictors without skill."""
-    found = {name: _localised(run, name) for name in NETWORKS}
+    named = run.with_own(NETWORKS)
+    found = {name: _localised(run, name) for name in named}
     usable = [data for data, _ in found.values() if data is not None]
     largest = max(usable, key=lambda data: len(data.truth)) if usable else None
 
@@ -176,7 +177,7 @@ def _frame_layout(
         title,
         rows=(
             *(
-                Row(name, NETWORKS[name], measured(data, rules[""], rules["random_frame"]), note)
+                Row(name, named[name], measured(data, rules[""], rules["random_frame"]), note)
                 for name, (data, note) in found.items()
             ),
             *(

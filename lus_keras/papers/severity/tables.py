@@ -15,7 +15,7 @@ from lus_keras.evaluation.metrics import (
 from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.cells import join_notes
 from lus_keras.evaluation.tables.engine import table
-from lus_keras.evaluation.tables.judge import missing, tested
+from lus_keras.evaluation.tables.judge import missing, one_class, tested
 from lus_keras.evaluation.tables.layout import (
     Column,
     Judged,
@@ -126,6 +126,7 @@ def variants(run: PaperRun) -> Layout:
 
 
 def _layout(run: PaperRun, id_: str, title: str, names: tuple[str, ...], note: str) -> Layout:
+    names = tuple(run.with_own({name: LABELS[name] for name in names}))
     frames = {name: frame for name in names if (frame := run.model(name).predictions) is not None}
     largest = max(frames, key=lambda name: len(frames[name])) if frames else None
     counted = [
@@ -153,6 +154,7 @@ def _layout(run: PaperRun, id_: str, title: str, names: tuple[str, ...], note: s
 
 
 def _row(run: PaperRun, name: str) -> Row:
+    label = LABELS.get(name) or run.record.model_titles.get(name, name)
     if name == ALL_VIDEOS:
         found = all_videos(run)
         if found is None:
@@ -160,9 +162,10 @@ def _row(run: PaperRun, name: str) -> Row:
         return Row(name, LABELS[name], _judged(run, NETWORK, Scores.of(found[0])), found[1])
     predictions, note = run.model(name).predictions, missing(run, name)
     if predictions is None:
-        return Row(name, LABELS[name], lambda _: Number(), note)
+        return Row(name, label, lambda _: Number(), note)
     note = join_notes("chosen on the test set" if name == NETWORK else "", note)
-    return Row(name, LABELS[name], _judged(run, name, Scores.of(predictions)), note)
+    label += one_class(run, predictions)
+    return Row(name, label, _judged(run, name, Scores.of(predictions)), note)
 
 
 def _judged(run: PaperRun, name: str, scores: Scores) -> Source:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from lus_keras.data.manifest import SIGNS
 from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.engine import table
 from lus_keras.evaluation.tables.judge import tested
-from lus_keras.evaluation.tables.layout import Layout, ids
+from lus_keras.evaluation.tables.layout import Layout, Row, ids
 from lus_keras.evaluation.tables.multiclass import class_columns, class_rows
 from lus_keras.evaluation.tables.multilabel import label_columns, label_rows
 from lus_keras.papers.base import class_counts_text
@@ -36,7 +38,7 @@ def table1(run: PaperRun) -> Layout:
         run,
         "table1",
         "Table 1. Classification of four signs in single frames (%)",
-        class_rows(run, "table1", MODEL, CLASSES),
+        [row for name in run.with_own({MODEL: ""}) for row in _of_network(run, name)],
         columns,
         headline=[id_ for id_ in ids(columns) if id_ != "roc_auc"],
         decimals=1,
@@ -83,6 +85,14 @@ def multilabel(run: PaperRun) -> Layout:
             "always the more frequent answer, sign by sign.",
         ),
     )
+
+
+def _of_network(run: PaperRun, name: str) -> list[Row]:
+    """Rows of the paper's network, or of one of the user's, named so."""
+    rows = class_rows(run, "table1", name, CLASSES)
+    if name == MODEL:
+        return rows
+    return [replace(row, id=f"{name}/{row.id}", label=f"{name}: {row.label}") for row in rows]
 
 
 def _together(predictions: pd.DataFrame | None) -> str:

@@ -63,6 +63,7 @@ FURTHER = (
     Column("roc_auc", "ROC-AUC"),
     Column("pr_auc", "PR-AUC"),
     Column("brier", "Brier score (0 is best)"),
+    Column("sensitivity_at_90", "Sensitivity at a specificity of 0.90"),
     Column("video_accuracy", "Accuracy, per video", "accuracy", video=True),
     Column("video_f1", "F1, per video", "f1", video=True),
     Column("video_roc_auc", "ROC-AUC, per video", "roc_auc", video=True),

@@ -1,0 +1,129 @@
+"""`lus-keras export|pretrain`: trained networks as files for elsewhere, and by name."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lus_keras.cli.models import RUN, choice, load
+from lus_keras.cli.output import Command, echo, name_files
+from lus_keras.core.errors import ConfigError
+
+COMMAND = ["lus-keras", "reproduce"]
+
+
+@click.command(cls=Command)
+@RUN
+@choice
+@click.option(
+    "--format",
+    "file_format",
+    default="saved_model",
+    show_default=True,
+    help="saved_model, onnx or keras.",
+)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
+@click.option("--as", "name", metavar="PAPER/NAME", help="Register it under this name instead.")
+@click.option(
+    "--into", type=click.Path(path_type=Path, file_okay=False), help="Folder of entries; yours."
+)
+@click.option("--backbone", is_flag=True, help="With --as: layers of AlexNet, to start from.")
+@click.option("--recipe-only", is_flag=True, help="With --as: no weights, see `pretrain`.")
+@click.option(
+    "--measured",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="With --as: run that tested it on other data (repeatable).",
+)
+def export(
+    run: Path,
+    file_format: str,
+    out: Path | None,
+    name: str | None,
+    into: Path | None,
+    backbone: bool,
+    recipe_only: bool,
+    measured: tuple[Path, ...],
+    **options: Any,
+) -> None:
+    r"""Export the network of RUN as one model over its folds that runs without this package.
+
+    The model takes uint8 clips of any size; resizing and scaling are included. It is reloaded in a
+    fresh process and compared with the network before it is written. With --as, it is registered
+    under a name that `predict`, `explain` and Python know. For research only.
+
+    \b
+    lus-keras export runs/simulated-quick --model c2d_lstm_a --out models/bline/1
+    lus-keras export runs/simulated-quick --model c2d_lstm_a --fold 0 --format onnx --out onnx
+    lus-keras export runs/simulated-quick --model c2d_lstm_a --fold 0 --as mine/c2d_lstm_a
+    """
+    if (out is None) == (name is None):
+        raise ConfigError("export: give --out FOLDER, or --as PAPER/NAME to register it.")
+    models = load(run, options)
+    if name is not None:
+        from lus_keras.inference.pretrained import register
+
+        files = register(
+            models,
+            name,
+            root=into,
+            backbone=backbone,
+            weights=not recipe_only,
+            others=measured,
+        )
+        echo(f"{models.name}, {len(models.networks)} folds, is registered as {name}.")
+        name_files(files)
+        return
+    from lus_keras.inference.export import export_models
+
+    files, found = export_models(models, out or Path(), format=file_format)
+    differences = ", ".join(f"{name} {value:.1g}" for name, value in found.items())
+    echo(f"{models.name}, {len(models.networks)} folds, reloaded: differs by {differences}.")
+    name_files(files)
+
+
+@click.command(cls=Command)
+@click.argument("name")
+@click.option("--fold", type=click.IntRange(min=0), help="Register only this fold.")
+@click.pass_context
+def pretrain(context: click.Context, name: str, fold: int | None) -> None:
+    r"""Train the pretrained network NAME again by its recipe, and register it.
+
+    The run goes into the cache; the same command again continues it.
+
+    \b
+    lus-keras pretrain bline/c2d_lstm_a
+    """
+    from lus_keras.core.files import cache_root
+    from lus_keras.models.pretrained import registry
+
+    entry = registry.find(name).entry
+    words = shlex.split(entry.recipe.command)
+    if words[:2] != COMMAND:
+        raise ConfigError(f"'{name}': its recipe was not recorded. Name another network.")
+    out = cache_root() / "pretrained" / name
+    parent = context.find_root()
+    reproduce = parent.command.commands["reproduce"]  # type: ignore[attr-defined]
+    try:
+        with reproduce.make_context("reproduce", [*words[2:], "--out", str(out)], parent) as inner:
+            reproduce.invoke(inner)
+    except SystemExit as done:
+        if done.code:
+            raise
+    said = entry.description
+    chosen = {key: said[key] for key in ("paper", "model", "variant")}
+    from lus_keras.inference.pretrained import register
+
+    models = load(out, {**chosen, "fold": _fold(entry.files, fold)})
+    name_files(register(models, name, backbone=entry.kind == "backbone"))
+
+
+def _fold(files: Any, fold: int | None) -> int | None:
+    """The fold that is asked for, or the one that the entry has."""
+    numbers = [Path(file.name).stem.removeprefix("fold_") for file in files]
+    if fold is None and len(numbers) == 1:
+        return int(numbers[0]) if numbers[0].isdigit() else 0
+    return fold

@@ -1,0 +1,85 @@
+"""A network of the user under a paper's protocol, from Python."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lus_keras import papers
+from lus_keras.experiments import notebook
+from lus_keras.experiments.reproduce.request import data_name
+from lus_keras.papers.own import from_file, from_function
+
+if TYPE_CHECKING:
+    import keras
+
+COLUMNS = (
+    *("row", "metric", "published", "value", "ci_low", "ci_high", "fold_sd", "baseline"),
+    *("n_patients", "n_clips", "n_folds", "n_seeds", "seed_sd", "note"),
+)
+
+
+def evaluate(
+    build: str | Callable[..., keras.Model],
+    paper: str,
+    *,
+    data: str = "simulated",
+    preset: str = "quick",
+    target: str = "",
+    beside: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+    seeds: int = 1,
+    root: str | Path | None = None,
+    out: str | Path | None = None,
+) -> pd.DataFrame:
+    """Trains and tests a network of your own by a paper's protocol: folds by patient, its metrics.
+
+    Args:
+        build: Function of the keyword `input_shape`, and maybe of options such as `num_outputs`, to
+            an uncompiled Keras model whose last layer is named `logits`; or `file.py:function`.
+        paper: Name of the paper.
+        data: `simulated`, a public data set or a manifest.
+        preset: `paper`, `overnight`, `quick` or `smoke`.
+        target: Table of the paper; its first that tests networks if not given.
+        beside: Networks of the paper to train as well, such as `c2d_lstm_a`.
+        overrides: `key=value` strings, as with `--set`.
+        seeds: Trainings, each of another seed; a claim gets a verdict from three on.
+        root: Folder of the data set's videos.
+        out: Run directory; one named after function, data and preset if not given.
+
+    Returns:
+        Rows of the table, a row per network and metric: value, 95 % interval over patients, the
+        paper's number, counts. `attrs["run"]` is the run directory, which holds the report.
+
+    Raises:
+        ConfigError: The function does not give a network that suits, or a name is wrong.
+        DataError: The data are absent or break a rule.
+        RunError: A fold failed or diverged.
+    """
+    own = from_file(build) if isinstance(build, str) else from_function(build)
+    targets = papers.get(paper).targets
+    target = target or next(
+        name for name, entries in targets.items() if any(e.rpartition("/")[2] for e in entries)
+    )
+    name = f"{own.function}-{own.sha256[:6]}-{data_name(data)}-{preset}"
+    run = notebook.reproduce(
+        *(paper, target),
+        out=out or Path("runs") / name,
+        preset=preset,
+        models=(own.function, *beside),
+        data=data,
+        overrides=overrides,
+        networks=(build,),
+        root=root,
+        seeds=seeds,
+    )
+    rows = json.loads((run / "report" / "results.json").read_text("utf-8"))["rows"]
+    wanted = (paper, target.replace("-", "_"))
+    kept = [row for row in rows if (row["paper"], row["table"]) == wanted]
+    table = pd.DataFrame(kept, columns=list(COLUMNS))
+    table.attrs["run"] = str(run)
+    return table

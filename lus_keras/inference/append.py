@@ -1,0 +1,138 @@
+"""Results that a folder holds already: refused, or kept beside new ones."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lus_keras.core.errors import ConfigError
+from lus_keras.core.safe_text import unguard
+from lus_keras.data.manifest import Video
+from lus_keras.inference.predict.load import Ensemble
+
+SUMMARIES = {"predict": "predictions.json", "explain": "sanity.json"}
+
+
+def check_folder(
+    out: Path, command: str, models: Ensemble, videos: Sequence[Video], *, append: bool
+) -> dict[str, Any]:
+    """Refuses to write over other results than those of the same networks and videos.
+
+    Args:
+        out: Folder to write to.
+        command: `predict` or `explain`.
+        models: The networks.
+        videos: What is asked for.
+        append: Whether results of other videos are kept.
+
+    Returns:
+        What the folder's summary says, for `append`; empty where there is nothing to keep.
+
+    Raises:
+        ConfigError: The folder holds results of other networks; or of other videos, or of the other
+            command, and `append` is not given; or other videos have the same ids.
+    """
+    for other, name in SUMMARIES.items():
+        if other != command and (out / name).is_file() and not append:
+            raise ConfigError(
+                f"{out}: holds results of `{other}`. Name another folder, or add with --append."
+            )
+    path = out / SUMMARIES[command]
+    if not path.is_file():
+        return {}
+    try:
+        held = json.loads(path.read_text("utf-8"))
+        known = {row["video_id"]: _place(row["video"]) for row in _rows(held)}
+        model = held["model"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}). Name another folder.") from error
+    asked = {video.video_id: _place(video.video) for video in videos}
+    if model != models.name:
+        raise ConfigError(f"{out}: holds results of {model}. Name another folder with --out.")
+    if not append and known.items() - asked.items():
+        raise ConfigError(
+            f"{out}: holds results of {len(known)} videos. Name another folder, or add with "
+            "--append."
+        )
+    clashing = [name for name, place in asked.items() if known.get(name, place) != place]
+    if clashing:
+        raise ConfigError.from_problems(
+            f"{out}: holds another video of the id '{name}': {known[name]}. Give ids of their own "
+            "with --manifest, or name another folder."
+            for name in clashing
+        )
+    return held if append else {}
+
+
+def _place(video: str) -> str:
+    return str(Path(video).absolute())
+
+
+def _rows(held: dict[str, Any]) -> list[dict[str, Any]]:
+    return held["videos"] if "videos" in held else held["clips"]
+
+
+def kept_rows(path: Path, header: Sequence[str], new: set[str]) -> list[list[str]]:
+    """Rows of a table that stay when some videos are written anew.
+
+    Args:
+        path: CSV file; none has no rows.
+        header: Its columns, with `video_id` among them.
+        new: Ids of the videos that are written.
+
+    Returns:
+        The other rows, as they were before `guard`.
+
+    Raises:
+        ConfigError: It has other columns.
+    """
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as stream:
+        columns, *rows = list(csv.reader(stream)) or [[]]
+    if columns != list(header):
+        raise ConfigError(f"{path}: has other columns than it would get. Name another folder.")
+    place = columns.index("video_id")
+    plain = ([unguard(cell) for cell in row] for row in rows)
+    return [row for row in plain if row[place] not in new]
+
+
+def merged_predictions(held: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    """Adds new predictions to those of a folder; patients are the means of all their videos.
+
+    Args:
+        held: What its predictions.json says.
+        said: What is new; videos of the same id take the place of what was there.
+
+    Returns:
+        Both, in the form of predictions.json.
+    """
+    new = {video["video_id"] for video in said["videos"]}
+    videos = [*(v for v in held["videos"] if v["video_id"] not in new), *said["videos"]]
+    by_patient: dict[str, list[list[float]]] = {}
+    for video in videos:
+        by_patient.setdefault(video["patient_id"], []).append(video["probabilities"])
+    patients = [
+        {"patient_id": name, "probabilities": np.mean(chances, axis=0).tolist()}
+        for name, chances in by_patient.items()
+    ]
+    refused = [*held["refused"], *said["refused"]]
+    return {**said, "videos": videos, "patients": patients, "refused": list(dict.fromkeys(refused))}
+
+
+def merged_sanity(held: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    """Adds new explanations to those of a folder, and the means over all clips."""
+    new = {clip["video_id"] for clip in said["clips"]}
+    clips = [*(c for c in held["clips"] if c["video_id"] not in new), *said["clips"]]
+    methods = dict.fromkeys(name for clip in clips for name in clip["random_weights"])
+    means = {}
+    for method in methods:
+        values = [clip["random_weights"].get(method) for clip in clips]
+        known = [value for value in values if value is not None]
+        means[method] = float(np.mean(known)) if known else None
+    return {**said, "clips": clips, "mean": means}
