@@ -57,9 +57,6 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 def sha256_of(path: str | os.PathLike[str]) -> str:
     """Hashes a file in constant memory.
 
-    Args:
-        path: File to read.
-
     Returns:
         64 hexadecimal digits in lower case.
 
@@ -72,9 +69,6 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
 
 def read_text(path: str | os.PathLike[str]) -> str:
     """Text of a file in UTF-8, or in UTF-16 that begins with its mark, as Windows writes it.
-
-    Args:
-        path: File to read.
 
     Returns:
         Its text without the mark; lines end as they are written.
@@ -102,9 +96,6 @@ def file_names(ids: Iterable[str]) -> dict[str, str]:
 
     `p01/e1 z3` becomes `p01_e1_z3`; of ids that would share a name, in capitals or not, later ones
     get a number.
-
-    Args:
-        ids: Any texts.
 
     Returns:
         Id → name without a suffix.

@@ -35,9 +35,6 @@ def guard(cell: str) -> str:
 
     Numbers stay as they are. `unguard` gives the text back, whatever it was.
 
-    Args:
-        cell: Any text.
-
     Returns:
         What is to be written.
     """

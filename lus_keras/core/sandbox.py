@@ -34,7 +34,6 @@ def run_isolated(
     Args:
         work: Function of a module, so that a spawned child can import it; returns what JSON holds.
         texts: What to call it on, such as paths.
-        limits: For each call.
         workers: Children at a time.
         progress: Called with (calls done, calls in all).
 
@@ -58,7 +57,6 @@ def iter_isolated(
     Args:
         work: As in `run_isolated`; so are the others.
         texts: What to call it on.
-        limits: For each call.
         workers: Children at a time.
 
     Yields:

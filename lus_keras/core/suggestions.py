@@ -50,9 +50,6 @@ def groups_alike(names: Iterable[str]) -> list[list[str]]:
     Letters that are drawn as the figure 1 count as one only where a name of the group has that
     figure: `P1` and `Pl` look alike, `Ali` and `Ail` are two people.
 
-    Args:
-        names: Different names.
-
     Returns:
         Groups of two and more, sorted.
     """
@@ -79,7 +76,6 @@ def spelling_key(name: str, *, drawn: bool = False) -> str:
     are two patients.
 
     Args:
-        name: Any text.
         drawn: Whether l, I and | are taken for the figure 1, too.
 
     Returns:

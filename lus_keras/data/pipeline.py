@@ -30,7 +30,6 @@ def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
     """Order of the training clips in an epoch, the same for equal arguments.
 
     Args:
-        count: Number of clips.
         seed: Seed of the training, not negative.
         epoch: Number of the epoch, from 0.
 
@@ -173,7 +172,6 @@ def make_dataset(
         source: As in `make_batches`; so are the others.
         rows: `(n,)` rows of the index.
         mirrored: `(n,)` bool.
-        batch_size: Clips a batch.
 
     Returns:
         As `make_batches`.

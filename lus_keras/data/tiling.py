@@ -62,7 +62,6 @@ def data_sets(
     Args:
         sizes: Height and width of tiles in pixels.
         rows: How many rows of tiles the smaller data sets hold.
-        fps: Frames a second.
         size: `(height, width)` that whole pictures are scaled to.
         seconds: Length of a clip; clips do not overlap and a shorter rest is dropped.
 
@@ -111,9 +110,7 @@ def tiles_of(
     """Cuts the tiles of one video.
 
     Args:
-        video: Its manifest row.
         frames: `(t, h, w)` uint8 of its region.
-        clip: How to cut.
 
     Returns:
         Clip id → pixels `(frames, h, w)` uint8, a view, and `(y, x)` of its corner in the region.

@@ -45,7 +45,6 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
 
     Args:
         folder: Folder of the fold.
-        checkpoint: State to keep.
 
     Raises:
         OSError: The disk is full; both checkpoints are as they were.
@@ -60,7 +59,6 @@ def save_best(
 
     Args:
         folder: Folder of the fold.
-        weights: The model's weights.
         fingerprint: What they depend on.
 
     Raises:

@@ -26,7 +26,6 @@ def check_folder(
     Args:
         out: Folder to write to.
         command: `predict` or `explain`.
-        models: The networks.
         videos: What is asked for.
         append: Whether results of other videos are kept.
 

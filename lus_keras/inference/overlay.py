@@ -37,7 +37,6 @@ def overlay_video(
             an encoder for it, else `.avi`.
         frames: `(t, h, w)` uint8.
         maps: Title → `(t, h, w)` floats 0 … 1, drawn left to right beside the clip.
-        fps: Frames a second.
         simulated: Whether the picture has to say so.
 
     Returns:
@@ -76,7 +75,6 @@ def overlay_frame(
     Args:
         frames: `(t, h, w)` uint8.
         maps: Title → `(t, h, w)` floats 0 … 1.
-        number: Which frame.
         simulated: Whether the picture has to say so.
 
     Returns:

@@ -146,7 +146,6 @@ def visible_anatomy(plan: VideoPlan, height: int, width: int) -> dict[str, np.nd
     """Where ribs, lung and pleura lie in the whole picture, at the probe's usual place.
 
     Args:
-        plan: The video.
         height: Rows of the picture.
         width: Columns of the picture.
 

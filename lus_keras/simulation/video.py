@@ -76,9 +76,6 @@ def _measured(plan: VideoPlan) -> Any:
 def realized(plan: VideoPlan) -> VideoPlan:
     """Draws a planned video anew until it shows what is drawn, where its plan asks for that.
 
-    Args:
-        plan: The video.
-
     Returns:
         A plan without redraws; the first draw where none shows it.
     """

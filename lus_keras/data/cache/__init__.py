@@ -135,7 +135,6 @@ def open_store(
         items: Videos to decode or to compute.
         spec: How frames are stored.
         on_bad: Whether a video that cannot be decoded whole is an error or is left out.
-        workers: Processes that decode.
         progress: Called with (videos done, videos in all) while building.
 
     Returns:

@@ -59,7 +59,6 @@ def build_store(
         path: Folder to create or replace.
         items: Videos to decode or to compute.
         spec: How frames are stored.
-        workers: Processes that decode.
         progress: Called with (videos done, videos in all).
         fingerprint: What the frames depend on, for the index.
         skip: Whether videos that cannot be used are left out and recorded.

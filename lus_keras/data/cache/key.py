@@ -75,7 +75,6 @@ def hash_problem(video: Video, digest: str) -> str | None:
     """Holds a file against what its manifest states.
 
     Args:
-        video: Manifest row.
         digest: Hash of the file.
 
     Returns:

@@ -28,7 +28,6 @@ def load_item(item: Item, spec: FrameSpec) -> tuple[np.ndarray, Video] | str:
     """Decodes or renders one video.
 
     Args:
-        item: What to load.
         spec: How frames are wanted.
 
     Returns:
@@ -54,7 +53,6 @@ def iter_stored(
     """Decodes a video to the frames that are stored, one at a time.
 
     Args:
-        video: Manifest row.
         spec: How frames are wanted.
         require_intact: As in `iter_resampled`; so are the others.
         tally: Counts the frames of the file.
@@ -120,7 +118,6 @@ def reading(video: Video, spec: FrameSpec) -> dict[str, Any]:
     """How a video is read for a store: what training does to a file is said here alone.
 
     Args:
-        video: Manifest row.
         spec: How frames are stored.
 
     Returns:
@@ -157,7 +154,6 @@ def sector_inside(video: Video, spec: FrameSpec) -> np.ndarray | None:
     """Which pixels of a stored frame are kept, where what lies outside the sector is set to 0.
 
     Args:
-        video: Manifest row.
         spec: How frames are stored.
 
     Returns:

@@ -71,7 +71,6 @@ def stream_stored(
     """The frames that a store would hold, decoded in a child process.
 
     Args:
-        video: Manifest row.
         spec: How frames are wanted.
         damaged: Whether what is left of a damaged file is given; otherwise it is an error.
         found: Takes what the video was found to be.
@@ -99,7 +98,6 @@ def stream_pictures(
     """Whole frames in colour, decoded in a child process.
 
     Args:
-        video: Manifest row.
         fps: Frames a second; None keeps every frame.
         size: `(height, width)` to scale to; None keeps the file's.
 
@@ -124,7 +122,6 @@ def look_at(video: Video, spec: FrameSpec) -> Look:
     """Size, rate and cropping of a video, found in a child process.
 
     Args:
-        video: Manifest row.
         spec: How frames are stored.
 
     Raises:

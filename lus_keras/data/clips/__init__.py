@@ -81,7 +81,6 @@ def frames_in_segments(
 
     Args:
         count: Frames of the video.
-        fps: Frames a second.
         segments: Intervals in seconds; they may overlap.
 
     Returns:
@@ -111,7 +110,6 @@ def index_clips(
         videos: One record a video.
         counts: Frames of each video, as decoded.
         sizes: `(height, width)` of each video's frames, as decoded.
-        clip: How to cut.
         label_column: Field of `Video` with the label.
 
     Returns:

@@ -83,7 +83,6 @@ def cut_video(count: int, size: tuple[int, int], clip: ClipConfig) -> Iterator[C
     Args:
         count: Frames of the video.
         size: `(height, width)` of its frames in pixels.
-        clip: How to cut.
 
     Yields:
         The clips in the order of time, then row by row.
@@ -108,7 +107,6 @@ def window_cuts(first: int, length: int, size: tuple[int, int], clip: ClipConfig
         first: First frame of the window.
         length: Frames of it that exist.
         size: `(height, width)` of the frames in pixels.
-        clip: How to cut.
 
     Yields:
         One clip, or one a tile.

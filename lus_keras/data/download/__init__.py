@@ -59,7 +59,6 @@ def fetch(
     """Brings every listed file to its place, each verified by hash; the same call again continues.
 
     Args:
-        source: What to fetch.
         to: Folder of the data set; the user's cache if not given.
         own_copy: Folder to take files from before the network is asked.
         offline: Whether the network must not be asked at all.

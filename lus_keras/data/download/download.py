@@ -24,7 +24,6 @@ def download_file(remote: Remote, staging: Path) -> None:
     """Downloads with pooch, which moves only what has the right hash.
 
     Args:
-        remote: What to download.
         staging: Folder; the file's name there is its hash.
 
     Raises:

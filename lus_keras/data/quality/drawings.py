@@ -30,7 +30,6 @@ def contact_sheet(path: Path, video: Video | None = None, *, pictures: int = 12)
     """Frames spread evenly over a video, above a time line of its frames and annotations.
 
     Args:
-        path: Video file.
         video: Its manifest row, whose labels and segments are drawn, or None.
         pictures: Number of frames shown, at most.
 
@@ -104,9 +103,6 @@ def _first_visible(item: Item) -> np.ndarray:
 
 def statistics_figure(statistics: Statistics) -> Figure:
     """Durations, frame rates, picture sizes and labels of a data set.
-
-    Args:
-        statistics: What to draw.
 
     Returns:
         The figure, one panel each.

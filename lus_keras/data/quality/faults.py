@@ -53,8 +53,6 @@ def problems_of(
     """What is wrong with one video that decodes.
 
     Args:
-        seen: Its inspection.
-        path: Its file.
         video: Its manifest row, or None.
         min_seconds: Shorter videos are reported.
 

@@ -20,7 +20,6 @@ def write_split(path: Path, splits: dict[str, Split]) -> None:
 
     Args:
         path: File to create or replace.
-        splits: Splits by paper.
 
     Raises:
         OSError: The file cannot be written.

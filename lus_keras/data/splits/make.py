@@ -143,7 +143,6 @@ def make_clipwise(
         scheme: "as_published" or "image".
         test_fraction: Share of the clips to test on; "as_published" has its own.
         seed: Seed of the draw; "as_published" adds it to its own.
-        repeats: Number of folds.
         validation_fraction: Share of the other clips that choose an epoch; 0 is none.
 
     Returns:

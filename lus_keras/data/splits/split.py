@@ -37,7 +37,6 @@ class Fold:
         """Rows of the clips on a side.
 
         Args:
-            index: All clips.
             side: "train", "test" or "validation".
 
         Returns:
@@ -83,7 +82,6 @@ def verify(split: Split, patients: Iterable[str], *, allow_leak: bool = False) -
     """Checks that no patient is on both sides, and that split and data name the same patients.
 
     Args:
-        split: The split.
         patients: Patients of the data, or ids of its clips where clips are divided.
         allow_leak: Whether a patient may stand on both sides, to show what that does to numbers.
 
@@ -107,10 +105,6 @@ def verify(split: Split, patients: Iterable[str], *, allow_leak: bool = False) -
 def shared_patients(split: Split, patients: Mapping[str, str]) -> Iterator[str]:
     """Finds patients on two sides of a split that divides clips.
 
-    Args:
-        split: The split.
-        patients: Clip → patient.
-
     Yields:
         One sentence a patient and fold; none for a split that divides patients.
     """
@@ -129,9 +123,6 @@ def shared_patients(split: Split, patients: Mapping[str, str]) -> Iterator[str]:
 def plain(split: Split) -> dict[str, Any]:
     """A split as JSON has it; what most splits do not use is left out.
 
-    Args:
-        split: The split.
-
     Returns:
         Plain data.
     """
@@ -146,9 +137,6 @@ def plain(split: Split) -> dict[str, Any]:
 
 def leaks(split: Split) -> Iterator[str]:
     """Finds what stands on two sides of a split.
-
-    Args:
-        split: The split.
 
     Yields:
         One sentence a name.

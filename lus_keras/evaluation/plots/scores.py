@@ -96,7 +96,6 @@ def confusion_matrices(scores: Mapping[str, Scores], classes: Sequence[str]) -> 
     """Counts and row shares, rows = truth.
 
     Args:
-        scores: Label → scores.
         classes: Name of each class.
 
     Returns:

@@ -20,9 +20,6 @@ def sentence(fact: Fact) -> str:
 def counted(classes: Mapping[str, int]) -> str:
     """Prints counts by class.
 
-    Args:
-        classes: Class → count.
-
     Returns:
         Such as `3 B-line, 0 non-B-line`.
     """

@@ -111,7 +111,6 @@ def one_class(run: PaperRun, predictions: pd.DataFrame | None) -> str:
     """Says that a network gives every clip the same class, so that its numbers are that class's.
 
     Args:
-        run: The paper's run.
         predictions: Rows of predictions.csv of classes that exclude each other, or None.
 
     Returns:

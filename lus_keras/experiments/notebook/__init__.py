@@ -57,7 +57,6 @@ def reproduce(
     Args:
         paper: Name of the paper.
         *targets: Tables and figures, such as `table1`.
-        out: Run directory.
         preset: `paper`, `overnight`, `quick` or `smoke`.
         models: Only these networks; all that the targets need where none is given.
         data: `simulated`, a public data set or a manifest.

@@ -69,7 +69,6 @@ def figure(run: str | Path, name: str, *, width: int = 800, photo: bool = False)
     """Shows a figure of a run's report.
 
     Args:
-        run: Run directory.
         name: Stem of its file, such as `bline_figure1`.
         width: Width in pixels, at most.
         photo: As in `picture`.
@@ -93,7 +92,6 @@ def frames(task: str, *, per_class: int = 3, seed: int = 0, width: int = 640) ->
 
     Args:
         task: Name of the paper.
-        per_class: Frames a class.
         seed: Seed of the cohort.
         width: Width in pixels, at most.
 

@@ -22,9 +22,6 @@ UNTOLD = ("InputLayer", "ReLU", "Activation", "ZeroPadding2D", "ZeroPadding3D", 
 def network(model: keras.Model) -> pd.DataFrame:
     """Draws a network as a table: a row for layers whose names start with the same word.
 
-    Args:
-        model: Any built model.
-
     Returns:
         Columns `part`, `layers`, `output` (shape without the batch) and `parameters`; the last row
         is the whole network.
@@ -60,7 +57,6 @@ def table(run: str | Path, paper: str, target: str, *, metrics: Sequence[str] = 
     """Reads a table of a run, `published | ours (95 % interval over patients)`.
 
     Args:
-        run: Run directory.
         paper: Name of the paper.
         target: Name of the table.
         metrics: Metrics to show; those that the paper prints where none is given.
@@ -97,7 +93,6 @@ def claims(run: str | Path, paper: str) -> pd.DataFrame:
     """Reads what became of the orders that a paper claims.
 
     Args:
-        run: Run directory.
         paper: Name of the paper.
 
     Returns:

@@ -58,7 +58,6 @@ def run_on_cluster(
 
     Args:
         paper: Name of the paper.
-        config: Its configuration.
         source: Clips of all patients; their frames lie on shared storage.
         jobs: The folds to train; their folders lie on shared storage.
         cluster: Where to run them.

@@ -96,7 +96,6 @@ def train_fold(
     Args:
         network: The network; its weights are replaced.
         source: Clips of all patients.
-        job: The fold.
         decode: Logits `(n, k)` to probabilities `(n, classes)`.
         on_epoch: Called after each epoch with (epochs done, its history row).
         watch: Makes further callbacks of Keras for a job and an epoch, counted from 0.

@@ -67,7 +67,6 @@ class GradientLog(keras.callbacks.Callback):
     it) and one a layer. The file is written after the epoch, and at once if a number is not finite.
 
     Args:
-        path: File to write.
         epoch: Number of the epoch, from 0; rows from there on are of an attempt that was cut off.
     """
 

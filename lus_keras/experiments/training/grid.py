@@ -51,7 +51,6 @@ class Worker:
 
     Args:
         paper: Name of the paper.
-        config: Its configuration.
         source: Clips of all patients.
         mirrored: Whether each job trains on all devices.
     """
@@ -143,7 +142,6 @@ def run_jobs(
 
     Args:
         paper: Name of the paper.
-        config: Its configuration.
         source: Clips of all patients.
         jobs: The folds to train.
         workers: Processes, each with its share of the cores; 1 trains in this one.

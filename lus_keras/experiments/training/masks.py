@@ -53,7 +53,6 @@ def write_arrays(path: Path, **arrays: Any) -> None:
 
     Args:
         path: The file, `.npz`.
-        **arrays: Its members.
     """
     with atomic_write(path) as temporary:
         np.savez_compressed(temporary, **arrays)

@@ -25,7 +25,6 @@ def write_predictions(
     """Writes predictions.csv.
 
     Args:
-        path: File to write.
         source: Clips of all patients.
         rows: `(n,)` rows of the test clips.
         fold: Number of the fold.

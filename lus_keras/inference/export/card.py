@@ -51,7 +51,6 @@ def contract(
     """contract.json: what a caller has to give and gets.
 
     Args:
-        models: The networks.
         format: Format of the export.
         differences: What the check found.
         hashes: sha256 of the files, by name.
@@ -123,10 +122,6 @@ def _scaled_input(models: Ensemble) -> dict[str, Any]:
 
 def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
     """model_card.md: where a model comes from, how good it was, what it is for.
-
-    Args:
-        models: The networks.
-        said: The contract.
 
     Returns:
         Markdown.
@@ -243,7 +238,6 @@ def measured_rows(run: Path | None, description: Description) -> list[dict[str, 
 
     Args:
         run: Run directory; None or one without a report gives no row.
-        description: The network.
 
     Returns:
         The rows as they stand there, predictors without skill left out.

@@ -32,8 +32,6 @@ def check_export(name: str, models: Ensemble, folder: Path) -> dict[str, float]:
     than a whole factor, which is resized inside. Whole videos come with frames that lack.
 
     Args:
-        name: Format.
-        models: The networks.
         folder: Where the export lies.
 
     Returns:

@@ -59,8 +59,6 @@ def write_format(name: str, models: Ensemble, folder: Path) -> None:
 
     Args:
         name: One of `FORMATS`.
-        models: The networks.
-        folder: Folder that exists.
 
     Raises:
         ConfigError: The format is not known, or its packages are not installed.

@@ -89,7 +89,6 @@ def prepare(clips: tf.Tensor, models: Ensemble) -> tf.Tensor:
 
     Args:
         clips: `(n, t, h, w, c)` uint8.
-        models: The networks.
 
     Returns:
         As `network_input` gives them. Of whole videos, frames that lack are 0, or the last one,
@@ -120,7 +119,6 @@ def compute(clips: tf.Tensor, models: Ensemble) -> dict[str, tf.Tensor]:
 
     Args:
         clips: `(n, t, h, w, c)` uint8, see `input_shape`.
-        models: The networks.
 
     Returns:
         `probabilities (n, classes)`, the mean over folds; `logits (n, k)` and `attention (n, t)`,
@@ -163,9 +161,6 @@ def probabilities(logits: Any, multilabel: bool) -> Any:
 
 def serving_function(models: Ensemble) -> Any:
     """Function of TensorFlow with a signature: one input `clips`, a dictionary out.
-
-    Args:
-        models: The networks.
 
     Returns:
         `tf.function`.

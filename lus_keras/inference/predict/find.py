@@ -90,10 +90,7 @@ def find_network(
 
     Args:
         path: Run directory, any folder within it down to a fold's.
-        paper: Only this paper's.
-        model: Only this network.
         variant: Only this variant; "" is the networks without one.
-        fold: Only this fold.
 
     Returns:
         The network.

@@ -114,7 +114,6 @@ def load_models(
         paper: Paper, where the run has several.
         model: Network, where the run has several.
         variant: Variant, where the run has several; "" is none.
-        fold: Only this fold.
 
     Returns:
         The networks.
@@ -148,7 +147,6 @@ def load_registered(name: str, *, fold: int | None = None) -> Ensemble:
 
     Args:
         name: One of `registry.names()`.
-        fold: Only this fold.
 
     Returns:
         The networks.
@@ -200,9 +198,6 @@ def build_network(description: Description) -> keras.Model:
 
     Shape and options are those of model.json. The paper's file fills in the rest of a
     configuration, which no network depends on.
-
-    Args:
-        description: What model.json says.
 
     Returns:
         The network, uncompiled, float32.

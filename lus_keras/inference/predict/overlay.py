@@ -46,7 +46,6 @@ def write_overlay(path: Path, prediction: VideoPrediction) -> None:
     """Writes the overlay of a video as MP4; it is decoded again, frame by frame.
 
     Args:
-        path: File to write.
         prediction: What the networks say of it.
 
     Raises:
@@ -60,7 +59,6 @@ def write_frames(path: Path, frames: Iterator[np.ndarray], fps: float | None) ->
     """Writes an MP4 that browsers play, or where PyAV has no encoder for that, one of MPEG-4.
 
     Args:
-        path: File to write.
         frames: `(h, w, 3)` uint8 RGB, even in height and width.
         fps: Frames a second; None is 25.
     """
@@ -195,7 +193,6 @@ def clip_box(prediction: VideoPrediction, place: int, size: Size) -> Box:
 
     Args:
         prediction: What networks say of a video.
-        place: Which clip.
         size: `(h, w)` of the video's frames.
 
     Returns:

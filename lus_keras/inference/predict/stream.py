@@ -43,7 +43,6 @@ def stream_clips(
 
     Args:
         video: What to decode; its region of interest and the rate of pictures count.
-        clip: How to cut.
         cropped: Whether the video shows the sector alone, so that it is not cropped to it.
         damaged: Whether what is left of a damaged file is cut; otherwise it is an error.
         found: Takes what the video was found to be.

@@ -196,9 +196,6 @@ def predictions_apart(predictions: Sequence[VideoPrediction]) -> list[VideoPredi
 def by_patient(predictions: Iterable[VideoPrediction]) -> dict[str, np.ndarray]:
     """Probabilities of patients: the mean over their videos, each counted alike.
 
-    Args:
-        predictions: Of the videos.
-
     Returns:
         `(classes,)` float64 by patient id, in the order they first occur.
     """
