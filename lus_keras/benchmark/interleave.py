@@ -79,11 +79,7 @@ def comparison(
     rate_unit: str,
     target: Target | None = None,
 ) -> Line:
-    """Line of this package against a peer.
-
-    Returns:
-        The line; skipped or failed where one of the two is.
-    """
+    """Line of this package against a peer; skipped or failed where one of the two is."""
     lacking = next((result for result in (ours, theirs) if result.status), None)
     line = Line(name, title, "×", peer=peer, rate_unit=rate_unit, target=target)
     if lacking:
@@ -118,11 +114,7 @@ def alone(
     target: Target | None = None,
     note: str = "",
 ) -> Line:
-    """Line of this package by itself.
-
-    Returns:
-        The line; skipped or failed where the result is.
-    """
+    """Line of this package by itself; skipped or failed where the result is."""
     line = Line(name, title, unit, target=target)
     if result.status:
         return _without(line, result)

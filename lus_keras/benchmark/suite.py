@@ -91,13 +91,9 @@ def read_record(path: Path, scale: Scale) -> dict[str, Any]:
 
 
 def merge(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
-    """Puts the lines of a later run in the place of an earlier one's.
+    """The earlier record with a later one's lines instead of its own, new ones last.
 
-    Args:
-        later: Record of some of its lines; new ones are added at the end.
-
-    Returns:
-        The earlier record with these lines, and with what was measured when in `updates`.
+    What was measured when stands in `updates`.
     """
     names = list(dict.fromkeys(line["name"] for line in later["lines"]))
     lines: list[dict[str, Any]] = []

@@ -119,15 +119,7 @@ class Line:
 
 
 def judge(value: float, target: Target | None, *, full_scale: bool = True) -> str:
-    """Status of a measured value.
-
-    Args:
-        full_scale: Whether it was measured at the scale the target is meant for; below it, nothing
-            is said.
-
-    Returns:
-        One of `NO_TARGET`, `SMALLER`, `MET`, `MISSED`.
-    """
+    """One of `NO_TARGET`, `SMALLER` (not at full scale), `MET`, `MISSED`."""
     if target is None:
         return NO_TARGET
     if not full_scale:

@@ -74,11 +74,7 @@ def _short(value: float) -> str:
 
 
 def as_page(record: dict[str, Any]) -> str:
-    """A page in Markdown.
-
-    Args:
-        record: As `run_benchmark` gives it.
-    """
+    """A page in Markdown."""
     lines = [
         "# Benchmark",
         "",
@@ -126,11 +122,7 @@ def machine_lines(record: dict[str, Any]) -> dict[str, str]:
 
 
 def print_results(record: dict[str, Any], console: Any) -> None:
-    """Prints the machine and the table.
-
-    Args:
-        record: As `run_benchmark` gives it.
-    """
+    """Prints the machine and the table."""
     from rich.markup import escape
     from rich.table import Table
 

@@ -122,21 +122,13 @@ def cache_root() -> Path:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Removes what killed writers of `atomic_write` left in a folder.
-
-    Args:
-        folder: Folder that no other process writes to now.
-    """
+    """Removes what killed writers of `atomic_write` left in a folder that nobody else writes to."""
     for path in folder.glob(".tmp-*"):
         path.unlink(missing_ok=True)
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Removes what writers of `atomic_write` left in a folder whose processes have ended.
-
-    Args:
-        folder: Folder that other processes may write to; it need not exist.
-    """
+    """Removes what writers of `atomic_write` that have ended left in a folder, if it exists."""
     for path in folder.glob(".tmp-*"):
         number = path.name.split("-")[1]
         if number.isdigit() and not _runs(int(number)):

@@ -13,14 +13,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def printable(text: str) -> str:
-    r"""Text without characters that steer a terminal; they are shown as `\x1b` and the like.
-
-    Args:
-        text: Any; line breaks and tabs stay.
-
-    Returns:
-        The same text where it has none.
-    """
+    r"""Shows characters that steer a terminal as `\x1b` and the like; line breaks and tabs stay."""
     return "".join(
         character.encode("unicode_escape").decode()
         if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")

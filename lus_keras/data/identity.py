@@ -15,14 +15,7 @@ _SHOWN = 5
 
 
 def warning_of_ids(patient_ids: Iterable[str]) -> str:
-    """One sentence on patient ids that may be spellings of one, with a count and examples.
-
-    Args:
-        patient_ids: As they are written; may be repeated.
-
-    Returns:
-        The warning, or nothing where all are well apart.
-    """
+    """Warns of patient ids that may be spellings of one, with a count and examples; else empty."""
     known = set(patient_ids)
     groups = groups_alike(known)
     told = []

@@ -216,8 +216,7 @@ def _finish(name: str, rows: Sequence[Video], folder: Path) -> DataSet:
 def published_counts() -> dict[str, dict[str, int]]:
     """The paper's counts of tiles (Figure 4), its one impossible total corrected.
 
-    Returns:
-        Data set → `present`, `absent` and `total`.
+    Data set → `present`, `absent` and `total`.
     """
     published = config.load(PAPER).published
     counts = {name: dict(row) for name, row in published["figure4"].items()}

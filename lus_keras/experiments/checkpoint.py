@@ -101,27 +101,13 @@ def _write(folder: Path, name: str, checkpoint: Checkpoint) -> None:
 
 
 def load(folder: Path) -> Checkpoint | None:
-    """Reads the newest checkpoint that is whole; a damaged one is passed over.
-
-    Args:
-        folder: Folder of the fold.
-
-    Returns:
-        The checkpoint, or None if there is none or none is whole.
-    """
+    """Reads a fold's newest checkpoint that is whole, if any; a damaged one is passed over."""
     found = [checkpoint for name in NAMES if (checkpoint := _read(folder / name))]
     return max(found, key=lambda checkpoint: checkpoint.epoch, default=None)
 
 
 def fingerprints(folder: Path) -> dict[Path, Fingerprint]:
-    """What checkpoints say they depend on; their arrays are not read.
-
-    Args:
-        folder: Folder of the fold.
-
-    Returns:
-        File → fingerprint, of those that can be read and say so.
-    """
+    """File → fingerprint of a fold's checkpoints that say theirs; their arrays are not read."""
     found = {}
     for path in (folder / name for name in (*NAMES, BEST)):
         try:

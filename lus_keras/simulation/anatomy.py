@@ -63,14 +63,7 @@ def _shadow_profile(acquisition: Acquisition, distance_mm: np.ndarray) -> np.nda
 
 
 def acoustic_window(acquisition: Acquisition, lateral_mm: np.ndarray) -> np.ndarray:
-    """Power that passes between the ribs.
-
-    Args:
-        lateral_mm: `(n,)` positions along the pleura.
-
-    Returns:
-        `(n,)` float32 in 0 … 1, small behind a rib.
-    """
+    """Power that passes between the ribs at `(n,)` mm, 0 … 1, small behind a rib."""
     distance = np.abs(lateral_mm[None] - rib_centres(acquisition)[:, None])
     shade = _shadow_profile(acquisition, distance).max(0, initial=0)
     return from_db(-acquisition.video.rib_shadow_db * shade)
@@ -83,14 +76,7 @@ def specular_loss_db(acquisition: Acquisition, lateral_mm: np.ndarray) -> np.nda
 
 
 def transmission(acquisition: Acquisition, lateral_mm: np.ndarray) -> np.ndarray:
-    """Power that returns from under the pleura: rib shadows and oblique incidence.
-
-    Args:
-        lateral_mm: `(n,)` positions along the pleura.
-
-    Returns:
-        `(n,)` float32 in 0 … 1.
-    """
+    """Power from under the pleura at `(n,)` mm, 0 … 1: rib shadows, oblique incidence."""
     diffuse = from_db(DIFFUSE_SHARE * specular_loss_db(acquisition, lateral_mm))
     return acoustic_window(acquisition, lateral_mm) * diffuse
 
@@ -171,11 +157,7 @@ def pleural_line(acquisition: Acquisition, shift_mm: np.ndarray | float = 0.0) -
 
 
 def reverberation(acquisition: Acquisition, wall: ChestWall, a_line_db: float) -> np.ndarray:
-    """Folds the wall by the pleural depth: A-lines, and copies of the wall between them.
-
-    Returns:
-        `(rows, beams)` float32 power, zero above the pleura.
-    """
+    """Folds the wall by the pleural depth, `(rows, beams)`: A-lines, and copies of the wall."""
     depth, pleura = acquisition.row_depth_mm, acquisition.pleura_mm
     per_trip_db = acquisition.patient.reverberation_db
     trip = np.floor(depth / pleura)

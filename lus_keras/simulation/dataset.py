@@ -47,11 +47,7 @@ class SimulatedSource:
         return len(self._indices(fps))
 
     def render(self, spec: FrameSpec) -> tuple[np.ndarray, Video]:
-        """Renders the video.
-
-        Returns:
-            Frames `(t, h, w, c)` uint8, and the manifest row with its measured labels.
-        """
+        """Renders frames `(t, h, w, c)` uint8, and the manifest row with its measured labels."""
         height, width = spec.size
         crop = "sector" if spec.crop == "sector" else "screen"
         simulated = simulate_video(self.plan, height=height, width=width, crop=crop)

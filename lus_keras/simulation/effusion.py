@@ -45,14 +45,7 @@ class Effusion:
     parietal: np.ndarray
 
     def distance_mm(self, breathing: float) -> np.ndarray:
-        """Interpleural distance under each beam, less in inspiration: the sinusoid sign.
-
-        Args:
-            breathing: 0 at end-expiration, 1 at end-inspiration.
-
-        Returns:
-            `(beams,)` float64 mm, the lung's unevenness left out.
-        """
+        """`(beams,)` mm between the pleurae, less in inspiration (sinusoid sign); 0 is expired."""
         return self.mean_distance_mm * (1 + self.drawn.swing * (0.5 - breathing))
 
     def _depths_mm(self, breathing: float, wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -46,14 +46,7 @@ def write_truth(truth: Truth | SlidingTruth, path: str | os.PathLike[str]) -> No
 
 
 def write_simulated_video(plan: VideoPlan, out_dir: Path, **options: Any) -> Video:
-    """Renders one video and writes it with its truth.
-
-    Args:
-        **options: Those of `simulate_video`.
-
-    Returns:
-        Its manifest row, with path and hash.
-    """
+    """Renders one video, writes it with its truth, gives its manifest row with path and hash."""
     simulated = simulate_video(plan, **options)
     suffix, codec = container_of(plan)
     path = out_dir / "videos" / f"{plan.video_id}{suffix}"

@@ -61,13 +61,9 @@ def _pulse(acquisition: Acquisition, seconds: np.ndarray) -> np.ndarray:
 
 
 def draw_motion(acquisition: Acquisition, slides: bool = True) -> Motion:
-    """Draws the motion of one video.
+    """Draws the motion of one video; without sliding only the heart beat moves the lung.
 
-    Args:
-        slides: Whether the lung follows the breathing; without, only the heart beat moves it.
-
-    Returns:
-        Paths; all but `lung_mm` and `slip_mm` are the same whether or not the lung slides.
+    All paths but `lung_mm` and `slip_mm` are the same whether or not the lung slides.
     """
     plan, patient, video = acquisition.plan, acquisition.patient, acquisition.video
     seconds = np.arange(plan.frames) / plan.fps

@@ -103,11 +103,7 @@ def distribution_of(parameter: Field[Any]) -> Distribution:
 
 
 def draw_parameters(table: type[Table], key: Key) -> Table:
-    """Draws every field of a parameter table.
-
-    Returns:
-        The filled table; a field's value depends on `key` and on its own name only.
-    """
+    """Draws every field of a parameter table; a value depends on `key` and its name only."""
     prefix = table.__name__
     return table(
         **{
@@ -118,11 +114,7 @@ def draw_parameters(table: type[Table], key: Key) -> Table:
 
 
 def draw_many(table: type[Any], key: Key, count: int) -> dict[str, np.ndarray]:
-    """Draws a table for each of several objects of one video, such as its B-lines.
-
-    Returns:
-        Field name → `(count,)` float64; the first objects do not depend on `count`.
-    """
+    """Draws `(count,)` values a field, for several objects; the first do not depend on `count`."""
     prefix = table.__name__
     return {
         f.name: distribution_of(f).draw(random_stream(key, f"{prefix}.{f.name}"), count)

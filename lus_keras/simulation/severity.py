@@ -95,11 +95,7 @@ def visible_pleura(
 
 
 def white_fraction(scene: Scene) -> np.ndarray:
-    """Measures the share of visible pleura under which the lung is white.
-
-    Returns:
-        `(t,)` float64 in 0 … 1, of no less than `MIN_VISIBLE` of the sector.
-    """
+    """Share of visible pleura over white lung by frame, of `MIN_VISIBLE` of the sector at least."""
     acquisition, artefacts = scene.acquisition, scene.artefacts
     rows, place = read_rows(scene), _on_probe_mm(scene)
     lateral = artefacts.lateral(
@@ -122,11 +118,7 @@ def white_fraction(scene: Scene) -> np.ndarray:
 
 
 def consolidation_mm(scene: Scene) -> np.ndarray:
-    """Measures how deep airless lung reaches where its border stands out on the display.
-
-    Returns:
-        `(t,)` float64 mm, 0 where none is visible.
-    """
+    """`(t,)` mm that airless lung reaches where its border stands out; 0 if not visible."""
     acquisition, motion, solid = scene.acquisition, scene.motion, scene.consolidation
     if solid is None:
         return np.zeros(motion.lung_mm.size)
@@ -146,11 +138,7 @@ def consolidation_mm(scene: Scene) -> np.ndarray:
 
 
 def measure_severity(scene: Scene) -> SeverityTruth:
-    """Measures what a reader would score.
-
-    Returns:
-        The truth of all frames, with the realised score.
-    """
+    """Truth of all frames as a reader would score it, with the realised score."""
     b_lines = measure_b_lines(scene)
     return SeverityTruth(
         **{f.name: getattr(b_lines, f.name) for f in fields(b_lines)},

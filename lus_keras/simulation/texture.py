@@ -90,14 +90,7 @@ def smooth_profile(
 def ornstein_uhlenbeck(
     rng: np.random.Generator, frames: int, fps: float, time_constant_s: float
 ) -> np.ndarray:
-    """Draws stationary noise that forgets itself exponentially.
-
-    Args:
-        time_constant_s: Time after which the correlation is 1/e.
-
-    Returns:
-        `(t,)` float64 of standard deviation 1.
-    """
+    """`(t,)` stationary noise of SD 1 whose correlation falls to 1/e within the time constant."""
     memory = np.exp(-1 / (fps * time_constant_s))
     steps = rng.standard_normal(frames) * np.sqrt(1 - memory**2)
     value = rng.standard_normal()

@@ -82,14 +82,7 @@ class Truth:
 
 
 def runs(mask: np.ndarray) -> list[tuple[int, int]]:
-    """Finds runs of true values.
-
-    Args:
-        mask: `(t,)` bool.
-
-    Returns:
-        Pairs (first frame, frame after the last).
-    """
+    """Runs of true values: pairs (first frame, frame after the last)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
@@ -209,11 +202,7 @@ def least_contrast_db(
 
 
 def measure_contrast(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
-    """Measures how far each vertical artefact stands out on the display.
-
-    Returns:
-        Contrast in dB and position, as in `Truth`, each `(k, t)`.
-    """
+    """Contrast (dB as displayed) and position of each vertical artefact, `(k, t)`, see `Truth`."""
     artefacts, motion = scene.artefacts, scene.motion
     rows = read_rows(scene)
     place = artefacts.position_mm[:, None] + motion.lung_mm[None]

@@ -60,11 +60,7 @@ def manifest_row(plan: VideoPlan, truth: Any, roi: Box | None = None) -> Video:
 
 
 def measure_truth(plan: VideoPlan) -> Any:
-    """Measures the truth of a planned video without rendering it.
-
-    Returns:
-        The truth that `simulate_video` gives at any size: a `Truth` or a `SlidingTruth`.
-    """
+    """The truth that `simulate_video` gives at any size, without rendering."""
     with single_thread():
         return _measured(realized(plan))
 

@@ -189,14 +189,7 @@ def train(*, network: str, precision: str, batch: int | None = None) -> Contende
 def infer(
     *, video: str, seconds: float, frames: int, stride: int, size: tuple[int, int]
 ) -> Contender:
-    """Reads a video with OpenCV, cuts clips, predicts them eight at a time.
-
-    Args:
-        size: `(height, width)` of a clip.
-
-    Returns:
-        A contender whose units are seconds of video.
-    """
+    """Reads a video with OpenCV, cuts clips, predicts eight at a time; units: seconds of video."""
     _start()
     model = C2dLstmA((frames, *size, 1)).eval()
 

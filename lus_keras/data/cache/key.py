@@ -72,14 +72,7 @@ def store_fingerprint(key: str, spec: FrameSpec) -> dict[str, Any]:
 
 
 def hash_problem(video: Video, digest: str) -> str | None:
-    """Holds a file against what its manifest states.
-
-    Args:
-        digest: Hash of the file.
-
-    Returns:
-        What is wrong, if the row states another hash.
-    """
+    """What is wrong if the manifest row states another hash than that of the file."""
     if not video.sha256 or video.sha256 == digest:
         return None
     return (

@@ -168,14 +168,7 @@ def _refused(row: Row, path: Path | None, taken: Container[str]) -> str:
 
 
 def license_of(text: str) -> str:
-    """Spells a licence of the table as Creative Commons does; empty for any other.
-
-    Args:
-        text: Cell of the column License, such as `CC BY-NC -SA 4.0`.
-
-    Returns:
-        Such as `CC BY-NC-SA 4.0`.
-    """
+    """Spells licences as Creative Commons: `CC BY-NC -SA 4.0` → `CC BY-NC-SA 4.0`; else empty."""
     match = _LICENSE.fullmatch(text)
     return f"CC {match['kind'].replace(' ', '')} {match['version']}" if match else ""
 

@@ -102,11 +102,7 @@ def _first_visible(item: Item) -> np.ndarray:
 
 
 def statistics_figure(statistics: Statistics) -> Figure:
-    """Durations, frame rates, picture sizes and labels of a data set.
-
-    Returns:
-        The figure, one panel each.
-    """
+    """Durations, frame rates, picture sizes and labels of a data set, one panel each."""
     figure = Figure(figsize=(10, 6.4), layout="constrained")
     panels = figure.subplots(2, 2)
     _histogram(panels[0, 0], statistics.durations_s, "duration, s")

@@ -38,14 +38,7 @@ class Statistics:
 
 
 def statistics_of(report: Report) -> Statistics:
-    """Sums up a report; videos with errors count as rows but are not measured.
-
-    Args:
-        report: A check of the data.
-
-    Returns:
-        The statistics.
-    """
+    """Sums up a report; videos with errors count as rows but are not measured."""
     videos = [checked.item.video for checked in report.videos if checked.item.video]
     seen = [checked.seen for checked in report.videos if checked.seen]
     per_patient = Counter(video.patient_id for video in videos)

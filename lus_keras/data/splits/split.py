@@ -121,11 +121,7 @@ def shared_patients(split: Split, patients: Mapping[str, str]) -> Iterator[str]:
 
 
 def plain(split: Split) -> dict[str, Any]:
-    """A split as JSON has it; what most splits do not use is left out.
-
-    Returns:
-        Plain data.
-    """
+    """A split as JSON has it; what most splits do not use is left out."""
     entry = asdict(split)
     for fold in entry["folds"]:
         if not fold["validation"]:

@@ -136,11 +136,7 @@ def independent_difference(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """Compares one metric on two sets of clips, whose patients are drawn independently.
-
-    Returns:
-        Difference first - second with its interval; NaN where a side is undefined.
-    """
+    """First - second on two sets of clips, patients drawn independently; NaN if undefined."""
     one, other = (_of_all(*side) for side in (first, second))
     counts = [clusters.n_patients for _, clusters in (first, second)]
     value = _value(one, counts[0]) - _value(other, counts[1])

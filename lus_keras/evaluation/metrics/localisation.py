@@ -17,11 +17,7 @@ Mask = NDArray[np.bool_]
 
 
 def minmax(attention: ArrayLike) -> Floats:
-    """Stretches each clip's weights to 0 … 1.
-
-    Returns:
-        `(n, t)` float64 in 0 … 1; all 0 for a clip whose weights are constant.
-    """
+    """Stretches each clip's weights to 0 … 1, float64; constant weights become 0."""
     attention = np.asarray(attention, np.float64)
     low = attention.min(axis=1, keepdims=True)
     spread = attention.max(axis=1, keepdims=True) - low

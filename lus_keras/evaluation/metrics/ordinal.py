@@ -91,11 +91,7 @@ def best_constant(y_true: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
 
 
 def constant_baseline(scores: Scores, targets: ArrayLike) -> Scores:
-    """The predictor that gives `best_constant` for every clip.
-
-    Args:
-        targets: `(k, k)` soft labels.
-    """
+    """The predictor that gives `best_constant` of `(k, k)` soft labels for every clip."""
     constant = best_constant(scores.y_true, targets)
     return replace(scores, probabilities=np.tile(constant, (len(scores.y_true), 1)))
 

@@ -35,11 +35,7 @@ class Scores:
 
     @classmethod
     def of(cls, predictions: pd.DataFrame) -> Scores:
-        """Reads the columns of predictions.csv.
-
-        Args:
-            predictions: Columns `patient_id, fold, y_true, p_0 … p_k`.
-        """
+        """Reads columns `patient_id, fold, y_true, p_0 … p_k` of predictions.csv."""
         return cls(
             predictions["y_true"].to_numpy(np.int64),
             predictions[probability_columns(predictions)].to_numpy(np.float64),
@@ -104,21 +100,13 @@ def video_level(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def majority_baseline(scores: Scores) -> Scores:
-    """The predictor that always names the commonest class (the lowest of equals).
-
-    Returns:
-        Scores with probability 1 for that class.
-    """
+    """The predictor that always names the commonest class (lowest of equals), surely."""
     classes = scores.probabilities.shape[1]
     return _constant(scores, int(np.bincount(scores.y_true, minlength=classes).argmax()))
 
 
 def always_positive(scores: Scores) -> Scores:
-    """The predictor that always names the last class.
-
-    Returns:
-        Scores with probability 1 for the last class.
-    """
+    """The predictor that always names the last class, with probability 1."""
     return _constant(scores, scores.probabilities.shape[1] - 1)
 
 

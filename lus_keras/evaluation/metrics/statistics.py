@@ -40,11 +40,7 @@ def confusion_statistic(
 
 
 def mean_statistic(values: ArrayLike, clusters: Clusters) -> Statistic:
-    """Mean of one number a clip: a hit rate, a squared error.
-
-    Args:
-        values: `(n,)` floats, without NaN in the clips that are used.
-    """
+    """Mean of one number a clip, `(n,)` without NaN where used: a hit rate, a squared error."""
     values = np.asarray(values, np.float64)
 
     def prepare(clips: Ints) -> Weighted:

@@ -75,11 +75,7 @@ def class_bars(
     published: Mapping[str, Mapping[str, float]],
     classes: Sequence[str],
 ) -> Figure:
-    """Bars of the classes of several data sets, beside the published ones.
-
-    Args:
-        ours: Data set → class → count.
-    """
+    """Bars of the classes of several data sets (name → class → count), beside published ones."""
     figure = new_figure(max(1.3 * len(ours), 4), 3.6)
     axes = figure.subplots()
     width = 0.8 / (2 * len(classes))

@@ -53,8 +53,7 @@ def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figu
 def roc_curves(scores: Mapping[str, Scores]) -> Figure:
     """Sensitivity against 1 - specificity, all out-of-fold predictions of a model together.
 
-    Args:
-        scores: Label → scores; models tested on one class only are left out.
+    Models tested on one class only are left out.
     """
     figure = new_figure(5.2, 5)
     axes = figure.subplots()
@@ -93,14 +92,7 @@ def precision_recall_curves(scores: Mapping[str, Scores], *, prevalence: bool = 
 
 
 def confusion_matrices(scores: Mapping[str, Scores], classes: Sequence[str]) -> Figure:
-    """Counts and row shares, rows = truth.
-
-    Args:
-        classes: Name of each class.
-
-    Returns:
-        Figure with one panel a model.
-    """
+    """Counts and row shares, rows = truth; one panel a model."""
     return count_matrices(
         {
             label: confusion_matrix(model.y_true, model.y_pred, len(classes))
@@ -139,11 +131,7 @@ def count_matrices(matrices: Mapping[str, NDArray[Any]], classes: Sequence[str])
 
 
 def reliability_diagram(scores: Mapping[str, Scores]) -> Figure:
-    """Observed share of positives against the mean predicted probability, in ten equal bins.
-
-    Returns:
-        The figure; beneath it, how many clips fell into each bin.
-    """
+    """Observed share of positives by mean predicted probability, in ten bins, counts beneath."""
     figure = new_figure(5.2, 6)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     axes.plot((0, 1), (0, 1), color=GREY, lw=1, ls=":", label="perfect")
@@ -163,11 +151,7 @@ def reliability_diagram(scores: Mapping[str, Scores]) -> Figure:
 
 
 def forest_plot(rows: Sequence[tuple[str, float, float, float, str]], title: str) -> Figure:
-    """Differences with their intervals around the line of no difference.
-
-    Args:
-        rows: Label, difference, low end, high end and verdict of each.
-    """
+    """Differences (label, value, low end, high end, verdict) around the line of no difference."""
     figure = new_figure(9.5, 1.3 + 0.6 * max(len(rows), 1))
     axes = figure.subplots()
     axes.axvline(0, color="k", lw=0.8)

@@ -76,11 +76,7 @@ class Item:
 
 
 def read_items(checklist: Checklist) -> list[dict[str, str]]:
-    """Reads the items of a checklist.
-
-    Returns:
-        `item`, `section`, `asks`, `fill`, `says` and `remains` of each, in order.
-    """
+    """Items of a checklist in order: `item`, `section`, `asks`, `fill`, `says` and `remains`."""
     with (FOLDER / checklist.file).open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
@@ -98,12 +94,7 @@ def fill(checklist: Checklist, section: Section, record: RunRecord) -> list[Item
 
 
 def checklist_fields(section: Section, record: RunRecord) -> dict[str, Callable[[], str]]:
-    """What a run can say of itself.
-
-    Returns:
-        Answers by the name that checklists give under `fill`; one that the run does not know is
-        empty.
-    """
+    """What a run can say of itself, by the checklists' `fill`; what it does not know is empty."""
     module = template("checklist.j2").make_module(
         {
             "section": section,
@@ -157,11 +148,7 @@ def _failing(section: Section) -> list[str]:
 
 
 def checklist_markdown(sections: Sequence[Section], record: RunRecord) -> str:
-    """Writes both checklists for every paper of a run.
-
-    Returns:
-        Markdown that ends in a newline.
-    """
+    """Both checklists for every paper of a run, as Markdown that ends in a newline."""
     lines = [
         "# Reporting checklists",
         "",

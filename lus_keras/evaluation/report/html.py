@@ -67,10 +67,9 @@ def template(
 
 
 def annotated_spans(clip: ViewedClip) -> list[tuple[float, float]]:
-    """Where the viewer marks annotated frames, in hundredths of the plot's width.
+    """Left edge and width of each run of annotated frames, in hundredths of the plot's width.
 
-    Returns:
-        Left edge and width of each run of annotated frames, half a frame wider on either side.
+    Half a frame is added on either side.
     """
     step = _step(clip)
     spans, start = [], None
@@ -85,14 +84,7 @@ def annotated_spans(clip: ViewedClip) -> list[tuple[float, float]]:
 
 
 def curve_points(clip: ViewedClip, values: Sequence[float]) -> str:
-    """Points of an attention curve, 100 wide and 40 high, the highest weight at 3.
-
-    Args:
-        values: One a frame shown, 0 … 1.
-
-    Returns:
-        The `points` of an SVG polyline.
-    """
+    """SVG points of an attention curve of 0 … 1, 100 wide and 40 high, the highest weight at 3."""
     step = _step(clip)
     return " ".join(
         f"{place * step:.2f},{37 - 34 * value:.2f}" for place, value in enumerate(values)
@@ -104,11 +96,7 @@ def _step(clip: ViewedClip) -> float:
 
 
 def bibtex_paper(section: Section) -> str:
-    """An entry of the paper, of what its configuration says.
-
-    Returns:
-        BibTeX; "et al." becomes "and others".
-    """
+    """BibTeX of the paper, of what its configuration says; "et al." becomes "and others"."""
     record = section.run.record
     years = re.findall(r"\b(?:19|20)\d\d\b", record.venue)
     return _entry(

@@ -18,11 +18,7 @@ def sentence(fact: Fact) -> str:
 
 
 def counted(classes: Mapping[str, int]) -> str:
-    """Prints counts by class.
-
-    Returns:
-        Such as `3 B-line, 0 non-B-line`.
-    """
+    """Prints counts by class, such as `3 B-line, 0 non-B-line`."""
     return ", ".join(f"{count} {name}" for name, count in classes.items())
 
 

@@ -79,13 +79,9 @@ def read_done(folder: Path) -> Done:
 
 
 def disowned(folder: Path, done: Done, names: Iterable[str]) -> list[str]:
-    """Finds files that DONE does not vouch for.
+    """One sentence a file that is missing, was changed, or is not known to DONE.
 
-    Args:
-        names: Files to look at; those that are not there and not vouched for are passed over.
-
-    Returns:
-        One sentence a file that is missing, was changed, or is not known to DONE.
+    Names of files that are neither there nor vouched for are passed over.
     """
     problems = []
     for name in names:

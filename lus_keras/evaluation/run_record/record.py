@@ -89,11 +89,7 @@ class Fingerprint(_Record):
         return self.model_copy(update={"model": model, "fold": fold})
 
     def differences(self, now: Fingerprint) -> list[str]:
-        """Names what differs from another one.
-
-        Returns:
-            One sentence a key, with both values.
-        """
+        """One sentence a key that differs from another one, with both values."""
         old, new = (
             flat(mark.model_dump(exclude={"settings"})) | flat(mark.settings)
             for mark in (self, now)
@@ -106,11 +102,7 @@ class Fingerprint(_Record):
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flattens a mapping of mappings.
-
-    Returns:
-        Keys joined by points → values that are no mappings.
-    """
+    """Flattens a mapping of mappings: keys joined by points → values that are no mappings."""
     result: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
@@ -214,14 +206,7 @@ class PaperRecord(_Record):
     variants: dict[str, VariantRecord] = {}
 
     def variant_of(self, name: str) -> VariantRecord | None:
-        """The variant that a network was trained in.
-
-        Args:
-            name: `model`, or `variant/model`.
-
-        Returns:
-            The variant; None if the run has no such variant.
-        """
+        """Variant that a network, `model` or `variant/model`, was trained in, if there is one."""
         return self.variants.get(name.rpartition("/")[0])
 
 

@@ -49,11 +49,7 @@ class Cell:
     note: str = ""
 
     def as_row(self) -> dict[str, Any]:
-        """Gives the cell as plain JSON values.
-
-        Returns:
-            Field → value, in the order of the fields.
-        """
+        """The cell as plain JSON values, in the order of the fields."""
         return asdict(self)
 
 
@@ -91,11 +87,7 @@ class Table:
         return self.digits_of.get(metric, self.published_decimals)
 
     def missing(self, row: str, metrics: Iterable[str]) -> str:
-        """Says why a row has no number of ours at all.
-
-        Returns:
-            The note that all its cells share; empty if any has a value, or a note of its own.
-        """
+        """Why a row has no number of ours at all: the note that all its cells share, else empty."""
         cells = [cell for metric in metrics if (cell := self.cell(row, metric))]
         notes = {cell.note for cell in cells}
         if len(notes) != 1 or any(cell.value is not None for cell in cells):
@@ -103,11 +95,7 @@ class Table:
         return notes.pop()
 
     def cell(self, row: str, metric: str) -> Cell | None:
-        """Finds a cell.
-
-        Returns:
-            The cell, or None if the table has none there.
-        """
+        """Finds a cell; None if the table has none there."""
         matches = (cell for cell in self.cells if (cell.row, cell.metric) == (row, metric))
         return next(matches, None)
 
@@ -154,11 +142,7 @@ class Claim:
         return self.comparisons[0].difference.verdict if self.comparisons else "not tested"
 
     def cells(self, paper: str) -> list[Cell]:
-        """Gives the claim as rows of results.json, table `claims`.
-
-        Returns:
-            One cell a comparison, value = difference; a single empty one if not tested.
-        """
+        """Rows of results.json, table `claims`: one a comparison, one empty row if not tested."""
         counts = (self.n_patients, self.n_clips, self.n_folds)
         if not self.comparisons:
             note = f"not tested: {self.note}"
@@ -253,9 +237,5 @@ def join_notes(*notes: str) -> str:
 
 
 def finite(value: float | None) -> float | None:
-    """Makes NaN and infinity None, for JSON has neither.
-
-    Returns:
-        The number as a plain float, or None.
-    """
+    """The number as a plain float; None for NaN and infinity, for JSON has neither."""
     return float(value) if value is not None and math.isfinite(value) else None

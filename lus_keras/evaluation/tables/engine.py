@@ -37,12 +37,7 @@ _ESTIMATES: weakref.WeakKeyDictionary[Statistic, dict[tuple[bool, int], Estimate
 
 
 def table(declare: Callable[[PaperRun], Layout]) -> Callable[..., Table]:
-    """Makes a table of what a function declares.
-
-    Returns:
-        A function from a run, or from runs of several seeds, to the table with every cell
-        estimated.
-    """
+    """Turns a declaration (a function of a run) into a function from runs of seeds to a table."""
 
     @wraps(declare)
     def make(*runs: PaperRun) -> Table:
@@ -182,13 +177,9 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def difference_of(contrasts: Sequence[Contrast], run: PaperRun) -> Difference:
-    """Estimates a difference with its interval, over patients, of several seeds over these too.
+    """First minus second with its interval over patients, and over seeds where there are several.
 
-    Args:
-        run: The first of the runs; its seed also seeds the draws.
-
-    Returns:
-        First minus second, the mean over seeds.
+    The seed of the run, which is the first, seeds the draws.
     """
     if len(contrasts) > 1:
         parts = [

@@ -17,14 +17,7 @@ SHOWN = 12
 def mistakes_drawing(
     figure: str, title: str, caption: str, pictures: Sequence[Picture]
 ) -> Drawing | None:
-    """Makes the figure of the surest mistakes.
-
-    Args:
-        pictures: Surest first; those beyond `SHOWN` are left out.
-
-    Returns:
-        The figure; None if no picture was kept.
-    """
+    """Draws the surest mistakes, given surest first, up to `SHOWN`; None if no picture was kept."""
     if not pictures:
         return None
     chosen = f"At most {SHOWN}, one of a video; chosen for being wrong, so no picture of the usual."

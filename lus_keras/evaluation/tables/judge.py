@@ -25,14 +25,7 @@ T = TypeVar("T")
 
 
 def once_per_frame(make: Callable[P, T]) -> Callable[P, T]:
-    """Remembers what was made of a data frame for as long as the frame lives.
-
-    Args:
-        make: Function of a frame, which it must not keep, and of further hashable arguments.
-
-    Returns:
-        The function; equal arguments give the same object.
-    """
+    """Remembers results by data frame, as long as it lives, and hashable further arguments."""
     known: dict[tuple[Any, ...], T] = {}
 
     @wraps(make)
@@ -84,24 +77,13 @@ def _scores(predictions: pd.DataFrame, video: bool) -> Scores:
 
 
 def most_complete(run: PaperRun) -> pd.DataFrame | None:
-    """Picks the predictions of the first model with the most clips; truth is the same in all.
-
-    Returns:
-        Rows of predictions.csv, or None if no fold has finished.
-    """
+    """Predictions of the first model with the most clips; None if no fold has finished."""
     frames = [m.predictions for m in run.models.values() if m.predictions is not None]
     return max(frames, key=len) if frames else None
 
 
 def missing(run: PaperRun, name: str) -> str:
-    """Says what a row lacks: folds, or everything.
-
-    Args:
-        name: `model`, or `variant/model`.
-
-    Returns:
-        A note; empty if the network is complete.
-    """
+    """What a row (`model` or `variant/model`) lacks: folds, or everything; empty if complete."""
     return run.status(name) or (
         "" if run.model(name).predictions is not None else "no finished fold"
     )

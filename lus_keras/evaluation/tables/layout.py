@@ -141,11 +141,7 @@ def nothing(_: Column) -> None:
 
 
 def numbers(values: Mapping[str, Quantity | None]) -> Source:
-    """A row of what is known already.
-
-    Args:
-        values: By metric; metrics that are not named have no cell.
-    """
+    """A row of known values by metric; metrics that are not named have no cell."""
     return lambda column: values.get(column.id)
 
 

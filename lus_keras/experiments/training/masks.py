@@ -49,10 +49,6 @@ def write_masks(folder: Path, network: Network, source: ClipSource, rows: np.nda
 
 
 def write_arrays(path: Path, **arrays: Any) -> None:
-    """Writes arrays by name into one compressed file.
-
-    Args:
-        path: The file, `.npz`.
-    """
+    """Writes arrays by name into one compressed `.npz` file."""
     with atomic_write(path) as temporary:
         np.savez_compressed(temporary, **arrays)

@@ -34,14 +34,7 @@ def resolve_precision(precision: str) -> str:
 
 
 def make_optimizer(fit: FitConfig) -> keras.optimizers.Optimizer:
-    """Makes the optimizer that is configured.
-
-    Args:
-        fit: Settings of the training.
-
-    Returns:
-        Adam with Keras' defaults, or SGD with PyTorch's coupled weight decay.
-    """
+    """Makes the configured optimizer: Keras' Adam, or SGD with PyTorch's coupled weight decay."""
     from lus_keras.experiments.training.gradients import logging
     from lus_keras.optimizers import Adam, CoupledSGD
 

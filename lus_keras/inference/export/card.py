@@ -121,11 +121,7 @@ def _scaled_input(models: Ensemble) -> dict[str, Any]:
 
 
 def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
-    """model_card.md: where a model comes from, how good it was, what it is for.
-
-    Returns:
-        Markdown.
-    """
+    """model_card.md: where a model comes from, how good it was, what it is for."""
     description = models.description
     settings = config.load(description.paper)
     run = run_folder(models.folders)

@@ -160,11 +160,7 @@ def probabilities(logits: Any, multilabel: bool) -> Any:
 
 
 def serving_function(models: Ensemble) -> Any:
-    """Function of TensorFlow with a signature: one input `clips`, a dictionary out.
-
-    Returns:
-        `tf.function`.
-    """
+    """`tf.function` with a signature: one input `clips`, a dictionary out."""
     import tensorflow as tf
 
     signature = [tf.TensorSpec(input_shape(models), tf.uint8, name="clips")]

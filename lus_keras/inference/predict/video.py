@@ -194,11 +194,7 @@ def predictions_apart(predictions: Sequence[VideoPrediction]) -> list[VideoPredi
 
 
 def by_patient(predictions: Iterable[VideoPrediction]) -> dict[str, np.ndarray]:
-    """Probabilities of patients: the mean over their videos, each counted alike.
-
-    Returns:
-        `(classes,)` float64 by patient id, in the order they first occur.
-    """
+    """Patient id → `(classes,)` mean probabilities of the patient's videos, each counted alike."""
     videos: dict[str, list[np.ndarray]] = {}
     for prediction in predictions:
         videos.setdefault(prediction.video.patient_id, []).append(prediction.mean)

@@ -28,11 +28,7 @@ def labels(truth: Truth) -> dict[str, Any]:
 
 
 def draw_pathology(acquisition: Acquisition, motion: Motion) -> Pathology:
-    """Draws what the lung of one video shows.
-
-    Returns:
-        B-lines only if the plan says so, Z-lines in any case, and the strength of the A-lines.
-    """
+    """Draws a video's lung: B-lines only if so planned, Z-lines always, strength of A-lines."""
     low, high = A_LINE_DB[acquisition.plan.drawn]
     a_line_db = low + (high - low) * acquisition.video.a_line_rank
     drawn = acquisition.plan.drawn == "b_lines"

@@ -62,11 +62,7 @@ def _hepatisation(acquisition: Acquisition, motion: Motion) -> Consolidation:
 
 
 def draw_pathology(acquisition: Acquisition, motion: Motion) -> Pathology:
-    """Draws what the lung of one video shows.
-
-    Returns:
-        One sign; Z-lines wherever aerated lung touches the pleura, so not in an effusion.
-    """
+    """Draws a video's lung: one sign; Z-lines where aerated lung touches the pleura."""
     drawn = acquisition.plan.drawn
     low, high = A_LINE_DB[drawn]
     count = int(acquisition.rng("traps.count").integers(1, MAX_TRAPS + 1))

@@ -46,14 +46,7 @@ def check_truth(settings: Settings) -> Finding:
 
 
 def frame_features(frames: np.ndarray) -> np.ndarray:
-    """Eighteen numbers a frame: vertical bands, A-line ripples, brightness by depth.
-
-    Args:
-        frames: `(t, 64, 64)` uint8, the sector filling the frame.
-
-    Returns:
-        `(t, 18)` float64.
-    """
+    """`(t, 18)` numbers of `(t, 64, 64)` frames: vertical bands, A-line ripples, brightness."""
     grey = np.sqrt(frames.astype(np.float32))
     layers = [grey[:, a:b, 8:56].mean(1) for a, b in ((24, 34), (34, 44), (44, 56))]
     bands = [np.stack([_without_trend(row) for row in layer]) for layer in layers]
@@ -104,12 +97,7 @@ class FeatureCohort:
 def feature_cohort(
     patients: int, seed: int, fps: float = 30.0, as_public: bool = False
 ) -> FeatureCohort:
-    """Renders five videos of 4 s a patient and reduces them to features.
-
-    Args:
-        as_public: Whether frames are cut as those of COVID-BLUES are; otherwise the sector fills
-            them.
-    """
+    """Features of five 4-s videos a patient, cut as COVID-BLUES is, or filled by the sector."""
     plans = plan_cohort("bline", patients=patients, videos=5 * patients, seed=seed, fps=fps)
     features, truth = [], []
     for plan in plans:
