@@ -98,7 +98,6 @@ class Line:
         high: Largest over rounds, or the high end.
         ours: Rate of this package, in `rate_unit`.
         peer: What it is compared with; empty if it stands alone.
-        status: One of the constants above.
         note: Why there is no value, or what belongs to it.
     """
 

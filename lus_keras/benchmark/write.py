@@ -24,7 +24,6 @@ def write_results(record: dict[str, Any], out: Path) -> list[Path]:
 
     Args:
         record: As `run_benchmark` gives it.
-        out: Folder to create or add to.
     """
     files = [out / f"benchmark.{suffix}" for suffix in ("json", "csv", "md")]
     with atomic_write(files[0]) as temporary:

@@ -25,9 +25,6 @@ def cite(papers: tuple[str, ...]) -> None:
 def bibtex(paper: str) -> str:
     """Makes a BibTeX entry.
 
-    Args:
-        paper: Name of the paper.
-
     Returns:
         The entry; what its configuration does not know is left out.
 

@@ -21,7 +21,6 @@ class ClipSource:
 
     Attributes:
         stores: The decoded frames; videos are counted over all of them.
-        index: The clips.
         clip: How grey levels become a network's input.
     """
 

@@ -119,7 +119,6 @@ class ClipBatches(keras.utils.PyDataset):
     """Batches of `(clips, labels)` in a given order, for backends without `tf.data`.
 
     Args:
-        source: Where clips are read from.
         rows: `(n,)` rows of the index, in the order wanted.
         mirrored: `(n,)` bool, which to flip.
         batch_size: Clips a batch; the last may be smaller.
@@ -150,7 +149,6 @@ def make_batches(
     """Makes the batches of one epoch: `tf.data` on TensorFlow, a `PyDataset` elsewhere.
 
     Args:
-        source: Where clips are read from.
         rows: `(n,)` rows of the index, in the order wanted.
         mirrored: `(n,)` bool, which to flip.
         batch_size: Clips a batch; the last may be smaller.

@@ -15,7 +15,6 @@ def mark_given(videos: Sequence[Video], boxes: Mapping[str, Box]) -> list[Video]
     """Enters regions that are known; they replace those that are there.
 
     Args:
-        videos: Rows of a manifest.
         boxes: Video id → `(x, y, w, h)` in pixels of the file.
 
     Returns:

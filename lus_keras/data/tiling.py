@@ -141,9 +141,7 @@ def write_tiles(
     Each video is decoded once. Segments of B-lines are not kept: their times are the video's.
 
     Args:
-        videos: Rows with a region of interest.
         clips: How each data set is cut, as `data_sets` gives it.
-        folder: Folder to create or add to.
         progress: Called with (videos done, videos in all).
 
     Returns:

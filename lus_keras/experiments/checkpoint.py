@@ -43,9 +43,6 @@ class Checkpoint:
 def save(folder: Path, checkpoint: Checkpoint) -> None:
     """Writes the checkpoint over the one before the last.
 
-    Args:
-        folder: Folder of the fold.
-
     Raises:
         OSError: The disk is full; both checkpoints are as they were.
     """
@@ -57,10 +54,6 @@ def save_best(
 ) -> None:
     """Writes the weights of the epoch that is best so far over those of the one that was.
 
-    Args:
-        folder: Folder of the fold.
-        fingerprint: What they depend on.
-
     Raises:
         OSError: The disk is full; the ones before are as they were.
     """
@@ -69,9 +62,6 @@ def save_best(
 
 def load_best(folder: Path) -> list[np.ndarray]:
     """Reads the weights of the best epoch.
-
-    Args:
-        folder: Folder of the fold.
 
     Returns:
         The weights.

@@ -12,7 +12,6 @@ def write_report(run_dir: str | Path, *, embed_frames: bool = False) -> list[Pat
     """Rebuilds every table and figure of a run from its saved predictions.
 
     Args:
-        run_dir: Run directory with run.json and finished folds.
         embed_frames: Put frames of videos that were not simulated into index.html and report.md,
             too; their licence has to allow it.
 

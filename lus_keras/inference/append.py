@@ -24,9 +24,7 @@ def check_folder(
     """Refuses to write over other results than those of the same networks and videos.
 
     Args:
-        out: Folder to write to.
         command: `predict` or `explain`.
-        videos: What is asked for.
         append: Whether results of other videos are kept.
 
     Returns:
@@ -105,7 +103,6 @@ def merged_predictions(held: dict[str, Any], said: dict[str, Any]) -> dict[str, 
     """Adds new predictions to those of a folder; patients are the means of all their videos.
 
     Args:
-        held: What its predictions.json says.
         said: What is new; videos of the same id take the place of what was there.
 
     Returns:

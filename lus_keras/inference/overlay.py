@@ -37,7 +37,6 @@ def overlay_video(
             an encoder for it, else `.avi`.
         frames: `(t, h, w)` uint8.
         maps: Title → `(t, h, w)` floats 0 … 1, drawn left to right beside the clip.
-        simulated: Whether the picture has to say so.
 
     Returns:
         The file that was written.
@@ -75,7 +74,6 @@ def overlay_frame(
     Args:
         frames: `(t, h, w)` uint8.
         maps: Title → `(t, h, w)` floats 0 … 1.
-        simulated: Whether the picture has to say so.
 
     Returns:
         `(H, W, 3)` uint8 RGB of even height and width.

@@ -80,7 +80,6 @@ def write_cohort(
 
     Args:
         task: Name of a task, such as `bline`.
-        out_dir: Folder to create or add to.
         height: Rows of the frames; the scanner's when not given.
         width: Columns of the frames; the scanner's when not given.
         crop: `screen` or `sector`.

@@ -129,10 +129,6 @@ def pleural_region(acquisition: Acquisition, scan: ScanMap) -> Box:
 def visible_anatomy(plan: VideoPlan, height: int, width: int) -> dict[str, np.ndarray]:
     """Where ribs, lung and pleura lie in the whole picture, at the probe's usual place.
 
-    Args:
-        height: Rows of the picture.
-        width: Columns of the picture.
-
     Returns:
         `ribs` (from their surface to the depth of the pleura), `lung` (below the pleura, between
         the ribs' shadows) and `pleura` (the line between the shadows), `(height, width)` bool.

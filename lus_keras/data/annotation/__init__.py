@@ -67,8 +67,6 @@ def write_page(
 
     Args:
         videos: What to annotate; `patient_id` may be blank.
-        out: HTML file to create or replace.
-        picturing: Size and quality of the frames.
 
     Raises:
         DataError: The page would be larger than browsers open.

@@ -65,12 +65,9 @@ class FrameStore:
     """A readable store.
 
     Attributes:
-        path: Folder of the store.
         videos: Manifest rows, labels included, in the order of the items.
-        counts: Frames of each video.
         sizes: `(h, w)` of each video's frames in pixels.
         channels: 1 grey, 3 RGB.
-        key: Hash of the content.
         skipped: Videos that were left out, and why.
     """
 
@@ -132,8 +129,6 @@ def open_store(
     """Opens the store of the items, and builds it first where it is not there or is damaged.
 
     Args:
-        items: Videos to decode or to compute.
-        spec: How frames are stored.
         on_bad: Whether a video that cannot be decoded whole is an error or is left out.
         progress: Called with (videos done, videos in all) while building.
 

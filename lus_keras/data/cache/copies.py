@@ -16,9 +16,6 @@ def copies_warning(store: FrameStore) -> str:
 
     Simulated videos are left out: they are rendered, not copied.
 
-    Args:
-        store: Frames of a data set.
-
     Returns:
         The warning, or nothing where there is no such pair.
     """

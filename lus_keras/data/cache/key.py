@@ -29,7 +29,6 @@ def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
 
     Args:
         items: Videos, or what computes their frames.
-        spec: How frames are stored.
 
     Returns:
         24 hexadecimal digits.
@@ -57,7 +56,6 @@ def store_fingerprint(key: str, spec: FrameSpec) -> dict[str, Any]:
 
     Args:
         key: As `store_key` gives it.
-        spec: How frames are stored.
 
     Returns:
         `settings`, `data` (the key), `lus_keras` and `versions`, as JSON holds them.

@@ -27,9 +27,6 @@ from lus_keras.data.video.integrity import Tally
 def load_item(item: Item, spec: FrameSpec) -> tuple[np.ndarray, Video] | str:
     """Decodes or renders one video.
 
-    Args:
-        spec: How frames are wanted.
-
     Returns:
         Frames `(t, h, w, c)` uint8 and the manifest row; or, as it must cross process borders, the
         message of what is wrong with the video.
@@ -53,7 +50,6 @@ def iter_stored(
     """Decodes a video to the frames that are stored, one at a time.
 
     Args:
-        spec: How frames are wanted.
         require_intact: As in `iter_resampled`; so are the others.
         tally: Counts the frames of the file.
         most: Frames that may be decoded.
@@ -117,9 +113,6 @@ def as_tuples(value: Any) -> Any:
 def reading(video: Video, spec: FrameSpec) -> dict[str, Any]:
     """How a video is read for a store: what training does to a file is said here alone.
 
-    Args:
-        spec: How frames are stored.
-
     Returns:
         Keywords of `iter_resampled`; the first seconds are decoded where the
         sector has to be found.
@@ -152,9 +145,6 @@ def reading(video: Video, spec: FrameSpec) -> dict[str, Any]:
 
 def sector_inside(video: Video, spec: FrameSpec) -> np.ndarray | None:
     """Which pixels of a stored frame are kept, where what lies outside the sector is set to 0.
-
-    Args:
-        spec: How frames are stored.
 
     Returns:
         `(h, w, 1)` uint8, 1 inside; None where nothing is set to 0.

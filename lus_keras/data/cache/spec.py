@@ -47,7 +47,6 @@ class FrameSpec:
         """How frames are stored for clips.
 
         Args:
-            clip: How videos are cut.
             cropped: Whether they show the sector alone already, so that they are not cropped to it.
         """
         crop = "none" if cropped and clip.crop == "sector" else clip.crop

@@ -71,7 +71,6 @@ def stream_stored(
     """The frames that a store would hold, decoded in a child process.
 
     Args:
-        spec: How frames are wanted.
         damaged: Whether what is left of a damaged file is given; otherwise it is an error.
         found: Takes what the video was found to be.
 
@@ -120,9 +119,6 @@ def count_stored(video: Video, fps: float | None) -> int:
 
 def look_at(video: Video, spec: FrameSpec) -> Look:
     """Size, rate and cropping of a video, found in a child process.
-
-    Args:
-        spec: How frames are stored.
 
     Raises:
         VideoError: As `stream_stored`; or a region of interest is wanted and not given.

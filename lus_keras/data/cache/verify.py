@@ -17,7 +17,6 @@ def frames_are_intact(path: Path, index: Mapping[str, Any]) -> bool:
     """Hashes the frames of each video, unless this process has done so since they were written.
 
     Args:
-        path: Folder of the store.
         index: Its index, with a hash for each video.
 
     Returns:

@@ -80,7 +80,6 @@ def frames_in_segments(
     """Marks the frames whose time `i / fps` lies in a segment, start ≤ t < end.
 
     Args:
-        count: Frames of the video.
         segments: Intervals in seconds; they may overlap.
 
     Returns:
@@ -107,7 +106,6 @@ def index_clips(
     `SIGNS`, several signs the number that `multilabel.pack` gives.
 
     Args:
-        videos: One record a video.
         counts: Frames of each video, as decoded.
         sizes: `(height, width)` of each video's frames, as decoded.
         label_column: Field of `Video` with the label.

@@ -13,10 +13,7 @@ class Cut:
     """One clip of a video.
 
     Attributes:
-        first: First frame.
         length: Frames that exist; a clip that asks for more is padded.
-        y: Topmost row.
-        x: Leftmost column.
         suffix: Tells the clip from the others of its video.
     """
 
@@ -81,7 +78,6 @@ def cut_video(count: int, size: tuple[int, int], clip: ClipConfig) -> Iterator[C
     """Cuts one video.
 
     Args:
-        count: Frames of the video.
         size: `(height, width)` of its frames in pixels.
 
     Yields:
@@ -104,7 +100,6 @@ def window_cuts(first: int, length: int, size: tuple[int, int], clip: ClipConfig
     """Clips of one window: itself, or its tiles row by row.
 
     Args:
-        first: First frame of the window.
         length: Frames of it that exist.
         size: `(height, width)` of the frames in pixels.
 

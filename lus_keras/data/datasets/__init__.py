@@ -32,12 +32,9 @@ class Dataset:
     """Videos of one source and what has to be said beside every number from them.
 
     Attributes:
-        name: As given on the command line.
-        title: As printed.
         videos: What is present, in the order of the source.
         license: Licence, or licences, of the videos.
         citation: What to cite, with a DOI if there is one.
-        notes: Sentences on what is missing or differs.
         root: Folder that holds the files.
         cropped: Whether the frames show the ultrasound sector and nothing around it.
     """

@@ -64,7 +64,6 @@ class Row:
 
     Attributes:
         number: Row in the file; row 1 names the columns.
-        cells: Text by column.
     """
 
     number: int

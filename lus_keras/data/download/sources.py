@@ -22,8 +22,6 @@ class Remote:
 
     Attributes:
         path: Place in the data set's folder.
-        size: Bytes.
-        sha256: Hash.
         url: Where it is at the pinned commit.
     """
 
@@ -51,15 +49,9 @@ class Source:
     """What can be fetched of a data set, and what must be said before.
 
     Attributes:
-        name: As given on the command line.
-        title: As printed.
-        homepage: Where the data set comes from.
         commit: Pinned version.
         license: Licence, or licences.
-        citation: What to cite.
-        files: The files that are known by hash.
         not_listed: Sentences on what has to be got by hand.
-        tables: Labels.
     """
 
     name: str

@@ -13,7 +13,6 @@ def one_class_warnings(videos: Sequence[Any], columns: Iterable[str] = CLASSES) 
 
     Args:
         videos: Rows of a manifest; those without a label do not count.
-        columns: Labels to look at.
 
     Returns:
         One sentence a label.

@@ -27,7 +27,6 @@ def write_manifest(
 
     Args:
         videos: What to write, one row each.
-        path: CSV file to create or replace.
         root: Folder that paths are written relative to; the manifest's own if not given.
 
     Raises:

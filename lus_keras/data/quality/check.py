@@ -27,10 +27,8 @@ class Checked:
     """One video and what was found.
 
     Attributes:
-        item: What was looked at.
         sha256: Hash of the file, for comparison with its source; empty where there is no file.
         seen: What decoding showed; None if it could not be decoded.
-        problems: All that is wrong.
     """
 
     item: Item
@@ -99,7 +97,6 @@ def refuse_unless_fixable(target: Target, path: Path) -> None:
     """Checks, before hours of decoding, that a clean manifest could be written.
 
     Args:
-        target: What will be looked at.
         path: File that is to be created.
 
     Raises:
@@ -122,10 +119,7 @@ def check(
     """Decodes every video of a target once and lists what is wrong.
 
     Args:
-        target: What to look at.
         min_seconds: Shorter videos are reported.
-        workers: Child processes at a time.
-        limits: What each video may use.
         progress: Called with (files done, files in all).
 
     Returns:

@@ -59,10 +59,6 @@ def contact_sheet(path: Path, video: Video | None = None, *, pictures: int = 12)
 def pairs_figure(report: Report, *, most: int = 12) -> Figure | None:
     """Videos that look alike, side by side, for somebody to decide whether one is a copy.
 
-    Args:
-        report: A check of the data.
-        most: Number of pairs shown.
-
     Returns:
         The figure, a pair a row; None if no two videos look alike.
 

@@ -29,8 +29,6 @@ class Problem:
     Attributes:
         code: Short name, such as `truncated`.
         level: "error": cannot be used as it is; "warning": look at it; "note": dealt with.
-        cause: What was found.
-        remedy: What to do.
         other: Name of the video that this one looks like, where that is the problem.
     """
 

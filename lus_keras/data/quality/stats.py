@@ -19,13 +19,11 @@ class Statistics:
     """Numbers of a data set, measured by decoding.
 
     Attributes:
-        title: Name of the data set.
         rows: Quantity and value, as printed.
         label_counts: Label → value → number of videos; "not labelled" where there is none.
         durations_s: `(n,)` of the videos that decode.
         sizes: `(n, 2)` width and height in pixels.
         fps: `(n,)` mean frames per second.
-        videos_per_patient: Number of videos of each patient.
     """
 
     title: str

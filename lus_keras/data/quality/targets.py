@@ -40,9 +40,7 @@ class Target:
     """What was asked for.
 
     Attributes:
-        name: As given.
         root: Folder that paths start from.
-        items: The videos.
         manifest: The manifest's file, if it is one.
     """
 

@@ -18,9 +18,6 @@ UNITS = ("patient", "clip")
 def write_split(path: Path, splits: dict[str, Split]) -> None:
     """Writes the splits of a run, one a paper, with their hashes.
 
-    Args:
-        path: File to create or replace.
-
     Raises:
         OSError: The file cannot be written.
     """

@@ -174,8 +174,6 @@ def make_transfer(train: Iterable[str], test: Iterable[str], *, networks: int, s
     """Learns from all patients of one data set and tests on all of another.
 
     Args:
-        train: Patients to learn from.
-        test: Patients to be tested on.
         networks: Number of folds; they differ in the networks' first weights alone.
         seed: Seed of the run, kept for the record.
 

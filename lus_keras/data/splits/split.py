@@ -54,7 +54,6 @@ class Split:
         scheme: "kfold" (every patient is tested once), "holdout" (each fold draws anew),
             "as_published" or "image" (clips are divided, not patients) or "transfer" (one data set
             is learnt from, another tested on).
-        seed: Seed of the draw.
         folds: The folds, numbered from 0.
     """
 

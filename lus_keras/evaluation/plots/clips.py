@@ -120,7 +120,6 @@ def saliency_sheet(
         frames: `(t, h, w)` uint8.
         vanilla: `(t, h, w)` floats 0 … 1.
         smooth: `(t, h, w)` floats 0 … 1.
-        shown: Numbers of the frames to show.
     """
     return map_sheet(frames, {"saliency": vanilla, "SmoothGrad": smooth}, shown)
 
@@ -131,7 +130,6 @@ def map_sheet(frames: ArrayLike, maps: Mapping[str, ArrayLike], shown: Sequence[
     Args:
         frames: `(t, h, w)` uint8.
         maps: By name, `(t, h, w)` floats ≥ 0.
-        shown: Numbers of the frames to show.
 
     Returns:
         The figure; each map is drawn as shares of its own 99.5th percentile.

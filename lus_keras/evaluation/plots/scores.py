@@ -107,7 +107,6 @@ def count_matrices(matrices: Mapping[str, NDArray[Any]], classes: Sequence[str])
 
     Args:
         matrices: Label → `(k, k)` counts, rows = truth.
-        classes: Name of each class.
 
     Returns:
         Figure with one panel a matrix.

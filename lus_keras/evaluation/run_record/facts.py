@@ -71,7 +71,6 @@ class VideosWithoutClip(_Exclusion):
     """Videos shorter or smaller than one clip.
 
     Attributes:
-        by_class: Class → videos.
         patients: Patients that have no other video.
     """
 
@@ -85,7 +84,6 @@ class PaddedVideos(_OfData):
     """Videos shorter than one clip that were padded.
 
     Attributes:
-        by_class: Class → videos.
         padding: What they were padded with: "zero" or "last".
     """
 

@@ -116,7 +116,6 @@ class VariantRecord(_Record):
     """One way to use the data.
 
     Attributes:
-        folds: Folds of a complete run.
         config: Its settings; None if they were not recorded.
         leaks: Whether a patient may be on both sides of its split.
         videos: Its videos, counted; None if they were not.
@@ -150,9 +149,7 @@ class NetworkRecord(_Record):
 
     Attributes:
         file: File of its function; empty where it was handed over in Python.
-        function: Name of the function.
         sha256: Hash of the file, or of the function's source.
-        parameters: As counted.
     """
 
     file: str
@@ -172,8 +169,6 @@ class PaperRecord(_Record):
         targets: What was asked for; None if that was not recorded.
         models: Networks, `model` or `variant/model`, in the order of the tables.
         model_titles: What is printed of each network of the paper.
-        networks: Networks of the user among them.
-        folds: Folds of a complete run.
         config: Settings, without any variant's changes.
         choices: Settings that the paper leaves open or that were changed.
         published: The paper's own numbers, as its configuration has them.

@@ -23,7 +23,6 @@ class Cell:
         row: Row id, mostly a model.
         fold_sd: SD across folds (ddof 1), not a confidence interval.
         ci_low: Low end of the 95 % bootstrap interval over patients.
-        ci_high: High end.
         baseline: What a predictor without any skill scores on the same clips.
         n_clips: Clips (in video-level rows: videos) behind `value`.
         n_seeds: Trainings, each of another seed, behind `value`; 1 in the report of one run.
@@ -63,7 +62,6 @@ class Table:
         row_labels: Row id → what is printed, in order.
         metric_labels: Metric id → what is printed, in order.
         headline: Metrics the paper itself prints; the others are shown folded away.
-        published_decimals: Digits that the paper prints.
         digits_of: Metrics in another unit than the rest, with their digits after the point.
     """
 

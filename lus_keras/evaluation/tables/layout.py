@@ -115,7 +115,6 @@ class Layout:
         id: Id, such as `table1`.
         title: Full sentence without its final point.
         headline: Metrics the paper itself prints; all if empty.
-        published_decimals: Digits that the paper prints.
         published: Table under which published numbers stand; `id` if empty.
     """
 

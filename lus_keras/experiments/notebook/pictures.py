@@ -19,7 +19,6 @@ class Picture:
     """A picture that notebooks show as it is.
 
     Attributes:
-        content: The file's bytes.
         kind: `image/png` or `image/jpeg`.
     """
 
@@ -91,8 +90,6 @@ def frames(task: str, *, per_class: int = 3, seed: int = 0, width: int = 640) ->
     """Shows simulated frames of each class of a paper's cohort.
 
     Args:
-        task: Name of the paper.
-        seed: Seed of the cohort.
         width: Width in pixels, at most.
 
     Returns:

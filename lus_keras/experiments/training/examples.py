@@ -30,8 +30,6 @@ def write_examples(
     and so on.
 
     Args:
-        folder: Folder of the fold.
-        source: Clips of all patients.
         rows: `(n,)` rows of the test clips.
         masker: From clips to their spatial masks, where the network has them.
 
@@ -82,7 +80,6 @@ def write_mistakes(
     """Keeps the frames the network is surest of and wrong about, surest first, one of a video.
 
     Args:
-        folder: Folder of the fold.
         source: Clips of one frame, of all patients.
         rows: `(n,)` rows of the test clips.
         truth: `(n,)` classes of them, or `(n, labels)` of 0 or 1 where each label is a question of

@@ -50,8 +50,6 @@ class Worker:
     """Runs jobs of one paper one after another; the process keeps the network of the last job.
 
     Args:
-        paper: Name of the paper.
-        source: Clips of all patients.
         mirrored: Whether each job trains on all devices.
     """
 
@@ -141,9 +139,6 @@ def run_jobs(
     """Runs all jobs.
 
     Args:
-        paper: Name of the paper.
-        source: Clips of all patients.
-        jobs: The folds to train.
         workers: Processes, each with its share of the cores; 1 trains in this one.
         report: Called after each epoch with (name of the job, epochs done, epochs in all, history
             row).

@@ -19,9 +19,7 @@ def write_masks(folder: Path, network: Network, source: ClipSource, rows: np.nda
     """Keeps the middle frames of eight test clips, spread evenly over all, and their masks.
 
     Args:
-        folder: Folder of the fold.
         network: A network with a `masker`.
-        source: Clips of all patients.
         rows: `(n,)` rows of the test clips.
 
     Returns:

@@ -51,8 +51,6 @@ def contract(
     """contract.json: what a caller has to give and gets.
 
     Args:
-        format: Format of the export.
-        differences: What the check found.
         hashes: sha256 of the files, by name.
 
     Returns:

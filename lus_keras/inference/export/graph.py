@@ -145,7 +145,6 @@ def probabilities(logits: Any, multilabel: bool) -> Any:
 
     Args:
         logits: `(n, k)` tensor, or Keras' placeholder of one.
-        multilabel: Whether labels may apply together.
 
     Returns:
         `(n, classes)` float32. The check of an export would tell a difference.

@@ -25,12 +25,8 @@ class Description(BaseModel):
 
     Attributes:
         version: Version of the file's form.
-        paper: Paper that builds the network.
         variant: Variant of its configuration, or nothing.
-        model: Name of the network.
         options: The configuration's `model`.
-        labels: Names of the classes.
-        clip: How videos are cut and scaled.
         multilabel: Whether each label is judged on its own, so that none or several may apply.
         cropped: Whether the videos showed the sector alone, so that they were not cropped to it.
         network: File, function and hash of a network of the user's own, and its `layers`.
@@ -162,9 +158,6 @@ def _fold_folders(path: Path) -> list[Path]:
 
 def read_description(folder: Path) -> Description:
     """Reads and checks model.json of a finished fold, and that its files are those of DONE.
-
-    Args:
-        folder: Folder of a fold.
 
     Returns:
         What it says.

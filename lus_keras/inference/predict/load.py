@@ -32,8 +32,6 @@ class Ensemble:
     """The folds of one network; what they say is averaged.
 
     Attributes:
-        description: What model.json says.
-        folders: Where each network was found.
         networks: From inputs to logits, float32.
         predictors: The same, to a dictionary of `logits` and what `WATCHED` names.
         calibrations: What each was calibrated to; none where none was.

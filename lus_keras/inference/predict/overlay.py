@@ -45,9 +45,6 @@ CAPTION = 20
 def write_overlay(path: Path, prediction: VideoPrediction) -> None:
     """Writes the overlay of a video as MP4; it is decoded again, frame by frame.
 
-    Args:
-        prediction: What the networks say of it.
-
     Raises:
         VideoError: The video cannot be decoded.
         OSError: The file cannot be written.
@@ -74,9 +71,6 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
     clip holds are shaded, where the curves stop. Where networks have
     spatial masks, these lie over the picture as heat. A grey frame holds what the networks see of
     the picture; tiles within it are the bluer, the more probable the class drawn is in them.
-
-    Args:
-        prediction: What networks say of a video.
 
     Yields:
         `(h, w, 3)` uint8 RGB, even in height and width, at the rate of the clips.
@@ -192,7 +186,6 @@ def clip_box(prediction: VideoPrediction, place: int, size: Size) -> Box:
     """Box that a clip was cut out of.
 
     Args:
-        prediction: What networks say of a video.
         size: `(h, w)` of the video's frames.
 
     Returns:

@@ -23,7 +23,6 @@ class Piece:
     """A clip that was cut.
 
     Attributes:
-        cut: Where it lies.
         pixels: `(t, h, w, c)` uint8; frames beyond `cut.length` are 0, or the last that exists.
     """
 

@@ -24,9 +24,6 @@ UNFILLED = "shaded: these frames fill no clip"
 def curves(prediction: VideoPrediction) -> dict[str, np.ndarray]:
     """Probability and attention of every frame: means over the clips that hold it.
 
-    Args:
-        prediction: What networks say of a video.
-
     Returns:
         `probability (t,)` of the class drawn, and `attention (t,)`, where there is one, whose mean
         in a clip is 1; NaN in frames that no clip holds.
@@ -62,9 +59,7 @@ def draw_strip(prediction: VideoPrediction, width: int, count: int) -> np.ndarra
     """Draws the curves over the time of a video.
 
     Args:
-        prediction: What networks say of it.
         width: Pixels.
-        count: Frames of the video.
 
     Returns:
         `(STRIP, width, 3)` uint8 RGB.

@@ -33,8 +33,6 @@ class VideoPrediction:
 
     Attributes:
         video: Its manifest row, or one made from its path.
-        labels: Names of the classes.
-        clip: How it was cut.
         cropped: Whether it was taken to show the sector alone.
         cuts: Where the n clips lie, in frames at `fps`.
         fps: Frames a second that clips are counted in; None if the file does not say.
