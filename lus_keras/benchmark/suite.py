@@ -46,7 +46,8 @@ def run_benchmark(
         for number, (name, measure) in enumerate(chosen.items()):
             reporter.advance("benchmark", number, len(chosen), name)
             if not names and name in scale.exclusions:
-                lines.append(_skipped(name))
+                note = f"takes long; ask for it with --only {name}"
+                lines.append(Line(name, name, "", status=SKIPPED, note=note))
                 continue
             lines += measure(settings)
         reporter.advance("benchmark", len(chosen), len(chosen))
@@ -106,10 +107,6 @@ def merge(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
 
 def _name_of(scale: Scale) -> str:
     return {id(FULL): "full", id(QUICK): "quick"}.get(id(scale), "tiny")
-
-
-def _skipped(name: str) -> Line:
-    return Line(name, name, "", status=SKIPPED, note=f"takes long; ask for it with --only {name}")
 
 
 def _as_record(line: Line) -> dict[str, Any]:

@@ -93,15 +93,11 @@ def spelling_key(name: str, *, drawn: bool = False) -> str:
     if drawn:
         text = re.sub("[il|]", "1", text)
     text = re.sub(r"(?<=\d)[.,]0+$", "", text)
-    text = re.sub(r"(?<=\d)o+(?=\d|$)|(?<![a-z])o+(?=\d)|o(?=\d)", _zeros, text)
+    text = re.sub(r"(?<=\d)o+(?=\d|$)|(?<![a-z])o+(?=\d)|o(?=\d)", lambda o: "0" * len(o[0]), text)
     text = re.sub(r"(?<=\d)[\W_]+(?=\d)", "-", text)
     text = re.sub(r"(?!(?<=\d)-(?=\d))[\W_]", "", text)
     text = re.sub(r"(?<!\d)0+(?=\d)", "", text).replace("o", "0")
     return text or _fold(name)
-
-
-def _zeros(match: re.Match[str]) -> str:
-    return "0" * len(match[0])
 
 
 def _decoded_once(text: str) -> str:

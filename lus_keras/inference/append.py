@@ -44,7 +44,8 @@ def check_folder(
         return {}
     try:
         held = json.loads(path.read_text("utf-8"))
-        known = {row["video_id"]: _place(row["video"]) for row in _rows(held)}
+        rows = held["videos"] if "videos" in held else held["clips"]
+        known = {row["video_id"]: _place(row["video"]) for row in rows}
         model = held["model"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}). Name another folder.") from error
@@ -68,10 +69,6 @@ def check_folder(
 
 def _place(video: str) -> str:
     return str(Path(video).absolute())
-
-
-def _rows(held: dict[str, Any]) -> list[dict[str, Any]]:
-    return held["videos"] if "videos" in held else held["clips"]
 
 
 def kept_rows(path: Path, header: Sequence[str], new: set[str]) -> list[list[str]]:

@@ -173,11 +173,8 @@ def plan_cohort(
     if not cohort.lengths:
         return plans
     frames = draw_lengths(cohort.lengths, len(plans), rng)
-    return [_of_length(plan, n / published.fps[0]) for plan, n in zip(plans, frames, strict=True)]
-
-
-def _of_length(plan: VideoPlan, duration_s: float) -> VideoPlan:
-    return replace(plan, duration_s=float(duration_s))
+    seconds = (frames / published.fps[0]).tolist()
+    return [replace(plan, duration_s=s) for plan, s in zip(plans, seconds, strict=True)]
 
 
 def _sized(published: tasks.CohortSize, given: dict[str, Any]) -> tasks.CohortSize:

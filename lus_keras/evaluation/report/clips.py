@@ -167,7 +167,8 @@ def _viewed(
         values = tuple(round(float(value), 4) for value in minmax(weights[None])[0][places])
         curves.append(Curve(label, PALETTE[len(curves) % len(PALETTE)], values))
         annotated = truth[places]
-    fps = _frame_rate(run, group[0].model.name)
+    # 0 for clips that keep the rate of their files.
+    fps = run.settings_of(group[0].model.name).clip.fps
     return ViewedClip(
         id=id_,
         clip_id=example.clip_id,
@@ -198,11 +199,6 @@ def _attention(kept: _Kept) -> tuple[NDArray[np.float32], NDArray[np.int8]] | No
     own = (stored.folds == kept.example.fold) & (stored.clip_ids == kept.example.clip_id)
     found = np.flatnonzero(own)
     return (stored.weights[found[0]], stored.truth[found[0]]) if len(found) else None
-
-
-def _frame_rate(run: PaperRun, name: str) -> float | None:
-    """Frames a second that clips of a network are cut at; None if they keep their files' rate."""
-    return run.settings_of(name).clip.fps or None
 
 
 def _class_name(names: Sequence[str], number: int) -> str:

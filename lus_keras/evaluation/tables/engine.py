@@ -101,7 +101,7 @@ def _cell(
         *address, published=run.published_value(layout.published or layout.id, *address[2:])
     )
     # A seed that has not been trained yet gives no number: the others are not held up by it.
-    usable = [pair for pair in given if not _is_empty(pair[0])] or list(given)
+    usable = [pair for pair in given if getattr(pair[0], "value", 0) is not None] or list(given)
     note = join_notes(*dict.fromkeys(note for _, note in usable))
     if 0 < len(usable) < seeds:
         note = join_notes(note, f"{len(usable)} of {seeds} seeds")
@@ -115,10 +115,6 @@ def _cell(
     else:
         made = _counted(empty, [q for q in quantities if isinstance(q, Number)], note)
     return _corrected(layout, made)
-
-
-def _is_empty(quantity: Quantity) -> bool:
-    return isinstance(quantity, Number) and quantity.value is None
 
 
 def _measured(

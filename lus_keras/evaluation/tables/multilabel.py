@@ -52,16 +52,12 @@ def label_rows(run: PaperRun, model: str, labels: Mapping[str, str]) -> list[Row
     predictions, note = run.model(model).predictions, missing(run, model)
     named = {**labels, **ALL_LABELS}
     if predictions is None:
-        empty = {row: nothing if row in (VIDEO, MAJORITY) else _empty for row in named}
+        empty = {row: nothing if row in (VIDEO, MAJORITY) else lambda _: Number() for row in named}
         return [Row(row, label, empty[row], note) for row, label in named.items()]
     sources = zip(named.items(), judged_labels(predictions), strict=True)
     return [
         Row(row, label, source, "" if row == MAJORITY else note) for (row, label), source in sources
     ]
-
-
-def _empty(_: Column) -> Number:
-    return Number()
 
 
 @once_per_frame

@@ -28,7 +28,7 @@ def curves(prediction: VideoPrediction) -> dict[str, np.ndarray]:
         `probability (t,)` of the class drawn, and `attention (t,)`, where there is one, whose mean
         in a clip is 1; NaN in frames that no clip holds.
     """
-    count = _covered(prediction)
+    count = max(cut.first + cut.length for cut in prediction.cuts)
     chances = prediction.probabilities[:, drawn_class(prediction)]
     weights: dict[str, list[np.ndarray]] = {
         "probability": [
@@ -117,10 +117,6 @@ def _draw(strip: np.ndarray, values: np.ndarray, colour: tuple[int, int, int], c
         if len(points) == 1:
             cv2.circle(strip, points[0], 2, colour, -1)
         cv2.polylines(strip, [np.array(points, np.int32)], False, colour, 1, cv2.LINE_AA)
-
-
-def _covered(prediction: VideoPrediction) -> int:
-    return max(cut.first + cut.length for cut in prediction.cuts)
 
 
 def write_text(

@@ -49,7 +49,8 @@ def frame_features(frames: np.ndarray) -> np.ndarray:
     """`(t, 18)` numbers of `(t, 64, 64)` frames: vertical bands, A-line ripples, brightness."""
     grey = np.sqrt(frames.astype(np.float32))
     layers = [grey[:, a:b, 8:56].mean(1) for a, b in ((24, 34), (34, 44), (44, 56))]
-    bands = [np.stack([_without_trend(row) for row in layer]) for layer in layers]
+    # Each row without its trend.
+    bands = [layer - cv2.GaussianBlur(layer, (37, 1), 6) for layer in layers]
     through = np.minimum(np.minimum(bands[0], bands[1]), bands[2])
     profile = grey[:, :, 26:38].mean(2)
     ripple = profile[:, 18:57] - (profile[:, 16:55] + profile[:, 20:59]) / 2
@@ -66,10 +67,6 @@ def frame_features(frames: np.ndarray) -> np.ndarray:
         profile[:, :12].mean(1),
     ]
     return np.stack(columns, axis=1).astype(np.float64)
-
-
-def _without_trend(row: np.ndarray) -> np.ndarray:
-    return row - cv2.GaussianBlur(row[None], (37, 1), 6)[0]
 
 
 def pooled(features: np.ndarray) -> np.ndarray:
