@@ -16,11 +16,7 @@ Spec = tuple[str, str, dict[str, Any]]
 
 @dataclass
 class Result:
-    """What came of one contender.
-
-    Attributes:
-        status: Why there are no samples, `SKIPPED` or `FAILED`; empty if there are.
-    """
+    """What came of one contender; its status says why there are no samples, if so."""
 
     facts: dict[str, Any] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
@@ -32,14 +28,9 @@ class Result:
 def run_interleaved(
     specs: Mapping[str, Spec], settings: Settings, *, steps: int = 1, rounds: int | None = None
 ) -> dict[str, Result]:
-    """Measures contenders in alternating rounds.
+    """Measures contenders, name → (module, task, its keywords), in alternating rounds.
 
-    Args:
-        specs: Name → (module, task, keywords of the task).
-        rounds: Rounds, if other than the scale's.
-
-    Returns:
-        Name → result; one that is absent or fails does not keep the others from being measured.
+    One that is absent or fails does not keep the others from being measured.
     """
     results = {name: Result() for name in specs}
     with ExitStack() as stack:

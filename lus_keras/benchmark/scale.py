@@ -75,12 +75,7 @@ TINY = Scale(
 
 @dataclass(frozen=True)
 class Settings:
-    """What a line needs to know.
-
-    Attributes:
-        folder: Where contenders may write; removed afterwards.
-        threads: Threads each framework may use.
-    """
+    """Scale, folder for contenders to write in, removed afterwards, and threads a framework."""
 
     scale: Scale
     folder: Path

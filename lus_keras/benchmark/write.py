@@ -20,11 +20,7 @@ FIELDS = (
 
 
 def write_results(record: dict[str, Any], out: Path) -> list[Path]:
-    """Writes benchmark.json, .csv and .md.
-
-    Args:
-        record: As `run_benchmark` gives it.
-    """
+    """Writes benchmark.json, .csv and .md."""
     files = [out / f"benchmark.{suffix}" for suffix in ("json", "csv", "md")]
     with atomic_write(files[0]) as temporary:
         temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -49,9 +49,6 @@ def groups_alike(names: Iterable[str]) -> list[list[str]]:
 
     Letters that are drawn as the figure 1 count as one only where a name of the group has that
     figure: `P1` and `Pl` look alike, `Ali` and `Ail` are two people.
-
-    Returns:
-        Groups of two and more, sorted.
     """
     groups = defaultdict(list)
     for name in sorted(set(names)):

@@ -67,15 +67,7 @@ def near_copies(
 
 
 def warning_of_copies(pairs: Sequence[tuple[int, int]], names: Sequence[str]) -> str:
-    """One sentence on near copies under two patients, with a count and examples.
-
-    Args:
-        pairs: As `near_copies` gives them.
-        names: Name of every video, with its patient.
-
-    Returns:
-        The warning, or nothing where there is no pair.
-    """
+    """Warns of near copies under two patients, as `near_copies` gives them, with examples."""
     if not pairs:
         return ""
     shown = "; ".join(f"{names[two]} and {names[one]}" for one, two in pairs[:_SHOWN])

@@ -170,9 +170,6 @@ def make_dataset(
         source: As in `make_batches`; so are the others.
         rows: `(n,)` rows of the index.
         mirrored: `(n,)` bool.
-
-    Returns:
-        As `make_batches`.
     """
     import tensorflow as tf
 

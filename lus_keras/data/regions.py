@@ -17,9 +17,6 @@ def mark_given(videos: Sequence[Video], boxes: Mapping[str, Box]) -> list[Video]
     Args:
         boxes: Video id → `(x, y, w, h)` in pixels of the file.
 
-    Returns:
-        All rows, in their order.
-
     Raises:
         ConfigError: There is no video of an id.
         DataError: A box leaves its picture, or a file cannot be read; all boxes are listed.

@@ -144,9 +144,6 @@ def write_tiles(
         clips: How each data set is cut, as `data_sets` gives it.
         progress: Called with (videos done, videos in all).
 
-    Returns:
-        What was written, in the order of `clips`.
-
     Raises:
         VideoError: Videos have no region, or cannot be decoded; all are listed, and the tiles of
             the others are written, but no manifest.

@@ -63,9 +63,6 @@ def save_best(
 def load_best(folder: Path) -> list[np.ndarray]:
     """Reads the weights of the best epoch.
 
-    Returns:
-        The weights.
-
     Raises:
         RunError: They are absent or damaged.
     """
@@ -115,11 +112,7 @@ def _fingerprint(state: dict[str, Any]) -> Fingerprint | None:
 
 
 def remove(folder: Path) -> None:
-    """Deletes the checkpoints of a finished fold, and what a killed process left half written.
-
-    Args:
-        folder: Folder of the fold; no other process may write in it.
-    """
+    """Deletes the checkpoints of a fold that is finished and that nobody else writes in."""
     for name in (*NAMES, BEST):
         for path in (folder / name, *folder.glob(f".tmp-*-{name}")):
             path.unlink(missing_ok=True)

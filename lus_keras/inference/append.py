@@ -97,14 +97,7 @@ def kept_rows(path: Path, header: Sequence[str], new: set[str]) -> list[list[str
 
 
 def merged_predictions(held: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
-    """Adds new predictions to those of a folder; patients are the means of all their videos.
-
-    Args:
-        said: What is new; videos of the same id take the place of what was there.
-
-    Returns:
-        Both, in the form of predictions.json.
-    """
+    """Adds to a folder's predictions, new ones in place of old; patients are means of videos."""
     new = {video["video_id"] for video in said["videos"]}
     videos = [*(v for v in held["videos"] if v["video_id"] not in new), *said["videos"]]
     by_patient: dict[str, list[list[float]]] = {}

@@ -38,9 +38,6 @@ def overlay_video(
         frames: `(t, h, w)` uint8.
         maps: Title → `(t, h, w)` floats 0 … 1, drawn left to right beside the clip.
 
-    Returns:
-        The file that was written.
-
     Raises:
         ValueError: Maps and frames differ in shape.
         OSError: The file cannot be written.

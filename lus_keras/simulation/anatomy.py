@@ -143,14 +143,7 @@ def chest_wall(acquisition: Acquisition) -> ChestWall:
 
 
 def pleural_line(acquisition: Acquisition, shift_mm: np.ndarray | float = 0.0) -> np.ndarray:
-    """Axial profile of the pleural line, 0 … 1.
-
-    Args:
-        shift_mm: How much deeper the line lies than the pleura; a number or `(n,)`.
-
-    Returns:
-        `(rows, 1)` or `(rows, n)` float.
-    """
+    """Axial profile 0 … 1, `(rows, 1 or n)`, of the pleural line, shifted downwards by mm."""
     thickness = acquisition.video.pleura_thickness_mm + 0.4 * acquisition.row_mm
     distance = acquisition.row_depth_mm - (acquisition.pleura_mm + shift_mm)
     return np.exp(-0.5 * (distance / thickness) ** 2)

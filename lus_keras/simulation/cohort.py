@@ -142,9 +142,6 @@ def plan_cohort(
         lung_point_share: Only for sliding: share of the videos without sliding, 0 … 1, that show
             a lung point instead. They have no label.
 
-    Returns:
-        Plans ordered by patient and video.
-
     Raises:
         ConfigError: A name is unknown or a number is out of range.
     """

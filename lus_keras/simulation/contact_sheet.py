@@ -136,12 +136,7 @@ def _pictures_of(videos: Sequence[Video], group: str, task: str) -> Iterator[Pic
 def contact_sheet(
     task: str, simulated: Sequence[Picture], real: Sequence[Picture], source: str
 ) -> Figure:
-    """Draws a sheet.
-
-    Args:
-        simulated: At least one picture.
-        real: Pictures to stand beside them; may be empty.
-    """
+    """Draws a sheet of simulated pictures, at least one, and real ones beside them if any."""
     groups: dict[str, list[Picture]] = {}
     for picture in (*simulated, *real):
         groups.setdefault(picture.group, []).append(picture)

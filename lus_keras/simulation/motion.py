@@ -36,15 +36,7 @@ class Motion:
 
 
 def breathing_curve(cycles: np.ndarray, inspiration: float) -> np.ndarray:
-    """Asymmetric breathing.
-
-    Args:
-        cycles: `(t,)` time in breaths; whole numbers are starts of inspiration.
-        inspiration: Share of a breath that is inspiration, 0 < share < 1.
-
-    Returns:
-        `(t,)` float64, 0 at end-expiration, 1 at end-inspiration.
-    """
+    """Asymmetric breathing over `(t,)` breaths: 0 at end-expiration, 1 at end-inspiration."""
     phase = cycles % 1
     rising = 0.5 - 0.5 * np.cos(np.pi * phase / inspiration)
     falling = 0.5 + 0.5 * np.cos(np.pi * (phase - inspiration) / (1 - inspiration))

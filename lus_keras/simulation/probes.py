@@ -16,12 +16,7 @@ Extent = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class ConvexProbe:
-    """Beams that fan out from a curved surface.
-
-    Attributes:
-        half: Half the opening angle, radians.
-        psf: Lateral point spread (SD), radians.
-    """
+    """Beams that fan out from a curved surface; half opening angle and lateral SD in radians."""
 
     radius_mm: float
     half: float
@@ -73,12 +68,7 @@ class ConvexProbe:
 
 @dataclass(frozen=True)
 class LinearProbe:
-    """Parallel beams from a flat surface.
-
-    Attributes:
-        half: Half the width of the surface, mm.
-        psf: Lateral point spread (SD), mm.
-    """
+    """Parallel beams from a flat surface; half its width and lateral point spread (SD) in mm."""
 
     half: float
     psf: float

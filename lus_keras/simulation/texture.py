@@ -37,15 +37,9 @@ def _blurred_noise(
 def smooth_field(
     rng: np.random.Generator, shape: tuple[int, int], axial: float, lateral: float
 ) -> np.ndarray:
-    """Draws Gaussian noise with Gaussian correlation.
+    """Gaussian noise of SD 1 with Gaussian correlation (SD in rows and in columns).
 
-    Args:
-        rng: Random stream; what is consumed depends on `shape` only.
-        axial: Blur along the rows' axis (SD, rows).
-        lateral: Blur along the columns' axis (SD, columns).
-
-    Returns:
-        `shape` float32 of standard deviation 1.
+    What is consumed of the random stream depends on `shape` only.
     """
     out = _blurred_noise(rng, shape, axial, lateral)
     return out / out.std()
@@ -54,16 +48,7 @@ def smooth_field(
 def speckle(
     rng: np.random.Generator, shape: tuple[int, int], axial: float, lateral: float
 ) -> np.ndarray:
-    """Draws fully developed speckle: |complex white noise * Gaussian point spread|².
-
-    Args:
-        rng: Random stream; what is consumed depends on `shape` only.
-        axial: Point spread along depth (SD, rows).
-        lateral: Point spread across beams (SD, columns).
-
-    Returns:
-        `shape` float32 power ≥ 0 of mean 1, exponentially distributed.
-    """
+    """Fully developed speckle of mean 1: |complex white noise * Gaussian point spread|²."""
     real = _blurred_noise(rng, shape, axial, lateral)
     imaginary = _blurred_noise(rng, shape, axial, lateral)
     power = real * real + imaginary * imaginary

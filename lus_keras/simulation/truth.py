@@ -168,15 +168,7 @@ def persisted(level: np.ndarray, persistence: float) -> np.ndarray:
 
 
 def displayed_db(scene: Scene, power: np.ndarray, gain_db: np.ndarray) -> np.ndarray:
-    """Level at which the display shows mean powers, dB above black.
-
-    Args:
-        power: `(…, t)` echo power.
-        gain_db: `(…, t)` gain at the same places.
-
-    Returns:
-        `(…, t)` float64 from 0 (black) to the dynamic range (white), persistence included.
-    """
+    """`(…, t)` dB above black at which the display shows mean powers, persistence included."""
     patient = scene.acquisition.patient
     shown_db = np.clip(10 * np.log10(power) + gain_db, 0, patient.dynamic_range_db)
     return persisted(shown_db, patient.persistence)
@@ -185,16 +177,7 @@ def displayed_db(scene: Scene, power: np.ndarray, gain_db: np.ndarray) -> np.nda
 def least_contrast_db(
     scene: Scene, shown: np.ndarray, hidden: np.ndarray, gain_db: np.ndarray
 ) -> np.ndarray:
-    """Contrast of an image with artefacts to the same without, the least of all depths.
-
-    Args:
-        shown: `(r, k, t)` power with artefacts, at the rows of `read_rows`.
-        hidden: `(r, k, t)` power without.
-        gain_db: `(r, k, t)` gain at the same places.
-
-    Returns:
-        `(k, t)` float64, dB.
-    """
+    """`(k, t)` dB of an image with artefacts to that without, the least at `(r, k, t)` depths."""
     contrast = displayed_db(scene, shown, gain_db)
     contrast -= displayed_db(scene, hidden, gain_db)
     by_depth = np.median(contrast.reshape(len(DEPTHS), len(BAND), *shown.shape[1:]), axis=1)

@@ -118,12 +118,7 @@ def simulate_video(
 
 
 def simulate_cohort(plans: Iterable[VideoPlan], **options: Any) -> Iterator[SimulatedVideo]:
-    """Renders videos one after another, so that a cohort never has to fit into memory.
-
-    Args:
-        plans: From `plan_cohort`, in any order.
-        **options: Those of `simulate_video`.
-    """
+    """Renders videos one by one, so that a cohort never has to fit into memory."""
     for plan in plans:
         yield simulate_video(plan, **options)
 

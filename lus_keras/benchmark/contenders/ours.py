@@ -49,13 +49,7 @@ def _network(network: str, precision: str) -> tuple[Network, PaperConfig]:
 
 
 def train(*, network: str, precision: str, batch: int | None = None) -> Contender:
-    """Training steps on one batch that stays in memory.
-
-    Args:
-        network: Key of `SHAPES`.
-        precision: "float32" or "bfloat16" (mixed).
-        batch: Clips; the paper's if not given.
-    """
+    """Training steps on one batch, the paper's if not given, that stays in memory."""
     from lus_keras.benchmark.flops import count_flops
 
     built, _ = _network(network, precision)

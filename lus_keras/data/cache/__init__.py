@@ -132,9 +132,6 @@ def open_store(
         on_bad: Whether a video that cannot be decoded whole is an error or is left out.
         progress: Called with (videos done, videos in all) while building.
 
-    Returns:
-        The store.
-
     Raises:
         VideoError: Videos have no region of interest that is asked for, or cannot be decoded
             whole, or none can; all of them are listed.

@@ -77,14 +77,7 @@ class ClipIndex:
 def frames_in_segments(
     count: int, fps: float, segments: Sequence[tuple[float, float]]
 ) -> np.ndarray:
-    """Marks the frames whose time `i / fps` lies in a segment, start ≤ t < end.
-
-    Args:
-        segments: Intervals in seconds; they may overlap.
-
-    Returns:
-        `(count,)` bool.
-    """
+    """`(count,)` bool of frames whose time `i / fps` lies in a segment in s, start ≤ t < end."""
     times_s = np.arange(count) / fps + TIME_TOLERANCE_S
     marked = np.zeros(count, bool)
     for start, end in segments:
@@ -109,9 +102,6 @@ def index_clips(
         counts: Frames of each video, as decoded.
         sizes: `(height, width)` of each video's frames, as decoded.
         label_column: Field of `Video` with the label.
-
-    Returns:
-        The clips in the order of the videos.
 
     Raises:
         DataError: A video has neither label nor frame-level truth, or no video is large enough for

@@ -10,12 +10,7 @@ from lus_keras.core.config import ClipConfig
 
 @dataclass(frozen=True)
 class Cut:
-    """One clip of a video.
-
-    Attributes:
-        length: Frames that exist; a clip that asks for more is padded.
-        suffix: Tells the clip from the others of its video.
-    """
+    """One clip; `length` frames exist, the rest is padded, `suffix` tells it from the others."""
 
     first: int
     length: int

@@ -67,9 +67,6 @@ def load(
         name_or_path: One of `names()`, or a path that ends in `.csv`.
         root: Folder of the data; for a manifest, the folder its paths start from.
 
-    Returns:
-        The data set; nothing is decoded.
-
     Raises:
         ConfigError: There is no data set of that name.
         DataError: The data are absent or break a rule.
@@ -120,9 +117,6 @@ def find_root(name: str, root: str | os.PathLike[str] | None = None) -> Path:
     Args:
         name: One of `names()`.
         root: The only place to look at, if given.
-
-    Returns:
-        Folder of the data set.
 
     Raises:
         ConfigError: There is no data set of that name.

@@ -17,9 +17,6 @@ def load(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = 
         path: CSV file as described in `lus_keras.data.manifest`.
         root: Folder its paths start from; the manifest's own if not given.
 
-    Returns:
-        The data set, named as the file is.
-
     Raises:
         ManifestError: The manifest breaks a rule.
     """

@@ -60,11 +60,7 @@ _LICENSE = re.compile(r"CC (?P<kind>BY[A-Z -]*?) ?(?P<version>\d\.\d)", re.ASCII
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table, its cells stripped.
-
-    Attributes:
-        number: Row in the file; row 1 names the columns.
-    """
+    """One row of the table, cells stripped, numbered as in the file: row 1 names the columns."""
 
     number: int
     cells: Mapping[str, str]

@@ -18,12 +18,7 @@ NAMES = ("covid-blues", "pocus")
 
 @dataclass(frozen=True)
 class Remote:
-    """One file of a source.
-
-    Attributes:
-        path: Place in the data set's folder.
-        url: Where it is at the pinned commit.
-    """
+    """One file of a source: its place in the data set's folder and at the pinned commit."""
 
     path: str
     size: int
@@ -70,9 +65,6 @@ def find_source(name: str) -> Source:
 
     Args:
         name: One of `NAMES`.
-
-    Returns:
-        The source.
 
     Raises:
         ConfigError: There is no such source.

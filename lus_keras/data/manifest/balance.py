@@ -9,14 +9,7 @@ from lus_keras.core.labels import CLASSES, REGISTRY
 
 
 def one_class_warnings(videos: Sequence[Any], columns: Iterable[str] = CLASSES) -> list[str]:
-    """Says of which labels all videos show the same value.
-
-    Args:
-        videos: Rows of a manifest; those without a label do not count.
-
-    Returns:
-        One sentence a label.
-    """
+    """One sentence a label of which all labelled videos of a manifest show the same value."""
     found = []
     for name in columns:
         label = REGISTRY[name]

@@ -44,12 +44,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class Report:
-    """The result of a check.
-
-    Attributes:
-        target: What was looked at.
-        videos: One entry an item, in its order.
-    """
+    """The result of a check, one entry an item, in its order."""
 
     target: Target
     videos: tuple[Checked, ...]
@@ -73,9 +68,6 @@ class Report:
 
         Args:
             path: File to create; paths in it start from the root of the target.
-
-        Returns:
-            `path`.
 
         Raises:
             ConfigError: It would replace the manifest that was checked, or no patients are known.

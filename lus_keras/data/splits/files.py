@@ -63,9 +63,6 @@ def read_own_split(path: Path, names: Sequence[str], *, allow_leak: bool = False
         names: Entries to look for, in this order; the only entry is taken whatever its name.
         allow_leak: As in `verify`.
 
-    Returns:
-        The split; `verify` compares it with the data.
-
     Raises:
         LeakageError: A patient is on both sides.
         DataError: The file is absent or damaged, or has none of the entries.

@@ -34,14 +34,7 @@ class Fold:
     unit: str = "patient"
 
     def rows(self, index: ClipIndex, side: str) -> np.ndarray:
-        """Rows of the clips on a side.
-
-        Args:
-            side: "train", "test" or "validation".
-
-        Returns:
-            `(n,)` int64, ascending.
-        """
+        """Rows, ascending, of the clips on the side "train", "test" or "validation"."""
         names = getattr(self, side)
         return index.rows_of(names) if self.unit == "patient" else index.rows_named(names)
 
@@ -102,11 +95,7 @@ def verify(split: Split, patients: Iterable[str], *, allow_leak: bool = False) -
 
 
 def shared_patients(split: Split, patients: Mapping[str, str]) -> Iterator[str]:
-    """Finds patients on two sides of a split that divides clips.
-
-    Yields:
-        One sentence a patient and fold; none for a split that divides patients.
-    """
+    """One sentence a patient and fold on two sides of a split that divides clips."""
     for fold in split.folds:
         if fold.unit != "clip":
             continue

@@ -63,14 +63,7 @@ def estimate(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Estimate:
-    """Value, interval over patients and spread across folds of one metric.
-
-    Args:
-        over_folds: Mean of the folds' metrics instead of one metric of all clips together.
-
-    Returns:
-        The estimate; NaN throughout without clips.
-    """
+    """Value (of all clips, or the folds' mean), interval over patients, spread across folds."""
     if not len(clusters.patients):
         return Estimate(np.nan, np.nan, np.nan)
     whole = _of_all(fold_mean(statistic, clusters) if over_folds else statistic, clusters)
@@ -110,9 +103,6 @@ def paired_difference(
         better: Statistic of the model claimed to be better.
         others: Those of the other model's clips, of the same patients, where it was tested on
             others; the same clips in the same order if not given.
-
-    Returns:
-        Difference better - worse with its interval and verdict.
     """
     others = clusters if others is None else others
     count = clusters.n_patients
@@ -156,10 +146,7 @@ def _value(statistic: Weighted, n_patients: int) -> float:
 
 
 def fold_mean(statistic: Statistic, clusters: Clusters) -> Statistic:
-    """Mean over the folds in which a statistic is defined, for any draw of patients.
-
-    NaN only if it is undefined in every fold.
-    """
+    """Mean over the folds in which a statistic is defined, for any draw of patients; else NaN."""
 
     def of_clips(clips: Ints) -> Weighted:
         parts = _of_folds(statistic, clusters, clips)

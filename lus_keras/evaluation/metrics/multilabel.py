@@ -39,14 +39,7 @@ FORMULAS: dict[str, Formula] = {
 
 
 def label_scores(predictions: pd.DataFrame) -> list[Scores]:
-    """One set of scores a label, class 1 = it applies.
-
-    Args:
-        predictions: Columns `patient_id, fold, y_0 … y_k, p_0 … p_k`.
-
-    Returns:
-        Scores in the order of the labels, each in the order of the rows.
-    """
+    """One set of scores a label, from columns `patient_id, fold, y_0 … y_k, p_0 … p_k`."""
     clusters = Clusters.of(predictions["patient_id"].to_numpy(), predictions["fold"].to_numpy())
     found = []
     for name in probability_columns(predictions):

@@ -22,12 +22,7 @@ from lus_keras.evaluation.metrics.statistics import (
 
 @dataclass(frozen=True)
 class Scores:
-    """What a model said of n clips (or videos), and what is true.
-
-    Attributes:
-        y_true: `(n,)` int64 class.
-        probabilities: `(n, k)` float64, one column a class.
-    """
+    """What a model said of n clips or videos, `(n, k)` float64, and what is true, `(n,)` int64."""
 
     y_true: NDArray[np.int64]
     probabilities: NDArray[np.float64]

@@ -158,11 +158,7 @@ def show_picture(axes: Axes, pixels: ArrayLike, **options: Any) -> None:
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a grid.
-
-    Attributes:
-        pixels: `(h, w)` uint8, or `(h, w, 3)` RGB.
-    """
+    """One picture of a grid, `(h, w)` uint8, or `(h, w, 3)` RGB."""
 
     pixels: NDArray[np.uint8]
     title: str

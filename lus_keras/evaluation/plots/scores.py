@@ -103,14 +103,7 @@ def confusion_matrices(scores: Mapping[str, Scores], classes: Sequence[str]) -> 
 
 
 def count_matrices(matrices: Mapping[str, NDArray[Any]], classes: Sequence[str]) -> Figure:
-    """Confusion matrices that are counted already.
-
-    Args:
-        matrices: Label → `(k, k)` counts, rows = truth.
-
-    Returns:
-        Figure with one panel a matrix.
-    """
+    """Confusion matrices `(k, k)` that are counted already, by label; rows = truth."""
     figure = new_figure(max(2.6 * len(matrices), 3.2), 3.1)
     panels = figure.subplots(1, len(matrices), squeeze=False)[0]
     for axes, (label, counts) in zip(panels, matrices.items(), strict=True):

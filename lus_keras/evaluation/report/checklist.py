@@ -31,11 +31,7 @@ TO_FILL = "to be filled by the authors"
 
 @dataclass(frozen=True)
 class Checklist:
-    """A published checklist.
-
-    Attributes:
-        file: Its items, in `checklists/`.
-    """
+    """A published checklist; its items lie in a file in `checklists/`."""
 
     file: str
     title: str

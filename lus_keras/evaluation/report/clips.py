@@ -23,11 +23,7 @@ PLAYED_MS, SHORTEST_MS = 100, 33
 
 @dataclass(frozen=True)
 class Curve:
-    """Attention of one network over a clip.
-
-    Attributes:
-        values: `(n,)` weights at the frames shown, stretched to 0 … 1 over the clip.
-    """
+    """Attention of one network at the frames shown, stretched to 0 … 1 over the clip."""
 
     label: str
     colour: str

@@ -42,9 +42,6 @@ ADVICE = (
 def read_run(run_dir: str | Path) -> tuple[RunRecord, dict[str, PaperRun]]:
     """Reads run.json and the finished folds of every paper it names.
 
-    Returns:
-        What run.json says, and the papers by name.
-
     Raises:
         RunError: run.json is absent or damaged, or a finished fold cannot be used.
     """

@@ -132,11 +132,7 @@ class VariantRecord(_Record):
 
 
 class ChoiceRecord(_Record):
-    """A setting with the evidence for it.
-
-    Attributes:
-        label: One of `core.config.LABELS`.
-    """
+    """A setting with the evidence for it, a label of `core.config.LABELS`."""
 
     field: str
     value: Any = None
@@ -215,12 +211,7 @@ class DeviceRecord(_Record):
 
 
 class RunRecord(_Record):
-    """All of run.json.
-
-    Attributes:
-        versions: Package → version; None for what is not installed.
-        git_commit: Commit of the code; None if it is not known.
-    """
+    """All of run.json; a package that is not installed has the version None."""
 
     version: Literal[3] = VERSION
     papers: dict[str, PaperRecord] = {}

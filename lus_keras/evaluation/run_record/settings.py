@@ -82,11 +82,7 @@ class TransferSettings(_Settings):
 
 
 class Settings(_Settings):
-    """Settings that an experiment was made with.
-
-    Attributes:
-        localisation: How attention is held against annotations; None without attention.
-    """
+    """Settings of an experiment; `localisation` is None without attention."""
 
     label_column: str = ""
     clip: ClipSettings = ClipSettings()

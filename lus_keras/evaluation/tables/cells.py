@@ -100,11 +100,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric of a claim.
-
-    Attributes:
-        published: Difference of the paper's own numbers.
-    """
+    """One metric of a claim; `published` is the difference of the paper's own numbers."""
 
     metric: str
     label: str

@@ -34,12 +34,7 @@ AS_PRINTED = ("", "paper")
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A claim of the configuration.
-
-    Attributes:
-        better: Networks claimed to be better; of several the mean counts.
-        metric: Metric that the verdict rests on.
-    """
+    """A claim of the configuration: networks, of several the mean counts, and deciding metric."""
 
     id: str
     text: str

@@ -47,9 +47,6 @@ def binary(predictions: pd.DataFrame, video: bool = False) -> Judged:
 
     Args:
         video: One prediction a video instead of one a clip.
-
-    Returns:
-        Statistics by name, as `binary_statistics` has them.
     """
     scores = _scores(predictions, video)
     baselines = binary_statistics(majority_baseline(scores))
@@ -58,15 +55,7 @@ def binary(predictions: pd.DataFrame, video: bool = False) -> Judged:
 
 @once_per_frame
 def without_skill(predictions: pd.DataFrame, video: bool, name: str) -> Judged:
-    """Judges a predictor that looks at nothing.
-
-    Args:
-        video: One prediction a video instead of one a clip.
-        name: `majority` or `always_positive`.
-
-    Returns:
-        As `binary`, without a baseline.
-    """
+    """Judges `majority` or `always_positive`, which look at nothing, as `binary` does networks."""
     make = {"majority": majority_baseline, "always_positive": always_positive}[name]
     scores = make(_scores(predictions, video))
     return Judged(scores.clusters, binary_statistics(scores))

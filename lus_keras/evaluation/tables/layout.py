@@ -56,12 +56,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Number:
-    """A number without an interval: a count, or nothing at all.
-
-    Attributes:
-        value: The number, in the table's unit; None for none.
-        note: Note that stands before the row's.
-    """
+    """A number in the table's unit without an interval; its note stands before the row's."""
 
     value: float | None = None
     baseline: float | None = None
@@ -94,11 +89,7 @@ Source = Callable[[Column], Quantity | None]
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table.
-
-    Attributes:
-        source: Gives what is measured in a column; None where the table has no cell.
-    """
+    """One row; its source gives what is measured in a column, None where there is no cell."""
 
     id: str
     label: str

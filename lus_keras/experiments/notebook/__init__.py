@@ -63,9 +63,6 @@ def reproduce(
         networks: Networks of your own: `file.py:function`, or functions.
         seeds: Trainings, each of another seed.
 
-    Returns:
-        The run directory.
-
     Raises:
         ConfigError: A name or setting is wrong.
         DataError: The data are absent or break a rule.

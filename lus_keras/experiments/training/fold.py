@@ -156,9 +156,6 @@ def best_epoch(history: Sequence[Mapping[str, Any]], select: str) -> int:
     Args:
         history: One row an epoch.
         select: Column to choose by: the smallest loss or the largest accuracy.
-
-    Returns:
-        Its place in the history.
     """
     values = [row[select] for row in history]
     return int(np.argmax(values) if select.endswith("accuracy") else np.argmin(values))

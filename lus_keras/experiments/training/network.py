@@ -78,9 +78,6 @@ def mirrored_strategy(batch_size: int) -> Any:
     Args:
         batch_size: Clips a batch, of all devices together.
 
-    Returns:
-        `tf.distribute.MirroredStrategy`.
-
     Raises:
         ConfigError: Keras computes with another backend, or the batch cannot be shared evenly.
     """

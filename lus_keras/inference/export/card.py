@@ -48,14 +48,7 @@ USE = (
 def contract(
     models: Ensemble, format: str, differences: Mapping[str, float], hashes: Mapping[str, str]
 ) -> dict[str, Any]:
-    """contract.json: what a caller has to give and gets.
-
-    Args:
-        hashes: sha256 of the files, by name.
-
-    Returns:
-        Plain data.
-    """
+    """contract.json: what a caller has to give and gets, and the sha256 of the files."""
     said = OUTPUTS | (APART if models.description.multilabel else {})
     return {
         "schema": 1,

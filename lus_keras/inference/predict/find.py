@@ -63,12 +63,7 @@ class Description(BaseModel):
 
 @dataclass(frozen=True)
 class Found:
-    """A network in a run.
-
-    Attributes:
-        description: Of its first fold; the others say the same.
-        folders: Its finished folds, in their order.
-    """
+    """Finished folds of a network in a run, described as its first; the others say the same."""
 
     description: Description
     folders: tuple[Path, ...]
@@ -87,9 +82,6 @@ def find_network(
     Args:
         path: Run directory, any folder within it down to a fold's.
         variant: Only this variant; "" is the networks without one.
-
-    Returns:
-        The network.
 
     Raises:
         RunError: There is no such folder, it holds no finished fold, or files are damaged.
@@ -158,9 +150,6 @@ def _fold_folders(path: Path) -> list[Path]:
 
 def read_description(folder: Path) -> Description:
     """Reads and checks model.json of a finished fold, and that its files are those of DONE.
-
-    Returns:
-        What it says.
 
     Raises:
         RunError: The fold is not finished, or a file is damaged or not the one that was trained.

@@ -113,9 +113,6 @@ def load_models(
         model: Network, where the run has several.
         variant: Variant, where the run has several; "" is none.
 
-    Returns:
-        The networks.
-
     Raises:
         RunError: There is no finished fold, a file is damaged, or weights do not fit the network.
         ConfigError: What is asked for is not there, or several networks are meant.
@@ -145,9 +142,6 @@ def load_registered(name: str, *, fold: int | None = None) -> Ensemble:
 
     Args:
         name: One of `registry.names()`.
-
-    Returns:
-        The networks.
 
     Raises:
         ConfigError: There is no such network or fold, or only its recipe is here.
@@ -196,9 +190,6 @@ def build_network(description: Description) -> keras.Model:
 
     Shape and options are those of model.json. The paper's file fills in the rest of a
     configuration, which no network depends on.
-
-    Returns:
-        The network, uncompiled, float32.
 
     Raises:
         ConfigError: The paper is not known.

@@ -124,16 +124,7 @@ def captioned(picture: np.ndarray, lines: Sequence[str]) -> np.ndarray:
 
 
 def heat(picture: np.ndarray, values: np.ndarray, opacity: float = OPACITY) -> np.ndarray:
-    """Lays a map over a picture as heat.
-
-    Args:
-        picture: `(h, w, 3)` uint8 RGB.
-        values: `(h', w')` floats 0 … 1, scaled to the picture.
-        opacity: Of the heat, 0 … 1.
-
-    Returns:
-        `(h, w, 3)` uint8 RGB.
-    """
+    """Lays a map over a picture as heat, `(h, w, 3)` uint8 RGB."""
     grey = (np.clip(np.asarray(values, np.float32), 0, 1) * 255).astype(np.uint8)
     levels: Any = cv2.resize(grey, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     colours = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1]
@@ -183,14 +174,7 @@ def _draw_tile(picture: np.ndarray, box: Box, chance: float) -> None:
 
 
 def clip_box(prediction: VideoPrediction, place: int, size: Size) -> Box:
-    """Box that a clip was cut out of.
-
-    Args:
-        size: `(h, w)` of the video's frames.
-
-    Returns:
-        `(x, y, w, h)` in pixels of the file.
-    """
+    """Box that a clip was cut out of frames of `(h, w)`."""
     clip, cut = prediction.clip, prediction.cuts[place]
     spec = FrameSpec.of(clip, cropped=prediction.cropped)
     look = look_at(prediction.video, spec)

@@ -20,11 +20,7 @@ from lus_keras.data.manifest import Video
 
 @dataclass(frozen=True)
 class Piece:
-    """A clip that was cut.
-
-    Attributes:
-        pixels: `(t, h, w, c)` uint8; frames beyond `cut.length` are 0, or the last that exists.
-    """
+    """A clip `(t, h, w, c)`; frames beyond `cut.length` are 0, or the last that exists."""
 
     cut: Cut
     pixels: np.ndarray

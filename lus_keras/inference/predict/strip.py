@@ -56,14 +56,7 @@ def drawn_class(prediction: VideoPrediction) -> int:
 
 
 def draw_strip(prediction: VideoPrediction, width: int, count: int) -> np.ndarray:
-    """Draws the curves over the time of a video.
-
-    Args:
-        width: Pixels.
-
-    Returns:
-        `(STRIP, width, 3)` uint8 RGB.
-    """
+    """`(STRIP, width, 3)` uint8 RGB with the curves over the time of a video."""
     strip = np.zeros((STRIP, width, 3), np.uint8)
     found = curves(prediction)
     held = np.zeros(count, bool)

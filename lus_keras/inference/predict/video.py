@@ -123,9 +123,6 @@ def predict_video(
         masks: Keep spatial masks, where the network has them.
         damaged: Whether a file that lost its end, or frames, is predicted from what can be read.
 
-    Returns:
-        What the networks say.
-
     Raises:
         VideoError: It cannot be decoded, is too short or too small, lacks a region of interest, is
             damaged, or is not the file that its manifest row states the hash of.

@@ -78,13 +78,7 @@ def pooled(features: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class FeatureCohort:
-    """Features and truth of a cohort; one entry a video.
-
-    Attributes:
-        features: `(t, 18)` each.
-        truth: `(t,)` bool each, which frames show B-lines.
-        patients: `(n,)` int64.
-    """
+    """Features `(t, 18)` and truth `(t,)` (which frames show B-lines) of each video of a cohort."""
 
     features: list[np.ndarray]
     truth: list[np.ndarray]
