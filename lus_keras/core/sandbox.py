@@ -52,16 +52,7 @@ def run_isolated(
 def iter_isolated(
     work: Work, texts: Sequence[str], *, limits: Limits | None = None, workers: int = 1
 ) -> Generator[Outcome]:
-    """Gives the results of `run_isolated` as they come, in the order of `texts`.
-
-    Args:
-        work: As in `run_isolated`; so are the others.
-        texts: What to call it on.
-        workers: Children at a time.
-
-    Yields:
-        One result a text; children end with the iterator.
-    """
+    """Gives results of `run_isolated` in order as they come; children end with the iterator."""
     idle: SimpleQueue[Child] = SimpleQueue()
 
     def call(text: str) -> Outcome:

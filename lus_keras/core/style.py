@@ -32,15 +32,7 @@ def pdf_bytes(figure: Figure) -> bytes:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Makes an empty figure.
-
-    Args:
-        width: Inches.
-        height: Inches.
-
-    Returns:
-        The figure; what is put into it does not overlap.
-    """
+    """Makes an empty figure, inches wide and high; what is put into it does not overlap."""
     return Figure(figsize=(width, height), layout="constrained")
 
 

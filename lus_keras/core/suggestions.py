@@ -25,15 +25,7 @@ _MARKS = frozenset("'’‘‚`´\"“”„")
 
 
 def nearest_files(names: Iterable[str], folder: Path) -> dict[str, str]:
-    """Finds, for names of files that are absent, what they may have been meant to be.
-
-    Args:
-        names: Paths relative to `folder`.
-        folder: Folder to search, with all below it.
-
-    Returns:
-        By name, the path relative to `folder` of the file named most alike, where there is one.
-    """
+    """By name of an absent file, the path below the folder of the file named most alike, if any."""
     files = (found for found in folder.rglob("*") if found.is_file())
     there: dict[str, str] = {}
     for found in itertools.islice(files, MAX_FILES_COMPARED):

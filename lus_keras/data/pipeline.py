@@ -27,15 +27,7 @@ IMAGENET_SD = (0.229, 0.224, 0.225)
 
 
 def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
-    """Order of the training clips in an epoch, the same for equal arguments.
-
-    Args:
-        seed: Seed of the training, not negative.
-        epoch: Number of the epoch, from 0.
-
-    Returns:
-        `(count,)` int64, a permutation.
-    """
+    """Order `(count,)` of the training clips in an epoch, the same for equal arguments."""
     return np.random.default_rng([seed, epoch]).permutation(count)
 
 
@@ -148,13 +140,7 @@ def make_batches(
 ) -> tf.data.Dataset | ClipBatches:
     """Makes the batches of one epoch: `tf.data` on TensorFlow, a `PyDataset` elsewhere.
 
-    Args:
-        rows: `(n,)` rows of the index, in the order wanted.
-        mirrored: `(n,)` bool, which to flip.
-        batch_size: Clips a batch; the last may be smaller.
-
-    Returns:
-        Iterable of `(clips as `network_input` gives them, labels (b,) int64)`.
+    They hold clips as `network_input` gives them and labels `(b,)`; the last may be smaller.
     """
     if keras.backend.backend() == "tensorflow":
         return make_dataset(source, rows, mirrored, batch_size)

@@ -52,14 +52,7 @@ def _show_first_trap(
 
 
 def narrow_traps(acquisition: Acquisition, motion: Motion, count: int) -> VerticalArtefacts:
-    """Draws the causes of separate B-lines.
-
-    Args:
-        count: Number of traps; the first can be seen at some moment, the others by chance.
-
-    Returns:
-        Traps, weaker the harder the cohort is.
-    """
+    """Draws causes of separate B-lines, weaker the harder the cohort; the first can be seen."""
     trap = draw_many(TrapParameters, acquisition.plan.key, count)
     low, high = span_mm(acquisition, motion)
     position, elevation = low + (high - low) * trap["place"], trap["elevation_mm"]

@@ -17,15 +17,7 @@ PRIOR_STRENGTH = 2.0
 
 
 def videos_per_patient(patients: int, videos: int, rng: np.random.Generator) -> np.ndarray:
-    """Shares videos out: one each, the rest at random.
-
-    Args:
-        patients: Number of patients, at least 1.
-        videos: Number of videos, at least `patients`.
-
-    Returns:
-        `(patients,)` int64, each at least 1, with sum `videos`.
-    """
+    """Shares videos out: one each, the rest at random; `(patients,)` int64, sum `videos`."""
     return 1 + rng.multinomial(videos - patients, np.full(patients, 1 / patients))
 
 
@@ -71,14 +63,9 @@ def quotas(total: int, shares: Sequence[float]) -> np.ndarray:
 def allocate_classes(
     counts: np.ndarray, shares: Sequence[float], rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Deals a deck of classes to videos, each patient preferring some of them.
+    """Deals a deck of k classes to videos, each patient preferring some of them.
 
-    Args:
-        counts: `(patients,)` int, videos of each patient.
-        shares: k relative frequencies of the classes in the cohort.
-
-    Returns:
-        One `(n,)` int64 array of class numbers a patient; over all, exactly `quotas`.
+    One `(n,)` int64 array of class numbers a patient; over all, exactly `quotas`.
     """
     prior = np.asarray(shares, float) / np.sum(shares)
     mixtures = rng.dirichlet(MIXTURE_STRENGTH * prior, len(counts)) + 1e-6

@@ -183,14 +183,9 @@ def haze_db(acquisition: Acquisition, depth_mm: np.ndarray) -> np.ndarray:
 def lung(
     acquisition: Acquisition, lung_mm: np.ndarray, defects: PleuralDefects | None = None
 ) -> np.ndarray:
-    """Builds the lung: the pleural line that slides, and the haze under it.
+    """Builds the lung, `(rows, n)` power: the pleural line that slides, and the haze under it.
 
-    Args:
-        lung_mm: `(n,)` places along the lung, one a column.
-        defects: Where the line is indented or broken; nowhere if not given.
-
-    Returns:
-        `(rows, n)` float32 power.
+    Its columns are places in mm along the lung; the line is indented or broken at defects.
     """
     shape = (acquisition.rows, lung_mm.size)
     grain = speckle(acquisition.rng("lung.speckle"), shape, *acquisition.blur)

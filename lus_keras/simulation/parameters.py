@@ -26,14 +26,9 @@ Table = TypeVar("Table")
 
 
 def random_stream(key: Key, name: str) -> np.random.Generator:
-    """Opens the random stream `name` of one patient or video.
+    """Opens the random stream `name` of a patient or video, independent of those of other names.
 
-    Args:
-        key: Non-negative integers that identify the patient or video.
-        name: What the numbers are for; different names give independent streams.
-
-    Returns:
-        A generator at its start; equal arguments give equal numbers on every machine.
+    Equal arguments give equal numbers on every machine.
     """
     return np.random.default_rng([STREAM_FAMILY, *key, zlib.crc32(name.encode())])
 

@@ -79,14 +79,9 @@ def _on_probe_mm(scene: Scene) -> np.ndarray:
 def visible_pleura(
     scene: Scene, min_window: float = MIN_WINDOW, min_passed: float = MIN_PASSED
 ) -> np.ndarray:
-    """Beams under which the lung can be judged: no rib above, not too oblique, in the sector.
+    """`(beams, t)` bool: no rib above, not too oblique, in the sector; the lung can be judged.
 
-    Args:
-        min_window: Share of the power that ribs must let through.
-        min_passed: Share of the power that must return from under an oblique pleura.
-
-    Returns:
-        `(beams, t)` bool.
+    Thresholds are shares of the power that ribs let through and that oblique pleura returns.
     """
     free = acoustic_window(scene.acquisition, scene.acquisition.lateral_mm) >= min_window
     passes = free & (scene.window >= min_passed * scene.window.max())

@@ -166,14 +166,9 @@ def _refuse_short(videos: Sequence[Video], counts: Sequence[int], clip: ClipConf
 
 
 def class_of(video: Video, label_column: str) -> int:
-    """Class of a whole video; with frame-level truth, whether any of it is positive.
+    """Class of a labelled video; with frame-level truth, whether any of it is positive.
 
-    Args:
-        video: One that `is_labelled`.
-        label_column: Field of `Video` with the label.
-
-    Returns:
-        0 …; a sign is its place in `SIGNS`, several are packed, see `multilabel`.
+    A sign is its place in `SIGNS`, several are packed, see `multilabel`.
     """
     if has_truth(video, label_column):
         return int(bool(_intervals(video, label_column)))

@@ -65,15 +65,9 @@ def random_frame_hit(truth: ArrayLike) -> Floats:
 
 
 def random_frame_localised(truth: ArrayLike, alphas: Sequence[float]) -> Floats:
-    """Chance that one frame drawn at random reaches each α, exact.
+    """Chance that one frame drawn at random reaches each α, `(n, a)`, NaN for unknown truth.
 
     A single frame inside G overlaps it by 1 / |G|, any other frame by 0.
-
-    Args:
-        alphas: Thresholds in (0, 1], a of them.
-
-    Returns:
-        `(n, a)` float64 in 0 … 1; NaN for unknown truth.
     """
     truth = np.asarray(truth)
     annotated = (truth == 1).sum(1)

@@ -50,14 +50,9 @@ def label_scores(predictions: pd.DataFrame) -> list[Scores]:
 
 
 def label_statistics(scores: Scores) -> dict[str, Statistic]:
-    """Metrics of one label, by name.
+    """Metrics of one label (class 1) by name, those of `class_statistics`.
 
-    Args:
-        scores: Scores of two classes, class 1 = the label applies.
-
-    Returns:
-        `precision`, `specificity`, `f1`, `recall`, `accuracy` and `roc_auc`; precision, F1, recall
-        and ROC-AUC are undefined where nothing shows the label.
+    Precision, F1, recall and ROC-AUC are undefined where nothing shows the label.
     """
     answered = {
         metric: confusion_statistic(formula, scores.y_true, scores.y_pred, scores.clusters)

@@ -81,12 +81,7 @@ def binary_statistics(scores: Scores) -> dict[str, Statistic]:
 def video_level(predictions: pd.DataFrame) -> pd.DataFrame:
     """One row a video: the mean probability of its clips, and the highest of their labels.
 
-    Args:
-        predictions: Columns `video_id, patient_id, fold, y_true, p_0 … p_k`, or `y_0 … y_k` in
-            place of `y_true`.
-
-    Returns:
-        The same columns, one row a video, ordered by fold, patient and video.
+    Columns stay; rows are ordered by fold, patient and video.
     """
     truth = [name for name in predictions if str(name).startswith("y_")]
     how = dict.fromkeys(probability_columns(predictions), "mean") | dict.fromkeys(truth, "max")
@@ -106,14 +101,7 @@ def always_positive(scores: Scores) -> Scores:
 
 
 def aligned(frames: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Keeps the clips that all models were tested on, in one order.
-
-    Args:
-        frames: Predictions of several models, with columns `fold` and `clip_id`.
-
-    Returns:
-        Frames of equal length whose rows belong to the same clips.
-    """
+    """Keeps the clips (`fold` and `clip_id`) that all models were tested on, in one order."""
     indexed = [frame.set_index(["fold", "clip_id"]) for frame in frames]
     shared = indexed[0].index
     for frame in indexed[1:]:

@@ -88,15 +88,7 @@ def roc_auc_statistic(y_true: ArrayLike, scores: ArrayLike, clusters: Clusters) 
 
 
 def pr_auc_statistic(y_true: ArrayLike, scores: ArrayLike, clusters: Clusters) -> Statistic:
-    """Average precision with every clip counted as often as its patient was drawn.
-
-    Args:
-        y_true: `(n,)` integers 0 or 1.
-        scores: `(n,)` floats.
-
-    Returns:
-        The statistic; NaN for draws with one class only.
-    """
+    """Average precision, a clip counted as often as its patient was drawn; NaN for one class."""
 
     def area(hits: Floats, predicted: Floats) -> Floats:
         steps = np.diff(hits, axis=1, prepend=0)

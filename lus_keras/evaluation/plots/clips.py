@@ -125,14 +125,9 @@ def saliency_sheet(
 
 
 def map_sheet(frames: ArrayLike, maps: Mapping[str, ArrayLike], shown: Sequence[int]) -> Figure:
-    """Frames of a clip over time, and beneath them maps of the clip, one row each.
+    """Frames of a clip over time, and beneath them its maps, a row each.
 
-    Args:
-        frames: `(t, h, w)` uint8.
-        maps: By name, `(t, h, w)` floats ≥ 0.
-
-    Returns:
-        The figure; each map is drawn as shares of its own 99.5th percentile.
+    Each map is drawn as shares of its own 99.5th percentile.
     """
     figure = new_figure(max(1.1 * len(shown), 3) + 0.8, 0.2 + 1.2 * (1 + len(maps)))
     panels = figure.subplots(1 + len(maps), len(shown), squeeze=False)

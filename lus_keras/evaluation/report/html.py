@@ -23,15 +23,9 @@ def report_html(
     pictures: Mapping[str, bytes],
     versions: Mapping[str, Any],
 ) -> str:
-    """Writes the report.
+    """Writes the report with provenance, and pictures as PNG by path.
 
-    Args:
-        provenance: Name → value of what the run was made with.
-        pictures: PNG of each figure by its path in the report.
-
-    Returns:
-        HTML. A policy in its head forbids browsers to load anything and to run any script but the
-        viewer's own.
+    A policy in its head forbids browsers to load anything and to run scripts but the viewer's own.
     """
     script = (TEMPLATES / "viewer.js").read_text("utf-8")
     return template("report.html.j2", autoescape=True).render(

@@ -19,15 +19,7 @@ from lus_keras.models.predictor import jit_compile, predictor_of
 
 
 def resolve_precision(precision: str) -> str:
-    """Turns `auto` into the precision this machine is fastest in.
-
-    Args:
-        precision: "float32", "mixed_bfloat16" or "auto".
-
-    Returns:
-        "mixed_bfloat16" for `auto` where the processor multiplies in bfloat16, else "float32";
-        anything else unchanged.
-    """
+    """Turns `auto` into the faster precision: bfloat16 where the processor multiplies in it."""
     if precision != "auto":
         return precision
     return "mixed_bfloat16" if computes_in_bfloat16() else "float32"

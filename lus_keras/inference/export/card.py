@@ -221,14 +221,7 @@ def recipe(record: PaperRecord | None) -> str:
 
 
 def measured_rows(run: Path | None, description: Description) -> list[dict[str, Any]]:
-    """Rows of a run's results.json that are about a network and have a value.
-
-    Args:
-        run: Run directory; None or one without a report gives no row.
-
-    Returns:
-        The rows as they stand there, predictors without skill left out.
-    """
+    """Rows of results.json about a network that have a value; none without a report."""
     entry = "/".join(filter(None, (description.variant, description.model)))
     whole = _tables_of(description.paper, entry)
     record = paper_record(run, description.paper)

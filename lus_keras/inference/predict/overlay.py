@@ -105,15 +105,7 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
 
 
 def captioned(picture: np.ndarray, lines: Sequence[str]) -> np.ndarray:
-    """A picture above lines of text, white on black.
-
-    Args:
-        picture: `(h, w, 3)` uint8 RGB.
-        lines: From top to bottom; one that is too wide is written smaller.
-
-    Returns:
-        `(h + 20 per line, w, 3)` uint8 RGB.
-    """
+    """A picture above lines of text (20 pixels each, smaller if too wide), white on black."""
     bars = []
     for line in lines:
         bars.append(np.zeros((CAPTION, picture.shape[1], 3), np.uint8))
