@@ -79,11 +79,6 @@ class FrameStore:
     key: str
     skipped: tuple[tuple[Video, str], ...] = ()
 
-    @property
-    def starts(self) -> tuple[int, ...]:
-        """First frame of each video, counted over the whole store."""
-        return tuple(accumulate(self.counts[:-1], initial=0))
-
     def frames(self) -> np.ndarray:
         """`(n, h, w, c)` uint8 memory map of all frames, which must be of one size; read-only.
 

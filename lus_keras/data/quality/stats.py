@@ -32,7 +32,6 @@ class Statistics:
     durations_s: np.ndarray
     sizes: np.ndarray
     fps: np.ndarray
-    videos_per_patient: tuple[int, ...]
 
 
 def statistics_of(report: Report) -> Statistics:
@@ -44,8 +43,7 @@ def statistics_of(report: Report) -> Statistics:
     rows = [
         ("videos", str(len(report.videos))),
         ("videos that decode", str(len(seen))),
-        *([("patients", str(len(per_patient)))] if videos else []),
-        *_videos_per_patient(list(per_patient.values())),
+        *_patients(list(per_patient.values())),
         *((name, _counts(counts)) for name, counts in labels.items()),
         *(_measured(seen) if seen else []),
     ]
@@ -56,7 +54,6 @@ def statistics_of(report: Report) -> Statistics:
         durations_s=np.array([one.duration_s for one in seen]),
         sizes=np.array([(one.width, one.height) for one in seen]).reshape(-1, 2),
         fps=np.array([one.fps for one in seen]),
-        videos_per_patient=tuple(per_patient.values()),
     )
 
 
@@ -73,8 +70,9 @@ def _label_counts(videos: Sequence[Video]) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _videos_per_patient(counts: list[int]) -> list[tuple[str, str]]:
-    return [("videos a patient", _spread(np.array(counts), "", ".4g"))] if counts else []
+def _patients(counts: list[int]) -> list[tuple[str, str]]:
+    spread = _spread(np.array(counts), "", ".4g") if counts else ""
+    return [("patients", str(len(counts))), ("videos a patient", spread)] if counts else []
 
 
 def _measured(seen: Sequence[Inspection]) -> list[tuple[str, str]]:
