@@ -125,10 +125,7 @@ def chest_wall(acquisition: Acquisition) -> ChestWall:
     patient, video, depth = acquisition.patient, acquisition.video, acquisition.row_depth_mm
     shape, blur = acquisition.shape, acquisition.blur
     broad = smooth_field(
-        acquisition.rng("wall.broad"),
-        shape,
-        max(3 / acquisition.row_mm, 1),
-        acquisition.beams / 8,
+        acquisition.rng("wall.broad"), shape, max(3 / acquisition.row_mm, 1), acquisition.beams / 8
     )
     grain = speckle(acquisition.rng("wall.speckle"), shape, *blur)
     level = _layers_db(acquisition) + patient.streak_db * _fascia(acquisition) + 2.5 * broad + 3

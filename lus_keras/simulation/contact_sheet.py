@@ -181,11 +181,7 @@ def _picture(figure: Figure, cell: Any, pixels: np.ndarray, aspect: Any) -> Any:
 
 
 def _draw_appearance(
-    figure: Figure,
-    cells: Any,
-    simulated: Sequence[Picture],
-    real: Sequence[Picture],
-    source: str,
+    figure: Figure, cells: Any, simulated: Sequence[Picture], real: Sequence[Picture], source: str
 ) -> None:
     found: dict[str, tuple[Appearance, str]] = {
         "SIMULATED": (measure(np.stack([p.frame for p in simulated])), BLUE)

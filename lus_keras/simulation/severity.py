@@ -65,10 +65,7 @@ class SeverityTruth(Truth):
     @property
     def extra_columns(self) -> dict[str, np.ndarray]:
         """White fraction and depth of consolidation, frame by frame."""
-        return {
-            "white_fraction": self.white_fraction,
-            "consolidation_mm": self.consolidation_mm,
-        }
+        return {"white_fraction": self.white_fraction, "consolidation_mm": self.consolidation_mm}
 
 
 def _on_probe_mm(scene: Scene) -> np.ndarray:

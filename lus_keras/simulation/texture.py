@@ -26,11 +26,7 @@ def _blurred_noise(
     noise = rng.standard_normal(shape, dtype=np.float32)
     size = tuple(2 * int(np.ceil(2.5 * max(s, 0.3))) + 1 for s in (lateral, axial))
     return cv2.GaussianBlur(
-        noise,
-        size,
-        sigmaX=max(lateral, 0.3),
-        sigmaY=max(axial, 0.3),
-        borderType=cv2.BORDER_REFLECT,
+        noise, size, sigmaX=max(lateral, 0.3), sigmaY=max(axial, 0.3), borderType=cv2.BORDER_REFLECT
     )
 
 

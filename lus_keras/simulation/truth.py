@@ -199,10 +199,7 @@ def measure_contrast(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     gain = along_beams(scene, rows.gain, on_probe) + contact_at(scene, on_probe)
 
     visible_db = least_contrast_db(
-        scene,
-        rest + passes * (haze + erased + echo),
-        rest + passes * (haze + reverberation),
-        gain,
+        scene, rest + passes * (haze + erased + echo), rest + passes * (haze + reverberation), gain
     )
     shown = on_probe / scene.acquisition.half_width_mm
     inside = np.abs(shown) <= MAX_PLACE

@@ -26,12 +26,7 @@ from filelock import FileLock
 from lus_keras.core.errors import DataError
 from lus_keras.core.files import cache_root
 from lus_keras.data.cache.build import Progress, build_store
-from lus_keras.data.cache.key import (
-    STORE_VERSION,
-    hash_problem,
-    store_fingerprint,
-    store_key,
-)
+from lus_keras.data.cache.key import STORE_VERSION, hash_problem, store_fingerprint, store_key
 from lus_keras.data.cache.load import (
     check_regions,
     load_item,
@@ -45,19 +40,9 @@ from lus_keras.data.cache.verify import frames_are_intact
 from lus_keras.data.manifest import Video
 
 __all__ = [
-    "FrameSource",
-    "FrameSpec",
-    "FrameStore",
-    "Item",
-    "Progress",
-    "check_regions",
-    "hash_problem",
-    "load_item",
-    "open_store",
-    "reading",
-    "scaled_box",
-    "sector_inside",
-]
+    "FrameSource", "FrameSpec", "FrameStore", "Item", "Progress", "check_regions",
+    "hash_problem", "load_item", "open_store", "reading", "scaled_box", "sector_inside",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,7 @@ import numpy as np
 from lus_keras.core.errors import VideoError
 from lus_keras.data.cache.spec import FrameSpec, Item
 from lus_keras.data.manifest import Box, Video
-from lus_keras.data.video import (
-    box_of,
-    iter_resampled,
-    probe,
-    sector_box,
-    sector_mask,
-)
+from lus_keras.data.video import box_of, iter_resampled, probe, sector_box, sector_mask
 from lus_keras.data.video.formats import MAX_FRAMES
 from lus_keras.data.video.integrity import Tally
 

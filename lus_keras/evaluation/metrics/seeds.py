@@ -79,11 +79,7 @@ class Part:
 
 
 def hierarchical_bootstrap(
-    parts: Sequence[Part],
-    *,
-    own_patients: bool = False,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    parts: Sequence[Part], *, own_patients: bool = False, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float, float]:
     """95 % percentile interval of the mean over seeds, over patients and seeds.
 

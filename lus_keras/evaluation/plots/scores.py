@@ -13,14 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn import metrics as sklearn_metrics
 
-from lus_keras.core.style import (
-    BLUE,
-    GREY,
-    ORANGE,
-    VERDICT_COLOURS,
-    line_style,
-    new_figure,
-)
+from lus_keras.core.style import BLUE, GREY, ORANGE, VERDICT_COLOURS, line_style, new_figure
 from lus_keras.evaluation.metrics import Scores, confusion_matrix, pr_auc, roc_auc
 
 BINS = 10

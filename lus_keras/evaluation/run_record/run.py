@@ -10,11 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lus_keras.evaluation.run_record.record import (
-    Fingerprint,
-    PaperRecord,
-    VariantRecord,
-)
+from lus_keras.evaluation.run_record.record import Fingerprint, PaperRecord, VariantRecord
 from lus_keras.evaluation.run_record.settings import Settings
 
 BANNERS = {

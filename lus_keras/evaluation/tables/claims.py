@@ -20,12 +20,7 @@ from lus_keras.evaluation.tables.classification import binary_side
 from lus_keras.evaluation.tables.engine import difference_of
 from lus_keras.evaluation.tables.layout import Contrast, Side
 
-METRIC_NAMES = {
-    "f1": "F1",
-    "roc_auc": "ROC-AUC",
-    "accuracy": "Accuracy",
-    "recall": "Sensitivity",
-}
+METRIC_NAMES = {"f1": "F1", "roc_auc": "ROC-AUC", "accuracy": "Accuracy", "recall": "Sensitivity"}
 # Names of a metric in printed tables.
 PRINTED = {"recall": ("recall", "sensitivity")}
 # Presets that are the paper's own protocol; what is tested at another scale says so.

@@ -88,11 +88,7 @@ def _seeds_note(layouts: Sequence[Layout]) -> str:
 
 
 def _cell(
-    layout: Layout,
-    row: str,
-    column: Column,
-    given: Sequence[tuple[Quantity, str]],
-    seeds: int,
+    layout: Layout, row: str, column: Column, given: Sequence[tuple[Quantity, str]], seeds: int
 ) -> Cell:
     """One cell of what each seed's run gives, with that run's note."""
     run = layout.run

@@ -71,11 +71,7 @@ def _masks(masker: keras.Model, source: ClipSource, row: int, step: int) -> np.n
 
 
 def write_mistakes(
-    folder: Path,
-    source: ClipSource,
-    rows: np.ndarray,
-    truth: np.ndarray,
-    probabilities: np.ndarray,
+    folder: Path, source: ClipSource, rows: np.ndarray, truth: np.ndarray, probabilities: np.ndarray
 ) -> list[str]:
     """Keeps the frames the network is surest of and wrong about, surest first, one of a video.
 

@@ -41,9 +41,7 @@ def logging(optimizer: type[keras.optimizers.Optimizer]) -> type[keras.optimizer
             self.norms = self.add_variable((len(self.layers),), dtype="float32", name="norms")
 
         def apply(
-            self,
-            grads: list[Tensor],
-            trainable_variables: list[keras.Variable] | None = None,
+            self, grads: list[Tensor], trainable_variables: list[keras.Variable] | None = None
         ) -> Any:
             self.norms.assign(_norms(grads, self._owners, len(self.layers)))
             return super().apply(grads, trainable_variables)

@@ -92,9 +92,7 @@ def _saved_model(models: Ensemble, folder: Path) -> None:
     module.weights = [v.value for network in models.networks for v in network.variables]
     module.serve = serving_function(models)
     tf.saved_model.save(
-        module,
-        str(folder),
-        signatures={"serving_default": module.serve.get_concrete_function()},
+        module, str(folder), signatures={"serving_default": module.serve.get_concrete_function()}
     )
 
 

@@ -22,12 +22,7 @@ from lus_keras.simulation.tasks import CohortSize
 # images of a video stay together.
 SHARES = (1388, 1375, 1384, 1398)
 COHORT = CohortSize(
-    patients=400,
-    videos=1387,
-    duration_s=1.0,
-    fps=(4.0,),
-    shares=SHARES,
-    frames_of_classes=SHARES,
+    patients=400, videos=1387, duration_s=1.0, fps=(4.0,), shares=SHARES, frames_of_classes=SHARES
 )
 CLASSES = SIGNS
 A_LINE_DB = {
