@@ -4,8 +4,6 @@ Nothing is trained. Time is that of steps measured on two cores, and operations 
 given: a benchmark's of this machine, or an accelerator's.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Contenders against each other: all get ready, then rounds alternate."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace

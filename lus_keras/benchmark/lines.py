@@ -1,7 +1,5 @@
 """What is measured, line by line, with the targets."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """How long a benchmark takes: the whole of it, a quick look, or the least that runs at all."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

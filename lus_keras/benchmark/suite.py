@@ -1,7 +1,5 @@
 """Runs the lines that are asked for and writes what was found."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import tempfile

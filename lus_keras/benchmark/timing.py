@@ -1,7 +1,5 @@
 """The arithmetic of a benchmark: rates, ratios of rounds, targets and whether they are met."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What was measured as a table, a page, JSON and CSV."""
 
-from __future__ import annotations
-
 import csv
 import json
 import math

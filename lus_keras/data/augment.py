@@ -1,7 +1,5 @@
 """Augmentation: deterministic transforms of clips, and which clips they are applied to."""
 
-from __future__ import annotations
-
 import numpy as np
 
 AUGMENTATIONS = ("none", "flip")

@@ -1,7 +1,5 @@
 """One person under two ids, one video under two patients: what would leak through any split."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 

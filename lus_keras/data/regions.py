@@ -1,7 +1,5 @@
 """Entering regions of interest that are known."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 

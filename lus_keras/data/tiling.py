@@ -7,8 +7,6 @@ Frames and cuts come from the code that training uses, so a tile on disk holds t
 network is shown.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

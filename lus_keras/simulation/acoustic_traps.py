@@ -1,7 +1,5 @@
 """Vertical artefacts as tasks draw them: traps where they can be seen, lookalikes anywhere."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lus_keras.simulation.anatomy import transmission

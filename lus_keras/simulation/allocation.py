@@ -3,8 +3,6 @@
 Lengths are drawn apart from classes: how long a video is must not tell what it shows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ All maps are `(rows, beams)` float32 echo power; lung maps are wider, as the lun
 beams. Reference level and units are those of `parameters`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

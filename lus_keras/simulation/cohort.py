@@ -1,7 +1,5 @@
 """Plans of simulated cohorts: who is scanned, where, and with what drawn into the lung."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Airless lung under the pleura: dark or liver-like, with a shredded bright border."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

@@ -6,8 +6,6 @@
 Every sheet says which frames are simulated.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The simulated cohort: the default data set, rendered on demand, with exact frame-level truth."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The scanner's display: gain, noise, grey map, annotations."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

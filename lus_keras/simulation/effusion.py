@@ -1,7 +1,5 @@
 """Fluid between chest wall and lung, and the collapsed edge of the lung that floats in it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

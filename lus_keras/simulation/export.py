@@ -5,8 +5,6 @@
 File names, containers and sizes carry no label. The manifest is written last.
 """
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import functools

@@ -4,8 +4,6 @@ Air between the pleurae mirrors as aerated lung does, so that a single frame loo
 sides. The border is the edge of the lung, which moves with it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

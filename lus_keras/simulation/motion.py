@@ -1,7 +1,5 @@
 """Everything that moves during a video, in mm against time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -6,8 +6,6 @@ Fields can therefore be added or reordered without changing any other value. Pow
 relative to chest-wall muscle at 0 dB before gain; depths grow away from the probe.
 """
 
-from __future__ import annotations
-
 import zlib
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """The pleural line as it is seen: how far it slides, and where it lies in the image."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

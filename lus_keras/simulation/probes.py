@@ -4,8 +4,6 @@ Both are described alike. A beam has a *lateral coordinate* in the probe's own u
 convex and mm for a linear probe, and a depth in mm from the surface of the probe.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

@@ -1,7 +1,5 @@
 """The frame loop: compose echo power, compress to grey levels, convert to the image."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

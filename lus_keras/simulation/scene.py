@@ -1,7 +1,5 @@
 """One video in beam space: everything that does not change with time, and its paths in time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -3,8 +3,6 @@
 Scenes are on the grid of `truth`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 import cv2

@@ -1,7 +1,5 @@
 """Four signs as they are realised: how much of the sector fluid and airless lung take up."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Random fields: speckle, smooth noise along the lung, and noise in time."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

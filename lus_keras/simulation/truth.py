@@ -4,8 +4,6 @@ Contrast is measured on one fixed grid, so it does not depend on the size of the
 here is on `TRUTH_BEAMS` by `TRUTH_ROWS`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """One simulated video: frames, truth and manifest row."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace

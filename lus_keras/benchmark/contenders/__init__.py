@@ -4,8 +4,6 @@ Each module has `TASKS`: name → function that gets ready and returns a `Conten
 imported in its own process, see `lus_keras.benchmark.worker`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 # (t, h, w, c) and batch as in the papers; outputs as logits.

@@ -4,8 +4,6 @@
 keyword `module`: `keras` or `tf_keras`.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

@@ -1,7 +1,5 @@
 """This package, as its own commands use it."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@
 The page loads nothing and sends nothing: frames, style and script are inside of it.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import os

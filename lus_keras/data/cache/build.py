@@ -1,7 +1,5 @@
 """Building a store: space is checked, videos are decoded side by side, the folder appears whole."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

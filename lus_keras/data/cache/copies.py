@@ -1,7 +1,5 @@
 """Near copies of one video under two patients, found by the pictures that are trained on."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

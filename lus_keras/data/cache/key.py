@@ -1,7 +1,5 @@
 """What a store's pixels depend on, as one hash; files that are not what they say are refused."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import defaultdict

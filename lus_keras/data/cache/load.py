@@ -1,7 +1,5 @@
 """One video, or one plan of a video, to the frames that are stored."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 One child serves all videos of a program, one after another, and decodes while its parent computes.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Generator, Iterator
 from contextlib import closing

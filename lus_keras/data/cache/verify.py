@@ -1,7 +1,5 @@
 """Whether the frames of a store are those that were written: once a process, not at every batch."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Mapping

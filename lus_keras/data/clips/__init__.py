@@ -1,7 +1,5 @@
 """From videos to clips: where they are cut, their labels and their frame-level truth."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Where clips lie in a video: windows in time, tiles in space, whole videos, single frames."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

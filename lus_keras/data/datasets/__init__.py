@@ -4,8 +4,6 @@ A source module has `NAME` and `load(root=None) -> Dataset`, and, if its data ar
 file that shows a folder to be the data set) and `OBTAIN` (how to get it), which `find_root` uses.
 """
 
-from __future__ import annotations
-
 import difflib
 import importlib
 import itertools

@@ -1,7 +1,5 @@
 """A user's own videos, described by a manifest."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

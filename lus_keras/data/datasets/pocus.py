@@ -8,8 +8,6 @@ All are read as the source publishes them. Every file has a licence of its own; 
 Creative Commons licence in its row is left out.
 """
 
-from __future__ import annotations
-
 import csv
 import os
 import re

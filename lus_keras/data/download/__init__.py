@@ -6,8 +6,6 @@ A file is downloaded beside its place, hashed, and only then moved there: what h
 verified.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """One file over the network, tried again where trying again may help."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What can be fetched: public data sets at a pinned commit, every file with its sha256."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

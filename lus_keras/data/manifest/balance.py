@@ -1,7 +1,5 @@
 """Labels of which only one class is there, so that nothing can be learned from them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What is known of a video, and how each column of a manifest is read."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Writing a manifest that can be read again."""
 
-from __future__ import annotations
-
 import csv
 import os
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """`data check`: every video decoded once in a child process, and all that is wrong in one list."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Figures of data: a video's contact sheet, a data set's distributions."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

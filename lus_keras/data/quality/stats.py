@@ -1,7 +1,5 @@
 """`data stats`: patients, videos and labels, and how long, large and fast the videos are."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What is looked at: the rows of a manifest, a data set by name, or the videos of a folder."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """split.json: written once, checked whenever it is read."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Proposing splits: scikit-learn's work, seeded and verified."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Iterable, Sequence, Set

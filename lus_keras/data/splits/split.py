@@ -1,7 +1,5 @@
 """What a split is, and what it must not do."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping

@@ -6,8 +6,6 @@ up; a statistic is prepared once from the clips and then maps weights `(r, patie
 Weights of 1 give the value on the data themselves, so a value and its interval share their code.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

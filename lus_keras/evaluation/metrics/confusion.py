@@ -5,8 +5,6 @@ float64 in 0 … 1, κ at most 1. `positive` picks the class that counts as posi
 others, so the same code serves two classes (positive = 1) and one class against the rest.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

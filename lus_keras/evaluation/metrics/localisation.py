@@ -5,8 +5,6 @@ a clip with any unknown frame scores NaN. Scores are `(n,)` float64 in 0 … 1, 
 states neither the threshold nor the clips it counts; both are arguments and printed with the table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -8,8 +8,6 @@ Total accuracy, trace / N, and the mean recall are two quantities. They agree on
 are equally large, or where no class is recognised better than another.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 The answer to a question is yes where its probability is above 1/2.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -3,8 +3,6 @@
 `matrix` is `(…, k, k)`: counts, rows = truth; what is made of it is `(…)` float64.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial

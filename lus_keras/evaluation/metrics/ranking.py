@@ -1,7 +1,5 @@
 """Metrics of probabilities, by scikit-learn; the areas are NaN where one class is missing."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn import metrics as sklearn_metrics

@@ -1,7 +1,5 @@
 """Metrics prepared from the clips once, then evaluated for any weights of the patients."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

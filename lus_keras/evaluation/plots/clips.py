@@ -1,7 +1,5 @@
 """Clips and the data they come from: frames with attention or maps, counts of classes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """What networks learnt and scored: curves over epochs and thresholds, matrices, differences."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -6,8 +6,6 @@ every run) and `remains` (what is left to the authors even so). Answers come fro
 results alone.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

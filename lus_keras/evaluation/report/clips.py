@@ -1,7 +1,5 @@
 """Test clips of a run for the report's viewer: frames in one picture, attention, truth, answers."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Names and sentences of data, settings and files, made harmless in Markdown."""
 
-from __future__ import annotations
-
 import re
 
 # A link or picture, of whatever a name holds, would be followed or loaded by whoever looks at it.

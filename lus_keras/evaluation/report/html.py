@@ -1,7 +1,5 @@
 """The report as one HTML file that loads nothing: style, script and pictures are inside."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re

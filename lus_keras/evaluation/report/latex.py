@@ -1,7 +1,5 @@
 """Tables and claims as LaTeX, for papers: booktabs, plain characters, one file a table."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Sequence

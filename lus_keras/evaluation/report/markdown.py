@@ -1,7 +1,5 @@
 """The report as Markdown, as GitHub shows it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One paper's part of a report, in the form that both HTML and Markdown print."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections import Counter

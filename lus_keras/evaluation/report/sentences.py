@@ -1,7 +1,5 @@
 """Facts of a run in words, the same in reports, model cards and the terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

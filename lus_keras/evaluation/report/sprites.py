@@ -1,7 +1,5 @@
 """Frames of a clip, and masks over them, as one small picture each."""
 
-from __future__ import annotations
-
 import base64
 from dataclasses import dataclass
 

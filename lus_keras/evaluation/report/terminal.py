@@ -1,7 +1,5 @@
 """The tables that were asked for, printed on the terminal at the end of a run."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """DONE: the mark of a finished fold, which vouches for its files and says what they belong to."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from pathlib import Path

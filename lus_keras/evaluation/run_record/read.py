@@ -1,7 +1,5 @@
 """Reads a run directory; whatever cannot be trusted is an error that names the file."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 import zlib

@@ -1,7 +1,5 @@
 """What a run holds once it is read: papers, models, finished folds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -4,8 +4,6 @@ They are kept as they were, whatever a later version makes of them; only keys th
 are typed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Self
 

@@ -1,7 +1,5 @@
 """What a report is made of: cells, tables, claims and drawings."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field

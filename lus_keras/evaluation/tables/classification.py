@@ -1,7 +1,5 @@
 """Rows that every two-class paper needs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pandas as pd

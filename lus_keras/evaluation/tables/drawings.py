@@ -1,7 +1,5 @@
 """Figures that every classifying paper shows beside its own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 

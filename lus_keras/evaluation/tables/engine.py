@@ -1,7 +1,5 @@
 """The one loop of every table: estimate, interval, baseline, cell."""
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace

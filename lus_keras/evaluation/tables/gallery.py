@@ -1,7 +1,5 @@
 """The surest mistakes of a network, as pictures in rows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import pandas as pd

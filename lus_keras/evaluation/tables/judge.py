@@ -1,7 +1,5 @@
 """Statistics of a set of predictions, made once however many columns and tables show them."""
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Callable
 from dataclasses import replace

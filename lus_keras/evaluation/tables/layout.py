@@ -1,7 +1,5 @@
 """What a table declares: rows, columns, and where each number comes from."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 

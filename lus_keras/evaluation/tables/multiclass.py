@@ -1,7 +1,5 @@
 """Cells and figures of papers whose classes exclude each other, each class against the rest."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 

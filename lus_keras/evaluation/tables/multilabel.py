@@ -1,7 +1,5 @@
 """Cells and figures of labels that may apply together, each judged on its own."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """B-lines that come and go with breathing, and lookalikes in videos of both classes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from lus_keras.simulation.acoustic_traps import narrow_traps, z_lines

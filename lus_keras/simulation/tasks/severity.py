@@ -4,8 +4,6 @@
 consolidations, white below them; 3 white lung, with or without consolidations.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

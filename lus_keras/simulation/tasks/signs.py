@@ -1,7 +1,5 @@
 """A-lines, B-lines, effusion or consolidation: one sign a video, labelled as realised."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

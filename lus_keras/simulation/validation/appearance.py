@@ -1,7 +1,5 @@
 """How pictures look: grey levels, frequencies, mean image; and how far two sets are apart."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

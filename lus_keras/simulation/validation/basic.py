@@ -1,7 +1,5 @@
 """Speed, determinism, and whether anything but the lung tells the label."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Sequence
 

@@ -1,7 +1,5 @@
 """B-lines: truth comes and goes as it should, and what is true can be seen."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

@@ -1,7 +1,5 @@
 """What a check is, what it finds, and at what size it is run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol

@@ -1,7 +1,5 @@
 """Models without a network, patients disjoint, and areas under the curve with their intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A small 3D network for the acceptance checks; it learns from scratch in minutes on one core."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 from keras import layers

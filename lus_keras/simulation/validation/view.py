@@ -1,7 +1,5 @@
 """The part of a simulated display that public videos show: an undistorted square in the middle."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 
