@@ -4,8 +4,6 @@ Nothing is trained. Time is that of steps measured on two cores, and operations 
 given: a benchmark's of this machine, or an accelerator's.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -131,11 +129,7 @@ HEADER = (
 
 
 def cost_rows(found: Iterable[Cost], gflops: float) -> list[tuple[str, ...]]:
-    """Rows of a table; the first is its head.
-
-    Args:
-        gflops: 10⁹ operations a second.
-    """
+    """Rows of a table at a rate in 10⁹ operations a second; the first is its head."""
     rows = [tuple(name.format(rate=gflops) for name in HEADER)]
     for cost in found:
         hours = cost.training_flops / (gflops * 1e9) / 3600
@@ -158,11 +152,7 @@ def cost_rows(found: Iterable[Cost], gflops: float) -> list[tuple[str, ...]]:
 
 
 def all_costs(names: Iterable[str] = ()) -> Iterator[Cost]:
-    """Costs of papers in every preset.
-
-    Args:
-        names: Papers; none is all.
-    """
+    """Costs of the papers that are named, or all, in every preset."""
     for paper in tuple(names) or papers.names():
         for preset in config.PRESETS:
             yield from costs(paper, preset)

@@ -1,7 +1,5 @@
 """Whole commands as a user types them: their time, and the memory of all their processes."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Floating-point operations of a network, counted from the shapes of its layers."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Contenders against each other: all get ready, then rounds alternate."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -16,11 +14,7 @@ Spec = tuple[str, str, dict[str, Any]]
 
 @dataclass
 class Result:
-    """What came of one contender.
-
-    Attributes:
-        status: Why there are no samples, `SKIPPED` or `FAILED`; empty if there are.
-    """
+    """What came of one contender; its status says why there are no samples, if so."""
 
     facts: dict[str, Any] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
@@ -32,14 +26,9 @@ class Result:
 def run_interleaved(
     specs: Mapping[str, Spec], settings: Settings, *, steps: int = 1, rounds: int | None = None
 ) -> dict[str, Result]:
-    """Measures contenders in alternating rounds.
+    """Measures contenders, name → (module, task, its keywords), in alternating rounds.
 
-    Args:
-        specs: Name → (module, task, keywords of the task).
-        rounds: Rounds, if other than the scale's.
-
-    Returns:
-        Name → result; one that is absent or fails does not keep the others from being measured.
+    One that is absent or fails does not keep the others from being measured.
     """
     results = {name: Result() for name in specs}
     with ExitStack() as stack:
@@ -79,11 +68,7 @@ def comparison(
     rate_unit: str,
     target: Target | None = None,
 ) -> Line:
-    """Line of this package against a peer.
-
-    Returns:
-        The line; skipped or failed where one of the two is.
-    """
+    """Line of this package against a peer; skipped or failed where one of the two is."""
     lacking = next((result for result in (ours, theirs) if result.status), None)
     line = Line(name, title, "×", peer=peer, rate_unit=rate_unit, target=target)
     if lacking:
@@ -118,11 +103,7 @@ def alone(
     target: Target | None = None,
     note: str = "",
 ) -> Line:
-    """Line of this package by itself.
-
-    Returns:
-        The line; skipped or failed where the result is.
-    """
+    """Line of this package by itself; skipped or failed where the result is."""
     line = Line(name, title, unit, target=target)
     if result.status:
         return _without(line, result)

@@ -1,7 +1,5 @@
 """What is measured, line by line, with the targets."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -37,12 +35,7 @@ EQUAL = 1e-5
 
 
 def train(network: str, precision: str, settings: Settings) -> list[Line]:
-    """Training steps of one network against every peer.
-
-    Args:
-        network: Key of `FASTER`.
-        precision: "float32" or "bfloat16".
-    """
+    """Training steps of one network, "float32" or "bfloat16", against every peer."""
     batch = settings.scale.batches.get(network, BATCHES[network])
     options = {"network": network, "precision": precision, "batch": batch}
     wanted = _wanted(network, precision, settings)
@@ -235,9 +228,6 @@ def choose(names: Iterable[str]) -> dict[str, Measure]:
 
     Args:
         names: Names; none is all.
-
-    Returns:
-        Makers by name, in the order of the table.
 
     Raises:
         ConfigError: A name fits none.

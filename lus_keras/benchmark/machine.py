@@ -1,7 +1,5 @@
 """The machine that a benchmark ran on, and what it could do at best."""
 
-from __future__ import annotations
-
 import os
 import platform
 import time

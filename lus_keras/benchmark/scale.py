@@ -1,7 +1,5 @@
 """How long a benchmark takes: the whole of it, a quick look, or the least that runs at all."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,12 +73,7 @@ TINY = Scale(
 
 @dataclass(frozen=True)
 class Settings:
-    """What a line needs to know.
-
-    Attributes:
-        folder: Where contenders may write; removed afterwards.
-        threads: Threads each framework may use.
-    """
+    """Scale, folder for contenders to write in, removed afterwards, and threads a framework."""
 
     scale: Scale
     folder: Path

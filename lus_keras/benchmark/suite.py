@@ -1,7 +1,5 @@
 """Runs the lines that are asked for and writes what was found."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import tempfile
@@ -46,7 +44,8 @@ def run_benchmark(
         for number, (name, measure) in enumerate(chosen.items()):
             reporter.advance("benchmark", number, len(chosen), name)
             if not names and name in scale.exclusions:
-                lines.append(_skipped(name))
+                note = f"takes long; ask for it with --only {name}"
+                lines.append(Line(name, name, "", status=SKIPPED, note=note))
                 continue
             lines += measure(settings)
         reporter.advance("benchmark", len(chosen), len(chosen))
@@ -91,13 +90,9 @@ def read_record(path: Path, scale: Scale) -> dict[str, Any]:
 
 
 def merge(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
-    """Puts the lines of a later run in the place of an earlier one's.
+    """The earlier record with a later one's lines instead of its own, new ones last.
 
-    Args:
-        later: Record of some of its lines; new ones are added at the end.
-
-    Returns:
-        The earlier record with these lines, and with what was measured when in `updates`.
+    What was measured when stands in `updates`.
     """
     names = list(dict.fromkeys(line["name"] for line in later["lines"]))
     lines: list[dict[str, Any]] = []
@@ -110,10 +105,6 @@ def merge(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
 
 def _name_of(scale: Scale) -> str:
     return {id(FULL): "full", id(QUICK): "quick"}.get(id(scale), "tiny")
-
-
-def _skipped(name: str) -> Line:
-    return Line(name, name, "", status=SKIPPED, note=f"takes long; ask for it with --only {name}")
 
 
 def _as_record(line: Line) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """The arithmetic of a benchmark: rates, ratios of rounds, targets and whether they are met."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -98,7 +96,6 @@ class Line:
         high: Largest over rounds, or the high end.
         ours: Rate of this package, in `rate_unit`.
         peer: What it is compared with; empty if it stands alone.
-        status: One of the constants above.
         note: Why there is no value, or what belongs to it.
     """
 
@@ -119,15 +116,7 @@ class Line:
 
 
 def judge(value: float, target: Target | None, *, full_scale: bool = True) -> str:
-    """Status of a measured value.
-
-    Args:
-        full_scale: Whether it was measured at the scale the target is meant for; below it, nothing
-            is said.
-
-    Returns:
-        One of `NO_TARGET`, `SMALLER`, `MET`, `MISSED`.
-    """
+    """One of `NO_TARGET`, `SMALLER` (not at full scale), `MET`, `MISSED`."""
     if target is None:
         return NO_TARGET
     if not full_scale:

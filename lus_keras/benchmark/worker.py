@@ -51,12 +51,7 @@ class Failed(Exception):
 
 
 class Worker:
-    """A contender's process, seen from the parent; a context manager that ends it.
-
-    Args:
-        module: Module of `lus_keras.benchmark.contenders`.
-        task: Key of its `TASKS`.
-    """
+    """A contender's process (module and key of its `TASKS`); a context manager that ends it."""
 
     def __init__(self, module: str, task: str, options: dict[str, Any], *, threads: int):
         spec = json.dumps({"module": module, "task": task, "options": options})

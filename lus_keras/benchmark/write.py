@@ -1,7 +1,5 @@
 """What was measured as a table, a page, JSON and CSV."""
 
-from __future__ import annotations
-
 import csv
 import json
 import math
@@ -20,12 +18,7 @@ FIELDS = (
 
 
 def write_results(record: dict[str, Any], out: Path) -> list[Path]:
-    """Writes benchmark.json, .csv and .md.
-
-    Args:
-        record: As `run_benchmark` gives it.
-        out: Folder to create or add to.
-    """
+    """Writes benchmark.json, .csv and .md."""
     files = [out / f"benchmark.{suffix}" for suffix in ("json", "csv", "md")]
     with atomic_write(files[0]) as temporary:
         temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
@@ -74,11 +67,7 @@ def _short(value: float) -> str:
 
 
 def as_page(record: dict[str, Any]) -> str:
-    """A page in Markdown.
-
-    Args:
-        record: As `run_benchmark` gives it.
-    """
+    """A page in Markdown."""
     lines = [
         "# Benchmark",
         "",
@@ -126,11 +115,7 @@ def machine_lines(record: dict[str, Any]) -> dict[str, str]:
 
 
 def print_results(record: dict[str, Any], console: Any) -> None:
-    """Prints the machine and the table.
-
-    Args:
-        record: As `run_benchmark` gives it.
-    """
+    """Prints the machine and the table."""
     from rich.markup import escape
     from rich.table import Table
 

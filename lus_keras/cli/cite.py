@@ -25,9 +25,6 @@ def cite(papers: tuple[str, ...]) -> None:
 def bibtex(paper: str) -> str:
     """Makes a BibTeX entry.
 
-    Args:
-        paper: Name of the paper.
-
     Returns:
         The entry; what its configuration does not know is left out.
 
@@ -47,9 +44,6 @@ def bibtex(paper: str) -> str:
     if not said.venue:
         # A text without a source has no author to name either.
         fields |= {"author": "", "note": said.authors.capitalize()}
-    lines = [f"  {key} = {{{_escaped(value)}}}," for key, value in fields.items() if value]
+    escaped = {key: re.sub(r"([&%#_])", r"\\\1", value) for key, value in fields.items() if value}
+    lines = [f"  {key} = {{{value}}}," for key, value in escaped.items()]
     return "\n".join([f"@misc{{{paper},", *lines, "}"])
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([&%#_])", r"\\\1", text)

@@ -34,11 +34,7 @@ def is_clicks(error: Exception) -> bool:
 
 
 def explained(error: Exception) -> tuple[str, int]:
-    """Explains an error that was not turned into one of the package's own.
-
-    Returns:
-        One line with cause, place and remedy, and the exit code.
-    """
+    """Explains an unforeseen error: a line with cause, place and remedy, and the exit code."""
     if isinstance(error, OSError):
         return _of_system(error)
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":

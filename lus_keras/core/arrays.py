@@ -19,13 +19,6 @@ _SINGLE = b"\x93NUMPY"
 def read_npz(path: Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
     """Reads a `.npz` of plain arrays; sizes are checked before memory is taken.
 
-    Args:
-        path: File to read.
-        names: Only these arrays.
-
-    Returns:
-        Arrays by name, in the file's order and types.
-
     Raises:
         DataError: It is damaged, is no archive of arrays or lacks one, holds Python objects, or
             announces more than it has.

@@ -28,9 +28,6 @@ class LusKerasError(Exception):
         Args:
             problems: One sentence a problem, each starting with `file, place:`.
             most: Number that is listed.
-
-        Returns:
-            An error of this class, ready to be raised.
         """
         problems = list(problems)
         listed = problems[:most]

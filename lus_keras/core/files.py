@@ -57,9 +57,6 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 def sha256_of(path: str | os.PathLike[str]) -> str:
     """Hashes a file in constant memory.
 
-    Args:
-        path: File to read.
-
     Returns:
         64 hexadecimal digits in lower case.
 
@@ -72,9 +69,6 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
 
 def read_text(path: str | os.PathLike[str]) -> str:
     """Text of a file in UTF-8, or in UTF-16 that begins with its mark, as Windows writes it.
-
-    Args:
-        path: File to read.
 
     Returns:
         Its text without the mark; lines end as they are written.
@@ -103,9 +97,6 @@ def file_names(ids: Iterable[str]) -> dict[str, str]:
     `p01/e1 z3` becomes `p01_e1_z3`; of ids that would share a name, in capitals or not, later ones
     get a number.
 
-    Args:
-        ids: Any texts.
-
     Returns:
         Id → name without a suffix.
     """
@@ -131,21 +122,13 @@ def cache_root() -> Path:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Removes what killed writers of `atomic_write` left in a folder.
-
-    Args:
-        folder: Folder that no other process writes to now.
-    """
+    """Removes what killed writers of `atomic_write` left in a folder that nobody else writes to."""
     for path in folder.glob(".tmp-*"):
         path.unlink(missing_ok=True)
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Removes what writers of `atomic_write` left in a folder whose processes have ended.
-
-    Args:
-        folder: Folder that other processes may write to; it need not exist.
-    """
+    """Removes what writers of `atomic_write` that have ended left in a folder, if it exists."""
     for path in folder.glob(".tmp-*"):
         number = path.name.split("-")[1]
         if number.isdigit() and not _runs(int(number)):

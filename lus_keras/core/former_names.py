@@ -34,8 +34,6 @@ def variant_folder(parent: Path, data: str, variant: str) -> Path:
     """Folder of a variant's networks; under its former name where a run has that.
 
     Args:
-        parent: Folder of the paper in a run.
-        data: Name of the data set.
         variant: Name of the variant; empty for the paper's own protocol.
 
     Returns:

@@ -27,15 +27,7 @@ _SEGMENT = re.compile(rf"({NUMBER.pattern})\s*-\s*({NUMBER.pattern})", re.ASCII)
 
 
 def pack(labels: Iterable[str], names: Sequence[str]) -> int:
-    """Number that stands for a set of labels, see `multilabel`.
-
-    Args:
-        labels: Those that apply, each among `names`.
-        names: All labels, in the order of their bits.
-
-    Returns:
-        0 … 2^k - 1.
-    """
+    """Number 0 … 2^k - 1 that stands for a set of labels, see `multilabel`."""
     return sum(1 << names.index(label) for label in set(labels))
 
 

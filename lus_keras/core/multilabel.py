@@ -18,15 +18,7 @@ NONE_OF_THEM = "none of them"
 
 
 def unpack(masks: ArrayLike, count: int) -> NDArray[np.int64]:
-    """Which labels apply.
-
-    Args:
-        masks: `(n,)` integers, as `pack` gives them.
-        count: Number of labels k.
-
-    Returns:
-        `(n, k)` int64, 1 where a label applies, else 0.
-    """
+    """`(n, k)` int64, 1 where a label applies, of masks as `pack` gives them."""
     return np.asarray(masks, np.int64).reshape(-1, 1) >> np.arange(count) & 1
 
 
@@ -89,14 +81,9 @@ def rarest_first(groups: ArrayLike, masks: ArrayLike) -> NDArray[np.int64]:
 
 
 def wrong_answers(truth: ArrayLike, probabilities: ArrayLike) -> NDArray[np.float64]:
-    """How sure each wrong answer is; the answer is yes where a probability is above 1/2.
+    """`(n, k)` probability of each wrong answer, 1/2 … 1, 0 where it is right.
 
-    Args:
-        truth: `(n, k)` integers 0 or 1.
-        probabilities: `(n, k)` floats in 0 … 1.
-
-    Returns:
-        `(n, k)` float64: probability of the answer given, 1/2 … 1; 0 where it is right.
+    The answer is yes where a probability is above 1/2.
     """
     chances = np.asarray(probabilities, np.float64)
     said = chances > 0.5

@@ -68,8 +68,6 @@ class Reporter:
 
         Args:
             name: The piece of work, such as `c2d_a fold 0`.
-            done: Finished steps.
-            total: All steps.
             text: Said beside it, such as the loss.
         """
         if not self.live:

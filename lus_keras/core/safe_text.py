@@ -13,14 +13,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def printable(text: str) -> str:
-    r"""Text without characters that steer a terminal; they are shown as `\x1b` and the like.
-
-    Args:
-        text: Any; line breaks and tabs stay.
-
-    Returns:
-        The same text where it has none.
-    """
+    r"""Shows characters that steer a terminal as `\x1b` and the like; line breaks and tabs stay."""
     return "".join(
         character.encode("unicode_escape").decode()
         if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -34,9 +27,6 @@ def guard(cell: str) -> str:
     """A cell of a CSV that no spreadsheet runs: an apostrophe is put before `=`, `+`, `-` and `@`.
 
     Numbers stay as they are. `unguard` gives the text back, whatever it was.
-
-    Args:
-        cell: Any text.
 
     Returns:
         What is to be written.

@@ -34,7 +34,6 @@ def run_isolated(
     Args:
         work: Function of a module, so that a spawned child can import it; returns what JSON holds.
         texts: What to call it on, such as paths.
-        limits: For each call.
         workers: Children at a time.
         progress: Called with (calls done, calls in all).
 
@@ -53,17 +52,7 @@ def run_isolated(
 def iter_isolated(
     work: Work, texts: Sequence[str], *, limits: Limits | None = None, workers: int = 1
 ) -> Generator[Outcome]:
-    """Gives the results of `run_isolated` as they come, in the order of `texts`.
-
-    Args:
-        work: As in `run_isolated`; so are the others.
-        texts: What to call it on.
-        limits: For each call.
-        workers: Children at a time.
-
-    Yields:
-        One result a text; children end with the iterator.
-    """
+    """Gives results of `run_isolated` in order as they come; children end with the iterator."""
     idle: SimpleQueue[Child] = SimpleQueue()
 
     def call(text: str) -> Outcome:

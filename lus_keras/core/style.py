@@ -17,14 +17,7 @@ DPI = 150
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """Renders a figure.
-
-    Args:
-        figure: Any figure of this module.
-
-    Returns:
-        A PNG without time stamp or version, so equal figures are equal bytes.
-    """
+    """Renders a PNG without time stamp or version, so equal figures are equal bytes."""
     stream = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
@@ -39,25 +32,10 @@ def pdf_bytes(figure: Figure) -> bytes:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Makes an empty figure.
-
-    Args:
-        width: Inches.
-        height: Inches.
-
-    Returns:
-        The figure; what is put into it does not overlap.
-    """
+    """Makes an empty figure, inches wide and high; what is put into it does not overlap."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def line_style(number: int) -> dict[str, Any]:
-    """Colour, dashes and width of the lines of the n-th network.
-
-    Args:
-        number: From 0; styles repeat after 28.
-
-    Returns:
-        Keywords of matplotlib's `plot`.
-    """
+    """Keywords of matplotlib's `plot` for the n-th network, from 0; styles repeat after 28."""
     return {"color": PALETTE[number % len(PALETTE)], "ls": LINES[number % len(LINES)], "lw": 1.8}

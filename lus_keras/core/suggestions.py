@@ -25,15 +25,7 @@ _MARKS = frozenset("'’‘‚`´\"“”„")
 
 
 def nearest_files(names: Iterable[str], folder: Path) -> dict[str, str]:
-    """Finds, for names of files that are absent, what they may have been meant to be.
-
-    Args:
-        names: Paths relative to `folder`.
-        folder: Folder to search, with all below it.
-
-    Returns:
-        By name, the path relative to `folder` of the file named most alike, where there is one.
-    """
+    """By name of an absent file, the path below the folder of the file named most alike, if any."""
     files = (found for found in folder.rglob("*") if found.is_file())
     there: dict[str, str] = {}
     for found in itertools.islice(files, MAX_FILES_COMPARED):
@@ -49,12 +41,6 @@ def groups_alike(names: Iterable[str]) -> list[list[str]]:
 
     Letters that are drawn as the figure 1 count as one only where a name of the group has that
     figure: `P1` and `Pl` look alike, `Ali` and `Ail` are two people.
-
-    Args:
-        names: Different names.
-
-    Returns:
-        Groups of two and more, sorted.
     """
     groups = defaultdict(list)
     for name in sorted(set(names)):
@@ -79,7 +65,6 @@ def spelling_key(name: str, *, drawn: bool = False) -> str:
     are two patients.
 
     Args:
-        name: Any text.
         drawn: Whether l, I and | are taken for the figure 1, too.
 
     Returns:
@@ -97,15 +82,11 @@ def spelling_key(name: str, *, drawn: bool = False) -> str:
     if drawn:
         text = re.sub("[il|]", "1", text)
     text = re.sub(r"(?<=\d)[.,]0+$", "", text)
-    text = re.sub(r"(?<=\d)o+(?=\d|$)|(?<![a-z])o+(?=\d)|o(?=\d)", _zeros, text)
+    text = re.sub(r"(?<=\d)o+(?=\d|$)|(?<![a-z])o+(?=\d)|o(?=\d)", lambda o: "0" * len(o[0]), text)
     text = re.sub(r"(?<=\d)[\W_]+(?=\d)", "-", text)
     text = re.sub(r"(?!(?<=\d)-(?=\d))[\W_]", "", text)
     text = re.sub(r"(?<!\d)0+(?=\d)", "", text).replace("o", "0")
     return text or _fold(name)
-
-
-def _zeros(match: re.Match[str]) -> str:
-    return "0" * len(match[0])
 
 
 def _decoded_once(text: str) -> str:

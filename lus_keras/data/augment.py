@@ -1,21 +1,12 @@
 """Augmentation: deterministic transforms of clips, and which clips they are applied to."""
 
-from __future__ import annotations
-
 import numpy as np
 
 AUGMENTATIONS = ("none", "flip")
 
 
 def flip_horizontally(clips: np.ndarray) -> np.ndarray:
-    """Mirrors every frame left to right; probe and lung are symmetric enough for that.
-
-    Args:
-        clips: `(…, h, w, c)`, array or tensor of any dtype.
-
-    Returns:
-        The same shape and dtype; of an array, a view.
-    """
+    """Mirrors `(…, h, w, c)` left to right, as probe and lung are symmetric enough."""
     return clips[..., ::-1, :]
 
 

@@ -1,7 +1,5 @@
 """Clips on disk: what training reads, without a word of Keras, so that it can go to any process."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
@@ -21,7 +19,6 @@ class ClipSource:
 
     Attributes:
         stores: The decoded frames; videos are counted over all of them.
-        index: The clips.
         clip: How grey levels become a network's input.
     """
 

@@ -5,8 +5,6 @@ the column and a stripped text that is not empty, and raises `ValueError` with t
 received and what to do.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import re

@@ -1,7 +1,5 @@
 """One person under two ids, one video under two patients: what would leak through any split."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -15,14 +13,7 @@ _SHOWN = 5
 
 
 def warning_of_ids(patient_ids: Iterable[str]) -> str:
-    """One sentence on patient ids that may be spellings of one, with a count and examples.
-
-    Args:
-        patient_ids: As they are written; may be repeated.
-
-    Returns:
-        The warning, or nothing where all are well apart.
-    """
+    """Warns of patient ids that may be spellings of one, with a count and examples; else empty."""
     known = set(patient_ids)
     groups = groups_alike(known)
     told = []
@@ -74,15 +65,7 @@ def near_copies(
 
 
 def warning_of_copies(pairs: Sequence[tuple[int, int]], names: Sequence[str]) -> str:
-    """One sentence on near copies under two patients, with a count and examples.
-
-    Args:
-        pairs: As `near_copies` gives them.
-        names: Name of every video, with its patient.
-
-    Returns:
-        The warning, or nothing where there is no pair.
-    """
+    """Warns of near copies under two patients, as `near_copies` gives them, with examples."""
     if not pairs:
         return ""
     shown = "; ".join(f"{names[two]} and {names[one]}" for one, two in pairs[:_SHOWN])

@@ -27,16 +27,7 @@ IMAGENET_SD = (0.229, 0.224, 0.225)
 
 
 def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
-    """Order of the training clips in an epoch, the same for equal arguments.
-
-    Args:
-        count: Number of clips.
-        seed: Seed of the training, not negative.
-        epoch: Number of the epoch, from 0.
-
-    Returns:
-        `(count,)` int64, a permutation.
-    """
+    """Order `(count,)` of the training clips in an epoch, the same for equal arguments."""
     return np.random.default_rng([seed, epoch]).permutation(count)
 
 
@@ -120,7 +111,6 @@ class ClipBatches(keras.utils.PyDataset):
     """Batches of `(clips, labels)` in a given order, for backends without `tf.data`.
 
     Args:
-        source: Where clips are read from.
         rows: `(n,)` rows of the index, in the order wanted.
         mirrored: `(n,)` bool, which to flip.
         batch_size: Clips a batch; the last may be smaller.
@@ -150,14 +140,7 @@ def make_batches(
 ) -> tf.data.Dataset | ClipBatches:
     """Makes the batches of one epoch: `tf.data` on TensorFlow, a `PyDataset` elsewhere.
 
-    Args:
-        source: Where clips are read from.
-        rows: `(n,)` rows of the index, in the order wanted.
-        mirrored: `(n,)` bool, which to flip.
-        batch_size: Clips a batch; the last may be smaller.
-
-    Returns:
-        Iterable of `(clips as `network_input` gives them, labels (b,) int64)`.
+    They hold clips as `network_input` gives them and labels `(b,)`; the last may be smaller.
     """
     if keras.backend.backend() == "tensorflow":
         return make_dataset(source, rows, mirrored, batch_size)
@@ -173,10 +156,6 @@ def make_dataset(
         source: As in `make_batches`; so are the others.
         rows: `(n,)` rows of the index.
         mirrored: `(n,)` bool.
-        batch_size: Clips a batch.
-
-    Returns:
-        As `make_batches`.
     """
     import tensorflow as tf
 

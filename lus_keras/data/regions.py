@@ -1,7 +1,5 @@
 """Entering regions of interest that are known."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 
@@ -15,11 +13,7 @@ def mark_given(videos: Sequence[Video], boxes: Mapping[str, Box]) -> list[Video]
     """Enters regions that are known; they replace those that are there.
 
     Args:
-        videos: Rows of a manifest.
         boxes: Video id → `(x, y, w, h)` in pixels of the file.
-
-    Returns:
-        All rows, in their order.
 
     Raises:
         ConfigError: There is no video of an id.

@@ -7,8 +7,6 @@ Frames and cuts come from the code that training uses, so a tile on disk holds t
 network is shown.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,7 +60,6 @@ def data_sets(
     Args:
         sizes: Height and width of tiles in pixels.
         rows: How many rows of tiles the smaller data sets hold.
-        fps: Frames a second.
         size: `(height, width)` that whole pictures are scaled to.
         seconds: Length of a clip; clips do not overlap and a shorter rest is dropped.
 
@@ -111,9 +108,7 @@ def tiles_of(
     """Cuts the tiles of one video.
 
     Args:
-        video: Its manifest row.
         frames: `(t, h, w)` uint8 of its region.
-        clip: How to cut.
 
     Returns:
         Clip id → pixels `(frames, h, w)` uint8, a view, and `(y, x)` of its corner in the region.
@@ -144,13 +139,8 @@ def write_tiles(
     Each video is decoded once. Segments of B-lines are not kept: their times are the video's.
 
     Args:
-        videos: Rows with a region of interest.
         clips: How each data set is cut, as `data_sets` gives it.
-        folder: Folder to create or add to.
         progress: Called with (videos done, videos in all).
-
-    Returns:
-        What was written, in the order of `clips`.
 
     Raises:
         VideoError: Videos have no region, or cannot be decoded; all are listed, and the tiles of
@@ -219,8 +209,7 @@ def _finish(name: str, rows: Sequence[Video], folder: Path) -> DataSet:
 def published_counts() -> dict[str, dict[str, int]]:
     """The paper's counts of tiles (Figure 4), its one impossible total corrected.
 
-    Returns:
-        Data set → `present`, `absent` and `total`.
+    Data set → `present`, `absent` and `total`.
     """
     published = config.load(PAPER).published
     counts = {name: dict(row) for name, row in published["figure4"].items()}

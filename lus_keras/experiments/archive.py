@@ -29,9 +29,6 @@ def archive_run(run_dir: str | Path, destination: str | Path) -> list[Path]:
         run_dir: Run directory, or that of several seeds; folds that are not finished are left out.
         destination: Folder to create or to add to; folds that are there already are replaced.
 
-    Returns:
-        Files written.
-
     Raises:
         RunError: The run has no run.json, or a file is not the one that DONE vouches for.
         OSError: The destination cannot be written.

@@ -43,10 +43,6 @@ class Checkpoint:
 def save(folder: Path, checkpoint: Checkpoint) -> None:
     """Writes the checkpoint over the one before the last.
 
-    Args:
-        folder: Folder of the fold.
-        checkpoint: State to keep.
-
     Raises:
         OSError: The disk is full; both checkpoints are as they were.
     """
@@ -58,11 +54,6 @@ def save_best(
 ) -> None:
     """Writes the weights of the epoch that is best so far over those of the one that was.
 
-    Args:
-        folder: Folder of the fold.
-        weights: The model's weights.
-        fingerprint: What they depend on.
-
     Raises:
         OSError: The disk is full; the ones before are as they were.
     """
@@ -71,12 +62,6 @@ def save_best(
 
 def load_best(folder: Path) -> list[np.ndarray]:
     """Reads the weights of the best epoch.
-
-    Args:
-        folder: Folder of the fold.
-
-    Returns:
-        The weights.
 
     Raises:
         RunError: They are absent or damaged.
@@ -103,27 +88,13 @@ def _write(folder: Path, name: str, checkpoint: Checkpoint) -> None:
 
 
 def load(folder: Path) -> Checkpoint | None:
-    """Reads the newest checkpoint that is whole; a damaged one is passed over.
-
-    Args:
-        folder: Folder of the fold.
-
-    Returns:
-        The checkpoint, or None if there is none or none is whole.
-    """
+    """Reads a fold's newest checkpoint that is whole, if any; a damaged one is passed over."""
     found = [checkpoint for name in NAMES if (checkpoint := _read(folder / name))]
     return max(found, key=lambda checkpoint: checkpoint.epoch, default=None)
 
 
 def fingerprints(folder: Path) -> dict[Path, Fingerprint]:
-    """What checkpoints say they depend on; their arrays are not read.
-
-    Args:
-        folder: Folder of the fold.
-
-    Returns:
-        File → fingerprint, of those that can be read and say so.
-    """
+    """File → fingerprint of a fold's checkpoints that say theirs; their arrays are not read."""
     found = {}
     for path in (folder / name for name in (*NAMES, BEST)):
         try:
@@ -141,11 +112,7 @@ def _fingerprint(state: dict[str, Any]) -> Fingerprint | None:
 
 
 def remove(folder: Path) -> None:
-    """Deletes the checkpoints of a finished fold, and what a killed process left half written.
-
-    Args:
-        folder: Folder of the fold; no other process may write in it.
-    """
+    """Deletes the checkpoints of a fold that is finished and that nobody else writes in."""
     for name in (*NAMES, BEST):
         for path in (folder / name, *folder.glob(f".tmp-*-{name}")):
             path.unlink(missing_ok=True)

@@ -41,14 +41,12 @@ def evaluate(
     Args:
         build: Function of the keyword `input_shape`, and maybe of options such as `num_outputs`, to
             an uncompiled Keras model whose last layer is named `logits`; or `file.py:function`.
-        paper: Name of the paper.
         data: `simulated`, a public data set or a manifest.
         preset: `paper`, `overnight`, `quick` or `smoke`.
         target: Table of the paper; its first that tests networks if not given.
         beside: Networks of the paper to train as well, such as `c2d_lstm_a`.
         overrides: `key=value` strings, as with `--set`.
         seeds: Trainings, each of another seed; a claim gets a verdict from three on.
-        root: Folder of the data set's videos.
         out: Run directory; one named after function, data and preset if not given.
 
     Returns:

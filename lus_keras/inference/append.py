@@ -24,10 +24,7 @@ def check_folder(
     """Refuses to write over other results than those of the same networks and videos.
 
     Args:
-        out: Folder to write to.
         command: `predict` or `explain`.
-        models: The networks.
-        videos: What is asked for.
         append: Whether results of other videos are kept.
 
     Returns:
@@ -47,7 +44,8 @@ def check_folder(
         return {}
     try:
         held = json.loads(path.read_text("utf-8"))
-        known = {row["video_id"]: _place(row["video"]) for row in _rows(held)}
+        rows = held["videos"] if "videos" in held else held["clips"]
+        known = {row["video_id"]: _place(row["video"]) for row in rows}
         model = held["model"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}). Name another folder.") from error
@@ -71,10 +69,6 @@ def check_folder(
 
 def _place(video: str) -> str:
     return str(Path(video).absolute())
-
-
-def _rows(held: dict[str, Any]) -> list[dict[str, Any]]:
-    return held["videos"] if "videos" in held else held["clips"]
 
 
 def kept_rows(path: Path, header: Sequence[str], new: set[str]) -> list[list[str]]:
@@ -103,15 +97,7 @@ def kept_rows(path: Path, header: Sequence[str], new: set[str]) -> list[list[str
 
 
 def merged_predictions(held: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
-    """Adds new predictions to those of a folder; patients are the means of all their videos.
-
-    Args:
-        held: What its predictions.json says.
-        said: What is new; videos of the same id take the place of what was there.
-
-    Returns:
-        Both, in the form of predictions.json.
-    """
+    """Adds to a folder's predictions, new ones in place of old; patients are means of videos."""
     new = {video["video_id"] for video in said["videos"]}
     videos = [*(v for v in held["videos"] if v["video_id"] not in new), *said["videos"]]
     by_patient: dict[str, list[list[float]]] = {}

@@ -37,11 +37,6 @@ def overlay_video(
             an encoder for it, else `.avi`.
         frames: `(t, h, w)` uint8.
         maps: Title → `(t, h, w)` floats 0 … 1, drawn left to right beside the clip.
-        fps: Frames a second.
-        simulated: Whether the picture has to say so.
-
-    Returns:
-        The file that was written.
 
     Raises:
         ValueError: Maps and frames differ in shape.
@@ -71,17 +66,7 @@ def overlay_frame(
     number: int,
     simulated: bool,
 ) -> NDArray[np.uint8]:
-    """One picture of the video.
-
-    Args:
-        frames: `(t, h, w)` uint8.
-        maps: Title → `(t, h, w)` floats 0 … 1.
-        number: Which frame.
-        simulated: Whether the picture has to say so.
-
-    Returns:
-        `(H, W, 3)` uint8 RGB of even height and width.
-    """
+    """One picture `(H, W, 3)` uint8 RGB of even size: a frame and maps of 0 … 1 by title."""
     table = np.round(255 * matplotlib.colormaps["inferno"](np.arange(256)))[:, :3].astype(np.uint8)
     grey = np.repeat(frames[number][..., None], 3, axis=-1)
     panels = {"input": grey} | {

@@ -74,7 +74,6 @@ def register(
     """Writes an entry from a trained run: weights in half precision, contract, recipe, numbers.
 
     Args:
-        models: Networks of a run.
         name: Name of the entry, `paper/network`.
         root: Folder of the entries; the user's if not given.
         backbone: Keep the layers of a picture network alone, for training to start from.

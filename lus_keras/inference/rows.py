@@ -25,9 +25,6 @@ def told_apart(rows: Sequence[Video]) -> list[Video]:
 
     Args:
         rows: Of videos, one file each.
-
-    Returns:
-        The rows, in their order.
     """
     groups: dict[str, list[int]] = defaultdict(list)
     for number, row in enumerate(rows):

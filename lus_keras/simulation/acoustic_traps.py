@@ -1,7 +1,5 @@
 """Vertical artefacts as tasks draw them: traps where they can be seen, lookalikes anywhere."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lus_keras.simulation.anatomy import transmission
@@ -52,14 +50,7 @@ def _show_first_trap(
 
 
 def narrow_traps(acquisition: Acquisition, motion: Motion, count: int) -> VerticalArtefacts:
-    """Draws the causes of separate B-lines.
-
-    Args:
-        count: Number of traps; the first can be seen at some moment, the others by chance.
-
-    Returns:
-        Traps, weaker the harder the cohort is.
-    """
+    """Draws causes of separate B-lines, weaker the harder the cohort; the first can be seen."""
     trap = draw_many(TrapParameters, acquisition.plan.key, count)
     low, high = span_mm(acquisition, motion)
     position, elevation = low + (high - low) * trap["place"], trap["elevation_mm"]

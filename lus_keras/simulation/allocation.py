@@ -3,8 +3,6 @@
 Lengths are drawn apart from classes: how long a video is must not tell what it shows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,37 +15,18 @@ PRIOR_STRENGTH = 2.0
 
 
 def videos_per_patient(patients: int, videos: int, rng: np.random.Generator) -> np.ndarray:
-    """Shares videos out: one each, the rest at random.
-
-    Args:
-        patients: Number of patients, at least 1.
-        videos: Number of videos, at least `patients`.
-
-    Returns:
-        `(patients,)` int64, each at least 1, with sum `videos`.
-    """
+    """Shares videos out: one each, the rest at random; `(patients,)` int64, sum `videos`."""
     return 1 + rng.multinomial(videos - patients, np.full(patients, 1 / patients))
 
 
 def positive_shares(patients: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws each patient's prior of showing the finding, in mirrored pairs.
-
-    Returns:
-        `(patients,)` float64 in 0 … 1; p and 1 - p come in pairs, so an even cohort has mean 1/2.
-    """
+    """Draws each patient's prior of the finding, 0 … 1, in pairs of p and 1 - p."""
     half = rng.beta(PRIOR_STRENGTH / 2, PRIOR_STRENGTH / 2, (patients + 1) // 2)
     return rng.permutation(np.concatenate([half, 1 - half])[:patients])
 
 
 def draw_classes(counts: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """Chooses the videos of each patient that are drawn with the finding.
-
-    Args:
-        counts: `(patients,)` int, videos of each patient.
-
-    Returns:
-        One `(n,)` bool array a patient; both values occur when there are two videos or more.
-    """
+    """Chooses videos with the finding, `(n,)` bool a patient; both occur from two videos on."""
     shares = positive_shares(len(counts), rng)
     chosen = [rng.random(n) < share for n, share in zip(counts, shares, strict=True)]
     everything = np.concatenate(chosen)
@@ -59,14 +38,7 @@ def draw_classes(counts: np.ndarray, rng: np.random.Generator) -> list[np.ndarra
 def draw_patient_classes(
     counts: np.ndarray, share: float, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Chooses the patients that have the finding in all their videos.
-
-    Args:
-        counts: `(patients,)` int, videos of each patient.
-
-    Returns:
-        One constant `(n,)` bool array a patient; both values occur from two patients on.
-    """
+    """Chooses patients with the finding in all videos, `(n,)` bool each; both occur from two on."""
     patients = len(counts)
     positives = int(np.clip(round(share * patients), 1, max(patients - 1, 1)))
     chosen = rng.permutation(np.arange(patients) < positives)
@@ -74,11 +46,7 @@ def draw_patient_classes(
 
 
 def quotas(total: int, shares: Sequence[float]) -> np.ndarray:
-    """Splits a number by shares, largest remainders first.
-
-    Returns:
-        `(k,)` int64 with sum `total`; each at least 1 if `total` allows it.
-    """
+    """Splits a number by shares, largest remainders first; each part at least 1 if possible."""
     exact = np.asarray(shares, float) / np.sum(shares) * total
     count = np.floor(exact).astype(np.int64)
     for k in np.argsort(count - exact, kind="stable")[: total - int(count.sum())]:
@@ -93,14 +61,9 @@ def quotas(total: int, shares: Sequence[float]) -> np.ndarray:
 def allocate_classes(
     counts: np.ndarray, shares: Sequence[float], rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Deals a deck of classes to videos, each patient preferring some of them.
+    """Deals a deck of k classes to videos, each patient preferring some of them.
 
-    Args:
-        counts: `(patients,)` int, videos of each patient.
-        shares: k relative frequencies of the classes in the cohort.
-
-    Returns:
-        One `(n,)` int64 array of class numbers a patient; over all, exactly `quotas`.
+    One `(n,)` int64 array of class numbers a patient; over all, exactly `quotas`.
     """
     prior = np.asarray(shares, float) / np.sum(shares)
     mixtures = rng.dirichlet(MIXTURE_STRENGTH * prior, len(counts)) + 1e-6
@@ -117,25 +80,14 @@ def allocate_classes(
 def draw_lengths(
     lengths: Sequence[tuple[int, int]], count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draws numbers of frames from a histogram.
-
-    Returns:
-        `(count,)` int64; the histogram itself, shuffled, when `count` is its sum.
-    """
+    """Draws numbers of frames from a histogram; shuffles it if `count` is its sum."""
     frames, videos = np.array(lengths).T
     pool = np.repeat(frames, videos)
     return rng.permutation(pool) if count == len(pool) else rng.choice(pool, count)
 
 
 def skewed_lengths(shortest_s: float, longest_s: float, skew: float, count: int) -> np.ndarray:
-    """Spreads lengths from the shortest to the longest.
-
-    Args:
-        skew: 1 spreads them evenly, more makes most of them short.
-
-    Returns:
-        `(count,)` float64, rising.
-    """
+    """Rising lengths from shortest to longest; skew 1 spreads evenly, more makes most short."""
     return shortest_s + (longest_s - shortest_s) * np.linspace(0, 1, count) ** skew
 
 

@@ -4,8 +4,6 @@ All maps are `(rows, beams)` float32 echo power; lung maps are wider, as the lun
 beams. Reference level and units are those of `parameters`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2
@@ -63,14 +61,7 @@ def _shadow_profile(acquisition: Acquisition, distance_mm: np.ndarray) -> np.nda
 
 
 def acoustic_window(acquisition: Acquisition, lateral_mm: np.ndarray) -> np.ndarray:
-    """Power that passes between the ribs.
-
-    Args:
-        lateral_mm: `(n,)` positions along the pleura.
-
-    Returns:
-        `(n,)` float32 in 0 … 1, small behind a rib.
-    """
+    """Power that passes between the ribs at `(n,)` mm, 0 … 1, small behind a rib."""
     distance = np.abs(lateral_mm[None] - rib_centres(acquisition)[:, None])
     shade = _shadow_profile(acquisition, distance).max(0, initial=0)
     return from_db(-acquisition.video.rib_shadow_db * shade)
@@ -83,14 +74,7 @@ def specular_loss_db(acquisition: Acquisition, lateral_mm: np.ndarray) -> np.nda
 
 
 def transmission(acquisition: Acquisition, lateral_mm: np.ndarray) -> np.ndarray:
-    """Power that returns from under the pleura: rib shadows and oblique incidence.
-
-    Args:
-        lateral_mm: `(n,)` positions along the pleura.
-
-    Returns:
-        `(n,)` float32 in 0 … 1.
-    """
+    """Power from under the pleura at `(n,)` mm, 0 … 1: rib shadows, oblique incidence."""
     diffuse = from_db(DIFFUSE_SHARE * specular_loss_db(acquisition, lateral_mm))
     return acoustic_window(acquisition, lateral_mm) * diffuse
 
@@ -139,10 +123,7 @@ def chest_wall(acquisition: Acquisition) -> ChestWall:
     patient, video, depth = acquisition.patient, acquisition.video, acquisition.row_depth_mm
     shape, blur = acquisition.shape, acquisition.blur
     broad = smooth_field(
-        acquisition.rng("wall.broad"),
-        shape,
-        max(3 / acquisition.row_mm, 1),
-        acquisition.beams / 8,
+        acquisition.rng("wall.broad"), shape, max(3 / acquisition.row_mm, 1), acquisition.beams / 8
     )
     grain = speckle(acquisition.rng("wall.speckle"), shape, *blur)
     level = _layers_db(acquisition) + patient.streak_db * _fascia(acquisition) + 2.5 * broad + 3
@@ -157,25 +138,14 @@ def chest_wall(acquisition: Acquisition) -> ChestWall:
 
 
 def pleural_line(acquisition: Acquisition, shift_mm: np.ndarray | float = 0.0) -> np.ndarray:
-    """Axial profile of the pleural line, 0 … 1.
-
-    Args:
-        shift_mm: How much deeper the line lies than the pleura; a number or `(n,)`.
-
-    Returns:
-        `(rows, 1)` or `(rows, n)` float.
-    """
+    """Axial profile 0 … 1, `(rows, 1 or n)`, of the pleural line, shifted downwards by mm."""
     thickness = acquisition.video.pleura_thickness_mm + 0.4 * acquisition.row_mm
     distance = acquisition.row_depth_mm - (acquisition.pleura_mm + shift_mm)
     return np.exp(-0.5 * (distance / thickness) ** 2)
 
 
 def reverberation(acquisition: Acquisition, wall: ChestWall, a_line_db: float) -> np.ndarray:
-    """Folds the wall by the pleural depth: A-lines, and copies of the wall between them.
-
-    Returns:
-        `(rows, beams)` float32 power, zero above the pleura.
-    """
+    """Folds the wall by the pleural depth, `(rows, beams)`: A-lines, and copies of the wall."""
     depth, pleura = acquisition.row_depth_mm, acquisition.pleura_mm
     per_trip_db = acquisition.patient.reverberation_db
     trip = np.floor(depth / pleura)
@@ -208,14 +178,9 @@ def haze_db(acquisition: Acquisition, depth_mm: np.ndarray) -> np.ndarray:
 def lung(
     acquisition: Acquisition, lung_mm: np.ndarray, defects: PleuralDefects | None = None
 ) -> np.ndarray:
-    """Builds the lung: the pleural line that slides, and the haze under it.
+    """Builds the lung, `(rows, n)` power: the pleural line that slides, and the haze under it.
 
-    Args:
-        lung_mm: `(n,)` places along the lung, one a column.
-        defects: Where the line is indented or broken; nowhere if not given.
-
-    Returns:
-        `(rows, n)` float32 power.
+    Its columns are places in mm along the lung; the line is indented or broken at defects.
     """
     shape = (acquisition.rows, lung_mm.size)
     grain = speckle(acquisition.rng("lung.speckle"), shape, *acquisition.blur)

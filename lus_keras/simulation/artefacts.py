@@ -54,14 +54,7 @@ class VerticalArtefacts:
         return VerticalArtefacts(self.kind + other.kind, *(np.concatenate(p) for p in pairs))
 
     def decay(self, depth_below_mm: np.ndarray) -> np.ndarray:
-        """Power against depth.
-
-        Args:
-            depth_below_mm: `(n,)` depth below the pleura in mm, negative above it.
-
-        Returns:
-            `(k, n)` float32 power, without the cut at the pleura.
-        """
+        """`(k, n)` power at `(n,)` mm below the pleura, without the cut at the pleura."""
         below = np.maximum(depth_below_mm, 0)[None]
         power = from_db(self.gain_db[:, None] - self.slope_db_cm[:, None] * below / 10)
         with np.errstate(invalid="ignore"):
@@ -88,14 +81,7 @@ class VerticalArtefacts:
         return power
 
     def erasure(self, lateral: np.ndarray) -> np.ndarray:
-        """What the B-lines leave of the A-lines.
-
-        Args:
-            lateral: `(t, k, n)` from `lateral`.
-
-        Returns:
-            `(t, n)` float32 in 0 … 1.
-        """
+        """What B-lines at `lateral` `(t, k, n)` leave of the A-lines: `(t, n)` in 0 … 1."""
         return 1 / (1 + np.float32(ERASURE) * lateral[:, self.is_trap].sum(1))
 
 

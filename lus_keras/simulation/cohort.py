@@ -1,7 +1,5 @@
 """Plans of simulated cohorts: who is scanned, where, and with what drawn into the lung."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
@@ -142,9 +140,6 @@ def plan_cohort(
         lung_point_share: Only for sliding: share of the videos without sliding, 0 … 1, that show
             a lung point instead. They have no label.
 
-    Returns:
-        Plans ordered by patient and video.
-
     Raises:
         ConfigError: A name is unknown or a number is out of range.
     """
@@ -173,11 +168,8 @@ def plan_cohort(
     if not cohort.lengths:
         return plans
     frames = draw_lengths(cohort.lengths, len(plans), rng)
-    return [_of_length(plan, n / published.fps[0]) for plan, n in zip(plans, frames, strict=True)]
-
-
-def _of_length(plan: VideoPlan, duration_s: float) -> VideoPlan:
-    return replace(plan, duration_s=float(duration_s))
+    seconds = (frames / published.fps[0]).tolist()
+    return [replace(plan, duration_s=s) for plan, s in zip(plans, seconds, strict=True)]
 
 
 def _sized(published: tasks.CohortSize, given: dict[str, Any]) -> tasks.CohortSize:

@@ -1,7 +1,5 @@
 """Airless lung under the pleura: dark or liver-like, with a shredded bright border."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2
@@ -47,14 +45,7 @@ class Consolidation:
     has_bronchograms: bool = False
 
     def thickness_mm(self, acquisition: Acquisition, lung_mm: np.ndarray) -> np.ndarray:
-        """Thickness of the airless layer, shreds included.
-
-        Args:
-            lung_mm: `(n,)` places along the lung.
-
-        Returns:
-            `(n,)` float64 mm, 0 where the lung is aerated up to the pleura.
-        """
+        """`(n,)` mm of airless layer, shreds included, along the lung; 0 where it is aerated."""
         offset = (lung_mm[None] - self.position_mm[:, None]) / self.half_width_mm[:, None]
         smooth = self.depth_mm[:, None] * np.clip(1 - offset**2, 0, 1) ** 0.6
         shred = np.zeros(lung_mm.size)

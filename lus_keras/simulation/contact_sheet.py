@@ -6,8 +6,6 @@
 Every sheet says which frames are simulated.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -136,12 +134,7 @@ def _pictures_of(videos: Sequence[Video], group: str, task: str) -> Iterator[Pic
 def contact_sheet(
     task: str, simulated: Sequence[Picture], real: Sequence[Picture], source: str
 ) -> Figure:
-    """Draws a sheet.
-
-    Args:
-        simulated: At least one picture.
-        real: Pictures to stand beside them; may be empty.
-    """
+    """Draws a sheet of simulated pictures, at least one, and real ones beside them if any."""
     groups: dict[str, list[Picture]] = {}
     for picture in (*simulated, *real):
         groups.setdefault(picture.group, []).append(picture)
@@ -186,11 +179,7 @@ def _picture(figure: Figure, cell: Any, pixels: np.ndarray, aspect: Any) -> Any:
 
 
 def _draw_appearance(
-    figure: Figure,
-    cells: Any,
-    simulated: Sequence[Picture],
-    real: Sequence[Picture],
-    source: str,
+    figure: Figure, cells: Any, simulated: Sequence[Picture], real: Sequence[Picture], source: str
 ) -> None:
     found: dict[str, tuple[Appearance, str]] = {
         "SIMULATED": (measure(np.stack([p.frame for p in simulated])), BLUE)

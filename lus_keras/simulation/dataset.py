@@ -1,7 +1,5 @@
 """The simulated cohort: the default data set, rendered on demand, with exact frame-level truth."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -47,11 +45,7 @@ class SimulatedSource:
         return len(self._indices(fps))
 
     def render(self, spec: FrameSpec) -> tuple[np.ndarray, Video]:
-        """Renders the video.
-
-        Returns:
-            Frames `(t, h, w, c)` uint8, and the manifest row with its measured labels.
-        """
+        """Renders frames `(t, h, w, c)` uint8, and the manifest row with its measured labels."""
         height, width = spec.size
         crop = "sector" if spec.crop == "sector" else "screen"
         simulated = simulate_video(self.plan, height=height, width=width, crop=crop)

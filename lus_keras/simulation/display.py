@@ -1,7 +1,5 @@
 """The scanner's display: gain, noise, grey map, annotations."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 
@@ -77,11 +75,7 @@ def noise_level(acquisition: Acquisition) -> np.ndarray:
 
 
 def noise_bank(acquisition: Acquisition) -> np.ndarray:
-    """A few noise frames, mirrored and repeated sideways, to be cut at random columns.
-
-    Returns:
-        `(n, rows, 2 beams)` float32 power.
-    """
+    """`(n, rows, 2 beams)` noise, mirrored and repeated sideways, to be cut at random columns."""
     axial, lateral = acquisition.blur
     rng = acquisition.rng("noise.speckle")
     blur = max(0.8 * axial, 0.5), max(0.5 * lateral, 0.5)

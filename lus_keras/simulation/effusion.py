@@ -1,7 +1,5 @@
 """Fluid between chest wall and lung, and the collapsed edge of the lung that floats in it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,14 +43,7 @@ class Effusion:
     parietal: np.ndarray
 
     def distance_mm(self, breathing: float) -> np.ndarray:
-        """Interpleural distance under each beam, less in inspiration: the sinusoid sign.
-
-        Args:
-            breathing: 0 at end-expiration, 1 at end-inspiration.
-
-        Returns:
-            `(beams,)` float64 mm, the lung's unevenness left out.
-        """
+        """`(beams,)` mm between the pleurae, less in inspiration (sinusoid sign); 0 is expired."""
         return self.mean_distance_mm * (1 + self.drawn.swing * (0.5 - breathing))
 
     def _depths_mm(self, breathing: float, wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,8 +5,6 @@
 File names, containers and sizes carry no label. The manifest is written last.
 """
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import functools
@@ -46,14 +44,7 @@ def write_truth(truth: Truth | SlidingTruth, path: str | os.PathLike[str]) -> No
 
 
 def write_simulated_video(plan: VideoPlan, out_dir: Path, **options: Any) -> Video:
-    """Renders one video and writes it with its truth.
-
-    Args:
-        **options: Those of `simulate_video`.
-
-    Returns:
-        Its manifest row, with path and hash.
-    """
+    """Renders one video, writes it with its truth, gives its manifest row with path and hash."""
     simulated = simulate_video(plan, **options)
     suffix, codec = container_of(plan)
     path = out_dir / "videos" / f"{plan.video_id}{suffix}"
@@ -87,7 +78,6 @@ def write_cohort(
 
     Args:
         task: Name of a task, such as `bline`.
-        out_dir: Folder to create or add to.
         height: Rows of the frames; the scanner's when not given.
         width: Columns of the frames; the scanner's when not given.
         crop: `screen` or `sector`.

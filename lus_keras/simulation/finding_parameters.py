@@ -1,7 +1,5 @@
 """Parameters of what a diseased lung shows: white areas, consolidations, effusion, lung point."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from lus_keras.simulation.parameters import chance, uniform

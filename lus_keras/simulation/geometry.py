@@ -129,14 +129,7 @@ class Acquisition:
         return float(self.probe.psf * self.probe.arc_mm(self.pleura_mm))
 
     def relative_pleura(self, lateral: np.ndarray) -> np.ndarray:
-        """Depth of the pleura relative to the central beam.
-
-        Args:
-            lateral: `(n,)` lateral coordinates of the probe.
-
-        Returns:
-            `(n,)` float64 between 0.5 and 1.9.
-        """
+        """Depth of the pleura relative to the central beam, at `(n,)` places, 0.5 … 1.9."""
         place_mm = lateral * self.probe.arc_mm(self.pleura_mm)
         wiggle = smooth_profile(self.rng("pleura.wiggle"), place_mm, WIGGLE_CORRELATION_MM)
         relative = 1 + self.video.pleura_curvature * self.probe.bow(lateral, self.pleura_mm)

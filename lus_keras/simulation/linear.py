@@ -4,8 +4,6 @@ The tables have names of their own, hence random streams of their own: a patient
 probe is two patients.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

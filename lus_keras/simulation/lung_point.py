@@ -4,8 +4,6 @@ Air between the pleurae mirrors as aerated lung does, so that a single frame loo
 sides. The border is the edge of the lung, which moves with it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,11 +32,7 @@ class LungPoint:
     rest_mm: float
 
     def lung_share(self, lateral_mm: np.ndarray, t: int) -> np.ndarray:
-        """Share of lung at `(n,)` places in frame t; the rest is air that does not move.
-
-        Returns:
-            `(1, n)` float32 in 0 … 1.
-        """
+        """Share of lung, `(1, n)` in 0 … 1, in frame t; the rest is air that does not move."""
         side = 1.0 if self.slides_right else -1.0
         return soft_step(side * (lateral_mm - self.edge_mm[t]) / EDGE_MM)[None]
 

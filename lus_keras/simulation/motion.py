@@ -1,7 +1,5 @@
 """Everything that moves during a video, in mm against time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,15 +34,7 @@ class Motion:
 
 
 def breathing_curve(cycles: np.ndarray, inspiration: float) -> np.ndarray:
-    """Asymmetric breathing.
-
-    Args:
-        cycles: `(t,)` time in breaths; whole numbers are starts of inspiration.
-        inspiration: Share of a breath that is inspiration, 0 < share < 1.
-
-    Returns:
-        `(t,)` float64, 0 at end-expiration, 1 at end-inspiration.
-    """
+    """Asymmetric breathing over `(t,)` breaths: 0 at end-expiration, 1 at end-inspiration."""
     phase = cycles % 1
     rising = 0.5 - 0.5 * np.cos(np.pi * phase / inspiration)
     falling = 0.5 + 0.5 * np.cos(np.pi * (phase - inspiration) / (1 - inspiration))
@@ -61,13 +51,9 @@ def _pulse(acquisition: Acquisition, seconds: np.ndarray) -> np.ndarray:
 
 
 def draw_motion(acquisition: Acquisition, slides: bool = True) -> Motion:
-    """Draws the motion of one video.
+    """Draws the motion of one video; without sliding only the heart beat moves the lung.
 
-    Args:
-        slides: Whether the lung follows the breathing; without, only the heart beat moves it.
-
-    Returns:
-        Paths; all but `lung_mm` and `slip_mm` are the same whether or not the lung slides.
+    All paths but `lung_mm` and `slip_mm` are the same whether or not the lung slides.
     """
     plan, patient, video = acquisition.plan, acquisition.patient, acquisition.video
     seconds = np.arange(plan.frames) / plan.fps

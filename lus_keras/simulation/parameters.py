@@ -6,8 +6,6 @@ Fields can therefore be added or reordered without changing any other value. Pow
 relative to chest-wall muscle at 0 dB before gain; depths grow away from the probe.
 """
 
-from __future__ import annotations
-
 import zlib
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeVar
@@ -26,14 +24,9 @@ Table = TypeVar("Table")
 
 
 def random_stream(key: Key, name: str) -> np.random.Generator:
-    """Opens the random stream `name` of one patient or video.
+    """Opens the random stream `name` of a patient or video, independent of those of other names.
 
-    Args:
-        key: Non-negative integers that identify the patient or video.
-        name: What the numbers are for; different names give independent streams.
-
-    Returns:
-        A generator at its start; equal arguments give equal numbers on every machine.
+    Equal arguments give equal numbers on every machine.
     """
     return np.random.default_rng([STREAM_FAMILY, *key, zlib.crc32(name.encode())])
 
@@ -103,11 +96,7 @@ def distribution_of(parameter: Field[Any]) -> Distribution:
 
 
 def draw_parameters(table: type[Table], key: Key) -> Table:
-    """Draws every field of a parameter table.
-
-    Returns:
-        The filled table; a field's value depends on `key` and on its own name only.
-    """
+    """Draws every field of a parameter table; a value depends on `key` and its name only."""
     prefix = table.__name__
     return table(
         **{
@@ -118,11 +107,7 @@ def draw_parameters(table: type[Table], key: Key) -> Table:
 
 
 def draw_many(table: type[Any], key: Key, count: int) -> dict[str, np.ndarray]:
-    """Draws a table for each of several objects of one video, such as its B-lines.
-
-    Returns:
-        Field name → `(count,)` float64; the first objects do not depend on `count`.
-    """
+    """Draws `(count,)` values a field, for several objects; the first do not depend on `count`."""
     prefix = table.__name__
     return {
         f.name: distribution_of(f).draw(random_stream(key, f"{prefix}.{f.name}"), count)

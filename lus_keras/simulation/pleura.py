@@ -1,7 +1,5 @@
 """The pleural line as it is seen: how far it slides, and where it lies in the image."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -58,14 +56,7 @@ class SlidingTruth:
         return self.path_in(0, self.lung_mm.size)
 
     def path_in(self, first: int, count: int) -> float:
-        """Length of the lung's path within a clip.
-
-        Args:
-            first: First frame of the clip.
-
-        Returns:
-            mm ≥ 0.
-        """
+        """Length of the lung's path within a clip, mm."""
         return float(np.abs(np.diff(self.lung_mm[first : first + count])).sum())
 
     def rows(self) -> Iterator[tuple[object, ...]]:
@@ -92,12 +83,7 @@ def measure_sliding(scene: Scene) -> SlidingTruth:
 
 
 def widest_window(acquisition: Acquisition) -> tuple[float, float]:
-    """Finds the widest intercostal space in view.
-
-    Returns:
-        Its left and right end, shares of the half width from -1 to 1; the middle half of the view
-        where every place is shaded.
-    """
+    """Ends of the widest intercostal space in view, -1 … 1; the middle half where all is shaded."""
     places = np.linspace(-MAX_PLACE, MAX_PLACE, PLACES)
     clear = acoustic_window(acquisition, places * acquisition.half_width_mm) > MIN_WINDOW
     spaces = runs(clear)
@@ -120,11 +106,7 @@ def _inside(low: float, high: float, first: int, size: int) -> tuple[int, int]:
 
 
 def pleural_region(acquisition: Acquisition, scan: ScanMap) -> Box:
-    """Marks the pleura of the widest intercostal space and the reverberations under it.
-
-    Returns:
-        `(x, y, w, h)` in pixels of the image, inside the box of the sector.
-    """
+    """`(x, y, w, h)` pixels of the pleura of the widest intercostal space and what is below."""
     left, right = widest_window(acquisition)
     half_mm = MAX_WIDTH_MM / 2 / acquisition.half_width_mm
     left, right = _limited(left, right, 0, 2 * half_mm)
@@ -144,11 +126,6 @@ def pleural_region(acquisition: Acquisition, scan: ScanMap) -> Box:
 
 def visible_anatomy(plan: VideoPlan, height: int, width: int) -> dict[str, np.ndarray]:
     """Where ribs, lung and pleura lie in the whole picture, at the probe's usual place.
-
-    Args:
-        plan: The video.
-        height: Rows of the picture.
-        width: Columns of the picture.
 
     Returns:
         `ribs` (from their surface to the depth of the pleura), `lung` (below the pleura, between
@@ -177,11 +154,7 @@ def visible_anatomy(plan: VideoPlan, height: int, width: int) -> dict[str, np.nd
 
 
 def pleural_rows(plan: VideoPlan, height: int, width: int) -> np.ndarray:
-    """Where the pleural line lies in the whole picture, at the lung's and the probe's usual place.
-
-    Returns:
-        `(width,)` float64 row of the line in each column, NaN beside the sector.
-    """
+    """Row of the pleural line in each image column, lung and probe at rest; NaN outside."""
     acquisition = Acquisition.of(plan, TRUTH_BEAMS, TRUTH_ROWS)
     scan = scan_map(acquisition, height, width, "screen")
     lateral = np.linspace(-1, 1, PLACES) * acquisition.probe.half

@@ -4,8 +4,6 @@ Both are described alike. A beam has a *lateral coordinate* in the probe's own u
 convex and mm for a linear probe, and a depth in mm from the surface of the probe.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2
@@ -16,12 +14,7 @@ Extent = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class ConvexProbe:
-    """Beams that fan out from a curved surface.
-
-    Attributes:
-        half: Half the opening angle, radians.
-        psf: Lateral point spread (SD), radians.
-    """
+    """Beams that fan out from a curved surface; half opening angle and lateral SD in radians."""
 
     radius_mm: float
     half: float
@@ -73,12 +66,7 @@ class ConvexProbe:
 
 @dataclass(frozen=True)
 class LinearProbe:
-    """Parallel beams from a flat surface.
-
-    Attributes:
-        half: Half the width of the surface, mm.
-        psf: Lateral point spread (SD), mm.
-    """
+    """Parallel beams from a flat surface; half its width and lateral point spread (SD) in mm."""
 
     half: float
     psf: float

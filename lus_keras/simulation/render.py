@@ -1,7 +1,5 @@
 """The frame loop: compose echo power, compress to grey levels, convert to the image."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -172,14 +170,9 @@ class Grain:
 
 
 def render_frames(scene: Scene, height: int, width: int, crop: str) -> tuple[np.ndarray, Box]:
-    """Renders all frames of a scene.
+    """`(t, h, w)` uint8 frames of a scene, and the region of interest `(x, y, w, h)` in pixels.
 
-    Args:
-        scene: The video, on the grid of `grid_for(height, width)`.
-        crop: `screen` or `sector`, as in `scan_map`.
-
-    Returns:
-        `(t, h, w)` uint8 frames, and the task's region of interest `(x, y, w, h)` in their pixels.
+    The scene is on the grid of `grid_for(height, width)`; `crop` is as in `scan_map`.
     """
     inner = render_size(height, width)
     scan = scan_map(scene.acquisition, *inner, crop)

@@ -1,7 +1,5 @@
 """One video in beam space: everything that does not change with time, and its paths in time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -74,11 +72,7 @@ def lung_coordinates(acquisition: Acquisition, motion: Motion) -> np.ndarray:
 
 
 def build_scene(plan: VideoPlan, beams: int, rows: int) -> Scene:
-    """Draws a video on a grid.
-
-    Returns:
-        The scene; paths and artefacts are the same on every grid, speckle is not.
-    """
+    """Draws a video on a grid; paths and artefacts are the same on every grid, speckle is not."""
     task = tasks.get(plan.task)
     acquisition = Acquisition.of(plan, beams, rows)
     motion = task.draw_motion(acquisition)

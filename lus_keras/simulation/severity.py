@@ -3,8 +3,6 @@
 Scenes are on the grid of `truth`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 import cv2
@@ -65,10 +63,7 @@ class SeverityTruth(Truth):
     @property
     def extra_columns(self) -> dict[str, np.ndarray]:
         """White fraction and depth of consolidation, frame by frame."""
-        return {
-            "white_fraction": self.white_fraction,
-            "consolidation_mm": self.consolidation_mm,
-        }
+        return {"white_fraction": self.white_fraction, "consolidation_mm": self.consolidation_mm}
 
 
 def _on_probe_mm(scene: Scene) -> np.ndarray:
@@ -79,14 +74,9 @@ def _on_probe_mm(scene: Scene) -> np.ndarray:
 def visible_pleura(
     scene: Scene, min_window: float = MIN_WINDOW, min_passed: float = MIN_PASSED
 ) -> np.ndarray:
-    """Beams under which the lung can be judged: no rib above, not too oblique, in the sector.
+    """`(beams, t)` bool: no rib above, not too oblique, in the sector; the lung can be judged.
 
-    Args:
-        min_window: Share of the power that ribs must let through.
-        min_passed: Share of the power that must return from under an oblique pleura.
-
-    Returns:
-        `(beams, t)` bool.
+    Thresholds are shares of the power that ribs let through and that oblique pleura returns.
     """
     free = acoustic_window(scene.acquisition, scene.acquisition.lateral_mm) >= min_window
     passes = free & (scene.window >= min_passed * scene.window.max())
@@ -95,11 +85,7 @@ def visible_pleura(
 
 
 def white_fraction(scene: Scene) -> np.ndarray:
-    """Measures the share of visible pleura under which the lung is white.
-
-    Returns:
-        `(t,)` float64 in 0 … 1, of no less than `MIN_VISIBLE` of the sector.
-    """
+    """Share of visible pleura over white lung by frame, of `MIN_VISIBLE` of the sector at least."""
     acquisition, artefacts = scene.acquisition, scene.artefacts
     rows, place = read_rows(scene), _on_probe_mm(scene)
     lateral = artefacts.lateral(
@@ -122,11 +108,7 @@ def white_fraction(scene: Scene) -> np.ndarray:
 
 
 def consolidation_mm(scene: Scene) -> np.ndarray:
-    """Measures how deep airless lung reaches where its border stands out on the display.
-
-    Returns:
-        `(t,)` float64 mm, 0 where none is visible.
-    """
+    """`(t,)` mm that airless lung reaches where its border stands out; 0 if not visible."""
     acquisition, motion, solid = scene.acquisition, scene.motion, scene.consolidation
     if solid is None:
         return np.zeros(motion.lung_mm.size)
@@ -146,11 +128,7 @@ def consolidation_mm(scene: Scene) -> np.ndarray:
 
 
 def measure_severity(scene: Scene) -> SeverityTruth:
-    """Measures what a reader would score.
-
-    Returns:
-        The truth of all frames, with the realised score.
-    """
+    """Truth of all frames as a reader would score it, with the realised score."""
     b_lines = measure_b_lines(scene)
     return SeverityTruth(
         **{f.name: getattr(b_lines, f.name) for f in fields(b_lines)},

@@ -1,7 +1,5 @@
 """Four signs as they are realised: how much of the sector fluid and airless lung take up."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -66,11 +64,7 @@ def _counts(area: np.ndarray) -> bool:
 
 
 def sector_area(scene: Scene) -> np.ndarray:
-    """Share of the displayed sector that each element of beam space covers.
-
-    Returns:
-        `(rows, beams)` float64 of sum 1, 0 below the displayed depth.
-    """
+    """Share of the displayed sector that an element of beam space covers; 0 below, sum 1."""
     acquisition = scene.acquisition
     angle = np.linspace(-acquisition.half_angle, acquisition.half_angle, acquisition.beams)
     relative = acquisition.relative_pleura(angle)[None]
@@ -107,11 +101,7 @@ def _fluid(scene: Scene, area: np.ndarray, visible: np.ndarray) -> tuple[np.ndar
 
 
 def measure_signs(scene: Scene) -> SignTruth:
-    """Measures which sign a video shows.
-
-    Returns:
-        The truth of all frames, with the realised sign.
-    """
+    """Truth of all frames, with the realised sign."""
     b_lines = measure_b_lines(scene)
     area = sector_area(scene)
     visible = visible_pleura(scene, min_window=MIN_WINDOW, min_passed=0.0)

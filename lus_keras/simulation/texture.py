@@ -1,7 +1,5 @@
 """Random fields: speckle, smooth noise along the lung, and noise in time."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 
@@ -26,26 +24,16 @@ def _blurred_noise(
     noise = rng.standard_normal(shape, dtype=np.float32)
     size = tuple(2 * int(np.ceil(2.5 * max(s, 0.3))) + 1 for s in (lateral, axial))
     return cv2.GaussianBlur(
-        noise,
-        size,
-        sigmaX=max(lateral, 0.3),
-        sigmaY=max(axial, 0.3),
-        borderType=cv2.BORDER_REFLECT,
+        noise, size, sigmaX=max(lateral, 0.3), sigmaY=max(axial, 0.3), borderType=cv2.BORDER_REFLECT
     )
 
 
 def smooth_field(
     rng: np.random.Generator, shape: tuple[int, int], axial: float, lateral: float
 ) -> np.ndarray:
-    """Draws Gaussian noise with Gaussian correlation.
+    """Gaussian noise of SD 1 with Gaussian correlation (SD in rows and in columns).
 
-    Args:
-        rng: Random stream; what is consumed depends on `shape` only.
-        axial: Blur along the rows' axis (SD, rows).
-        lateral: Blur along the columns' axis (SD, columns).
-
-    Returns:
-        `shape` float32 of standard deviation 1.
+    What is consumed of the random stream depends on `shape` only.
     """
     out = _blurred_noise(rng, shape, axial, lateral)
     return out / out.std()
@@ -54,16 +42,7 @@ def smooth_field(
 def speckle(
     rng: np.random.Generator, shape: tuple[int, int], axial: float, lateral: float
 ) -> np.ndarray:
-    """Draws fully developed speckle: |complex white noise * Gaussian point spread|².
-
-    Args:
-        rng: Random stream; what is consumed depends on `shape` only.
-        axial: Point spread along depth (SD, rows).
-        lateral: Point spread across beams (SD, columns).
-
-    Returns:
-        `shape` float32 power ≥ 0 of mean 1, exponentially distributed.
-    """
+    """Fully developed speckle of mean 1: |complex white noise * Gaussian point spread|²."""
     real = _blurred_noise(rng, shape, axial, lateral)
     imaginary = _blurred_noise(rng, shape, axial, lateral)
     power = real * real + imaginary * imaginary
@@ -90,14 +69,7 @@ def smooth_profile(
 def ornstein_uhlenbeck(
     rng: np.random.Generator, frames: int, fps: float, time_constant_s: float
 ) -> np.ndarray:
-    """Draws stationary noise that forgets itself exponentially.
-
-    Args:
-        time_constant_s: Time after which the correlation is 1/e.
-
-    Returns:
-        `(t,)` float64 of standard deviation 1.
-    """
+    """`(t,)` stationary noise of SD 1 whose correlation falls to 1/e within the time constant."""
     memory = np.exp(-1 / (fps * time_constant_s))
     steps = rng.standard_normal(frames) * np.sqrt(1 - memory**2)
     value = rng.standard_normal()

@@ -4,8 +4,6 @@ Contrast is measured on one fixed grid, so it does not depend on the size of the
 here is on `TRUTH_BEAMS` by `TRUTH_ROWS`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -82,14 +80,7 @@ class Truth:
 
 
 def runs(mask: np.ndarray) -> list[tuple[int, int]]:
-    """Finds runs of true values.
-
-    Args:
-        mask: `(t,)` bool.
-
-    Returns:
-        Pairs (first frame, frame after the last).
-    """
+    """Runs of true values: pairs (first frame, frame after the last)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
@@ -175,15 +166,7 @@ def persisted(level: np.ndarray, persistence: float) -> np.ndarray:
 
 
 def displayed_db(scene: Scene, power: np.ndarray, gain_db: np.ndarray) -> np.ndarray:
-    """Level at which the display shows mean powers, dB above black.
-
-    Args:
-        power: `(…, t)` echo power.
-        gain_db: `(…, t)` gain at the same places.
-
-    Returns:
-        `(…, t)` float64 from 0 (black) to the dynamic range (white), persistence included.
-    """
+    """`(…, t)` dB above black at which the display shows mean powers, persistence included."""
     patient = scene.acquisition.patient
     shown_db = np.clip(10 * np.log10(power) + gain_db, 0, patient.dynamic_range_db)
     return persisted(shown_db, patient.persistence)
@@ -192,16 +175,7 @@ def displayed_db(scene: Scene, power: np.ndarray, gain_db: np.ndarray) -> np.nda
 def least_contrast_db(
     scene: Scene, shown: np.ndarray, hidden: np.ndarray, gain_db: np.ndarray
 ) -> np.ndarray:
-    """Contrast of an image with artefacts to the same without, the least of all depths.
-
-    Args:
-        shown: `(r, k, t)` power with artefacts, at the rows of `read_rows`.
-        hidden: `(r, k, t)` power without.
-        gain_db: `(r, k, t)` gain at the same places.
-
-    Returns:
-        `(k, t)` float64, dB.
-    """
+    """`(k, t)` dB of an image with artefacts to that without, the least at `(r, k, t)` depths."""
     contrast = displayed_db(scene, shown, gain_db)
     contrast -= displayed_db(scene, hidden, gain_db)
     by_depth = np.median(contrast.reshape(len(DEPTHS), len(BAND), *shown.shape[1:]), axis=1)
@@ -209,11 +183,7 @@ def least_contrast_db(
 
 
 def measure_contrast(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
-    """Measures how far each vertical artefact stands out on the display.
-
-    Returns:
-        Contrast in dB and position, as in `Truth`, each `(k, t)`.
-    """
+    """Contrast (dB as displayed) and position of each vertical artefact, `(k, t)`, see `Truth`."""
     artefacts, motion = scene.artefacts, scene.motion
     rows = read_rows(scene)
     place = artefacts.position_mm[:, None] + motion.lung_mm[None]
@@ -227,10 +197,7 @@ def measure_contrast(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     gain = along_beams(scene, rows.gain, on_probe) + contact_at(scene, on_probe)
 
     visible_db = least_contrast_db(
-        scene,
-        rest + passes * (haze + erased + echo),
-        rest + passes * (haze + reverberation),
-        gain,
+        scene, rest + passes * (haze + erased + echo), rest + passes * (haze + reverberation), gain
     )
     shown = on_probe / scene.acquisition.half_width_mm
     inside = np.abs(shown) <= MAX_PLACE

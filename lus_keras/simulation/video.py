@@ -1,7 +1,5 @@
 """One simulated video: frames, truth and manifest row."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -60,11 +58,7 @@ def manifest_row(plan: VideoPlan, truth: Any, roi: Box | None = None) -> Video:
 
 
 def measure_truth(plan: VideoPlan) -> Any:
-    """Measures the truth of a planned video without rendering it.
-
-    Returns:
-        The truth that `simulate_video` gives at any size: a `Truth` or a `SlidingTruth`.
-    """
+    """The truth that `simulate_video` gives at any size, without rendering."""
     with single_thread():
         return _measured(realized(plan))
 
@@ -75,9 +69,6 @@ def _measured(plan: VideoPlan) -> Any:
 
 def realized(plan: VideoPlan) -> VideoPlan:
     """Draws a planned video anew until it shows what is drawn, where its plan asks for that.
-
-    Args:
-        plan: The video.
 
     Returns:
         A plan without redraws; the first draw where none shows it.
@@ -125,12 +116,7 @@ def simulate_video(
 
 
 def simulate_cohort(plans: Iterable[VideoPlan], **options: Any) -> Iterator[SimulatedVideo]:
-    """Renders videos one after another, so that a cohort never has to fit into memory.
-
-    Args:
-        plans: From `plan_cohort`, in any order.
-        **options: Those of `simulate_video`.
-    """
+    """Renders videos one by one, so that a cohort never has to fit into memory."""
     for plan in plans:
         yield simulate_video(plan, **options)
 

@@ -4,8 +4,6 @@ Each module has `TASKS`: name → function that gets ready and returns a `Conten
 imported in its own process, see `lus_keras.benchmark.worker`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 # (t, h, w, c) and batch as in the papers; outputs as logits.
@@ -17,15 +15,9 @@ L2 = {"c2d_lstm_a": 1e-5, "resnet3d_18": 1e-4}
 
 
 def batch_of(network: str, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """A batch of noise with labels, the same for every contender.
+    """Noise `(b, t, h, w, c)` in 0 … 1 with labels `(b,)`, the same for every contender.
 
     As in training, clips are grey: networks of three channels get three equal ones.
-
-    Args:
-        network: Key of `SHAPES`.
-
-    Returns:
-        Clips `(b, t, h, w, c)` float32 in 0 … 1, labels `(b,)` int64 in 0 … 1.
     """
     rng = np.random.default_rng(0)
     *sizes, channels = SHAPES[network]

@@ -4,8 +4,6 @@
 keyword `module`: `keras` or `tf_keras`.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 
@@ -15,12 +13,7 @@ from lus_keras.core.typing import Tensor
 
 
 def c2d_lstm_a(k: Any, shape: tuple[int, ...]) -> Any:
-    """C2D+LSTM+A with `TimeDistributed` and `BatchNormalization` as they come.
-
-    Args:
-        k: The module `keras` or `tf_keras`.
-        shape: `(t, h, w, c)`.
-    """
+    """C2D+LSTM+A with the layers of `keras` or `tf_keras` as they come; shape: `(t, h, w, c)`."""
     layers, penalty = k.layers, k.regularizers.L2(L2["c2d_lstm_a"])
     each = layers.TimeDistributed
     clip = k.Input(shape)
@@ -46,12 +39,7 @@ def c2d_lstm_a(k: Any, shape: tuple[int, ...]) -> Any:
 
 
 def resnet3d_18(k: Any, shape: tuple[int, ...]) -> Any:
-    """ResNet3D-18 with the layers as they come.
-
-    Args:
-        k: The module `keras` or `tf_keras`.
-        shape: `(t, h, w, c)`.
-    """
+    """ResNet3D-18 with the layers of `keras` or `tf_keras` as they come; shape: `(t, h, w, c)`."""
     layers = k.layers
 
     def convolve(x: Tensor, filters: int, size: int, strides: int | list[int] = 1) -> Tensor:
@@ -101,14 +89,7 @@ def loss_of(k: Any, network: str) -> Any:
 
 
 def train(*, network: str, precision: str, module: str, batch: int | None = None) -> Contender:
-    """Training steps on one batch that stays in memory.
-
-    Args:
-        network: Key of `SHAPES`.
-        precision: "float32" or "bfloat16" (mixed).
-        module: "keras" or "tf_keras".
-        batch: Clips; the paper's if not given.
-    """
+    """Training steps of `keras` or `tf_keras` on one batch that stays in memory."""
     from lus_keras.core.environment import start_tensorflow
 
     start_tensorflow()

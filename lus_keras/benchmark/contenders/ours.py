@@ -1,7 +1,5 @@
 """This package, as its own commands use it."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Any
@@ -49,13 +47,7 @@ def _network(network: str, precision: str) -> tuple[Network, PaperConfig]:
 
 
 def train(*, network: str, precision: str, batch: int | None = None) -> Contender:
-    """Training steps on one batch that stays in memory.
-
-    Args:
-        network: Key of `SHAPES`.
-        precision: "float32" or "bfloat16" (mixed).
-        batch: Clips; the paper's if not given.
-    """
+    """Training steps on one batch, the paper's if not given, that stays in memory."""
     from lus_keras.benchmark.flops import count_flops
 
     built, _ = _network(network, precision)
@@ -65,11 +57,7 @@ def train(*, network: str, precision: str, batch: int | None = None) -> Contende
 
 
 def infer(*, video: str, seconds: float, folder: str) -> Contender:
-    """Decodes a video, cuts clips as `predict` does, and runs an exported C2D+LSTM+A on them.
-
-    Returns:
-        A contender whose units are seconds of video.
-    """
+    """Decodes a video, cuts clips as `predict`, runs an exported C2D+LSTM+A; units: seconds."""
     import tensorflow as tf
 
     from lus_keras.inference.export import export_models
@@ -128,13 +116,9 @@ def _source(videos: int, clip: config.ClipConfig) -> ClipSource:
 
 
 def read(*, videos: int) -> Contender:
-    """An epoch of cached clips through the input pipeline, in a new order each time.
+    """An epoch of cached clips of 4-s videos through the input pipeline, in a new order each time.
 
-    Args:
-        videos: Simulated videos of four seconds.
-
-    Returns:
-        A contender whose units are clips; its facts say where the frames lie.
+    Units are clips; facts say where the frames lie.
     """
     settings = config.load("bline", "paper", ["clip.stride=30"])
     source = _source(videos, settings.clip)
@@ -153,13 +137,9 @@ def read(*, videos: int) -> Contender:
 
 
 def wait(*, videos: int) -> Contender:
-    """Epochs of training from the cache: how long steps wait for data, as a share of their time.
+    """Epochs of training from a cache of 4-s videos: how long steps wait for data.
 
-    Args:
-        videos: Simulated videos of four seconds.
-
-    Returns:
-        A contender whose units are seconds of waiting; seconds are of waiting and computing.
+    Units are seconds of waiting; seconds are of waiting and computing.
     """
     built, settings = _network("c2d_lstm_a", "float32")
     source = _source(videos, settings.clip)
@@ -182,11 +162,7 @@ def wait(*, videos: int) -> Contender:
 
 
 def smooth(*, samples: int, folder: str) -> Contender:
-    """SmoothGrad of one clip by ResNet3D-18.
-
-    Args:
-        folder: Where a map is written to be compared.
-    """
+    """SmoothGrad of one clip by ResNet3D-18; a map is written to the folder to be compared."""
     from lus_keras.models.attribution import smooth_grad
 
     built, _ = _network("resnet3d_18", "float32")
@@ -209,11 +185,7 @@ def saliency_clips() -> np.ndarray:
 
 
 def by_tf_keras_vis(*, samples: int, folder: str) -> Contender:
-    """The same by tf-keras-vis, called plainly, on the same network.
-
-    Args:
-        folder: Where a map of the same noise as ours is written.
-    """
+    """The same by tf-keras-vis, called plainly, on the same network; its map has the same noise."""
     from tf_keras_vis.saliency import Saliency
     from tf_keras_vis.utils.scores import BinaryScore
 
@@ -244,14 +216,7 @@ def by_tf_keras_vis(*, samples: int, folder: str) -> Contender:
 
 
 def simulate(*, height: int, width: int, crop: str, videos: int) -> Contender:
-    """Renders videos on one core.
-
-    Args:
-        crop: `screen` or `sector`.
-
-    Returns:
-        A contender whose units are frames and whose seconds are those of the processor.
-    """
+    """Renders videos on one core, `screen` or `sector`; units: frames, seconds: of the core."""
 
     def step() -> Sample:
         rate = measure_speed(height=height, width=width, crop=crop, videos=videos)

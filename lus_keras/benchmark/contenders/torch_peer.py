@@ -145,13 +145,7 @@ def _start() -> None:
 
 
 def train(*, network: str, precision: str, batch: int | None = None) -> Contender:
-    """Training steps on one batch that stays in memory; the penalty is Adam's coupled decay.
-
-    Args:
-        network: Key of `NETWORKS`.
-        precision: "float32" or "bfloat16" (autocast).
-        batch: Clips; the paper's if not given.
-    """
+    """Training steps on one batch that stays in memory; the penalty is Adam's coupled decay."""
     _start()
     batch = batch or BATCHES[network]
     model = NETWORKS[network](SHAPES[network])
@@ -189,14 +183,7 @@ def train(*, network: str, precision: str, batch: int | None = None) -> Contende
 def infer(
     *, video: str, seconds: float, frames: int, stride: int, size: tuple[int, int]
 ) -> Contender:
-    """Reads a video with OpenCV, cuts clips, predicts them eight at a time.
-
-    Args:
-        size: `(height, width)` of a clip.
-
-    Returns:
-        A contender whose units are seconds of video.
-    """
+    """Reads a video with OpenCV, cuts clips, predicts eight at a time; units: seconds of video."""
     _start()
     model = C2dLstmA((frames, *size, 1)).eval()
 
@@ -250,13 +237,7 @@ class _Clips(torch.utils.data.Dataset):
 
 
 def read(*, path: str, shape: tuple[int, ...], frames: int, batch: int = 20) -> Contender:
-    """An epoch of clips from a memory map by `DataLoader`, with two worker processes.
-
-    Args:
-        path: File of `(n, h, w, c)` uint8 frames.
-        shape: `(n, h, w, c)`.
-        frames: Frames a clip; clips do not overlap.
-    """
+    """An epoch of clips that do not overlap from a map of `(n, h, w, c)` uint8 by `DataLoader`."""
     _start()
     loader = torch.utils.data.DataLoader(
         _Clips(path, shape, frames), batch, shuffle=True, num_workers=2, persistent_workers=True

@@ -5,8 +5,6 @@
 The page loads nothing and sends nothing: frames, style and script are inside of it.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import os
@@ -67,8 +65,6 @@ def write_page(
 
     Args:
         videos: What to annotate; `patient_id` may be blank.
-        out: HTML file to create or replace.
-        picturing: Size and quality of the frames.
 
     Raises:
         DataError: The page would be larger than browsers open.

@@ -26,12 +26,7 @@ from filelock import FileLock
 from lus_keras.core.errors import DataError
 from lus_keras.core.files import cache_root
 from lus_keras.data.cache.build import Progress, build_store
-from lus_keras.data.cache.key import (
-    STORE_VERSION,
-    hash_problem,
-    store_fingerprint,
-    store_key,
-)
+from lus_keras.data.cache.key import STORE_VERSION, hash_problem, store_fingerprint, store_key
 from lus_keras.data.cache.load import (
     check_regions,
     load_item,
@@ -45,19 +40,9 @@ from lus_keras.data.cache.verify import frames_are_intact
 from lus_keras.data.manifest import Video
 
 __all__ = [
-    "FrameSource",
-    "FrameSpec",
-    "FrameStore",
-    "Item",
-    "Progress",
-    "check_regions",
-    "hash_problem",
-    "load_item",
-    "open_store",
-    "reading",
-    "scaled_box",
-    "sector_inside",
-]
+    "FrameSource", "FrameSpec", "FrameStore", "Item", "Progress", "check_regions",
+    "hash_problem", "load_item", "open_store", "reading", "scaled_box", "sector_inside",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,12 +50,9 @@ class FrameStore:
     """A readable store.
 
     Attributes:
-        path: Folder of the store.
         videos: Manifest rows, labels included, in the order of the items.
-        counts: Frames of each video.
         sizes: `(h, w)` of each video's frames in pixels.
         channels: 1 grey, 3 RGB.
-        key: Hash of the content.
         skipped: Videos that were left out, and why.
     """
 
@@ -81,11 +63,6 @@ class FrameStore:
     channels: int
     key: str
     skipped: tuple[tuple[Video, str], ...] = ()
-
-    @property
-    def starts(self) -> tuple[int, ...]:
-        """First frame of each video, counted over the whole store."""
-        return tuple(accumulate(self.counts[:-1], initial=0))
 
     def frames(self) -> np.ndarray:
         """`(n, h, w, c)` uint8 memory map of all frames, which must be of one size; read-only.
@@ -132,14 +109,8 @@ def open_store(
     """Opens the store of the items, and builds it first where it is not there or is damaged.
 
     Args:
-        items: Videos to decode or to compute.
-        spec: How frames are stored.
         on_bad: Whether a video that cannot be decoded whole is an error or is left out.
-        workers: Processes that decode.
         progress: Called with (videos done, videos in all) while building.
-
-    Returns:
-        The store.
 
     Raises:
         VideoError: Videos have no region of interest that is asked for, or cannot be decoded

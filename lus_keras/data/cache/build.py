@@ -1,7 +1,5 @@
 """Building a store: space is checked, videos are decoded side by side, the folder appears whole."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math
@@ -56,10 +54,6 @@ def build_store(
     """Writes a store; the caller holds its lock.
 
     Args:
-        path: Folder to create or replace.
-        items: Videos to decode or to compute.
-        spec: How frames are stored.
-        workers: Processes that decode.
         progress: Called with (videos done, videos in all).
         fingerprint: What the frames depend on, for the index.
         skip: Whether videos that cannot be used are left out and recorded.
@@ -156,10 +150,7 @@ def load_all(
     """Frames and manifest row of each item, or what is wrong with it, in the order of the items.
 
     Args:
-        items: Videos to decode or to compute.
-        spec: How frames are stored.
         folder: Where files may be kept meanwhile.
-        workers: Processes at a time.
 
     Yields:
         `(t, h, w, c)` uint8 and the row; or one sentence or more.

@@ -1,7 +1,5 @@
 """Near copies of one video under two patients, found by the pictures that are trained on."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,9 +13,6 @@ def copies_warning(store: FrameStore) -> str:
     """One sentence on videos of two patients that begin alike, with a count and examples.
 
     Simulated videos are left out: they are rendered, not copied.
-
-    Args:
-        store: Frames of a data set.
 
     Returns:
         The warning, or nothing where there is no such pair.

@@ -1,7 +1,5 @@
 """What a store's pixels depend on, as one hash; files that are not what they say are refused."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import defaultdict
@@ -29,7 +27,6 @@ def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
 
     Args:
         items: Videos, or what computes their frames.
-        spec: How frames are stored.
 
     Returns:
         24 hexadecimal digits.
@@ -57,7 +54,6 @@ def store_fingerprint(key: str, spec: FrameSpec) -> dict[str, Any]:
 
     Args:
         key: As `store_key` gives it.
-        spec: How frames are stored.
 
     Returns:
         `settings`, `data` (the key), `lus_keras` and `versions`, as JSON holds them.
@@ -72,15 +68,7 @@ def store_fingerprint(key: str, spec: FrameSpec) -> dict[str, Any]:
 
 
 def hash_problem(video: Video, digest: str) -> str | None:
-    """Holds a file against what its manifest states.
-
-    Args:
-        video: Manifest row.
-        digest: Hash of the file.
-
-    Returns:
-        What is wrong, if the row states another hash.
-    """
+    """What is wrong if the manifest row states another hash than that of the file."""
     if not video.sha256 or video.sha256 == digest:
         return None
     return (

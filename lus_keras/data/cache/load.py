@@ -1,7 +1,5 @@
 """One video, or one plan of a video, to the frames that are stored."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,23 +11,13 @@ import numpy as np
 from lus_keras.core.errors import VideoError
 from lus_keras.data.cache.spec import FrameSpec, Item
 from lus_keras.data.manifest import Box, Video
-from lus_keras.data.video import (
-    box_of,
-    iter_resampled,
-    probe,
-    sector_box,
-    sector_mask,
-)
+from lus_keras.data.video import box_of, iter_resampled, probe, sector_box, sector_mask
 from lus_keras.data.video.formats import MAX_FRAMES
 from lus_keras.data.video.integrity import Tally
 
 
 def load_item(item: Item, spec: FrameSpec) -> tuple[np.ndarray, Video] | str:
     """Decodes or renders one video.
-
-    Args:
-        item: What to load.
-        spec: How frames are wanted.
 
     Returns:
         Frames `(t, h, w, c)` uint8 and the manifest row; or, as it must cross process borders, the
@@ -54,8 +42,6 @@ def iter_stored(
     """Decodes a video to the frames that are stored, one at a time.
 
     Args:
-        video: Manifest row.
-        spec: How frames are wanted.
         require_intact: As in `iter_resampled`; so are the others.
         tally: Counts the frames of the file.
         most: Frames that may be decoded.
@@ -119,10 +105,6 @@ def as_tuples(value: Any) -> Any:
 def reading(video: Video, spec: FrameSpec) -> dict[str, Any]:
     """How a video is read for a store: what training does to a file is said here alone.
 
-    Args:
-        video: Manifest row.
-        spec: How frames are stored.
-
     Returns:
         Keywords of `iter_resampled`; the first seconds are decoded where the
         sector has to be found.
@@ -155,10 +137,6 @@ def reading(video: Video, spec: FrameSpec) -> dict[str, Any]:
 
 def sector_inside(video: Video, spec: FrameSpec) -> np.ndarray | None:
     """Which pixels of a stored frame are kept, where what lies outside the sector is set to 0.
-
-    Args:
-        video: Manifest row.
-        spec: How frames are stored.
 
     Returns:
         `(h, w, 1)` uint8, 1 inside; None where nothing is set to 0.

@@ -44,12 +44,7 @@ class FrameSpec:
 
     @classmethod
     def of(cls, clip: ClipConfig, *, cropped: bool = False) -> FrameSpec:
-        """How frames are stored for clips.
-
-        Args:
-            clip: How videos are cut.
-            cropped: Whether they show the sector alone already, so that they are not cropped to it.
-        """
+        """How frames are stored for clips; not cropped if they show the sector alone."""
         crop = "none" if cropped and clip.crop == "sector" else clip.crop
         channels = clip.channels if clip.colour else 1
         mask = clip.mask and crop == "sector"

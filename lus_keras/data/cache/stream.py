@@ -3,8 +3,6 @@
 One child serves all videos of a program, one after another, and decodes while its parent computes.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -71,8 +69,6 @@ def stream_stored(
     """The frames that a store would hold, decoded in a child process.
 
     Args:
-        video: Manifest row.
-        spec: How frames are wanted.
         damaged: Whether what is left of a damaged file is given; otherwise it is an error.
         found: Takes what the video was found to be.
 
@@ -99,7 +95,6 @@ def stream_pictures(
     """Whole frames in colour, decoded in a child process.
 
     Args:
-        video: Manifest row.
         fps: Frames a second; None keeps every frame.
         size: `(height, width)` to scale to; None keeps the file's.
 
@@ -122,10 +117,6 @@ def count_stored(video: Video, fps: float | None) -> int:
 
 def look_at(video: Video, spec: FrameSpec) -> Look:
     """Size, rate and cropping of a video, found in a child process.
-
-    Args:
-        video: Manifest row.
-        spec: How frames are stored.
 
     Raises:
         VideoError: As `stream_stored`; or a region of interest is wanted and not given.

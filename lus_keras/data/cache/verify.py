@@ -1,7 +1,5 @@
 """Whether the frames of a store are those that were written: once a process, not at every batch."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Mapping
@@ -17,7 +15,6 @@ def frames_are_intact(path: Path, index: Mapping[str, Any]) -> bool:
     """Hashes the frames of each video, unless this process has done so since they were written.
 
     Args:
-        path: Folder of the store.
         index: Its index, with a hash for each video.
 
     Returns:

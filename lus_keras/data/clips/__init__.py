@@ -1,7 +1,5 @@
 """From videos to clips: where they are cut, their labels and their frame-level truth."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -77,16 +75,7 @@ class ClipIndex:
 def frames_in_segments(
     count: int, fps: float, segments: Sequence[tuple[float, float]]
 ) -> np.ndarray:
-    """Marks the frames whose time `i / fps` lies in a segment, start ≤ t < end.
-
-    Args:
-        count: Frames of the video.
-        fps: Frames a second.
-        segments: Intervals in seconds; they may overlap.
-
-    Returns:
-        `(count,)` bool.
-    """
+    """`(count,)` bool of frames whose time `i / fps` lies in a segment in s, start ≤ t < end."""
     times_s = np.arange(count) / fps + TIME_TOLERANCE_S
     marked = np.zeros(count, bool)
     for start, end in segments:
@@ -108,14 +97,9 @@ def index_clips(
     `SIGNS`, several signs the number that `multilabel.pack` gives.
 
     Args:
-        videos: One record a video.
         counts: Frames of each video, as decoded.
         sizes: `(height, width)` of each video's frames, as decoded.
-        clip: How to cut.
         label_column: Field of `Video` with the label.
-
-    Returns:
-        The clips in the order of the videos.
 
     Raises:
         DataError: A video has neither label nor frame-level truth, or no video is large enough for
@@ -180,14 +164,9 @@ def _refuse_short(videos: Sequence[Video], counts: Sequence[int], clip: ClipConf
 
 
 def class_of(video: Video, label_column: str) -> int:
-    """Class of a whole video; with frame-level truth, whether any of it is positive.
+    """Class of a labelled video; with frame-level truth, whether any of it is positive.
 
-    Args:
-        video: One that `is_labelled`.
-        label_column: Field of `Video` with the label.
-
-    Returns:
-        0 …; a sign is its place in `SIGNS`, several are packed, see `multilabel`.
+    A sign is its place in `SIGNS`, several are packed, see `multilabel`.
     """
     if has_truth(video, label_column):
         return int(bool(_intervals(video, label_column)))

@@ -1,7 +1,5 @@
 """Where clips lie in a video: windows in time, tiles in space, whole videos, single frames."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,15 +8,7 @@ from lus_keras.core.config import ClipConfig
 
 @dataclass(frozen=True)
 class Cut:
-    """One clip of a video.
-
-    Attributes:
-        first: First frame.
-        length: Frames that exist; a clip that asks for more is padded.
-        y: Topmost row.
-        x: Leftmost column.
-        suffix: Tells the clip from the others of its video.
-    """
+    """One clip; `length` frames exist, the rest is padded, `suffix` tells it from the others."""
 
     first: int
     length: int
@@ -31,29 +21,14 @@ def windows(count: int, frames: int, stride: int) -> range:
     """First frames of all whole windows; an incomplete one at the end is dropped.
 
     120 frames in windows of 30 with stride 24 start at 0, 24, 48, 72 (96 would end at 126).
-
-    Args:
-        count: Frames of the video, 0 or more.
-        frames: Frames a window, positive.
-        stride: Frames from one start to the next, positive.
-
-    Returns:
-        First frames, ascending; none if the video is shorter than a window.
     """
     return range(0, count - frames + 1, stride)
 
 
 def spaced_frames(count: int, number: int) -> list[int]:
-    """Frames spread over a video: the middles of `number` equal parts.
+    """Frames spread over a video: the middles of `number` equal parts, or all it has if fewer.
 
-    Of 12 frames 3 are 2, 6 and 10. A video with fewer frames than asked for gives all it has.
-
-    Args:
-        count: Frames of the video, 0 or more.
-        number: How many are wanted, positive.
-
-    Returns:
-        Places of the frames, ascending, without repetition.
+    Of 12 frames 3 are 2, 6 and 10.
     """
     return sorted({int((part + 0.5) * count / number) for part in range(number)} if count else ())
 
@@ -81,9 +56,7 @@ def cut_video(count: int, size: tuple[int, int], clip: ClipConfig) -> Iterator[C
     """Cuts one video.
 
     Args:
-        count: Frames of the video.
         size: `(height, width)` of its frames in pixels.
-        clip: How to cut.
 
     Yields:
         The clips in the order of time, then row by row.
@@ -102,17 +75,7 @@ def cut_video(count: int, size: tuple[int, int], clip: ClipConfig) -> Iterator[C
 
 
 def window_cuts(first: int, length: int, size: tuple[int, int], clip: ClipConfig) -> Iterator[Cut]:
-    """Clips of one window: itself, or its tiles row by row.
-
-    Args:
-        first: First frame of the window.
-        length: Frames of it that exist.
-        size: `(height, width)` of the frames in pixels.
-        clip: How to cut.
-
-    Yields:
-        One clip, or one a tile.
-    """
+    """Clips of one window, `length` frames of which exist: itself, or its tiles row by row."""
     if clip.unit != "tile" or clip.tile is None:
         yield Cut(first, length, 0, 0, f"@{first:04d}")
         return

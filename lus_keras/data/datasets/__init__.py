@@ -4,8 +4,6 @@ A source module has `NAME` and `load(root=None) -> Dataset`, and, if its data ar
 file that shows a folder to be the data set) and `OBTAIN` (how to get it), which `find_root` uses.
 """
 
-from __future__ import annotations
-
 import difflib
 import importlib
 import itertools
@@ -32,12 +30,9 @@ class Dataset:
     """Videos of one source and what has to be said beside every number from them.
 
     Attributes:
-        name: As given on the command line.
-        title: As printed.
         videos: What is present, in the order of the source.
         license: Licence, or licences, of the videos.
         citation: What to cite, with a DOI if there is one.
-        notes: Sentences on what is missing or differs.
         root: Folder that holds the files.
         cropped: Whether the frames show the ultrasound sector and nothing around it.
     """
@@ -69,9 +64,6 @@ def load(
     Args:
         name_or_path: One of `names()`, or a path that ends in `.csv`.
         root: Folder of the data; for a manifest, the folder its paths start from.
-
-    Returns:
-        The data set; nothing is decoded.
 
     Raises:
         ConfigError: There is no data set of that name.
@@ -123,9 +115,6 @@ def find_root(name: str, root: str | os.PathLike[str] | None = None) -> Path:
     Args:
         name: One of `names()`.
         root: The only place to look at, if given.
-
-    Returns:
-        Folder of the data set.
 
     Raises:
         ConfigError: There is no data set of that name.

@@ -6,8 +6,6 @@
 Both are read as the source publishes them. Its licence forbids derivatives: nothing is copied here.
 """
 
-from __future__ import annotations
-
 import csv
 import os
 import re

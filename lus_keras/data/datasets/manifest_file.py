@@ -1,7 +1,5 @@
 """A user's own videos, described by a manifest."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -16,9 +14,6 @@ def load(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = 
     Args:
         path: CSV file as described in `lus_keras.data.manifest`.
         root: Folder its paths start from; the manifest's own if not given.
-
-    Returns:
-        The data set, named as the file is.
 
     Raises:
         ManifestError: The manifest breaks a rule.

@@ -8,8 +8,6 @@ All are read as the source publishes them. Every file has a licence of its own; 
 Creative Commons licence in its row is left out.
 """
 
-from __future__ import annotations
-
 import csv
 import os
 import re
@@ -60,12 +58,7 @@ _LICENSE = re.compile(r"CC (?P<kind>BY[A-Z -]*?) ?(?P<version>\d\.\d)", re.ASCII
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table, its cells stripped.
-
-    Attributes:
-        number: Row in the file; row 1 names the columns.
-        cells: Text by column.
-    """
+    """One row of the table, cells stripped, numbered as in the file: row 1 names the columns."""
 
     number: int
     cells: Mapping[str, str]
@@ -168,14 +161,7 @@ def _refused(row: Row, path: Path | None, taken: Container[str]) -> str:
 
 
 def license_of(text: str) -> str:
-    """Spells a licence of the table as Creative Commons does; empty for any other.
-
-    Args:
-        text: Cell of the column License, such as `CC BY-NC -SA 4.0`.
-
-    Returns:
-        Such as `CC BY-NC-SA 4.0`.
-    """
+    """Spells licences as Creative Commons: `CC BY-NC -SA 4.0` → `CC BY-NC-SA 4.0`; else empty."""
     match = _LICENSE.fullmatch(text)
     return f"CC {match['kind'].replace(' ', '')} {match['version']}" if match else ""
 

@@ -6,8 +6,6 @@ A file is downloaded beside its place, hashed, and only then moved there: what h
 verified.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile
@@ -59,7 +57,6 @@ def fetch(
     """Brings every listed file to its place, each verified by hash; the same call again continues.
 
     Args:
-        source: What to fetch.
         to: Folder of the data set; the user's cache if not given.
         own_copy: Folder to take files from before the network is asked.
         offline: Whether the network must not be asked at all.

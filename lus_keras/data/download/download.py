@@ -1,7 +1,5 @@
 """One file over the network, tried again where trying again may help."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 
@@ -24,7 +22,6 @@ def download_file(remote: Remote, staging: Path) -> None:
     """Downloads with pooch, which moves only what has the right hash.
 
     Args:
-        remote: What to download.
         staging: Folder; the file's name there is its hash.
 
     Raises:

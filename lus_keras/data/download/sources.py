@@ -1,7 +1,5 @@
 """What can be fetched: public data sets at a pinned commit, every file with its sha256."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,14 +16,7 @@ NAMES = ("covid-blues", "pocus")
 
 @dataclass(frozen=True)
 class Remote:
-    """One file of a source.
-
-    Attributes:
-        path: Place in the data set's folder.
-        size: Bytes.
-        sha256: Hash.
-        url: Where it is at the pinned commit.
-    """
+    """One file of a source: its place in the data set's folder and at the pinned commit."""
 
     path: str
     size: int
@@ -51,15 +42,9 @@ class Source:
     """What can be fetched of a data set, and what must be said before.
 
     Attributes:
-        name: As given on the command line.
-        title: As printed.
-        homepage: Where the data set comes from.
         commit: Pinned version.
         license: Licence, or licences.
-        citation: What to cite.
-        files: The files that are known by hash.
         not_listed: Sentences on what has to be got by hand.
-        tables: Labels.
     """
 
     name: str
@@ -78,9 +63,6 @@ def find_source(name: str) -> Source:
 
     Args:
         name: One of `NAMES`.
-
-    Returns:
-        The source.
 
     Raises:
         ConfigError: There is no such source.

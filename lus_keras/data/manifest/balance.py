@@ -1,7 +1,5 @@
 """Labels of which only one class is there, so that nothing can be learned from them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,15 +7,7 @@ from lus_keras.core.labels import CLASSES, REGISTRY
 
 
 def one_class_warnings(videos: Sequence[Any], columns: Iterable[str] = CLASSES) -> list[str]:
-    """Says of which labels all videos show the same value.
-
-    Args:
-        videos: Rows of a manifest; those without a label do not count.
-        columns: Labels to look at.
-
-    Returns:
-        One sentence a label.
-    """
+    """One sentence a label of which all labelled videos of a manifest show the same value."""
     found = []
     for name in columns:
         label = REGISTRY[name]

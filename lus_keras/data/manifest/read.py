@@ -1,7 +1,5 @@
 """Reading a manifest: all that is wrong with it, at once, before anything is decoded."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import warnings

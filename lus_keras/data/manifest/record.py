@@ -1,7 +1,5 @@
 """What is known of a video, and how each column of a manifest is read."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,13 +32,10 @@ class Video(Labels, _Identity):
         patient_id: The unit of splits and of statistics.
         video_id: Unique in its manifest.
         exam_id: Examination the video belongs to.
-        zone: Place of the probe on the chest.
         b_lines: This and the other labels are described by `lus_keras.core.labels.Labels`.
         roi: Region of interest `(x, y, w, h)` in pixels of the file.
         fps: Frames per second of what has no clock: pictures, a file that states 0.
         sha256: Hash of the file, or of the folder as `video.sha256_of_video` takes it.
-        license: Licence the video comes under.
-        source: Where it was obtained.
     """
 
     roi: Box | None = None

@@ -1,7 +1,5 @@
 """The rows of a manifest, parsed one by one; no file is looked for."""
 
-from __future__ import annotations
-
 import csv
 import difflib
 import io

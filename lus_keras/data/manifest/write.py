@@ -1,7 +1,5 @@
 """Writing a manifest that can be read again."""
 
-from __future__ import annotations
-
 import csv
 import os
 from collections.abc import Sequence
@@ -27,7 +25,6 @@ def write_manifest(
 
     Args:
         videos: What to write, one row each.
-        path: CSV file to create or replace.
         root: Folder that paths are written relative to; the manifest's own if not given.
 
     Raises:

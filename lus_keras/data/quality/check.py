@@ -1,7 +1,5 @@
 """`data check`: every video decoded once in a child process, and all that is wrong in one list."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable
@@ -27,10 +25,8 @@ class Checked:
     """One video and what was found.
 
     Attributes:
-        item: What was looked at.
         sha256: Hash of the file, for comparison with its source; empty where there is no file.
         seen: What decoding showed; None if it could not be decoded.
-        problems: All that is wrong.
     """
 
     item: Item
@@ -46,12 +42,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class Report:
-    """The result of a check.
-
-    Attributes:
-        target: What was looked at.
-        videos: One entry an item, in its order.
-    """
+    """The result of a check, one entry an item, in its order."""
 
     target: Target
     videos: tuple[Checked, ...]
@@ -76,9 +67,6 @@ class Report:
         Args:
             path: File to create; paths in it start from the root of the target.
 
-        Returns:
-            `path`.
-
         Raises:
             ConfigError: It would replace the manifest that was checked, or no patients are known.
             DataError: No video is left.
@@ -99,7 +87,6 @@ def refuse_unless_fixable(target: Target, path: Path) -> None:
     """Checks, before hours of decoding, that a clean manifest could be written.
 
     Args:
-        target: What will be looked at.
         path: File that is to be created.
 
     Raises:
@@ -122,10 +109,7 @@ def check(
     """Decodes every video of a target once and lists what is wrong.
 
     Args:
-        target: What to look at.
         min_seconds: Shorter videos are reported.
-        workers: Child processes at a time.
-        limits: What each video may use.
         progress: Called with (files done, files in all).
 
     Returns:

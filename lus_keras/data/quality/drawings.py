@@ -1,7 +1,5 @@
 """Figures of data: a video's contact sheet, a data set's distributions."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
@@ -30,7 +28,6 @@ def contact_sheet(path: Path, video: Video | None = None, *, pictures: int = 12)
     """Frames spread evenly over a video, above a time line of its frames and annotations.
 
     Args:
-        path: Video file.
         video: Its manifest row, whose labels and segments are drawn, or None.
         pictures: Number of frames shown, at most.
 
@@ -59,10 +56,6 @@ def contact_sheet(path: Path, video: Video | None = None, *, pictures: int = 12)
 
 def pairs_figure(report: Report, *, most: int = 12) -> Figure | None:
     """Videos that look alike, side by side, for somebody to decide whether one is a copy.
-
-    Args:
-        report: A check of the data.
-        most: Number of pairs shown.
 
     Returns:
         The figure, a pair a row; None if no two videos look alike.
@@ -103,14 +96,7 @@ def _first_visible(item: Item) -> np.ndarray:
 
 
 def statistics_figure(statistics: Statistics) -> Figure:
-    """Durations, frame rates, picture sizes and labels of a data set.
-
-    Args:
-        statistics: What to draw.
-
-    Returns:
-        The figure, one panel each.
-    """
+    """Durations, frame rates, picture sizes and labels of a data set, one panel each."""
     figure = Figure(figsize=(10, 6.4), layout="constrained")
     panels = figure.subplots(2, 2)
     _histogram(panels[0, 0], statistics.durations_s, "duration, s")

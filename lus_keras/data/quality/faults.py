@@ -29,8 +29,6 @@ class Problem:
     Attributes:
         code: Short name, such as `truncated`.
         level: "error": cannot be used as it is; "warning": look at it; "note": dealt with.
-        cause: What was found.
-        remedy: What to do.
         other: Name of the video that this one looks like, where that is the problem.
     """
 
@@ -53,8 +51,6 @@ def problems_of(
     """What is wrong with one video that decodes.
 
     Args:
-        seen: Its inspection.
-        path: Its file.
         video: Its manifest row, or None.
         min_seconds: Shorter videos are reported.
 

@@ -1,7 +1,5 @@
 """`data split`: a division of a manifest's patients, and who is on which side of it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass

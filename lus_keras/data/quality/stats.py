@@ -1,7 +1,5 @@
 """`data stats`: patients, videos and labels, and how long, large and fast the videos are."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +17,11 @@ class Statistics:
     """Numbers of a data set, measured by decoding.
 
     Attributes:
-        title: Name of the data set.
         rows: Quantity and value, as printed.
         label_counts: Label → value → number of videos; "not labelled" where there is none.
         durations_s: `(n,)` of the videos that decode.
         sizes: `(n, 2)` width and height in pixels.
         fps: `(n,)` mean frames per second.
-        videos_per_patient: Number of videos of each patient.
     """
 
     title: str
@@ -34,18 +30,10 @@ class Statistics:
     durations_s: np.ndarray
     sizes: np.ndarray
     fps: np.ndarray
-    videos_per_patient: tuple[int, ...]
 
 
 def statistics_of(report: Report) -> Statistics:
-    """Sums up a report; videos with errors count as rows but are not measured.
-
-    Args:
-        report: A check of the data.
-
-    Returns:
-        The statistics.
-    """
+    """Sums up a report; videos with errors count as rows but are not measured."""
     videos = [checked.item.video for checked in report.videos if checked.item.video]
     seen = [checked.seen for checked in report.videos if checked.seen]
     per_patient = Counter(video.patient_id for video in videos)
@@ -53,8 +41,7 @@ def statistics_of(report: Report) -> Statistics:
     rows = [
         ("videos", str(len(report.videos))),
         ("videos that decode", str(len(seen))),
-        *([("patients", str(len(per_patient)))] if videos else []),
-        *_videos_per_patient(list(per_patient.values())),
+        *_patients(list(per_patient.values())),
         *((name, _counts(counts)) for name, counts in labels.items()),
         *(_measured(seen) if seen else []),
     ]
@@ -65,7 +52,6 @@ def statistics_of(report: Report) -> Statistics:
         durations_s=np.array([one.duration_s for one in seen]),
         sizes=np.array([(one.width, one.height) for one in seen]).reshape(-1, 2),
         fps=np.array([one.fps for one in seen]),
-        videos_per_patient=tuple(per_patient.values()),
     )
 
 
@@ -82,8 +68,9 @@ def _label_counts(videos: Sequence[Video]) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _videos_per_patient(counts: list[int]) -> list[tuple[str, str]]:
-    return [("videos a patient", _spread(np.array(counts), "", ".4g"))] if counts else []
+def _patients(counts: list[int]) -> list[tuple[str, str]]:
+    spread = _spread(np.array(counts), "", ".4g") if counts else ""
+    return [("patients", str(len(counts))), ("videos a patient", spread)] if counts else []
 
 
 def _measured(seen: Sequence[Inspection]) -> list[tuple[str, str]]:

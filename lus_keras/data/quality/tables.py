@@ -1,7 +1,5 @@
 """Reports and statistics as tables for a terminal."""
 
-from __future__ import annotations
-
 from rich.markup import escape as escape_markup
 from rich.table import Table
 

@@ -1,7 +1,5 @@
 """What is looked at: the rows of a manifest, a data set by name, or the videos of a folder."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,9 +38,7 @@ class Target:
     """What was asked for.
 
     Attributes:
-        name: As given.
         root: Folder that paths start from.
-        items: The videos.
         manifest: The manifest's file, if it is one.
     """
 

@@ -1,7 +1,5 @@
 """split.json: written once, checked whenever it is read."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,10 +15,6 @@ UNITS = ("patient", "clip")
 
 def write_split(path: Path, splits: dict[str, Split]) -> None:
     """Writes the splits of a run, one a paper, with their hashes.
-
-    Args:
-        path: File to create or replace.
-        splits: Splits by paper.
 
     Raises:
         OSError: The file cannot be written.
@@ -66,9 +60,6 @@ def read_own_split(path: Path, names: Sequence[str], *, allow_leak: bool = False
         path: File of the form of `split.json`; hashes in it are not compared.
         names: Entries to look for, in this order; the only entry is taken whatever its name.
         allow_leak: As in `verify`.
-
-    Returns:
-        The split; `verify` compares it with the data.
 
     Raises:
         LeakageError: A patient is on both sides.

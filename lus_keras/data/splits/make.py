@@ -1,7 +1,5 @@
 """Proposing splits: scikit-learn's work, seeded and verified."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Iterable, Sequence, Set
@@ -27,9 +25,6 @@ def make_kfold(patients: ArrayLike, labels: ArrayLike, *, folds: int, seed: int)
         labels: `(n,)` int, class of every clip.
         folds: Number of folds, at least 2.
         seed: Seed of the division, 0 … 2³² - 1; the order of the rows does not matter.
-
-    Returns:
-        The split, verified.
 
     Raises:
         DataError: There are fewer patients than folds, or less than two folds.
@@ -70,9 +65,6 @@ def make_holdout(
         repeats: Number of folds, drawn with the seeds `seed`, `seed + 1`, ….
         validation_fraction: Share of the other patients that choose an epoch, 0 … 1; 0 is none.
         test_patients: Patients to test on whatever the seed, beside those that are drawn.
-
-    Returns:
-        A split with `repeats` folds, verified.
 
     Raises:
         DataError: There are too few patients, or a test patient is not in the data.
@@ -143,11 +135,7 @@ def make_clipwise(
         scheme: "as_published" or "image".
         test_fraction: Share of the clips to test on; "as_published" has its own.
         seed: Seed of the draw; "as_published" adds it to its own.
-        repeats: Number of folds.
         validation_fraction: Share of the other clips that choose an epoch; 0 is none.
-
-    Returns:
-        A split with `repeats` folds, verified.
     """
     names, classes = _in_canonical_order(clips, labels)
     # Negatives first: the order that gives the published counts.
@@ -175,13 +163,8 @@ def make_transfer(train: Iterable[str], test: Iterable[str], *, networks: int, s
     """Learns from all patients of one data set and tests on all of another.
 
     Args:
-        train: Patients to learn from.
-        test: Patients to be tested on.
         networks: Number of folds; they differ in the networks' first weights alone.
         seed: Seed of the run, kept for the record.
-
-    Returns:
-        A split, verified.
 
     Raises:
         LeakageError: The data sets share ids of patients.

@@ -1,7 +1,5 @@
 """What a split is, and what it must not do."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,15 +32,7 @@ class Fold:
     unit: str = "patient"
 
     def rows(self, index: ClipIndex, side: str) -> np.ndarray:
-        """Rows of the clips on a side.
-
-        Args:
-            index: All clips.
-            side: "train", "test" or "validation".
-
-        Returns:
-            `(n,)` int64, ascending.
-        """
+        """Rows, ascending, of the clips on the side "train", "test" or "validation"."""
         names = getattr(self, side)
         return index.rows_of(names) if self.unit == "patient" else index.rows_named(names)
 
@@ -55,7 +45,6 @@ class Split:
         scheme: "kfold" (every patient is tested once), "holdout" (each fold draws anew),
             "as_published" or "image" (clips are divided, not patients) or "transfer" (one data set
             is learnt from, another tested on).
-        seed: Seed of the draw.
         folds: The folds, numbered from 0.
     """
 
@@ -83,7 +72,6 @@ def verify(split: Split, patients: Iterable[str], *, allow_leak: bool = False) -
     """Checks that no patient is on both sides, and that split and data name the same patients.
 
     Args:
-        split: The split.
         patients: Patients of the data, or ids of its clips where clips are divided.
         allow_leak: Whether a patient may stand on both sides, to show what that does to numbers.
 
@@ -105,15 +93,7 @@ def verify(split: Split, patients: Iterable[str], *, allow_leak: bool = False) -
 
 
 def shared_patients(split: Split, patients: Mapping[str, str]) -> Iterator[str]:
-    """Finds patients on two sides of a split that divides clips.
-
-    Args:
-        split: The split.
-        patients: Clip → patient.
-
-    Yields:
-        One sentence a patient and fold; none for a split that divides patients.
-    """
+    """One sentence a patient and fold on two sides of a split that divides clips."""
     for fold in split.folds:
         if fold.unit != "clip":
             continue
@@ -127,14 +107,7 @@ def shared_patients(split: Split, patients: Mapping[str, str]) -> Iterator[str]:
 
 
 def plain(split: Split) -> dict[str, Any]:
-    """A split as JSON has it; what most splits do not use is left out.
-
-    Args:
-        split: The split.
-
-    Returns:
-        Plain data.
-    """
+    """A split as JSON has it; what most splits do not use is left out."""
     entry = asdict(split)
     for fold in entry["folds"]:
         if not fold["validation"]:
@@ -146,9 +119,6 @@ def plain(split: Split) -> dict[str, Any]:
 
 def leaks(split: Split) -> Iterator[str]:
     """Finds what stands on two sides of a split.
-
-    Args:
-        split: The split.
 
     Yields:
         One sentence a name.

@@ -6,8 +6,6 @@ up; a statistic is prepared once from the clips and then maps weights `(r, patie
 Weights of 1 give the value on the data themselves, so a value and its interval share their code.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np
@@ -63,14 +61,7 @@ def estimate(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Estimate:
-    """Value, interval over patients and spread across folds of one metric.
-
-    Args:
-        over_folds: Mean of the folds' metrics instead of one metric of all clips together.
-
-    Returns:
-        The estimate; NaN throughout without clips.
-    """
+    """Value (of all clips, or the folds' mean), interval over patients, spread across folds."""
     if not len(clusters.patients):
         return Estimate(np.nan, np.nan, np.nan)
     whole = _of_all(fold_mean(statistic, clusters) if over_folds else statistic, clusters)
@@ -110,9 +101,6 @@ def paired_difference(
         better: Statistic of the model claimed to be better.
         others: Those of the other model's clips, of the same patients, where it was tested on
             others; the same clips in the same order if not given.
-
-    Returns:
-        Difference better - worse with its interval and verdict.
     """
     others = clusters if others is None else others
     count = clusters.n_patients
@@ -136,11 +124,7 @@ def independent_difference(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """Compares one metric on two sets of clips, whose patients are drawn independently.
-
-    Returns:
-        Difference first - second with its interval; NaN where a side is undefined.
-    """
+    """First - second on two sets of clips, patients drawn independently; NaN if undefined."""
     one, other = (_of_all(*side) for side in (first, second))
     counts = [clusters.n_patients for _, clusters in (first, second)]
     value = _value(one, counts[0]) - _value(other, counts[1])
@@ -160,10 +144,7 @@ def _value(statistic: Weighted, n_patients: int) -> float:
 
 
 def fold_mean(statistic: Statistic, clusters: Clusters) -> Statistic:
-    """Mean over the folds in which a statistic is defined, for any draw of patients.
-
-    NaN only if it is undefined in every fold.
-    """
+    """Mean over the folds in which a statistic is defined, for any draw of patients; else NaN."""
 
     def of_clips(clips: Ints) -> Weighted:
         parts = _of_folds(statistic, clusters, clips)

@@ -5,8 +5,6 @@ float64 in 0 … 1, κ at most 1. `positive` picks the class that counts as posi
 others, so the same code serves two classes (positive = 1) and one class against the rest.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -16,15 +14,7 @@ Floats = NDArray[np.float64]
 
 
 def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, classes: int = 2) -> NDArray[np.int64]:
-    """Counts clips by true and predicted class.
-
-    Args:
-        y_true: `(n,)` integers 0 … classes-1.
-        y_pred: `(n,)` integers 0 … classes-1.
-
-    Returns:
-        `(k, k)` int64, rows = truth, columns = prediction.
-    """
+    """Counts clips of classes 0 … k-1: `(k, k)` int64, rows = truth, columns = prediction."""
     pairs = np.asarray(y_true, np.int64) * classes + np.asarray(y_pred, np.int64)
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 

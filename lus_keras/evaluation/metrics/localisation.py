@@ -5,8 +5,6 @@ a clip with any unknown frame scores NaN. Scores are `(n,)` float64 in 0 … 1, 
 states neither the threshold nor the clips it counts; both are arguments and printed with the table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,11 +15,7 @@ Mask = NDArray[np.bool_]
 
 
 def minmax(attention: ArrayLike) -> Floats:
-    """Stretches each clip's weights to 0 … 1.
-
-    Returns:
-        `(n, t)` float64 in 0 … 1; all 0 for a clip whose weights are constant.
-    """
+    """Stretches each clip's weights to 0 … 1, float64; constant weights become 0."""
     attention = np.asarray(attention, np.float64)
     low = attention.min(axis=1, keepdims=True)
     spread = attention.max(axis=1, keepdims=True) - low
@@ -69,15 +63,9 @@ def random_frame_hit(truth: ArrayLike) -> Floats:
 
 
 def random_frame_localised(truth: ArrayLike, alphas: Sequence[float]) -> Floats:
-    """Chance that one frame drawn at random reaches each α, exact.
+    """Chance that one frame drawn at random reaches each α, `(n, a)`, NaN for unknown truth.
 
     A single frame inside G overlaps it by 1 / |G|, any other frame by 0.
-
-    Args:
-        alphas: Thresholds in (0, 1], a of them.
-
-    Returns:
-        `(n, a)` float64 in 0 … 1; NaN for unknown truth.
     """
     truth = np.asarray(truth)
     annotated = (truth == 1).sum(1)

@@ -8,8 +8,6 @@ Total accuracy, trace / N, and the mean recall are two quantities. They agree on
 are equally large, or where no class is recognised better than another.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -64,11 +62,10 @@ def present_classes(y_true: ArrayLike) -> list[int]:
 
 
 def total_formulas(classes: Sequence[int]) -> dict[str, Callable[[Any], Floats]]:
-    """What is said of all classes together, by name.
+    """Formulas of confusion matrices over all classes together, by name.
 
-    Returns:
-        Functions of confusion matrices: `precision`, `specificity`, `f1` and `recall` are means
-        over classes, `accuracy` is trace / N, `kappa` is Cohen's.
+    `precision`, `specificity`, `f1`, `recall` are means over classes; `accuracy` is trace / N,
+    `kappa` Cohen's.
     """
 
     def mean_of(metric: str) -> Callable[[Any], Floats]:

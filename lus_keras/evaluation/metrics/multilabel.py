@@ -3,8 +3,6 @@
 The answer to a question is yes where its probability is above 1/2.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -39,14 +37,7 @@ FORMULAS: dict[str, Formula] = {
 
 
 def label_scores(predictions: pd.DataFrame) -> list[Scores]:
-    """One set of scores a label, class 1 = it applies.
-
-    Args:
-        predictions: Columns `patient_id, fold, y_0 … y_k, p_0 … p_k`.
-
-    Returns:
-        Scores in the order of the labels, each in the order of the rows.
-    """
+    """One set of scores a label, from columns `patient_id, fold, y_0 … y_k, p_0 … p_k`."""
     clusters = Clusters.of(predictions["patient_id"].to_numpy(), predictions["fold"].to_numpy())
     found = []
     for name in probability_columns(predictions):
@@ -57,14 +48,9 @@ def label_scores(predictions: pd.DataFrame) -> list[Scores]:
 
 
 def label_statistics(scores: Scores) -> dict[str, Statistic]:
-    """Metrics of one label, by name.
+    """Metrics of one label (class 1) by name, those of `class_statistics`.
 
-    Args:
-        scores: Scores of two classes, class 1 = the label applies.
-
-    Returns:
-        `precision`, `specificity`, `f1`, `recall`, `accuracy` and `roc_auc`; precision, F1, recall
-        and ROC-AUC are undefined where nothing shows the label.
+    Precision, F1, recall and ROC-AUC are undefined where nothing shows the label.
     """
     answered = {
         metric: confusion_statistic(formula, scores.y_true, scores.y_pred, scores.clusters)

@@ -3,8 +3,6 @@
 `matrix` is `(…, k, k)`: counts, rows = truth; what is made of it is `(…)` float64.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -42,15 +40,9 @@ def within(matrix: ArrayLike, classes: int = 1) -> Floats:
 def soft_cross_entropy(
     y_true: ArrayLike, probabilities: ArrayLike, targets: ArrayLike
 ) -> NDArray[np.float64]:
-    """Cross-entropy of each prediction with the soft labels of its true class.
+    """`(n,)` cross-entropies of predictions with row y of `(k, k)` soft labels.
 
-    Args:
-        y_true: `(n,)` integers 0 … k-1.
-        probabilities: `(n, k)` floats in 0 … 1; below 1e-9 they count as that.
-        targets: `(k, k)` soft labels, row t of true class t.
-
-    Returns:
-        `(n,)` float64, at least the entropy of the soft labels.
+    Probabilities below 1e-9 count as that.
     """
     logs = np.log(np.maximum(np.asarray(probabilities, np.float64), SMALLEST))
     return -(np.asarray(targets)[np.asarray(y_true, np.int64)] * logs).sum(axis=1)
@@ -59,14 +51,7 @@ def soft_cross_entropy(
 def summed_batch_loss(losses: ArrayLike, batch_size: int) -> float:
     """Sum of the batches' mean losses divided by the number of clips: divided once too often.
 
-    Of full batches it is the mean loss divided by the batch size.
-
-    Args:
-        losses: `(n,)` floats in the order of the batches.
-        batch_size: Clips a batch; the last may be smaller.
-
-    Returns:
-        The number; NaN without clips.
+    Of full batches it is the mean loss divided by the batch size. NaN without clips.
     """
     losses = np.asarray(losses, np.float64)
     if not len(losses):
@@ -76,39 +61,23 @@ def summed_batch_loss(losses: ArrayLike, batch_size: int) -> float:
 
 
 def best_constant(y_true: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
-    """Probabilities that, given for every clip, have the lowest mean cross-entropy.
+    """Probabilities `(k,)` that, given for every clip, have the lowest mean cross-entropy.
 
     They are the mean of the clips' soft labels; the loss is then their entropy.
-
-    Args:
-        y_true: `(n,)` integers 0 … k-1, at least one.
-        targets: `(k, k)` soft labels, row t of true class t.
-
-    Returns:
-        `(k,)` float64 with sum 1.
     """
     return np.asarray(targets, np.float64)[np.asarray(y_true, np.int64)].mean(axis=0)
 
 
 def constant_baseline(scores: Scores, targets: ArrayLike) -> Scores:
-    """The predictor that gives `best_constant` for every clip.
-
-    Args:
-        targets: `(k, k)` soft labels.
-    """
+    """The predictor that gives `best_constant` of `(k, k)` soft labels for every clip."""
     constant = best_constant(scores.y_true, targets)
     return replace(scores, probabilities=np.tile(constant, (len(scores.y_true), 1)))
 
 
 def ordinal_statistics(scores: Scores, targets: ArrayLike) -> dict[str, Statistic]:
-    """Every metric of a model for ordered classes.
+    """Every metric for ordered classes, by name, `loss` counted with `(k, k)` soft labels.
 
-    Args:
-        targets: `(k, k)` soft labels that the loss is counted with.
-
-    Returns:
-        Statistics by name: `accuracy` (micro-F1), `macro_f1`, `kappa` (quadratic weights), `mae`,
-        `within_one`, `loss`.
+    `accuracy` is micro-F1, `kappa` has quadratic weights.
     """
     classes = scores.probabilities.shape[1]
     formulas: dict[str, Callable[[Floats], Floats]] = {

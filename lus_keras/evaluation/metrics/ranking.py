@@ -1,7 +1,5 @@
 """Metrics of probabilities, by scikit-learn; the areas are NaN where one class is missing."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn import metrics as sklearn_metrics
@@ -10,12 +8,7 @@ from sklearn import metrics as sklearn_metrics
 def roc_auc(y_true: ArrayLike, scores: ArrayLike) -> float:
     """Chance that a positive clip scores above a negative one; a tie counts one half.
 
-    Args:
-        y_true: `(n,)` integers 0 or 1.
-        scores: `(n,)` floats, higher = more positive.
-
-    Returns:
-        Float in 0 … 1; NaN unless both classes are present.
+    NaN unless both classes are present.
     """
     if len(np.unique(y_true)) < 2:
         return float("nan")
@@ -25,12 +18,7 @@ def roc_auc(y_true: ArrayLike, scores: ArrayLike) -> float:
 def pr_auc(y_true: ArrayLike, scores: ArrayLike) -> float:
     """Average precision: Σ (recall step) × precision, without interpolation.
 
-    Args:
-        y_true: `(n,)` integers 0 or 1.
-        scores: `(n,)` floats, higher = more positive.
-
-    Returns:
-        Float in 0 … 1, the prevalence for constant scores; NaN unless both classes are present.
+    The prevalence for constant scores; NaN unless both classes are present.
     """
     if len(np.unique(y_true)) < 2:
         return float("nan")
@@ -40,12 +28,7 @@ def pr_auc(y_true: ArrayLike, scores: ArrayLike) -> float:
 def log_loss_of(y_true: ArrayLike, probabilities: ArrayLike) -> float:
     """Mean negative logarithm of the probability of what is true.
 
-    Args:
-        y_true: `(n,)` classes, or `(n, k)` of 0 or 1 where each label is judged on its own.
-        probabilities: `(n, k)` floats in 0 … 1.
-
-    Returns:
-        Float, 0 or more; the mean over labels where they are judged on their own.
+    Truth is `(n,)` classes, or `(n, k)` of 0 or 1 where each label is judged on its own.
     """
     truth, chances = np.asarray(y_true), np.asarray(probabilities, np.float64)
     if truth.ndim == 1:

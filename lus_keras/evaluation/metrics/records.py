@@ -22,12 +22,7 @@ LEAST_SEEDS = 3
 
 @dataclass(frozen=True)
 class Clusters:
-    """Which patient and which fold every clip belongs to.
-
-    Attributes:
-        patients: `(n,)` int64, 0 … n_patients-1.
-        folds: `(n,)` int64 number of the fold that tested the clip.
-    """
+    """Patient, 0 … n_patients-1, and fold that tested it, of every clip, `(n,)` int64."""
 
     patients: Ints
     folds: Ints
@@ -36,12 +31,7 @@ class Clusters:
 
     @classmethod
     def of(cls, patient_ids: ArrayLike, folds: ArrayLike) -> Clusters:
-        """Numbers patients in the order of their sorted ids.
-
-        Args:
-            patient_ids: `(n,)` text.
-            folds: `(n,)` integers.
-        """
+        """Numbers patients, `(n,)` text, in the order of their sorted ids."""
         names, patients = np.unique(np.asarray(patient_ids, str), return_inverse=True)
         numbers = patients.astype(np.int64), np.asarray(folds, np.int64)
         return cls(*numbers, len(names), tuple(names.tolist()))

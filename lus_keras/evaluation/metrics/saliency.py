@@ -3,8 +3,6 @@
 A map or mask is an array of any shape, here `(t, h, w)` or `(h, w)`; one pair at a time.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

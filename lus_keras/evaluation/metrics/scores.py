@@ -22,12 +22,7 @@ from lus_keras.evaluation.metrics.statistics import (
 
 @dataclass(frozen=True)
 class Scores:
-    """What a model said of n clips (or videos), and what is true.
-
-    Attributes:
-        y_true: `(n,)` int64 class.
-        probabilities: `(n, k)` float64, one column a class.
-    """
+    """What a model said of n clips or videos, `(n, k)` float64, and what is true, `(n,)` int64."""
 
     y_true: NDArray[np.int64]
     probabilities: NDArray[np.float64]
@@ -35,11 +30,7 @@ class Scores:
 
     @classmethod
     def of(cls, predictions: pd.DataFrame) -> Scores:
-        """Reads the columns of predictions.csv.
-
-        Args:
-            predictions: Columns `patient_id, fold, y_true, p_0 … p_k`.
-        """
+        """Reads columns `patient_id, fold, y_true, p_0 … p_k` of predictions.csv."""
         return cls(
             predictions["y_true"].to_numpy(np.int64),
             predictions[probability_columns(predictions)].to_numpy(np.float64),
@@ -90,12 +81,7 @@ def binary_statistics(scores: Scores) -> dict[str, Statistic]:
 def video_level(predictions: pd.DataFrame) -> pd.DataFrame:
     """One row a video: the mean probability of its clips, and the highest of their labels.
 
-    Args:
-        predictions: Columns `video_id, patient_id, fold, y_true, p_0 … p_k`, or `y_0 … y_k` in
-            place of `y_true`.
-
-    Returns:
-        The same columns, one row a video, ordered by fold, patient and video.
+    Columns stay; rows are ordered by fold, patient and video.
     """
     truth = [name for name in predictions if str(name).startswith("y_")]
     how = dict.fromkeys(probability_columns(predictions), "mean") | dict.fromkeys(truth, "max")
@@ -104,33 +90,18 @@ def video_level(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def majority_baseline(scores: Scores) -> Scores:
-    """The predictor that always names the commonest class (the lowest of equals).
-
-    Returns:
-        Scores with probability 1 for that class.
-    """
+    """The predictor that always names the commonest class (lowest of equals), surely."""
     classes = scores.probabilities.shape[1]
     return _constant(scores, int(np.bincount(scores.y_true, minlength=classes).argmax()))
 
 
 def always_positive(scores: Scores) -> Scores:
-    """The predictor that always names the last class.
-
-    Returns:
-        Scores with probability 1 for the last class.
-    """
+    """The predictor that always names the last class, with probability 1."""
     return _constant(scores, scores.probabilities.shape[1] - 1)
 
 
 def aligned(frames: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Keeps the clips that all models were tested on, in one order.
-
-    Args:
-        frames: Predictions of several models, with columns `fold` and `clip_id`.
-
-    Returns:
-        Frames of equal length whose rows belong to the same clips.
-    """
+    """Keeps the clips (`fold` and `clip_id`) that all models were tested on, in one order."""
     indexed = [frame.set_index(["fold", "clip_id"]) for frame in frames]
     shared = indexed[0].index
     for frame in indexed[1:]:

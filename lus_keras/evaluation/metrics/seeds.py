@@ -79,11 +79,7 @@ class Part:
 
 
 def hierarchical_bootstrap(
-    parts: Sequence[Part],
-    *,
-    own_patients: bool = False,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    parts: Sequence[Part], *, own_patients: bool = False, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float, float]:
     """95 % percentile interval of the mean over seeds, over patients and seeds.
 
@@ -159,14 +155,7 @@ def estimate_over_seeds(
 def difference_over_seeds(
     parts: Sequence[Part], *, own_patients: bool = False, seed: int = 0
 ) -> Difference:
-    """Mean difference over seeds, with its interval over patients and seeds.
-
-    Args:
-        parts: Difference of each seed's trainings, at least two.
-
-    Returns:
-        The difference; it has a verdict from three seeds on.
-    """
+    """Mean difference over two or more seeds, interval over patients and seeds; verdict from 3."""
     low, high, undefined = hierarchical_bootstrap(parts, own_patients=own_patients, seed=seed)
     values = tuple(part.value for part in parts)
     return Difference(_mean(values), low, high, undefined, seeds=values)

@@ -1,7 +1,5 @@
 """Metrics prepared from the clips once, then evaluated for any weights of the patients."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -40,11 +38,7 @@ def confusion_statistic(
 
 
 def mean_statistic(values: ArrayLike, clusters: Clusters) -> Statistic:
-    """Mean of one number a clip: a hit rate, a squared error.
-
-    Args:
-        values: `(n,)` floats, without NaN in the clips that are used.
-    """
+    """Mean of one number a clip, `(n,)` without NaN where used: a hit rate, a squared error."""
     values = np.asarray(values, np.float64)
 
     def prepare(clips: Ints) -> Weighted:
@@ -92,15 +86,7 @@ def roc_auc_statistic(y_true: ArrayLike, scores: ArrayLike, clusters: Clusters) 
 
 
 def pr_auc_statistic(y_true: ArrayLike, scores: ArrayLike, clusters: Clusters) -> Statistic:
-    """Average precision with every clip counted as often as its patient was drawn.
-
-    Args:
-        y_true: `(n,)` integers 0 or 1.
-        scores: `(n,)` floats.
-
-    Returns:
-        The statistic; NaN for draws with one class only.
-    """
+    """Average precision, a clip counted as often as its patient was drawn; NaN for one class."""
 
     def area(hits: Floats, predicted: Floats) -> Floats:
         steps = np.diff(hits, axis=1, prepend=0)

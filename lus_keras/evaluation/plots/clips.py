@@ -1,7 +1,5 @@
 """Clips and the data they come from: frames with attention or maps, counts of classes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,11 +73,7 @@ def class_bars(
     published: Mapping[str, Mapping[str, float]],
     classes: Sequence[str],
 ) -> Figure:
-    """Bars of the classes of several data sets, beside the published ones.
-
-    Args:
-        ours: Data set → class → count.
-    """
+    """Bars of the classes of several data sets (name → class → count), beside published ones."""
     figure = new_figure(max(1.3 * len(ours), 4), 3.6)
     axes = figure.subplots()
     width = 0.8 / (2 * len(classes))
@@ -124,21 +118,14 @@ def saliency_sheet(
         frames: `(t, h, w)` uint8.
         vanilla: `(t, h, w)` floats 0 … 1.
         smooth: `(t, h, w)` floats 0 … 1.
-        shown: Numbers of the frames to show.
     """
     return map_sheet(frames, {"saliency": vanilla, "SmoothGrad": smooth}, shown)
 
 
 def map_sheet(frames: ArrayLike, maps: Mapping[str, ArrayLike], shown: Sequence[int]) -> Figure:
-    """Frames of a clip over time, and beneath them maps of the clip, one row each.
+    """Frames of a clip over time, and beneath them its maps, a row each.
 
-    Args:
-        frames: `(t, h, w)` uint8.
-        maps: By name, `(t, h, w)` floats ≥ 0.
-        shown: Numbers of the frames to show.
-
-    Returns:
-        The figure; each map is drawn as shares of its own 99.5th percentile.
+    Each map is drawn as shares of its own 99.5th percentile.
     """
     figure = new_figure(max(1.1 * len(shown), 3) + 0.8, 0.2 + 1.2 * (1 + len(maps)))
     panels = figure.subplots(1 + len(maps), len(shown), squeeze=False)
@@ -164,11 +151,7 @@ def show_picture(axes: Axes, pixels: ArrayLike, **options: Any) -> None:
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a grid.
-
-    Attributes:
-        pixels: `(h, w)` uint8, or `(h, w, 3)` RGB.
-    """
+    """One picture of a grid, `(h, w)` uint8, or `(h, w, 3)` RGB."""
 
     pixels: NDArray[np.uint8]
     title: str

@@ -1,7 +1,5 @@
 """What networks learnt and scored: curves over epochs and thresholds, matrices, differences."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,14 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn import metrics as sklearn_metrics
 
-from lus_keras.core.style import (
-    BLUE,
-    GREY,
-    ORANGE,
-    VERDICT_COLOURS,
-    line_style,
-    new_figure,
-)
+from lus_keras.core.style import BLUE, GREY, ORANGE, VERDICT_COLOURS, line_style, new_figure
 from lus_keras.evaluation.metrics import Scores, confusion_matrix, pr_auc, roc_auc
 
 BINS = 10
@@ -53,8 +44,7 @@ def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figu
 def roc_curves(scores: Mapping[str, Scores]) -> Figure:
     """Sensitivity against 1 - specificity, all out-of-fold predictions of a model together.
 
-    Args:
-        scores: Label → scores; models tested on one class only are left out.
+    Models tested on one class only are left out.
     """
     figure = new_figure(5.2, 5)
     axes = figure.subplots()
@@ -93,15 +83,7 @@ def precision_recall_curves(scores: Mapping[str, Scores], *, prevalence: bool = 
 
 
 def confusion_matrices(scores: Mapping[str, Scores], classes: Sequence[str]) -> Figure:
-    """Counts and row shares, rows = truth.
-
-    Args:
-        scores: Label → scores.
-        classes: Name of each class.
-
-    Returns:
-        Figure with one panel a model.
-    """
+    """Counts and row shares, rows = truth; one panel a model."""
     return count_matrices(
         {
             label: confusion_matrix(model.y_true, model.y_pred, len(classes))
@@ -112,15 +94,7 @@ def confusion_matrices(scores: Mapping[str, Scores], classes: Sequence[str]) -> 
 
 
 def count_matrices(matrices: Mapping[str, NDArray[Any]], classes: Sequence[str]) -> Figure:
-    """Confusion matrices that are counted already.
-
-    Args:
-        matrices: Label → `(k, k)` counts, rows = truth.
-        classes: Name of each class.
-
-    Returns:
-        Figure with one panel a matrix.
-    """
+    """Confusion matrices `(k, k)` that are counted already, by label; rows = truth."""
     figure = new_figure(max(2.6 * len(matrices), 3.2), 3.1)
     panels = figure.subplots(1, len(matrices), squeeze=False)[0]
     for axes, (label, counts) in zip(panels, matrices.items(), strict=True):
@@ -140,11 +114,7 @@ def count_matrices(matrices: Mapping[str, NDArray[Any]], classes: Sequence[str])
 
 
 def reliability_diagram(scores: Mapping[str, Scores]) -> Figure:
-    """Observed share of positives against the mean predicted probability, in ten equal bins.
-
-    Returns:
-        The figure; beneath it, how many clips fell into each bin.
-    """
+    """Observed share of positives by mean predicted probability, in ten bins, counts beneath."""
     figure = new_figure(5.2, 6)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     axes.plot((0, 1), (0, 1), color=GREY, lw=1, ls=":", label="perfect")
@@ -164,11 +134,7 @@ def reliability_diagram(scores: Mapping[str, Scores]) -> Figure:
 
 
 def forest_plot(rows: Sequence[tuple[str, float, float, float, str]], title: str) -> Figure:
-    """Differences with their intervals around the line of no difference.
-
-    Args:
-        rows: Label, difference, low end, high end and verdict of each.
-    """
+    """Differences (label, value, low end, high end, verdict) around the line of no difference."""
     figure = new_figure(9.5, 1.3 + 0.6 * max(len(rows), 1))
     axes = figure.subplots()
     axes.axvline(0, color="k", lw=0.8)

@@ -6,8 +6,6 @@ every run) and `remains` (what is left to the authors even so). Answers come fro
 results alone.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,11 +29,7 @@ TO_FILL = "to be filled by the authors"
 
 @dataclass(frozen=True)
 class Checklist:
-    """A published checklist.
-
-    Attributes:
-        file: Its items, in `checklists/`.
-    """
+    """A published checklist; its items lie in a file in `checklists/`."""
 
     file: str
     title: str
@@ -76,11 +70,7 @@ class Item:
 
 
 def read_items(checklist: Checklist) -> list[dict[str, str]]:
-    """Reads the items of a checklist.
-
-    Returns:
-        `item`, `section`, `asks`, `fill`, `says` and `remains` of each, in order.
-    """
+    """Items of a checklist in order: `item`, `section`, `asks`, `fill`, `says` and `remains`."""
     with (FOLDER / checklist.file).open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
@@ -98,12 +88,7 @@ def fill(checklist: Checklist, section: Section, record: RunRecord) -> list[Item
 
 
 def checklist_fields(section: Section, record: RunRecord) -> dict[str, Callable[[], str]]:
-    """What a run can say of itself.
-
-    Returns:
-        Answers by the name that checklists give under `fill`; one that the run does not know is
-        empty.
-    """
+    """What a run can say of itself, by the checklists' `fill`; what it does not know is empty."""
     module = template("checklist.j2").make_module(
         {
             "section": section,
@@ -157,11 +142,7 @@ def _failing(section: Section) -> list[str]:
 
 
 def checklist_markdown(sections: Sequence[Section], record: RunRecord) -> str:
-    """Writes both checklists for every paper of a run.
-
-    Returns:
-        Markdown that ends in a newline.
-    """
+    """Both checklists for every paper of a run, as Markdown that ends in a newline."""
     lines = [
         "# Reporting checklists",
         "",

@@ -1,7 +1,5 @@
 """Test clips of a run for the report's viewer: frames in one picture, attention, truth, answers."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,11 +21,7 @@ PLAYED_MS, SHORTEST_MS = 100, 33
 
 @dataclass(frozen=True)
 class Curve:
-    """Attention of one network over a clip.
-
-    Attributes:
-        values: `(n,)` weights at the frames shown, stretched to 0 … 1 over the clip.
-    """
+    """Attention of one network at the frames shown, stretched to 0 … 1 over the clip."""
 
     label: str
     colour: str
@@ -167,7 +161,8 @@ def _viewed(
         values = tuple(round(float(value), 4) for value in minmax(weights[None])[0][places])
         curves.append(Curve(label, PALETTE[len(curves) % len(PALETTE)], values))
         annotated = truth[places]
-    fps = _frame_rate(run, group[0].model.name)
+    # 0 for clips that keep the rate of their files.
+    fps = run.settings_of(group[0].model.name).clip.fps
     return ViewedClip(
         id=id_,
         clip_id=example.clip_id,
@@ -198,11 +193,6 @@ def _attention(kept: _Kept) -> tuple[NDArray[np.float32], NDArray[np.int8]] | No
     own = (stored.folds == kept.example.fold) & (stored.clip_ids == kept.example.clip_id)
     found = np.flatnonzero(own)
     return (stored.weights[found[0]], stored.truth[found[0]]) if len(found) else None
-
-
-def _frame_rate(run: PaperRun, name: str) -> float | None:
-    """Frames a second that clips of a network are cut at; None if they keep their files' rate."""
-    return run.settings_of(name).clip.fps or None
 
 
 def _class_name(names: Sequence[str], number: int) -> str:

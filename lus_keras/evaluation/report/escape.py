@@ -1,7 +1,5 @@
 """Names and sentences of data, settings and files, made harmless in Markdown."""
 
-from __future__ import annotations
-
 import re
 
 # A link or picture, of whatever a name holds, would be followed or loaded by whoever looks at it.
@@ -41,20 +39,12 @@ def code(text: str) -> str:
 
 
 def marked(text: str) -> str:
-    """Prints text as what its type says it is: code, bold or plain.
-
-    Args:
-        text: Any text, `Code` or `Bold`.
-    """
+    """Prints `Code`, `Bold` or plain text as what its type says it is."""
     if isinstance(text, Code):
         return code(text)
     return f"**{escaped(text)}**" if isinstance(text, Bold) else escaped(str(text))
 
 
 def in_cell(text: str) -> str:
-    """Keeps Markdown within one cell of a table.
-
-    Returns:
-        The same on one line, without a bar that would end the cell.
-    """
+    """Keeps Markdown within one table cell: one line, without a bar that would end the cell."""
     return text.replace("|", "\\|").replace("\n", " ")

@@ -1,7 +1,5 @@
 """The report as one HTML file that loads nothing: style, script and pictures are inside."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re
@@ -23,15 +21,9 @@ def report_html(
     pictures: Mapping[str, bytes],
     versions: Mapping[str, Any],
 ) -> str:
-    """Writes the report.
+    """Writes the report with provenance, and pictures as PNG by path.
 
-    Args:
-        provenance: Name → value of what the run was made with.
-        pictures: PNG of each figure by its path in the report.
-
-    Returns:
-        HTML. A policy in its head forbids browsers to load anything and to run any script but the
-        viewer's own.
+    A policy in its head forbids browsers to load anything and to run scripts but the viewer's own.
     """
     script = (TEMPLATES / "viewer.js").read_text("utf-8")
     return template("report.html.j2", autoescape=True).render(
@@ -67,10 +59,9 @@ def template(
 
 
 def annotated_spans(clip: ViewedClip) -> list[tuple[float, float]]:
-    """Where the viewer marks annotated frames, in hundredths of the plot's width.
+    """Left edge and width of each run of annotated frames, in hundredths of the plot's width.
 
-    Returns:
-        Left edge and width of each run of annotated frames, half a frame wider on either side.
+    Half a frame is added on either side.
     """
     step = _step(clip)
     spans, start = [], None
@@ -85,14 +76,7 @@ def annotated_spans(clip: ViewedClip) -> list[tuple[float, float]]:
 
 
 def curve_points(clip: ViewedClip, values: Sequence[float]) -> str:
-    """Points of an attention curve, 100 wide and 40 high, the highest weight at 3.
-
-    Args:
-        values: One a frame shown, 0 … 1.
-
-    Returns:
-        The `points` of an SVG polyline.
-    """
+    """SVG points of an attention curve of 0 … 1, 100 wide and 40 high, the highest weight at 3."""
     step = _step(clip)
     return " ".join(
         f"{place * step:.2f},{37 - 34 * value:.2f}" for place, value in enumerate(values)
@@ -104,11 +88,7 @@ def _step(clip: ViewedClip) -> float:
 
 
 def bibtex_paper(section: Section) -> str:
-    """An entry of the paper, of what its configuration says.
-
-    Returns:
-        BibTeX; "et al." becomes "and others".
-    """
+    """BibTeX of the paper, of what its configuration says; "et al." becomes "and others"."""
     record = section.run.record
     years = re.findall(r"\b(?:19|20)\d\d\b", record.venue)
     return _entry(

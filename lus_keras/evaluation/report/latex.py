@@ -1,7 +1,5 @@
 """Tables and claims as LaTeX, for papers: booktabs, plain characters, one file a table."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -85,11 +83,7 @@ def table_latex(section: Section, table: Table) -> str:
 
 
 def claims_latex(section: Section) -> str:
-    """Writes the paper's claims with the differences found.
-
-    Returns:
-        As `table_latex`.
-    """
+    """Writes the paper's claims with the differences found, as `table_latex` writes tables."""
     columns = ("", "Published", "Ours", "95 % CI", "Verdict")
     groups = [(claim.text, claim_rows(claim)) for claim in section.claims]
     notes = (

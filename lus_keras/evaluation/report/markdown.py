@@ -1,7 +1,5 @@
 """The report as Markdown, as GitHub shows it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,14 +16,7 @@ from lus_keras.evaluation.tables.cells import Claim, Table
 
 
 def report_markdown(sections: Sequence[Section], provenance: Mapping[str, Any]) -> str:
-    """Writes the report.
-
-    Args:
-        provenance: Name → value of what the run was made with.
-
-    Returns:
-        Markdown that ends in a newline; pictures are links to `figures/`.
-    """
+    """The report as Markdown, ending in a newline; pictures are links to `figures/`."""
     lines = ["# Report", "", f"> {RESEARCH_USE}", ""]
     for section in sections:
         lines += _section(section)

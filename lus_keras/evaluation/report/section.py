@@ -1,7 +1,5 @@
 """One paper's part of a report, in the form that both HTML and Markdown print."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections import Counter
@@ -219,22 +217,16 @@ def _fact(value: Any) -> str:
 
 
 def number(value: float | None, decimals: int, *, sign: bool = False) -> str:
-    """Prints a number, or a dash where there is none or it is not finite.
-
-    Args:
-        value: Number, None where undefined or not published.
-    """
+    """Prints a number, or a dash where there is none or it is not finite."""
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:{'+' if sign else ''}.{decimals}f}".replace("-", "−")
 
 
 def interval(cell: Cell, decimals: int) -> str:
-    """Prints the confidence interval.
+    """Prints the confidence interval; empty where there is none.
 
-    Returns:
-        Such as `(0.70 to 0.90)`, of several seeds `(0.70 to 0.90; SD of 3 seeds 0.02)`; empty where
-        there is none.
+    Such as `(0.70 to 0.90)`, of several seeds `(0.70 to 0.90; SD of 3 seeds 0.02)`.
     """
     if cell.ci_low is None or cell.ci_high is None:
         return ""

@@ -1,7 +1,5 @@
 """Facts of a run in words, the same in reports, model cards and the terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,14 +16,7 @@ def sentence(fact: Fact) -> str:
 
 
 def counted(classes: Mapping[str, int]) -> str:
-    """Prints counts by class.
-
-    Args:
-        classes: Class → count.
-
-    Returns:
-        Such as `3 B-line, 0 non-B-line`.
-    """
+    """Prints counts by class, such as `3 B-line, 0 non-B-line`."""
     return ", ".join(f"{count} {name}" for name, count in classes.items())
 
 

@@ -1,7 +1,5 @@
 """Frames of a clip, and masks over them, as one small picture each."""
 
-from __future__ import annotations
-
 import base64
 from dataclasses import dataclass
 
@@ -68,13 +66,9 @@ def make_sprite(frames: NDArray[np.uint8], most_bytes: int = MOST_BYTES) -> Spri
 
 
 def mask_source(masks: NDArray[np.uint8], sprite: Sprite) -> str:
-    """Puts the masks of a sprite's frames where the sprite has the frames, as heat.
+    """`data:` address of a JPEG: masks `(t, h', w')` uint8 of all frames, placed like its frames.
 
-    Args:
-        masks: `(t, h', w')` uint8, of all frames that the sprite was made of.
-
-    Returns:
-        `data:` address of a JPEG. A mask has 32 pixels a side, to be stretched over its frame.
+    A mask has 32 pixels a side, to be stretched over its frame.
     """
     side = (MASK_SIDE, MASK_SIDE)
     small = np.stack(

@@ -1,7 +1,5 @@
 """The tables that were asked for, printed on the terminal at the end of a run."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from pathlib import Path
 
@@ -52,14 +50,7 @@ def _rendered(table: Table, *, simulated: bool) -> RichTable:
 
 
 def cell_text(cell: Cell | None, table: Table) -> str:
-    """Prints a cell as `published | ours (95 % interval)`.
-
-    Args:
-        cell: The cell, or None where the table has none.
-
-    Returns:
-        One line; empty where the table has no cell, the reason where neither number exists.
-    """
+    """Prints a cell as `published | ours (95 % interval)`, or why neither number exists."""
     if cell is None:
         return ""
     if cell.value is None and cell.published is None:

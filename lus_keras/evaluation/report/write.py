@@ -1,7 +1,5 @@
 """Writes a report from the predictions of a run; the same predictions give the same bytes."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

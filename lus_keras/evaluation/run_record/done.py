@@ -1,7 +1,5 @@
 """DONE: the mark of a finished fold, which vouches for its files and says what they belong to."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -79,13 +77,9 @@ def read_done(folder: Path) -> Done:
 
 
 def disowned(folder: Path, done: Done, names: Iterable[str]) -> list[str]:
-    """Finds files that DONE does not vouch for.
+    """One sentence a file that is missing, was changed, or is not known to DONE.
 
-    Args:
-        names: Files to look at; those that are not there and not vouched for are passed over.
-
-    Returns:
-        One sentence a file that is missing, was changed, or is not known to DONE.
+    Names of files that are neither there nor vouched for are passed over.
     """
     problems = []
     for name in names:

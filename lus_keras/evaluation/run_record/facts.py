@@ -68,12 +68,7 @@ class UnlabelledVideos(_Exclusion):
 
 
 class VideosWithoutClip(_Exclusion):
-    """Videos shorter or smaller than one clip.
-
-    Attributes:
-        by_class: Class → videos.
-        patients: Patients that have no other video.
-    """
+    """Videos shorter or smaller than one clip, and patients that have no other video."""
 
     kind: Literal["without_clip"] = "without_clip"
     by_class: dict[str, int]
@@ -82,12 +77,7 @@ class VideosWithoutClip(_Exclusion):
 
 
 class PaddedVideos(_OfData):
-    """Videos shorter than one clip that were padded.
-
-    Attributes:
-        by_class: Class → videos.
-        padding: What they were padded with: "zero" or "last".
-    """
+    """Videos shorter than one clip that were padded, with "zero" or the "last" frame."""
 
     kind: Literal["padded"] = "padded"
     by_class: dict[str, int]
@@ -106,11 +96,7 @@ class CutVideos(_Exclusion):
 
 
 class UnusedFrames(_OfData):
-    """Frames at the ends of videos that fill no clip.
-
-    Attributes:
-        of: Frames of all videos that give a clip.
-    """
+    """Frames, of those of all videos that give a clip, at the ends of videos that fill none."""
 
     kind: Literal["unused_frames"] = "unused_frames"
     frames: int
@@ -119,11 +105,7 @@ class UnusedFrames(_OfData):
 
 
 class LearntElsewhere(_OfTraining):
-    """Another data set was learnt from.
-
-    Attributes:
-        first: Whether training went on within the folds afterwards.
-    """
+    """Another data set was learnt from, `first` if training went on within the folds."""
 
     kind: Literal["learnt_elsewhere"] = "learnt_elsewhere"
     dataset: str
@@ -150,12 +132,7 @@ class ChosenOnTest(_OfTraining):
 
 
 class Change(_Fact):
-    """A setting that is not the paper's.
-
-    Attributes:
-        value: The run's value, as text.
-        paper: The paper's value, as text.
-    """
+    """A setting that is not the paper's, with the run's value and the paper's as text."""
 
     setting: str
     value: str

@@ -4,8 +4,6 @@ Version 1 had no types and kept facts as sentences. These stay sentences, as the
 all be had back; what each is about is told by how version 1 began it. Version 2 had other names.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

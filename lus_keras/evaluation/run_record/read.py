@@ -1,7 +1,5 @@
 """Reads a run directory; whatever cannot be trusted is an error that names the file."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 import zlib
@@ -41,9 +39,6 @@ ADVICE = (
 
 def read_run(run_dir: str | Path) -> tuple[RunRecord, dict[str, PaperRun]]:
     """Reads run.json and the finished folds of every paper it names.
-
-    Returns:
-        What run.json says, and the papers by name.
 
     Raises:
         RunError: run.json is absent or damaged, or a finished fold cannot be used.

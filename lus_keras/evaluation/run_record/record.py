@@ -89,11 +89,7 @@ class Fingerprint(_Record):
         return self.model_copy(update={"model": model, "fold": fold})
 
     def differences(self, now: Fingerprint) -> list[str]:
-        """Names what differs from another one.
-
-        Returns:
-            One sentence a key, with both values.
-        """
+        """One sentence a key that differs from another one, with both values."""
         old, new = (
             flat(mark.model_dump(exclude={"settings"})) | flat(mark.settings)
             for mark in (self, now)
@@ -106,11 +102,7 @@ class Fingerprint(_Record):
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flattens a mapping of mappings.
-
-    Returns:
-        Keys joined by points → values that are no mappings.
-    """
+    """Flattens a mapping of mappings: keys joined by points → values that are no mappings."""
     result: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
@@ -124,7 +116,6 @@ class VariantRecord(_Record):
     """One way to use the data.
 
     Attributes:
-        folds: Folds of a complete run.
         config: Its settings; None if they were not recorded.
         leaks: Whether a patient may be on both sides of its split.
         videos: Its videos, counted; None if they were not.
@@ -141,11 +132,7 @@ class VariantRecord(_Record):
 
 
 class ChoiceRecord(_Record):
-    """A setting with the evidence for it.
-
-    Attributes:
-        label: One of `core.config.LABELS`.
-    """
+    """A setting with the evidence for it, a label of `core.config.LABELS`."""
 
     field: str
     value: Any = None
@@ -158,9 +145,7 @@ class NetworkRecord(_Record):
 
     Attributes:
         file: File of its function; empty where it was handed over in Python.
-        function: Name of the function.
         sha256: Hash of the file, or of the function's source.
-        parameters: As counted.
     """
 
     file: str
@@ -180,8 +165,6 @@ class PaperRecord(_Record):
         targets: What was asked for; None if that was not recorded.
         models: Networks, `model` or `variant/model`, in the order of the tables.
         model_titles: What is printed of each network of the paper.
-        networks: Networks of the user among them.
-        folds: Folds of a complete run.
         config: Settings, without any variant's changes.
         choices: Settings that the paper leaves open or that were changed.
         published: The paper's own numbers, as its configuration has them.
@@ -214,14 +197,7 @@ class PaperRecord(_Record):
     variants: dict[str, VariantRecord] = {}
 
     def variant_of(self, name: str) -> VariantRecord | None:
-        """The variant that a network was trained in.
-
-        Args:
-            name: `model`, or `variant/model`.
-
-        Returns:
-            The variant; None if the run has no such variant.
-        """
+        """Variant that a network, `model` or `variant/model`, was trained in, if there is one."""
         return self.variants.get(name.rpartition("/")[0])
 
 
@@ -235,12 +211,7 @@ class DeviceRecord(_Record):
 
 
 class RunRecord(_Record):
-    """All of run.json.
-
-    Attributes:
-        versions: Package → version; None for what is not installed.
-        git_commit: Commit of the code; None if it is not known.
-    """
+    """All of run.json; a package that is not installed has the version None."""
 
     version: Literal[3] = VERSION
     papers: dict[str, PaperRecord] = {}

@@ -1,7 +1,5 @@
 """What a run holds once it is read: papers, models, finished folds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,11 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lus_keras.evaluation.run_record.record import (
-    Fingerprint,
-    PaperRecord,
-    VariantRecord,
-)
+from lus_keras.evaluation.run_record.record import Fingerprint, PaperRecord, VariantRecord
 from lus_keras.evaluation.run_record.settings import Settings
 
 BANNERS = {
@@ -156,11 +150,7 @@ class PaperRun:
         return self.record.folds
 
     def folds_of(self, name: str) -> int:
-        """Folds that a complete run of a network has.
-
-        Args:
-            name: `model`, or `variant/model`.
-        """
+        """Folds that a complete run of a network, `model` or `variant/model`, has."""
         variant = self.record.variant_of(name)
         return variant.folds if variant else self.folds
 
@@ -185,26 +175,12 @@ class PaperRun:
         return self.settings.model_dump()
 
     def settings_of(self, name: str) -> Settings:
-        """Settings that a network was trained with.
-
-        Args:
-            name: `model`, or `variant/model`.
-
-        Returns:
-            Its variant's; the run's own where the variant is not known.
-        """
+        """Settings of a network's variant; the run's own where the variant is not known."""
         variant = self.record.variant_of(name)
         return (variant.config if variant else None) or self.settings
 
     def with_own(self, labels: Mapping[str, str]) -> dict[str, str]:
-        """Adds the networks of the user to those of a table.
-
-        Args:
-            labels: Network, `model` or `variant/model`, → what is printed.
-
-        Returns:
-            The same, then those of the user in the same variants.
-        """
+        """Adds the user's networks in the same variants: network → what is printed."""
         variants = dict.fromkeys(name.rpartition("/")[0] for name in labels)
         own = {
             entry: self.record.model_titles.get(entry, name)
@@ -220,11 +196,7 @@ class PaperRun:
         return self.record.published
 
     def published_value(self, table: str, row: str, metric: str) -> float | None:
-        """Looks up a printed number.
-
-        Returns:
-            The number, or None where the paper prints none.
-        """
+        """Looks up a printed number; None where the paper prints none."""
         value = self.published.get(table, {}).get(row, {}).get(metric)
         return None if value is None else float(value)
 
@@ -233,11 +205,7 @@ class PaperRun:
         return self.models.get(name, ModelRun(name))
 
     def status(self, name: str) -> str:
-        """Says in words what is missing of a model.
-
-        Returns:
-            `""` if complete, else such as `3/5 folds; fold 2 diverged at epoch 4`.
-        """
+        """What is missing of a model: `""`, or such as `3/5 folds; fold 2 diverged at epoch 4`."""
         model = self.model(name)
         if name not in self.models:
             return "not run"

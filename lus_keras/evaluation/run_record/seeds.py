@@ -96,14 +96,7 @@ def read_runs(run_dir: str | Path) -> list[Run]:
 
 
 def of_paper(runs: Sequence[Run], name: str) -> list[PaperRun]:
-    """One paper's runs, by seed.
-
-    Args:
-        runs: As `read_runs` gives them.
-
-    Returns:
-        A run a seed that has the paper.
-    """
+    """One paper's runs, one a seed that has it."""
     return [papers[name] for _, papers in runs if name in papers]
 
 

@@ -4,8 +4,6 @@ They are kept as they were, whatever a later version makes of them; only keys th
 are typed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -82,11 +80,7 @@ class TransferSettings(_Settings):
 
 
 class Settings(_Settings):
-    """Settings that an experiment was made with.
-
-    Attributes:
-        localisation: How attention is held against annotations; None without attention.
-    """
+    """Settings of an experiment; `localisation` is None without attention."""
 
     label_column: str = ""
     clip: ClipSettings = ClipSettings()

@@ -1,7 +1,5 @@
 """Writes and reads run.json; files of versions before are brought to this one's form."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What a report is made of: cells, tables, claims and drawings."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,7 +21,6 @@ class Cell:
         row: Row id, mostly a model.
         fold_sd: SD across folds (ddof 1), not a confidence interval.
         ci_low: Low end of the 95 % bootstrap interval over patients.
-        ci_high: High end.
         baseline: What a predictor without any skill scores on the same clips.
         n_clips: Clips (in video-level rows: videos) behind `value`.
         n_seeds: Trainings, each of another seed, behind `value`; 1 in the report of one run.
@@ -49,11 +46,7 @@ class Cell:
     note: str = ""
 
     def as_row(self) -> dict[str, Any]:
-        """Gives the cell as plain JSON values.
-
-        Returns:
-            Field → value, in the order of the fields.
-        """
+        """The cell as plain JSON values, in the order of the fields."""
         return asdict(self)
 
 
@@ -67,7 +60,6 @@ class Table:
         row_labels: Row id → what is printed, in order.
         metric_labels: Metric id → what is printed, in order.
         headline: Metrics the paper itself prints; the others are shown folded away.
-        published_decimals: Digits that the paper prints.
         digits_of: Metrics in another unit than the rest, with their digits after the point.
     """
 
@@ -91,11 +83,7 @@ class Table:
         return self.digits_of.get(metric, self.published_decimals)
 
     def missing(self, row: str, metrics: Iterable[str]) -> str:
-        """Says why a row has no number of ours at all.
-
-        Returns:
-            The note that all its cells share; empty if any has a value, or a note of its own.
-        """
+        """Why a row has no number of ours at all: the note that all its cells share, else empty."""
         cells = [cell for metric in metrics if (cell := self.cell(row, metric))]
         notes = {cell.note for cell in cells}
         if len(notes) != 1 or any(cell.value is not None for cell in cells):
@@ -103,22 +91,14 @@ class Table:
         return notes.pop()
 
     def cell(self, row: str, metric: str) -> Cell | None:
-        """Finds a cell.
-
-        Returns:
-            The cell, or None if the table has none there.
-        """
+        """Finds a cell; None if the table has none there."""
         matches = (cell for cell in self.cells if (cell.row, cell.metric) == (row, metric))
         return next(matches, None)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric of a claim.
-
-    Attributes:
-        published: Difference of the paper's own numbers.
-    """
+    """One metric of a claim; `published` is the difference of the paper's own numbers."""
 
     metric: str
     label: str
@@ -154,11 +134,7 @@ class Claim:
         return self.comparisons[0].difference.verdict if self.comparisons else "not tested"
 
     def cells(self, paper: str) -> list[Cell]:
-        """Gives the claim as rows of results.json, table `claims`.
-
-        Returns:
-            One cell a comparison, value = difference; a single empty one if not tested.
-        """
+        """Rows of results.json, table `claims`: one a comparison, one empty row if not tested."""
         counts = (self.n_patients, self.n_clips, self.n_folds)
         if not self.comparisons:
             note = f"not tested: {self.note}"
@@ -253,9 +229,5 @@ def join_notes(*notes: str) -> str:
 
 
 def finite(value: float | None) -> float | None:
-    """Makes NaN and infinity None, for JSON has neither.
-
-    Returns:
-        The number as a plain float, or None.
-    """
+    """The number as a plain float; None for NaN and infinity, for JSON has neither."""
     return float(value) if value is not None and math.isfinite(value) else None

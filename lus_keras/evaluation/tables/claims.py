@@ -20,12 +20,7 @@ from lus_keras.evaluation.tables.classification import binary_side
 from lus_keras.evaluation.tables.engine import difference_of
 from lus_keras.evaluation.tables.layout import Contrast, Side
 
-METRIC_NAMES = {
-    "f1": "F1",
-    "roc_auc": "ROC-AUC",
-    "accuracy": "Accuracy",
-    "recall": "Sensitivity",
-}
+METRIC_NAMES = {"f1": "F1", "roc_auc": "ROC-AUC", "accuracy": "Accuracy", "recall": "Sensitivity"}
 # Names of a metric in printed tables.
 PRINTED = {"recall": ("recall", "sensitivity")}
 # Presets that are the paper's own protocol; what is tested at another scale says so.
@@ -34,12 +29,7 @@ AS_PRINTED = ("", "paper")
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A claim of the configuration.
-
-    Attributes:
-        better: Networks claimed to be better; of several the mean counts.
-        metric: Metric that the verdict rests on.
-    """
+    """A claim of the configuration: networks, of several the mean counts, and deciding metric."""
 
     id: str
     text: str

@@ -1,7 +1,5 @@
 """Rows that every two-class paper needs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pandas as pd
@@ -54,12 +52,7 @@ VIDEO = (
 
 
 def model_rows(run: PaperRun, labels: Mapping[str, str]) -> list[Row]:
-    """One row a two-class network.
-
-    Returns:
-        Rows, those of the user's own networks last; the baseline is the majority-class predictor
-        on the same clips.
-    """
+    """One row a two-class network, the user's own last; baseline: the clips' majority class."""
     return [
         Row(
             name,
@@ -72,11 +65,7 @@ def model_rows(run: PaperRun, labels: Mapping[str, str]) -> list[Row]:
 
 
 def baseline_rows(run: PaperRun, *, prefix: str = "", title: str = "") -> list[Row]:
-    """The two predictors that look at nothing, on the clips of the most complete network.
-
-    Returns:
-        Rows; without cells as long as no fold has finished.
-    """
+    """The two predictors that look at nothing, on the clips of the most complete network."""
     predictions = most_complete(run)
     return [
         Row(f"{prefix}{name}", f"{title}{label.lower() if title else label}",
@@ -112,10 +101,6 @@ def paired(better: pd.DataFrame, worse: pd.DataFrame, statistic: str) -> Contras
 
 
 def binary_side(frame: pd.DataFrame, statistic: str) -> Side:
-    """A statistic of a two-class network on some of its predictions.
-
-    Args:
-        statistic: Name in `binary_statistics`.
-    """
+    """A statistic of `binary_statistics` of a two-class network on some of its predictions."""
     scores = Scores.of(frame)
     return binary_statistics(scores)[statistic], scores.clusters

@@ -1,7 +1,5 @@
 """What a paper makes of its predictions, as it hands it to a report."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 

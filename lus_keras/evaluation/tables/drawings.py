@@ -1,7 +1,5 @@
 """Figures that every classifying paper shows beside its own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -16,13 +14,9 @@ Maker = Callable[[PaperRun], Drawing | None]
 
 
 def classification_drawings(labels: Mapping[str, str], classes: Sequence[str]) -> dict[str, Maker]:
-    """Learning curves, ROC, precision–recall, confusion matrices and reliability.
+    """Learning curves, ROC, precision–recall, confusion, reliability; the last class is positive.
 
-    Args:
-        classes: Name of each class; the last is positive.
-
-    Returns:
-        Functions by figure id; each gives None as long as no fold has finished.
+    Functions by figure id; each gives None as long as no fold has finished.
     """
 
     def scores(run: PaperRun) -> dict[str, Scores]:
@@ -63,13 +57,9 @@ def score_drawings(
     scores_of: Callable[[PaperRun], dict[str, Scores]],
     figures: Mapping[str, tuple[str, str, Callable[[dict[str, Scores]], Figure]]],
 ) -> dict[str, Maker]:
-    """Figures of scores by what is printed.
+    """Functions by figure id that draw scores, None where a run has none.
 
-    Args:
-        figures: Id → title, caption, and what draws it.
-
-    Returns:
-        Functions by figure id; each gives None where a run has no scores.
+    A figure has a title, a caption, and what draws it.
     """
 
     def maker(id_: str) -> Maker:
@@ -85,11 +75,7 @@ def score_drawings(
 
 
 def claims_drawing(claims: Sequence[Claim]) -> Drawing | None:
-    """Forest plot of the tested claims.
-
-    Returns:
-        The figure, or None if no claim could be tested.
-    """
+    """Forest plot of the tested claims; None if no claim could be tested."""
     rows, labels = [], []
     for claim in claims:
         for part in claim.comparisons[:1]:

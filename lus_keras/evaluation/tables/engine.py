@@ -1,7 +1,5 @@
 """The one loop of every table: estimate, interval, baseline, cell."""
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -37,12 +35,7 @@ _ESTIMATES: weakref.WeakKeyDictionary[Statistic, dict[tuple[bool, int], Estimate
 
 
 def table(declare: Callable[[PaperRun], Layout]) -> Callable[..., Table]:
-    """Makes a table of what a function declares.
-
-    Returns:
-        A function from a run, or from runs of several seeds, to the table with every cell
-        estimated.
-    """
+    """Turns a declaration (a function of a run) into a function from runs of seeds to a table."""
 
     @wraps(declare)
     def make(*runs: PaperRun) -> Table:
@@ -93,11 +86,7 @@ def _seeds_note(layouts: Sequence[Layout]) -> str:
 
 
 def _cell(
-    layout: Layout,
-    row: str,
-    column: Column,
-    given: Sequence[tuple[Quantity, str]],
-    seeds: int,
+    layout: Layout, row: str, column: Column, given: Sequence[tuple[Quantity, str]], seeds: int
 ) -> Cell:
     """One cell of what each seed's run gives, with that run's note."""
     run = layout.run
@@ -106,7 +95,7 @@ def _cell(
         *address, published=run.published_value(layout.published or layout.id, *address[2:])
     )
     # A seed that has not been trained yet gives no number: the others are not held up by it.
-    usable = [pair for pair in given if not _is_empty(pair[0])] or list(given)
+    usable = [pair for pair in given if getattr(pair[0], "value", 0) is not None] or list(given)
     note = join_notes(*dict.fromkeys(note for _, note in usable))
     if 0 < len(usable) < seeds:
         note = join_notes(note, f"{len(usable)} of {seeds} seeds")
@@ -120,10 +109,6 @@ def _cell(
     else:
         made = _counted(empty, [q for q in quantities if isinstance(q, Number)], note)
     return _corrected(layout, made)
-
-
-def _is_empty(quantity: Quantity) -> bool:
-    return isinstance(quantity, Number) and quantity.value is None
 
 
 def _measured(
@@ -182,13 +167,9 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def difference_of(contrasts: Sequence[Contrast], run: PaperRun) -> Difference:
-    """Estimates a difference with its interval, over patients, of several seeds over these too.
+    """First minus second with its interval over patients, and over seeds where there are several.
 
-    Args:
-        run: The first of the runs; its seed also seeds the draws.
-
-    Returns:
-        First minus second, the mean over seeds.
+    The seed of the run, which is the first, seeds the draws.
     """
     if len(contrasts) > 1:
         parts = [

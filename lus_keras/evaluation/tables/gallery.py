@@ -1,7 +1,5 @@
 """The surest mistakes of a network, as pictures in rows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -17,14 +15,7 @@ SHOWN = 12
 def mistakes_drawing(
     figure: str, title: str, caption: str, pictures: Sequence[Picture]
 ) -> Drawing | None:
-    """Makes the figure of the surest mistakes.
-
-    Args:
-        pictures: Surest first; those beyond `SHOWN` are left out.
-
-    Returns:
-        The figure; None if no picture was kept.
-    """
+    """Draws the surest mistakes, given surest first, up to `SHOWN`; None if no picture was kept."""
     if not pictures:
         return None
     chosen = f"At most {SHOWN}, one of a video; chosen for being wrong, so no picture of the usual."

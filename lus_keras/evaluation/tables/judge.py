@@ -1,7 +1,5 @@
 """Statistics of a set of predictions, made once however many columns and tables show them."""
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,14 +23,7 @@ T = TypeVar("T")
 
 
 def once_per_frame(make: Callable[P, T]) -> Callable[P, T]:
-    """Remembers what was made of a data frame for as long as the frame lives.
-
-    Args:
-        make: Function of a frame, which it must not keep, and of further hashable arguments.
-
-    Returns:
-        The function; equal arguments give the same object.
-    """
+    """Remembers results by data frame, as long as it lives, and hashable further arguments."""
     known: dict[tuple[Any, ...], T] = {}
 
     @wraps(make)
@@ -54,9 +45,6 @@ def binary(predictions: pd.DataFrame, video: bool = False) -> Judged:
 
     Args:
         video: One prediction a video instead of one a clip.
-
-    Returns:
-        Statistics by name, as `binary_statistics` has them.
     """
     scores = _scores(predictions, video)
     baselines = binary_statistics(majority_baseline(scores))
@@ -65,15 +53,7 @@ def binary(predictions: pd.DataFrame, video: bool = False) -> Judged:
 
 @once_per_frame
 def without_skill(predictions: pd.DataFrame, video: bool, name: str) -> Judged:
-    """Judges a predictor that looks at nothing.
-
-    Args:
-        video: One prediction a video instead of one a clip.
-        name: `majority` or `always_positive`.
-
-    Returns:
-        As `binary`, without a baseline.
-    """
+    """Judges `majority` or `always_positive`, which look at nothing, as `binary` does networks."""
     make = {"majority": majority_baseline, "always_positive": always_positive}[name]
     scores = make(_scores(predictions, video))
     return Judged(scores.clusters, binary_statistics(scores))
@@ -84,24 +64,13 @@ def _scores(predictions: pd.DataFrame, video: bool) -> Scores:
 
 
 def most_complete(run: PaperRun) -> pd.DataFrame | None:
-    """Picks the predictions of the first model with the most clips; truth is the same in all.
-
-    Returns:
-        Rows of predictions.csv, or None if no fold has finished.
-    """
+    """Predictions of the first model with the most clips; None if no fold has finished."""
     frames = [m.predictions for m in run.models.values() if m.predictions is not None]
     return max(frames, key=len) if frames else None
 
 
 def missing(run: PaperRun, name: str) -> str:
-    """Says what a row lacks: folds, or everything.
-
-    Args:
-        name: `model`, or `variant/model`.
-
-    Returns:
-        A note; empty if the network is complete.
-    """
+    """What a row (`model` or `variant/model`) lacks: folds, or everything; empty if complete."""
     return run.status(name) or (
         "" if run.model(name).predictions is not None else "no finished fold"
     )
@@ -111,7 +80,6 @@ def one_class(run: PaperRun, predictions: pd.DataFrame | None) -> str:
     """Says that a network gives every clip the same class, so that its numbers are that class's.
 
     Args:
-        run: The paper's run.
         predictions: Rows of predictions.csv of classes that exclude each other, or None.
 
     Returns:

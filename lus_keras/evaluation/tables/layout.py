@@ -1,7 +1,5 @@
 """What a table declares: rows, columns, and where each number comes from."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -56,12 +54,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Number:
-    """A number without an interval: a count, or nothing at all.
-
-    Attributes:
-        value: The number, in the table's unit; None for none.
-        note: Note that stands before the row's.
-    """
+    """A number in the table's unit without an interval; its note stands before the row's."""
 
     value: float | None = None
     baseline: float | None = None
@@ -94,11 +87,7 @@ Source = Callable[[Column], Quantity | None]
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table.
-
-    Attributes:
-        source: Gives what is measured in a column; None where the table has no cell.
-    """
+    """One row; its source gives what is measured in a column, None where there is no cell."""
 
     id: str
     label: str
@@ -115,7 +104,6 @@ class Layout:
         id: Id, such as `table1`.
         title: Full sentence without its final point.
         headline: Metrics the paper itself prints; all if empty.
-        published_decimals: Digits that the paper prints.
         published: Table under which published numbers stand; `id` if empty.
     """
 
@@ -141,11 +129,7 @@ def nothing(_: Column) -> None:
 
 
 def numbers(values: Mapping[str, Quantity | None]) -> Source:
-    """A row of what is known already.
-
-    Args:
-        values: By metric; metrics that are not named have no cell.
-    """
+    """A row of known values by metric; metrics that are not named have no cell."""
     return lambda column: values.get(column.id)
 
 

@@ -1,7 +1,5 @@
 """Cells and figures of papers whose classes exclude each other, each class against the rest."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -50,11 +48,7 @@ ABSENT = "n/a: no tested frame is of this class"
 
 
 def class_statistics(scores: Scores, positive: int) -> dict[str, Statistic]:
-    """Metrics of one class against the rest, by name.
-
-    Returns:
-        `precision`, `specificity`, `f1`, `recall`, `accuracy` and `roc_auc`.
-    """
+    """`PER_CLASS` metrics and `roc_auc` of one class against the rest, by name."""
     classes = scores.probabilities.shape[1]
 
     def counted(metric: str) -> Statistic:
@@ -73,11 +67,7 @@ def class_statistics(scores: Scores, positive: int) -> dict[str, Statistic]:
 
 
 def total_statistics(scores: Scores) -> dict[str, Statistic]:
-    """Metrics of all classes together, by name; means are over the classes that occur.
-
-    Returns:
-        `precision`, `specificity`, `f1`, `recall` (means), `accuracy` (trace / N) and `kappa`.
-    """
+    """The formulas of `total_formulas` as statistics, by name."""
     classes = scores.probabilities.shape[1]
     formulas = total_formulas(present_classes(scores.y_true))
     return {
@@ -152,14 +142,7 @@ def _absent(scores: Scores) -> Source:
 
 
 def one_against_rest(scores: Scores, classes: Mapping[str, str]) -> dict[str, Scores]:
-    """Splits scores of k classes into k questions with two answers, for curves.
-
-    Args:
-        classes: Row id → what is printed, in the order of the classes.
-
-    Returns:
-        What is printed → scores whose class 1 is that class.
-    """
+    """Splits scores of k classes into k of two classes, by what is printed, for curves."""
     chances = scores.probabilities
     return {
         label: Scores(
@@ -172,14 +155,7 @@ def one_against_rest(scores: Scores, classes: Mapping[str, str]) -> dict[str, Sc
 
 
 def mistakes(model: ModelRun, classes: Mapping[str, str]) -> list[plots.Picture]:
-    """Frames kept with the folds that the network was surest of and wrong about, surest first.
-
-    Args:
-        classes: Row id → what is printed, in the order of the classes.
-
-    Returns:
-        Pictures with truth, answer and probability beneath.
-    """
+    """Kept frames that the network was surest of and wrong about, with truth and answer beneath."""
     labels = list(classes.values())
 
     def judge(row: pd.DataFrame) -> tuple[float, str] | None:

@@ -1,7 +1,5 @@
 """Cells and figures of labels that may apply together, each judged on its own."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np
@@ -47,26 +45,17 @@ def label_columns() -> list[Column]:
 def label_rows(run: PaperRun, model: str, labels: Mapping[str, str]) -> list[Row]:
     """Rows of one network: a row a label, then all of them, a video, and no skill.
 
-    Args:
-        labels: Row id → what is printed, in the order of the labels.
-
-    Returns:
-        Rows whose baseline is the predictor that always gives the more frequent answer, label by
-        label, "no" of equals.
+    The baseline gives each label's more frequent answer, "no" of equals.
     """
     predictions, note = run.model(model).predictions, missing(run, model)
     named = {**labels, **ALL_LABELS}
     if predictions is None:
-        empty = {row: nothing if row in (VIDEO, MAJORITY) else _empty for row in named}
+        empty = {row: nothing if row in (VIDEO, MAJORITY) else lambda _: Number() for row in named}
         return [Row(row, label, empty[row], note) for row, label in named.items()]
     sources = zip(named.items(), judged_labels(predictions), strict=True)
     return [
         Row(row, label, source, "" if row == MAJORITY else note) for (row, label), source in sources
     ]
-
-
-def _empty(_: Column) -> Number:
-    return Number()
 
 
 @once_per_frame
@@ -104,27 +93,12 @@ def _undefined(scores: Scores) -> str:
 
 
 def apart(predictions: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Scores]:
-    """Scores of each label, for curves.
-
-    Args:
-        predictions: As for `label_scores`.
-        labels: Row id → what is printed, in the order of the labels.
-
-    Returns:
-        What is printed → scores whose class 1 is that label.
-    """
+    """Scores of each label by what is printed, class 1 = it applies, for curves."""
     return dict(zip(labels.values(), label_scores(predictions), strict=True))
 
 
 def mistakes(model: ModelRun, labels: Mapping[str, str]) -> list[plots.Picture]:
-    """Frames kept with the folds that the network was surest of and wrong about, surest first.
-
-    Args:
-        labels: Row id → what is printed, in the order of the labels.
-
-    Returns:
-        Pictures with the label, the wrong answer to it and its probability beneath.
-    """
+    """Kept frames that the network was surest of and wrong about; label and probability beneath."""
     names = list(labels.values())
 
     def judge(row: pd.DataFrame) -> tuple[float, str] | None:

@@ -55,19 +55,13 @@ def reproduce(
     """Does what the command `lus-keras reproduce` does, and prints nothing.
 
     Args:
-        paper: Name of the paper.
         *targets: Tables and figures, such as `table1`.
-        out: Run directory.
         preset: `paper`, `overnight`, `quick` or `smoke`.
         models: Only these networks; all that the targets need where none is given.
         data: `simulated`, a public data set or a manifest.
         overrides: `key=value` strings, as with `--set`.
         networks: Networks of your own: `file.py:function`, or functions.
-        root: Folder of the data set's videos.
         seeds: Trainings, each of another seed.
-
-    Returns:
-        The run directory.
 
     Raises:
         ConfigError: A name or setting is wrong.

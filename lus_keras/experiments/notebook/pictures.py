@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that notebooks show as it is.
-
-    Attributes:
-        content: The file's bytes.
-        kind: `image/png` or `image/jpeg`.
-    """
+    """A picture, `image/png` or `image/jpeg`, that notebooks show as it is."""
 
     content: bytes = field(repr=False)
     kind: str = "image/png"
@@ -41,9 +36,6 @@ def picture(source: Path | Figure, *, width: int = 800, photo: bool = False) -> 
         width: Width in pixels; a narrower source keeps its own.
         photo: Whether it is mostly frames, which JPEG keeps in less; else it is a PNG of 64
             colours.
-
-    Returns:
-        The picture.
 
     Raises:
         FileNotFoundError: There is no such PNG.
@@ -69,13 +61,9 @@ def figure(run: str | Path, name: str, *, width: int = 800, photo: bool = False)
     """Shows a figure of a run's report.
 
     Args:
-        run: Run directory.
         name: Stem of its file, such as `bline_figure1`.
         width: Width in pixels, at most.
         photo: As in `picture`.
-
-    Returns:
-        The picture.
 
     Raises:
         RunError: The report has no such figure; those it has are named.
@@ -89,17 +77,7 @@ def figure(run: str | Path, name: str, *, width: int = 800, photo: bool = False)
 
 
 def frames(task: str, *, per_class: int = 3, seed: int = 0, width: int = 640) -> Picture:
-    """Shows simulated frames of each class of a paper's cohort.
-
-    Args:
-        task: Name of the paper.
-        per_class: Frames a class.
-        seed: Seed of the cohort.
-        width: Width in pixels, at most.
-
-    Returns:
-        The picture; captions tell patient and measured label.
-    """
+    """Shows simulated frames of each class; captions tell patient and measured label."""
     from lus_keras.simulation import contact_sheet
 
     shown = contact_sheet.simulated_pictures(task, per_class=per_class, seed=seed)

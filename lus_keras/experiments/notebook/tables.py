@@ -22,9 +22,6 @@ UNTOLD = ("InputLayer", "ReLU", "Activation", "ZeroPadding2D", "ZeroPadding3D", 
 def network(model: keras.Model) -> pd.DataFrame:
     """Draws a network as a table: a row for layers whose names start with the same word.
 
-    Args:
-        model: Any built model.
-
     Returns:
         Columns `part`, `layers`, `output` (shape without the batch) and `parameters`; the last row
         is the whole network.
@@ -60,9 +57,6 @@ def table(run: str | Path, paper: str, target: str, *, metrics: Sequence[str] = 
     """Reads a table of a run, `published | ours (95 % interval over patients)`.
 
     Args:
-        run: Run directory.
-        paper: Name of the paper.
-        target: Name of the table.
         metrics: Metrics to show; those that the paper prints where none is given.
 
     Returns:
@@ -95,10 +89,6 @@ def table(run: str | Path, paper: str, target: str, *, metrics: Sequence[str] = 
 
 def claims(run: str | Path, paper: str) -> pd.DataFrame:
     """Reads what became of the orders that a paper claims.
-
-    Args:
-        run: Run directory.
-        paper: Name of the paper.
 
     Returns:
         A row a claim: verdict, and the difference with its 95 % interval over patients.
@@ -136,7 +126,6 @@ def choices(paper: str, *labels: str) -> pd.DataFrame:
     """Lists the settings of a paper's protocol with the label of where each comes from.
 
     Args:
-        paper: Name of the paper.
         *labels: Only these: P printed in the paper, C public code, D derived from published
             numbers, I indirect evidence, X our choice. All where none is given.
 

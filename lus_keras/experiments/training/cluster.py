@@ -57,11 +57,8 @@ def run_on_cluster(
     """Runs all jobs on a cluster.
 
     Args:
-        paper: Name of the paper.
-        config: Its configuration.
         source: Clips of all patients; their frames lie on shared storage.
         jobs: The folds to train; their folders lie on shared storage.
-        cluster: Where to run them.
         report: As `run_jobs` has it; epochs are read from the jobs' folders.
         mirrored: Whether each job trains on all of its GPUs.
 

@@ -30,8 +30,6 @@ def write_examples(
     and so on.
 
     Args:
-        folder: Folder of the fold.
-        source: Clips of all patients.
         rows: `(n,)` rows of the test clips.
         masker: From clips to their spatial masks, where the network has them.
 
@@ -73,16 +71,11 @@ def _masks(masker: keras.Model, source: ClipSource, row: int, step: int) -> np.n
 
 
 def write_mistakes(
-    folder: Path,
-    source: ClipSource,
-    rows: np.ndarray,
-    truth: np.ndarray,
-    probabilities: np.ndarray,
+    folder: Path, source: ClipSource, rows: np.ndarray, truth: np.ndarray, probabilities: np.ndarray
 ) -> list[str]:
     """Keeps the frames the network is surest of and wrong about, surest first, one of a video.
 
     Args:
-        folder: Folder of the fold.
         source: Clips of one frame, of all patients.
         rows: `(n,)` rows of the test clips.
         truth: `(n,)` classes of them, or `(n, labels)` of 0 or 1 where each label is a question of

@@ -46,11 +46,8 @@ class FoldJob:
 
     Attributes:
         folder: `<run>/<paper>/<dataset>/<model>/fold_<k>`.
-        model: Name of the network.
         fold: Patients to train on and to test on.
-        fit: Settings of the training.
         seed: Seed of the run; with model and fold it decides weights, order and dropout.
-        description: Written to model.json.
         initial: Weights to start from instead of new ones.
         title: What is printed of it; the network's name if not given.
         multilabel: Whether labels are packed sets, see `multilabel`.
@@ -95,8 +92,6 @@ def train_fold(
 
     Args:
         network: The network; its weights are replaced.
-        source: Clips of all patients.
-        job: The fold.
         decode: Logits `(n, k)` to probabilities `(n, classes)`.
         on_epoch: Called after each epoch with (epochs done, its history row).
         watch: Makes further callbacks of Keras for a job and an epoch, counted from 0.
@@ -132,7 +127,6 @@ def log_epoch(folder: Path, model: keras.Model, row: Mapping[str, Any]) -> None:
     """Lets Keras' TensorBoard callback write an epoch, what was validated beside what was learnt.
 
     Args:
-        folder: Where event files go.
         model: Network whose learning rate is written, too.
         row: Of the history; its epochs count from 1.
     """
@@ -162,9 +156,6 @@ def best_epoch(history: Sequence[Mapping[str, Any]], select: str) -> int:
     Args:
         history: One row an epoch.
         select: Column to choose by: the smallest loss or the largest accuracy.
-
-    Returns:
-        Its place in the history.
     """
     values = [row[select] for row in history]
     return int(np.argmax(values) if select.endswith("accuracy") else np.argmin(values))

@@ -41,9 +41,7 @@ def logging(optimizer: type[keras.optimizers.Optimizer]) -> type[keras.optimizer
             self.norms = self.add_variable((len(self.layers),), dtype="float32", name="norms")
 
         def apply(
-            self,
-            grads: list[Tensor],
-            trainable_variables: list[keras.Variable] | None = None,
+            self, grads: list[Tensor], trainable_variables: list[keras.Variable] | None = None
         ) -> Any:
             self.norms.assign(_norms(grads, self._owners, len(self.layers)))
             return super().apply(grads, trainable_variables)
@@ -67,7 +65,6 @@ class GradientLog(keras.callbacks.Callback):
     it) and one a layer. The file is written after the epoch, and at once if a number is not finite.
 
     Args:
-        path: File to write.
         epoch: Number of the epoch, from 0; rows from there on are of an attempt that was cut off.
     """
 

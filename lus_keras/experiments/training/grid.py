@@ -50,9 +50,6 @@ class Worker:
     """Runs jobs of one paper one after another; the process keeps the network of the last job.
 
     Args:
-        paper: Name of the paper.
-        config: Its configuration.
-        source: Clips of all patients.
         mirrored: Whether each job trains on all devices.
     """
 
@@ -142,10 +139,6 @@ def run_jobs(
     """Runs all jobs.
 
     Args:
-        paper: Name of the paper.
-        config: Its configuration.
-        source: Clips of all patients.
-        jobs: The folds to train.
         workers: Processes, each with its share of the cores; 1 trains in this one.
         report: Called after each epoch with (name of the job, epochs done, epochs in all, history
             row).

@@ -19,9 +19,7 @@ def write_masks(folder: Path, network: Network, source: ClipSource, rows: np.nda
     """Keeps the middle frames of eight test clips, spread evenly over all, and their masks.
 
     Args:
-        folder: Folder of the fold.
         network: A network with a `masker`.
-        source: Clips of all patients.
         rows: `(n,)` rows of the test clips.
 
     Returns:
@@ -49,11 +47,6 @@ def write_masks(folder: Path, network: Network, source: ClipSource, rows: np.nda
 
 
 def write_arrays(path: Path, **arrays: Any) -> None:
-    """Writes arrays by name into one compressed file.
-
-    Args:
-        path: The file, `.npz`.
-        **arrays: Its members.
-    """
+    """Writes arrays by name into one compressed `.npz` file."""
     with atomic_write(path) as temporary:
         np.savez_compressed(temporary, **arrays)

@@ -19,29 +19,14 @@ from lus_keras.models.predictor import jit_compile, predictor_of
 
 
 def resolve_precision(precision: str) -> str:
-    """Turns `auto` into the precision this machine is fastest in.
-
-    Args:
-        precision: "float32", "mixed_bfloat16" or "auto".
-
-    Returns:
-        "mixed_bfloat16" for `auto` where the processor multiplies in bfloat16, else "float32";
-        anything else unchanged.
-    """
+    """Turns `auto` into the faster precision: bfloat16 where the processor multiplies in it."""
     if precision != "auto":
         return precision
     return "mixed_bfloat16" if computes_in_bfloat16() else "float32"
 
 
 def make_optimizer(fit: FitConfig) -> keras.optimizers.Optimizer:
-    """Makes the optimizer that is configured.
-
-    Args:
-        fit: Settings of the training.
-
-    Returns:
-        Adam with Keras' defaults, or SGD with PyTorch's coupled weight decay.
-    """
+    """Makes the configured optimizer: Keras' Adam, or SGD with PyTorch's coupled weight decay."""
     from lus_keras.experiments.training.gradients import logging
     from lus_keras.optimizers import Adam, CoupledSGD
 
@@ -84,9 +69,6 @@ def mirrored_strategy(batch_size: int) -> Any:
 
     Args:
         batch_size: Clips a batch, of all devices together.
-
-    Returns:
-        `tf.distribute.MirroredStrategy`.
 
     Raises:
         ConfigError: Keras computes with another backend, or the batch cannot be shared evenly.

@@ -17,10 +17,6 @@ def rate_at(step: int, total: int, peak: float) -> float:
     Args:
         step: Step of the whole training, from 0.
         total: Number of steps.
-        peak: Highest learning rate.
-
-    Returns:
-        The learning rate of the step.
     """
     warm = int(WARM_UP * total)
     if step < warm:
@@ -32,10 +28,7 @@ class Cosine(keras.callbacks.Callback):
     """Sets the learning rate before every step of an epoch.
 
     Args:
-        peak: Highest learning rate.
         epoch: Number of the epoch, from 0.
-        epochs: Epochs in all.
-        steps: Steps an epoch.
     """
 
     def __init__(self, peak: float, epoch: int, epochs: int, steps: int):

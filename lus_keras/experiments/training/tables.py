@@ -25,10 +25,7 @@ def write_predictions(
     """Writes predictions.csv.
 
     Args:
-        path: File to write.
-        source: Clips of all patients.
         rows: `(n,)` rows of the test clips.
-        fold: Number of the fold.
         truth: `(n,)` classes, written as `y_true`; or `(n, k)` of 0 or 1 where each label is a
             question of its own, written as `y_0 … y_k`.
         probabilities: `(n, k)` of classes, or of labels.

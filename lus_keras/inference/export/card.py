@@ -48,17 +48,7 @@ USE = (
 def contract(
     models: Ensemble, format: str, differences: Mapping[str, float], hashes: Mapping[str, str]
 ) -> dict[str, Any]:
-    """contract.json: what a caller has to give and gets.
-
-    Args:
-        models: The networks.
-        format: Format of the export.
-        differences: What the check found.
-        hashes: sha256 of the files, by name.
-
-    Returns:
-        Plain data.
-    """
+    """contract.json: what a caller has to give and gets, and the sha256 of the files."""
     said = OUTPUTS | (APART if models.description.multilabel else {})
     return {
         "schema": 1,
@@ -122,15 +112,7 @@ def _scaled_input(models: Ensemble) -> dict[str, Any]:
 
 
 def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
-    """model_card.md: where a model comes from, how good it was, what it is for.
-
-    Args:
-        models: The networks.
-        said: The contract.
-
-    Returns:
-        Markdown.
-    """
+    """model_card.md: where a model comes from, how good it was, what it is for."""
     description = models.description
     settings = config.load(description.paper)
     run = run_folder(models.folders)
@@ -239,15 +221,7 @@ def recipe(record: PaperRecord | None) -> str:
 
 
 def measured_rows(run: Path | None, description: Description) -> list[dict[str, Any]]:
-    """Rows of a run's results.json that are about a network and have a value.
-
-    Args:
-        run: Run directory; None or one without a report gives no row.
-        description: The network.
-
-    Returns:
-        The rows as they stand there, predictors without skill left out.
-    """
+    """Rows of results.json about a network that have a value; none without a report."""
     entry = "/".join(filter(None, (description.variant, description.model)))
     whole = _tables_of(description.paper, entry)
     record = paper_record(run, description.paper)

@@ -31,11 +31,6 @@ def check_export(name: str, models: Ensemble, folder: Path) -> dict[str, float]:
     Clips are noise, which tells every pixel: two of the networks' own size, and one larger by other
     than a whole factor, which is resized inside. Whole videos come with frames that lack.
 
-    Args:
-        name: Format.
-        models: The networks.
-        folder: Where the export lies.
-
     Returns:
         Largest difference of each output, relative to 1 or to the value where that is larger; and
         `grey_levels`, the largest difference of the resizing from OpenCV's.

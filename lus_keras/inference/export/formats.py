@@ -59,8 +59,6 @@ def write_format(name: str, models: Ensemble, folder: Path) -> None:
 
     Args:
         name: One of `FORMATS`.
-        models: The networks.
-        folder: Folder that exists.
 
     Raises:
         ConfigError: The format is not known, or its packages are not installed.
@@ -94,9 +92,7 @@ def _saved_model(models: Ensemble, folder: Path) -> None:
     module.weights = [v.value for network in models.networks for v in network.variables]
     module.serve = serving_function(models)
     tf.saved_model.save(
-        module,
-        str(folder),
-        signatures={"serving_default": module.serve.get_concrete_function()},
+        module, str(folder), signatures={"serving_default": module.serve.get_concrete_function()}
     )
 
 

@@ -89,7 +89,6 @@ def prepare(clips: tf.Tensor, models: Ensemble) -> tf.Tensor:
 
     Args:
         clips: `(n, t, h, w, c)` uint8.
-        models: The networks.
 
     Returns:
         As `network_input` gives them. Of whole videos, frames that lack are 0, or the last one,
@@ -116,16 +115,7 @@ def prepare(clips: tf.Tensor, models: Ensemble) -> tf.Tensor:
 
 
 def compute(clips: tf.Tensor, models: Ensemble) -> dict[str, tf.Tensor]:
-    """The whole computation.
-
-    Args:
-        clips: `(n, t, h, w, c)` uint8, see `input_shape`.
-        models: The networks.
-
-    Returns:
-        `probabilities (n, classes)`, the mean over folds; `logits (n, k)` and `attention (n, t)`,
-        means over folds; float32.
-    """
+    """`probabilities (n, classes)`, `logits` and `attention (n, t)` of uint8 clips: fold means."""
     ops = keras.ops
     values = prepare(clips, models)
     outputs = [predictor(values, training=False) for predictor in models.predictors]
@@ -143,14 +133,9 @@ def compute(clips: tf.Tensor, models: Ensemble) -> dict[str, tf.Tensor]:
 
 
 def probabilities(logits: Any, multilabel: bool) -> Any:
-    """As a paper's `decoder`, of layers that a .keras file can hold.
+    """`(n, classes)` as a paper's `decoder`, of layers that a .keras file can hold.
 
-    Args:
-        logits: `(n, k)` tensor, or Keras' placeholder of one.
-        multilabel: Whether labels may apply together.
-
-    Returns:
-        `(n, classes)` float32. The check of an export would tell a difference.
+    The check of an export would tell a difference.
     """
     if not multilabel and logits.shape[-1] > 1:
         return keras.layers.Softmax()(logits)
@@ -162,14 +147,7 @@ def probabilities(logits: Any, multilabel: bool) -> Any:
 
 
 def serving_function(models: Ensemble) -> Any:
-    """Function of TensorFlow with a signature: one input `clips`, a dictionary out.
-
-    Args:
-        models: The networks.
-
-    Returns:
-        `tf.function`.
-    """
+    """`tf.function` with a signature: one input `clips`, a dictionary out."""
     import tensorflow as tf
 
     signature = [tf.TensorSpec(input_shape(models), tf.uint8, name="clips")]

@@ -172,11 +172,7 @@ if __name__ == "__main__":
 
 
 def source() -> str:
-    """Text of preprocess.py; what is the model's own stands in contract.json.
-
-    Returns:
-        Python.
-    """
+    """Text of preprocess.py; what is the model's own stands in contract.json."""
     functions: list[Callable[..., Any]] = [
         *(resample.resample_indices, resample._count_outputs),
         *(scaled_box, windows, spaced_frames, tiles),

@@ -25,7 +25,6 @@ def export_models(
     """Exports the folds of a network as one model.
 
     Args:
-        models: The networks.
         out: Folder to create; one that holds an earlier export is replaced.
         format: "saved_model", "onnx", or "keras", which takes scaled inputs and needs this package.
 

@@ -25,12 +25,8 @@ class Description(BaseModel):
 
     Attributes:
         version: Version of the file's form.
-        paper: Paper that builds the network.
         variant: Variant of its configuration, or nothing.
-        model: Name of the network.
         options: The configuration's `model`.
-        labels: Names of the classes.
-        clip: How videos are cut and scaled.
         multilabel: Whether each label is judged on its own, so that none or several may apply.
         cropped: Whether the videos showed the sector alone, so that they were not cropped to it.
         network: File, function and hash of a network of the user's own, and its `layers`.
@@ -67,12 +63,7 @@ class Description(BaseModel):
 
 @dataclass(frozen=True)
 class Found:
-    """A network in a run.
-
-    Attributes:
-        description: Of its first fold; the others say the same.
-        folders: Its finished folds, in their order.
-    """
+    """Finished folds of a network in a run, described as its first; the others say the same."""
 
     description: Description
     folders: tuple[Path, ...]
@@ -90,13 +81,7 @@ def find_network(
 
     Args:
         path: Run directory, any folder within it down to a fold's.
-        paper: Only this paper's.
-        model: Only this network.
         variant: Only this variant; "" is the networks without one.
-        fold: Only this fold.
-
-    Returns:
-        The network.
 
     Raises:
         RunError: There is no such folder, it holds no finished fold, or files are damaged.
@@ -165,12 +150,6 @@ def _fold_folders(path: Path) -> list[Path]:
 
 def read_description(folder: Path) -> Description:
     """Reads and checks model.json of a finished fold, and that its files are those of DONE.
-
-    Args:
-        folder: Folder of a fold.
-
-    Returns:
-        What it says.
 
     Raises:
         RunError: The fold is not finished, or a file is damaged or not the one that was trained.

@@ -32,8 +32,6 @@ class Ensemble:
     """The folds of one network; what they say is averaged.
 
     Attributes:
-        description: What model.json says.
-        folders: Where each network was found.
         networks: From inputs to logits, float32.
         predictors: The same, to a dictionary of `logits` and what `WATCHED` names.
         calibrations: What each was calibrated to; none where none was.
@@ -114,10 +112,6 @@ def load_models(
         paper: Paper, where the run has several.
         model: Network, where the run has several.
         variant: Variant, where the run has several; "" is none.
-        fold: Only this fold.
-
-    Returns:
-        The networks.
 
     Raises:
         RunError: There is no finished fold, a file is damaged, or weights do not fit the network.
@@ -148,10 +142,6 @@ def load_registered(name: str, *, fold: int | None = None) -> Ensemble:
 
     Args:
         name: One of `registry.names()`.
-        fold: Only this fold.
-
-    Returns:
-        The networks.
 
     Raises:
         ConfigError: There is no such network or fold, or only its recipe is here.
@@ -200,12 +190,6 @@ def build_network(description: Description) -> keras.Model:
 
     Shape and options are those of model.json. The paper's file fills in the rest of a
     configuration, which no network depends on.
-
-    Args:
-        description: What model.json says.
-
-    Returns:
-        The network, uncompiled, float32.
 
     Raises:
         ConfigError: The paper is not known.

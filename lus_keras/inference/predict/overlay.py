@@ -45,10 +45,6 @@ CAPTION = 20
 def write_overlay(path: Path, prediction: VideoPrediction) -> None:
     """Writes the overlay of a video as MP4; it is decoded again, frame by frame.
 
-    Args:
-        path: File to write.
-        prediction: What the networks say of it.
-
     Raises:
         VideoError: The video cannot be decoded.
         OSError: The file cannot be written.
@@ -60,7 +56,6 @@ def write_frames(path: Path, frames: Iterator[np.ndarray], fps: float | None) ->
     """Writes an MP4 that browsers play, or where PyAV has no encoder for that, one of MPEG-4.
 
     Args:
-        path: File to write.
         frames: `(h, w, 3)` uint8 RGB, even in height and width.
         fps: Frames a second; None is 25.
     """
@@ -76,9 +71,6 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
     clip holds are shaded, where the curves stop. Where networks have
     spatial masks, these lie over the picture as heat. A grey frame holds what the networks see of
     the picture; tiles within it are the bluer, the more probable the class drawn is in them.
-
-    Args:
-        prediction: What networks say of a video.
 
     Yields:
         `(h, w, 3)` uint8 RGB, even in height and width, at the rate of the clips.
@@ -113,15 +105,7 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
 
 
 def captioned(picture: np.ndarray, lines: Sequence[str]) -> np.ndarray:
-    """A picture above lines of text, white on black.
-
-    Args:
-        picture: `(h, w, 3)` uint8 RGB.
-        lines: From top to bottom; one that is too wide is written smaller.
-
-    Returns:
-        `(h + 20 per line, w, 3)` uint8 RGB.
-    """
+    """A picture above lines of text (20 pixels each, smaller if too wide), white on black."""
     bars = []
     for line in lines:
         bars.append(np.zeros((CAPTION, picture.shape[1], 3), np.uint8))
@@ -132,16 +116,7 @@ def captioned(picture: np.ndarray, lines: Sequence[str]) -> np.ndarray:
 
 
 def heat(picture: np.ndarray, values: np.ndarray, opacity: float = OPACITY) -> np.ndarray:
-    """Lays a map over a picture as heat.
-
-    Args:
-        picture: `(h, w, 3)` uint8 RGB.
-        values: `(h', w')` floats 0 … 1, scaled to the picture.
-        opacity: Of the heat, 0 … 1.
-
-    Returns:
-        `(h, w, 3)` uint8 RGB.
-    """
+    """Lays a map over a picture as heat, `(h, w, 3)` uint8 RGB."""
     grey = (np.clip(np.asarray(values, np.float32), 0, 1) * 255).astype(np.uint8)
     levels: Any = cv2.resize(grey, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     colours = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1]
@@ -191,16 +166,7 @@ def _draw_tile(picture: np.ndarray, box: Box, chance: float) -> None:
 
 
 def clip_box(prediction: VideoPrediction, place: int, size: Size) -> Box:
-    """Box that a clip was cut out of.
-
-    Args:
-        prediction: What networks say of a video.
-        place: Which clip.
-        size: `(h, w)` of the video's frames.
-
-    Returns:
-        `(x, y, w, h)` in pixels of the file.
-    """
+    """Box that a clip was cut out of frames of `(h, w)`."""
     clip, cut = prediction.clip, prediction.cuts[place]
     spec = FrameSpec.of(clip, cropped=prediction.cropped)
     look = look_at(prediction.video, spec)

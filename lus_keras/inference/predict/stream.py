@@ -20,12 +20,7 @@ from lus_keras.data.manifest import Video
 
 @dataclass(frozen=True)
 class Piece:
-    """A clip that was cut.
-
-    Attributes:
-        cut: Where it lies.
-        pixels: `(t, h, w, c)` uint8; frames beyond `cut.length` are 0, or the last that exists.
-    """
+    """A clip `(t, h, w, c)`; frames beyond `cut.length` are 0, or the last that exists."""
 
     cut: Cut
     pixels: np.ndarray
@@ -43,7 +38,6 @@ def stream_clips(
 
     Args:
         video: What to decode; its region of interest and the rate of pictures count.
-        clip: How to cut.
         cropped: Whether the video shows the sector alone, so that it is not cropped to it.
         damaged: Whether what is left of a damaged file is cut; otherwise it is an error.
         found: Takes what the video was found to be.

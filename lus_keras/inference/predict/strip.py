@@ -24,14 +24,11 @@ UNFILLED = "shaded: these frames fill no clip"
 def curves(prediction: VideoPrediction) -> dict[str, np.ndarray]:
     """Probability and attention of every frame: means over the clips that hold it.
 
-    Args:
-        prediction: What networks say of a video.
-
     Returns:
         `probability (t,)` of the class drawn, and `attention (t,)`, where there is one, whose mean
         in a clip is 1; NaN in frames that no clip holds.
     """
-    count = _covered(prediction)
+    count = max(cut.first + cut.length for cut in prediction.cuts)
     chances = prediction.probabilities[:, drawn_class(prediction)]
     weights: dict[str, list[np.ndarray]] = {
         "probability": [
@@ -59,16 +56,7 @@ def drawn_class(prediction: VideoPrediction) -> int:
 
 
 def draw_strip(prediction: VideoPrediction, width: int, count: int) -> np.ndarray:
-    """Draws the curves over the time of a video.
-
-    Args:
-        prediction: What networks say of it.
-        width: Pixels.
-        count: Frames of the video.
-
-    Returns:
-        `(STRIP, width, 3)` uint8 RGB.
-    """
+    """`(STRIP, width, 3)` uint8 RGB with the curves over the time of a video."""
     strip = np.zeros((STRIP, width, 3), np.uint8)
     found = curves(prediction)
     held = np.zeros(count, bool)
@@ -122,10 +110,6 @@ def _draw(strip: np.ndarray, values: np.ndarray, colour: tuple[int, int, int], c
         if len(points) == 1:
             cv2.circle(strip, points[0], 2, colour, -1)
         cv2.polylines(strip, [np.array(points, np.int32)], False, colour, 1, cv2.LINE_AA)
-
-
-def _covered(prediction: VideoPrediction) -> int:
-    return max(cut.first + cut.length for cut in prediction.cuts)
 
 
 def write_text(

@@ -33,8 +33,6 @@ class VideoPrediction:
 
     Attributes:
         video: Its manifest row, or one made from its path.
-        labels: Names of the classes.
-        clip: How it was cut.
         cropped: Whether it was taken to show the sector alone.
         cuts: Where the n clips lie, in frames at `fps`.
         fps: Frames a second that clips are counted in; None if the file does not say.
@@ -125,9 +123,6 @@ def predict_video(
         masks: Keep spatial masks, where the network has them.
         damaged: Whether a file that lost its end, or frames, is predicted from what can be read.
 
-    Returns:
-        What the networks say.
-
     Raises:
         VideoError: It cannot be decoded, is too short or too small, lacks a region of interest, is
             damaged, or is not the file that its manifest row states the hash of.
@@ -194,14 +189,7 @@ def predictions_apart(predictions: Sequence[VideoPrediction]) -> list[VideoPredi
 
 
 def by_patient(predictions: Iterable[VideoPrediction]) -> dict[str, np.ndarray]:
-    """Probabilities of patients: the mean over their videos, each counted alike.
-
-    Args:
-        predictions: Of the videos.
-
-    Returns:
-        `(classes,)` float64 by patient id, in the order they first occur.
-    """
+    """Patient id → `(classes,)` mean probabilities of the patient's videos, each counted alike."""
     videos: dict[str, list[np.ndarray]] = {}
     for prediction in predictions:
         videos.setdefault(prediction.video.patient_id, []).append(prediction.mean)

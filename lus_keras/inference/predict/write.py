@@ -32,8 +32,6 @@ def as_json(
     """Everything that was predicted, as plain data.
 
     Args:
-        models: The networks.
-        predictions: Of the videos.
         refused: What is wrong with videos that were not predicted.
 
     Returns:
@@ -100,9 +98,6 @@ def write_predictions(
     """Writes all files of a prediction.
 
     Args:
-        models: The networks.
-        predictions: Of the videos.
-        out: Folder to write to.
         pictures: Also the representative frame (PNG) and the overlay (MP4) of every video.
         refused: What is wrong with videos that were not predicted, for predictions.json; takes what
             is wrong with those that cannot be decoded again for their pictures.

@@ -1,7 +1,5 @@
 """One module a task: its cohort, what it draws into the lung, and what it measures."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """B-lines that come and go with breathing, and lookalikes in videos of both classes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from lus_keras.simulation.acoustic_traps import narrow_traps, z_lines
@@ -28,11 +26,7 @@ def labels(truth: Truth) -> dict[str, Any]:
 
 
 def draw_pathology(acquisition: Acquisition, motion: Motion) -> Pathology:
-    """Draws what the lung of one video shows.
-
-    Returns:
-        B-lines only if the plan says so, Z-lines in any case, and the strength of the A-lines.
-    """
+    """Draws a video's lung: B-lines only if so planned, Z-lines always, strength of A-lines."""
     low, high = A_LINE_DB[acquisition.plan.drawn]
     a_line_db = low + (high - low) * acquisition.video.a_line_rank
     drawn = acquisition.plan.drawn == "b_lines"

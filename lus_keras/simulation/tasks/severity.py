@@ -4,8 +4,6 @@
 consolidations, white below them; 3 white lung, with or without consolidations.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -149,11 +147,7 @@ def _defects(
 
 
 def draw_pathology(acquisition: Acquisition, motion: Motion) -> Pathology:
-    """Draws what the lung of one video shows.
-
-    Returns:
-        Traps, consolidations and a pleura after the drawn score; Z-lines in any case.
-    """
+    """Draws a video's lung: traps, consolidations, pleura after the drawn score; Z-lines always."""
     drawn = acquisition.plan.drawn
     low, high = A_LINE_DB[drawn]
     narrow = narrow_traps(acquisition, motion, _count(acquisition, "traps", TRAPS))

@@ -1,7 +1,5 @@
 """A-lines, B-lines, effusion or consolidation: one sign a video, labelled as realised."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -22,12 +20,7 @@ from lus_keras.simulation.tasks import CohortSize
 # images of a video stay together.
 SHARES = (1388, 1375, 1384, 1398)
 COHORT = CohortSize(
-    patients=400,
-    videos=1387,
-    duration_s=1.0,
-    fps=(4.0,),
-    shares=SHARES,
-    frames_of_classes=SHARES,
+    patients=400, videos=1387, duration_s=1.0, fps=(4.0,), shares=SHARES, frames_of_classes=SHARES
 )
 CLASSES = SIGNS
 A_LINE_DB = {
@@ -62,11 +55,7 @@ def _hepatisation(acquisition: Acquisition, motion: Motion) -> Consolidation:
 
 
 def draw_pathology(acquisition: Acquisition, motion: Motion) -> Pathology:
-    """Draws what the lung of one video shows.
-
-    Returns:
-        One sign; Z-lines wherever aerated lung touches the pleura, so not in an effusion.
-    """
+    """Draws a video's lung: one sign; Z-lines where aerated lung touches the pleura."""
     drawn = acquisition.plan.drawn
     low, high = A_LINE_DB[drawn]
     count = int(acquisition.rng("traps.count").integers(1, MAX_TRAPS + 1))

@@ -7,8 +7,6 @@ A lung point, where sliding is absent in part of the view, belongs to neither cl
 planned only on request and have no label.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

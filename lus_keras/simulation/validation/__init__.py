@@ -8,8 +8,6 @@ real        10 realism, 11 transfer; skipped without COVID-BLUES
 network     the network of 4, 14 and 15; the only part that needs Keras
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 from lus_keras.core.errors import ConfigError

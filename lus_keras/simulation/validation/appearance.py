@@ -1,7 +1,5 @@
 """How pictures look: grey levels, frequencies, mean image; and how far two sets are apart."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2
@@ -28,14 +26,7 @@ class Appearance:
 
 
 def measure(frames: np.ndarray) -> Appearance:
-    """Measures a set of frames; every frame counts alike.
-
-    Args:
-        frames: `(n, h, w)` uint8, the sector filling the frame.
-
-    Returns:
-        Its appearance at 350 × 350 pixels.
-    """
+    """Appearance of `(n, h, w)` frames that the sector fills, at 350 × 350; each counts alike."""
     resized = np.stack([_resized(frame, SIDE) for frame in frames])
     histogram = np.bincount(resized.ravel(), minlength=256) / resized.size
     window = np.outer(np.hanning(SIDE), np.hanning(SIDE))

@@ -1,7 +1,5 @@
 """Speed, determinism, and whether anything but the lung tells the label."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Sequence
 
@@ -71,11 +69,7 @@ TRAITS: dict[str, Trait] = {
 def independence(labels: Sequence[object], values: Sequence[int]) -> float:
     """P value of χ² that labels and values are independent; 1 where a value never changes.
 
-    Args:
-        values: n values; rare ones are pooled with their neighbours into at most four groups.
-
-    Returns:
-        p in 0 … 1.
+    Rare values are pooled with their neighbors into at most four groups.
     """
     limits = np.unique(np.quantile(values, [0.25, 0.5, 0.75]))
     groups = np.searchsorted(limits, values, side="left")

@@ -1,7 +1,5 @@
 """B-lines: truth comes and goes as it should, and what is true can be seen."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2
@@ -46,17 +44,11 @@ def check_truth(settings: Settings) -> Finding:
 
 
 def frame_features(frames: np.ndarray) -> np.ndarray:
-    """Eighteen numbers a frame: vertical bands, A-line ripples, brightness by depth.
-
-    Args:
-        frames: `(t, 64, 64)` uint8, the sector filling the frame.
-
-    Returns:
-        `(t, 18)` float64.
-    """
+    """`(t, 18)` numbers of `(t, 64, 64)` frames: vertical bands, A-line ripples, brightness."""
     grey = np.sqrt(frames.astype(np.float32))
     layers = [grey[:, a:b, 8:56].mean(1) for a, b in ((24, 34), (34, 44), (44, 56))]
-    bands = [np.stack([_without_trend(row) for row in layer]) for layer in layers]
+    # Each row without its trend.
+    bands = [layer - cv2.GaussianBlur(layer, (37, 1), 6) for layer in layers]
     through = np.minimum(np.minimum(bands[0], bands[1]), bands[2])
     profile = grey[:, :, 26:38].mean(2)
     ripple = profile[:, 18:57] - (profile[:, 16:55] + profile[:, 20:59]) / 2
@@ -75,10 +67,6 @@ def frame_features(frames: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=1).astype(np.float64)
 
 
-def _without_trend(row: np.ndarray) -> np.ndarray:
-    return row - cv2.GaussianBlur(row[None], (37, 1), 6)[0]
-
-
 def pooled(features: np.ndarray) -> np.ndarray:
     """Mean, maximum, 90th percentile and spread over the frames of a video, `(4 d,)`."""
     return np.concatenate(
@@ -88,13 +76,7 @@ def pooled(features: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class FeatureCohort:
-    """Features and truth of a cohort; one entry a video.
-
-    Attributes:
-        features: `(t, 18)` each.
-        truth: `(t,)` bool each, which frames show B-lines.
-        patients: `(n,)` int64.
-    """
+    """Features `(t, 18)` and truth `(t,)` (which frames show B-lines) of each video of a cohort."""
 
     features: list[np.ndarray]
     truth: list[np.ndarray]
@@ -104,12 +86,7 @@ class FeatureCohort:
 def feature_cohort(
     patients: int, seed: int, fps: float = 30.0, as_public: bool = False
 ) -> FeatureCohort:
-    """Renders five videos of 4 s a patient and reduces them to features.
-
-    Args:
-        as_public: Whether frames are cut as those of COVID-BLUES are; otherwise the sector fills
-            them.
-    """
+    """Features of five 4-s videos a patient, cut as COVID-BLUES is, or filled by the sector."""
     plans = plan_cohort("bline", patients=patients, videos=5 * patients, seed=seed, fps=fps)
     features, truth = [], []
     for plan in plans:

@@ -1,7 +1,5 @@
 """What a check is, what it finds, and at what size it is run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -15,16 +13,7 @@ class TrainAndScore(Protocol):
     def __call__(
         self, clips: np.ndarray, labels: np.ndarray, test: np.ndarray, *, seed: int
     ) -> np.ndarray:
-        """Trains and scores.
-
-        Args:
-            clips: `(n, t, h, w)` uint8 to train on.
-            labels: `(n,)` int64, 0 … k-1.
-            test: `(m, t, h, w)` uint8 to score.
-
-        Returns:
-            `(m, k)` float64 probabilities.
-        """
+        """Trains on clips `(n, t, h, w)`, gives probabilities `(m, k)` of those to test."""
         ...
 
 
@@ -51,11 +40,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check measured.
-
-    Attributes:
-        passed: Whether they reach the mark; None if the check was skipped.
-    """
+    """What a check measured; `passed` is None if it was skipped."""
 
     measured: str
     passed: bool | None

@@ -1,7 +1,5 @@
 """Severity scores and signs: realised as drawn, looking as they must, told apart by a network."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

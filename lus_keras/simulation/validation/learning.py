@@ -1,7 +1,5 @@
 """Models without a network, patients disjoint, and areas under the curve with their intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -29,15 +27,9 @@ def forest() -> Any:
 def out_of_fold(
     make: Callable[[], Any], features: np.ndarray, labels: np.ndarray, groups: np.ndarray
 ) -> np.ndarray:
-    """Scores every row by a model that has seen no row of its group.
+    """`(n,)` log odds of rows by a model that has seen no row of their group.
 
-    Args:
-        features: `(n, d)` to fit on.
-        labels: `(n,)` 0 or 1.
-        groups: `(n,)` integers, such as the number of the patient.
-
-    Returns:
-        `(n,)` float64 log odds, centred by fold: priors differ between folds.
+    They are centred by fold: priors differ between folds.
     """
     scores = np.empty(len(features))
     for fold in range(FOLDS):

@@ -1,7 +1,5 @@
 """A small 3D network for the acceptance checks; it learns from scratch in minutes on one core."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 from keras import layers
@@ -38,16 +36,7 @@ def build_check_network(clip_shape: tuple[int, int, int], num_outputs: int) -> k
 def train_and_score(
     clips: np.ndarray, labels: np.ndarray, test: np.ndarray, *, seed: int
 ) -> np.ndarray:
-    """Trains the network on clips and their mirror images, and scores others.
-
-    Args:
-        clips: `(n, t, h, w)` uint8.
-        labels: `(n,)` int64, 0 … k-1.
-        test: `(m, t, h, w)` uint8.
-
-    Returns:
-        `(m, k)` float64 probabilities.
-    """
+    """Trains on clips `(n, t, h, w)` and mirror images, gives probabilities `(m, k)` of others."""
     keras.utils.set_random_seed(seed)
     model = build_check_network(clips.shape[1:], int(labels.max()) + 1)
     model.compile(

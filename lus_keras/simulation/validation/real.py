@@ -4,8 +4,6 @@ Both need COVID-BLUES and are skipped without it. Labels of real videos are used
 tune.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass

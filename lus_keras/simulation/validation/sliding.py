@@ -1,7 +1,5 @@
 """Sliding: nothing in one frame, enough in time, and what a split by window would pretend."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import itertools

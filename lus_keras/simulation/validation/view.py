@@ -1,7 +1,5 @@
 """The part of a simulated display that public videos show: an undistorted square in the middle."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 
@@ -15,14 +13,7 @@ SIDE_OF_DEPTH, ABOVE = 1.04, 0.024
 
 
 def view_box(plan: VideoPlan, height: int, width: int) -> Box:
-    """Finds the square that COVID-BLUES would show; of a linear probe's image, the middle.
-
-    Args:
-        height: Rows of its frames, which show the whole screen.
-
-    Returns:
-        `(x, y, w, h)` in pixels, inside the frame.
-    """
+    """`(x, y, w, h)` of the square that COVID-BLUES would show; of a linear probe, the middle."""
     acquisition = Acquisition.of(plan, *grid_for(height, width))
     x, y, w, h = scan_map(acquisition, height, width, "screen").roi
     side, top = min(w, h), y
