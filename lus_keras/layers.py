@@ -16,6 +16,8 @@ from lus_keras.core.typing import Shape, Tensor
 
 _register = keras.saving.register_keras_serializable("lus_keras")
 
+SCORINGS = ("dot", "additive")
+
 
 @_register
 class TimeDistributed(keras.layers.TimeDistributed):
@@ -195,17 +197,33 @@ def _max_pool_frames(frames: Tensor):
 
 @_register
 class TemporalAttention(keras.layers.Layer):
-    """Importance of every frame: `e_t = h_t·w_a`, `a = softmax(e)` over time.
+    """Importance of every frame: `a = softmax(e)` over time.
 
-    These are Eq. 1 and 2 of Kerdegari 2021. The paper names Bahdanau's attention but prints no tanh
-    and no second matrix; Eq. 1 is followed. A bias would cancel in the softmax, so there is none.
+    `dot` scores a frame by `e_t = h_t·w_a`, Eq. 1 and 2 of Kerdegari 2021. The paper names
+    Bahdanau's attention, which `additive` is: `e_t = v·tanh(W h_t)` with a square `W`. A bias of
+    the score would cancel in the softmax, so there is none.
+
+    Args:
+        scoring: "dot" or "additive".
+
+    Raises:
+        ValueError: `scoring` is neither.
     """
 
+    def __init__(self, scoring: str = "dot", **kwargs: Any):
+        super().__init__(**kwargs)
+        if scoring not in SCORINGS:
+            raise ValueError(f"`scoring` must be one of {SCORINGS}. Received: scoring={scoring!r}.")
+        self.scoring = scoring
+
     def build(self, input_shape: Shape) -> None:
-        """Creates `w_a` of shape `(d, 1)`."""
-        self.kernel = self.add_weight(
-            shape=(input_shape[-1], 1), initializer="glorot_uniform", name="kernel"
-        )
+        """Creates `w_a` or `v` of shape `(d, 1)`, and `W` of shape `(d, d)`."""
+        size = input_shape[-1]
+        self.kernel = self.add_weight(shape=(size, 1), initializer="glorot_uniform", name="kernel")
+        if self.scoring == "additive":
+            self.projection = self.add_weight(
+                shape=(size, size), initializer="glorot_uniform", name="projection"
+            )
 
     def call(self, inputs: Tensor) -> Tensor:
         """Scores the frames.
@@ -216,6 +234,8 @@ class TemporalAttention(keras.layers.Layer):
         Returns:
             `(b, t)` float32 weights, each row sums to 1.
         """
+        if self.scoring == "additive":
+            inputs = ops.tanh(ops.matmul(inputs, self.projection))
         scores = ops.squeeze(ops.matmul(inputs, self.kernel), axis=-1)
         # Softmax over 30 frames in bfloat16 would leave two digits of each weight.
         return ops.softmax(ops.cast(scores, "float32"), axis=-1)
@@ -227,6 +247,10 @@ class TemporalAttention(keras.layers.Layer):
     def compute_output_spec(self, inputs: Tensor) -> Tensor:
         """Float32 whatever the compute dtype."""
         return keras.KerasTensor(inputs.shape[:-1], dtype="float32")
+
+    def get_config(self) -> dict[str, Any]:
+        """Adds `scoring`."""
+        return {**super().get_config(), "scoring": self.scoring}
 
 
 @_register

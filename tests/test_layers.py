@@ -28,6 +28,19 @@ def test_attention_weights_are_softmax_of_scores():
     np.testing.assert_allclose(weights, [[1 / 4, 3 / 4]], rtol=1e-6)
 
 
+def test_additive_attention_scores_through_a_tanh():
+    """e = v·tanh(W h), written out; saved and loaded it is the same."""
+    frames = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    layer = TemporalAttention("additive")
+    weights = np.asarray(layer(frames))
+    vector, matrix = (np.asarray(weight) for weight in layer.get_weights())
+    scores = np.exp(np.tanh(frames @ matrix) @ vector)[..., 0]
+    np.testing.assert_allclose(weights, scores / scores.sum(1, keepdims=True), rtol=1e-5)
+    assert TemporalAttention.from_config(layer.get_config()).scoring == "additive"
+    with pytest.raises(ValueError, match="`scoring` must be one of"):
+        TemporalAttention("cosine")
+
+
 def test_attention_score_is_one_product_without_tanh():
     """A score of 100 would be squashed to 1 by a tanh; here it takes all the weight."""
     attention = TemporalAttention()

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 import keras
 from keras import layers
+from pydantic import NonNegativeInt, PositiveInt
 
 from lus_keras.core.typing import Tensor
 from lus_keras.layers import (
@@ -25,25 +26,38 @@ from lus_keras.layers import (
     TemporalAttention,
     TimeDistributed,
 )
+from lus_keras.models.options import Factor, Only, Part, Share
 
-BN_ORDERS = ("relu_bn", "bn_relu")
 HEADS = {"softmax2": 2, "sigmoid1": 1}
+Conv = Literal["2d", "3d"]
+Order = Literal["relu_bn", "bn_relu"]
+Head = Literal["softmax2", "sigmoid1"]
+Scoring = Literal["dot", "additive"]
+Average = Literal["mean", "max", "last"]
+Place = Literal["frames", "lstm", "features"]
+Kernel = tuple[PositiveInt, PositiveInt, PositiveInt]
+AS_3D = Only("conv", ("3d",))
+WEIGHTED, UNWEIGHTED = Only("attention", get_args(Scoring)), Only("attention", (None,))
 
 
 def build_bline(
     input_shape: tuple[int, int, int, int],
     *,
-    conv: str = "2d",
-    lstm_units: int = 0,
-    attention: bool = True,
-    filters: tuple[int, int] = (16, 32),
-    dense_units: int = 256,
-    bn_order: str = "relu_bn",
-    bn_momentum: float = 0.99,
-    dropout: float = 0.2,
-    l2: float = 1e-5,
-    pool: str = "mean",
-    head: str = "softmax2",
+    conv: Conv = "2d",
+    lstm_units: Annotated[NonNegativeInt, Part(PositiveInt)] = 0,
+    attention: Annotated[Scoring | None, Part(Scoring)] = "dot",
+    filters: tuple[PositiveInt, PositiveInt] = (16, 32),
+    kernel_3d: Annotated[Kernel, AS_3D] = (3, 3, 3),
+    time_pool: Annotated[PositiveInt, AS_3D] = 1,
+    dense_units: PositiveInt = 256,
+    bn_order: Order = "relu_bn",
+    bn_momentum: Share = 0.99,
+    dropout: Share = 0.2,
+    dropout_at: tuple[Place, ...] = ("frames", "lstm"),
+    l2: Factor = 1e-5,
+    pool: Annotated[Literal["mean", "sum"], WEIGHTED] = "mean",
+    average: Annotated[Average, UNWEIGHTED] = "mean",
+    head: Head = "softmax2",
     name: str = "bline",
 ) -> keras.Model:
     """Builds one of the four networks, uncompiled.
@@ -51,20 +65,26 @@ def build_bline(
     Args:
         input_shape: `(t, h, w, c)`; the paper's is (30, 64, 64, 1). Height and width are multiples
             of 4 or lose their remainder in pooling.
-        conv: "2d" treats frames one by one, "3d" convolves over time too (3×3×3, time is never
-            pooled).
+        conv: "2d" treats frames one by one, "3d" convolves over time too.
         lstm_units: Units per direction of the BiLSTM; 0 leaves it out.
-        attention: Temporal attention (Eq. 1–2) instead of the plain mean over time.
+        attention: Temporal attention, by "dot" (Eq. 1–2) or "additive" scores (Bahdanau's); None
+            has `average` over time instead.
         filters: Filters of the two convolutions before and the two after the first pooling.
+        kernel_3d: Kernel (time, height, width) of 3D convolutions.
+        time_pool: Frames that each of the two poolings of the 3D network joins; what is left is
+            repeated, so that there is a feature vector a frame.
         dense_units: Length of a frame's feature vector.
         bn_order: "relu_bn" as in the first author's public Keras code, "bn_relu" as in the group's
             later port.
         bn_momentum: Share of the moving averages kept at a step; Keras's default needs several
             hundred steps to forget its start.
-        dropout: Rate after the frame features and after the BiLSTM, 0 … 1.
+        dropout: Rate, 0 … 1.
+        dropout_at: Where: after the features of "frames", after the "lstm", and after pooling over
+            time ("features").
         l2: Factor of the L2 penalty on convolution, dense and LSTM kernels; its gradient is
             `2·l2·w`.
         pool: "mean" (Eq. for Ā) or "sum" of the attention-weighted frames.
+        average: "mean", "max" or "last" (that each direction reads) over time without attention.
         head: "softmax2" (two logits) or "sigmoid1" (one).
         name: Name of the model.
 
@@ -75,63 +95,82 @@ def build_bline(
     Raises:
         ValueError: An option is not one of those named.
     """
-    _check_options(conv=conv, bn_order=bn_order, head=head)
+    _check_options(
+        *(("conv", conv, Conv), ("bn_order", bn_order, Order), ("head", head, Head)),
+        *(("attention", attention, Scoring), ("average", average, Average)),
+        *(("dropout_at", place, Place) for place in dropout_at),
+    )
     penalty = keras.regularizers.L2(l2) if l2 else None
     normalise = partial(BatchNormalization, momentum=bn_momentum)
+    kernel = kernel_3d if conv == "3d" else (3, 3)
     clip = keras.Input(input_shape, name="clip")
     x = clip
     for index, count in enumerate((filters[0], filters[0], filters[1], filters[1]), start=1):
-        x = _conv_block(x, count, conv, bn_order, normalise, penalty, name=f"conv{index}")
+        x = _conv_block(x, count, kernel, bn_order, normalise, penalty, name=f"conv{index}")
         if index % 2 == 0:
-            x = _max_pool(x, conv, name=f"pool{index // 2}")
+            x = _max_pool(x, conv, time_pool, name=f"pool{index // 2}")
     x = TimeDistributed(layers.Flatten(), name="flatten")(x)
     dense = layers.Dense(dense_units, activation="relu", kernel_regularizer=penalty)
     x = TimeDistributed(dense, name="frame_features")(x)
-    x = layers.Dropout(dropout, name="frame_dropout")(x)
+    x = _every_frame(x, input_shape[0])
+    x = layers.Dropout(dropout, name="frame_dropout")(x) if "frames" in dropout_at else x
     if lstm_units:
-        x = _bilstm(x, lstm_units, dropout, normalise, penalty)
-    if attention:
-        weights = TemporalAttention(name="attention")(x)
-        x = AttentionPooling(pool, name="features")([x, weights])
-    else:
-        x = layers.GlobalAveragePooling1D(name="features")(x)
+        x = _bilstm(x, lstm_units, dropout if "lstm" in dropout_at else None, normalise, penalty)
+    x = _over_time(x, attention, pool, average)
+    x = layers.Dropout(dropout, name="features_dropout")(x) if "features" in dropout_at else x
     logits = layers.Dense(HEADS[head], kernel_regularizer=penalty, dtype="float32", name="logits")(
         x
     )
     return keras.Model(clip, logits, name=name)
 
 
-def _check_options(conv: str, bn_order: str, head: str) -> None:
-    for option, value, allowed in (
-        ("conv", conv, ("2d", "3d")),
-        ("bn_order", bn_order, BN_ORDERS),
-        ("head", head, tuple(HEADS)),
-    ):
-        if value not in allowed:
+def _check_options(*given: tuple[str, Any, Any]) -> None:
+    for option, value, kind in given:
+        if value not in (allowed := get_args(kind)) and (option, value) != ("attention", None):
             raise ValueError(f"`{option}` must be one of {allowed}. Received: {option}={value!r}.")
+
+
+def _every_frame(x: Tensor, frames: int):
+    """A feature vector for each of the frames, where pooling over time has left fewer."""
+    if x.shape[1] == frames:
+        return x
+    times = -(-frames // x.shape[1])
+    x = layers.UpSampling1D(times, name="repeat")(x)
+    return layers.Cropping1D((0, x.shape[1] - frames), name="crop")(x)
+
+
+def _over_time(x: Tensor, attention: Scoring | None, pool: str, average: Average):
+    if attention:
+        weights = TemporalAttention(attention, name="attention")(x)
+        return AttentionPooling(pool, name="features")([x, weights])
+    if average == "last":
+        half = x.shape[-1] // 2
+        return layers.Concatenate(name="features")([x[:, -1, :half], x[:, 0, half:]])
+    pooling = {"mean": layers.GlobalAveragePooling1D, "max": layers.GlobalMaxPooling1D}
+    return pooling[average](name="features")(x)
 
 
 def _conv_block(
     x: Tensor,
     filters: int,
-    conv: str,
+    kernel: tuple[int, ...],
     bn_order: str,
     normalise: Callable[..., Any],
     penalty: Any,
     *,
     name: str,
 ):
-    """3×3 convolution, ReLU and normalisation in the order asked for; only channels change."""
-    if conv == "3d":
+    """Convolution, ReLU and normalisation in the order asked for; only channels change."""
+    if len(kernel) == 3:
 
         def wrap(layer: keras.Layer, name: str) -> keras.Layer:
             layer.name = name
             return layer
 
-        convolution = layers.Conv3D(filters, 3, padding="same", kernel_regularizer=penalty)
+        convolution = layers.Conv3D(filters, kernel, padding="same", kernel_regularizer=penalty)
     else:
         wrap = TimeDistributed
-        convolution = layers.Conv2D(filters, 3, padding="same", kernel_regularizer=penalty)
+        convolution = layers.Conv2D(filters, kernel, padding="same", kernel_regularizer=penalty)
     if bn_order == "relu_bn":
         convolution.activation = keras.activations.relu
         x = wrap(convolution, name=name)(x)
@@ -141,25 +180,32 @@ def _conv_block(
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _max_pool(x: Tensor, conv: str, name: str):
-    if conv == "3d":
-        return FrameMaxPooling(name=name)(x)
-    return TimeDistributed(layers.MaxPooling2D(2), name=name)(x)
+def _max_pool(x: Tensor, conv: str, time_pool: int, name: str):
+    if conv == "2d":
+        return TimeDistributed(layers.MaxPooling2D(2), name=name)(x)
+    x = FrameMaxPooling(name=name)(x)
+    if time_pool == 1:
+        return x
+    return layers.MaxPooling3D((time_pool, 1, 1), padding="same", name=f"{name}_time")(x)
 
 
-def _bilstm(x: Tensor, units: int, dropout: float, normalise: Callable[..., Any], penalty: Any):
+def _bilstm(
+    x: Tensor, units: int, dropout: float | None, normalise: Callable[..., Any], penalty: Any
+):
     lstm = layers.LSTM(
         units, return_sequences=True, kernel_regularizer=penalty, recurrent_regularizer=penalty
     )
     x = layers.Bidirectional(lstm, name="bilstm")(x)
     x = normalise(name="bilstm_bn")(x)
-    return layers.Dropout(dropout, name="bilstm_dropout")(x)
+    return x if dropout is None else layers.Dropout(dropout, name="bilstm_dropout")(x)
 
 
-build_c2d_a = partial(build_bline, name="c2d_a")
-build_c3d_a = partial(build_bline, conv="3d", name="c3d_a")
-build_c2d_lstm = partial(build_bline, lstm_units=16, attention=False, name="c2d_lstm")
-build_c2d_lstm_a = partial(build_bline, lstm_units=16, name="c2d_lstm_a")
+build_c2d_a = partial(build_bline, conv="2d", lstm_units=0, attention="dot", name="c2d_a")
+build_c3d_a = partial(build_bline, conv="3d", lstm_units=0, attention="dot", name="c3d_a")
+build_c2d_lstm = partial(build_bline, conv="2d", lstm_units=16, attention=None, name="c2d_lstm")
+build_c2d_lstm_a = partial(
+    build_bline, conv="2d", lstm_units=16, attention="dot", name="c2d_lstm_a"
+)
 
 MODELS = {
     "c2d_a": build_c2d_a,

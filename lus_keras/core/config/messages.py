@@ -39,8 +39,8 @@ def explained(error: ValidationError, layers: Sequence[Layer]) -> list[str]:
             problems.append(f"{source}: unknown key '{place}'.{hint}")
         else:
             received = "nothing" if item["type"] == "missing" else shown(item["input"])
-            rule = _rule(item["type"], item.get("ctx", {}), item["msg"])
-            problems.append(f"{source}: {place}: must be {rule}. Received {received}.")
+            wanted = rule(item["type"], item.get("ctx", {}), item["msg"])
+            problems.append(f"{source}: {place}: must be {wanted}. Received {received}.")
     return problems
 
 
@@ -63,10 +63,10 @@ _RULES = {
 }
 
 
-def _rule(kind: str, context: Mapping[str, Any], message: str) -> str:
+def rule(kind: str, context: Mapping[str, Any], message: str) -> str:
     """What is allowed, in words of the file and not of the library that checks it."""
-    rule = _RULES.get(kind)
-    return rule.format(**context) if rule else message.removeprefix("Input should be ")
+    known = _RULES.get(kind)
+    return known.format(**context) if known else message.removeprefix("Input should be ")
 
 
 def shown(value: Any) -> str:
