@@ -14,7 +14,7 @@ import keras
 from keras import layers
 
 from lus_keras.core.typing import Tensor
-from lus_keras.layers import BatchNormalization, TimeDistributed
+from lus_keras.layers import BatchNormalization, CoralLogits, TimeDistributed
 from lus_keras.models.torch_layers import (
     FrameMask,
     SummedUniform,
@@ -29,6 +29,7 @@ ALEXNET = ((11, 4, 2, True), (5, 1, 2, True), (3, 1, 1, False), (3, 1, 1, False)
 SMALLEST = 63
 # Slope below zero; PyTorch's default where it leaks (Keras's is 0.2 or 0.3).
 SLOPES = {"relu": 0.0, "leaky_relu": 0.01}
+HEADS = ("softmax", "coral")
 LSTM_INITS = ("uniform", "glorot", "orthogonal")
 
 
@@ -44,6 +45,7 @@ def build_alexnet_bilstm(
     attention_activation: str = "relu",
     lstm_init: str = "uniform",
     masking: bool = False,
+    head: str = "softmax",
     name: str = "alexnet_attention_bilstm",
 ) -> keras.Model:
     """Builds the network, uncompiled.
@@ -64,6 +66,7 @@ def build_alexnet_bilstm(
             kernels, biases 0), "orthogonal" (Keras's: recurrent kernels orthogonal, forget bias 1).
         masking: Leave padding out: the BiLSTM steps over frames that are zero in every pixel and
             channel, and gives zeros for them. The paper's network sees its padding.
+        head: "softmax", or "coral" (Cao 2020): one score and ordered thresholds; not the paper's.
         name: Name of the model.
 
     Returns:
@@ -74,6 +77,8 @@ def build_alexnet_bilstm(
         ValueError: A side is too short for the backbone, or an option is not known.
     """
     _check(input_shape, backbone, activation, attention_activation, lstm_init)
+    if head not in HEADS:
+        raise ValueError(f"`head` must be one of {HEADS}. Received: head={head!r}.")
     clip = keras.Input(input_shape, name="clip")
     maps = BACKBONES[backbone](clip, filters, activation)
     weights = _spatial_mask(maps, attention_filters, attention_activation)
@@ -84,14 +89,17 @@ def build_alexnet_bilstm(
     if masking:
         x = ZeroMasked(name="unpadded")(x)
     x = layers.Flatten(name="features")(x)
-    head = layers.Dense(
-        num_outputs,
+    dense = layers.Dense(
+        num_outputs if head == "softmax" else 1,
         kernel_initializer=kernel_uniform(),
         bias_initializer=uniform(x.shape[-1]),
         dtype="float32",
-        name="logits",
+        name="logits" if head == "softmax" else "score",
     )
-    return keras.Model(clip, head(x), name=name)
+    x = dense(x)
+    if head == "coral":
+        x = CoralLogits(num_outputs, dtype="float32", name="logits")(x)
+    return keras.Model(clip, x, name=name)
 
 
 def _check(
