@@ -1,6 +1,7 @@
 """What VIA projects mean: segments, labels, rectangles; and all that may be wrong with them."""
 
 import csv
+import io
 import itertools
 import json
 import re
@@ -512,9 +513,18 @@ def test_the_clock_is_that_of_the_file_that_was_annotated(tmp_path):
     assert row.segments == ((1.0, 1.5),)
 
 
-def test_the_csv_of_all_annotations_resolves_options(tmp_path):
+def saved_anew(text, delimiter):
+    """A CSV as a spreadsheet saves it: every line divided at its commas, all of one width."""
+    rows = list(csv.reader(text.splitlines()))
+    saved, width = io.StringIO(), max(map(len, rows))
+    csv.writer(saved, delimiter=delimiter).writerows([*row, *[""] * 9][:width] for row in rows)
+    return saved.getvalue()
+
+
+@pytest.mark.parametrize("delimiter", ["", ",", ";", "\t"])
+def test_the_csv_of_all_annotations_resolves_options(tmp_path, delimiter):
     write(tmp_path / "p01_e1_z1.mp4")
-    (tmp_path / "p.csv").write_text(
+    text = (
         f"# ATTRIBUTE = {json.dumps(ATTRIBUTES)}\n"
         "# CSV_HEADER = metadata_id,file_list,flags,temporal_coordinates,spatial_coordinates,"
         "metadata\n"
@@ -522,6 +532,7 @@ def test_the_csv_of_all_annotations_resolves_options(tmp_path):
         '"1_b","[""p01_e1_z1.mp4""]",0,"[]","[]","{""2"":""1""}"\n'
         '"1_c","[""p01_e1_z1.mp4""]",0,"[0.1]","[2,1,2,3,4]","{}"\n'
     )
+    (tmp_path / "p.csv").write_text(saved_anew(text, delimiter) if delimiter else text)
     (row,) = import_via(tmp_path / "p.csv", [], tmp_path / "m.csv", OPTIONS).videos
     assert (row.segments, row.b_lines, row.roi) == (((0.5, 1.25),), 1, (1, 2, 3, 4))
 

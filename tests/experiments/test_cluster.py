@@ -22,6 +22,12 @@ from lus_keras.experiments.reproduce import Request, reproduce  # noqa: E402
 
 SETTINGS = ("clip.frames=4", "clip.stride=4", "clip.size=[16, 16]", "model.dense_units=6")
 EPOCHS = 30
+NOTICE = {
+    "health_check_initial_delay_ms": 0,
+    "health_check_period_ms": 1000,
+    "health_check_timeout_ms": 3000,
+    "health_check_failure_threshold": 3,
+}
 
 
 def request(out, **options):
@@ -50,7 +56,8 @@ def cluster():
 
     cluster = Cluster(
         initialize_head=True,
-        head_node_args={"num_cpus": 0, "include_dashboard": False},
+        # Ray's own settings take over a minute to notice that a node has died.
+        head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": NOTICE},
     )
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
     yield cluster, nodes

@@ -153,7 +153,10 @@ def _read_headers(
         else:
             found.append((number, path, header))
     if not found and not problems:
-        problems.append(f"none of {len(files)} DICOM files is a cine: {dict(skipped)}.")
+        kinds = ", ".join(f"{count} × {kind}" for kind, count in skipped.items())
+        problems.append(
+            f"none of {len(files)} DICOM files is a cine: {kinds}. Name those that hold one."
+        )
     if problems:
         raise DataError.from_problems(problems)
     kept = _without_copies(found, key, skipped)

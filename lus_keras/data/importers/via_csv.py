@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from lus_keras.core.errors import DataError
@@ -18,6 +19,7 @@ from lus_keras.data.importers.via_annotation import (
     resolve_words,
 )
 
+_DELIMITERS = ",;\t"
 _SEGMENT_COLUMNS = "metadata_id,file_list,temporal_segment_start,temporal_segment_end,metadata"
 
 
@@ -32,18 +34,16 @@ def parse_csv(path: Path, text: str, problems: list[str]) -> Project:
     names: dict[str, str] = {}
     options: dict[str, dict[str, str]] = {}
     lines = text.splitlines()
-    for line in lines:
-        key, _, value = line.lstrip("# ").partition("=")
-        if line.startswith("#") and key.strip() == "CSV_HEADER":
-            header = [name.strip() for name in value.split(",") if name.strip()]
-        if line.startswith("#") and key.strip() in ("ATTRIBUTE", "ATTRIBUTES"):
-            names, options = _csv_attributes(path, value)
+    for line in filter(_is_comment, lines):
+        key, _, value = line.lstrip('"# ').partition("=")
+        if key.strip() == "CSV_HEADER":
+            header = [name.strip(' "') for name in re.split("[,;\t]", value) if name.strip(' "')]
+        if key.strip() in ("ATTRIBUTE", "ATTRIBUTES"):
+            names, options = _csv_attributes(path, _as_exported(line).partition("=")[2])
     annotations = []
     numbered: dict[str, list[int]] = {}
-    # Comments become blank lines, so that a row keeps its number.
-    rows = csv.reader("" if line.startswith("#") else line for line in lines)
-    for number, row in enumerate(rows, start=1):
-        if not row:
+    for number, row in enumerate(_rows(lines, len(header)), start=1):
+        if not any(row):
             continue
         try:
             if len(row) != len(header):
@@ -69,6 +69,33 @@ def parse_csv(path: Path, text: str, problems: list[str]) -> Project:
     _refuse_codes(path, numbered)
     files = tuple(dict.fromkeys(annotation.file for annotation in annotations))
     return Project(3, tuple(annotations), files)
+
+
+def _is_comment(line: str) -> bool:
+    return line.startswith(("#", '"#'))
+
+
+def _rows(lines: Sequence[str], count: int) -> list[list[str]]:
+    """Rows of cells, also where a spreadsheet has put another delimiter between them."""
+    # Comments become blank lines, so that a row keeps its number.
+    kept = ["" if _is_comment(line) else line for line in lines]
+    # A table of attributes is divided into more cells than a row has: all are padded to its width.
+    readings = [
+        [[*row[:count], *filter(None, row[count:])] for row in csv.reader(kept, delimiter=mark)]
+        for mark in _DELIMITERS
+    ]
+    fit = (rows for rows in readings if any(len(row) == count for row in rows))
+    return next(fit, readings[0])
+
+
+def _as_exported(comment: str) -> str:
+    """A comment as VIA wrote it: spreadsheets divide it at its commas, and quote the pieces."""
+    for delimiter in _DELIMITERS:
+        joined = ",".join(next(csv.reader([comment], delimiter=delimiter))).rstrip(",;\t ")
+        with suppress(ValueError):
+            json.loads(joined.partition("=")[2])
+            return joined
+    return comment
 
 
 def coded(chosen: Mapping[str, str], options: Container[str]) -> list[str]:

@@ -85,7 +85,7 @@ def read_project(path: Path) -> Project:
     problems: list[str] = []
     if via2.is_region_csv(text):
         project = via2.project_of(path, via2.pictures_of_csv(text, problems), "")
-    elif text.lstrip().startswith("#"):
+    elif text.lstrip().startswith(("#", '"#')):
         project = parse_csv(path, text, problems)
     else:
         project = _from_json(path, text, problems)
