@@ -154,7 +154,7 @@ def _block(
 def _factored(
     filters: int, size: int, *, name: str, normalise: Any, strides: Any = 1, **start: Any
 ):
-    """(2+1)D convolution (Tran 2018): space, BN, ReLU, time, with about the weights of one in 3D."""
+    """(2+1)D convolution (Tran 2018): space, BN, ReLU, time, about the weights of one in 3D."""
 
     def convolve(x: Tensor):
         if size == 1:
