@@ -30,6 +30,7 @@ from lus_keras.evaluation.tables.layout import (
     numbers,
 )
 from lus_keras.papers.base import labels_of
+from lus_keras.papers.localization import table_of
 from lus_keras.papers.sliding import (
     CITED,
     DATA_SETS,
@@ -289,4 +290,5 @@ TABLES = {
     "leakage": leakage,
     "pleura": pleura,
     "explanations": explanations,
+    "localization": table_of(EXPLAINED),
 }
