@@ -183,8 +183,8 @@ def table_of(network: str) -> Any:
             notes=(
                 "Ours, not the paper's. Up to 16 test clips of the first fold that show the "
                 "finding, whose place the simulator knows; the class of the label is explained. "
-                "Pointing game: share of "
-                "clips whose map is largest on the finding. Energy: share of the map's sum on the "
+                "Pointing game: share of clips whose map is largest on the finding. Energy: share "
+                "of the map's sum on the "
                 "finding. Baseline: the finding's share of the picture, which chance would give. "
                 "Gains are differences to the maps of random weights, clip by clip; near 0, a map "
                 "shows the picture and not what was learned. Intervals are over patients.",
