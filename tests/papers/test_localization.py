@@ -1,10 +1,11 @@
 """Maps against masks of the simulator: measures by hand, and networks that see a known place."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from fake_run import write_run
+from fake_run import fold_dir, write_run
 
 from lus_keras import papers
 from lus_keras.core import config
@@ -21,12 +22,13 @@ from lus_keras.simulation.masks import FINDINGS, finding_masks
 start_tensorflow()
 import keras  # noqa: E402
 
+from lus_keras.experiments.reproduce import train  # noqa: E402
+from lus_keras.papers import localization  # noqa: E402
 from lus_keras.papers.localization import explain, measure, table_of  # noqa: E402
 
 SIZE, FRAMES = (32, 32), 2
-SETTINGS = config.load(
-    "bline", overrides=["clip.frames=2", "clip.stride=2", "clip.size=[32, 32]", "clip.per_video=1"]
-)
+SMALL = ["clip.frames=2", "clip.stride=2", "clip.size=[32, 32]", "clip.per_video=1"]
+SETTINGS = config.load("bline", overrides=SMALL)
 
 
 def test_pointing_and_energy_by_hand():
@@ -126,6 +128,39 @@ def test_clips_without_a_finding_and_real_videos_are_not_measured(seen):
     assert len(explain(model, source, rows, SETTINGS, items, ("fluid",))["area"]) == 0
     real = list(source.stores[0].videos)
     assert len(explain(model, source, rows, SETTINGS, real, ("b_lines",))["area"]) == 0
+
+
+def test_the_target_measures_the_first_fold_and_the_report_reads_it(seen, tmp_path):
+    """The paper's own network: what is written is vouched for, read again and not made twice."""
+    source, items = seen
+    folder = tmp_path / "run"
+    fold = fold_dir(write_run(folder, models=("c2d_lstm_a",), folds=1), "c2d_lstm_a", 0)
+    paper, settings = papers.get("bline"), config.load("bline", "smoke", SMALL)
+    paper.network("c2d_lstm_a", settings).save_weights(fold / "model.weights.h5")
+    said = []
+    rows = np.arange(len(source.index))
+    training = SimpleNamespace(
+        plan=SimpleNamespace(
+            paper=paper, targets=["localization"], data_of=lambda _: SimpleNamespace(items=items)
+        ),
+        prepared=SimpleNamespace(source=source),
+        variant=SimpleNamespace(config=settings, entry=lambda model: model),
+        out=folder,
+        note=said.append,
+    )
+    of_fold = SimpleNamespace(fold=0, rows=lambda index, part: rows)
+    jobs = [SimpleNamespace(folder=fold, model="c2d_lstm_a", fold=of_fold)]
+    for _ in range(2):
+        train._explain(training, jobs, localization, paper.targets)
+    assert said == ["explaining c2d_lstm_a …"]
+    run = read_run(folder)[1]["bline"]
+    assert run.model("c2d_lstm_a").explanations is None
+    shown = table_of("c2d_lstm_a")(run)
+    area = run.model("c2d_lstm_a").localization["area"].mean()
+    assert shown.cell("even", "energy").value == pytest.approx(area)
+    for method in ("vanilla", "smooth", "grad-cam", "integrated"):
+        assert shown.cell(method, "energy").baseline == pytest.approx(area)
+        assert shown.cell(method, "energy_gain").n_clips == len(rows)
 
 
 def test_the_table_has_gains_over_random_weights_and_chance_beside(tmp_path):
