@@ -25,7 +25,7 @@ FINDINGS = ("b_lines", "consolidation", "fluid", "pleura")
 # Half the width at half the power of a profile of SD 1.
 HALF_WIDTH = float(np.sqrt(2 * np.log(2)))
 # Half the thickness of the band about the pleural line.
-BAND_MM = 2.0
+BAND_MM = 0.6
 # Share of a pixel that has to be covered: in small pictures a B-line is narrower than a pixel.
 COVERED = 0.25
 
@@ -44,7 +44,7 @@ def finding_masks(
     Returns:
         By name of `FINDINGS`, `(t, h, w)` bool: vertical artefacts whose contrast is that of the
         truth, at half their power, from the pleura to the bottom; airless lung; fluid; and the
-        pleural line with 2 mm on either side.
+        pleural line with 0.6 mm on either side.
     """
     with single_thread():
         scene = build_scene(realized(plan), TRUTH_BEAMS, TRUTH_ROWS)
