@@ -132,8 +132,25 @@ def predict(
 @click.option(
     "--clips", type=click.IntRange(min=1), default=1, show_default=True, help="Clips per video."
 )
-@click.option("--method", "methods", multiple=True, help="vanilla, smooth, grad-cam (repeatable).")
+@click.option(
+    "--method", "methods", multiple=True, help="vanilla, smooth, grad-cam, integrated (repeatable)."
+)
 @click.option("--samples", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option(
+    "--engine",
+    type=click.Choice(["fast", "tf-keras-vis"]),
+    default="fast",
+    show_default=True,
+    help="Compiled gradients, or the calls of tf-keras-vis; equal to 1e-5.",
+)
+@click.option(
+    "--order",
+    type=click.Choice(["mean_abs", "abs_mean"]),
+    default="mean_abs",
+    show_default=True,
+    help="SmoothGrad as in tf-keras-vis (mean of |g|), or as defined by Smilkov (|mean of g|).",
+)
+@click.option("--class", "explained", default="", help="Class explained; else the predicted one.")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder."
 )
@@ -145,14 +162,13 @@ def explain(
     damaged: bool,
     clips: int,
     methods: tuple[str, ...],
-    samples: int,
     out: Path,
     append: bool,
     **options: Any,
 ) -> None:
     r"""Write saliency, SmoothGrad and Grad-CAM maps of VIDEOS for the network of RUN.
 
-    Shows the clips with the highest probability of the video's class; maps are those of the first
+    Shows the clips with the highest probability of the class explained; maps are those of the first
     fold, or of --fold. A correlation near 1 with random weights means that a map shows the input.
 
     \b
@@ -162,11 +178,12 @@ def explain(
     rows = _rows(videos, options)
     models = load(run, options, decodes=True)
     from lus_keras.inference.append import check_folder, merged_sanity
-    from lus_keras.inference.explain import METHODS, as_json, explain_video, write_explanations
+    from lus_keras.inference.explain import STANDARD, as_json, explain_video, write_explanations
 
     held = check_folder(out, "explain", models, rows, append=append)
-    settings: dict[str, Any] = {"methods": methods or METHODS, "samples": samples}
-    settings |= {"clips": clips, "cropped": cropped, "damaged": damaged}
+    settings: dict[str, Any] = {"methods": methods or STANDARD, "clips": clips}
+    settings |= {"cropped": cropped, "damaged": damaged}
+    settings |= {name: options[name] for name in ("samples", "engine", "order", "explained")}
     found, problems = _each(rows, lambda row: explain_video(models, row, **settings))
     _warn([video[0].prediction for video in found])
     explained = [each for video in found for each in video]

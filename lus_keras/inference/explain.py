@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +28,39 @@ from lus_keras.inference.predict.overlay import captioned, heat, write_frames
 from lus_keras.inference.predict.stream import Piece, stream_clips
 from lus_keras.inference.predict.video import predictions_apart
 from lus_keras.inference.sheet import explanation_sheet, named
-from lus_keras.models.attribution import grad_cam, randomised_copy, smooth_grad, vanilla_saliency
+from lus_keras.models.attribution import (
+    FAST,
+    LIBRARY,
+    grad_cam,
+    integrated_gradients,
+    randomised_copy,
+    smooth_grad,
+    vanilla_saliency,
+)
 
-METHODS = ("vanilla", "smooth", "grad-cam")
+METHODS = (*(STANDARD := ("vanilla", "smooth", "grad-cam")), "integrated")
 # Numbers of input that SmoothGrad holds at once: 64 MB of float32.
 MOST_VALUES = 1 << 24
 PANEL = 240
+# Who computed vanilla saliency and SmoothGrad, as it is printed.
+ENGINE_NAMES = {FAST: "fast (follows tf-keras-vis)", LIBRARY: "tf-keras-vis"}
+
+
+@dataclass(frozen=True)
+class Making:
+    """How maps are made; `order` and `engine` as `smooth_grad` has them.
+
+    Attributes:
+        samples: Noisy copies of SmoothGrad, steps of integrated gradients.
+        noise: Of SmoothGrad, a share of a clip's range of values.
+        seed: Of the noise and of the random weights.
+    """
+
+    samples: int = 20
+    noise: float = 0.2
+    seed: int = 0
+    order: str = "mean_abs"
+    engine: str = FAST
 
 
 @dataclass(frozen=True)
@@ -48,6 +74,7 @@ class Explanation:
         frames: `(t, h, w)` uint8 grey levels.
         maps: By method, `(t, h, w)` float32 in 0 … 1.
         random: By method, rank correlation with the map of random weights; NaN of a constant map.
+        making: How the maps were made.
     """
 
     prediction: VideoPrediction
@@ -56,6 +83,7 @@ class Explanation:
     frames: np.ndarray
     maps: dict[str, np.ndarray]
     random: dict[str, float]
+    making: Making = Making()
 
     @property
     def clip_id(self) -> str:
@@ -68,61 +96,63 @@ def explain_video(
     video: Any,
     *,
     clips: int = 1,
-    methods: Sequence[str] = METHODS,
-    samples: int = 20,
-    noise: float = 0.2,
+    methods: Sequence[str] = STANDARD,
+    explained: str = "",
     cropped: bool | None = None,
     damaged: bool = False,
-    seed: int = 0,
+    **making: Any,
 ) -> list[Explanation]:
-    """Explains the clips of a video that say its class most clearly.
+    """Explains the clips of a video that say a class most clearly.
 
-    The class is what all folds say; the maps are of the first fold's network.
+    The maps are of the first fold's network.
 
     Args:
         models: Networks, see `load_models`.
         video: As in `predict_video`.
         clips: How many clips.
         methods: Some of `METHODS`.
-        samples: Noisy copies of SmoothGrad.
-        noise: Its noise, a share of a clip's range of values.
+        explained: Name of the class; the video's predicted class, of all folds, if not given.
         cropped: As in `predict_video`.
         damaged: As in `predict_video`.
-        seed: Of the noise and of the random weights.
+        **making: Fields of `Making`.
 
     Returns:
         One explanation a clip, the clearest first.
 
     Raises:
         VideoError: As `predict_video`.
-        ConfigError: A method is not known, or Keras computes with another backend than TensorFlow.
+        ConfigError: A method or class is not known, or Keras computes with another backend than
+            TensorFlow.
     """
+    how = Making(**making)
+    if explained and explained not in models.labels:
+        raise ConfigError(
+            f"--class must be among {', '.join(models.labels)}. Received '{explained}'."
+        )
     unknown = [method for method in methods if method not in METHODS]
     if unknown:
         raise ConfigError(f"--method must be among {', '.join(METHODS)}. Received {unknown}.")
     found = predict_video(models, video, cropped=cropped, damaged=damaged)
-    clearest = np.argsort(-found.probabilities[:, found.predicted], kind="stable")[:clips]
+    output = models.labels.index(explained) if explained else found.predicted
+    clearest = np.argsort(-found.probabilities[:, output], kind="stable")[:clips]
     stored = _pieces(models, found, clearest)
     network = models.networks[0]
-    random = randomised_copy(network, seed)
-    explained = []
+    random = randomised_copy(network, how.seed)
+    made_of = []
     for place in map(int, clearest):
         pixels, length = stored[place].pixels[None], np.array([stored[place].cut.length])
         values = np.asarray(network_input(pixels, length, models.clip))
         made = [
-            {
-                method: _MAKERS[method](model, values, found.predicted, samples, noise, seed)[0]
-                for method in methods
-            }
+            {method: _MAKERS[method](model, values, output, how)[0] for method in methods}
             for model in (network, random)
         ]
         similar = {method: map_similarity(made[0][method], made[1][method]) for method in methods}
         existing = int(length[0])
         maps = {method: _as_frames(values)[:existing] for method, values in made[0].items()}
         frames = pixels[0, :existing].mean(axis=-1).round().astype(np.uint8)
-        label = models.labels[found.predicted]
-        explained.append(Explanation(found, place, label, _as_frames(frames), maps, similar))
-    return explained
+        clip = (found, place, models.labels[output], _as_frames(frames))
+        made_of.append(Explanation(*clip, maps, similar, how))
+    return made_of
 
 
 def _pieces(models: Ensemble, found: VideoPrediction, places: np.ndarray) -> dict[int, Piece]:
@@ -144,31 +174,29 @@ def _as_frames(values: np.ndarray) -> np.ndarray:
     return values[..., 0].T[None] if values.shape[2] == 1 else values
 
 
-def _vanilla(
-    model: keras.Model, values: np.ndarray, output: int, samples: int, noise: float, seed: int
-) -> np.ndarray:
-    return vanilla_saliency(model, values, output)
+def _vanilla(model: keras.Model, values: np.ndarray, output: int, how: Making) -> np.ndarray:
+    return vanilla_saliency(model, values, output, engine=how.engine)
 
 
-def _smooth(
-    model: keras.Model, values: np.ndarray, output: int, samples: int, noise: float, seed: int
-) -> np.ndarray:
-    chunk = max(1, min(10, MOST_VALUES // math.prod(values.shape[1:])))
-    return smooth_grad(model, values, output, samples=samples, noise=noise, chunk=chunk, seed=seed)
+def _chunk(values: np.ndarray) -> int:
+    return max(1, min(10, MOST_VALUES // math.prod(values.shape[1:])))
 
 
-def _grad_cam(
-    model: keras.Model, values: np.ndarray, output: int, samples: int, noise: float, seed: int
-) -> np.ndarray:
-    with warnings.catch_warnings():
-        # tf-keras-vis hands over lists where Keras 3 expects a tensor, and is told so.
-        warnings.filterwarnings("ignore", message=".*structure of `inputs`.*")
-        inner = model.layers[-1]
-        if not isinstance(inner, keras.Model):
-            return grad_cam(model, values, output)
-        # A network behind layers that bring columns over time (t, h, 1, c) into shape (h, t, c).
-        shaped = keras.Model(model.input, model.layers[-2].output)(values)
-        maps = grad_cam(inner, np.asarray(shaped), output)
+def _smooth(model: keras.Model, values: np.ndarray, output: int, how: Making) -> np.ndarray:
+    return smooth_grad(model, values, output, chunk=_chunk(values), **asdict(how))
+
+
+def _integrated(model: keras.Model, values: np.ndarray, output: int, how: Making) -> np.ndarray:
+    return integrated_gradients(model, values, output, steps=how.samples, chunk=_chunk(values))
+
+
+def _grad_cam(model: keras.Model, values: np.ndarray, output: int, how: Making) -> np.ndarray:
+    inner = model.layers[-1]
+    if not isinstance(inner, keras.Model):
+        return grad_cam(model, values, output)
+    # A network behind layers that bring columns over time (t, h, 1, c) into shape (h, t, c).
+    shaped = keras.Model(model.input, model.layers[-2].output)(values)
+    maps = grad_cam(inner, np.asarray(shaped), output)
     return np.swapaxes(maps, 1, 2).reshape(values.shape[:-1])
 
 
@@ -176,6 +204,7 @@ _MAKERS: dict[str, Callable[..., np.ndarray]] = {
     "vanilla": _vanilla,
     "smooth": _smooth,
     "grad-cam": _grad_cam,
+    "integrated": _integrated,
 }
 
 
@@ -208,6 +237,8 @@ def as_json(models: Ensemble, explained: Sequence[Explanation]) -> dict[str, Any
                 "patient_id": each.prediction.video.patient_id,
                 "clip_id": each.clip_id,
                 "explained": each.label,
+                "engine": each.making.engine,
+                "order": each.making.order,
                 "damage": each.prediction.damage or None,
                 "random_weights": {
                     method: None if math.isnan(value) else value
@@ -239,7 +270,8 @@ def write_explanations(models: Ensemble, explained: Sequence[Explanation], out: 
     names = file_names(each.clip_id for each in explained)
     for each in explained:
         stem = names[each.clip_id]
-        sheet = explanation_sheet(each, f"{models.name}, {models.folders[0].name}")
+        network = f"{models.name}, {models.folders[0].name}"
+        sheet = explanation_sheet(each, f"{network}\nengine: {ENGINE_NAMES[each.making.engine]}")
         for suffix, render in (("png", png_bytes), ("pdf", pdf_bytes)):
             files.append(out / f"{stem}_sheet.{suffix}")
             with atomic_write(files[-1]) as temporary:

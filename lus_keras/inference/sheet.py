@@ -22,7 +22,12 @@ from lus_keras.inference.predict.overlay import clip_box
 if TYPE_CHECKING:
     from lus_keras.inference.explain import Explanation
 
-NAMES = {"vanilla": "Saliency", "smooth": "SmoothGrad", "grad-cam": "Grad-CAM"}
+NAMES = {
+    "vanilla": "Saliency",
+    "smooth": "SmoothGrad",
+    "grad-cam": "Grad-CAM",
+    "integrated": "Integrated gradients",
+}
 OPACITY = 0.85
 COLOURS = "inferno"
 

@@ -177,6 +177,7 @@ class Paper:
         fitted: Fills in settings that depend on the classes `(n,)` to train on; None if there are
             none.
         extras: Targets that are ours alone, so that `all` does not mean them.
+        findings: Masks of the simulator that maps are measured against, target `localization`.
         architecture: Target that is the paper's drawing of its networks; they are written as text.
     """
 
@@ -192,6 +193,7 @@ class Paper:
     notes: Callable[[PaperConfig], list[str]] | None = None
     fitted: Callable[[PaperConfig, np.ndarray], PaperConfig] | None = None
     extras: frozenset[str] = frozenset()
+    findings: tuple[str, ...] = ()
     architecture: str = ""
 
     def network(self, name: str, config: PaperConfig) -> keras.Model:

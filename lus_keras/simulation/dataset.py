@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from lus_keras.core.config import CohortConfig
+from lus_keras.core.config import ClipConfig, CohortConfig
 from lus_keras.data import datasets
 from lus_keras.data.cache import FrameSpec
 from lus_keras.data.manifest import Video
 from lus_keras.data.video import resample_indices
 from lus_keras.simulation import SIM_VERSION, VideoPlan, plan_cohort, simulate_video
+from lus_keras.simulation.masks import finding_masks
 
 NAME = datasets.SIMULATED
 NOTES = (
@@ -55,6 +56,21 @@ class SimulatedSource:
             frames = frames[:, y : y + h, x : x + w]
         frames = frames[self._indices(spec.fps), ..., None]
         return np.repeat(frames, spec.channels, axis=-1), simulated.video
+
+    def masks(self, first: int, count: int, clip: ClipConfig) -> dict[str, np.ndarray]:
+        """Where findings can be seen in frames as they are stored, see `finding_masks`.
+
+        Args:
+            first: First frame, at the clips' rate.
+            count: Frames.
+            clip: How videos are scaled and cropped; of `roi`, masks are of the whole picture.
+
+        Returns:
+            By name, `(count, h, w)` bool.
+        """
+        frames = self._indices(clip.fps)[first : first + count]
+        crop = "sector" if clip.crop == "sector" else "screen"
+        return finding_masks(self.plan, frames, clip.size, crop)
 
     def _indices(self, fps: float | None) -> np.ndarray:
         """Frames of the rendered video that stand for it at a frame rate, `(t,)` int64."""

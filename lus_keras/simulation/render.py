@@ -44,7 +44,7 @@ def render_size(height: int, width: int) -> tuple[int, int]:
     return height * factor, width * factor
 
 
-def _columns(maps: np.ndarray, first: float, count: int) -> np.ndarray:
+def columns(maps: np.ndarray, first: float, count: int) -> np.ndarray:
     """Cuts `count` columns at a fractional place by linear interpolation."""
     low = int(first)
     weight = first - low
@@ -77,10 +77,9 @@ class BeamSpace:
         if scene.lung_point is not None:
             return self._beside(scene.lung_point, t)
         if scene.effusion is None:
-            return _columns(scene.lung, first, self.beams)
+            return columns(scene.lung, first, self.beams)
         wave, grain = (
-            _columns(maps, first, self.beams)
-            for maps in (scene.effusion.wave, scene.effusion.grain)
+            columns(maps, first, self.beams) for maps in (scene.effusion.wave, scene.effusion.grain)
         )
         return scene.effusion.power(scene.motion.breathing[t], wave, grain)
 
@@ -88,8 +87,8 @@ class BeamSpace:
         """Echo power of sliding lung and of resting air beside it, `(rows, beams)` float32."""
         scene = self.scene
         share = lung_point.lung_share(scene.acquisition.lateral_mm, t)
-        resting = _columns(scene.lung, float(scene.column_at(lung_point.rest_mm)), self.beams)
-        sliding = _columns(scene.lung, scene.lung_column[t], self.beams)
+        resting = columns(scene.lung, float(scene.column_at(lung_point.rest_mm)), self.beams)
+        sliding = columns(scene.lung, scene.lung_column[t], self.beams)
         return resting + share * (sliding - resting)
 
     def _wall(self, t: int) -> np.ndarray:
@@ -107,12 +106,12 @@ class BeamSpace:
             echoes[0] *= np.float32(REVERBERATION_SHARE)
         if self.lateral.shape[1]:
             traps = self.decay @ self.lateral[t]
-            traps *= _columns(scene.trap_speckle, first, self.beams)
+            traps *= columns(scene.trap_speckle, first, self.beams)
             if scene.lung_point is not None:
                 traps *= scene.lung_point.lung_share(scene.acquisition.lateral_mm, t)
             echoes.append(traps)
         if scene.solid is not None:
-            aerated = 1 - _columns(scene.solid, first, self.beams)
+            aerated = 1 - columns(scene.solid, first, self.beams)
             for echo in echoes:
                 echo *= aerated
         return echoes

@@ -42,7 +42,7 @@ def test_the_clearest_clips_are_explained_each_with_its_own_frames(trained, mode
     for each in explained:
         np.testing.assert_array_equal(each.frames, pieces[each.clip].pixels[..., 0])
         assert each.label == models.labels[found.predicted]
-        assert list(each.maps) == list(explain.METHODS)
+        assert list(each.maps) == list(explain.STANDARD)
         for values in each.maps.values():
             assert values.shape == each.frames.shape
             assert (values.min(), values.max()) == pytest.approx((0, 1), abs=1e-3)
@@ -75,7 +75,7 @@ def test_grad_cam_of_columns_over_time_lies_as_the_columns_do(monkeypatch):
     settings = config.load("sliding", "smoke", ["clip.tile=[40, 1]"], "mmode")
     model = papers.get("sliding").build("mmode_resnet18", settings)
     values = np.random.default_rng(0).random((1, *settings.clip.shape), np.float32)
-    found = explain._grad_cam(model, values, 1, 0, 0, 0)
+    found = explain._grad_cam(model, values, 1, explain.Making())
     assert found.shape == values.shape[:-1] == (1, 6, 40, 1)
     pictures = values[:, :, :, 0].swapaxes(1, 2)
     inner = grad_cam(model.layers[-1], pictures, 1)
@@ -95,6 +95,7 @@ def test_sheets_videos_and_the_check_are_written_and_told(trained, models, tmp_p
     told = json.loads((tmp_path / "sanity.json").read_text())
     values = [clip["random_weights"]["vanilla"] for clip in told["clips"]]
     assert [clip["video_id"] for clip in told["clips"]] == ["v1", "v0"]
+    assert {(clip["engine"], clip["order"]) for clip in told["clips"]} == {("fast", "mean_abs")}
     assert told["mean"]["vanilla"] == pytest.approx(np.mean(values))
     assert f"rank correlation with random weights: {np.mean(values):+.3f}" in result.output
     clip_id = told["clips"][0]["clip_id"]
@@ -134,5 +135,30 @@ def test_a_sheet_names_what_it_shows_and_lays_maps_over_the_file_s_own_frames(tr
 
 
 def test_an_unknown_method_is_named(trained, models):
-    with pytest.raises(ConfigError, match=r"vanilla, smooth, grad-cam. Received \['lime'\]"):
+    with pytest.raises(
+        ConfigError, match=r"vanilla, smooth, grad-cam, integrated. Received \['lime'\]"
+    ):
         explain.explain_video(models, trained.videos[0], methods=("lime",))
+
+
+def test_a_named_class_is_explained_by_the_library_s_own_call(trained, models):
+    """The class that is not predicted; tf-keras-vis gives the maps of the fast engine."""
+    found = predict_video(models, trained.videos[1])
+    other = models.labels[1 - found.predicted]
+    settings = {"methods": ("smooth", "integrated"), "samples": 2, "explained": other}
+    fast, library = (
+        explain.explain_video(models, trained.videos[1], engine=engine, **settings)[0]
+        for engine in ("fast", "tf-keras-vis")
+    )
+    assert fast.label == library.label == other
+    assert fast.clip == found.probabilities[:, 1 - found.predicted].argmax()
+    np.testing.assert_allclose(fast.maps["smooth"], library.maps["smooth"], atol=1e-5)
+    title = explanation_sheet(library, "net\nengine: tf-keras-vis").get_suptitle()
+    assert title.startswith(other.replace("_", " ")) and title.endswith("engine: tf-keras-vis")
+    told = explain.as_json(models, [library])["clips"][0]
+    assert (told["engine"], told["explained"]) == ("tf-keras-vis", other)
+
+
+def test_an_unknown_class_is_named(trained, models):
+    with pytest.raises(ConfigError, match=f"{models.labels[0]}.*Received 'none'"):
+        explain.explain_video(models, trained.videos[0], explained="none")

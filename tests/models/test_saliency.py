@@ -66,8 +66,89 @@ def test_smooth_grad_equals_tf_keras_vis_for_equal_noise(network, chunk, monkeyp
     monkeypatch.setattr(np.random, "normal", lambda loc, scale, size: np.asarray(scale) * unit)
     expected = by_tf_keras_vis(model, clips, [1, 0], smooth_samples=5, smooth_noise=0.2)
     monkeypatch.undo()
-    ours = attribution.smooth_grad(model, clips, [1, 0], samples=5, noise=0.2, seed=7, chunk=chunk)
+    options = {"samples": 5, "noise": 0.2, "seed": 7, "chunk": chunk}
+    ours = attribution.smooth_grad(model, clips, [1, 0], **options)
     np.testing.assert_allclose(ours, expected, atol=1e-5)
+
+
+# Every family of networks that ships, small; the library takes all of them.
+FAMILIES = SHAPES | {
+    "c3d_a": ((4, 16, 16, 1), {}),
+    "alexnet_attention_bilstm": ((2, 64, 64, 3), {"num_outputs": 4}),
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_both_engines_give_the_same_maps(name):
+    """Equal to 1e-5 for equal noise: vanilla, and SmoothGrad in both orders of |·| and mean."""
+    keras.utils.set_random_seed(2)
+    shape, options = FAMILIES[name]
+    model = lus_keras.build_model(name, input_shape=shape, **options)
+    clips = np.random.default_rng(4).random((2, *shape)).astype(np.float32)
+    fast, library = (
+        [
+            attribution.vanilla_saliency(model, clips, 1, engine=engine),
+            *(
+                attribution.smooth_grad(model, clips, 1, samples=3, order=order, engine=engine)
+                for order in attribution.ORDERS
+            ),
+        ]
+        for engine in attribution.ENGINES
+    )
+    np.testing.assert_allclose(fast, library, atol=1e-5)
+    assert np.abs(fast[1] - fast[2]).max() > 1e-3
+
+
+def quadratic(weights):
+    """Logits (w·x², −w·x²): their gradient at x is ±2·w·x."""
+    values = keras.Input((len(weights), 1))
+    squares = keras.layers.Flatten()(keras.layers.Multiply()([values, values]))
+    model = keras.Model(values, keras.layers.Dense(2, use_bias=False)(squares))
+    model.set_weights([np.stack([weights, -np.array(weights)], axis=1)])
+    return model
+
+
+@pytest.mark.parametrize("engine", attribution.ENGINES)
+def test_noise_about_a_flat_place_cancels_in_the_mean_alone(engine):
+    """At the bottom of x², gradients of noise have both signs: |mean| ≪ mean of |·|.
+
+    Gradients are 2σz at the first place and, about 1, near 2 at the second: with order `abs_mean`
+    the first is 0 ± 2σ/√n, with `mean_abs` it is 2σ·√(2/π).
+    """
+    model, clip = quadratic([1.0, 1.0, 0.0]), np.array([[[0.0], [1.0], [0.0]]])
+    options = {"samples": 64, "noise": 0.5, "chunk": 64, "engine": engine}
+    mean_abs, abs_mean = (
+        attribution.smooth_grad(model, clip, 0, order=order, **options)[0]
+        for order in attribution.ORDERS
+    )
+    assert abs_mean[0] < 4 * 0.5 / np.sqrt(64)
+    assert mean_abs[0] == pytest.approx(0.5 * np.sqrt(2 / np.pi), abs=0.1)
+
+
+def test_integrated_gradients_add_up_to_the_difference_of_the_scores(network):
+    """Completeness: over all pixels, the score of the clip minus that of its darkest value.
+
+    Networks are bent, so the sum over 200 places of the path is close, not equal.
+    """
+    model, clips = network
+    parts = maps.path_contributions(model, clips, 1, steps=200, chunk=100)
+    axes = tuple(range(1, clips.ndim - 1))
+    dark = np.broadcast_to(clips.min(axis=axes, keepdims=True), clips.shape)
+    after, before = (model.predict(values, verbose=0) for values in (clips, dark))
+    column = 0 if after.shape[1] == 1 else 1
+    np.testing.assert_allclose(
+        parts.sum(axis=tuple(range(1, parts.ndim))), (after - before)[:, column], atol=0.02
+    )
+
+
+def test_integrated_gradients_of_a_parabola_by_hand():
+    """Of w·x² from 0 to x the contribution is w·x²: middles of two parts give it exactly."""
+    model = quadratic([1.0, 3.0, -2.0])
+    clip = np.array([[[0.0], [2.0], [1.0]]])
+    parts = maps.path_contributions(model, clip, 0, steps=2)
+    np.testing.assert_allclose(parts[0, :, 0], [0, 12, -2], atol=1e-5)
+    shown = attribution.integrated_gradients(model, clip, 0, steps=2)
+    np.testing.assert_allclose(shown, [[0, 1, 2 / 12]], atol=1e-5)
 
 
 def test_compiled_maps_of_whole_clips_equal_tf_keras_vis():
@@ -217,6 +298,8 @@ def test_grad_cam_is_of_the_last_convolution_that_tells_places_apart():
         ({"samples": 0}, "`samples` must be 1 or more"),
         ({"chunk": 0}, "`chunk` must be 1 or more"),
         ({"noise": -0.1}, "`noise` must be 0 or more"),
+        ({"engine": "slow"}, "`engine` must be one of fast, tf-keras-vis. Received: 'slow'"),
+        ({"order": "max"}, "`order` must be one of mean_abs, abs_mean. Received: 'max'"),
         ({"output": 2}, "`output` must be a class 0 … 1.*output=2"),
         ({"output": [1, 1]}, r"one for each of 1 clips. Received: output=\[1, 1\]"),
         ({"clips": np.zeros((3, 1))}, r"`clips` must be \(None, 3, 1\)"),

@@ -165,7 +165,7 @@ def test_bars_are_as_high_as_the_counts(run):
 
 def test_the_sheet_names_its_frames_and_rows():
     clip = np.zeros((13, 4, 4))
-    sheet = plots.saliency_sheet(clip, clip, clip, [0, 6, 12])
+    sheet = plots.map_sheet(clip, {"saliency": clip, "SmoothGrad": clip}, [0, 6, 12])
     titles = [axes.get_title() for axes in sheet.axes]
     assert titles == ["frame 0", "frame 6", "frame 12", *[""] * 7]
     rows = [axes.get_ylabel() for axes in sheet.axes if axes.get_ylabel()]

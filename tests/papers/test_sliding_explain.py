@@ -8,6 +8,7 @@ import pytest
 from lus_keras import papers
 from lus_keras.core import config
 from lus_keras.core.environment import start_tensorflow
+from lus_keras.core.errors import ConfigError
 from lus_keras.data.cache import FrameStore
 from lus_keras.data.clip_source import ClipSource
 from lus_keras.data.clips import index_clips
@@ -24,6 +25,7 @@ import keras  # noqa: E402
 from lus_keras.experiments.reproduce import train  # noqa: E402
 from lus_keras.papers.sliding import explain as sliding_explain  # noqa: E402
 from lus_keras.papers.sliding.explain import BAND, explain, spread  # noqa: E402
+from lus_keras.papers.sliding.figures import figure5  # noqa: E402
 from lus_keras.papers.sliding.pictures import figure2, figure3  # noqa: E402
 
 OVERRIDES = [
@@ -103,8 +105,11 @@ def test_marked_areas_lie_where_the_line_is(plans):
 
 def test_figures_2_and_3_are_drawn_where_they_are_asked_for():
     """Figure 3's rectangle is the cohort's region; a tile each 30 pixels of it, rows first."""
-    asked = SimpleNamespace(targets=["figure2", "figure3"], seed=0)
-    assert figure2(SimpleNamespace(targets=["table1"], seed=0)) is None
+    asked, other = (
+        SimpleNamespace(record=SimpleNamespace(targets=targets), seed=0)
+        for targets in (["figure2", "figure3"], ["table1"])
+    )
+    assert figure2(other) is None
     assert all(draw(asked).caption.startswith("SIMULATED") for draw in (figure2, figure3))
     whole, region = figure3(asked).figure.axes
     (box,) = whole.patches
@@ -211,14 +216,45 @@ def test_the_mmode_network_is_fed_depth_by_time():
 
 def test_the_run_leaves_a_video_of_every_clip_that_is_shown(source, plans, tmp_path):
     """Its name is that of the clip; the picture says SIMULATED as the data are."""
-    from types import SimpleNamespace
-
     rows = np.arange(len(source.index))
     arrays = explain(network(np.ones((3, 30, 30), bool)), source, rows, SETTINGS, sources(plans))
     plan = SimpleNamespace(
         paper=SimpleNamespace(name="sliding"), data=SimpleNamespace(name="simulated")
     )
-    prepared = SimpleNamespace(variant=SimpleNamespace(config=SETTINGS))
-    train._write_overlays(plan, prepared, sliding_explain, arrays, tmp_path)
+    variant = SimpleNamespace(config=SETTINGS)
+    training = SimpleNamespace(plan=plan, variant=variant, out=tmp_path)
+    train._write_overlays(training, sliding_explain, arrays)
     names = sorted(path.name for path in (tmp_path / "sliding" / "explanations").iterdir())
     assert names == sorted(f"figure5_{clip_id}.mp4" for clip_id in arrays["clip_id"][:3])
+
+
+def test_figure_5_names_the_engine_the_order_and_the_class(source, plans):
+    """Maps of both engines are equal to 1e-5; a wrong name is refused with what is known."""
+    rows = np.arange(2)
+    mask = np.ones((3, 30, 30), bool)
+    made = {}
+    for engine in ("fast", "tf-keras-vis"):
+        options = [f"options.engine={engine}", "options.order=abs_mean", "options.explained=absent"]
+        settings = config.load("sliding", overrides=[*OVERRIDES, *options])
+        made[engine] = explain(network(mask), source, rows, settings, sources(plans))
+        told = [str(made[engine][name]) for name in ("engine", "order", "explained")]
+        assert told == [engine, "abs_mean", "absent"]
+    wrong = config.load("sliding", overrides=[*OVERRIDES, "options.order=max"])
+    with pytest.raises(ConfigError, match=r"one of mean_abs, abs_mean\. Received 'max'"):
+        explain(network(mask), source, rows, wrong, sources(plans))
+    model = SimpleNamespace(explanations={**made["fast"], "grad-cam": made["fast"]["vanilla"]})
+    run = SimpleNamespace(model=lambda _: model, config={"options": {"frames": 3, "step": 1}})
+    drawing = figure5(run)
+    assert "engine fast" in drawing.caption and "class absent" in drawing.caption
+    assert "absolute mean gradient" in drawing.caption
+    names = [a.get_ylabel() for a in drawing.figure.axes[:15:3]]
+    assert names == ["input", "saliency", "SmoothGrad", "Grad-CAM", "integrated\ngradients"]
+
+
+def test_the_fast_engine_is_the_run_of_before_there_was_a_choice():
+    usual, other = (
+        config.load("sliding", overrides=[f"options.engine={name}"]).experiment()["options"]
+        for name in ("fast", "tf-keras-vis")
+    )
+    assert usual == {"samples": 20, "noise": 0.2, "frames": 10, "step": 6}
+    assert other == {**usual, "engine": "tf-keras-vis"}

@@ -331,6 +331,10 @@ class Claim(_Section):
     metric: str
 
 
+# How maps were made before there was a choice: runs of then go on.
+MAPS = {"engine": "fast", "order": "mean_abs", "explained": "predicted"}
+
+
 class PaperConfig(_Section):
     """Everything a paper's YAML file says, with one preset applied.
 
@@ -395,6 +399,9 @@ class PaperConfig(_Section):
         if self.fit.calibrate == "none":
             # Runs of before there was a choice go on.
             del said["fit"]["calibrate"]
+        for key, usual in MAPS.items():
+            if said["options"].get(key) == usual:
+                del said["options"][key]
         return said
 
     def entries(self) -> dict[str, str]:

@@ -12,7 +12,6 @@ from lus_keras.evaluation.plots.clips import class_bars as class_bars
 from lus_keras.evaluation.plots.clips import contrasted as contrasted
 from lus_keras.evaluation.plots.clips import map_sheet as map_sheet
 from lus_keras.evaluation.plots.clips import picture_grid as picture_grid
-from lus_keras.evaluation.plots.clips import saliency_sheet as saliency_sheet
 from lus_keras.evaluation.plots.clips import show_picture as show_picture
 from lus_keras.evaluation.plots.scores import confusion_matrices as confusion_matrices
 from lus_keras.evaluation.plots.scores import count_matrices as count_matrices

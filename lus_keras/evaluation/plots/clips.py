@@ -109,19 +109,6 @@ def contrasted(values: ArrayLike) -> NDArray[np.float32]:
     return np.clip(known / top, 0, 1) if top > 0 else np.zeros_like(known)
 
 
-def saliency_sheet(
-    frames: ArrayLike, vanilla: ArrayLike, smooth: ArrayLike, shown: Sequence[int]
-) -> Figure:
-    """Frames of a clip over time, their saliency and their SmoothGrad, one row each.
-
-    Args:
-        frames: `(t, h, w)` uint8.
-        vanilla: `(t, h, w)` floats 0 … 1.
-        smooth: `(t, h, w)` floats 0 … 1.
-    """
-    return map_sheet(frames, {"saliency": vanilla, "SmoothGrad": smooth}, shown)
-
-
 def map_sheet(frames: ArrayLike, maps: Mapping[str, ArrayLike], shown: Sequence[int]) -> Figure:
     """Frames of a clip over time, and beneath them its maps, a row each.
 
@@ -136,7 +123,7 @@ def map_sheet(frames: ArrayLike, maps: Mapping[str, ArrayLike], shown: Sequence[
             show_picture(axes, values[frame], cmap=colors, vmax=top, interpolation="nearest")
             if label == "input":
                 axes.set_title(f"frame {frame}", fontsize=8)
-        line[0].set_ylabel(label, fontsize=9)
+        line[0].set_ylabel(label.replace(" ", "\n"), fontsize=9)
     bar = figure.colorbar(panels[-1][-1].images[0], ax=panels[1:].ravel().tolist(), fraction=0.05)
     bar.set_label(f"share of the {PERCENTILE:g}th percentile", fontsize=7)
     bar.ax.tick_params(labelsize=7)

@@ -30,7 +30,7 @@ UNREADABLE = (
 # What a report reads of a finished fold. Maps of saliency are made later; folds of before version 2
 # do not vouch for them.
 READ = ("predictions.csv", "attention.npz", "history.csv", "examples.npz", "masks.npz")
-MADE_LATER = "explanations.npz"
+MADE_LATER = ("explanations.npz", "localization.npz")
 ADVICE = (
     "Its numbers are not what training wrote. Restore the file, or delete DONE beside it and run "
     "the command again to train the fold anew."
@@ -132,7 +132,8 @@ def read_model(folder: Path, relative_to: Path) -> ModelRun:
             for fold, path in done.items()
         },
         fingerprints={fold: mark.fingerprint for fold, mark in marks.items() if mark.fingerprint},
-        explanations=_read_explanations(done),
+        explanations=_read_later(done, MADE_LATER[0]),
+        localization=_read_later(done, MADE_LATER[1]),
     )
 
 
@@ -142,7 +143,7 @@ def _vouched(done: Mapping[int, Path]) -> dict[int, Done]:
     problems = []
     for fold, path in done.items():
         mark = marks[fold]
-        needed = [*READ, *(name for name in (MADE_LATER, "gradients.csv") if name in mark.sha256)]
+        needed = [*READ, *(name for name in (*MADE_LATER, "gradients.csv") if name in mark.sha256)]
         problems += disowned(path, mark, needed)
         if "predictions.csv" not in mark.sha256 and not problems:
             problems.append(f"{path / 'predictions.csv'}: is missing.")
@@ -252,10 +253,10 @@ def _read_examples(done: Mapping[int, Path]) -> tuple[Example, ...]:
     return tuple(examples)
 
 
-def _read_explanations(done: Mapping[int, Path]) -> dict[str, NDArray[Any]] | None:
-    """Maps of the first fold that was explained."""
+def _read_later(done: Mapping[int, Path], name: str) -> dict[str, NDArray[Any]] | None:
+    """Arrays of the first fold that was explained."""
     for folder in done.values():
-        path = folder / "explanations.npz"
+        path = folder / name
         if path.is_file():
             return _read_arrays(path, None)
     return None

@@ -87,6 +87,7 @@ class ModelRun:
         fingerprints: Per finished fold that says so, what its numbers depend on.
         explanations: Saliency maps of test clips and what was measured on them, by name; None if
             the network was not explained.
+        localization: What was measured of maps against findings, likewise.
     """
 
     name: str
@@ -101,6 +102,7 @@ class ModelRun:
     hashes: Mapping[str, str] = field(default_factory=dict)
     fingerprints: Mapping[int, Fingerprint] = field(default_factory=dict)
     explanations: Mapping[str, NDArray[Any]] | None = None
+    localization: Mapping[str, NDArray[Any]] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from lus_keras.experiments.reproduce.prepare import Prepared
 from lus_keras.experiments.reproduce.record import fingerprint_of
 from lus_keras.experiments.reproduce.request import Request
 from lus_keras.inference.overlay import overlay_video
+from lus_keras.papers import localization
 from lus_keras.papers.own import architecture
 from lus_keras.simulation import dataset as simulated
 
@@ -180,19 +182,27 @@ def train_variant(
         names = ", ".join(map(training.variant.entry, training.variant.models))
         training.note(f"{names}: 0 folds to train.")
     outcomes += training.run(settings, prepared.source, wanted)
-    _explain(training, jobs)
+    module, paper = papers.explanation(plan.paper.name), plan.paper
+    if module is not None:
+        _explain(training, jobs, module, module.TARGETS)
+    if localization.TARGET in paper.targets:
+        entries = {localization.TARGET: paper.targets[localization.TARGET]}
+        _explain(training, jobs, localization, entries)
     return outcomes
 
 
-def _explain(training: _Training, jobs: list[FoldJob]) -> None:
+def _explain(
+    training: _Training,
+    jobs: list[FoldJob],
+    module: ModuleType,
+    targets: Mapping[str, Sequence[str]],
+) -> None:
     """Lets trained networks be explained where a target of the paper asks for it."""
     plan, prepared, config = training.plan, training.prepared, training.variant.config
-    module = papers.explanation(plan.paper.name)
-    if module is None:
-        return
-    asked = {entry for target in plan.targets for entry in module.TARGETS.get(target, ())}
+    asked = {entry for target in plan.targets for entry in targets.get(target, ())}
+    further = {"findings": plan.paper.findings} if module is localization else {}
     for job in jobs:
-        path = job.folder / "explanations.npz"
+        path = job.folder / getattr(module, "FILE", "explanations.npz")
         name = training.variant.entry(job.model)
         if name not in asked or job.fold.fold != 0 or _unfinished([job]):
             continue
@@ -205,7 +215,7 @@ def _explain(training: _Training, jobs: list[FoldJob]) -> None:
         model.load_weights(job.folder / WEIGHTS)
         rows = job.fold.rows(prepared.source.index, "test")
         items = plan.data_of(training.variant).items
-        arrays = module.explain(model, prepared.source, rows, config, items)
+        arrays = module.explain(model, prepared.source, rows, config, items, **further)
         # The maps last: they mark that all of this is done.
         try:
             _write_overlays(training, module, arrays)

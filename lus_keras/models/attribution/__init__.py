@@ -1,6 +1,7 @@
 """Where a network looks: saliency maps of its input, and checks of such maps.
 
-    maps        vanilla saliency, SmoothGrad, Grad-CAM
+    maps        vanilla saliency, SmoothGrad, integrated gradients, Grad-CAM
+    by_library  the calls of tf-keras-vis: Grad-CAM, and the others where it is asked for
     gradients   gradient of a score by the input, compiled once a network
     checks      a network with random weights, to hold a map against
 
@@ -10,6 +11,25 @@ network is sure. Maps need TensorFlow as Keras's backend.
 """
 
 from lus_keras.models.attribution.checks import randomised_copy
-from lus_keras.models.attribution.maps import grad_cam, smooth_grad, vanilla_saliency
+from lus_keras.models.attribution.maps import (
+    ENGINES,
+    FAST,
+    LIBRARY,
+    ORDERS,
+    grad_cam,
+    integrated_gradients,
+    smooth_grad,
+    vanilla_saliency,
+)
 
-__all__ = ["grad_cam", "randomised_copy", "smooth_grad", "vanilla_saliency"]
+__all__ = [
+    "ENGINES",
+    "FAST",
+    "LIBRARY",
+    "ORDERS",
+    "grad_cam",
+    "integrated_gradients",
+    "randomised_copy",
+    "smooth_grad",
+    "vanilla_saliency",
+]

@@ -39,50 +39,19 @@ def require_tensorflow() -> Any:
 
 @functools.lru_cache(maxsize=4)
 def gradient_function(model: keras.Model) -> Callable[[Any, Any], Any]:
-    """Compiled function from inputs and weights of logits to absolute gradients.
+    """Compiled function from inputs and weights of logits to gradients.
 
     Args:
         model: Network from inputs `(b, …, c)` to logits `(b, k)`; its weights may change later.
 
     Returns:
         Function of inputs `(b, …, c)` float32 and `(b, k)` float32, whose score is the sum of
-        products with the logits; gives `|∂ score / ∂ input|`, `(b, …, c)` float32.
+        products with the logits; gives `∂ score / ∂ input`, `(b, …, c)` float32.
     """
     tf = require_tensorflow()
     shape = model.inputs[0].shape
     specs = [tf.TensorSpec(shape, "float32"), tf.TensorSpec(model.outputs[0].shape, "float32")]
     return tf.function(_gradient(model, tf), input_signature=specs)
-
-
-@functools.lru_cache(maxsize=4)
-def noisy_gradient_function(model: keras.Model) -> Callable[..., Any]:
-    """Compiled function that adds up the absolute gradients of noisy copies of one input.
-
-    Args:
-        model: As in `gradient_function`.
-
-    Returns:
-        Function of an input `(…, c)` float32, logit weights `(k,)`, the noise's standard deviation,
-        and the seeds `(n, 2)` int64 of n copies; gives the sum `(…, c)` float32.
-    """
-    tf = require_tensorflow()
-    shape = model.inputs[0].shape[1:]
-    gradient = _gradient(model, tf)
-
-    def total(values: Tensor, weights: Tensor, sigma: Tensor, seeds: Tensor):
-        noise = tf.map_fn(
-            lambda seed: unit_noise(shape, seed), seeds, fn_output_signature=tf.float32
-        )
-        weights = tf.repeat(weights[None], tf.shape(seeds)[0], axis=0)
-        return tf.reduce_sum(gradient(values + sigma * noise, weights), axis=0)
-
-    specs = [
-        tf.TensorSpec(shape, "float32"),
-        tf.TensorSpec(model.outputs[0].shape[1:], "float32"),
-        tf.TensorSpec((), "float32"),
-        tf.TensorSpec((None, 2), "int64"),
-    ]
-    return tf.function(total, input_signature=specs)
 
 
 def unit_noise(shape: tuple[int, ...], seed: Any) -> Any:
@@ -111,7 +80,7 @@ def _gradient(model: keras.Model, tf: Any) -> Callable[[Any, Any], Any]:
         slope = tape.gradient(score, start)
         if first:
             slope = strided_input_gradient(slope, first.kernel, values.shape[1:-1])
-        return tf.abs(tf.cast(slope, tf.float32))
+        return tf.cast(slope, tf.float32)
 
     return gradient
 

@@ -1,22 +1,26 @@
-"""Saliency maps of clips: vanilla saliency, SmoothGrad and Grad-CAM."""
+"""Maps of clips: vanilla saliency, SmoothGrad, integrated gradients and Grad-CAM."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lus_keras.models.attribution import by_library
 from lus_keras.models.attribution.gradients import (
     gradient_function,
-    noisy_gradient_function,
     require_tensorflow,
+    unit_noise,
 )
 
 Floats = NDArray[np.float32]
 # Added to the spread of a map before it is divided by, as tf-keras-vis does.
 EPSILON = 1e-7
+# Who computes saliency and SmoothGrad: our compiled gradients, or the library's own call.
+ENGINES = FAST, LIBRARY = "fast", "tf-keras-vis"
+ORDERS = ("mean_abs", "abs_mean")
 
 
 def vanilla_saliency(
@@ -25,6 +29,7 @@ def vanilla_saliency(
     output: int | Sequence[int] | None = None,
     *,
     chunk: int = 8,
+    engine: str = FAST,
 ) -> Floats:
     """Absolute gradient of a class's logit by every pixel (Simonyan et al. 2014).
 
@@ -34,6 +39,7 @@ def vanilla_saliency(
         output: Class of each clip, or of all; None is the class that the network predicts. A
             network of one logit has the classes 1 and 0, and the score of 0 is minus the logit.
         chunk: Clips computed at once.
+        engine: One of `ENGINES`: our compiled gradients, or the call of tf-keras-vis.
 
     Returns:
         `(b, …)` float32 in 0 … 1: the maximum over channels, each map stretched from its minimum to
@@ -41,16 +47,19 @@ def vanilla_saliency(
 
     Raises:
         ConfigError: Keras computes with another backend than TensorFlow.
-        ValueError: `clips`, `output` or `chunk` does not fit.
+        ValueError: `clips`, `output`, `chunk` or `engine` does not fit.
     """
-    gradient = gradient_function(model)
+    _check_choice("engine", engine, ENGINES)
+    require_tensorflow()
     clips = _checked(model, clips, chunk=chunk)
     weights = _logit_weights(model, clips, output, chunk)
-    parts = [
-        np.asarray(gradient(clips[start : start + chunk], weights[start : start + chunk]))
-        for start in range(0, len(clips), chunk)
-    ]
-    return _stretched(np.concatenate(parts).max(axis=-1))
+    if engine == LIBRARY:
+        parts = [
+            by_library.saliency(model, clips[start : start + chunk], weights[start : start + chunk])
+            for start in range(0, len(clips), chunk)
+        ]
+        return np.concatenate(parts)
+    return _stretched(np.abs(_gradients(model, clips, weights, chunk)).max(axis=-1))
 
 
 def smooth_grad(
@@ -62,11 +71,14 @@ def smooth_grad(
     noise: float = 0.2,
     chunk: int = 10,
     seed: int = 0,
+    order: str = "mean_abs",
+    engine: str = FAST,
 ) -> Floats:
-    """Mean absolute gradient over noisy copies of each clip (Smilkov et al. 2017).
+    """Gradient averaged over noisy copies of each clip (Smilkov et al. 2017).
 
-    Memory depends on `chunk`, not on `samples`. The noise of a copy depends on the seed, the clip's
-    place and the copy's number alone, so `chunk` changes only the order of summing.
+    With the fast engine memory depends on `chunk`, not on `samples`. The noise of a copy depends on
+    the seed, the clip's place and the copy's number alone, so `chunk` changes only the order of
+    summing, and both engines have the same noise.
 
     Args:
         model: As in `vanilla_saliency`.
@@ -76,6 +88,9 @@ def smooth_grad(
         noise: Standard deviation of the noise as a share of the clip's range of values.
         chunk: Copies computed at once.
         seed: Of the noise, 0 or more.
+        order: `mean_abs` averages absolute gradients, as tf-keras-vis does; `abs_mean` takes the
+            absolute value of the averaged gradient, as Smilkov et al. define it.
+        engine: As in `vanilla_saliency`.
 
     Returns:
         `(b, …)` float32 in 0 … 1, as `vanilla_saliency` gives them.
@@ -84,21 +99,118 @@ def smooth_grad(
         ConfigError: Keras computes with another backend than TensorFlow.
         ValueError: An argument is out of range or does not fit.
     """
-    total = noisy_gradient_function(model)
+    _check_choice("engine", engine, ENGINES)
+    _check_choice("order", order, ORDERS)
+    require_tensorflow()
     clips = _checked(model, clips, samples=samples, chunk=chunk)
     if noise < 0:
         raise ValueError(f"`noise` must be 0 or more. Received: noise={noise}.")
     weights = _logit_weights(model, clips, output, chunk)
     maps = []
     for place, (clip, weight) in enumerate(zip(clips, weights, strict=True)):
-        sigma = np.float32(noise * (clip.max() - clip.min()))
         seeds = noise_seeds(seed, place, samples)
-        parts = [
-            np.asarray(total(clip, weight, sigma, seeds[start : start + chunk]))
-            for start in range(0, samples, chunk)
-        ]
-        maps.append(np.sum(parts, axis=0).max(axis=-1) / np.float32(samples))
+        if engine == LIBRARY:
+            options = {"seeds": seeds, "noise": noise, "absolute": order == "mean_abs"}
+            mean = by_library.mean_gradient(model, clip[None], weight[None], **options)[0]
+        else:
+            sigma = np.float32(noise * (clip.max() - clip.min()))
+            mean = _mean_gradient(
+                *(model, weight, chunk, order == "mean_abs"),
+                lambda part, clip=clip, sigma=sigma, seeds=seeds: (
+                    clip + sigma * np.stack([unit_noise(clip.shape, s) for s in seeds[part]])
+                ),
+                samples,
+            )
+        maps.append(np.abs(mean).max(axis=-1))
     return _stretched(np.stack(maps))
+
+
+def integrated_gradients(
+    model: keras.Model,
+    clips: ArrayLike,
+    output: int | Sequence[int] | None = None,
+    *,
+    steps: int = 20,
+    chunk: int = 10,
+) -> Floats:
+    """Absolute integrated gradients from each channel's darkest value (Sundararajan et al. 2017).
+
+    Args:
+        model: As in `vanilla_saliency`.
+        clips: As in `vanilla_saliency`.
+        output: As in `vanilla_saliency`.
+        steps: Places on the path, the middles of equal parts of it.
+        chunk: Places computed at once.
+
+    Returns:
+        `(b, …)` float32 in 0 … 1: the absolute sum over channels, stretched.
+
+    Raises:
+        ConfigError: Keras computes with another backend than TensorFlow.
+        ValueError: An argument is out of range or does not fit.
+    """
+    parts = path_contributions(model, clips, output, steps=steps, chunk=chunk)
+    return _stretched(np.abs(parts.sum(axis=-1)))
+
+
+def path_contributions(
+    model: keras.Model,
+    clips: ArrayLike,
+    output: int | Sequence[int] | None = None,
+    *,
+    steps: int = 20,
+    chunk: int = 10,
+) -> Floats:
+    """Integrated gradients with their sign, `(b, …, c)`; arguments as `integrated_gradients` has.
+
+    Their sum is the score of the clip minus that of the baseline, as far as `steps` are enough.
+    """
+    require_tensorflow()
+    clips = _checked(model, clips, steps=steps, chunk=chunk)
+    weights = _logit_weights(model, clips, output, chunk)
+    along = (np.arange(steps, dtype=np.float32) + 0.5) / steps
+    found = []
+    for clip, weight in zip(clips, weights, strict=True):
+        dark = clip.min(axis=tuple(range(clip.ndim - 1)), keepdims=True)
+        mean = _mean_gradient(
+            *(model, weight, chunk, False),
+            lambda part, rest=clip - dark, dark=dark: (
+                dark + along[part].reshape(-1, *[1] * rest.ndim) * rest
+            ),
+            steps,
+        )
+        found.append((clip - dark) * mean)
+    return np.stack(found)
+
+
+def _gradients(model: keras.Model, clips: Floats, weights: Floats, chunk: int) -> Floats:
+    gradient = gradient_function(model)
+    parts = [
+        np.asarray(gradient(clips[start : start + chunk], weights[start : start + chunk]))
+        for start in range(0, len(clips), chunk)
+    ]
+    return np.concatenate(parts)
+
+
+def _mean_gradient(
+    model: keras.Model,
+    weight: Floats,
+    chunk: int,
+    absolute: bool,
+    inputs: Callable[[slice], Floats],
+    count: int,
+) -> Floats:
+    """Mean gradient `(…, c)` of `count` variants of a clip, which `inputs` makes by their numbers.
+
+    Args:
+        absolute: Whether the mean is of absolute gradients.
+    """
+    gradient, total = gradient_function(model), np.float32(0)
+    for start in range(0, count, chunk):
+        values = inputs(slice(start, min(start + chunk, count)))
+        slopes = np.asarray(gradient(values, np.repeat(weight[None], len(values), axis=0)))
+        total = total + (np.abs(slopes) if absolute else slopes).sum(axis=0)
+    return np.asarray(total / np.float32(count))
 
 
 def noise_seeds(seed: int, place: int, samples: int) -> NDArray[np.int64]:
@@ -139,20 +251,9 @@ def grad_cam(
         ValueError: `clips`, `output` or `layer` does not fit.
     """
     require_tensorflow()
-    # It imports TensorFlow, whatever the backend is.
-    from tf_keras_vis.gradcam import Gradcam
-
     clips = _checked(model, clips)
     weights = _logit_weights(model, clips, output, len(clips))
-    return np.asarray(
-        Gradcam(model)(
-            lambda logits: keras.ops.sum(logits * weights, axis=-1),
-            clips,
-            penultimate_layer=model.get_layer(layer or last_convolution(model)),
-            seek_penultimate_conv_layer=False,
-        ),
-        np.float32,
-    )
+    return by_library.grad_cam(model, clips, weights, layer or last_convolution(model))
 
 
 def last_convolution(model: keras.Model) -> str:
@@ -180,6 +281,11 @@ def last_convolution(model: keras.Model) -> str:
         raise ValueError(f"`model` must hold a convolution. Received: {model.name} without one.")
     placed = (layer for layer in found if min(layer.output.shape[-3:-1]) > 1)
     return next(placed, found[0]).name
+
+
+def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise ValueError(f"`{name}` must be one of {', '.join(known)}. Received: {value!r}.")
 
 
 def _checked(model: keras.Model, clips: ArrayLike, **counts: int) -> Floats:

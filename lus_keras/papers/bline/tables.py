@@ -49,6 +49,7 @@ from lus_keras.evaluation.tables.layout import (
 )
 from lus_keras.papers.base import labels_of
 from lus_keras.papers.bline import MODELS, TRANSFER
+from lus_keras.papers.localization import table_of
 
 LABELS = labels_of("bline")
 NETWORKS = {name: LABELS[name] for name in MODELS}
@@ -307,4 +308,5 @@ TABLES = {
     "table2": table2,
     "representative_frame": representative_frame,
     "transfer": transfer,
+    "localization": table_of("c2d_lstm_a"),
 }

@@ -29,6 +29,7 @@ from lus_keras.evaluation.tables.layout import (
     numbers,
 )
 from lus_keras.papers.base import class_counts_text
+from lus_keras.papers.localization import table_of
 from lus_keras.papers.severity import MASKED, NAN_VARIANTS, NETWORK, SCRATCH, VAL_SELECTED, WEIGHTED
 from lus_keras.papers.severity.gradients import logged, study
 from lus_keras.papers.severity.rows import (
@@ -267,4 +268,10 @@ def _log10(value: float) -> float:
     return float(np.log10(value)) if value > 0 else float("nan")
 
 
-TABLES = {"table1": table1, "results": results, "variants": variants, "nan_study": nan_study}
+TABLES = {
+    "table1": table1,
+    "results": results,
+    "variants": variants,
+    "nan_study": nan_study,
+    "localization": table_of(NETWORK),
+}

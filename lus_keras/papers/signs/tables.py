@@ -14,6 +14,7 @@ from lus_keras.evaluation.tables.layout import Layout, Row, ids
 from lus_keras.evaluation.tables.multiclass import class_columns, class_rows
 from lus_keras.evaluation.tables.multilabel import label_columns, label_rows
 from lus_keras.papers.base import class_counts_text
+from lus_keras.papers.localization import table_of
 from lus_keras.papers.signs import MODELS, MULTILABEL
 
 (MODEL,) = MODELS
@@ -124,4 +125,8 @@ def weights_note(run: PaperRun) -> str:
     )
 
 
-TABLES = {"table1": table1, "multilabel": multilabel}
+TABLES = {
+    "table1": table1,
+    "multilabel": multilabel,
+    "localization": table_of(MODELS[0]),
+}

@@ -99,9 +99,11 @@ PAPER = Paper(
         "figure5": (EXPLAINED,),
         "leakage": LEAKAGE,
         "pleura": PLEURA,
+        "localization": (EXPLAINED,),
     },
     build=build,
     loss=loss,
     metrics=metrics,
-    extras=frozenset({"pleura"}),
+    extras=frozenset({"pleura", "localization"}),
+    findings=("pleura",),
 )

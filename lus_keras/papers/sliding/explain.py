@@ -7,13 +7,23 @@ weights, which must differ, and, on simulated videos, how much of a map lies on 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lus_keras.core.errors import ConfigError
 from lus_keras.data.clip_source import ClipSource
 from lus_keras.evaluation.metrics import map_similarity, share_in
-from lus_keras.models.attribution import randomised_copy, smooth_grad, vanilla_saliency
+from lus_keras.models.attribution import (
+    ENGINES,
+    ORDERS,
+    grad_cam,
+    integrated_gradients,
+    randomised_copy,
+    smooth_grad,
+    vanilla_saliency,
+)
 from lus_keras.papers.sliding import EXPLAINED
 from lus_keras.simulation.dataset import SimulatedSource
 from lus_keras.simulation.pleura import pleural_rows
@@ -26,6 +36,7 @@ if TYPE_CHECKING:
 TARGETS = {"figure5": (EXPLAINED,)}
 # Maps that are written as videos, beside their clips.
 OVERLAYS = {"figure5": {"vanilla": "vanilla saliency", "smooth": "SmoothGrad"}}
+METHODS = ("vanilla", "smooth", "grad-cam", "integrated")
 SHOWN = 3
 EXPLAINED_CLIPS = 16
 # Half the width of the pleural band, in pixels of a picture of 480 rows.
@@ -45,11 +56,12 @@ def explain(
         model: Trained network from clips to logits.
         source: The clips.
         rows: `(n,)` rows of the test clips.
-        config: The paper's configuration; `options` has `samples` and `noise` of SmoothGrad.
+        config: The paper's configuration; its `options` say how maps are made.
         items: Videos in the order of the source; plans of simulated ones tell where the pleura is.
 
     Returns:
-        `clip_id (m,)`; `frames`, `vanilla` and `smooth` of the first few, `(k, t, h, w)`;
+        `clip_id (m,)`; `frames`, and those of `METHODS` that the network has, of the first few,
+        `(k, t, h, w)`; `engine`, `order` and `explained` as text;
         `patient_id (m,)`; per method `<method>_random (m,)` rank correlation with random weights,
         `<method>_band (m,)` and `<method>_below (m,)` shares of the map on the pleural band, and
         from it downwards, both also `…_untrained` of the network with random weights,
@@ -60,21 +72,14 @@ def explain(
 
     chosen = spread(source, rows)
     clips = np.asarray(network_input(source.read(chosen), source.index.length[chosen], source.clip))
-    options = config.options
-    samples, noise = int(options.get("samples", 20)), float(options.get("noise", 0.2))
-    random = randomised_copy(model, seed=0)
-    maps, random_maps = (
-        {
-            "vanilla": vanilla_saliency(network, clips),
-            "smooth": smooth_grad(network, clips, samples=samples, noise=noise),
-        }
-        for network in (model, random)
-    )
+    random, how = randomised_copy(model, seed=0), _settings(config)
+    maps, random_maps = (_maps(network, clips, config, how) for network in (model, random))
     found: dict[str, np.ndarray] = {
         "clip_id": source.index.clip_id[chosen],
         "patient_id": source.index.patient_id[chosen],
         "label": source.index.label[chosen],
         "frames": source.read(chosen[:SHOWN])[..., 0],
+        **{name: np.array(value) for name, value in how.items()},
     }
     regions = [_regions(source, row, items) for row in chosen]
     for name in ("band", "below"):
@@ -90,6 +95,39 @@ def explain(
                     [_share(map_, masks[name]) for map_, masks in zip(shown, regions, strict=True)]
                 )
     return found
+
+
+def _settings(config: PaperConfig) -> dict[str, str]:
+    """Engine, order of SmoothGrad and class explained; those of the configuration, checked."""
+    known = {"engine": ENGINES, "order": ORDERS, "explained": ("predicted", *config.labels)}
+    how = {name: str(config.options.get(name, choices[0])) for name, choices in known.items()}
+    problems = [
+        f"configs/sliding.yaml: options.{name}: must be one of {', '.join(choices)}. "
+        f"Received '{how[name]}'."
+        for name, choices in known.items()
+        if how[name] not in choices
+    ]
+    if problems:
+        raise ConfigError.from_problems(problems)
+    return how
+
+
+def _maps(
+    model: keras.Model, clips: np.ndarray, config: PaperConfig, how: dict[str, str]
+) -> dict[str, np.ndarray]:
+    """Maps by method, each `(b, t, h, w)`; no Grad-CAM of a network without a convolution."""
+    options, named = config.options, how["explained"]
+    output = None if named == "predicted" else config.labels.index(named)
+    samples, noise = int(options.get("samples", 20)), float(options.get("noise", 0.2))
+    smooth = {"samples": samples, "noise": noise, "order": how["order"], "engine": how["engine"]}
+    maps = {
+        "vanilla": vanilla_saliency(model, clips, output, engine=how["engine"]),
+        "smooth": smooth_grad(model, clips, output, **smooth),
+        "integrated": integrated_gradients(model, clips, output, steps=samples),
+    }
+    with suppress(ValueError):
+        maps["grad-cam"] = grad_cam(model, clips, output)
+    return {method: maps[method] for method in METHODS if method in maps}
 
 
 def spread(source: ClipSource, rows: np.ndarray) -> np.ndarray:

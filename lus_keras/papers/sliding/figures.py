@@ -15,10 +15,19 @@ from lus_keras.papers.sliding.pictures import figure2, figure3
 from lus_keras.papers.sliding.tables import LABELS, VARIANTS, class_counts
 
 CLASSES = ("absent", "present")
+METHOD_NAMES = {
+    "vanilla": "saliency",
+    "smooth": "SmoothGrad",
+    "grad-cam": "Grad-CAM",
+    "integrated": "integrated gradients",
+}
+ENGINE_NAMES = {"fast": "fast (follows tf-keras-vis)"}
 
 
 def figure5(run: PaperRun) -> Drawing | None:
-    """Figure 5: frames of a tile with sliding, saliency and SmoothGrad, evenly apart in time.
+    """Figure 5: frames of a tile with sliding, and maps beneath, evenly apart in time.
+
+    Saliency and SmoothGrad are the paper's rows; Grad-CAM and integrated gradients are ours.
 
     None if no network was explained.
     """
@@ -29,13 +38,18 @@ def figure5(run: PaperRun) -> Drawing | None:
     step, count = int(options.get("step", 6)), int(options.get("frames", 10))
     frames = maps["frames"][0]
     shown = list(range(0, len(frames), step))[:count]
+    methods = {label: maps[method][0] for method, label in METHOD_NAMES.items() if method in maps}
+    engine, order = str(maps.get("engine", "fast")), str(maps.get("order", "mean_abs"))
+    explained = str(maps.get("explained", "predicted"))
+    how = "mean of absolute gradients" if order == "mean_abs" else "absolute mean gradient"
     return Drawing(
         "figure5",
         "Figure 5. Where the network looks",
         f"Test tile {maps['clip_id'][0]}, the first of those with sliding; frames {step} apart. "
-        "First row: input; second: vanilla saliency; third: SmoothGrad. Each map is drawn as "
-        "shares of the 99.5th percentile of its values over the whole clip.",
-        plots.saliency_sheet(frames, maps["vanilla"][0], maps["smooth"][0], shown),
+        f"First row: input; then {', '.join(methods)}. Saliency and SmoothGrad ({how}) by the "
+        f"engine {ENGINE_NAMES.get(engine, engine)}; explained: the class {explained}. Each map is "
+        "drawn as shares of the 99.5th percentile of its values over the whole clip.",
+        plots.map_sheet(frames, methods, shown),
         frames=True,
     )
 

@@ -30,6 +30,7 @@ from lus_keras.evaluation.tables.layout import (
     numbers,
 )
 from lus_keras.papers.base import labels_of
+from lus_keras.papers.localization import table_of
 from lus_keras.papers.sliding import (
     CITED,
     DATA_SETS,
@@ -70,6 +71,8 @@ FURTHER = (
 )
 COLUMNS = (*HEADLINE, *FURTHER)
 METHODS = {"vanilla": "Vanilla saliency", "smooth": "SmoothGrad"}
+# Not in the paper.
+FURTHER_METHODS = {"grad-cam": "Grad-CAM", "integrated": "Integrated gradients"}
 SHARES = {
     "band": "On the pleural band (share of the map)",
     "below": "On the band and below it (share of the map)",
@@ -208,11 +211,13 @@ def explanations(run: PaperRun) -> Layout:
 
     The shares need simulated videos, whose pleura is known.
     """
+    made = run.model(EXPLAINED).explanations or {}
+    methods = METHODS | {name: label for name, label in FURTHER_METHODS.items() if name in made}
     return Layout(
         run,
         "explanations",
         "Explanations: where the maps of test tiles lie",
-        rows=[Row(method, label, _mapped(run, method)) for method, label in METHODS.items()],
+        rows=[Row(method, label, _mapped(run, method)) for method, label in methods.items()],
         columns=columns_of(SHARES),
         notes=(
             "Tiles of the uppermost row, which holds the pleural line. Baseline: the share of the "
@@ -285,4 +290,5 @@ TABLES = {
     "leakage": leakage,
     "pleura": pleura,
     "explanations": explanations,
+    "localization": table_of(EXPLAINED),
 }
