@@ -260,7 +260,7 @@ def per_video(predictions: pd.DataFrame) -> pd.DataFrame:
 
 @table
 def transfer(run: PaperRun) -> Layout:
-    """Performance on real videos of training on simulated ones: a study of ours, not of the paper's.
+    """Performance on real videos of training on simulated ones: our study, not the paper's.
 
     Three networks of one kind are tested on the same real videos: one that learnt from these videos
     within the folds, one that learnt from simulated videos alone, and one that did the latter
