@@ -47,6 +47,8 @@ def expected(cells, column, row, text):
     assert parts, f"{row}, {column}: '{text}' is no number"
     if parts[2] is None:
         return written(values[0], parts[1])
+    if values[1] is None:  # the same in every resample: no interval
+        return written(values[0], parts[1])
     value, low, high = (written(value, parts[1]) for value in values)
     return f"{value} ({low} to {high})"
 

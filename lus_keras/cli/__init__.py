@@ -106,11 +106,13 @@ _EMBED = click.option(
     "networks",
     multiple=True,
     metavar="FILE.py:FUNCTION",
-    help="A network of your own beside the paper's (repeatable).",
+    help="Your own network beside the paper's (repeatable).",
 )
 @click.option("--fold", type=int, help="Only this fold.")
 @click.option(
-    "--config", type=click.Path(path_type=Path), help="YAML of your own, over the paper's."
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Your own YAML file, which overrides the paper's.",
 )
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
 @click.option(
@@ -165,7 +167,9 @@ _EMBED = click.option(
     show_default=True,
     help="mirrored splits each batch among all devices.",
 )
-@click.option("--log", type=click.Choice(["tensorboard"]), help="Also log each epoch for this.")
+@click.option(
+    "--log", type=click.Choice(["tensorboard"]), help="Also log each epoch for TensorBoard."
+)
 @click.option("--train-on", default="", help="Train on this data set only: simulated.")
 @click.option("--pretrain", default="", help="Train on this data set first: simulated.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run directory.")

@@ -28,7 +28,9 @@ COMMAND = ["lus-keras", "reproduce"]
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
 @click.option("--as", "name", metavar="PAPER/NAME", help="Register it under this name instead.")
 @click.option(
-    "--into", type=click.Path(path_type=Path, file_okay=False), help="Folder of entries; yours."
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of pretrained networks; default: yours.",
 )
 @click.option("--backbone", is_flag=True, help="With --as: layers of AlexNet, to start from.")
 @click.option("--recipe-only", is_flag=True, help="With --as: no weights, see `pretrain`.")

@@ -28,7 +28,7 @@ def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, acce
     Verified files are not fetched again; run the same command again to resume.
 
     \b
-    lus-keras data fetch covid-blues --accept-licence
+    lus-keras data fetch covid-blues --accept-license
     lus-keras data fetch pocus --offline --from ~/Downloads/pocus --to data/pocus
     """
     from lus_keras.core.progress import Reporter

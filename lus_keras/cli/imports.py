@@ -20,10 +20,18 @@ _PATH = click.Path(path_type=Path)
 _OUT = click.option("--out", type=_PATH, required=True, help="Manifest to write, such as m.csv.")
 _ROOT = click.option("--root", type=_PATH, help="Folder that paths start from. Default: its own.")
 _VALUE = click.option(
-    "--value", "values", multiple=True, metavar="COLUMN:WORD=VALUE", help="A word for a label."
+    "--value",
+    "values",
+    multiple=True,
+    metavar="COLUMN:WORD=VALUE",
+    help="Which word means which label.",
 )
 _MAP = click.option(
-    "--map", "columns", multiple=True, metavar="COLUMN=FIELD", help="What a column is."
+    "--map",
+    "columns",
+    multiple=True,
+    metavar="COLUMN=FIELD",
+    help="Which column holds which field.",
 )
 _VIDEO = click.option("--video", metavar="TEMPLATE", help="Path from columns, '{id}/{zone}'.")
 
@@ -70,7 +78,7 @@ def _joined(function: Callable[..., None]) -> Callable[..., None]:
             type=click.Choice(["skip", "no", "ask"]),
             default="skip",
             show_default=True,
-            help="Videos of which nothing says it: leave out, take as free of B-lines, ask.",
+            help="Videos without annotation: leave out, take as free of B-lines, or ask.",
         ),
         _VIDEO,
         _VALUE,
@@ -129,7 +137,7 @@ def import_annotations(saved: Path, videos: tuple[Path, ...], out: Path, **optio
 @click.argument("project", type=_PATH)
 @click.argument("videos", nargs=-1, type=_PATH)
 @_OUT
-@click.option("--finding", "findings", multiple=True, help="Name of B-lines; '*' any. [B-line]")
+@click.option("--finding", "findings", multiple=True, help="Label of B-lines; '*': any. [B-line]")
 @click.option(
     "--label", "labels", multiple=True, metavar="ATTRIBUTE=COLUMN", help="Label of whole files."
 )
@@ -205,7 +213,11 @@ def import_frames(
 @click.argument("files", nargs=-1, required=True, type=_PATH)
 @click.option("--out", type=_PATH, required=True, help="Folder to write to.")
 @click.option("--key", type=_PATH, required=True, help="File with the secret for the ids.")
-@click.option("--frame-rate", type=click.FloatRange(0, min_open=True), help="Whatever files state.")
+@click.option(
+    "--frame-rate",
+    type=click.FloatRange(0, min_open=True),
+    help="Overrides the files' rate.",
+)
 @click.option("--region", metavar="X,Y,W,H", help="Tissue in the picture, if files state none.")
 @click.option(
     "--banner",

@@ -26,7 +26,11 @@ _WORKERS = click.option(
 @click.command(cls=Command)
 @click.argument("target")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-@click.option("--fix", type=click.Path(path_type=Path, dir_okay=False), help="Clean manifest.csv.")
+@click.option(
+    "--fix",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Manifest to write, without faulty videos.",
+)
 @click.option(
     "--pairs",
     type=click.Path(path_type=Path, dir_okay=False),

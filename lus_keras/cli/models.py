@@ -88,9 +88,9 @@ def predict(
     r"""Predict VIDEOS with the networks of RUN: probabilities of clips, videos and patients.
 
     A folder among VIDEOS stands for all videos in it. RUN is a run directory, a folder within it,
-    or a pretrained network that `lus-keras list` names. The folds of a network are averaged. A
-    video that the run was trained on looks better than it is. Videos that are cut short or damaged
-    are named and left out; --damaged uses what is left of them. For research only.
+    or a pretrained network that `lus-keras list` names. The folds of a network are averaged.
+    Predictions on videos used for training are optimistic. Truncated or damaged videos
+    are named and left out; --damaged uses their readable frames. For research only.
 
     \b
     lus-keras predict bline/c2d_lstm_a exam.mp4 --out predicted

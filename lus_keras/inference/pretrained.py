@@ -151,7 +151,7 @@ def _stored(models: Ensemble, *, backbone: bool) -> dict[str, dict[str, np.ndarr
     """File name → arrays as they are stored; those of a network in the order of its weights."""
     if backbone:
         if len(models.networks) > 1:
-            raise ConfigError("--backbone: is of one network. Choose its --fold.")
+            raise ConfigError("--backbone: takes one network. Choose its --fold.")
         state = to_torch_state(models.networks[0])
         features = {key: values for key, values in state.items() if key.startswith("features.")}
         if not features:

@@ -91,7 +91,7 @@ def with_networks(settings: PaperConfig, networks: Sequence[OwnNetwork]) -> Pape
     known = {network.function: network for network in networks}
     if len(known) < len(networks) or known.keys() & settings.models.keys():
         names = ", ".join(network.function for network in networks)
-        raise ConfigError(f"--network: {names}: a name is there already. Rename the function.")
+        raise ConfigError(f"--network: {names}: the name is taken. Rename the function.")
     first = next(iter(settings.models))
     # What a step costs is not known: as much as the dearest of the paper's.
     costs = {

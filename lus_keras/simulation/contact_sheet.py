@@ -191,7 +191,7 @@ def _draw_appearance(
         levels.semilogy(np.maximum(appearance.histogram, 1e-6), color=colour, lw=1.2, label=name)
         cycles = np.arange(1, len(appearance.radial_db) + 1)
         spectrum.semilogx(cycles, appearance.radial_db, color=colour, lw=1.2)
-    levels.set_xlabel("grey level", fontsize=7)
+    levels.set_xlabel("gray level", fontsize=7)
     levels.set_ylabel("share of pixels", fontsize=7)
     levels.legend(frameon=False, fontsize=6)
     spectrum.set_xlabel("cycles per picture", fontsize=7)
@@ -200,7 +200,7 @@ def _draw_appearance(
         axes.tick_params(labelsize=6)
     if real:
         apart = distances(*(appearance for appearance, _ in found.values()))
-        levels.set_title(f"apart by {apart['grey_levels']:.1f} grey levels", fontsize=7)
+        levels.set_title(f"apart by {apart['grey_levels']:.1f} gray levels", fontsize=7)
         spectrum.set_title(f"apart by {apart['psd_db']:.1f} dB", fontsize=7)
     for column, (name, (appearance, _)) in enumerate(found.items()):
         mean = _picture(figure, cells[0, 2 + column], appearance.mean_image, "equal")

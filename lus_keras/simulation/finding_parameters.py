@@ -38,7 +38,7 @@ class EffusionParameters:
 
     thickness: float = uniform(0, 1, "1", "interpleural distance inside its possible range")
     swing: float = uniform(0.3, 0.9, "1", "relative change of the distance in a breath")
-    tilt: float = uniform(-0.35, 0.35, "1", "relative change of the distance, centre to edge")
+    tilt: float = uniform(-0.35, 0.35, "1", "relative change of the distance, center to edge")
     collapsed_mm: float = uniform(8, 35, "mm", "thickness of collapsed lung")
     collapsed_db: float = uniform(-15, -7, "dB", "echogenicity of collapsed lung")
     surface_db: float = uniform(-8, 0, "dB", "brightness of the lung's surface")

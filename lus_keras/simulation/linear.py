@@ -22,11 +22,11 @@ from lus_keras.simulation.probes import LinearProbe
 class LinearPatientParameters(PatientParameters):
     """Body of a patient and a high-frequency scanner; radius and opening angle are not used."""
 
-    frequency_mhz: float = uniform(7, 12, "MHz", "centre frequency of the probe")
+    frequency_mhz: float = uniform(7, 12, "MHz", "center frequency of the probe")
     depth_mm: float = uniform(38, 62, "mm", "usual depth setting")
     pleura_offset_mm: float = normal(0, 2, "mm", "pleural depth beyond what the BMI explains")
     slide_mm: float = uniform(3, 12, "mm", "pleural excursion of a breath")
-    streak_db: float = uniform(6.4, 12.8, "dB", "contrast of fascia and fibres")
+    streak_db: float = uniform(6.4, 12.8, "dB", "contrast of fascia and fibers")
     # Persistence smears what moves: were it strong, one frame would tell that the lung slides.
     persistence: float = uniform(0, 0.2, "1", "weight of the previous frame")
     probe_width_mm: float = uniform(36, 50, "mm", "width of the probe")
@@ -53,7 +53,7 @@ class LinearPatientParameters(PatientParameters):
 class LinearVideoParameters(VideoParameters):
     """One acquisition with a linear probe."""
 
-    pleura_tilt: float = uniform(-0.13, 0.13, "1", "relative change of depth, centre to edge")
+    pleura_tilt: float = uniform(-0.13, 0.13, "1", "relative change of depth, center to edge")
     pleura_curvature: float = uniform(-0.1, 1.0, "1", "0 follows the probe, 1 is bowed")
     pleura_thickness_mm: float = uniform(0.14, 0.3, "mm", "thickness of the line (SD)")
     rib_edge_mm: float = uniform(1.5, 5, "mm", "softness of the shadow edge")

@@ -210,12 +210,12 @@ def test_a_folder_is_searched_and_links_that_leave_it_are_refused(tmp_path):
         "link.avi": {"refused"},
         "pipe.avi": {"unreadable"},
     }
-    with pytest.raises(ConfigError, match="names no patients"):
+    with pytest.raises(ConfigError, match="does not name patients"):
         report.write_clean_manifest(tmp_path / "clean.csv")
 
 
 def test_what_is_no_target_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="no folder, no manifest"):
+    with pytest.raises(ConfigError, match="neither a folder nor a manifest"):
         quality.find_target("covid-blue")
     with pytest.raises(ConfigError, match="rendered on demand"):
         quality.find_target("simulated")

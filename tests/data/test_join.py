@@ -131,6 +131,6 @@ def test_data_that_are_no_manifest_are_told_their_importer(
         (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "data" / name).touch()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match="is no manifest") as raised:
+    with pytest.raises(ConfigError, match="is not a manifest") as raised:
         datasets.load(given)
     assert said in str(raised.value)

@@ -359,7 +359,7 @@ def test_a_leak_that_is_asked_for_marks_every_table(folder, tmp_path):
     assert tables and all(line.startswith("### LEAKAGE: ") for line in tables)
     rows = json.loads((tmp_path / "run" / "report" / "results.json").read_text())["rows"]
     assert all("LEAKAGE" in row["note"] for row in rows if row["table"] == "table1")
-    assert "OPTIMISTIC: the epoch is chosen on the very clips that are tested." in report
+    assert "OPTIMISTIC: the epoch was selected on the clips that are tested." in report
     # The mark is in the run: it stays when the report is rebuilt, and the same command continues.
     assert CliRunner().invoke(main, ["report", str(tmp_path / "run")]).exit_code == 0
     assert (tmp_path / "run" / "report" / "report.md").read_text() == report

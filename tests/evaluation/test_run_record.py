@@ -31,7 +31,7 @@ NOTES = {
     "2 videos have no label in 'b_lines' and are left out: a, b.": Topic.EXCLUSION,
     "1 videos are shorter or smaller than one clip and give none: …": Topic.EXCLUSION,
     "4 videos are longer than 10 frames and lose their end; …": Topic.EXCLUSION,
-    "OPTIMISTIC: the epoch is chosen on the very clips that are tested.": Topic.TRAINING,
+    "OPTIMISTIC: the epoch was selected on the clips that are tested.": Topic.TRAINING,
     "Preset 'smoke' is not the paper's protocol: …": Topic.PROTOCOL,
     "The protocol was agreed on by two readers, who give none of their names.": Topic.DATASET,
 }

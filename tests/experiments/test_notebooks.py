@@ -2,8 +2,11 @@
 
 import ast
 import base64
+import html
+import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -14,6 +17,8 @@ from lus_keras import papers
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MAX_BYTES = 300_000
+# Written as lectures: idea, formula, committed results with a discussion, exercises.
+LECTURES = {"bline", "quickstart", "severity", "signs"}
 # A path that starts at a drive or a user's home, or in a folder for temporary files.
 ROOTS = "home|root|tmp|Users|work|var|opt|usr"
 PLACE = re.compile(rf"(?<![\w.:/])/(?:{ROOTS})/|[A-Z]:\\\\|site-packages")
@@ -22,6 +27,11 @@ PLACE = re.compile(rf"(?<![\w.:/])/(?:{ROOTS})/|[A-Z]:\\\\|site-packages")
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def notebook(request):
     return nbformat.read(request.param, as_version=4)
+
+
+@pytest.fixture(params=sorted(LECTURES))
+def lecture(request):
+    return nbformat.read(ROOT / "notebooks" / f"{request.param}.ipynb", as_version=4)
 
 
 def code_cells(notebook):
@@ -67,7 +77,7 @@ def test_pictures_are_pictures(notebook):
     ]
     for kind, data in shown:
         assert base64.b64decode(data).startswith(starts[kind])
-    assert shown or "From nothing" in notebook.cells[0].source
+    assert len(shown) >= 3
 
 
 def test_a_notebook_calls_the_package_and_defines_nothing(notebook):
@@ -88,10 +98,57 @@ def test_a_notebook_of_a_paper_tells_what_differs_and_what_not_to_conclude(noteb
         assert "Do not conclude" in text
 
 
+def test_a_lecture_has_idea_formula_discussion_and_exercises(lecture):
+    text = "\n".join(cell.source for cell in lecture.cells if cell.cell_type == "markdown")
+    if "From nothing" not in text:
+        assert "**Idea.**" in text and "**Formula.**" in text and "## Discussion" in text
+    exercises = text.partition("\n## Exercises\n")[2]
+    assert len(re.findall(r"^\d+\. ", exercises, re.MULTILINE)) >= 4
+
+
+def recorded_calls(notebook):
+    """Arguments of every `notebook.recorded(…)` with the table that its cell put out.
+
+    The cells' own names for rows and metrics are plain data, so that they can be run alone.
+    """
+    names, asked = {"range": range, "dict": dict, "zip": zip}, []
+    names["notebook"] = SimpleNamespace(recorded=lambda *args, **more: asked.append((args, more)))
+    for cell in code_cells(notebook):
+        tree = ast.parse(cell.source)
+        *_, last = tree.body
+        if ast.unparse(last).startswith("notebook.recorded("):
+            body = [node for node in tree.body if isinstance(node, ast.Assign | ast.AugAssign)]
+            exec(compile(ast.Module([*body, last], []), "cell", "exec"), names)
+            args, options = asked.pop()
+            yield args, options.get("digits", 2), cell.outputs[0].data["text/html"]
+
+
+def test_committed_results_are_shown_to_the_digit(lecture):
+    """What a notebook shows of `docs/results` is what stands there."""
+    calls = list(recorded_calls(lecture))
+    assert calls or "From nothing" in lecture.cells[0].source
+    for (name, target, rows, metrics), digits, shown in calls:
+        (path,) = (ROOT / "docs" / "results" / name).rglob("results.json")
+        entries = json.loads(path.read_text(encoding="utf-8"))["rows"]
+        cells = {(e["row"], e["metric"]): e for e in entries if e["table"] == target}
+        assert {row for row, _ in cells} >= set(rows)
+        assert {metric for _, metric in cells} >= set(metrics)
+        found = [html.unescape(text) for text in re.findall(r"<td>(.*?)</td>", shown)]
+        expected = [cells.get((row, metric)) for row in rows for metric in metrics]
+        assert len(found) == len(expected)
+        for text, cell in zip(found, expected, strict=True):
+            numbers = re.findall(r"-?\d+(?:\.\d+)?", text)
+            left = [] if cell is None else [cell["published"]]
+            ours = [] if cell is None else [cell[key] for key in ("value", "ci_low", "ci_high")]
+            wanted = [f"{value:g}" for value in left if value is not None]
+            wanted += [f"{value:.{digits}f}" for value in ours if value is not None]
+            assert numbers == wanted
+
+
 @pytest.mark.filterwarnings("default")
 @pytest.mark.timeout(900)
 def test_a_notebook_runs_at_the_smallest_scale(notebook, tmp_path, monkeypatch):
-    """From anywhere, leaving nothing behind, with outputs as clean as the committed ones."""
+    """From anywhere, leaving only what it says, with outputs as clean as the committed ones."""
     monkeypatch.setenv("LUS_KERAS_PRESET", "smoke")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.chdir(tmp_path)
@@ -100,4 +157,10 @@ def test_a_notebook_runs_at_the_smallest_scale(notebook, tmp_path, monkeypatch):
     client = NotebookClient(notebook, timeout=800, kernel_name="python3")
     client.execute(cwd=str(tmp_path))
     check_outputs(code_cells(notebook))
-    assert list(tmp_path.iterdir()) == []
+    left = {path.name for path in tmp_path.iterdir()}
+    if "From nothing" not in notebook.cells[0].source:
+        assert left == set()
+    else:  # the quick start keeps what it made, to be looked at
+        files = {path.name for path in (tmp_path / "quickstart" / "smoke").rglob("*")}
+        assert left == {"quickstart"}
+        assert files > {"manifest.csv", "index.html", "videos.csv", "saved_model.pb"}

@@ -71,7 +71,7 @@ def load(
     """
     text = os.fspath(name_or_path)
     if text not in names() and (importer := _importer(Path(text))):
-        raise ConfigError(f"{text}: is no manifest. Make one of it: {importer}")
+        raise ConfigError(f"{text}: is not a manifest. Make one of it: {importer}")
     if text.lower().endswith(".csv"):
         return _import("manifest_file").load(text, root=root)
     return source(text).load(root)

@@ -169,7 +169,7 @@ def _read_dataset(stream: BinaryIO) -> Any:
 
     # The file's meta part comes first: a deflated file would be inflated without bound.
     if _DEFLATED in stream.read(_META_BYTES):
-        raise DataError("is deflated, which is not read. Export it uncompressed or as JPEG.")
+        raise DataError("is deflated, which cannot be read. Export it uncompressed or as JPEG.")
     stream.seek(0)
     dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
     if not getattr(dataset, "file_meta", None):

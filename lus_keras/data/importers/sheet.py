@@ -49,7 +49,8 @@ def read_sheet(path: Path) -> Sheet:
     magic = _first_bytes(path)
     if magic == _OLE:
         raise DataError(
-            f"{path}: is of Excel before 2007, which is not read. Save it as .xlsx or 'CSV UTF-8'."
+            f"{path}: is an Excel file from before 2007, which cannot be read. "
+            "Save it as .xlsx or 'CSV UTF-8'."
         )
     if path.suffix.lower() == ".xlsx" or magic.startswith(_ZIP):
         # A cell of a sheet has its column, so that only what lies beyond the header does not fit.

@@ -119,8 +119,8 @@ def _from_json(path: Path, text: str, problems: list[str]) -> Project:
             for detail in error.errors()
         ) from None
     raise DataError(
-        f"{path}: is no project of VIA 3, whose parts are attribute, file, view and metadata, nor "
-        "of VIA 2. Save the project in VIA, or export its annotations."
+        f"{path}: is neither a VIA 3 project (attribute, file, view, metadata) nor a VIA 2 "
+        "project. Save the project in VIA, or export its annotations."
     )
 
 

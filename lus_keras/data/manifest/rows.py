@@ -66,7 +66,7 @@ def _read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise ManifestError(f"{path}: is not CSV: {error}. Save it as 'CSV UTF-8'.") from error
     table = [[unguard(cell.strip()) for cell in row] for row in table]
     if not table or not any(table[0]):
-        raise ManifestError(f"{path}, row 1: must name the columns. Received nothing. Add them.")
+        raise ManifestError(f"{path}, row 1: must name the columns. The file is empty. Add them.")
     return table[0], [(number, row) for number, row in enumerate(table[1:], start=2) if any(row)]
 
 

@@ -95,7 +95,7 @@ def refuse_unless_fixable(target: Target, path: Path) -> None:
     if target.manifest is not None and path.resolve() == target.manifest.resolve():
         raise ConfigError(f"{path}: is the manifest that is checked. Name another file.")
     if any(item.video is None for item in target.items):
-        raise ConfigError(f"{target.name}: a folder names no patients. Write a manifest.")
+        raise ConfigError(f"{target.name}: a folder does not name patients. Write a manifest.")
 
 
 def check(

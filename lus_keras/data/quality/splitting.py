@@ -67,7 +67,7 @@ def verified(path: Path, labels: Labels) -> dict[str, Split]:
         DataError: The file is absent, damaged, or names other patients than the data.
     """
     if not path.is_file():
-        raise DataError(f"{path}: is not there. Write it with `data split … --out {path}`.")
+        raise DataError(f"{path}: does not exist. Write it with `data split … --out {path}`.")
     splits = read_splits(path)
     for split in splits.values():
         verify(split, labels.patients)

@@ -73,7 +73,7 @@ def find_target(
         if Path(text).is_dir():
             return _of_folder(Path(text))
         raise ConfigError(
-            f"{text}: is no folder, no manifest that ends in .csv and no data set. "
+            f"{text}: is neither a folder nor a manifest (.csv) nor a data set. "
             f"Known data sets: {', '.join(datasets.names())}."
         )
     data = datasets.load(text, root=root)

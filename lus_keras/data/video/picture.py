@@ -69,7 +69,7 @@ def read_picture(path: Path) -> tuple[av.VideoFrame, str]:
     if picture is None:
         raise VideoError(f"{path}: not one frame can be decoded. Copy it again.")
     if "f32" in picture.format.name or "f16" in picture.format.name:
-        raise VideoError(f"{path}: pixels are no whole numbers. Save it with 8 or 16 bits.")
+        raise VideoError(f"{path}: pixel values are not integers. Save it with 8 or 16 bits.")
     return picture, codec
 
 

@@ -73,7 +73,7 @@ def _unused_frames(fact: facts.UnusedFrames) -> str:
 def _learnt_elsewhere(fact: facts.LearntElsewhere) -> str:
     if fact.first:
         return f"Trained on {fact.dataset} videos first, then within the folds."
-    return f"Learnt from {fact.dataset} videos alone."
+    return f"Trained on {fact.dataset} videos only."
 
 
 def _other_protocol(fact: facts.OtherProtocol) -> str:
@@ -96,7 +96,7 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     facts.OwnFolds: lambda fact: f"The {fact.folds} folds are the user's own (--split).",
     facts.Leakage: lambda _: LEAKAGE,
     facts.ChosenOnTest: lambda _: (
-        "OPTIMISTIC: the epoch is chosen on the very clips that are tested."
+        "OPTIMISTIC: the epoch was selected on the clips that are tested."
     ),
     facts.OtherProtocol: _other_protocol,
 }

@@ -12,7 +12,7 @@ from lus_keras.evaluation.run_record.record import Fingerprint, PaperRecord, Var
 from lus_keras.evaluation.run_record.settings import Settings
 
 BANNERS = {
-    "smoke": "SMOKE RUN: it proves that every step works. Its networks have learnt next to "
+    "smoke": "SMOKE RUN: it checks that every step works. Its networks have learned next to "
     "nothing; no number here means anything.",
     "quick": "QUICK RUN: smaller clips, fewer steps, other data than the paper's protocol.",
 }

@@ -42,7 +42,7 @@ def read_record(run_dir: Path) -> RunRecord:
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path}: cannot be read ({error}). Is this a run directory?") from None
     if not isinstance(content, dict) or not isinstance(content.get("papers"), dict):
-        raise RunError(f"{path}: must be a mapping that has 'papers'. Is it a run's?")
+        raise RunError(f"{path}: must be a mapping that has 'papers'. Is it the file of a run?")
     # Version 1 called it 'schema'.
     version = content.get("version", content.get("schema"))
     if not isinstance(version, int) or version not in range(1, VERSION + 1):

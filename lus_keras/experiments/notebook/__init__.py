@@ -16,16 +16,25 @@ import pandas as pd
 
 from lus_keras.core.errors import RunError
 from lus_keras.experiments.notebook.pictures import Picture, figure, frames, picture
-from lus_keras.experiments.notebook.tables import choices, claims, network, table
+from lus_keras.experiments.notebook.tables import (
+    choices,
+    claims,
+    committed,
+    network,
+    recorded,
+    table,
+)
 
 __all__ = [
     "Picture",
     "choices",
     "claims",
+    "committed",
     "figure",
     "frames",
     "network",
     "picture",
+    "recorded",
     "reproduce",
     "start",
     "table",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from lus_keras import papers
-from lus_keras.core.errors import ConfigError
+from lus_keras.core.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     import keras
@@ -85,6 +86,69 @@ def table(run: str | Path, paper: str, target: str, *, metrics: Sequence[str] = 
         for metric in metrics or made.headline
     }
     return pd.DataFrame(columns, index=[made.row_labels[row] for row in shown])
+
+
+def committed(name: str) -> Path:
+    """Finds results that the repository holds.
+
+    Args:
+        name: Folder in `docs/results`.
+
+    Returns:
+        The folder with its figures, tables and `results.json`.
+
+    Raises:
+        RunError: It is not there, as in a package installed without its repository.
+    """
+    folder = Path(__file__).parents[3] / "docs" / "results" / name
+    if not folder.is_dir():
+        raise RunError(f"{folder}: is not there. Run the notebook in a clone of the repository.")
+    return folder
+
+
+def recorded(
+    name: str, target: str, rows: Mapping[str, str], metrics: Mapping[str, str], *, digits: int = 2
+) -> pd.DataFrame:
+    """Reads a table of committed results, `published | ours (95 % interval over patients)`.
+
+    Args:
+        name: Folder in `docs/results`.
+        target: Name of the table.
+        rows: Names of rows, with how to call them.
+        metrics: Names of metrics, with how to call them.
+        digits: Decimals of ours.
+
+    Returns:
+        A row a network, a column a metric; a dash stands for what is not known.
+
+    Raises:
+        RunError: The repository does not hold these results.
+    """
+    folder = committed(name)
+    nested = folder / "report" / "results.json"
+    text = (nested if nested.is_file() else folder / "results.json").read_text(encoding="utf-8")
+    cells = {
+        (cell["row"], cell["metric"]): cell
+        for cell in json.loads(text)["rows"]
+        if cell["table"] == target
+    }
+    return pd.DataFrame(
+        {
+            title: [_recorded_cell(cells.get((row, metric), {}), digits) for row in rows]
+            for metric, title in metrics.items()
+        },
+        index=list(rows.values()),
+    )
+
+
+def _recorded_cell(cell: Mapping[str, Any], digits: int):
+    value, published = cell.get("value"), cell.get("published")
+    left = "–" if published is None else f"{published:g}"
+    if value is None:
+        return f"{left} | –"
+    ours = f"{left} | {value:.{digits}f}"
+    low, high = cell["ci_low"], cell["ci_high"]
+    return ours if low is None else f"{ours} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def claims(run: str | Path, paper: str) -> pd.DataFrame:

@@ -78,7 +78,7 @@ def _input(models: Ensemble) -> dict[str, Any]:
         "dtype": "uint8",
         "axes": ["clip", "frame", "row", "column", "channel"],
         "shape": list(input_shape(models)),
-        "values": "RGB, 0 … 255" if clip.colour else "grey levels, 0 … 255",
+        "values": "RGB, 0 … 255" if clip.colour else "gray levels, 0 … 255",
         "frames_per_second": clip.fps,
         "frames": clip.frames,
         "frames_note": {
@@ -130,15 +130,15 @@ def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
         "## Training data",
         *_data_lines(record, data),
         "## Recipe",
-        f"```bash\n{command}\n```" if command else "Not known: the command was not recorded.",
-        "## How good it was",
+        f"```bash\n{command}\n```" if command else "The command was not recorded.",
+        "## Performance",
         _metrics(measured_rows(run, description), entry),
         _calibration(models),
         "## Limits",
         _limits(record),
-        "## Licence",
-        "The package is under the MIT licence. The licence of the training data "
-        f"({escaped(data.license or 'not stated')}) may also bind what was learnt from them.",
+        "## License",
+        "The package is under the MIT license. The license of the training data "
+        f"({escaped(data.license or 'not stated')}) may also apply to weights trained on them.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -160,20 +160,20 @@ def _usage(models: Ensemble, said: Mapping[str, Any]) -> str:
     return (
         f"Input `{given['name']}`: {given['dtype']}, {shape}, at {given['frames_per_second']} "
         f"frames a second. Outputs: {outputs}. {kind}: {labels}. {folds}. "
-        f"All of it is in `{'entry' if said['format'] == 'safetensors' else 'contract'}.json`."
+        f"Details: `{'entry' if said['format'] == 'safetensors' else 'contract'}.json`."
     )
 
 
 def _data_lines(record: PaperRecord | None, data: DataRecord) -> list[str]:
     if record is None:
-        return ["Not known: the run's `run.json` was not beside the network."]
+        return ["Not recorded: the run's `run.json` was not found beside the network."]
     found = {"patients": data.patients, "videos": data.videos, "clips": data.clips}
     counts = ", ".join(f"{count} {name}" for name, count in found.items() if count is not None)
     return [
         f"{code(record.dataset)}, preset {code(record.preset)}, seed {record.seed}: "
         f"{counts} ({escaped(counted(data.classes))}). "
-        f"Division: {record.config.split.scheme or 'not known'}. "
-        f"Licence: {escaped(data.license or 'not stated')}.",
+        f"Split: {record.config.split.scheme or 'not recorded'}. "
+        f"License: {escaped(data.license or 'not stated')}.",
         "\n".join(f"- {escaped(sentence(fact))}" for fact in data.facts),
     ]
 
@@ -189,21 +189,21 @@ def _calibration(models: Ensemble) -> str:
                 f"specificity {said['specificity']:.2f})"
             )
         lines.append(f"{line}, on {said['clips']} clips of {said['patients']} patients")
-    head = "Calibrated on patients that were neither learnt from nor tested on:\n\n"
+    head = "Calibrated on patients used neither for training nor for testing:\n\n"
     return head + "\n".join(lines) if lines else ""
 
 
 def _limits(record: PaperRecord | None) -> str:
     scheme = record.config.split.scheme if record else ""
     tested = {
-        "kfold": "Numbers above are of patients the network had not seen, from the same source. ",
-        "holdout": "Numbers above are of patients the network had not seen, from the same source. ",
-        "as_published": "Clips of one patient were learnt from and tested on. ",
-        "image": "Clips of one patient were learnt from and tested on. ",
-    }.get(scheme, "How the numbers above were tested is not known. ")
+        "kfold": "The results above are from unseen patients of the same source. ",
+        "holdout": "The results above are from unseen patients of the same source. ",
+        "as_published": "Clips of the same patient were used for training and for testing. ",
+        "image": "Clips of the same patient were used for training and for testing. ",
+    }.get(scheme, "How the results above were obtained is not recorded. ")
     return (
-        f"{tested}Another machine, probe, preset or group of patients may give other ones. They "
-        "are of all folds, each on its own test clips; the mean over folds was not measured."
+        f"{tested}They may differ with another scanner, probe, preset or patient group. They "
+        "are those of single folds on their own test clips; the averaged network was not tested."
     )
 
 
@@ -245,7 +245,7 @@ def _metrics(rows: Sequence[Mapping[str, Any]], entry: str) -> str:
         for row in rows
     ]
     if not lines:
-        return "Not known: the run's `report/results.json` was not beside the network."
+        return "Not recorded: the run's `report/results.json` was not found beside the network."
     head = "| table | metric | value | 95 % interval over patients | baseline | patients |"
     return "\n".join([head, "|---|---|---|---|---|---|", *lines])
 

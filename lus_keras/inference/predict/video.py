@@ -164,7 +164,7 @@ def predict_video(
 def _check(row: Video, models: Ensemble) -> None:
     if models.clip.crop == "roi" and row.roi is None:
         raise VideoError(
-            f"{row.video}: has no region of interest, and {models.name} looks at nothing else. "
+            f"{row.video}: has no region of interest, and {models.name} reads nothing else. "
             "Give --roi X,Y,W,H in pixels of the file, or mark it with `lus-keras data annotate` "
             "and give the --manifest."
         )

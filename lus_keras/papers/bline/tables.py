@@ -1,4 +1,4 @@
-"""Tables of the B-line paper (Kerdegari et al., ISBI 2021), and what simulated videos are worth."""
+"""Tables of the B-line paper (Kerdegari et al., ISBI 2021), and transfer from simulated videos."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ def per_video(predictions: pd.DataFrame) -> pd.DataFrame:
 
 @table
 def transfer(run: PaperRun) -> Layout:
-    """What simulated videos are worth on real ones: a study of ours, not of the paper's.
+    """Performance on real videos of training on simulated ones: our study, not the paper's.
 
     Three networks of one kind are tested on the same real videos: one that learnt from these videos
     within the folds, one that learnt from simulated videos alone, and one that did the latter
@@ -290,13 +290,13 @@ def transfer(run: PaperRun) -> Layout:
     return Layout(
         run,
         "transfer",
-        "Transfer: what simulated videos are worth on these",
+        "Transfer: performance of training on simulated videos",
         rows=(*model_rows(averaged, TRANSFER_LABELS), *baseline_rows(averaged), *gains),
         columns=TRANSFER_COLUMNS,
         notes=(
             "Not in the paper. No label of these videos was used to make the simulated ones or to "
             "train on them. A video's probability is the mean of its clips'; where several "
-            "networks learnt from the simulated videos, the mean of theirs.",
+            "networks trained on the simulated videos, whose probabilities are averaged.",
             "Gain: difference to learning from these videos alone, by paired patient bootstrap. "
             "Baseline: the majority class.",
         ),

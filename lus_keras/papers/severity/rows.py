@@ -46,7 +46,7 @@ LABELS = {
     SCRATCH: "From scratch (Adam, one rate)",
     MASKED: "Padding masked",
     WEIGHTED: "Classes weighted",
-    ALL_VIDEOS: "As published, all videos (learnt from too)",
+    ALL_VIDEOS: "As published, all videos (training set included)",
     **{f"{variant}/{NETWORK}": f"NaN study: {NAN_LABELS[variant]}" for variant in NAN_VARIANTS},
 }
 SHORT_LABELS = {name: LABELS[name].partition(" (")[0] for name in RESULT_ROWS}
@@ -106,7 +106,7 @@ def all_videos(run: PaperRun) -> tuple[pd.DataFrame, str] | None:
         return None
     frame = pd.DataFrame(dict(found)).assign(fold=0)
     seen = int((~frame.pop("tested")).sum())
-    return frame, f"{seen} of these {len(frame)} videos were learnt from"
+    return frame, f"{seen} of these {len(frame)} videos were used for training"
 
 
 def class_weights_note(run: PaperRun) -> str:

@@ -138,7 +138,7 @@ def _leaking(run: PaperRun, variants: Sequence[str]) -> list[str]:
         return []
     return [
         f"LEAKAGE in {', '.join(VARIANTS[variant] for variant in leaking)}: tiles of one patient "
-        "are learnt from and tested on. These rows say how well patients are recognised."
+        "are in both training and test set. These rows measure how well patients are recognized."
     ]
 
 
@@ -222,9 +222,9 @@ def explanations(run: PaperRun) -> Layout:
         notes=(
             "Tiles of the uppermost row, which holds the pleural line. Baseline: the share of the "
             "area, which an even map would give. A correlation near 1 with the maps of random "
-            "weights would mean that the maps show the input and not what was learnt. Maps of "
+            "weights would mean that the maps show the input, not what was learned. Maps of "
             "random weights are not even: shortcuts of these networks take every second pixel "
-            "from the upper left on, so maps lean to that corner before anything is learnt. A "
+            "from the upper left on, so maps lean to that corner even without training. A "
             "share says something if it differs from that of random weights, too.",
         ),
     )

@@ -45,7 +45,7 @@ def check_determinism(settings: Settings) -> Finding:
         for other in map(_small, others):
             least = min(least, float(np.abs(first.astype(float) - other).mean()))
     return Finding(
-        f"bit-equal: {'yes' if equal else 'NO'}; others differ by ≥ {least:.1f} grey levels",
+        f"bit-equal: {'yes' if equal else 'NO'}; others differ by ≥ {least:.1f} gray levels",
         bool(equal and least > 1),
         {"bit_equal": float(equal), "least_difference": least},
     )

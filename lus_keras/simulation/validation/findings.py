@@ -21,7 +21,7 @@ MAX_CORRELATION = -0.8
 NETWORK_FRAMES, NETWORK_SIDE = 6, 64
 
 
-@check(9, "severity: realised as drawn", "≥ 90 %, none by > 1, white fraction rises")
+@check(9, "severity: realized as drawn", "≥ 90 %, none by > 1, white fraction rises")
 def check_severity(settings: Settings) -> Finding:
     """Drawn and realised scores of the paper's cohort, and how white the lung is."""
     options: dict[str, Any] = {"seed": settings.seed, "duration_s": 2.0, "fps": 10}

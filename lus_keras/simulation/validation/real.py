@@ -95,7 +95,7 @@ def check_realism(settings: Settings) -> Finding:
         appearance.measure(np.stack(frames)), appearance.measure(np.concatenate(real.frames))
     )
     return Finding(
-        f"grey levels {found['grey_levels']:.1f}, radial PSD {found['psd_db']:.1f} dB, mean image "
+        f"gray levels {found['grey_levels']:.1f}, radial PSD {found['psd_db']:.1f} dB, mean image "
         f"{found['mean_image']:.1f}; {len(frames)} frames against {len(real.frames)} videos of "
         f"{len(np.unique(real.patients))} patients",
         bool(all(found[name] <= mark for name, mark in MARKS.items())),

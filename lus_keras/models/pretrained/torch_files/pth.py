@@ -83,7 +83,7 @@ def _read_plain(path: Path, stream: Any) -> dict[str, np.ndarray]:
     """Programs: magic, protocol, machine, state, keys of storages; then the storages' values."""
     program = Program(path, stream)
     if program.run() != LEGACY_MAGIC or program.run() != LEGACY_PROTOCOL:
-        raise DataError(f"{path}: is no file of torch.save. Get it again.")
+        raise DataError(f"{path}: was not written by torch.save. Get it again.")
     machine = program.run()
     if not isinstance(machine, dict) or not machine.get("little_endian"):
         raise DataError(f"{path}: {BIG_ENDIAN}")
