@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lus_keras.core.errors import ConfigError
+from lus_keras.core.files import read_json
 
 BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "opencv-python-headless", "av")
@@ -66,7 +66,7 @@ def keras_file() -> dict[str, Any]:
     """What the user's `keras.json` says; nothing where there is none, or none that can be read."""
     home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
     try:
-        stated = json.loads((Path(home) / "keras.json").read_text())
+        stated = read_json(Path(home) / "keras.json")
     except (OSError, ValueError, RuntimeError):
         return {}
     return stated if isinstance(stated, dict) else {}

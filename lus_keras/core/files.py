@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import itertools
+import json
 import os
 import re
 import unicodedata
@@ -12,6 +13,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 # File systems take 255 bytes; suffixes and temporary names are added.
@@ -52,6 +54,19 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     # The rename itself lives in the folder: without this a power cut may undo it.
     if os.name == "posix":
         _flush_to_disk(path.parent)
+
+
+def read_json(path: Path) -> Any:
+    """Content of a JSON file.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not JSON in UTF-8, or is nested too deeply.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lus_keras.core.errors import ConfigError
+from lus_keras.core.files import read_json
 from lus_keras.core.safe_text import unguard
 from lus_keras.data.manifest import Video
 from lus_keras.inference.predict.load import Ensemble
@@ -43,9 +43,8 @@ def check_folder(
     if not path.is_file():
         return {}
     try:
-        held = json.loads(path.read_text("utf-8"))
-        rows = held["videos"] if "videos" in held else held["clips"]
-        known = {row["video_id"]: _place(row["video"]) for row in rows}
+        held = read_json(path)
+        known = {row["video_id"]: _place(row["video"]) for row in _rows(held)}
         model = held["model"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}). Name another folder.") from error

@@ -257,7 +257,9 @@ def test_a_damaged_entry_is_a_data_error_that_names_the_file(written, change):
         read_splits(path)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", '{"schema": 2, "papers": {}}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", "null", '{"schema": 2, "papers": {}}', "[" * 100_000]
+)
 def test_a_file_that_is_no_split_is_a_data_error_that_names_the_file(tmp_path, text):
     path = tmp_path / "split.json"
     path.write_text(text)

@@ -10,7 +10,6 @@ and the `FrameSpec`. Nothing here imports TensorFlow, so the processes that deco
 
 from __future__ import annotations
 
-import json
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +23,7 @@ import numpy as np
 from filelock import FileLock
 
 from lus_keras.core.errors import DataError
-from lus_keras.core.files import cache_root
+from lus_keras.core.files import cache_root, read_json
 from lus_keras.data.cache.build import Progress, build_store
 from lus_keras.data.cache.key import STORE_VERSION, hash_problem, store_fingerprint, store_key
 from lus_keras.data.cache.load import (
@@ -133,7 +132,7 @@ def open_store(
             index = _read_index(path, len(items), mark)
             if index is None or (index["bad"] and not skip):
                 build_store(path, items, spec, workers, progress, fingerprint=mark, skip=skip)
-                index = json.loads((path / "index.json").read_text())
+                index = read_json(path / "index.json")
     except OSError as error:
         raise DataError(
             f"{path}: the cache cannot be written ({error.strerror or error}). Free space, or "
@@ -150,7 +149,7 @@ def _read_index(path: Path, count: int, mark: Mapping[str, Any]) -> dict[str, An
             store of another version of this package, or of a decoder, is replaced without a word.
     """
     try:
-        index = json.loads((path / "index.json").read_text())
+        index = read_json(path / "index.json")
         rows = [video_from_json(entry["video"]) for entry in index["videos"]]
         pixels = [entry["count"] * math.prod(entry["size"]) for entry in index["videos"]]
         whole = (path / "frames.u8").stat().st_size == sum(pixels) * index["channels"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lus_keras.core.errors import DataError, LeakageError
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import atomic_write, read_json
 from lus_keras.data.splits.split import Fold, Split, leaks, plain
 
 SCHEMA = 1
@@ -86,7 +86,7 @@ def _read(
 ) -> tuple[dict[str, Split], dict[str, str]]:
     """Splits by name and, unless they may be absent, the hashes that stand beside them."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         if content["schema"] != SCHEMA:
             raise ValueError(f"schema must be {SCHEMA}. Received {content['schema']!r}.")
         papers: dict[str, Any] = content["papers"]

@@ -69,7 +69,8 @@ def read_done(folder: Path) -> Done:
     try:
         return Done.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
+        # Pydantic's first line is a count of what is wrong.
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise RunError(
             f"{path}: cannot be read ({reason}). Delete it and run the command again to "
             "retrain the fold."

@@ -1,6 +1,5 @@
 """Reads a run directory; whatever cannot be trusted is an error that names the file."""
 
-import json
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from lus_keras.core.arrays import read_npz
 from lus_keras.core.errors import DataError, RunError
+from lus_keras.core.files import read_json
 from lus_keras.core.former_names import variant_folder
 from lus_keras.core.safe_text import unguard
 from lus_keras.evaluation.run_record.done import Done, disowned, read_done
@@ -289,6 +289,6 @@ def _read_arrays(
 
 def _read_json(path: Path, advice: str) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read ({error}). {advice}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lus_keras.core.errors import RunError
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import atomic_write, read_json
 from lus_keras.evaluation.run_record.read import read_run
 from lus_keras.evaluation.run_record.record import RunRecord
 from lus_keras.evaluation.run_record.run import PaperRun
@@ -102,7 +101,7 @@ def of_paper(runs: Sequence[Run], name: str) -> list[PaperRun]:
 
 def _read(path: Path) -> Seeds:
     try:
-        return Seeds.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        return Seeds.model_validate(read_json(path))
     except (OSError, ValueError, ValidationError) as error:
         reason = " ".join(str(error).split())
         raise RunError(f"{path}: cannot be read ({reason}). Run the command again.") from error

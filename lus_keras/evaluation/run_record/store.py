@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lus_keras.core.errors import RunError
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import atomic_write, read_json
 from lus_keras.evaluation.run_record.migrate import migrated
 from lus_keras.evaluation.run_record.record import VERSION, RunRecord
 
@@ -38,8 +38,8 @@ def read_record(run_dir: Path) -> RunRecord:
     """
     path = run_dir / FILE
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content: Any = read_json(path)
+    except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read ({error}). Is this a run directory?") from None
     if not isinstance(content, dict) or not isinstance(content.get("papers"), dict):
         raise RunError(f"{path}: must be a mapping that has 'papers'. Is it the file of a run?")

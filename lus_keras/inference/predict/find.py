@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field,
 
 from lus_keras.core.config import ClipConfig, did_you_mean
 from lus_keras.core.errors import ConfigError, RunError
-from lus_keras.core.files import sha256_of
+from lus_keras.core.files import read_json, sha256_of
 from lus_keras.core.former_names import renamed_entry
 from lus_keras.models.pretrained import registry
 
@@ -168,18 +167,18 @@ def read_calibration(folder: Path) -> dict[str, Any] | None:
     Raises:
         RunError: The file is not the one that DONE vouches for.
     """
-    vouched = json.loads((folder / "DONE").read_text())["sha256"].get(CALIBRATION)
+    vouched = read_json(folder / "DONE")["sha256"].get(CALIBRATION)
     if vouched is None:
         return None
     path = folder / CALIBRATION
     if not path.is_file() or sha256_of(path) != vouched:
         raise RunError(f"{path}: does not match its hash in DONE. Train the fold again.")
-    return json.loads(path.read_text("utf-8"))
+    return read_json(path)
 
 
 def _check_hashes(folder: Path) -> None:
     try:
-        done = json.loads((folder / "DONE").read_text())
+        done = read_json(folder / "DONE")
         vouched = done["sha256"]
         if set(NEEDED) & {*done.get("exclusions", ()), *done.get("left_out", ())}:  # former name
             raise RunError(f"{folder}: is part of an archive, which holds no weights. Train it.")
