@@ -131,11 +131,10 @@ def network_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         options: The configuration's `model`.
     """
-    import inspect
-
     from lus_keras.models import builders
+    from lus_keras.models.options import settable
 
-    known = inspect.signature(builders()[name]).parameters
+    known = settable(builders()[name])
     return {key: value for key, value in options.items() if key in known}
 
 

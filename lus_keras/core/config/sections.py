@@ -37,6 +37,20 @@ EXPERIMENT = {
 }
 
 
+# Settings that older runs do not have, with what was done then.
+SINCE: dict[str, dict[str, Any]] = {
+    "fit": {"calibrate": "none"},
+    "model": {
+        "kernel_3d": [3, 3, 3],
+        "time_pool": 1,
+        "lstm_units": 16,
+        "attention": "dot",
+        "dropout_at": ["frames", "lstm"],
+        "average": "mean",
+    },
+}
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -392,9 +406,12 @@ class PaperConfig(_Section):
     def experiment(self) -> dict[str, Any]:
         """The sections that decide the numbers, as plain data: what a run's fingerprint covers."""
         said = self.model_dump(mode="json", include=EXPERIMENT)
-        if self.fit.calibrate == "none":
-            # Runs of before there was a choice go on.
-            del said["fit"]["calibrate"]
+        # Runs of before there was a choice go on.
+        for section, usual in SINCE.items():
+            if usual.keys() <= said[section].keys():
+                for key, value in usual.items():
+                    if said[section][key] == value:
+                        del said[section][key]
         return said
 
     def entries(self) -> dict[str, str]:

@@ -180,6 +180,7 @@ class PaperRecord(_Record):
         targets: What was asked for; None if that was not recorded.
         models: Networks, `model` or `variant/model`, in the order of the tables.
         model_titles: What is printed of each network of the paper.
+        changes: Settings by which a network differs from the preset's, as its row's title has them.
         networks: Networks of the user among them.
         folds: Folds of a complete run.
         config: Settings, without any variant's changes.
@@ -203,6 +204,7 @@ class PaperRecord(_Record):
     targets: list[str] | None = None
     models: list[str]
     model_titles: dict[str, str] = {}
+    changes: dict[str, str] = {}
     networks: dict[str, NetworkRecord] = {}
     folds: int
     config: Settings = Settings()
