@@ -176,7 +176,7 @@ class Paper:
         fitted: Fills in settings that depend on the classes `(n,)` to train on; None if there are
             none.
         extras: Targets that are ours alone, so that `all` does not mean them.
-        architecture: Target that is the paper's drawing of its networks; they are written as text.
+        architecture: Target that is the paper's drawing of its networks.
     """
 
     name: str
