@@ -1,8 +1,18 @@
-"""A network in words: its layers, shapes and parameters."""
+"""A network in words and drawn: its layers, shapes and parameters."""
 
 from __future__ import annotations
 
 import keras
+from matplotlib.figure import Figure
+
+from lus_keras.core.style import BLUE, GREEN, GREY, ORANGE, new_figure
+
+# Kinds of layers by a part of their class's name; what has none is drawn in grey.
+COLOURS = {"Conv": BLUE, "Dense": BLUE, "Bidirectional": GREEN, "Attention": ORANGE}
+# Layers of a network that fits a page.
+MOST_LAYERS = 40
+# Layers that belong to the box before them.
+WITHIN = {"BatchNormalization": "normalization", "ReLU": "ReLU", "Dropout": "dropout"}
 
 
 def describe_architecture(model: keras.Model) -> str:
@@ -17,3 +27,72 @@ def describe_architecture(model: keras.Model) -> str:
     lines: list[str] = []
     model.summary(line_length=88, print_fn=lines.append, expand_nested=True)
     return "\n".join(lines) + "\n"
+
+
+def draw_architecture(model: keras.Model) -> Figure:
+    """Draws a network as a column of boxes, from its input to its logits.
+
+    A box is a layer with its shape, without the batch axis, and its parameters; an arrow that
+    passes a box by is drawn beside the column.
+
+    Args:
+        model: Any built functional model.
+    """
+    boxes, place = _boxes(model)
+    figure = new_figure(4.6, 0.42 * len(boxes) + 0.5)
+    axes = figure.subplots()
+    axes.set(xlim=(0, 1.16), ylim=(len(boxes) - 0.4, -0.6))
+    axes.axis("off")
+    axes.set_title(f"{model.name}, {model.count_params():,} parameters")
+    for row, (title, shape, colour) in enumerate(boxes):
+        style = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": colour}
+        axes.text(0.3, row, title, ha="center", va="center", fontsize=8, bbox=style)
+        axes.text(0.68, row, shape, ha="left", va="center", fontsize=8)
+    for start, end in _arrows(model, place):
+        bent = "arc3,rad=-0.5" if end - start > 1 else "arc3"
+        x = 0.62 if end - start > 1 else 0.3
+        ends = {"xy": (x, end - 0.32), "xytext": (x, start + 0.32)}
+        arrow = {"arrowstyle": "-|>", "color": GREY, "connectionstyle": bent}
+        axes.annotate("", **ends, arrowprops=arrow)
+    return figure
+
+
+def _inner(layer: keras.Layer) -> str:
+    """Class of a layer, or of the one that it applies to every frame."""
+    if isinstance(layer, keras.layers.TimeDistributed):
+        layer = layer.layer
+    return type(layer).__name__
+
+
+def _boxes(model: keras.Model) -> tuple[list[tuple[str, str, str]], dict[str, int]]:
+    """Title, shape and colour of every box, and the box of every layer."""
+    boxes: list[tuple[str, str, int, str]] = []
+    place: dict[str, int] = {}
+    for layer in model.layers:
+        kind = _inner(layer)
+        if kind in WITHIN and boxes:
+            title, shape, count, colour = boxes[-1]
+            count += layer.count_params()
+            boxes[-1] = (f"{title}, {WITHIN[kind]}", shape, count, colour)
+        else:
+            sizes = " × ".join(str(size) for size in layer.output.shape[1:])
+            colour = next((c for part, c in COLOURS.items() if part in kind), GREY)
+            boxes.append((layer.name.replace("_", " "), sizes, layer.count_params(), colour))
+        place[layer.name] = len(boxes) - 1
+    said = [
+        (title, f"{shape}   {count:,} parameters" if count else shape, colour)
+        for title, shape, count, colour in boxes
+    ]
+    return said, place
+
+
+def _arrows(model: keras.Model, place: dict[str, int]) -> list[tuple[int, int]]:
+    """Pairs of boxes, the one before and the one after."""
+    pairs = {
+        (place[tensor._keras_history.operation.name], place[layer.name])
+        for layer in model.layers
+        for node in layer._inbound_nodes
+        for tensor in node.input_tensors
+        if tensor._keras_history.operation.name in place
+    }
+    return sorted(pair for pair in pairs if pair[0] < pair[1])

@@ -131,11 +131,10 @@ def network_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         options: The configuration's `model`.
     """
-    import inspect
-
     from lus_keras.models import builders
+    from lus_keras.models.options import settable
 
-    known = inspect.signature(builders()[name]).parameters
+    known = settable(builders()[name])
     return {key: value for key, value in options.items() if key in known}
 
 
@@ -178,7 +177,7 @@ class Paper:
             none.
         extras: Targets that are ours alone, so that `all` does not mean them.
         findings: Masks of the simulator that maps are measured against, target `localization`.
-        architecture: Target that is the paper's drawing of its networks; they are written as text.
+        architecture: Target that is the paper's drawing of its networks.
     """
 
     name: str

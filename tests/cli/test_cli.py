@@ -278,7 +278,12 @@ def fails(*arguments, code: int) -> str:
         (["table1", "--set", "fit.epoch=3"], "unknown key 'fit.epoch'. Did you mean 'epochs'?"),
         (["table1", "--set", "fit.epochs=many"], "must be a whole number. Received 'many'."),
         (["table1", "--set", "model.dropuot=0.1"], "Did you mean 'dropout'?"),
-        (["table1", "--set", "model.pool=max"], "`pool` must be 'mean' or 'sum'"),
+        (["table1", "--set", "model.pool=max"], "model.pool: must be 'mean' or 'sum'."),
+        (["table1", "--set", "model.conv=3d"], "model.conv: defines what C2D+A"),
+        (
+            [*("bline/table1", "--dry-run", "--model", "c2d_a"), "--set", "model.lstm_units=8"],
+            "model.lstm_units: is no setting of C2D+A.",
+        ),
         (["table1", "--data", "covid-blue"], "Did you mean 'covid-blues'?"),
     ],
 )

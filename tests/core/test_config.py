@@ -236,7 +236,7 @@ def test_choices_and_claims_must_name_what_exists(bline):
         "x.yaml: choices: 'clip.framse' must be a field of the configuration. Correct the name.",
         "x.yaml: claims.0.worse: unknown model 'c2d_b'. Did you mean 'c2d_a'? "
         "Known: c2d_a, c3d_a, c2d_lstm, c2d_lstm_a, "
-        "scratch/c2d_lstm_a, simulated/c2d_lstm_a, tuned/c2d_lstm_a.",
+        "scratch/c2d_lstm_a, simulated/c2d_lstm_a, tuned/c2d_lstm_a, additive/c2d_lstm_a.",
     ]
 
 
@@ -291,6 +291,28 @@ def test_labelled_choices_show_the_values_in_force():
 def test_the_experiment_is_what_decides_the_numbers(override, decides):
     changed = config.load("bline", overrides=[override]).experiment()
     assert (changed != config.load("bline").experiment()) == decides
+
+
+def test_open_choices_at_their_usual_values_leave_the_experiment_as_it_was():
+    """Runs of before the choice go on, and another value is another experiment."""
+    usual = config.load("bline").experiment()["model"]
+    assert {"attention", "lstm_units", "average", "dropout_at"}.isdisjoint(usual)
+    for override in ("model.attention=additive", "model.dropout_at=[frames]"):
+        key = override.partition("=")[0].removeprefix("model.")
+        changed = config.load("bline", overrides=[override]).experiment()["model"]
+        assert changed.keys() - usual.keys() == {key}
+    assert config.load("severity").experiment()["model"]["lstm_units"] == 256
+
+
+def test_settings_of_networks_are_held_to_what_is_handed_in_with_all_else():
+    def check(model):
+        return [f"unknown key 'model.{key}'." for key in model if key == "x"]
+
+    with pytest.raises(ConfigError) as error:
+        config.load("bline", overrides=["model.x=1", "fit.epohcs=2"], check_model=check)
+    said = str(error.value)
+    assert "--set model.x=1: unknown key 'model.x'." in said
+    assert "--set fit.epohcs=2: unknown key 'fit.epohcs'." in said
 
 
 def test_an_unknown_paper_or_preset_is_named_with_the_nearest():

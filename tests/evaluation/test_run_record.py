@@ -12,6 +12,7 @@ from lus_keras.evaluation.report.sentences import sentence
 from lus_keras.evaluation.run_record import Settings, facts, read_record, read_run, write_record
 from lus_keras.evaluation.run_record.facts import Topic
 from lus_keras.experiments.report import write_report
+from lus_keras.papers.bline.tables import table1
 
 FINGERPRINT = {
     "label_column": "b_lines",
@@ -217,6 +218,14 @@ def test_a_damaged_mark_is_refused(tmp_path, text):
     (fold_dir(run, "c2d_lstm", 0) / "DONE").write_text(text)
     with pytest.raises(RunError, match="DONE"):
         write_report(run)
+
+
+def test_a_row_has_the_settings_of_its_network_that_were_changed_in_its_title(tmp_path):
+    run = write_run(tmp_path, models=("c2d_a", "c2d_lstm"), folds=2, patients=4)
+    changes = {"c2d_lstm": "lstm_units 8"}
+    write_record(run, record(("c2d_a", "c2d_lstm"), 2, changes=changes))
+    labels = table1(read_run(run)[1]["bline"]).row_labels
+    assert (labels["c2d_a"], labels["c2d_lstm"]) == ("C2D+A", "C2D+LSTM [lstm_units 8]")
 
 
 @pytest.mark.usefixtures("no_pictures")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import lus_keras
 from lus_keras.core import config
 from lus_keras.models import builders
+from lus_keras.models.architecture import draw_architecture
 from lus_keras.models.options import changed, problems, settable
 
 BLINE = ("c2d_a", "c3d_a", "c2d_lstm", "c2d_lstm_a")
@@ -81,3 +84,13 @@ def test_an_open_choice_changes_parameters_as_counted_by_hand(name, options, mor
     assert other.output.shape == usual.output.shape == (None, 2)
     dropouts = [layer.name for layer in other.layers if layer.name.endswith("_dropout")]
     assert ("features_dropout" in dropouts) == ("dropout_at" in options)
+
+
+def test_a_drawing_of_a_network_has_its_layers_shapes_and_parameters():
+    tiny = {"input_shape": (5, 8, 8, 1), "filters": (2, 3), "dense_units": 8}
+    network = lus_keras.build_model("c2d_lstm_a", **tiny)
+    (axes,) = draw_architecture(network).axes
+    said = [text.get_text() for text in axes.texts]
+    assert {"bilstm, normalization, dropout", "attention", "5   32 parameters"} <= set(said)
+    found = [int(n) for n in re.findall(r"([\d,]+) parameters", " ".join(said).replace(",", ""))]
+    assert sum(found) == network.count_params()

@@ -9,7 +9,7 @@ is text, `true` is no number.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from io import StringIO
 from pathlib import Path
@@ -44,6 +44,9 @@ from lus_keras.core.former_names import renamed_field
 from lus_keras.core.labels import REGISTRY
 
 PRESETS = ("paper", "overnight", "quick", "smoke")
+# Says what is wrong with `model`: the networks' builders know, this room does not.
+ModelCheck = Callable[[Mapping[str, Any]], Iterable[str]]
+
 __all__ = [
     "LABELS",
     "PRESETS",
@@ -52,6 +55,7 @@ __all__ = [
     "ClipConfig",
     "CohortConfig",
     "FitConfig",
+    "ModelCheck",
     "ModelEntry",
     "OwnNetwork",
     "PaperConfig",
@@ -76,6 +80,8 @@ def load(
     overrides: Iterable[str] = (),
     variant: str = "",
     file: Path | None = None,
+    *,
+    check_model: ModelCheck | None = None,
 ) -> PaperConfig:
     """Reads a paper's configuration, applies a preset, a file, a variant and then overrides.
 
@@ -86,6 +92,7 @@ def load(
         variant: One of the configuration's `variants`; empty for none.
         file: YAML of the user that changes the paper's, shaped as it; what it has under `presets`
             counts in that preset alone.
+        check_model: Holds the networks' settings to their builders.
 
     Returns:
         The checked configuration.
@@ -99,7 +106,15 @@ def load(
         raise ConfigError(f"unknown preset '{preset}'.{did_you_mean(preset, PRESETS)}")
     text = resources.files("lus_keras.configs").joinpath(f"{paper}.yaml").read_text("utf-8")
     source, own = f"configs/{paper}.yaml", _own_layers(file, paper, preset) if file else ()
-    return parse(text, source=source, preset=preset, overrides=overrides, variant=variant, own=own)
+    return parse(
+        text,
+        source=source,
+        preset=preset,
+        overrides=overrides,
+        variant=variant,
+        own=own,
+        check_model=check_model,
+    )
 
 
 def _own_layers(file: Path, paper: str, preset: str) -> list[Layer]:
@@ -131,6 +146,7 @@ def parse(
     overrides: Iterable[str] = (),
     variant: str = "",
     own: Sequence[Layer] = (),
+    check_model: ModelCheck | None = None,
 ) -> PaperConfig:
     """Parses the text of a configuration.
 
@@ -141,6 +157,7 @@ def parse(
         overrides: As in `load`.
         variant: As in `load`.
         own: What the user's file changes.
+        check_model: As in `load`.
 
     Returns:
         The checked configuration.
@@ -175,6 +192,9 @@ def parse(
         problems += explained(error, layers)
     else:
         problems += [f"{_origin(text, layers)}: {text}" for text in _contradictions(config)]
+    model = values.get("model")
+    if check_model and isinstance(model, Mapping):
+        problems += [f"{_origin(text, layers)}: {text}" for text in check_model(model)]
     if problems:
         raise ConfigError.from_problems(problems)
     return config

@@ -37,6 +37,21 @@ EXPERIMENT = {
 }
 
 
+# Settings that older runs do not have, with what was done then.
+SINCE: dict[str, dict[str, Any]] = {
+    "fit": {"calibrate": "none"},
+    "model": {
+        "kernel_3d": [3, 3, 3],
+        "time_pool": 1,
+        "lstm_units": 16,
+        "attention": "dot",
+        "dropout_at": ["frames", "lstm"],
+        "average": "mean",
+    },
+    "options": {"engine": "fast", "order": "mean_abs", "explained": "predicted"},
+}
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -332,9 +347,6 @@ class Claim(_Section):
 
 
 # How maps were made before there was a choice: runs of then go on.
-MAPS = {"engine": "fast", "order": "mean_abs", "explained": "predicted"}
-
-
 class PaperConfig(_Section):
     """Everything a paper's YAML file says, with one preset applied.
 
@@ -396,12 +408,12 @@ class PaperConfig(_Section):
     def experiment(self) -> dict[str, Any]:
         """The sections that decide the numbers, as plain data: what a run's fingerprint covers."""
         said = self.model_dump(mode="json", include=EXPERIMENT)
-        if self.fit.calibrate == "none":
-            # Runs of before there was a choice go on.
-            del said["fit"]["calibrate"]
-        for key, usual in MAPS.items():
-            if said["options"].get(key) == usual:
-                del said["options"][key]
+        # Runs of before there was a choice go on.
+        for section, usual in SINCE.items():
+            if usual.keys() <= said[section].keys():
+                for key, value in usual.items():
+                    if said[section][key] == value:
+                        del said[section][key]
         return said
 
     def entries(self) -> dict[str, str]:

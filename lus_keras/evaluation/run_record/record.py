@@ -165,6 +165,7 @@ class PaperRecord(_Record):
         targets: What was asked for; None if that was not recorded.
         models: Networks, `model` or `variant/model`, in the order of the tables.
         model_titles: What is printed of each network of the paper.
+        changes: Settings by which a network differs from the preset's, as its row's title has them.
         config: Settings, without any variant's changes.
         choices: Settings that the paper leaves open or that were changed.
         published: The paper's own numbers, as its configuration has them.
@@ -186,6 +187,7 @@ class PaperRecord(_Record):
     targets: list[str] | None = None
     models: list[str]
     model_titles: dict[str, str] = {}
+    changes: dict[str, str] = {}
     networks: dict[str, NetworkRecord] = {}
     folds: int
     config: Settings = Settings()

@@ -1,7 +1,7 @@
 """The one loop of every table: estimate, interval, baseline, cell."""
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
 
@@ -55,6 +55,7 @@ def tabulate(layouts: Sequence[Layout]) -> Table:
         The table; of several seeds, values are means over them.
     """
     first = layouts[0]
+    changes = first.run.record.changes
     rows = [{row.id: row for row in layout.rows} for layout in layouts]
     cells = []
     for row in first.rows:
@@ -68,14 +69,29 @@ def tabulate(layouts: Sequence[Layout]) -> Table:
         id=first.id,
         title=first.title,
         cells=cells,
-        row_labels={row.id: row.label for row in first.rows},
+        row_labels={row.id: _titled(row.label, changes.get(row.id)) for row in first.rows},
         metric_labels={column.id: column.label for column in first.columns},
         headline=list(first.headline) or [column.id for column in first.columns],
         decimals=first.decimals,
         published_decimals=first.published_decimals,
-        notes=(*first.notes, *(() if len(layouts) < 2 else (_seeds_note(layouts),))),
+        notes=(
+            *first.notes,
+            *(() if changes.keys() & rows[0].keys() else _changes_note(changes)),
+            *(() if len(layouts) < 2 else (_seeds_note(layouts),)),
+        ),
         digits_of={c.id: c.digits for c in first.columns if c.digits is not None},
     )
+
+
+def _titled(label: str, changed: str | None) -> str:
+    """A row's title, with the settings by which its network is not the preset's."""
+    return f"{label} [{changed}]" if changed else label
+
+
+def _changes_note(changes: Mapping[str, str]) -> list[str]:
+    """The same, for tables whose rows are no networks."""
+    said = "; ".join(map(": ".join, changes.items()))
+    return [f"Settings that were changed: {said}."] if said else []
 
 
 def _seeds_note(layouts: Sequence[Layout]) -> str:

@@ -134,13 +134,23 @@ def _by_network(prepared: Sequence[Prepared]) -> list[Prepared]:
 
 
 def _write_architectures(plan: Plan, out: Path) -> list[Path]:
-    """Draws the networks of a paper as text: its figure of the architecture."""
-    from lus_keras.models.architecture import describe_architecture
+    """Writes the networks of a paper as text and, where they fit a page, draws them."""
+    from lus_keras.core.style import png_bytes
+    from lus_keras.models.architecture import (
+        MOST_LAYERS,
+        describe_architecture,
+        draw_architecture,
+    )
 
     files = []
-    for model in plan.config.models:
-        path = out / plan.paper.name / "architecture" / f"{model}.txt"
-        with atomic_write(path) as temporary:
-            temporary.write_text(describe_architecture(plan.paper.network(model, plan.config)))
-        files.append(path)
+    for name in plan.config.models:
+        network = plan.paper.network(name, plan.config)
+        contents = {".txt": describe_architecture(network).encode()}
+        if len(network.layers) <= MOST_LAYERS:
+            contents[".png"] = png_bytes(draw_architecture(network))
+        for suffix, content in contents.items():
+            path = out / plan.paper.name / "architecture" / f"{name}{suffix}"
+            with atomic_write(path) as temporary:
+                temporary.write_bytes(content)
+            files.append(path)
     return files

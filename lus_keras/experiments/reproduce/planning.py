@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lus_keras import papers
 from lus_keras.core import config
 from lus_keras.core.config import PaperConfig, did_you_mean
+from lus_keras.core.environment import start_tensorflow
 from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.core.former_names import variant_folder
 from lus_keras.data.cache import check_regions
@@ -169,7 +170,9 @@ def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
     if lacking:
         data = replace(data, facts=(*data.facts, Remark(topic=Topic.DATASET, text=lacking)))
         targets = [target for target in targets if target not in paper.needs_frame_truth]
-    return Plan(paper, tuple(targets), settings, variants, data, own, request.allow_leak)
+    made = Plan(paper, tuple(targets), settings, variants, data, own, request.allow_leak)
+    _check_settings(made, request)
+    return made
 
 
 def _without_frames(paper: Paper, targets: Sequence[str], data: Data, column: str) -> str:
@@ -198,8 +201,25 @@ def _load(name: str, request: Request, variant: str = "") -> PaperConfig:
     for key in ("train_on", "pretrain"):
         if value := getattr(request, key):
             overrides.append(f"transfer.{key}={value}")
-    settings = config.load(name, request.preset, overrides, variant, request.config)
-    return with_networks(settings, request.own_networks)
+    own = request.own_networks
+
+    def check(model: Mapping[str, Any]) -> list[str]:
+        # Keras is imported only for what was changed; what ships is held to it by a test.
+        usual = config.load(name, request.preset, variant=variant)
+        if own or model == usual.model:
+            return []
+        start_tensorflow()
+        from lus_keras.models import builders
+        from lus_keras.models.options import problems
+
+        known = builders()
+        titles = {key: entry.title for key, entry in usual.models.items()}
+        return problems(model, {key: known[key] for key in titles if key in known}, titles)
+
+    settings = config.load(
+        name, request.preset, overrides, variant, request.config, check_model=check
+    )
+    return with_networks(settings, own)
 
 
 def _variants(
@@ -254,31 +274,41 @@ def _asked_models(settings: PaperConfig, request: Request) -> list[tuple[str, st
 
 
 def check_models(plan: Plan) -> None:
-    """Refuses wrong `model:` settings before anything is rendered or decoded.
+    """Builds a network once, before anything is rendered or decoded.
 
     Args:
         plan: What is asked of a paper.
 
     Raises:
-        ConfigError: A setting is unknown to a network or refused by it; all are listed.
+        ConfigError: The builder refuses its settings.
     """
-    from lus_keras.models import builders
-
-    source = f"configs/{plan.paper.name}.yaml"
-    known = builders()
-    signatures = [inspect.signature(known[model]) for model in plan.config.models if model in known]
-    options = dict.fromkeys(name for signature in signatures for name in signature.parameters)
-    options.pop("input_shape", None)
-    keys = {key: None for variant in plan.variants for key in variant.config.model}
-    problems = [
-        f"{source}: unknown key 'model.{key}'.{did_you_mean(key, options)}"
-        for key in keys
-        if key not in options
-    ]
-    if problems:
-        raise ConfigError.from_problems(problems)
     for variant in [variant for variant in plan.variants if variant.models][:1]:
         try:
             plan.paper.network(variant.models[0], variant.config)
         except (ValueError, TypeError) as error:
+            source = f"configs/{plan.paper.name}.yaml"
             raise ConfigError(f"{source}: model: {error}") from None
+
+
+def _check_settings(plan: Plan, request: Request) -> None:
+    """Refuses settings of networks that no planned network has: they would change nothing."""
+    planned = [(item.config, item.models) for item in plan.variants if item.models]
+    usual = config.load(plan.paper.name, request.preset)
+    set_here = [key for key, value in plan.config.model.items() if usual.model.get(key) != value]
+    if not planned or not set_here or plan.config.networks:
+        return
+    start_tensorflow()
+    from lus_keras.models import builders
+    from lus_keras.models.options import settable
+
+    known = builders()
+    names = list(dict.fromkeys(model for _, models in planned for model in models))
+    having = {option for name in names for option in settable(known[name])}
+    titles = ", ".join(plan.config.models[name].title for name in names)
+    problems = [
+        f"model.{key}: is no setting of {titles}. Leave it out, or choose other networks."
+        for key in set_here
+        if key not in having
+    ]
+    if problems:
+        raise ConfigError.from_problems(problems)

@@ -122,6 +122,7 @@ def _continued(before: PaperRecord, paper: PaperRecord) -> PaperRecord:
             "variants": variants,
             "models": [name for name in titles if name in known],
             "model_titles": titles,
+            "changes": {**before.changes, **paper.changes},
             "networks": {**before.networks, **paper.networks},
             "claims": list(claims.values()),
             "targets": sorted({*(before.targets or ()), *(paper.targets or ())}),
@@ -149,6 +150,7 @@ def _paper_record(plan: Plan, request: Request, prepared: Sequence[Prepared]) ->
         targets=sorted(plan.targets),
         models=[item.variant.entry(model) for item in prepared for model in item.variant.models],
         model_titles=_titles(settings),
+        changes=_changes(plan, request, prepared),
         networks={
             name: NetworkRecord(**network.model_dump(), parameters=settings.models[name].parameters)
             for name, network in settings.networks.items()
@@ -167,6 +169,22 @@ def _paper_record(plan: Plan, request: Request, prepared: Sequence[Prepared]) ->
 def _titles(settings: PaperConfig) -> dict[str, str]:
     """What is printed of every network, in and out of variants, in the order of the tables."""
     return {name: entry.title for name, entry in settings.models.items()} | settings.entries()
+
+
+def _changes(plan: Plan, request: Request, prepared: Sequence[Prepared]) -> dict[str, str]:
+    """Settings of each network that are not the preset's, in words; none of the user's networks."""
+    from lus_keras.models import builders
+    from lus_keras.models.options import changed
+
+    known, found = builders(), {}
+    for item in prepared:
+        usual = config.load(plan.paper.name, request.preset, variant=item.variant.name).model
+        for model in known.keys() & set(item.variant.models):
+            values = changed(item.variant.config.model, usual, known[model])
+            if values:
+                said = (f"{key} {value}" for key, value in values.items())
+                found[item.variant.entry(model)] = ", ".join(said)
+    return found
 
 
 def _variant_record(plan: Plan, request: Request, prepared: Prepared) -> VariantRecord:
