@@ -50,7 +50,9 @@ def label_rows(run: PaperRun, model: str, labels: Mapping[str, str]) -> list[Row
     predictions, note = run.model(model).predictions, missing(run, model)
     named = {**labels, **ALL_LABELS}
     if predictions is None:
-        empty = {row: nothing if row in (VIDEO, MAJORITY) else lambda _: Number() for row in named}
+        empty: dict[str, Source] = {
+            row: nothing if row in (VIDEO, MAJORITY) else lambda _: Number() for row in named
+        }
         return [Row(row, label, empty[row], note) for row, label in named.items()]
     sources = zip(named.items(), judged_labels(predictions), strict=True)
     return [
