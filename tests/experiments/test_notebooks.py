@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MAX_BYTES = 300_000
 # Written as lectures: idea, formula, committed results with a discussion, exercises.
-LECTURES = {"bline", "quickstart", "severity", "signs"}
+LECTURES = {path.stem for path in NOTEBOOKS}
 # A path that starts at a drive or a user's home, or in a folder for temporary files.
 ROOTS = "home|root|tmp|Users|work|var|opt|usr"
 PLACE = re.compile(rf"(?<![\w.:/])/(?:{ROOTS})/|[A-Z]:\\\\|site-packages")
