@@ -346,7 +346,6 @@ class Claim(_Section):
     metric: str
 
 
-# How maps were made before there was a choice: runs of then go on.
 class PaperConfig(_Section):
     """Everything a paper's YAML file says, with one preset applied.
 
