@@ -44,7 +44,8 @@ def check_folder(
         return {}
     try:
         held = read_json(path)
-        known = {row["video_id"]: _place(row["video"]) for row in _rows(held)}
+        rows = held["videos"] if "videos" in held else held["clips"]
+        known = {row["video_id"]: _place(row["video"]) for row in rows}
         model = held["model"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}). Name another folder.") from error
