@@ -51,9 +51,8 @@ def draw_architecture(model: keras.Model) -> Figure:
     for start, end in _arrows(model, place):
         bent = "arc3,rad=-0.5" if end - start > 1 else "arc3"
         x = 0.62 if end - start > 1 else 0.3
-        ends = {"xy": (x, end - 0.32), "xytext": (x, start + 0.32)}
         arrow = {"arrowstyle": "-|>", "color": GREY, "connectionstyle": bent}
-        axes.annotate("", **ends, arrowprops=arrow)
+        axes.annotate("", xy=(x, end - 0.32), xytext=(x, start + 0.32), arrowprops=arrow)
     return figure
 
 

@@ -134,7 +134,7 @@ def build_bline_variant(
 def _cnn(x: Tensor, filters: tuple[int, int], options: tuple[Any, ...]):
     """The paper's frame CNN."""
     for index, count in enumerate((filters[0], filters[0], filters[1], filters[1]), start=1):
-        x = _conv_block(x, count, "2d", *options, name=f"conv{index}")
+        x = _conv_block(x, count, (3, 3), *options, name=f"conv{index}")
         if index % 2 == 0:
             x = Each(layers.MaxPooling2D(2), name=f"pool{index // 2}")(x)
     return x

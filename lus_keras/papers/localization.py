@@ -172,8 +172,8 @@ def table_of(network: str) -> Any:
     @table
     def localization(run: PaperRun) -> Layout:
         found = run.model(network).localization
-        measured = found is not None and len(found["area"])
-        methods = [name for name in METHODS if not measured or f"{name}_energy" in found]
+        measured = found if found is not None and len(found["area"]) else None
+        methods = [name for name in METHODS if measured is None or f"{name}_energy" in measured]
         return Layout(
             run,
             TARGET,

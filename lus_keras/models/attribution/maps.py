@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import keras
 import numpy as np
@@ -110,15 +111,17 @@ def smooth_grad(
     for place, (clip, weight) in enumerate(zip(clips, weights, strict=True)):
         seeds = noise_seeds(seed, place, samples)
         if engine == LIBRARY:
-            options = {"seeds": seeds, "noise": noise, "absolute": order == "mean_abs"}
-            mean = by_library.mean_gradient(model, clip[None], weight[None], **options)[0]
+            mean = by_library.mean_gradient(
+                *(model, clip[None], weight[None]),
+                seeds=seeds,
+                noise=noise,
+                absolute=order == "mean_abs",
+            )[0]
         else:
             sigma = np.float32(noise * (clip.max() - clip.min()))
             mean = _mean_gradient(
                 *(model, weight, chunk, order == "mean_abs"),
-                lambda part, clip=clip, sigma=sigma, seeds=seeds: (
-                    clip + sigma * np.stack([unit_noise(clip.shape, s) for s in seeds[part]])
-                ),
+                partial(_noisy, clip, sigma, seeds),
                 samples,
             )
         maps.append(np.abs(mean).max(axis=-1))
@@ -168,15 +171,13 @@ def path_contributions(
     require_tensorflow()
     clips = _checked(model, clips, steps=steps, chunk=chunk)
     weights = _logit_weights(model, clips, output, chunk)
-    along = (np.arange(steps, dtype=np.float32) + 0.5) / steps
+    along = np.asarray((np.arange(steps) + 0.5) / steps, np.float32)
     found = []
     for clip, weight in zip(clips, weights, strict=True):
         dark = clip.min(axis=tuple(range(clip.ndim - 1)), keepdims=True)
         mean = _mean_gradient(
             *(model, weight, chunk, False),
-            lambda part, rest=clip - dark, dark=dark: (
-                dark + along[part].reshape(-1, *[1] * rest.ndim) * rest
-            ),
+            partial(_on_the_path, dark, clip - dark, along),
             steps,
         )
         found.append((clip - dark) * mean)
@@ -211,6 +212,14 @@ def _mean_gradient(
         slopes = np.asarray(gradient(values, np.repeat(weight[None], len(values), axis=0)))
         total = total + (np.abs(slopes) if absolute else slopes).sum(axis=0)
     return np.asarray(total / np.float32(count))
+
+
+def _noisy(clip: Floats, sigma: np.float32, seeds: NDArray[np.int64], part: slice) -> Floats:
+    return clip + sigma * np.stack([unit_noise(clip.shape, seed) for seed in seeds[part]])
+
+
+def _on_the_path(dark: Floats, rest: Floats, along: Floats, part: slice) -> Floats:
+    return dark + along[part].reshape(-1, *[1] * rest.ndim) * rest
 
 
 def noise_seeds(seed: int, place: int, samples: int) -> NDArray[np.int64]:

@@ -119,10 +119,15 @@ def _maps(
     options, named = config.options, how["explained"]
     output = None if named == "predicted" else config.labels.index(named)
     samples, noise = int(options.get("samples", 20)), float(options.get("noise", 0.2))
-    smooth = {"samples": samples, "noise": noise, "order": how["order"], "engine": how["engine"]}
     maps = {
         "vanilla": vanilla_saliency(model, clips, output, engine=how["engine"]),
-        "smooth": smooth_grad(model, clips, output, **smooth),
+        "smooth": smooth_grad(
+            *(model, clips, output),
+            samples=samples,
+            noise=noise,
+            order=how["order"],
+            engine=how["engine"],
+        ),
         "integrated": integrated_gradients(model, clips, output, steps=samples),
     }
     with suppress(ValueError):
