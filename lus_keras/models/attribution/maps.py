@@ -215,11 +215,13 @@ def _mean_gradient(
 
 
 def _noisy(clip: Floats, sigma: np.float32, seeds: NDArray[np.int64], part: slice) -> Floats:
-    return clip + sigma * np.stack([unit_noise(clip.shape, seed) for seed in seeds[part]])
+    noise = np.stack([unit_noise(clip.shape, seed) for seed in seeds[part]])
+    return np.asarray(clip + sigma * noise, np.float32)
 
 
 def _on_the_path(dark: Floats, rest: Floats, along: Floats, part: slice) -> Floats:
-    return dark + along[part].reshape(-1, *[1] * rest.ndim) * rest
+    shares = along[part].reshape(-1, *[1] * rest.ndim)
+    return np.asarray(dark + shares * rest, np.float32)
 
 
 def noise_seeds(seed: int, place: int, samples: int) -> NDArray[np.int64]:
