@@ -10,8 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 ARGS ?=
-# Test processes side by side; each keeps to whole files, whose tests share what they made. Files come
-# in the order of tests/conftest.py, slow ones first.
+# Test processes side by side; each keeps to whole files, whose tests share what they made.
 JOBS ?= 2
 # Printed, no gate: a line that ran is not yet a line that is tested.
 COVER ?= --cov --cov-report=term
@@ -32,7 +31,7 @@ reproduce: $(INSTALLED)
 
 test: $(INSTALLED)
 	mkdir -p build
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(COVER) $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(COVER) $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -23,19 +23,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# Files of few tests that take minutes: they start processes, or train. Begun first, none of them is
-# left for the end, where one test process would work while the other has nothing to do.
-SLOW = ("test_cluster", "test_notebooks", "test_kill_matrix", "test_training_data", "test_cli")
-SLOW += ("test_ownership", "test_workers", "test_own_data", "test_mirrored", "test_benchmark")
-SLOW += ("test_documentation", "test_annotate_in_browser", "test_packaging", "test_zoo")
-
-
-def pytest_collection_modifyitems(items):
-    """Slow files first; the others keep their order."""
-    ranks = {name: rank for rank, name in enumerate(SLOW)}
-    items.sort(key=lambda item: ranks.get(item.path.stem, len(SLOW)))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def session_cache(tmp_path_factory):
     """Folder that stands for the user's cache, which no test may touch."""
