@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import sys
 import threading
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -130,7 +132,8 @@ class Child:
                 raise EOFError
             self._connection.recv_bytes()
             self._ready = True
-        self._say(text.encode("utf-8", "surrogateescape"))
+        # A child may outlive a change of the working directory, which paths are relative to.
+        self._say(f"{_working_directory()}\0{text}".encode("utf-8", "surrogateescape"))
 
     def _say(self, message: bytes) -> None:
         if self._connection is None:
@@ -205,6 +208,13 @@ def _program_kept_out() -> Iterator[None]:
             sys.modules["__main__"] = program
 
 
+def _working_directory() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # deleted meanwhile
+        return ""
+
+
 def _serve(connection: Connection, work: Work | Streaming, limits: Limits) -> None:
     """Runs in the child: answers until the parent hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -213,7 +223,10 @@ def _serve(connection: Connection, work: Work | Streaming, limits: Limits) -> No
     connection.send_bytes(b"ready")
     with suppress(EOFError, OSError):
         while True:
-            text = connection.recv_bytes().decode("utf-8", "surrogateescape")
+            message = connection.recv_bytes().decode("utf-8", "surrogateescape")
+            place, _, text = message.partition("\0")
+            with suppress(OSError):
+                os.chdir(place)
             _renew_processor_time(limits)
             answer, problem = _tried(limits, work, text)
             if problem is None and isinstance(answer, Iterator):

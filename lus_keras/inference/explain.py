@@ -102,9 +102,7 @@ def explain_video(
     damaged: bool = False,
     **making: Any,
 ) -> list[Explanation]:
-    """Explains the clips of a video that say a class most clearly.
-
-    The maps are of the first fold's network.
+    """Explains the clips that show a class most clearly, with the first fold's network.
 
     Args:
         models: Networks, see `load_models`.
@@ -121,8 +119,7 @@ def explain_video(
 
     Raises:
         VideoError: As `predict_video`.
-        ConfigError: A method or class is not known, or Keras computes with another backend than
-            TensorFlow.
+        ConfigError: A method or class is not known, or the backend is not TensorFlow.
     """
     how = Making(**making)
     if explained and explained not in models.labels:

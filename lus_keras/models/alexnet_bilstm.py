@@ -33,6 +33,11 @@ HEADS = ("softmax", "coral")
 LSTM_INITS = ("uniform", "glorot", "orthogonal")
 
 
+def _check_head(head: str) -> None:
+    if head not in HEADS:
+        raise ValueError(f"`head` must be one of {HEADS}. Received: head={head!r}.")
+
+
 def build_alexnet_bilstm(
     input_shape: tuple[int, int, int, int],
     *,
@@ -53,21 +58,15 @@ def build_alexnet_bilstm(
     Args:
         input_shape: `(t, h, w, c)`; the paper's is (252, 256, 256, 3). The last layer reads all
             frames, so `t` is fixed. From 63 pixels a side; the mask is 1×1 below 127.
-        num_outputs: Number of logits.
         backbone: "alexnet", or "resnet18" as torchvision has it without its pooling.
-        filters: Filters of AlexNet's five convolutions; ResNet18 starts with the first number and
-            doubles it in every stage.
+        filters: Of AlexNet's convolutions; ResNet18 starts with the first and doubles it.
         attention_filters: Filters of the two hidden convolutions of the spatial mask.
-        lstm_units: Units per direction of the BiLSTM.
         activation: "relu", or "leaky_relu" (slope 0.01) in the backbone.
-        attention_activation: "relu", or "leaky_relu", which also takes the place of the sigmoid at
-            the end of the mask: the mask is then not bounded.
+        attention_activation: "relu", or "leaky_relu", also in place of the mask's sigmoid.
         lstm_init: First weights of the BiLSTM: "uniform" as PyTorch draws them, "glorot" (Glorot's
             kernels, biases 0), "orthogonal" (Keras's: recurrent kernels orthogonal, forget bias 1).
-        masking: Leave padding out: the BiLSTM steps over frames that are zero in every pixel and
-            channel, and gives zeros for them. The paper's network sees its padding.
+        masking: The BiLSTM steps over frames that are zero in every pixel; the paper's does not.
         head: "softmax", or "coral" (Cao 2020): one score and ordered thresholds; not the paper's.
-        name: Name of the model.
 
     Returns:
         Model from clips `(b, t, h, w, c)` float32, channels normalised, to logits
@@ -77,8 +76,7 @@ def build_alexnet_bilstm(
         ValueError: A side is too short for the backbone, or an option is not known.
     """
     _check(input_shape, backbone, activation, attention_activation, lstm_init)
-    if head not in HEADS:
-        raise ValueError(f"`head` must be one of {HEADS}. Received: head={head!r}.")
+    _check_head(head)
     clip = keras.Input(input_shape, name="clip")
     maps = BACKBONES[backbone](clip, filters, activation)
     weights = _spatial_mask(maps, attention_filters, attention_activation)

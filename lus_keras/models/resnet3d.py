@@ -55,14 +55,11 @@ def build_resnet3d(
     """Builds the network of one depth, uncompiled.
 
     Args:
-        input_shape: `(t, h, w, c)`; the paper's are (60, s, s, 3) with s = 30, 60 or 90. Every
-            stride halves a size and rounds up.
+        input_shape: `(t, h, w, c)`; the paper's are (60, s, s, 3) with s = 30, 60 or 90.
         depth: One of `DEPTHS`.
-        num_outputs: Logits, 1 or more; the paper's is 1.
         filters: Filters of the stem and of stage 1; each stage doubles them.
         reg_factor: Factor of the L2 penalty on kernels (gradient `2·reg_factor·w`), 0 or more; that
             of the shortcuts stays 1e-4, as in the original.
-        bn_momentum: Share of the moving averages kept at a step.
         factored: Convolutions of the blocks over space, then time, see `_factored`; not published.
         difference: See each frame less the one before; not published.
 

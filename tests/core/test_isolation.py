@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lus_keras.core.child_process import Child
 from lus_keras.core.errors import LusKerasError, VideoError
 from lus_keras.core.sandbox import ChildDied, Limits, run_isolated, start_ahead, stream_isolated
 
@@ -40,7 +41,7 @@ def behave(text):
             connection.send_bytes(b"\x80\x04not json")
     if text == "refuse":
         raise VideoError("v.avi: is broken. Mend it.")
-    return {"text": text, "pid": os.getpid()}
+    return {"text": text, "pid": os.getpid(), "place": str(Path.cwd())}
 
 
 def test_each_death_is_told_and_the_next_call_gets_a_new_worker():
@@ -198,3 +199,14 @@ def test_an_interrupt_ends_the_workers_at_once(tmp_path):
     assert parent.communicate(timeout=60)[0] == "interrupted\n"
     for file in files:
         assert not Path("/proc", file.read_text()).exists()
+
+
+def test_paths_are_relative_to_the_working_directory_of_each_call(tmp_path, monkeypatch):
+    """The child that waits was started somewhere else."""
+    child = Child(behave, LIMITS)
+    child.start()
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert child.call("hello")["place"] == str(tmp_path / name)
+    child.close()

@@ -184,7 +184,7 @@ def test_the_same_pictures_under_two_patients_are_a_leak(tmp_path, cache):
         Video(video=str(path), patient_id=path.name, video_id=path.name, fps=2.0)
         for path in (first, second)
     ]
-    with pytest.raises(LeakageError, match="very same file"):
+    with pytest.raises(LeakageError, match="the same file as"):
         open_store(rows, FrameSpec(size=(12, 16), fps=4))
 
 

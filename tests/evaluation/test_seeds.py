@@ -203,5 +203,5 @@ def test_seeds_keep_the_data_and_cohorts_do_not():
 def test_what_cannot_be_drawn_anew_is_refused():
     with pytest.raises(ConfigError, match="choose one"):
         requests_by_seed(Request(("table1",), seeds=2, cohorts=2))
-    with pytest.raises(ConfigError, match="only simulated data"):
+    with pytest.raises(ConfigError, match="only simulated cohorts"):
         requests_by_seed(Request(("table1",), cohorts=2, data="covid-blues"))

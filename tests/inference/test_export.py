@@ -113,15 +113,15 @@ def test_model_card_tells_data_metrics_licence_and_use(exported, trained):
 def test_names_in_a_model_card_are_shown_and_do_not_act():
     row = {"paper": "bline", "table": "table1", "row": "c2d_a", "metric": "<img src=x> | f1"}
     numbers = {"value": 0.5, "baseline": None, "n_patients": 3, "ci_low": None, "ci_high": None}
-    card = _metrics([row | numbers], "bline", "c2d_a")
+    card = _metrics([row | numbers], "c2d_a")
     assert "<img" not in card and r"| &lt;img src=x> \| f1 |" in card
 
 
 def test_card_of_a_network_without_its_run_says_what_is_not_known(models, tmp_path, exported):
     said = json.loads((exported / "contract.json").read_text())
     card = model_card(replace(models, folders=(tmp_path / "fold_0",)), said)
-    assert "run.json` was not beside the network" in card
-    assert "results.json` was not beside the network" in card
+    assert "run.json` was not found beside the network" in card
+    assert "results.json` was not found beside the network" in card
 
 
 @pytest.mark.parametrize("file_format", ["keras", "onnx"])

@@ -265,8 +265,8 @@ def test_files_hold_what_was_predicted(trained, models, tmp_path):
     assert told["videos"][0]["representative_frame"]["clip_id"] == found.clip_ids[clip]
     assert pd.read_csv(out / "patients.csv")["patient_id"].tolist() == ["p0"]
     overlay = read_video(out / "v1_overlay.mp4", grayscale=False)
-    # 20 frames at 25 fps are 24 at 30; 240 pixels wide, 180 high, and the strip of 64.
-    assert overlay.frames.shape == (24, 244, 240, 3)
+    # 20 frames at 25 fps are 24 at 30; 240 pixels wide, 180 high, and the strip.
+    assert overlay.frames.shape == (24, 180 + STRIP, 240, 3)
     assert probe(out / "v1_overlay.mp4").fps == 30
     assert cv2.imread(str(out / "v1_representative.png")).std() > 10
     assert all(str(path) in result.output for path in out.iterdir())

@@ -16,10 +16,10 @@ start_tensorflow()
 from lus_keras.cli import main  # noqa: E402
 from lus_keras.data.video import iter_resampled, read_video  # noqa: E402
 from lus_keras.evaluation.run_record import read_predictions  # noqa: E402
-from lus_keras.inference.explain import METHODS  # noqa: E402
+from lus_keras.inference.explain import STANDARD  # noqa: E402
 from lus_keras.inference.export import graph  # noqa: E402
 from lus_keras.inference.predict import load_models, predict_video  # noqa: E402
-from lus_keras.inference.predict.overlay import STRIP, overlay_frames  # noqa: E402
+from lus_keras.inference.predict.overlay import CAPTION, STRIP, overlay_frames  # noqa: E402
 from lus_keras.inference.predict.stream import stream_clips  # noqa: E402
 
 
@@ -65,8 +65,10 @@ def check_padding(trained, padding):
 
 def check_graph(models, row):
     """The exported computation pads alike; at the networks' own size nothing is resized."""
-    frames = np.stack(list(iter_resampled(row.video, fps=10.0, size=(64, 64))))
-    found = graph.compute(frames[None, ..., None], models)
+    grey = graph.stored_channels(models) == 1
+    read = iter_resampled(row.video, fps=10.0, size=(64, 64), grayscale=grey, antialias=not grey)
+    frames = np.stack(list(read))
+    found = graph.compute(frames[None, ..., None] if grey else frames[None], models)
     expected = predict_video(models, row)
     np.testing.assert_allclose(found["probabilities"], expected.probabilities, atol=1e-5)
 
@@ -131,15 +133,15 @@ def test_single_frames_are_predicted_with_the_frame_that_says_most(trained_signs
 def explain(trained, out):
     """Explains a video; returns its sheets and its videos of maps."""
     result = invoke("explain", trained.run, trained.videos[3].video, "--samples", 2, "--out", out)
-    assert all(method in result.output for method in METHODS)
+    assert all(method in result.output for method in STANDARD)
     return list(out.glob("*_sheet.png")), list(out.glob("*_maps.mp4"))
 
 
 def test_maps_of_a_whole_video_are_of_the_frames_that_exist(trained_severity, tmp_path):
-    """Five of six frames; the picture and three maps stand side by side, 240 pixels each."""
+    """Five of six frames; image and three maps side by side, 240 pixels each, over two lines."""
     (sheet,), (maps,) = explain(trained_severity, tmp_path)
     assert cv2.imread(str(sheet)).std() > 20  # neither blank nor white
-    assert read_video(maps).frames.shape == (5, 240, 960)
+    assert read_video(maps).frames.shape == (5, 240 + 2 * CAPTION, 960)
 
 
 def test_maps_of_a_single_frame_are_a_picture(trained_signs, tmp_path):
@@ -154,7 +156,8 @@ def check_export(trained, frames, out):
     said = json.loads((out / "contract.json").read_text())
     assert max(said["check"]["found"][name] for name in said["outputs"]) <= 1e-5
     assert said["labels"] == list(load_models(trained.run).labels)
-    assert said["input"]["shape"] == [None, frames, None, None, 1]
+    channels = graph.stored_channels(load_models(trained.run))
+    assert said["input"]["shape"] == [None, frames, None, None, channels]
     return said
 
 

@@ -179,8 +179,9 @@ def test_a_file_that_does_not_suit_the_variant_is_refused(tmp_path):
 
 def test_figure_1_shows_the_signs_and_figure_2_the_steps_of_this_run():
     settings = Settings.model_validate(config.load("signs", "smoke").experiment())
-    asked = SimpleNamespace(targets=["figure1", "figure2"], seed=0, settings=settings)
-    assert figure1(SimpleNamespace(targets=None, seed=0)) is None
+    targets = SimpleNamespace(targets=["figure1", "figure2"])
+    asked = SimpleNamespace(record=targets, seed=0, settings=settings)
+    assert figure1(SimpleNamespace(record=SimpleNamespace(targets=None), seed=0)) is None
     signs = [axes.get_title() for axes in figure1(asked).figure.axes]
     assert [title.partition(": ")[2] for title in signs] == list(tables.CLASSES.values())
     steps = {axes.get_title(): axes.images[0].get_array() for axes in figure2(asked).figure.axes}

@@ -47,7 +47,7 @@ def test_fluid_is_dark_and_pleurae_approach():
 
 def test_checks_are_numbered_once_and_unknown_numbers_refused():
     assert [check.number for check in validation.CHECKS] == list(range(1, 16))
-    with pytest.raises(ConfigError, match="numbered 1 to 15"):
+    with pytest.raises(ConfigError, match="must be 1 to 15"):
         list(validation.run(validation.Settings(), [16]))
 
 

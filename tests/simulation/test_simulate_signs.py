@@ -5,6 +5,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.stats import chi2_contingency
 
 from lus_keras.core.labels import SIGNS
 from lus_keras.data.manifest import read_manifest
@@ -36,9 +37,10 @@ def videos():
 def test_default_cohort_has_four_frames_a_video_and_the_papers_shares():
     plans = plan_cohort("signs")
     counts = {sign: sum(plan.frames for plan in plans if plan.drawn == sign) for sign in SIGNS}
-    assert {plan.frames for plan in plans} == {4}
+    fewer = [plan.frames for plan in plans if plan.frames != 4]
+    assert len(fewer) == 2 and set(fewer) <= {1, 2, 3}
     for sign, images in zip(SIGNS, signs.SHARES, strict=True):
-        assert abs(counts[sign] - images) <= 4
+        assert counts[sign] == images
 
 
 def test_drawn_signs_are_realised(videos):
@@ -108,16 +110,22 @@ def test_signs_change_nothing_but_the_lung():
 
 
 def test_container_and_zone_tell_nothing_of_the_sign():
-    """Spread of sign shares between the halves stays within chance: χ²(3) < 11.34 (p > .01)."""
-    plans = plan_cohort("signs")
-    drawn = np.array([SIGNS.index(plan.drawn) for plan in plans])
-    for trait in (
-        [container_of(plan)[0] == ".avi" for plan in plans],
-        [int(plan.zone) <= 6 for plan in plans],
-    ):
-        table = np.array([np.bincount(drawn[np.array(trait) == v], minlength=4) for v in (0, 1)])
-        expected = np.outer(table.sum(1), table.sum(0)) / table.sum()
-        assert ((table - expected) ** 2 / expected).sum() < 11.34
+    """Sign shares differ between the halves by chance: χ²(3), mean over ten cohorts < 5 (p > .01).
+
+    The sum of ten is χ²(30), whose 99th percentile is 50.9.
+    """
+    found = []
+    for seed in range(10):
+        plans = plan_cohort("signs", seed=seed)
+        drawn = np.array([SIGNS.index(plan.drawn) for plan in plans])
+        for trait in (
+            [container_of(plan)[0] == ".avi" for plan in plans],
+            [int(plan.zone) <= 6 for plan in plans],
+        ):
+            halves = [np.bincount(drawn[np.array(trait) == v], minlength=4) for v in (0, 1)]
+            found.append(chi2_contingency(np.array(halves)).statistic)
+    assert sum(found[::2]) < 50.9
+    assert sum(found[1::2]) < 50.9
 
 
 def test_signs_can_be_seen_by_a_linear_model_across_patients(videos):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from lus_keras.inference.predict.find import (
     read_calibration,
     read_description,
 )
+from lus_keras.models import builders
 from lus_keras.models.predictor import WATCHED, predictor_of
 from lus_keras.models.pretrained import registry
 from lus_keras.papers.own import rebuilt
@@ -185,6 +187,19 @@ def ensemble(
     return Ensemble(description, *parts)
 
 
+def _check_options(description: Description) -> None:
+    known = {
+        option
+        for name in config.load(description.paper).models
+        for option in inspect.signature(builders()[name]).parameters
+    }
+    if unknown := sorted(description.options.keys() - known):
+        raise RunError(
+            f"{description.name}: cannot be built as model.json says (unknown options "
+            f"{', '.join(unknown)}). Was it written by another version?"
+        )
+
+
 def build_network(description: Description) -> keras.Model:
     """Builds a network again, with new weights.
 
@@ -198,6 +213,7 @@ def build_network(description: Description) -> keras.Model:
     if description.network is not None:
         return _build_own(description)
     paper = papers.get(description.paper)
+    _check_options(description)
     settings = config.load(description.paper).model_copy(
         update={
             "clip": description.clip,

@@ -77,9 +77,7 @@ def smooth_grad(
 ) -> Floats:
     """Gradient averaged over noisy copies of each clip (Smilkov et al. 2017).
 
-    With the fast engine memory depends on `chunk`, not on `samples`. The noise of a copy depends on
-    the seed, the clip's place and the copy's number alone, so `chunk` changes only the order of
-    summing, and both engines have the same noise.
+    A copy's noise depends on seed, clip and copy alone, so that both engines have the same.
 
     Args:
         model: As in `vanilla_saliency`.
@@ -94,11 +92,10 @@ def smooth_grad(
         engine: As in `vanilla_saliency`.
 
     Returns:
-        `(b, …)` float32 in 0 … 1, as `vanilla_saliency` gives them.
+        As `vanilla_saliency`.
 
     Raises:
-        ConfigError: Keras computes with another backend than TensorFlow.
-        ValueError: An argument is out of range or does not fit.
+        As `vanilla_saliency`.
     """
     _check_choice("engine", engine, ENGINES)
     _check_choice("order", order, ORDERS)
