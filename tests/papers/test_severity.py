@@ -257,6 +257,21 @@ def test_given_weights_fill_the_backbone_alone(tmp_path):
     assert len(theirs) == 2 * 5
 
 
+@pytest.mark.usefixtures("tensorflow")
+def test_the_backbone_that_ships_starts_the_network():
+    from lus_keras import to_torch_state
+    from lus_keras.models.pretrained import registry
+
+    given = ("clip.frames=2", "options.weights=severity/alexnet")
+    settings = config.load("severity", "quick", given)
+    ours = to_torch_state(severity.build(NETWORK, settings))
+    shipped = registry.load_backbone("severity/alexnet")
+    assert len(shipped) == 2 * 5
+    for name, values in shipped.items():
+        np.testing.assert_array_equal(ours[name], np.float32(values))
+    assert severity.notes(settings) == ["AlexNet starts from the weights in severity/alexnet."]
+
+
 # Tables and figures
 
 
