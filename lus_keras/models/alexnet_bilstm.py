@@ -14,7 +14,7 @@ import keras
 from keras import layers
 
 from lus_keras.core.typing import Tensor
-from lus_keras.layers import BatchNormalization, CoralLogits, TimeDistributed
+from lus_keras.layers import BatchNormalization, TimeDistributed
 from lus_keras.models.torch_layers import (
     FrameMask,
     SummedUniform,
@@ -29,13 +29,7 @@ ALEXNET = ((11, 4, 2, True), (5, 1, 2, True), (3, 1, 1, False), (3, 1, 1, False)
 SMALLEST = 63
 # Slope below zero; PyTorch's default where it leaks (Keras's is 0.2 or 0.3).
 SLOPES = {"relu": 0.0, "leaky_relu": 0.01}
-HEADS = ("softmax", "coral")
 LSTM_INITS = ("uniform", "glorot", "orthogonal")
-
-
-def _check_head(head: str) -> None:
-    if head not in HEADS:
-        raise ValueError(f"`head` must be one of {HEADS}. Received: head={head!r}.")
 
 
 def build_alexnet_bilstm(
@@ -50,7 +44,6 @@ def build_alexnet_bilstm(
     attention_activation: str = "relu",
     lstm_init: str = "uniform",
     masking: bool = False,
-    head: str = "softmax",
     name: str = "alexnet_attention_bilstm",
 ) -> keras.Model:
     """Builds the network, uncompiled.
@@ -58,15 +51,20 @@ def build_alexnet_bilstm(
     Args:
         input_shape: `(t, h, w, c)`; the paper's is (252, 256, 256, 3). The last layer reads all
             frames, so `t` is fixed. From 63 pixels a side; the mask is 1×1 below 127.
+        num_outputs: Number of logits.
         backbone: "alexnet", or "resnet18" as torchvision has it without its pooling.
-        filters: Of AlexNet's convolutions; ResNet18 starts with the first and doubles it.
+        filters: Filters of AlexNet's five convolutions; ResNet18 starts with the first number and
+            doubles it in every stage.
         attention_filters: Filters of the two hidden convolutions of the spatial mask.
+        lstm_units: Units per direction of the BiLSTM.
         activation: "relu", or "leaky_relu" (slope 0.01) in the backbone.
-        attention_activation: "relu", or "leaky_relu", also in place of the mask's sigmoid.
+        attention_activation: "relu", or "leaky_relu", which also takes the place of the sigmoid at
+            the end of the mask: the mask is then not bounded.
         lstm_init: First weights of the BiLSTM: "uniform" as PyTorch draws them, "glorot" (Glorot's
             kernels, biases 0), "orthogonal" (Keras's: recurrent kernels orthogonal, forget bias 1).
-        masking: The BiLSTM steps over frames that are zero in every pixel; the paper's does not.
-        head: "softmax", or "coral" (Cao 2020): one score and ordered thresholds; not the paper's.
+        masking: Leave padding out: the BiLSTM steps over frames that are zero in every pixel and
+            channel, and gives zeros for them. The paper's network sees its padding.
+        name: Name of the model.
 
     Returns:
         Model from clips `(b, t, h, w, c)` float32, channels normalised, to logits
@@ -76,7 +74,6 @@ def build_alexnet_bilstm(
         ValueError: A side is too short for the backbone, or an option is not known.
     """
     _check(input_shape, backbone, activation, attention_activation, lstm_init)
-    _check_head(head)
     clip = keras.Input(input_shape, name="clip")
     maps = BACKBONES[backbone](clip, filters, activation)
     weights = _spatial_mask(maps, attention_filters, attention_activation)
@@ -87,17 +84,14 @@ def build_alexnet_bilstm(
     if masking:
         x = ZeroMasked(name="unpadded")(x)
     x = layers.Flatten(name="features")(x)
-    dense = layers.Dense(
-        num_outputs if head == "softmax" else 1,
+    head = layers.Dense(
+        num_outputs,
         kernel_initializer=kernel_uniform(),
         bias_initializer=uniform(x.shape[-1]),
         dtype="float32",
-        name="logits" if head == "softmax" else "score",
+        name="logits",
     )
-    x = dense(x)
-    if head == "coral":
-        x = CoralLogits(num_outputs, dtype="float32", name="logits")(x)
-    return keras.Model(clip, x, name=name)
+    return keras.Model(clip, head(x), name=name)
 
 
 def _check(

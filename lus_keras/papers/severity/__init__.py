@@ -34,7 +34,6 @@ NETWORK = "alexnet_attention_bilstm"
 # How the paper did it is the configuration itself; the variants differ from it.
 VAL_SELECTED, SCRATCH = f"val_selected/{NETWORK}", f"scratch/{NETWORK}"
 MASKED, WEIGHTED = f"masked/{NETWORK}", f"weighted/{NETWORK}"
-CORAL = f"coral/{NETWORK}"
 NAN_VARIANTS = (
     *("nan_baseline", "nan_leaky", "nan_last_frame", "nan_glorot", "nan_orthogonal"),
     *("nan_batch_1", "nan_batch_2", "nan_batch_8", "nan_batch_16", "nan_resnet18"),
@@ -66,10 +65,8 @@ def build(name: str, config: PaperConfig) -> keras.Model:
 
 def loss(config: PaperConfig) -> keras.losses.Loss:
     """SORD, as the paper has it without a gap before score 0 (Sec. V)."""
-    from lus_keras.losses import Coral, Sord
+    from lus_keras.losses import Sord
 
-    if config.model.get("head") == "coral":
-        return Coral()
     options = config.options
     return Sord(**options.get("sord", {}), class_weights=options.get("class_weights"))
 

@@ -27,7 +27,6 @@ from lus_keras.papers.base import (
     Paper,
     accuracy,
     cross_entropy,
-    network_options,
     weights_file,
 )
 
@@ -52,8 +51,8 @@ def build(name: str, config: PaperConfig) -> keras.Model:
 
     is_v1 = config.model.get("variant") == "v1"
     weights = weights_file(config, suffixes=".keras" if is_v1 else TORCH_FILES)
-    model = build_model(name, input_shape=config.clip.shape, **network_options(name, config.model))
-    if weights is None or name != MODELS[0]:
+    model = build_model(name, input_shape=config.clip.shape, **config.model)
+    if weights is None:
         return model
     if is_v1:
         copy_keras_weights(model, weights)
