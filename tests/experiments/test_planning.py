@@ -6,10 +6,11 @@ import pytest
 from click.testing import CliRunner
 
 from lus_keras.cli import main
-from lus_keras.core.errors import DataError
+from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.data.manifest import Video, write_manifest
 from lus_keras.evaluation.run_record.facts import Remark
 from lus_keras.experiments.reproduce import Request, plan
+from lus_keras.experiments.reproduce.request import check_engine
 
 
 @pytest.fixture
@@ -47,3 +48,10 @@ def test_the_default_preset_is_quick_and_the_papers_own_is_asked_for():
     )
     assert "runs/simulated-quick" in quick and "1 epoch" in quick
     assert "60 epochs" in paper and "time: about" in paper
+
+
+def test_tensorboard_that_is_not_installed_is_told_before_training(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="--log tensorboard: not installed"):
+        check_engine(Request(targets=("table1",), log="tensorboard"))
+    check_engine(Request(targets=("table1",)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -156,6 +157,8 @@ def check_engine(request: Request) -> None:
         problems.append("--ray-address, --job-gpus: need --engine ray.")
     if request.mirrored and several:
         problems.append("--strategy mirrored: one training uses all devices; leave out --workers.")
+    if request.log == "tensorboard" and not importlib.util.find_spec("tensorboard"):
+        problems.append("--log tensorboard: not installed. Install it: pip install tensorboard.")
     if problems:
         raise ConfigError.from_problems(problems)
 

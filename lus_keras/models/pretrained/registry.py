@@ -26,7 +26,7 @@ from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.core.files import sha256_of
 from lus_keras.models.pretrained.torch_files.safetensors import read_safetensors
 
-SHIPPED = Path(__file__).parents[2] / "weights"
+SHIPPED = Path(__file__).parent / "weights"
 FILE, CARD = "entry.json", "card.md"
 BACKBONE: Final = "backbone.safetensors"
 _NAME = re.compile(r"[A-Za-z0-9_][\w.-]*(?:/[A-Za-z0-9_][\w.-]*)+")
