@@ -185,7 +185,12 @@ def _over_time(x: Tensor, temporal: str, dropout: float, normalise: Any, penalty
 
 
 def build_mmode_3d(
-    input_shape: tuple[int, int, int, int], *, num_outputs: int = 1, filters: int = 64, **rest: Any
+    input_shape: tuple[int, int, int, int],
+    *,
+    num_outputs: int = 1,
+    filters: int = 64,
+    reg_factor: float = 1e-4,
+    bn_momentum: float = 0.99,
 ) -> keras.Model:
     """Builds both networks of lung sliding side by side, uncompiled; one layer reads both.
 
@@ -193,7 +198,8 @@ def build_mmode_3d(
         input_shape: `(t, h, w, c)` of a tile.
         num_outputs: Logits.
         filters: Filters of the first stage of both.
-        **rest: As `build_resnet3d`.
+        reg_factor: As `build_resnet3d`, of the 3D network alone.
+        bn_momentum: Share of the moving averages kept at a step.
 
     Returns:
         Model from clips `(b, t, h, w, c)` float32 to logits `(b, num_outputs)` float32.
@@ -201,9 +207,10 @@ def build_mmode_3d(
     t, h, w, c = input_shape
     clip = keras.Input(input_shape, name="clip")
     column = layers.Permute((2, 1, 3), name="depth_by_time")(clip[:, :, :, w // 2])
+    same: dict[str, Any] = {"filters": filters, "bn_momentum": bn_momentum}
     parts = (
-        (build_resnet3d(input_shape, filters=filters, **rest), clip),
-        (build_mmode_resnet18((h, t, c), filters=filters), column),
+        (build_resnet3d(input_shape, reg_factor=reg_factor, **same), clip),
+        (build_mmode_resnet18((h, t, c), **same), column),
     )
     seen = [
         keras.Model(part.input, part.get_layer("features").output, name=part.name)(x)

@@ -50,7 +50,6 @@ def build_resnet3d(
     reg_factor: float = 1e-4,
     bn_momentum: float = 0.99,
     factored: bool = False,
-    difference: bool = False,
 ) -> keras.Model:
     """Builds the network of one depth, uncompiled.
 
@@ -64,7 +63,6 @@ def build_resnet3d(
             of the shortcuts stays 1e-4, as in the original.
         bn_momentum: Share of the moving averages kept at a step.
         factored: Convolutions of the blocks over space, then time, see `_factored`; not published.
-        difference: See each frame less the one before; not published.
 
     Returns:
         Model from clips `(b, t, h, w, c)` float32 to logits `(b, num_outputs)` float32. The layer
@@ -84,8 +82,7 @@ def build_resnet3d(
     if factored:
         convolve = partial(_factored, normalise=normalise, **start)
     clip = keras.Input(input_shape, name="clip")
-    x = clip[:, 1:] - clip[:, :-1] if difference else clip
-    x = StemConv3D(filters, 7, strides=2, padding="same", name="stem", **start)(x)
+    x = StemConv3D(filters, 7, strides=2, padding="same", name="stem", **start)(clip)
     x = normalise(x, name="stem")
     x = layers.MaxPooling3D(3, strides=2, padding="same", name="stem_pool")(x)
     for stage, blocks in enumerate(blocks_per_stage, start=1):
@@ -154,7 +151,7 @@ def _block(
 def _factored(
     filters: int, size: int, *, name: str, normalise: Any, strides: Any = 1, **start: Any
 ):
-    """(2+1)D convolution (Tran 2018): space, BN, ReLU, time, with about the weights of one in 3D."""
+    """(2+1)D convolution (Tran 2018): space, BN, ReLU, time; about as many weights as in 3D."""
 
     def convolve(x: Tensor):
         if size == 1:

@@ -169,6 +169,7 @@ class FitConfig(_Section):
         clip_norm: Largest norm of all gradients together; null does not clip.
         batch_size: Clips a step.
         epochs: Passes over the clips.
+        patients: Most patients to learn from, drawn from those to train on; null is all of them.
         shuffle: Whether each epoch has an order of its own.
         drop_remainder: Whether the last, incomplete batch of an epoch is left out.
         drop_test_remainder: The same of test clips, as some code does.
@@ -190,6 +191,7 @@ class FitConfig(_Section):
     clip_norm: PositiveFloat | None = None
     batch_size: PositiveInt
     epochs: PositiveInt
+    patients: PositiveInt | None = None
     shuffle: bool = True
     drop_remainder: bool = False
     drop_test_remainder: bool = False
@@ -395,6 +397,8 @@ class PaperConfig(_Section):
         if self.fit.calibrate == "none":
             # Runs of before there was a choice go on.
             del said["fit"]["calibrate"]
+        if self.fit.patients is None:
+            del said["fit"]["patients"]
         return said
 
     def entries(self) -> dict[str, str]:

@@ -30,6 +30,10 @@ PROPOSED = ("c2d_lstm_a",)
 # Not in the paper: what simulated videos are worth on real ones.
 TRANSFER = ("scratch/c2d_lstm_a", "simulated/c2d_lstm_a", "tuned/c2d_lstm_a")
 
+# Not in the paper: parts of its network exchanged, and how many patients it takes.
+PARTS = ("vgg19", "resnet101", "tcn", "heads", "additive", "gated", "spatial")
+AMOUNTS = ("n10", "n30", "n100", "n300", "n1000")
+
 
 def build(name: str, config: PaperConfig) -> keras.Model:
     """Builds one of the four networks for clips as the configuration cuts them."""
@@ -63,7 +67,10 @@ PAPER = Paper(
         "figure1": PROPOSED,
         "figure2": (),
         "transfer": TRANSFER,
+        "beyond": (*MODELS, *(f"{part}/bline_variant" for part in PARTS)),
+        "learning-curve": tuple(f"{amount}/{name}" for amount in AMOUNTS for name in MODELS),
     },
+    extras=frozenset({"beyond", "learning-curve"}),
     needs_real_data=frozenset({"transfer"}),
     needs_frame_truth=frozenset({"table2", "representative-frame"}),
     build=build,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from lus_keras.core import config
 from lus_keras.evaluation.metrics import (
     Clusters,
     Scores,
@@ -47,10 +48,12 @@ from lus_keras.evaluation.tables.layout import (
     columns_of,
     ids,
 )
+from lus_keras.evaluation.tables.studies import Amounts, Study, beyond_table, learning_table
 from lus_keras.papers.base import labels_of
-from lus_keras.papers.bline import MODELS, TRANSFER
+from lus_keras.papers.bline import AMOUNTS, MODELS, PARTS, TRANSFER
 
 LABELS = labels_of("bline")
+VARIANTS = {name: variant.title for name, variant in config.load("bline").variants.items()}
 NETWORKS = {name: LABELS[name] for name in MODELS}
 CLAIMS = ("table1",)
 FRAME_BASELINES = {"random_frame": "One random frame (expected)", "all_frames": "All frames"}
@@ -302,9 +305,27 @@ def transfer(run: PaperRun) -> Layout:
     )
 
 
+BEYOND = Study(
+    {
+        **NETWORKS,
+        **{f"{part}/bline_variant": f"{VARIANTS[part]} (ours)" for part in PARTS},
+    },
+    best="c2d_lstm_a",
+    columns=(Column("f1_pooled", "F1, pooled", "f1"), Column("roc_auc", "ROC-AUC, pooled")),
+)
+LEARNING = Amounts(
+    BEYOND,
+    AMOUNTS,
+    NETWORKS,
+    pairs=(("c2d_lstm", "c2d_a"), ("c2d_lstm_a", "c2d_a"), ("c2d_lstm_a", "c2d_lstm")),
+    published=60,
+)
+
 TABLES = {
     "table1": table1,
     "table2": table2,
     "representative_frame": representative_frame,
     "transfer": transfer,
+    "beyond": beyond_table(BEYOND),
+    "learning_curve": learning_table(LEARNING),
 }

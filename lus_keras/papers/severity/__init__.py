@@ -41,6 +41,7 @@ NAN_VARIANTS = (
     *("nan_masked", "nan_clipped", "nan_weighted"),
 )
 RESULT_ROWS = (NETWORK, VAL_SELECTED, SCRATCH, MASKED, WEIGHTED)
+AMOUNTS = ("n10", "n30", "n100", "n300", "n1000")
 DATA = ("",)
 OPTIONS = ("weights", "class_weights", "sord")
 BALANCED = "balanced"
@@ -146,6 +147,8 @@ PAPER = Paper(
         "figure9": (NETWORK,),
         "figure10": (NETWORK,),
         "variants": (NETWORK, VAL_SELECTED, MASKED, WEIGHTED),
+        "beyond": (NETWORK, VAL_SELECTED, SCRATCH, MASKED, WEIGHTED, CORAL),
+        "learning-curve": tuple(f"{amount}/{NETWORK}" for amount in AMOUNTS),
         "nan-study": tuple(f"{variant}/{NETWORK}" for variant in NAN_VARIANTS),
     },
     build=build,
@@ -153,5 +156,6 @@ PAPER = Paper(
     metrics=metrics,
     notes=notes,
     fitted=fitted,
+    extras=frozenset({"beyond", "learning-curve"}),
     architecture="figure5",
 )

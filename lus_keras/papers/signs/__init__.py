@@ -40,6 +40,10 @@ MODELS = ("resnet152",)
 # The variant of the configuration that asks for every sign by itself.
 MULTILABEL = "multilabel/resnet152"
 
+RESNET50 = "resnet50/resnet152"
+EFFICIENTNET = "efficientnet_b0"
+AMOUNTS = ("n10", "n30", "n100", "n300", "n1000")
+
 
 def build(name: str, config: PaperConfig) -> keras.Model:
     """Builds the network for single frames, with the user's weights if the options name a file.
@@ -138,11 +142,13 @@ PAPER = Paper(
         "figure3": (),
         "figure4": MODELS,
         "multilabel": (MULTILABEL,),
+        "beyond": (*MODELS, RESNET50, EFFICIENTNET),
+        "learning-curve": tuple(f"{amount}/{MODELS[0]}" for amount in AMOUNTS),
     },
     build=build,
     loss=loss,
     metrics=metrics,
     notes=notes,
-    extras=frozenset({"multilabel"}),
+    extras=frozenset({"multilabel", "beyond", "learning-curve"}),
     architecture="figure3",
 )

@@ -45,6 +45,10 @@ TABLE5 = (
 # The paper's future work: the pleura alone, most of which the first row of tiles holds.
 PLEURA = _rows("1_30x30", "2_30x30")
 LEAKAGE = _rows("2_30x30", "2_30x30_leaky")
+# Not in the paper: other networks, and how many patients they take.
+BASE = _rows("2_30x30")
+OTHERS = ("1_30x30/resnet3d_18", "factored/resnet3d_18", "joint/mmode_3d")
+AMOUNTS = ("n10", "n30", "n100", "n300", "n1000")
 DATA_SETS = ("2_30x30", "all_30x30", "2_60x60", "all_60x60", "2_90x90", "all_90x90")
 EXPLAINED = "2_30x30/resnet3d_18"
 
@@ -99,9 +103,11 @@ PAPER = Paper(
         "figure5": (EXPLAINED,),
         "leakage": LEAKAGE,
         "pleura": PLEURA,
+        "beyond": (*BASE, CITED, *OTHERS),
+        "learning-curve": _rows(*AMOUNTS),
     },
     build=build,
     loss=loss,
     metrics=metrics,
-    extras=frozenset({"pleura"}),
+    extras=frozenset({"pleura", "beyond", "learning-curve"}),
 )
