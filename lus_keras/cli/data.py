@@ -31,6 +31,13 @@ def data() -> None:
 @click.option(
     "--difficulty", type=float, default=1.0, show_default=True, help="Difficulty; 0 is easy."
 )
+@click.option(
+    "--spread",
+    type=click.FloatRange(1, 3),
+    default=1.0,
+    show_default=True,
+    help="Width of the ranges of patients and scanners; 2: twice the usual.",
+)
 @click.option("--probe", type=click.Choice(["convex", "linear"]), help="Default: the paper's.")
 @click.option(
     "--lengths-by-class", is_flag=True, help="Sliding: video lengths by class as in the paper."

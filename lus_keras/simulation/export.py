@@ -99,6 +99,8 @@ def write_cohort(
     sliding = {name: cohort.get(name, default) for name, default in defaults.items()}
     if any(sliding.values()):
         size |= sliding
+    if plans[0].spread != 1:
+        size["spread"] = plans[0].spread
     _write_description(plans, folder / "cohort.json", size)
     manifest = folder / "manifest.csv"
     write_manifest(rows, manifest)

@@ -52,8 +52,8 @@ class Acquisition:
     def of(cls, plan: VideoPlan, beams: int, rows: int) -> Acquisition:
         """Draws the parameters of a planned video."""
         patient, video = TABLES[plan.probe]
-        drawn = draw_parameters(patient, plan.patient_key), draw_parameters(video, plan.key)
-        return cls(plan, *drawn, beams, rows)
+        body = draw_parameters(patient, plan.patient_key, plan.spread)
+        return cls(plan, body, draw_parameters(video, plan.key), beams, rows)
 
     def rng(self, name: str) -> np.random.Generator:
         """Opens one of the video's random streams."""

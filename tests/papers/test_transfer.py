@@ -174,6 +174,30 @@ def test_a_video_is_the_mean_of_its_clips_and_of_the_networks():
     assert list(made["fold"]) == [0]
 
 
+def test_a_video_may_be_its_most_positive_clip_as_its_label_is():
+    """Clips .2 and .4 of one network, .6 and .5 of another: (.4 + .6) / 2; p_0 its complement."""
+    first, second = predictions([[0.2, 0.4]]), predictions([[0.6, 0.5]])
+    made = per_video(pd.concat([first, second.assign(fold=1)]), "max")
+    assert made["p_1"].iloc[0] == pytest.approx(0.5)
+    assert made["p_0"].iloc[0] == pytest.approx(0.5)
+
+
+def test_runs_of_before_there_was_a_choice_go_on():
+    """What has its old value is not part of a run's fingerprint; what has not, is."""
+    usual = config.load("bline", "smoke").experiment()
+    assert "spread" not in usual["cohort"]
+    assert all("spread" not in cohort for cohort in usual["transfer"]["cohorts"].values())
+    assert "video_score" not in usual["transfer"]
+    changed = config.load(
+        "bline",
+        "smoke",
+        ["cohort.spread=2", "transfer.cohorts.bline.spread=1.5", "transfer.video_score=max"],
+    ).experiment()
+    assert changed["cohort"]["spread"] == 2
+    assert changed["transfer"]["cohorts"]["bline"]["spread"] == 1.5
+    assert changed["transfer"]["video_score"] == "max"
+
+
 def test_the_table_holds_areas_and_paired_gains():
     """Scratch ranks 3 of 4 pairs right, simulated all: 0.75, 1 and a gain of 0.25."""
     scratch = predictions([[0.1], [0.9], [0.5], [0.4]])

@@ -78,13 +78,20 @@ def binary_statistics(scores: Scores) -> dict[str, Statistic]:
     }
 
 
-def video_level(predictions: pd.DataFrame) -> pd.DataFrame:
+def video_level(predictions: pd.DataFrame, score: str = "mean") -> pd.DataFrame:
     """One row a video: the mean probability of its clips, and the highest of their labels.
 
-    Columns stay; rows are ordered by fold, patient and video.
+    Args:
+        predictions: Rows of predictions.csv; columns stay, rows are ordered by fold, patient and
+            video.
+        score: `mean`, or of two classes `max`: the probabilities of the clip that is most likely
+            positive.
     """
     truth = [name for name in predictions if str(name).startswith("y_")]
-    how = dict.fromkeys(probability_columns(predictions), "mean") | dict.fromkeys(truth, "max")
+    names = probability_columns(predictions)
+    how = dict.fromkeys(names, "mean") | dict.fromkeys(truth, "max")
+    if score == "max":
+        how |= {names[0]: "min", names[1]: "max"}
     keys = ["fold", "patient_id", "video_id"]
     return predictions.groupby(keys, as_index=False, sort=True).agg(how)
 
