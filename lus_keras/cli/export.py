@@ -38,7 +38,7 @@ COMMAND = ["lus-keras", "reproduce"]
     "--measured",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="With --as: run that tested it on other data (repeatable).",
+    help="With --as: run, or folder of `predict`, that tested it on other data (repeatable).",
 )
 def export(
     run: Path,

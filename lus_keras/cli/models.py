@@ -57,8 +57,7 @@ def _data(function: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--manifest",
-            type=click.Path(path_type=Path),
-            help="Ids and regions of the videos; without VIDEOS, all of it.",
+            help="Manifest or data set: ids, regions, labels; without VIDEOS, all of it.",
         ),
     ):
         function = option(function)
@@ -90,17 +89,20 @@ def predict(
     A folder among VIDEOS stands for all videos in it. RUN is a run directory, a folder within it,
     or a pretrained network that `lus-keras list` names. The folds of a network are averaged.
     Predictions on videos used for training are optimistic. Truncated or damaged videos
-    are named and left out; --damaged uses their readable frames. For research only.
+    are named and left out; --damaged uses their readable frames. Videos with labels in --manifest
+    are also scored: ROC-AUC and more, per video. For research only.
 
     \b
     lus-keras predict bline/c2d_lstm_a exam.mp4 --out predicted
+    lus-keras predict bline/c2d_lstm_a --manifest covid-blues --no-pictures --out validated
     lus-keras predict runs/simulated-quick --model c2d_lstm_a exam.avi --out predicted
     lus-keras predict runs/simulated-quick --model c2d_lstm_a --manifest manifest.csv --json
     """
-    rows = _rows(videos, options)
+    rows, cropped = _rows(videos, options, cropped)
     models = load(run, options, decodes=True)
     from lus_keras.inference.append import check_folder
     from lus_keras.inference.predict import predict_video
+    from lus_keras.inference.predict.metrics import video_metrics, write_metrics
     from lus_keras.inference.predict.write import as_json as to_json
     from lus_keras.inference.predict.write import write_predictions
 
@@ -111,14 +113,21 @@ def predict(
         lambda row: predict_video(models, row, cropped=cropped, masks=masks, damaged=damaged),
     )
     _warn(found)
+    # What a folder holds from before has labels that are not known here.
+    scored = [] if held else video_metrics(models, found)
     if as_json:
-        echo(json.dumps(to_json(models, found, problems), indent=1))
+        echo(json.dumps({**to_json(models, found, problems), "metrics": scored}, indent=1))
     else:
         _print(models, found)
+        _print_metrics(scored)
     if out is not None:
         files = write_predictions(
             models, found, out, pictures=pictures, refused=problems, held=held
         )
+        if scored:
+            files.append(write_metrics(out, models, Path(options["manifest"]).stem, scored))
+        else:
+            (out / "metrics.json").unlink(missing_ok=True)
         if not as_json:
             name_files(files)
     _refuse(problems, rows)
@@ -175,7 +184,7 @@ def explain(
     lus-keras explain runs/simulated-quick --model c2d_lstm_a exam.avi --out explained
     lus-keras explain runs/simulated-quick --model c2d_a exam.avi --method smooth --out explained
     """
-    rows = _rows(videos, options)
+    rows, cropped = _rows(videos, options, cropped)
     models = load(run, options, decodes=True)
     from lus_keras.inference.append import check_folder, merged_sanity
     from lus_keras.inference.explain import STANDARD, as_json, explain_video, write_explanations
@@ -260,14 +269,19 @@ def load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemb
     )
 
 
-def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:
-    """Manifest rows of the videos named, or of all in the manifest."""
-    from lus_keras.data import fields
+def _rows(
+    paths: tuple[Path, ...], options: dict[str, Any], cropped: bool | None
+) -> tuple[list[Video], bool | None]:
+    """Manifest rows of the videos named, or of all in the manifest; whether they are cropped."""
+    from lus_keras.data import datasets, fields
     from lus_keras.data.manifest import read_manifest
     from lus_keras.inference.rows import as_video, told_apart
 
     known: list[Video] = []
-    if options["manifest"]:
+    if options["manifest"] and options["manifest"] in datasets.names():
+        data = datasets.load(options["manifest"], root=options["root"])
+        known, cropped = list(data.videos), data.cropped if cropped is None else cropped
+    elif options["manifest"]:
         known = read_manifest(options["manifest"], root=options["root"])
     elif not paths:
         raise ConfigError("VIDEOS: none given. Name videos, or give a --manifest.")
@@ -288,12 +302,12 @@ def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:
     if options["assume_fps"]:
         rows = [replace(row, fps=row.fps or options["assume_fps"]) for row in rows]
     if not options["roi"]:
-        return rows
+        return rows, cropped
     try:
         roi = fields.parse_box("--roi", options["roi"])
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    return [replace(row, roi=row.roi or roi) for row in rows]
+    return [replace(row, roi=row.roi or roi) for row in rows], cropped
 
 
 def _videos_of(place: Path) -> list[Path]:
@@ -303,6 +317,26 @@ def _videos_of(place: Path) -> list[Path]:
 
     is_folder = place.is_dir() and not is_picture_folder(place)
     return find_videos([place]) if is_folder else [place]
+
+
+def _print_metrics(rows: list[dict[str, Any]]) -> None:
+    """Prints what `video_metrics` found; nothing where no video has a label."""
+    if not rows:
+        return
+    from rich.table import Table
+
+    from lus_keras.core.progress import Console
+
+    table = Table("metric, per video", "value", "95 % interval over patients", "majority class")
+    table.title = f"{rows[0]['n_videos']} labeled videos of {rows[0]['n_patients']} patients"
+    table.title_justify = "left"
+    for row in rows:
+        value, low, high, baseline = (
+            "–" if row[name] is None else f"{row[name]:.3f}"
+            for name in ("value", "ci_low", "ci_high", "baseline")
+        )
+        table.add_row(row["metric"].removeprefix("video_"), value, f"{low} to {high}", baseline)
+    Console(highlight=False, width=None).print(table)
 
 
 def _print(models: Ensemble, predictions: list[VideoPrediction]) -> None:

@@ -111,8 +111,18 @@ def _scaled_input(models: Ensemble) -> dict[str, Any]:
     }
 
 
-def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
-    """model_card.md: where a model comes from, how good it was, what it is for."""
+def model_card(
+    models: Ensemble,
+    said: Mapping[str, Any],
+    elsewhere: Mapping[str, Sequence[Mapping[str, Any]]] = {},
+) -> str:
+    """model_card.md: where a model comes from, how good it was, what it is for.
+
+    Args:
+        models: The network.
+        said: Its contract.
+        elsewhere: Rows as in results.json of further data sets that it was tested on, by name.
+    """
     description = models.description
     settings = config.load(description.paper)
     run = run_folder(models.folders)
@@ -133,6 +143,10 @@ def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
         f"```bash\n{command}\n```" if command else "The command was not recorded.",
         "## Performance",
         _metrics(measured_rows(run, description), entry),
+        *(
+            f"On `{name}`, which it was not trained on:\n\n{_metrics(rows, entry)}"
+            for name, rows in elsewhere.items()
+        ),
         _calibration(models),
         "## Limits",
         _limits(record),
