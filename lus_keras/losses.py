@@ -4,8 +4,6 @@ SORD is cross-entropy with soft labels for ordered classes. Labels that may appl
 packed in one integer a clip, see `multilabel`; each is a binary question of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ Every module that lists label columns reads this one: the configuration's `label
 manifest, the importers, statistics, splits and clips. A new label is one line of `Labels`.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
 import math

@@ -4,8 +4,6 @@ An integer a clip is what splits, caches, pipelines and losses know already. Col
 of labels that hold several values are read so; 0 is "looked at, none of them".
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

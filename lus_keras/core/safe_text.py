@@ -1,7 +1,5 @@
 """Text from files and their names, made harmless to terminals and spreadsheets."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable

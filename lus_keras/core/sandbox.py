@@ -4,8 +4,6 @@ A decoder is a large C library: what crashes, hangs or swells there must cost on
 run.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

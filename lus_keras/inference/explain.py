@@ -5,8 +5,6 @@ the same network with random weights: a rank correlation near 1 means that the m
 not what was learnt (Adebayo et al. 2018).
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence

@@ -6,8 +6,6 @@ Duan et al. 2022 name ResNet152 and no variant. v1.5 halves the map in the 3×3 
 stage's first block, v1 in the 1×1 before it, and v1 has biases in its convolutions.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 import keras

@@ -1,7 +1,5 @@
 """Where findings can be seen in the pictures of a simulated video, frame by frame."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

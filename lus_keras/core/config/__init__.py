@@ -6,8 +6,6 @@ type is one line with its source, key, value and what is allowed. Types are stri
 is text, `true` is no number.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources

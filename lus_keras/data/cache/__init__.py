@@ -8,8 +8,6 @@ The key is a hash of what the pixels depend on: the files' contents (or what com
 and the `FrameSpec`. Nothing here imports TensorFlow, so the processes that decode start quickly.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence

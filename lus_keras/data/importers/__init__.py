@@ -8,8 +8,6 @@
 Each gives an `Imported`, or one error that lists everything that has to be mended.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -7,8 +7,6 @@ messages by their place in the sorted list only. Text *inside* the region cannot
 the contact sheets are for a person to look at before anything is shared.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 from collections import Counter, defaultdict

@@ -3,8 +3,6 @@
 No value of a header is ever part of a message: names, dates and ids of patients are among them.
 """
 
-from __future__ import annotations
-
 import hmac
 import warnings
 from collections.abc import Iterator

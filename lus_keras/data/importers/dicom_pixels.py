@@ -1,7 +1,5 @@
 """The pixels of a DICOM cine: where they lie in the file, how they are stored, frame by frame."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

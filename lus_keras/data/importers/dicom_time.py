@@ -1,7 +1,5 @@
 """When the frames of a DICOM cine were taken: several elements may say so, and not say the same."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """From annotations to a manifest: joined with a sheet of labels, and what silence means."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path

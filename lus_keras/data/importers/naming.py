@@ -1,7 +1,5 @@
 """What file names tell: which video an annotation means, and whose video it is."""
 
-from __future__ import annotations
-
 import difflib
 import os
 import re
@@ -29,7 +27,7 @@ class NamePattern:
     pattern: re.Pattern[str]
 
     @classmethod
-    def parse(cls, text: str) -> NamePattern:
+    def parse(cls, text: str) -> "NamePattern":
         """Compiles what the user wrote.
 
         Raises:

@@ -4,8 +4,6 @@ Times are those of the frames that were marked, by decoding; a video is known by
 marks cannot be laid on another version of it.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence, Set
 from pathlib import Path

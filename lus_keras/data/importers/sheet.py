@@ -1,7 +1,5 @@
 """Reading a sheet, CSV or Excel, as text; a row that does not fit the header is never guessed."""
 
-from __future__ import annotations
-
 import importlib.util
 import io
 import itertools

@@ -1,7 +1,5 @@
 """Any sheet with a row a video, CSV or Excel, as a manifest."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,7 +1,5 @@
 """How long videos last, by decoding; and intervals of time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

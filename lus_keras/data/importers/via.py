@@ -4,8 +4,6 @@ A video without annotation is not a negative video: it counts as free of B-lines
 of the whole video says so. Time is in seconds, start ≤ t < end, as in the annotated file.
 """
 
-from __future__ import annotations
-
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set

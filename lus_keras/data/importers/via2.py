@@ -1,7 +1,5 @@
 """VIA 2, which annotates pictures only: its project, its annotation export, and its region CSV."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """What one annotation of VIA is, and what its codes stand for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 

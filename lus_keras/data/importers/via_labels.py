@@ -1,7 +1,5 @@
 """What the annotations of one video say: columns of its manifest row."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Looking at a whole video once, in constant memory, for what can be wrong with it."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable

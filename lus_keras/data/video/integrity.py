@@ -1,7 +1,5 @@
 """What a file has lost, told once all of it has been decoded."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """One picture: JPEG, PNG, BMP or TIFF, of 8 bits a channel or of more."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast

@@ -5,8 +5,6 @@ makes a run over all pictures of a folder is the one that counts them; where two
 orders, nobody but the user can tell. Names that state a time are ordered by the whole of it.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence

@@ -3,8 +3,6 @@
 Pictures have no clock, unless their names state times: whoever reads them has to give the rate.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import math

@@ -1,7 +1,5 @@
 """Finding the ultrasound sector in a frame that also shows text, scales and black."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 import os

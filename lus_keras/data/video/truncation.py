@@ -4,8 +4,6 @@ A number of frames that a header states proves nothing: edit lists hide frames, 
 fields or dropped frames, and what writes to a pipe never learns how many there were.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import BinaryIO

@@ -1,7 +1,5 @@
 """Counts of what was prepared, for tables and figures that need no training."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Videos of a request: those to test on and those to learn from; none is opened."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from lus_keras.core.config import CohortConfig, PaperConfig

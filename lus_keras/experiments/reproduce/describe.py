@@ -1,7 +1,5 @@
 """What a request would do, and the settings it would do it with, in words."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from lus_keras.core import config

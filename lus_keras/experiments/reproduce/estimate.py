@@ -1,7 +1,5 @@
 """What training takes, roughly: from steps that were measured on two cores in float32."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """What of the data is not used, counted by class and patient, for every output of a run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from lus_keras.core.config import PaperConfig

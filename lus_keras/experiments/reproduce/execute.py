@@ -1,7 +1,5 @@
 """Carries a request out: frames, split, folds that are not done yet, report."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path

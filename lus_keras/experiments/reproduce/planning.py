@@ -1,7 +1,5 @@
 """From a request to plans: configuration, networks and videos; nothing is decoded or trained."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path

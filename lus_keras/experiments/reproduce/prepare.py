@@ -1,7 +1,5 @@
 """From a plan to clips and splits on disk, a variant at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

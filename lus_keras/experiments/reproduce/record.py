@@ -1,7 +1,5 @@
 """What a run is, for run.json; and the refusal to mix experiments in one folder."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

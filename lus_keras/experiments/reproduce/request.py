@@ -1,7 +1,5 @@
 """What is asked for: targets, papers and settings, and the folder its run goes to."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import json

@@ -1,7 +1,5 @@
 """How many folds to train at a time, where the user leaves it open."""
 
-from __future__ import annotations
-
 import math
 import os
 

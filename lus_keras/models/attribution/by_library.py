@@ -3,8 +3,6 @@
 The library imports TensorFlow whatever Keras's backend is, so it is imported where it is called.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

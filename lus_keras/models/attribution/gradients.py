@@ -5,8 +5,6 @@ here: kernels for it are made for many channels, and are several times slower fo
 of a video than for the convolution that says the same (`strided_input_gradient`).
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any

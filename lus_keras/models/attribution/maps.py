@@ -1,7 +1,5 @@
 """Maps of clips: vanilla saliency, SmoothGrad, integrated gradients and Grad-CAM."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 

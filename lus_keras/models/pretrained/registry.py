@@ -7,8 +7,6 @@
 The user's folder comes first. Nothing is downloaded.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

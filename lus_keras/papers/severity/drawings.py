@@ -1,7 +1,5 @@
 """Pictures of the severity paper as matplotlib objects: no pyplot, no global state."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

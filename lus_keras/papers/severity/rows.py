@@ -1,7 +1,5 @@
 """Names of the severity paper's rows, and what a run says of each."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

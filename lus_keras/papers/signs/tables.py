@@ -1,7 +1,5 @@
 """Table 1 of the paper on four signs (Duan et al. 2022), and the multi-label one, which is ours."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pandas as pd
