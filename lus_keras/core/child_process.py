@@ -40,7 +40,6 @@ class Limits:
 
     Attributes:
         memory_bytes: Address space of the child.
-        cpu_s: Processor time.
         wall_s: Time until the child is killed.
     """
 

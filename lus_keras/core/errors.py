@@ -25,7 +25,6 @@ class LusKerasError(Exception):
 
         Args:
             problems: One sentence a problem, each starting with `file, place:`.
-            most: Number that is listed.
         """
         problems = list(problems)
         listed = problems[:most]

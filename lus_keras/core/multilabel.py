@@ -25,7 +25,6 @@ def shows(labels: ArrayLike, number: int, column: str) -> NDArray[np.bool_]:
 
     Args:
         labels: `(n,)` integers, of a column of `COLUMNS` packed, of any other classes.
-        number: Place of the class or label.
         column: Column of the manifest they come from.
 
     Returns:
@@ -37,11 +36,6 @@ def shows(labels: ArrayLike, number: int, column: str) -> NDArray[np.bool_]:
 
 def class_counts(labels: ArrayLike, names: Sequence[str], column: str) -> dict[str, int]:
     """Clips of each class, or with each label; those of several labels count with each.
-
-    Args:
-        labels: As for `shows`.
-        names: Names of the classes or labels, in their order.
-        column: Column of the manifest they come from.
 
     Returns:
         Counts by name; where clips may have several labels, also `NONE_OF_THEM`.

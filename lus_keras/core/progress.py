@@ -66,7 +66,6 @@ class Reporter:
 
         Args:
             name: The piece of work, such as `c2d_a fold 0`.
-            text: Said beside it, such as the loss.
         """
         if not self.live:
             self.note(f"{name}  {done}/{total}  {text}".rstrip())

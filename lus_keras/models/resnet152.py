@@ -44,7 +44,6 @@ def build_resnet152(
         blocks: Bottlenecks of each stage; v1 takes those of ResNet50, 101 and 152.
         width: Filters of the stem and of the first stage; v1 takes 64 only.
         bn_momentum: How slowly moving averages forget; 0.9 in v1.5 and 0.99 in v1 if not given.
-        name: Name of the model.
 
     Returns:
         Model from frames `(b, h, w, c)` float32 (RGB in 0 … 1, less ImageNet's mean, divided by its

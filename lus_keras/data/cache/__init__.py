@@ -50,7 +50,6 @@ class FrameStore:
         videos: Manifest rows, labels included, in the order of the items.
         sizes: `(h, w)` of each video's frames in pixels.
         channels: 1 grey, 3 RGB.
-        skipped: Videos that were left out, and why.
     """
 
     path: Path

@@ -20,8 +20,6 @@ class Imported:
     """What an importer wrote.
 
     Attributes:
-        manifest: The manifest.
-        videos: Its rows.
         notes: Sentences on what was and what was not used.
         others: Further files, such as contact sheets.
     """

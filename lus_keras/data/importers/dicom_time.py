@@ -19,10 +19,6 @@ def frame_times(dataset: Any, frame_rate: float | None) -> tuple[tuple[float, ..
     FrameIncrementPointer names the element that counts; without it, it is the first that is
     there. A rate that the user gives counts before all of them.
 
-    Args:
-        dataset: Header of a cine.
-        frame_rate: Frames per second, or None.
-
     Returns:
         Seconds from 0, and notes on elements that say something else.
 

@@ -47,9 +47,6 @@ def write_joined(
 
     Args:
         annotated: Columns of the manifest by video; nothing of a video without a label.
-        found: All videos that were given.
-        out: Manifest to write.
-        joining: What to join.
         problems: What has to be mended already; contradictions are added.
         describe: Sentences on what annotations were not used, given the videos that are kept.
 

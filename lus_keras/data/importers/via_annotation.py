@@ -38,7 +38,6 @@ class Annotation:
     """One annotation of one file.
 
     Attributes:
-        place: Where it stands, for messages.
         file: Name of the annotated file, as the annotator saw it.
         times_s: Nothing for the whole file, one instant, or start and end, in seconds.
         box: Rectangle `(x, y, w, h)` in pixels, if it has one.

@@ -49,7 +49,6 @@ def problems_of(
     """What is wrong with one video that decodes.
 
     Args:
-        video: Its manifest row, or None.
         min_seconds: Shorter videos are reported.
 
     Yields:

@@ -29,9 +29,6 @@ DEPTHS = (8, 10, 12, 14, 16)
 def read_picture(path: Path) -> tuple[av.VideoFrame, str]:
     """Decodes one picture whose first bytes are those of its kind.
 
-    Args:
-        path: File to read.
-
     Returns:
         The picture as it is stored, and FFmpeg's name of its codec.
 

@@ -38,7 +38,6 @@ class Reading:
     """One way to read the names.
 
     Attributes:
-        name: What is read, for messages.
         values: One number a picture, in the order the names were given in.
         is_time: Whether they are seconds.
     """

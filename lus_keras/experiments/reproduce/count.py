@@ -15,9 +15,6 @@ SIDES = ("train", "validation", "test")
 def video_counts(prepared: Prepared) -> VideoCounts:
     """Counts videos by side and class, and their lengths by class and by patient.
 
-    Args:
-        prepared: A variant with clips and split.
-
     Returns:
         The counts. A video counts on every side that has a clip of it, and its class is the
         largest of its clips.

@@ -14,10 +14,6 @@ from lus_keras.evaluation.run_record.facts import Fact
 def exclusions(source: ClipSource, settings: PaperConfig) -> list[Fact]:
     """Counts damaged videos, too short ones, and frames that fill no clip.
 
-    Args:
-        source: The clips.
-        settings: What they were cut with.
-
     Returns:
         One fact a kind that occurs.
     """

@@ -56,7 +56,6 @@ def unit_noise(shape: tuple[int, ...], seed: Any) -> Any:
     """Normal noise of mean 0 and standard deviation 1, a function of its seed alone.
 
     Args:
-        shape: Of the noise.
         seed: Two integers.
 
     Returns:

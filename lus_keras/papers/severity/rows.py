@@ -122,11 +122,7 @@ def class_weights_note(run: PaperRun) -> str:
 
 
 def weights_note(run: PaperRun) -> str:
-    """Says what AlexNet started from.
-
-    Returns:
-        One sentence.
-    """
+    """Says what AlexNet started from."""
     weights = run.config.get("options", {}).get("weights")
     if weights:
         return f"AlexNet started from the weights in {weights}."
