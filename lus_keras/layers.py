@@ -5,8 +5,6 @@ training behaviour; both compute with `keras.ops` on every backend, and with Ten
 kernel where it is there.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

@@ -1,7 +1,5 @@
 """Adam in one pass, and PyTorch's SGD with coupled decay and rates by layer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

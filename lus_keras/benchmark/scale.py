@@ -11,15 +11,8 @@ class Scale:
     """Amounts of work.
 
     Attributes:
-        rounds: Times that each contender is measured.
-        steps: Steps a round, where one is short.
         batches: Clips of a training step by network; the papers' where not given.
-        video_s: Length of the video that inference reads.
-        videos: Simulated videos in the cache.
-        simulated: Videos that the simulator renders in a round.
         memory_h: Hours of video that are prepared and trained on.
-        table1: Presets whose Table 1 is run.
-        exclusions: Lines that are not measured unless they are named.
     """
 
     rounds: int

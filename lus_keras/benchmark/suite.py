@@ -26,7 +26,6 @@ def run_benchmark(
 
     Args:
         names: Lines to measure, see `choose`; none is all of the scale.
-        scale: `FULL`, `QUICK` or `TINY`.
 
     Returns:
         What benchmark.json holds: `machine`, `limits`, `command`, `scale`, and `lines`, one mapping

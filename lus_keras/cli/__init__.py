@@ -1,7 +1,5 @@
 """The command `lus-keras`: parse, call one function, print; heavy imports wait for a command."""
 
-from __future__ import annotations
-
 import shlex
 import signal
 import sys

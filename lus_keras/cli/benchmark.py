@@ -1,7 +1,5 @@
 """`lus-keras benchmark`: the speed suite."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from pathlib import Path

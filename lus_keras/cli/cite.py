@@ -1,7 +1,5 @@
 """`lus-keras cite`: BibTeX of the papers, from their configurations."""
 
-from __future__ import annotations
-
 import re
 
 import click

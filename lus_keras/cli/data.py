@@ -1,7 +1,5 @@
 """`lus-keras data …`: make, look at and check data."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`lus-keras export|pretrain`: trained networks as files for elsewhere, and by name."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """`lus-keras data fetch`: public data, by hash, after their licence was accepted."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -252,7 +252,6 @@ def load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemb
 
     Args:
         run: Run directory, a folder within it, or the name of a pretrained network.
-        options: `paper`, `model`, `variant` and `fold`, as on the command line.
         decodes: Whether videos follow, so that their decoder starts meanwhile.
     """
     from lus_keras.core.environment import start_tensorflow

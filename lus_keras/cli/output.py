@@ -1,7 +1,5 @@
 """How commands look: their help, and how each ends, by naming the files it wrote."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

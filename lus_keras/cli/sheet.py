@@ -1,7 +1,5 @@
 """`lus-keras data sheet`: a figure of simulated frames, with real ones beside them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """`lus-keras data simulate-check`: measures the simulator against its marks."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Archives of arrays from elsewhere, read without trusting the sizes that they announce."""
 
-from __future__ import annotations
-
 import math
 import zipfile
 from collections.abc import Iterable

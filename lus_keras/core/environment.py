@@ -1,7 +1,5 @@
 """What a run stands on: versions of packages, and TensorFlow, started quietly."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import sys

@@ -1,7 +1,5 @@
 """Writing a file so that a reader finds the whole of it or none of it, and hashing one."""
 
-from __future__ import annotations
-
 import codecs
 import hashlib
 import itertools

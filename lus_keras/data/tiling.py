@@ -35,7 +35,6 @@ class DataSet:
     Attributes:
         name: `2_30x30` and the like.
         manifest: File with a row a tile; None if there is no tile.
-        tiles: How many there are.
         present: How many of them show sliding, by the label of their video.
         absent: How many show none.
     """

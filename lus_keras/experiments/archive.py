@@ -4,8 +4,6 @@ An archive is a run directory. `lus-keras report` rebuilds its tables, and `lus-
 into a copy of it trains only the folds that are missing. It holds no weights, so it cannot predict.
 """
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What there is: papers, targets, networks, data sets; and what this machine has."""
 
-from __future__ import annotations
-
 import platform
 import shutil
 from types import ModuleType

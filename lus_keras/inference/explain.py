@@ -5,8 +5,6 @@ the same network with random weights: a rank correlation near 1 means that the m
 not what was learnt (Adebayo et al. 2018).
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -107,11 +105,8 @@ def explain_video(
     Args:
         models: Networks, see `load_models`.
         video: As in `predict_video`.
-        clips: How many clips.
         methods: Some of `METHODS`.
         explained: Name of the class; the video's predicted class, of all folds, if not given.
-        cropped: As in `predict_video`.
-        damaged: As in `predict_video`.
         **making: Fields of `Making`.
 
     Returns:
@@ -208,10 +203,6 @@ _MAKERS: dict[str, Callable[..., np.ndarray]] = {
 def as_json(models: Ensemble, explained: Sequence[Explanation]) -> dict[str, Any]:
     """The sanity check as plain data.
 
-    Args:
-        models: The networks.
-        explained: Of all videos.
-
     Returns:
         `schema`, `model`, `fold`, `clips`, and by method the `mean` over clips.
     """
@@ -252,14 +243,6 @@ def as_json(models: Ensemble, explained: Sequence[Explanation]) -> dict[str, Any
 def write_explanations(models: Ensemble, explained: Sequence[Explanation], out: Path) -> list[Path]:
     """Writes a sheet (PNG and PDF) and, of clips of several frames, a video; and sanity.json.
 
-    Args:
-        models: The networks.
-        explained: Of all videos.
-        out: Folder to write to.
-
-    Returns:
-        The files.
-
     Raises:
         OSError: The folder cannot be written.
     """
@@ -292,9 +275,6 @@ def _apart(explained: Sequence[Explanation]) -> list[Explanation]:
 
 def panels(explanation: Explanation) -> Iterator[np.ndarray]:
     """Frame by frame, the picture and beside it each map as heat over it, names beneath.
-
-    Args:
-        explanation: Maps of a clip.
 
     Yields:
         `(h, w, 3)` uint8 RGB, even in height and width.

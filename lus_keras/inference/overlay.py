@@ -1,7 +1,5 @@
 """Figure 5 as a video: a clip beside its saliency maps, enlarged, with labels in the picture."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Networks by name: written from a trained run, loaded from a plain install."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A network in words and drawn: its layers, shapes and parameters."""
 
-from __future__ import annotations
-
 import keras
 from matplotlib.figure import Figure
 

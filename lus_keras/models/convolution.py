@@ -3,8 +3,6 @@
 Both are `keras.layers.Conv3D` and `keras.regularizers.L2` to whoever uses, saves or loads them.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -4,8 +4,6 @@ A row of a table is a builder with some keywords bound (`functools.partial`). Th
 is, so they are no settings of it. The types of the others are those of the builder's signature.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

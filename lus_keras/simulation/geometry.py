@@ -5,8 +5,6 @@ the relative depth of the pleura at that beam. The pleura, and with it every rev
 multiple of its depth, then lies on one row; tilt and curvature live in the scan-conversion map.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,7 +47,7 @@ class Acquisition:
     rows: int
 
     @classmethod
-    def of(cls, plan: VideoPlan, beams: int, rows: int) -> Acquisition:
+    def of(cls, plan: VideoPlan, beams: int, rows: int) -> "Acquisition":
         """Draws the parameters of a planned video."""
         patient, video = TABLES[plan.probe]
         body = draw_parameters(patient, plan.patient_key, plan.spread)

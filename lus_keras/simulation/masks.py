@@ -1,7 +1,5 @@
 """Where findings can be seen in the pictures of a simulated video, frame by frame."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2
@@ -36,7 +34,6 @@ def finding_masks(
     """Masks of what can be seen, between the shadows of the ribs.
 
     Args:
-        plan: The video.
         frames: Numbers of its frames, `t` of them.
         size: `(h, w)` of the pictures.
         crop: `screen` or `sector`, as in `scan_map`.

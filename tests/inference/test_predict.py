@@ -1,7 +1,5 @@
 """A trained network on videos: the numbers of its run, its files, errors that say why."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import replace

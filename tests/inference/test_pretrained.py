@@ -1,7 +1,5 @@
 """Networks by name: the numbers of their run, offline, and nothing that was changed."""
 
-from __future__ import annotations
-
 import json
 import shutil
 

@@ -1,7 +1,5 @@
 """Learning from simulated videos: what is learnt from, how inputs are scaled, what is reported."""
 
-from __future__ import annotations
-
 import csv
 import itertools
 import json

@@ -6,8 +6,6 @@ type is one line with its source, key, value and what is allowed. Types are stri
 is text, `true` is no number.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
@@ -94,9 +92,6 @@ def load(
             counts in that preset alone.
         check_model: Holds the networks' settings to their builders.
 
-    Returns:
-        The checked configuration.
-
     Raises:
         ConfigError: The paper or preset is unknown, or keys or values are wrong; all are listed.
     """
@@ -150,18 +145,6 @@ def parse(
 ) -> PaperConfig:
     """Parses the text of a configuration.
 
-    Args:
-        text: YAML 1.2.
-        source: Name of the file, for messages.
-        preset: One of the text's `presets`.
-        overrides: As in `load`.
-        variant: As in `load`.
-        own: What the user's file changes.
-        check_model: As in `load`.
-
-    Returns:
-        The checked configuration.
-
     Raises:
         ConfigError: As in `load`.
     """
@@ -209,9 +192,6 @@ def _origin(problem: str, layers: Sequence[Layer]) -> str:
 
 def describe_dataset(name: str) -> dict[str, Any]:
     """Reads the description of a data set, `data_manifests/<name>.yaml`.
-
-    Args:
-        name: Name of the file, without suffix.
 
     Returns:
         Its keys: title, source, license, citation and what else it holds.

@@ -1,7 +1,5 @@
 """Sections of a configuration: what may stand in a paper's YAML file."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 

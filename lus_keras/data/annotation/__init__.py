@@ -146,7 +146,6 @@ def frame_intervals(
 
     Args:
         segments: Intervals start ≤ t < end in order, with gaps between them.
-        length: The video's time stamps.
     """
     times_s = np.array(length.times_s) + TIME_TOLERANCE_S
     ends = [np.flatnonzero((start <= times_s) & (times_s < end)) for start, end in segments]

@@ -55,7 +55,6 @@ def build_store(
 
     Args:
         progress: Called with (videos done, videos in all).
-        fingerprint: What the frames depend on, for the index.
         skip: Whether videos that cannot be used are left out and recorded.
 
     Raises:

@@ -43,8 +43,6 @@ def iter_stored(
 
     Args:
         require_intact: As in `iter_resampled`; so are the others.
-        tally: Counts the frames of the file.
-        most: Frames that may be decoded.
 
     Yields:
         `(h, w, c)` uint8, at least one.

@@ -29,7 +29,6 @@ class LabelTable:
     """Labels of a source, which are taken from the user's copy and never downloaded.
 
     Attributes:
-        path: Place in the data set's folder.
         known: What versions hold, by sha256; others are taken as well, and told to be unverified.
     """
 
@@ -42,8 +41,6 @@ class Source:
     """What can be fetched of a data set, and what must be said before.
 
     Attributes:
-        commit: Pinned version.
-        license: Licence, or licences.
         not_listed: Sentences on what has to be got by hand.
     """
 

@@ -1,7 +1,5 @@
 """Contact sheets: pages of pictures with their ids, for a person to look at."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The pixels of a DICOM cine: where they lie in the file, how they are stored, frame by frame."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
@@ -142,10 +140,7 @@ def iter_pixels(
     """Decodes frame by frame, in a child process with limits.
 
     Args:
-        path: DICOM file.
-        pixels: How they are stored.
         size: `(h, w)`.
-        frames: Number of frames.
 
     Yields:
         `(h, w)` or `(h, w, 3)` RGB uint8, read-only.

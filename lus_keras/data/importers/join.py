@@ -1,7 +1,5 @@
 """From annotations to a manifest: joined with a sheet of labels, and what silence means."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,9 +47,6 @@ def write_joined(
 
     Args:
         annotated: Columns of the manifest by video; nothing of a video without a label.
-        found: All videos that were given.
-        out: Manifest to write.
-        joining: What to join.
         problems: What has to be mended already; contradictions are added.
         describe: Sentences on what annotations were not used, given the videos that are kept.
 

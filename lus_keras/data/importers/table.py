@@ -1,7 +1,5 @@
 """Any sheet with a row a video, CSV or Excel, as a manifest."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex
@@ -61,8 +59,6 @@ def import_table(
 
     Args:
         sheet: CSV in UTF-8 with commas, semicolons or tabs; or the first sheet of an `.xlsx`.
-        out: Manifest to write.
-        options: How the sheet is understood.
 
     Returns:
         The manifest; columns and videos that were not used are told in the notes.
@@ -113,13 +109,7 @@ def read_rows(
     """Reads a sheet and finds the video of each row.
 
     Args:
-        sheet: As `import_table` takes it.
         found: Videos that there are; those of the options if None.
-        options: How the sheet is understood.
-        required: Fields that every row has to fill.
-
-    Returns:
-        Its rows.
 
     Raises:
         ConfigError: As `import_table`.

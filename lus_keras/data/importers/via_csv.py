@@ -1,7 +1,5 @@
 """The CSV that VIA 3 exports: comments that start with #, then one annotation a row."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

@@ -24,7 +24,6 @@ def write_manifest(
     Columns that no video fills are left out. The video files themselves need not exist yet.
 
     Args:
-        videos: What to write, one row each.
         root: Folder that paths are written relative to; the manifest's own if not given.
 
     Raises:

@@ -29,7 +29,6 @@ def read_splits(path: Path, *, allow_leak: bool = False) -> dict[str, Split]:
 
     Args:
         path: `split.json` of a run; it need not exist.
-        allow_leak: As in `verify`.
 
     Returns:
         Splits by paper, free of leaks; `verify` compares one with the data.
@@ -59,7 +58,6 @@ def read_own_split(path: Path, names: Sequence[str], *, allow_leak: bool = False
     Args:
         path: File of the form of `split.json`; hashes in it are not compared.
         names: Entries to look for, in this order; the only entry is taken whatever its name.
-        allow_leak: As in `verify`.
 
     Raises:
         LeakageError: A patient is on both sides.

@@ -1,7 +1,5 @@
 """What a file has lost, told once all of it has been decoded."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +78,6 @@ def losses_of(path: Path, tally: Tally) -> list[Loss]:
 
     Args:
         path: Video file, or folder of pictures.
-        tally: What was counted.
 
     Returns:
         As `losses`; empty for a whole file.
@@ -90,12 +87,7 @@ def losses_of(path: Path, tally: Tally) -> list[Loss]:
 
 
 def lost_its_end(path: Path, info: VideoInfo) -> bool:
-    """Whether bytes prove that the end of a file is missing; never of a folder of pictures.
-
-    Args:
-        path: Video file, or folder of pictures.
-        info: Its header.
-    """
+    """Whether bytes prove that the end of a file is missing; never of a folder of pictures."""
     return path.is_file() and (info.index_outside or is_cut_short(path, info.container))
 
 
@@ -104,7 +96,6 @@ def refuse_losses(path: Path, tally: Tally) -> None:
 
     Args:
         path: Video file, or folder of pictures, that was decoded to its end.
-        tally: What was counted.
 
     Raises:
         VideoError: The end is missing, or frames are damaged.

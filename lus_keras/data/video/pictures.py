@@ -3,8 +3,6 @@
 Pictures have no clock, unless their names state times: whoever reads them has to give the rate.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import math
@@ -101,9 +99,6 @@ def _problems(folder: Path, paths: list[Path]) -> Iterator[str]:
 def missing_numbers(folder: str | os.PathLike[str]) -> list[range]:
     """Numbers that are left out between the first and the last of numbered pictures.
 
-    Args:
-        folder: Folder of pictures.
-
     Returns:
         Runs of numbers, in order; none where names state times.
 
@@ -158,7 +153,6 @@ def decode_pictures(folder: Path, fps: float | None) -> Iterator[Frame]:
     """Decodes the pictures in order, picture i at time i / fps, or where its name says.
 
     Args:
-        folder: Folder of numbered pictures.
         fps: Frames per second; None takes the times that names state. Another rate than that of
             the names replaces their times.
 

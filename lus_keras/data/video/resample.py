@@ -1,7 +1,5 @@
 """Resampling in time and in space while decoding, so that only the result is ever held."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import os

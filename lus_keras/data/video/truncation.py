@@ -4,8 +4,6 @@ A number of frames that a header states proves nothing: edit lists hide frames, 
 fields or dropped frames, and what writes to a pipe never learns how many there were.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import BinaryIO
@@ -37,10 +35,6 @@ def is_cut_short(path: Path, container: str) -> bool:
 
     Frames that are lost with the end of a file cannot be seen by decoding where the header counts
     none, as in GIF, or too few to be sure, as in an AVI that lost its last tenth.
-
-    Args:
-        path: Video file.
-        container: As in `VideoInfo`.
 
     Returns:
         True if bytes are missing; False if none are, or if the container does not tell.
@@ -74,10 +68,6 @@ def has_clock(path: Path, container: str) -> bool:
 
     Pictures have none, nor has an AVI whose header gives its rate as 0, for which FFmpeg would
     silently take 25 frames per second.
-
-    Args:
-        path: Video file, or folder of pictures.
-        container: As in `VideoInfo`.
 
     Returns:
         False if only somebody who knows can tell the frame rate.

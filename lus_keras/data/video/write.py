@@ -1,7 +1,5 @@
 """Writing frames to a video file, whole or not at all."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import os

@@ -1,7 +1,5 @@
 """From the rows of predictions.csv to the statistics that tables are made of."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -29,7 +27,7 @@ class Scores:
     clusters: Clusters
 
     @classmethod
-    def of(cls, predictions: pd.DataFrame) -> Scores:
+    def of(cls, predictions: pd.DataFrame) -> "Scores":
         """Reads columns `patient_id, fold, y_true, p_0 … p_k` of predictions.csv."""
         return cls(
             predictions["y_true"].to_numpy(np.int64),

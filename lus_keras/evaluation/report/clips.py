@@ -33,7 +33,6 @@ class ViewedClip:
     """A clip as the viewer shows it.
 
     Attributes:
-        id: Id in the page, unique within it.
         answers: Network as it is printed, class it names, and its probability.
         frames: Numbers of the frames shown within the clip, from 1.
         seconds: Their times from the clip's start; empty if the frame rate is not known.

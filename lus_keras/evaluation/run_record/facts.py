@@ -1,7 +1,5 @@
 """What has to be said of the data of a run, as facts; `report.sentences` puts them into words."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """What run.json holds, as types: what was run, on what, with what."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -84,11 +82,11 @@ class Fingerprint(_Record):
     def _renamed(cls, settings: Any) -> Any:
         return renamed_keys(settings)
 
-    def of_fold(self, model: str, fold: str) -> Fingerprint:
+    def of_fold(self, model: str, fold: str) -> "Fingerprint":
         """That of a fold of the variant."""
         return self.model_copy(update={"model": model, "fold": fold})
 
-    def differences(self, now: Fingerprint) -> list[str]:
+    def differences(self, now: "Fingerprint") -> list[str]:
         """One sentence a key that differs from another one, with both values."""
         old, new = (
             flat(mark.model_dump(exclude={"settings"})) | flat(mark.settings)

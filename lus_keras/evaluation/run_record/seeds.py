@@ -1,7 +1,5 @@
 """Runs of several seeds in one folder: `seeds.json`, and a run directory `seed_<s>` each."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

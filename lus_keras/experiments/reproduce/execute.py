@@ -1,7 +1,5 @@
 """Carries a request out: frames, split, folds that are not done yet, report."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,12 +40,7 @@ def reproduce(request: Request, reporter: Reporter, plans: Sequence[Plan] | None
     """Does everything a request needs: data, split, training of what is not done yet, report.
 
     Args:
-        request: What was asked for.
-        reporter: Told of the progress.
         plans: What `plan` made of the request, where that was asked before TensorFlow was loaded.
-
-    Returns:
-        Folder, files and outcomes.
 
     Raises:
         ConfigError: As `plan`; options do not go together, or the folder holds a run of another

@@ -1,7 +1,5 @@
 """From a plan to clips and splits on disk, a variant at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,9 +30,6 @@ class Prepared:
     """A variant whose frames are stored and whose clips are divided.
 
     Attributes:
-        variant: What to train.
-        source: The clips.
-        split: Their division.
         pretraining: Clips and division of the data set to train on first, where there is one.
     """
 
@@ -46,11 +41,6 @@ class Prepared:
 
 def prepare(plan: Plan, out: Path, reporter: Reporter) -> list[Prepared]:
     """Stores frames, cuts clips and divides them by variant; `keep_splits` writes split.json.
-
-    Args:
-        plan: What is asked of a paper.
-        out: Run directory.
-        reporter: Told of the progress.
 
     Returns:
         The variants in the order of the plan.
@@ -175,9 +165,7 @@ def keep_splits(plan: Plan, out: Path, prepared: Sequence[Prepared]) -> None:
     """Writes the splits that are new to split.json, once the folder is known to be this run's.
 
     Args:
-        plan: What is asked of a paper.
         out: Run directory; no other process may write its split.json meanwhile.
-        prepared: The paper's variants.
 
     Raises:
         DataError: The file that is there is damaged.

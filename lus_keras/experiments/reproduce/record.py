@@ -1,7 +1,5 @@
 """What a run is, for run.json; and the refusal to mix experiments in one folder."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -50,9 +48,6 @@ def record_run(out: Path, plan: Plan, request: Request, prepared: Sequence[Prepa
 
     Args:
         out: Run directory; no other process may write its run.json meanwhile.
-        plan: What is asked of the paper.
-        request: What was asked for.
-        prepared: The paper's variants.
 
     Raises:
         ConfigError: The folder is another run's.
@@ -84,10 +79,6 @@ def record_run(out: Path, plan: Plan, request: Request, prepared: Sequence[Prepa
 
 def fingerprint_of(prepared: Prepared, seed: int) -> Fingerprint:
     """What the numbers of a variant depend on.
-
-    Args:
-        prepared: The variant.
-        seed: Seed of the run.
 
     Returns:
         The variant's fingerprint; `model` and `fold` are those of its folds alone.

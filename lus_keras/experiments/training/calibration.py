@@ -3,8 +3,6 @@
 Temperature: Guo et al. 2017, "On Calibration of Modern Neural Networks".
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """One fold: train, checkpoint every epoch, predict the test clips, write results, mark it done."""
 
-from __future__ import annotations
-
 import json
 import math
 import time

@@ -1,7 +1,5 @@
 """Norms of gradients, layer by layer and step by step, for studies of how training goes wrong."""
 
-from __future__ import annotations
-
 import csv
 import math
 from pathlib import Path

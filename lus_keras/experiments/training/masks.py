@@ -1,7 +1,5 @@
 """Spatial masks of a few test frames, kept with the frames for figures."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A compiled network that can be reset: the graph is traced once, not once a fold."""
 
-from __future__ import annotations
-
 import functools
 import gc
 import random

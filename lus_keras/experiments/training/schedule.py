@@ -1,7 +1,5 @@
 """The learning rate over a training, as a function of the step, so that a resumed one goes on."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

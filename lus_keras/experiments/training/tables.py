@@ -1,7 +1,5 @@
 """What a fold leaves as tables: a row a test clip, and a row an epoch."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path

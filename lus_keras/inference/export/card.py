@@ -1,7 +1,5 @@
 """What an exported model takes and gives, and what has to be known before it is used."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Mapping, Sequence

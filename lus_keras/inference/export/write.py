@@ -1,7 +1,5 @@
 """Exports networks: written beside its place, checked, then moved there."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

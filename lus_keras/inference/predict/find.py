@@ -1,7 +1,5 @@
 """Finding the folds of one network in a run, or naming those that could be meant."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

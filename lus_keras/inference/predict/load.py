@@ -1,7 +1,5 @@
 """Networks of finished folds, built again and put side by side."""
 
-from __future__ import annotations
-
 import inspect
 import os
 import warnings

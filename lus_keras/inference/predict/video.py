@@ -1,7 +1,5 @@
 """Probabilities of a video, clip by clip, and of patients from their videos."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Iterable, Sequence

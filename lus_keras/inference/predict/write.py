@@ -1,7 +1,5 @@
 """Predictions as files: CSV and JSON, the representative frame, the overlay video."""
 
-from __future__ import annotations
-
 import csv
 import json
 import math

@@ -7,8 +7,6 @@
 The user's folder comes first. Nothing is downloaded.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -251,13 +249,8 @@ def write_entry(
     """Writes an entry beside its place and moves it there; one of the same name is replaced.
 
     Args:
-        root: Folder of the entries.
         entry: The entry; its `files` are those that are written.
         weights: File name → arrays as they are stored.
-        card: Markdown.
-
-    Returns:
-        The files.
 
     Raises:
         OSError: The folder cannot be written.

@@ -1,7 +1,5 @@
 """Tables of the B-line paper (Kerdegari et al., ISBI 2021), and transfer from simulated videos."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Figures 3, 4 and 6 to 10 of the severity paper, the paper's own numbers beside ours."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The NaN study (Sec. V-A): norms of gradients by layer, and whether they blow up or vanish."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Names of the severity paper's rows, and what a run says of each."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -124,11 +122,7 @@ def class_weights_note(run: PaperRun) -> str:
 
 
 def weights_note(run: PaperRun) -> str:
-    """Says what AlexNet started from.
-
-    Returns:
-        One sentence.
-    """
+    """Says what AlexNet started from."""
     weights = run.config.get("options", {}).get("weights")
     if weights:
         return f"AlexNet started from the weights in {weights}."

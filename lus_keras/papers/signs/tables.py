@@ -1,7 +1,5 @@
 """Table 1 of the paper on four signs (Duan et al. 2022), and the multi-label one, which is ours."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pandas as pd
@@ -106,14 +104,7 @@ def _together(predictions: pd.DataFrame | None) -> str:
 
 
 def weights_note(run: PaperRun) -> str:
-    """Says which weights the network started from.
-
-    Args:
-        run: The paper's run; its record holds the options.
-
-    Returns:
-        One to three sentences.
-    """
+    """Says which weights the network started from."""
     file = run.config.get("options", {}).get("weights")
     source = run.config.get("transfer", {}).get("pretrain")
     then = f" Then trained on {source} videos, before the videos here." if source else ""

@@ -1,7 +1,5 @@
 """Figures 2 to 5 of the lung-sliding paper, and the shared ones of every data set."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 

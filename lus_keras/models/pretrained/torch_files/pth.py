@@ -1,7 +1,5 @@
 """`.pth` files: the archive that `torch.save` writes, and the plain format it wrote before 1.6."""
 
-from __future__ import annotations
-
 import io
 import math
 import mmap

@@ -1,7 +1,5 @@
 """Safetensors, read by the library of that name."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
