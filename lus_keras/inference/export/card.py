@@ -129,9 +129,10 @@ def model_card(
     variant = record.variants.get(description.variant) if record else None
     data = variant.data if variant else record.data if record else DataRecord()
     title, command = title_of(description, record), recipe(record)
+    source = f"{settings.venue} {settings.doi}".strip()
     parts = [
         f"# {escaped(title)} ({escaped(models.name)})",
-        f"{settings.title}. {settings.authors}, {settings.venue} {settings.doi}".strip(),
+        ". ".join(filter(None, (settings.title, settings.authors, source))) + ".",
         f"**{USE}**",
         "## Use",
         _usage(models, said),
