@@ -5,12 +5,13 @@ from pathlib import Path
 
 import click
 
+from lus_keras.cli.options import FILE, PATH, SEED
 from lus_keras.cli.output import Command, name_files
 
 
 @click.command("simulate-check", cls=Command)
 @click.option("--check", "numbers", type=int, multiple=True, help="Only this one (repeatable).")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@SEED
 @click.option(
     "--size",
     type=click.FloatRange(0, 1, min_open=True),
@@ -19,8 +20,8 @@ from lus_keras.cli.output import Command, name_files
     help="Share of the full number of patients; thresholds apply to 1.",
 )
 @click.option("--no-network", is_flag=True, help="Skip checks that train a network.")
-@click.option("--root", type=click.Path(path_type=Path), help="Folder of COVID-BLUES.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--root", type=PATH, help="Folder of COVID-BLUES.")
+@click.option("--json", "json_path", type=FILE)
 def simulate_check(
     numbers: tuple[int, ...],
     seed: int,
