@@ -13,7 +13,7 @@ import click
 from lus_keras.cli.options import BOX, COUNT, FOLDER, JSON, PATH, POSITIVE, ROOT, WHOLE, together
 from lus_keras.cli.output import Command, echo, name_files
 from lus_keras.core.errors import ConfigError, DataError, RunError
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import read_json, write_json
 
 if TYPE_CHECKING:
     from lus_keras.data.manifest import Video
@@ -173,9 +173,8 @@ def explain(
     explained = [each for video in found for each in video]
     files = write_explanations(models, explained, out)
     if held:
-        merged = merged_sanity(held, json.loads(files[-1].read_text("utf-8")))
-        with atomic_write(files[-1]) as temporary:
-            temporary.write_text(json.dumps(merged, indent=1) + "\n")
+        merged = merged_sanity(held, read_json(files[-1]))
+        write_json(files[-1], merged)
     for method, value in as_json(models, explained)["mean"].items():
         said = "n/a (constant map)" if value is None else f"{value:+.3f}"
         echo(f"{method:<10} rank correlation with random weights: {said}")

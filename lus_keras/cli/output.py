@@ -62,10 +62,9 @@ def name_files(files: list[Path]) -> None:
 
 def write_figure(path: Path, figure: "Figure", *, quiet: bool = False) -> None:
     """Writes a figure as PNG and names the file."""
-    from lus_keras.core.files import atomic_write
+    from lus_keras.core.files import write_file
     from lus_keras.evaluation.plots import png_bytes
 
-    with atomic_write(path) as temporary_path:
-        temporary_path.write_bytes(png_bytes(figure))
+    write_file(path, png_bytes(figure))
     if not quiet:
         name_files([path])

@@ -42,7 +42,7 @@ def simulate_check(
     from rich.table import Table
 
     from lus_keras.core.errors import RunError
-    from lus_keras.core.files import atomic_write
+    from lus_keras.core.files import write_file
     from lus_keras.core.progress import Console
     from lus_keras.simulation import validation
 
@@ -67,9 +67,8 @@ def simulate_check(
         records.append({**record, "values": found.values})
     Console().print(table)
     if json_path:
-        with atomic_write(json_path) as temporary_path:
-            document = {"schema": 1, "seed": seed, "size": size, "checks": records}
-            temporary_path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        document = {"schema": 1, "seed": seed, "size": size, "checks": records}
+        write_file(json_path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         name_files([json_path])
     failed = [record["check"] for record in records if record["result"] == "FAIL"]
     if failed:
