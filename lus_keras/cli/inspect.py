@@ -75,7 +75,8 @@ def check(
     if fix is not None:
         written = report.write_clean_manifest(fix)
         if not as_json:
-            _explain_root(written, report.target)
+            if written.resolve().parent != found.root.resolve():
+                echo(f"Its paths start from {found.root}: give that as --root when it is read.")
             name_files([written])
     if pairs is not None:
         from lus_keras.data.quality.drawings import pairs_figure
@@ -213,8 +214,3 @@ def _report(
             workers=workers,
             progress=lambda done, total: reporter.advance("decoded", done, total),
         )
-
-
-def _explain_root(path: Path, target: Target) -> None:
-    if path.resolve().parent != target.root.resolve():
-        echo(f"Its paths start from {target.root}: give that as --root when it is read.")
