@@ -10,58 +10,49 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lus_keras.cli.options import BOX, COUNT, FOLDER, JSON, PATH, POSITIVE, ROOT, WHOLE, together
 from lus_keras.cli.output import Command, echo, name_files
 from lus_keras.core.errors import ConfigError, DataError, RunError
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import read_json, write_json
 
 if TYPE_CHECKING:
     from lus_keras.data.manifest import Video
     from lus_keras.inference.predict import Ensemble, VideoPrediction
 
-RUN = click.argument("run", type=click.Path(path_type=Path))
+RUN = click.argument("run", type=PATH)
 APPEND = click.option("--append", is_flag=True, help="Add to the results that the folder holds.")
-_VIDEOS = click.argument("videos", nargs=-1, type=click.Path(path_type=Path))
+_VIDEOS = click.argument("videos", nargs=-1, type=PATH)
 
 
-def choice(function: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options that choose one network of a run."""
-    for option in (
-        click.option("--fold", type=click.IntRange(min=0), help="Use only this fold."),
-        click.option("--variant", help="Variant, if the run has several."),
-        click.option("--model", help="Network, if the run has several."),
-        click.option("--paper", help="Paper, if the run has several."),
-    ):
-        function = option(function)
-    return function
-
-
-def _data(function: Callable[..., None]) -> Callable[..., None]:
-    """Options that say what is known of videos."""
-    for option in (
-        click.option(
-            "--damaged",
-            is_flag=True,
-            help="Use the readable frames of damaged videos, with a warning.",
-        ),
-        click.option(
-            "--cropped/--crop",
-            default=None,
-            help="Videos are already cropped to the sector, or crop them.",
-        ),
-        click.option("--roi", metavar="X,Y,W,H", help="Region of interest of all videos."),
-        click.option("--root", type=click.Path(path_type=Path), help="Folder of the videos."),
-        click.option(
-            "--assume-fps",
-            type=click.FloatRange(min=0, min_open=True),
-            help="Frame rate of image sequences and of videos without one.",
-        ),
-        click.option(
-            "--manifest",
-            help="Manifest or data set: ids, regions, labels; without VIDEOS, all of it.",
-        ),
-    ):
-        function = option(function)
-    return function
+# Which network of a run is meant.
+choice = together(
+    click.option("--paper", help="Paper, if the run has several."),
+    click.option("--model", help="Network, if the run has several."),
+    click.option("--variant", help="Variant, if the run has several."),
+    click.option("--fold", type=WHOLE, help="Use only this fold."),
+)
+# What is known of the videos.
+_data = together(
+    click.option(
+        "--manifest",
+        help="Manifest or data set: ids, regions, labels; without VIDEOS, all of it.",
+    ),
+    click.option(
+        "--assume-fps",
+        type=POSITIVE,
+        help="Frame rate of image sequences and of videos without one.",
+    ),
+    ROOT,
+    click.option("--roi", type=BOX, metavar="X,Y,W,H", help="Region of interest of all videos."),
+    click.option(
+        "--cropped/--crop",
+        default=None,
+        help="Videos are already cropped to the sector, or crop them.",
+    ),
+    click.option(
+        "--damaged", is_flag=True, help="Use the readable frames of damaged videos, with a warning."
+    ),
+)
 
 
 @click.command(cls=Command)
@@ -69,10 +60,10 @@ def _data(function: Callable[..., None]) -> Callable[..., None]:
 @_VIDEOS
 @choice
 @_data
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
+@click.option("--out", type=FOLDER, help="Folder to write.")
 @click.option("--pictures/--no-pictures", default=True, help="Write PNG images and overlay videos.")
 @APPEND
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@JSON
 def predict(
     run: Path,
     videos: tuple[Path, ...],
@@ -109,8 +100,7 @@ def predict(
     held = check_folder(out, "predict", models, rows, append=append) if out else {}
     masks = out is not None
     found, problems = _each(
-        rows,
-        lambda row: predict_video(models, row, cropped=cropped, masks=masks, damaged=damaged),
+        rows, lambda row: predict_video(models, row, cropped=cropped, masks=masks, damaged=damaged)
     )
     _warn(found)
     # What a folder holds from before has labels that are not known here.
@@ -138,13 +128,11 @@ def predict(
 @_VIDEOS
 @choice
 @_data
-@click.option(
-    "--clips", type=click.IntRange(min=1), default=1, show_default=True, help="Clips per video."
-)
+@click.option("--clips", type=COUNT, default=1, show_default=True, help="Clips per video.")
 @click.option(
     "--method", "methods", multiple=True, help="vanilla, smooth, grad-cam, integrated (repeatable)."
 )
-@click.option("--samples", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option("--samples", type=COUNT, default=20, show_default=True)
 @click.option(
     "--engine",
     type=click.Choice(["fast", "tf-keras-vis"]),
@@ -160,9 +148,7 @@ def predict(
     help="SmoothGrad as in tf-keras-vis (mean of |g|), or as defined by Smilkov (|mean of g|).",
 )
 @click.option("--class", "explained", default="", help="Class explained; else the predicted one.")
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder."
-)
+@click.option("--out", type=FOLDER, required=True, help="Folder.")
 @APPEND
 def explain(
     run: Path,
@@ -198,9 +184,8 @@ def explain(
     explained = [each for video in found for each in video]
     files = write_explanations(models, explained, out)
     if held:
-        merged = merged_sanity(held, json.loads(files[-1].read_text("utf-8")))
-        with atomic_write(files[-1]) as temporary:
-            temporary.write_text(json.dumps(merged, indent=1) + "\n")
+        merged = merged_sanity(held, read_json(files[-1]))
+        write_json(files[-1], merged)
     for method, value in as_json(models, explained)["mean"].items():
         said = "n/a (constant map)" if value is None else f"{value:+.3f}"
         echo(f"{method:<10} rank correlation with random weights: {said}")
@@ -272,7 +257,7 @@ def _rows(
     paths: tuple[Path, ...], options: dict[str, Any], cropped: bool | None
 ) -> tuple[list[Video], bool | None]:
     """Manifest rows of the videos named, or of all in the manifest; whether they are cropped."""
-    from lus_keras.data import datasets, fields
+    from lus_keras.data import datasets
     from lus_keras.data.manifest import read_manifest
     from lus_keras.inference.rows import as_video, told_apart
 
@@ -300,13 +285,7 @@ def _rows(
         rows = rows if known else told_apart(rows)
     if options["assume_fps"]:
         rows = [replace(row, fps=row.fps or options["assume_fps"]) for row in rows]
-    if not options["roi"]:
-        return rows, cropped
-    try:
-        roi = fields.parse_box("--roi", options["roi"])
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
-    return [replace(row, roi=row.roi or roi) for row in rows], cropped
+    return [replace(row, roi=row.roi or options["roi"]) for row in rows], cropped
 
 
 def _videos_of(place: Path) -> list[Path]:

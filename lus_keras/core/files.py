@@ -1,6 +1,7 @@
 """Writing a file so that a reader finds the whole of it or none of it, and hashing one."""
 
 import codecs
+import csv
 import hashlib
 import itertools
 import json
@@ -8,7 +9,7 @@ import os
 import re
 import unicodedata
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,31 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     # The rename itself lives in the folder: without this a power cut may undo it.
     if os.name == "posix":
         _flush_to_disk(path.parent)
+
+
+def write_file(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Writes a file by `atomic_write`, text as UTF-8."""
+    with atomic_write(path) as temporary_path:
+        temporary_path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_json(path: str | os.PathLike[str], value: Any, *, ascii: bool = True) -> None:
+    """Writes plain values by `atomic_write` as JSON, indented by one; other signs as escapes."""
+    write_file(path, json.dumps(value, indent=1, ensure_ascii=ascii) + "\n")
+
+
+def write_csv(
+    path: str | os.PathLike[str],
+    header: Sequence[str],
+    rows: Iterable[Iterable[Any]],
+    *,
+    line_end: str = "\r\n",
+) -> None:
+    """Writes a table by `atomic_write`, row by row."""
+    with atomic_write(path) as temporary_path, temporary_path.open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator=line_end)
+        writer.writerow(header)
+        writer.writerows(rows)
 
 
 def read_json(path: Path) -> Any:

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from lus_keras.core.errors import RunError
-from lus_keras.core.files import atomic_write, sha256_of
+from lus_keras.core.files import atomic_write, sha256_of, write_file
 from lus_keras.evaluation.run_record import read_done
 from lus_keras.evaluation.run_record.seeds import FILE as SEEDS
 
@@ -66,9 +66,8 @@ def _archive_fold(fold: Path, target: Path) -> list[Path]:
             exclusions[name] = vouched
     written = [_copy(fold / name, target / name) for name in kept]
     # DONE comes last, as in training: it vouches for what is there.
-    with atomic_write(target / "DONE") as temporary:
-        vouching = record.model_copy(update={"sha256": kept, "exclusions": exclusions})
-        temporary.write_text(vouching.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    vouching = record.model_copy(update={"sha256": kept, "exclusions": exclusions})
+    write_file(target / "DONE", vouching.model_dump_json(indent=1) + "\n")
     return [*written, target / "DONE"]
 
 

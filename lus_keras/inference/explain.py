@@ -5,7 +5,6 @@ the same network with random weights: a rank correlation near 1 means that the m
 not what was learnt (Adebayo et al. 2018).
 """
 
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +16,7 @@ import keras
 import numpy as np
 
 from lus_keras.core.errors import ConfigError
-from lus_keras.core.files import atomic_write, file_names
+from lus_keras.core.files import file_names, write_file, write_json
 from lus_keras.core.style import pdf_bytes, png_bytes
 from lus_keras.data.pipeline import network_input
 from lus_keras.evaluation.metrics import map_similarity
@@ -255,14 +254,12 @@ def write_explanations(models: Ensemble, explained: Sequence[Explanation], out: 
         sheet = explanation_sheet(each, f"{network}\nengine: {ENGINE_NAMES[each.making.engine]}")
         for suffix, render in (("png", png_bytes), ("pdf", pdf_bytes)):
             files.append(out / f"{stem}_sheet.{suffix}")
-            with atomic_write(files[-1]) as temporary:
-                temporary.write_bytes(render(sheet))
+            write_file(files[-1], render(sheet))
         if len(each.frames) > 1:
             files.append(out / f"{stem}_maps.mp4")
             write_frames(files[-1], panels(each), each.prediction.fps)
     files.append(out / "sanity.json")
-    with atomic_write(files[-1]) as temporary:
-        temporary.write_text(json.dumps(as_json(models, explained), indent=1) + "\n")
+    write_json(files[-1], as_json(models, explained))
     return files
 
 

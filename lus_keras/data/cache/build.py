@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from lus_keras.core.errors import DataError, VideoError
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import write_file
 from lus_keras.core.sandbox import Limits, iter_isolated
 from lus_keras.core.signals import end_with_parent
 from lus_keras.data.cache.key import STORE_VERSION
@@ -76,8 +76,7 @@ def build_store(
             )
         index["fingerprint"] = dict(fingerprint)
         index["bad"] = {str(number): problem for number, problem in bad.items()}
-        with atomic_write(unfinished / "index.json") as temporary:
-            temporary.write_text(json.dumps(index))
+        write_file(unfinished / "index.json", json.dumps(index))
         if path.exists():
             shutil.rmtree(path)
         unfinished.replace(path)

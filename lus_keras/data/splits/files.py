@@ -1,12 +1,11 @@
 """split.json: written once, checked whenever it is read."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from lus_keras.core.errors import DataError, LeakageError
-from lus_keras.core.files import atomic_write, read_json
+from lus_keras.core.files import read_json, write_json
 from lus_keras.data.splits.split import Fold, Split, leaks, plain
 
 SCHEMA = 1
@@ -20,8 +19,7 @@ def write_split(path: Path, splits: dict[str, Split]) -> None:
         OSError: The file cannot be written.
     """
     papers = {name: {**plain(split), "sha256": split.sha256} for name, split in splits.items()}
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps({"schema": SCHEMA, "papers": papers}, indent=1) + "\n")
+    write_json(path, {"schema": SCHEMA, "papers": papers})
 
 
 def read_splits(path: Path, *, allow_leak: bool = False) -> dict[str, Split]:

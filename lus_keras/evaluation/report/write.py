@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from lus_keras.core.files import atomic_write, remove_abandoned
+from lus_keras.core.files import remove_abandoned, write_file
 from lus_keras.core.safe_text import guarded
 from lus_keras.core.style import pdf_bytes, png_bytes
 from lus_keras.evaluation.report.checklist import checklist_markdown
@@ -76,8 +76,7 @@ def write_report(
         for drawing in section.drawings:
             contents[f"figures/{section.run.paper}_{drawing.id}.pdf"] = pdf_bytes(drawing.figure)
     for name, content in contents.items():
-        with atomic_write(Path(run_dir) / "report" / name) as temporary_path:
-            temporary_path.write_bytes(content)
+        write_file(Path(run_dir) / "report" / name, content)
     return [Path(run_dir) / "report" / name for name in contents]
 
 

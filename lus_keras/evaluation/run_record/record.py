@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from lus_keras.core.config import OwnNetwork
 from lus_keras.core.former_names import renamed_keys
 from lus_keras.evaluation.run_record.facts import Fact
 from lus_keras.evaluation.run_record.settings import Settings
@@ -138,17 +139,9 @@ class ChoiceRecord(_Record):
     why: str = ""
 
 
-class NetworkRecord(_Record):
-    """A network of the user.
+class NetworkRecord(OwnNetwork):
+    """A network of the user, with its parameters as counted."""
 
-    Attributes:
-        file: File of its function; empty where it was handed over in Python.
-        sha256: Hash of the file, or of the function's source.
-    """
-
-    file: str
-    function: str
-    sha256: str
     parameters: int
 
 

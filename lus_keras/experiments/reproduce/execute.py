@@ -7,7 +7,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from lus_keras.core.files import atomic_write, remove_abandoned
+from lus_keras.core.files import remove_abandoned, write_file
 from lus_keras.core.progress import Reporter
 from lus_keras.evaluation.report.sentences import sentence
 from lus_keras.evaluation.run_record.seeds import write_seeds
@@ -143,7 +143,6 @@ def _write_architectures(plan: Plan, out: Path) -> list[Path]:
             contents[".png"] = png_bytes(draw_architecture(network))
         for suffix, content in contents.items():
             path = out / plan.paper.name / "architecture" / f"{name}{suffix}"
-            with atomic_write(path) as temporary:
-                temporary.write_bytes(content)
+            write_file(path, content)
             files.append(path)
     return files

@@ -217,25 +217,11 @@ def _draw(variant: Variant, source: ClipSource, scheme: str) -> Split:
         return splits.make_kfold(
             index.patient_id, classes, folds=settings.folds, seed=settings.seed
         )
+    drawn = settings.model_dump(include={"test_fraction", "seed", "repeats", "validation_fraction"})
     if scheme == "holdout":
-        return splits.make_holdout(
-            index.patient_id,
-            classes,
-            test_fraction=settings.test_fraction,
-            seed=settings.seed,
-            repeats=settings.repeats,
-            validation_fraction=settings.validation_fraction,
-            test_patients=settings.test_patients,
-        )
-    return splits.make_clipwise(
-        index.clip_id,
-        classes,
-        scheme=scheme,
-        test_fraction=settings.test_fraction,
-        seed=settings.seed,
-        repeats=settings.repeats,
-        validation_fraction=settings.validation_fraction,
-    )
+        kept = settings.test_patients
+        return splits.make_holdout(index.patient_id, classes, **drawn, test_patients=kept)
+    return splits.make_clipwise(index.clip_id, classes, scheme=scheme, **drawn)
 
 
 def _strata(variant: Variant, source: ClipSource, scheme: str) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import write_csv
 from lus_keras.core.typing import Tensor
 
 FILE = "gradients.csv"
@@ -84,10 +84,7 @@ class GradientLog(keras.callbacks.Callback):
         self._write()
 
     def _write(self) -> None:
-        with atomic_write(self.path) as temporary, temporary.open("w", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow([*OWN_COLUMNS, *self.model.optimizer.layers])
-            writer.writerows(self.rows)
+        write_csv(self.path, [*OWN_COLUMNS, *self.model.optimizer.layers], self.rows)
 
 
 def _read_before(path: Path, epoch: int) -> list[list[Any]]:

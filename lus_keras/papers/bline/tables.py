@@ -216,7 +216,7 @@ def _localised(run: PaperRun, name: str) -> tuple[Localised | None, str]:
 
 def setting(run: PaperRun, name: str, default: Any) -> Any:
     """A setting of localisation; `default` where the run's record has none."""
-    return (run.config.get("localisation") or {}).get(name, default)
+    return (run.settings.localisation or {}).get(name, default)
 
 
 def _population_sentence(run: PaperRun) -> str:

@@ -105,8 +105,7 @@ def _together(predictions: pd.DataFrame | None) -> str:
 
 def weights_note(run: PaperRun) -> str:
     """Says which weights the network started from."""
-    file = run.config.get("options", {}).get("weights")
-    source = run.config.get("transfer", {}).get("pretrain")
+    file, source = run.settings.options.get("weights"), run.settings.transfer.pretrain
     then = f" Then trained on {source} videos, before the videos here." if source else ""
     if file:
         return f"Initial weights: those of {file}, given by the user; the last layer is new.{then}"

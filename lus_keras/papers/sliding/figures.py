@@ -32,7 +32,7 @@ def figure5(run: PaperRun) -> Drawing | None:
     maps = run.model(EXPLAINED).explanations
     if maps is None:
         return None
-    options = run.config.get("options", {})
+    options = run.settings.options
     step, count = int(options.get("step", 6)), int(options.get("frames", 10))
     frames = maps["frames"][0]
     shown = list(range(0, len(frames), step))[:count]
