@@ -195,10 +195,9 @@ def reproduce(dry_run: bool, **options: Any) -> None:
     start_tensorflow()
     with Reporter() as reporter:
         result = work.reproduce(request, reporter, plans)
-        from lus_keras import papers
         from lus_keras.evaluation.report.terminal import print_tables
 
-        print_tables(result.out, result.targets, reporter.console, papers.results)
+        print_tables(result.sections, result.targets, reporter.console)
     name_files(result.files)
     sys.exit(result.exit_code)
 

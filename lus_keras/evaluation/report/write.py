@@ -41,16 +41,27 @@ def write_report(
         RunError: run.json is absent or damaged, or a finished fold cannot be used.
         OSError: The report cannot be written.
     """
-    for folder in ("report", "report/tables", "report/figures"):
-        remove_abandoned(Path(run_dir) / folder)
+    return write_sections(run_dir, build_sections(run_dir, declared, embed_frames=embed_frames))
+
+
+def build_sections(
+    run_dir: str | Path, declared: Declared, *, embed_frames: bool = False
+) -> list[Section]:
+    """Computes what a report says: a section a paper; takes and raises what `write_report` does."""
     runs = read_runs(run_dir)
-    record, papers = runs[0]
-    sections = [
+    return [
         build_section(
             run, declared(name), others=of_paper(runs, name)[1:], embed_frames=embed_frames
         )
-        for name, run in papers.items()
+        for name, run in runs[0][1].items()
     ]
+
+
+def write_sections(run_dir: str | Path, sections: Sequence[Section]) -> list[Path]:
+    """Writes sections of `build_sections` as the report of a run, see `write_report`."""
+    for folder in ("report", "report/tables", "report/figures"):
+        remove_abandoned(Path(run_dir) / folder)
+    record, papers = read_runs(run_dir)[0]
     pictures = {
         f"figures/{section.run.paper}_{drawing.id}.png": _picture(section, drawing)
         for section in sections

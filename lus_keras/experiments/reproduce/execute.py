@@ -9,6 +9,7 @@ from filelock import FileLock
 
 from lus_keras.core.files import remove_abandoned, write_file
 from lus_keras.core.progress import Reporter
+from lus_keras.evaluation.report.section import Section
 from lus_keras.evaluation.report.sentences import sentence
 from lus_keras.evaluation.run_record.seeds import write_seeds
 from lus_keras.experiments.reproduce.describe import open_choices
@@ -22,12 +23,13 @@ from lus_keras.experiments.reproduce.workers import choose_workers
 
 @dataclass
 class Result:
-    """What came of a request."""
+    """What came of a request; `sections` are those of its report."""
 
     out: Path
     targets: set[tuple[str, str]] = field(default_factory=set)
     files: list[Path] = field(default_factory=list)
     outcomes: list[Any] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -57,10 +59,12 @@ def reproduce(request: Request, reporter: Reporter, plans: Sequence[Plan] | None
         if len(asked) > 1:
             reporter.note(f"Seed {one.seed}, {one.out}")
         _train(one, reporter, plan(one) if plans is None or len(asked) > 1 else plans, result)
-    from lus_keras.experiments.report import write_report
+    from lus_keras import papers
+    from lus_keras.evaluation.report.write import build_sections, write_sections
 
     reporter.note("Writing the report …")
-    result.files += write_report(out, embed_frames=request.embed_frames)
+    result.sections = build_sections(out, papers.results, embed_frames=request.embed_frames)
+    result.files += write_sections(out, result.sections)
     return result
 
 
