@@ -132,7 +132,9 @@ def model_card(
     source = f"{settings.venue} {settings.doi}".strip()
     parts = [
         f"# {escaped(title)} ({escaped(models.name)})",
-        ". ".join(filter(None, (settings.title, settings.authors, source))) + ".",
+        " ".join(
+            f"{part.rstrip('.')}." for part in (settings.title, settings.authors, source) if part
+        ),
         f"**{USE}**",
         "## Use",
         _usage(models, said),
