@@ -4,7 +4,9 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from lus_keras import papers
 from lus_keras.evaluation.report.write import build_sections
@@ -49,3 +51,16 @@ def test_committed_runs_are_of_simulated_videos():
     for path in RESULTS.rglob("split.json"):
         record = json.loads((path.parent / "run.json").read_text(encoding="utf-8"))
         assert all(paper["simulated"] for paper in record["papers"].values()), path
+
+
+def test_the_recipes_of_transfer_are_ranked_by_their_predictions():
+    """Networks of a recipe are averaged; a video is the mean, or the most positive, of its clips."""
+    folder = RESULTS / "transfer-standin"
+    videos = pd.read_csv(folder / "videos.csv")
+    rows = json.loads((folder / "results.json").read_text(encoding="utf-8"))["rows"]
+    assert {row["row"] for row in rows} == set(videos["recipe"])
+    for row in rows:
+        found = videos[videos["recipe"] == row["row"]].groupby(["patient_id", "video_id"])
+        area = roc_auc_score(found["y_true"].first(), found[f"p_{row['metric']}"].mean())
+        assert row["value"] == pytest.approx(area, abs=1e-6), row
+        assert row["ci_low"] < row["value"] < row["ci_high"]
