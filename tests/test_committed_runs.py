@@ -54,7 +54,7 @@ def test_committed_runs_are_of_simulated_videos():
 
 
 def test_the_recipes_of_transfer_are_ranked_by_their_predictions():
-    """Networks of a recipe are averaged; a video is the mean, or the most positive, of its clips."""
+    """Networks of a recipe are averaged; a video is its clips' mean, or the most positive one."""
     folder = RESULTS / "transfer-standin"
     videos = pd.read_csv(folder / "videos.csv")
     rows = json.loads((folder / "results.json").read_text(encoding="utf-8"))["rows"]

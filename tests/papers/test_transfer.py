@@ -182,17 +182,19 @@ def test_a_video_may_be_its_most_positive_clip_as_its_label_is():
 
 def test_runs_of_before_there_was_a_choice_go_on():
     """What has its old value is not part of a run's fingerprint; what has not, is."""
-    usual = config.load("bline", "smoke").experiment()
+    before = {
+        "cohort.spread": 1.0,
+        "transfer.cohorts.bline.spread": 1.0,
+        "transfer.cohorts.severity.spread": 1.0,
+        "transfer.video_score": "mean",
+    }
+    usual = config.load("bline", "smoke", [f"{k}={v}" for k, v in before.items()]).experiment()
     assert "spread" not in usual["cohort"]
     assert all("spread" not in cohort for cohort in usual["transfer"]["cohorts"].values())
     assert "video_score" not in usual["transfer"]
-    changed = config.load(
-        "bline",
-        "smoke",
-        ["cohort.spread=2", "transfer.cohorts.bline.spread=1.5", "transfer.video_score=max"],
-    ).experiment()
+    changed = config.load("bline", "smoke", ["cohort.spread=2"]).experiment()
     assert changed["cohort"]["spread"] == 2
-    assert changed["transfer"]["cohorts"]["bline"]["spread"] == 1.5
+    assert changed["transfer"]["cohorts"]["bline"]["spread"] == 2
     assert changed["transfer"]["video_score"] == "max"
 
 
