@@ -33,10 +33,8 @@ class DataSet:
     """Tiles that were written.
 
     Attributes:
-        name: `2_30x30` and the like.
         manifest: File with a row a tile; None if there is no tile.
         present: How many of them show sliding, by the label of their video.
-        absent: How many show none.
     """
 
     name: str

@@ -80,9 +80,6 @@ def register(
         weights: Whether weights are written, or the recipe alone.
         others: Runs that tested the same network on other data; their numbers are added.
 
-    Returns:
-        The files.
-
     Raises:
         ConfigError: The name cannot be used, or the network has no such backbone.
         RunError: The run has no report, or half precision changes what the network says.

@@ -154,9 +154,6 @@ def sector_inside(video: Video, spec: FrameSpec) -> np.ndarray | None:
 def check_regions(items: Sequence[Item]) -> None:
     """Refuses real videos without a region of interest, before any is opened.
 
-    Args:
-        items: Videos, or plans, which have one.
-
     Raises:
         VideoError: Videos have none; one message names all of them.
     """

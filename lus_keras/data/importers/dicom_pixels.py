@@ -43,7 +43,6 @@ class Pixels:
         length: Bytes of native values.
         planar: Whether native colours lie plane by plane.
         swapped: Whether native bytes lie in pairs of which the second comes first.
-        syntax: Transfer syntax.
     """
 
     storage: Storage
@@ -59,7 +58,6 @@ def read_pixels(dataset: Any, stream: BinaryIO) -> tuple[Pixels | None, list[str
     """Finds the pixels of a dataset and compares them with what its header says.
 
     Args:
-        dataset: Header without pixels.
         stream: The file, at the element of the pixels.
 
     Returns:

@@ -114,9 +114,6 @@ def missing_numbers(folder: str | os.PathLike[str]) -> list[range]:
 def sha256_of_video(path: str | os.PathLike[str]) -> str:
     """Hashes a video file, or a folder of pictures over their names and contents in order.
 
-    Args:
-        path: File, or folder of numbered pictures.
-
     Returns:
         64 hexadecimal digits in lower case. The folder's own name does not count.
 
