@@ -213,11 +213,7 @@ def _native(path: Path, pixels: Pixels, size: tuple[int, int], frames: int) -> I
 
 
 def _as_shown(
-    values: np.ndarray,
-    pixels: Pixels,
-    size: tuple[int, int],
-    samples: int,
-    lut: np.ndarray | None,
+    values: np.ndarray, pixels: Pixels, size: tuple[int, int], samples: int, lut: np.ndarray | None
 ) -> np.ndarray:
     from pydicom.pixels import convert_color_space
 

@@ -50,9 +50,7 @@ class TableOptions:
 
 
 def import_table(
-    sheet: str | os.PathLike[str],
-    out: str | os.PathLike[str],
-    options: TableOptions | None = None,
+    sheet: str | os.PathLike[str], out: str | os.PathLike[str], options: TableOptions | None = None
 ) -> Imported:
     """Turns a sheet into a manifest; ids stay text.
 
