@@ -143,7 +143,6 @@ def write_tiles(
         VideoError: Videos have no region, or cannot be decoded; all are listed, and the tiles of
             the others are written, but no manifest.
         DataError: No video is long and large enough for a tile of any data set.
-        OSError: A file cannot be written.
     """
     check_regions(videos)
     folder = folder.absolute()

@@ -235,11 +235,7 @@ def as_json(models: Ensemble, explained: Sequence[Explanation]) -> dict[str, Any
 
 
 def write_explanations(models: Ensemble, explained: Sequence[Explanation], out: Path) -> list[Path]:
-    """Writes a sheet (PNG and PDF) and, of clips of several frames, a video; and sanity.json.
-
-    Raises:
-        OSError: The folder cannot be written.
-    """
+    """Writes a sheet (PNG and PDF) and, of clips of several frames, a video; and sanity.json."""
     files = []
     explained = _apart(explained)
     names = file_names(each.clip_id for each in explained)

@@ -68,9 +68,6 @@ def write_stored(text: str) -> dict[str, Any]:
     Returns:
         `count` and `size` of the frames; or `refused`, number and text, where the system refused to
         write them.
-
-    Raises:
-        VideoError: As `iter_stored`.
     """
     task = json.loads(text)
     count, size = 0, (0, 0)

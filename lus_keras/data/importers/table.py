@@ -105,10 +105,6 @@ def read_rows(
 
     Args:
         found: Videos that there are; those of the options if None.
-
-    Raises:
-        ConfigError: As `import_table`.
-        DataError: As `import_table`.
     """
     table = read_sheet(sheet)
     columns = _columns(sheet, table.header, options, required)

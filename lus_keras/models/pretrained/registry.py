@@ -248,9 +248,6 @@ def write_entry(
     Args:
         entry: The entry; its `files` are those that are written.
         weights: File name → arrays as they are stored.
-
-    Raises:
-        OSError: The folder cannot be written.
     """
     from safetensors.numpy import save_file
 
