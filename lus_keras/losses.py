@@ -125,9 +125,6 @@ def label_set_cross_entropy(masks: Tensor, logits: Tensor) -> Tensor:
 def label_set_accuracy(masks: Tensor, logits: Tensor) -> Tensor:
     """Share of labels that are answered rightly, where a logit above 0 says that one applies.
 
-    Args:
-        logits: As for `label_set_cross_entropy`.
-
     Returns:
         `(b,)` float32 in 0 … 1.
     """

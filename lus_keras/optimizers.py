@@ -70,7 +70,6 @@ class CoupledSGD(keras.optimizers.Optimizer):
         weight_decay: Factor of the decay, at least 0.
         rate_multipliers: Factor of the rate by prefix of the layer's name; the longest prefix that
             fits counts, other layers have factor 1.
-        name: Name of the optimizer.
         **kwargs: Other keywords of `keras.optimizers.Optimizer`, such as `global_clipnorm`.
 
     Raises:

@@ -15,6 +15,7 @@ class Scale:
         memory_h: Hours of video that are prepared and trained on.
     """
 
+    name: str
     rounds: int
     steps: int
     batches: dict[str, int]
@@ -28,6 +29,7 @@ class Scale:
 
 
 FULL = Scale(
+    name="full",
     rounds=5,
     steps=2,
     batches={},
@@ -39,6 +41,7 @@ FULL = Scale(
     table1=("smoke", "quick"),
 )
 QUICK = Scale(
+    name="quick",
     rounds=3,
     steps=1,
     batches={"c2d_lstm_a": 8, "resnet3d_18": 8},
@@ -52,6 +55,7 @@ QUICK = Scale(
 )
 # For tests of the command itself.
 TINY = Scale(
+    name="tiny",
     rounds=2,
     steps=1,
     batches={"c2d_lstm_a": 2, "resnet3d_18": 2},

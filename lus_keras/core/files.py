@@ -84,7 +84,6 @@ def read_json(path: Path) -> Any:
     """Content of a JSON file.
 
     Raises:
-        OSError: It cannot be read.
         ValueError: It is not JSON in UTF-8, or is nested too deeply.
     """
     try:
@@ -98,9 +97,6 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
 
     Returns:
         64 hexadecimal digits in lower case.
-
-    Raises:
-        OSError: The file cannot be read.
     """
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -113,7 +109,6 @@ def read_text(path: str | os.PathLike[str]) -> str:
         Its text without the mark; lines end as they are written.
 
     Raises:
-        OSError: The file cannot be read.
         UnicodeDecodeError: It is in another encoding.
     """
     content = Path(path).read_bytes()

@@ -29,7 +29,6 @@ def archive_run(run_dir: str | Path, destination: str | Path) -> list[Path]:
 
     Raises:
         RunError: The run has no run.json, or a file is not the one that DONE vouches for.
-        OSError: The destination cannot be written.
     """
     source, target = Path(run_dir), Path(destination)
     if (source / SEEDS).is_file():

@@ -67,11 +67,9 @@ class Explanation:
     Attributes:
         prediction: What the networks say of its video.
         clip: Place of the clip in the prediction.
-        label: Class whose score is explained.
         frames: `(t, h, w)` uint8 grey levels.
         maps: By method, `(t, h, w)` float32 in 0 … 1.
         random: By method, rank correlation with the map of random weights; NaN of a constant map.
-        making: How the maps were made.
     """
 
     prediction: VideoPrediction
@@ -102,11 +100,8 @@ def explain_video(
     """Explains the clips that show a class most clearly, with the first fold's network.
 
     Args:
-        models: Networks, see `load_models`.
-        video: As in `predict_video`.
         methods: Some of `METHODS`.
         explained: Name of the class; the video's predicted class, of all folds, if not given.
-        **making: Fields of `Making`.
 
     Returns:
         One explanation a clip, the clearest first.
@@ -240,11 +235,7 @@ def as_json(models: Ensemble, explained: Sequence[Explanation]) -> dict[str, Any
 
 
 def write_explanations(models: Ensemble, explained: Sequence[Explanation], out: Path) -> list[Path]:
-    """Writes a sheet (PNG and PDF) and, of clips of several frames, a video; and sanity.json.
-
-    Raises:
-        OSError: The folder cannot be written.
-    """
+    """Writes a sheet (PNG and PDF) and, of clips of several frames, a video; and sanity.json."""
     files = []
     explained = _apart(explained)
     names = file_names(each.clip_id for each in explained)

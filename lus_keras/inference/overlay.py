@@ -38,7 +38,6 @@ def overlay_video(
 
     Raises:
         ValueError: Maps and frames differ in shape.
-        OSError: The file cannot be written.
     """
     wrong = {title: values.shape for title, values in maps.items() if values.shape != frames.shape}
     if wrong:

@@ -80,9 +80,6 @@ def register(
         weights: Whether weights are written, or the recipe alone.
         others: Runs that tested the same network on other data; their numbers are added.
 
-    Returns:
-        The files.
-
     Raises:
         ConfigError: The name cannot be used, or the network has no such backbone.
         RunError: The run has no report, or half precision changes what the network says.
@@ -139,10 +136,7 @@ def _measured(folder: Path, models: Ensemble) -> Measured:
 
 def _recipe(record: PaperRecord | None, run: RunRecord) -> Recipe:
     return Recipe(
-        command=recipe(record),
-        seed=run.seed,
-        versions=run.versions,
-        git_commit=run.git_commit,
+        command=recipe(record), seed=run.seed, versions=run.versions, git_commit=run.git_commit
     )
 
 
@@ -150,11 +144,7 @@ def _source(run: Path, models: Ensemble) -> dict[str, Any]:
     record = paper_record(run, models.description.paper)
     if record is None:
         raise RunError(f"{run}: holds no run of the paper {models.description.paper}.")
-    return {
-        "dataset": record.dataset,
-        "simulated": record.simulated,
-        "preset": record.preset,
-    }
+    return {"dataset": record.dataset, "simulated": record.simulated, "preset": record.preset}
 
 
 def _data(record: Any, variant: str) -> dict[str, Any]:

@@ -167,7 +167,6 @@ def taps_that_meet_data(size: int, kernel_size: int, stride: int) -> range:
     With the others cut off, "same" padding puts the rest where it was.
 
     Args:
-        size: Length of the input.
         kernel_size: Taps of the kernel.
         stride: Step between two positions of the kernel; padding is "same".
 

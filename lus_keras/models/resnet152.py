@@ -39,7 +39,6 @@ def build_resnet152(
 
     Args:
         input_shape: `(h, w, c)`; the paper's is taken to be (224, 224, 3).
-        num_outputs: Number of logits.
         variant: "v1.5", or "v1", which has its own preprocessing as its first layer.
         blocks: Bottlenecks of each stage; v1 takes those of ResNet50, 101 and 152.
         width: Filters of the stem and of the first stage; v1 takes 64 only.

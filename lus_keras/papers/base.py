@@ -78,8 +78,6 @@ def weights_file(
     """The first weights that `options.weights` names: a file, or a registered backbone.
 
     Args:
-        config: The paper's configuration.
-        known: Options that the paper has.
         suffixes: Endings that such a file may have, such as `.pth .npz`.
 
     Returns:
@@ -126,11 +124,7 @@ def class_counts_text(predictions: pd.DataFrame | None, names: Sequence[str]) ->
 
 
 def network_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a paper's network settings that one of its networks has.
-
-    Args:
-        options: The configuration's `model`.
-    """
+    """Those of a paper's network settings that one of its networks has."""
     from lus_keras.models import builders
     from lus_keras.models.options import settable
 

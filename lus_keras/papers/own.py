@@ -52,9 +52,6 @@ def from_file(spec: str) -> OwnNetwork:
 def from_function(build: Callable[..., keras.Model]) -> OwnNetwork:
     """Takes a function as it is, such as that of a notebook; its processes cannot be several.
 
-    Args:
-        build: The function.
-
     Returns:
         Its name and the hash of its source.
 

@@ -63,7 +63,6 @@ class SimulatedSource:
 
         Args:
             first: First frame, at the clips' rate.
-            count: Frames.
             clip: How videos are scaled and cropped; of `roi`, masks are of the whole picture.
 
         Returns:

@@ -82,7 +82,6 @@ def write_cohort(
 
     Raises:
         ConfigError: A name is unknown or a number is out of range.
-        OSError: A file cannot be written.
     """
     plans = plan_cohort(task, **cohort)
     folder = Path(out_dir).absolute()

@@ -11,12 +11,7 @@ from lus_keras.simulation.geometry import scan_map
 from lus_keras.simulation.pleura import MIN_WINDOW
 from lus_keras.simulation.render import BeamSpace, columns, render_size, single_thread
 from lus_keras.simulation.scene import Scene, build_scene
-from lus_keras.simulation.truth import (
-    MIN_CONTRAST_DB,
-    TRUTH_BEAMS,
-    TRUTH_ROWS,
-    measure_contrast,
-)
+from lus_keras.simulation.truth import MIN_CONTRAST_DB, TRUTH_BEAMS, TRUTH_ROWS, measure_contrast
 from lus_keras.simulation.video import realized
 
 FINDINGS = ("b_lines", "consolidation", "fluid", "pleura")

@@ -17,14 +17,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from lus_keras.core.config.messages import (
-    MAX_SHOWN,
-    Layer,
-    did_you_mean,
-    explained,
-    has,
-    shown,
-)
+from lus_keras.core.config.messages import MAX_SHOWN, Layer, did_you_mean, explained, has, shown
 from lus_keras.core.config.sections import (
     LABELS,
     SCALINGS,

@@ -69,7 +69,6 @@ def write_page(
     Raises:
         DataError: The page would be larger than browsers open.
         VideoError: A video cannot be decoded.
-        OSError: The file cannot be written.
     """
     out, picturing = Path(out), picturing or Picturing()
     environment = jinja2.Environment(

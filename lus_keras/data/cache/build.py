@@ -60,7 +60,6 @@ def build_store(
     Raises:
         VideoError: Videos cannot be decoded whole, or none can; all of them are listed.
         DataError: There is too little space.
-        OSError: The folder cannot be written.
     """
     # We hold the lock of this key: what lies here is of a process that was killed.
     for leftover in path.parent.glob(f".tmp-*-{path.name}"):
@@ -152,9 +151,6 @@ def load_all(
 
     Yields:
         `(t, h, w, c)` uint8 and the row; or one sentence or more.
-
-    Raises:
-        OSError: The folder cannot be written.
     """
     decoded = _decode_all([i for i in items if isinstance(i, Video)], spec, folder, workers)
     rendered = _render_all([i for i in items if not isinstance(i, Video)], spec, workers)

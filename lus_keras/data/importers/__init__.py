@@ -21,7 +21,6 @@ class Imported:
 
     Attributes:
         notes: Sentences on what was and what was not used.
-        others: Further files, such as contact sheets.
     """
 
     manifest: Path

@@ -34,10 +34,8 @@ class Marked(_Model):
 
     Attributes:
         video: Path below the folder that the page's videos shared.
-        sha256: Of the file.
         fps: Frames per second of what has no clock.
         patient_id: Blank if it was not filled in.
-        labels: By column of the manifest.
         intervals: First and last frame with B-lines, both included.
         roi: Region of interest `(x, y, w, h)` in pixels of the file.
     """

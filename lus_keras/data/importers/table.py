@@ -37,7 +37,6 @@ class TableOptions:
 
     Attributes:
         columns: Field of the manifest by column of the sheet; a column of the same name needs none.
-        values: Words for values.
         video: Template of a video's path from the sheet's columns, such as `{patient}/{zone}`.
         videos: Files and folders with the videos; the sheet's own folder if none.
         root: Folder that the manifest's paths start from; its own if None.
@@ -51,9 +50,7 @@ class TableOptions:
 
 
 def import_table(
-    sheet: str | os.PathLike[str],
-    out: str | os.PathLike[str],
-    options: TableOptions | None = None,
+    sheet: str | os.PathLike[str], out: str | os.PathLike[str], options: TableOptions | None = None
 ) -> Imported:
     """Turns a sheet into a manifest; ids stay text.
 
@@ -84,8 +81,6 @@ class SheetRows:
 
     Attributes:
         rows: By video, number of the row and fields of the manifest.
-        unused: Columns that stand for no field.
-        given: Number of videos that there are.
     """
 
     rows: dict[Path, tuple[int, dict[str, Any]]]
@@ -110,10 +105,6 @@ def read_rows(
 
     Args:
         found: Videos that there are; those of the options if None.
-
-    Raises:
-        ConfigError: As `import_table`.
-        DataError: As `import_table`.
     """
     table = read_sheet(sheet)
     columns = _columns(sheet, table.header, options, required)

@@ -97,12 +97,7 @@ def _as_exported(comment: str) -> str:
 
 
 def coded(chosen: Mapping[str, str], options: Container[str]) -> list[str]:
-    """Attributes whose value is the number of an option, or of several, that is not listed.
-
-    Args:
-        chosen: Values by attribute.
-        options: Attributes whose options are known.
-    """
+    """Attributes whose value is the number of an option, or of several, that is not listed."""
     return [
         key
         for key, value in chosen.items()

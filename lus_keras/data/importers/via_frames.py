@@ -48,8 +48,6 @@ def gather_pictures(
     """Gives each annotation of a picture its video and frame.
 
     Args:
-        annotations: Of pictures.
-        pattern: How their names are read.
         problems: What has to be mended is appended.
 
     Returns:

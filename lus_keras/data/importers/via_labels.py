@@ -130,11 +130,7 @@ def _read_file_label(annotation: Annotation, found: _Found) -> None:
 
 
 def _read_column(
-    annotation: Annotation,
-    column: str,
-    words: tuple[str, str],
-    present: bool | None,
-    found: _Found,
+    annotation: Annotation, column: str, words: tuple[str, str], present: bool | None, found: _Found
 ) -> None:
     name, word = words
     try:

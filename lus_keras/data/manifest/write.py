@@ -28,7 +28,6 @@ def write_manifest(
 
     Raises:
         ManifestError: A value breaks a rule of manifests, so that it could not be read again.
-        OSError: The file cannot be written.
     """
     path = Path(path)
     folder = folder_of(path, root)

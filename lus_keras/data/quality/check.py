@@ -106,7 +106,6 @@ def check(
     """Decodes every video of a target once and lists what is wrong.
 
     Args:
-        min_seconds: Shorter videos are reported.
         progress: Called with (files done, files in all).
 
     Returns:

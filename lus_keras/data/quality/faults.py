@@ -48,9 +48,6 @@ def problems_of(
 ) -> Iterator[Problem]:
     """What is wrong with one video that decodes.
 
-    Args:
-        min_seconds: Shorter videos are reported.
-
     Yields:
         Problems, the gravest first.
     """

@@ -13,11 +13,7 @@ UNITS = ("patient", "clip")
 
 
 def write_split(path: Path, splits: dict[str, Split]) -> None:
-    """Writes the splits of a run, one a paper, with their hashes.
-
-    Raises:
-        OSError: The file cannot be written.
-    """
+    """Writes the splits of a run, one a paper, with their hashes."""
     papers = {name: {**plain(split), "sha256": split.sha256} for name, split in splits.items()}
     write_json(path, {"schema": SCHEMA, "papers": papers})
 

@@ -24,13 +24,9 @@ class Inspection:
 
     Attributes:
         sha256: Hash of the file, or of the folder as `sha256_of_video` takes it.
-        container: As in `VideoInfo`.
-        frames: Frames that decode.
         declared_frames: What the header says, or None.
         duration_s: Time stamp of the last frame plus the time it is shown.
         shortest_s: Shortest time between two frames; 0 if there is one frame only.
-        median_s: Median time between two frames.
-        longest_s: Longest time between two frames.
         cut_short: Whether bytes are missing at the end, where the container tells.
         brightest: Largest grey value of all frames, 0 … 255.
         contrast: Largest difference of two grey values within a frame, 0 … 255.

@@ -31,7 +31,6 @@ class Tally:
     """Counts frames as they are decoded.
 
     Attributes:
-        frames: Frames so far.
         corrupt: Numbers of those that are damaged or follow a lost one.
     """
 
@@ -53,7 +52,6 @@ def losses(
     """What is lost of a file.
 
     Args:
-        frames: Frames that decode.
         declared_frames: What the header says, or None.
         corrupt_frames: Numbers of frames that are damaged or follow a lost one, ascending.
         cut_short: Whether bytes are missing at the end, see `lost_its_end`.
@@ -75,9 +73,6 @@ def losses(
 
 def losses_of(path: Path, tally: Tally) -> list[Loss]:
     """What is lost of a file that was decoded to its end.
-
-    Args:
-        path: Video file, or folder of pictures.
 
     Returns:
         As `losses`; empty for a whole file.

@@ -24,7 +24,6 @@ class Orientation:
     """How stored pixels become the picture that is shown; the order is that of the attributes.
 
     Attributes:
-        transposed: Whether rows become columns.
         flip_rows: Whether the first row is then shown last.
         flip_columns: Whether the first column is then shown last.
     """

@@ -58,7 +58,6 @@ def index_leaves_file(stream: VideoStream, size: int) -> bool:
 
     Args:
         stream: Of an AVI or MOV, opened but not decoded: FFmpeg adds to other indices as it reads.
-        size: Bytes of the file.
     """
     return any(entry.pos + entry.size > size for entry in stream.index_entries)
 

@@ -57,7 +57,6 @@ class Item:
 
     Attributes:
         answer: What the run says; empty where it says nothing.
-        remains: What is left to the authors.
     """
 
     number: str

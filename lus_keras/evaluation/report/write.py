@@ -39,7 +39,6 @@ def write_report(
 
     Raises:
         RunError: run.json is absent or damaged, or a finished fold cannot be used.
-        OSError: The report cannot be written.
     """
     return write_sections(run_dir, build_sections(run_dir, declared, embed_frames=embed_frames))
 

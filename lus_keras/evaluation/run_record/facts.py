@@ -45,7 +45,6 @@ class DamagedVideos(_Exclusion):
     """Videos that cannot be decoded whole and were left out.
 
     Attributes:
-        by_class: Class → videos left out.
         problems: Video → what is wrong with it.
     """
 

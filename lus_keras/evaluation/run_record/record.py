@@ -23,7 +23,6 @@ class DataRecord(_Record):
     Attributes:
         videos: Videos that give a clip.
         positives: Clips of any class but the first.
-        classes: Class → clips.
         frame_truth: Whether single frames are annotated.
         facts: What has to be said of the data.
     """
@@ -44,7 +43,6 @@ class VideoCounts(_Record):
     Attributes:
         sides: Per fold, side → class → videos.
         lengths: Class → frames, as text → videos.
-        patients: Patient → videos.
         patient_lengths: Patient → frames, as text → videos; empty in older runs.
     """
 
@@ -157,7 +155,6 @@ class PaperRecord(_Record):
         models: Networks, `model` or `variant/model`, in the order of the tables.
         model_titles: What is printed of each network of the paper.
         changes: Settings by which a network differs from the preset's, as its row's title has them.
-        config: Settings, without any variant's changes.
         choices: Settings that the paper leaves open or that were changed.
         published: The paper's own numbers, as its configuration has them.
         claims: The paper's claims, as its configuration has them.

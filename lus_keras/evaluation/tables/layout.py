@@ -147,7 +147,6 @@ class Judged:
 
     Attributes:
         baselines: Those of the predictor without skill on the same clips.
-        undefined: Note where a statistic is undefined.
     """
 
     clusters: Clusters

@@ -15,12 +15,7 @@ from lus_keras.simulation import dataset as simulated
 
 
 def describe(request: Request) -> list[str]:
-    """What a request would do, in words; nothing is rendered, decoded or trained.
-
-    Raises:
-        ConfigError: As `plan`.
-        DataError: As `plan`.
-    """
+    """What a request would do, in words; nothing is rendered, decoded or trained."""
     lines = [f"run directory: {run_folder(request)}"]
     for paper_plan in plan(request):
         lines += describe_plan(paper_plan)

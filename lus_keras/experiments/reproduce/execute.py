@@ -133,11 +133,7 @@ def _by_network(prepared: Sequence[Prepared]) -> list[Prepared]:
 def _write_architectures(plan: Plan, out: Path) -> list[Path]:
     """Writes the networks of a paper as text and, where they fit a page, draws them."""
     from lus_keras.core.style import png_bytes
-    from lus_keras.models.architecture import (
-        MOST_LAYERS,
-        describe_architecture,
-        draw_architecture,
-    )
+    from lus_keras.models.architecture import MOST_LAYERS, describe_architecture, draw_architecture
 
     files = []
     for name in plan.config.models:

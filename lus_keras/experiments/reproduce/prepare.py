@@ -116,11 +116,7 @@ def _open_store(data: Data, variant: Variant, plan: Plan, reporter: Reporter) ->
             reporter.advance(f"{plan.paper.name}: {verb} videos", done, total)
 
     store = open_store(
-        data.items,
-        spec,
-        on_bad=variant.config.data.on_bad,
-        workers=cores(),
-        progress=progress,
+        data.items, spec, on_bad=variant.config.data.on_bad, workers=cores(), progress=progress
     )
     if told := copies_warning(store):
         reporter.note(f"  WARNING: {data.name}: {told}")

@@ -152,7 +152,6 @@ def best_epoch(history: Sequence[Mapping[str, Any]], select: str) -> int:
     """Epoch that is chosen, from 0; of equals the first, as Keras' checkpoint has it.
 
     Args:
-        history: One row an epoch.
         select: Column to choose by: the smallest loss or the largest accuracy.
     """
     values = [row[select] for row in history]

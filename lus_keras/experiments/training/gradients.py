@@ -20,9 +20,6 @@ def logging(optimizer: type[keras.optimizers.Optimizer]) -> type[keras.optimizer
 
     It has to be built before the first step, as `Network` does.
 
-    Args:
-        optimizer: Any optimizer of Keras.
-
     Returns:
         Its subclass with `layers`, the names of layers with weights in the order of the network,
         and `norms`, a variable `(layers,)` float32: of each the norm over all of its weights.

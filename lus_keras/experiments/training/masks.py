@@ -17,7 +17,6 @@ def write_masks(folder: Path, network: Network, source: ClipSource, rows: np.nda
     """Keeps the middle frames of eight test clips, spread evenly over all, and their masks.
 
     Args:
-        network: A network with a `masker`.
         rows: `(n,)` rows of the test clips.
 
     Returns:

@@ -103,14 +103,9 @@ class Network:
         build: Makes the uncompiled model, from clips to logits; called again at every reset.
         loss: Keras loss of (labels, logits).
         metrics: Makes the metrics to follow in training.
-        fit: Optimizer settings and precision.
-        mirrored: Train on all devices, see `mirrored_strategy`.
 
     Attributes:
-        model: The compiled model.
-        devices: Devices that share a batch.
         evaluator: The model, on one device, to evaluate with.
-        precision: Dtype policy the model computes in.
         predictor: From clips to logits, and attention where there is any.
         masker: From clips to the layer `spatial_mask`; None for networks without one.
     """

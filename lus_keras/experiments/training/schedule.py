@@ -14,7 +14,6 @@ def rate_at(step: int, total: int, peak: float) -> float:
 
     Args:
         step: Step of the whole training, from 0.
-        total: Number of steps.
     """
     warm = int(WARM_UP * total)
     if step < warm:

@@ -32,7 +32,6 @@ def export_models(
         ConfigError: The format is not known or its packages are missing, or `out` holds other
             files.
         RunError: The export differs from the networks; nothing is left of it.
-        OSError: The folder cannot be written.
     """
     if format not in FORMATS:
         raise ConfigError(f"--format must be one of {', '.join(FORMATS)}. Received {format!r}.")

@@ -45,7 +45,6 @@ def write_overlay(path: Path, prediction: VideoPrediction) -> None:
 
     Raises:
         VideoError: The video cannot be decoded.
-        OSError: The file cannot be written.
     """
     write_frames(path, overlay_frames(prediction), prediction.fps)
 

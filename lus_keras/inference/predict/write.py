@@ -102,9 +102,6 @@ def write_predictions(
     Returns:
         The files: predictions.csv (a row a clip), videos.csv, patients.csv, attention.csv where
         there is attention, predictions.json, and the pictures.
-
-    Raises:
-        OSError: The folder cannot be written.
     """
     predictions = predictions_apart(predictions)
     refused = [] if refused is None else refused

@@ -8,11 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lus_keras.models.attribution import by_library
-from lus_keras.models.attribution.gradients import (
-    gradient_function,
-    require_tensorflow,
-    unit_noise,
-)
+from lus_keras.models.attribution.gradients import gradient_function, require_tensorflow, unit_noise
 
 Floats = NDArray[np.float32]
 # Added to the spread of a map before it is divided by, as tf-keras-vis does.
@@ -162,9 +158,7 @@ def path_contributions(
     for clip, weight in zip(clips, weights, strict=True):
         dark = clip.min(axis=tuple(range(clip.ndim - 1)), keepdims=True)
         mean = _mean_gradient(
-            *(model, weight, chunk, False),
-            partial(_on_the_path, dark, clip - dark, along),
-            steps,
+            *(model, weight, chunk, False), partial(_on_the_path, dark, clip - dark, along), steps
         )
         found.append((clip - dark) * mean)
     return np.stack(found)

@@ -155,7 +155,6 @@ def gradient_panels(logs: Mapping[str, pd.DataFrame], own_columns: int, band: st
 
     Args:
         logs: Title → rows of gradients.csv.
-        own_columns: Columns before the layers.
         band: Layer whose range over the steps is drawn too.
     """
     lines = -(-len(logs) // 3)
@@ -192,10 +191,6 @@ def gradient_panels(logs: Mapping[str, pd.DataFrame], own_columns: int, band: st
 
 def figure_colour(place: int, count: int) -> tuple[float, float, float, float]:
     """Colour of a layer by its depth, from dark (first) to light (last).
-
-    Args:
-        place: Number of the layer, from 0.
-        count: Number of layers.
 
     Returns:
         Red, green, blue and opacity in 0 … 1.

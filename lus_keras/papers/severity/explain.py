@@ -30,8 +30,6 @@ def explain(
     """Predicts every video of the data set.
 
     Args:
-        model: Trained network from clips to logits.
-        source: The clips, one a video.
         rows: `(n,)` rows of the test clips.
 
     Returns:

@@ -46,9 +46,6 @@ def study(log: pd.DataFrame) -> Findings:
 
     Args:
         log: Columns `epoch, batch, loss` and one a layer, one row a step.
-
-    Returns:
-        What happened.
     """
     layers = list(log.columns[OWN_COLUMNS:])
     norms = log[layers].to_numpy(float)

@@ -53,7 +53,6 @@ def explain(
     """Computes maps of test tiles and holds them against chance and random weights.
 
     Args:
-        source: The clips.
         rows: `(n,)` rows of the test clips.
         config: The paper's configuration; its `options` say how maps are made.
         items: Videos in the order of the source; plans of simulated ones tell where the pleura is.

@@ -40,7 +40,6 @@ def read_pth(path: str | Path) -> dict[str, np.ndarray]:
 
     Raises:
         DataError: The file is damaged, is no state dict, or asks for anything beyond one.
-        OSError: The file cannot be read.
     """
     path = Path(path)
     with path.open("rb") as stream:

@@ -34,7 +34,6 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     Raises:
         DataError: The header is damaged, arrays do not lie within the file as announced, or a type
             is not known.
-        OSError: The file cannot be read.
     """
     try:
         entries = safetensors.deserialize(path.read_bytes())
