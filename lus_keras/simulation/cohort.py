@@ -128,16 +128,14 @@ def plan_cohort(
     lung_point_share: float = 0.0,
     spread: float = 1.0,
 ) -> list[VideoPlan]:
-    """Plans a cohort; nothing is rendered yet.
+    """Plans a cohort; nothing is rendered yet. Sizes that are not given are the paper's.
 
     Args:
         task: Name of a task, such as `bline`.
-        patients: Number of patients; the paper's when not given.
-        videos: Number of videos, at least one a patient; the paper's when not given.
+        videos: Number of videos, at least one a patient.
         difficulty: Strength of lookalikes and weakness of findings; 0 is easy.
-        duration_s: Length of every video in seconds; the paper's when not given.
-        fps: Frames per second; the paper's when not given.
-        probe: `convex` or `linear`; the paper's when not given.
+        duration_s: Length of every video in seconds.
+        probe: `convex` or `linear`.
         lengths_by_class: Only for sliding: whether videos with and without the finding have the
             lengths that each has in the paper. The length then tells the class.
         lung_point_share: Only for sliding: share of the videos without sliding, 0 … 1, that show
