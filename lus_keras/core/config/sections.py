@@ -268,9 +268,9 @@ class LocalisationConfig(Section):
         alphas: Overlaps (IoU) from which on a clip is localised.
     """
 
-    threshold: float = Field(gt=0, le=1)
-    population: Literal["gt_pos", "tp"]
-    alphas: Shares
+    threshold: float = Field(default=0.5, gt=0, le=1)
+    population: Literal["gt_pos", "tp"] = "gt_pos"
+    alphas: Shares = (0.1, 0.2, 0.3, 0.4)
 
 
 class ModelEntry(Section):
