@@ -140,7 +140,7 @@ def test_the_command_prints_both_and_ends_with_3_where_they_differ(tmp_path):
 
     assert run().exit_code == 0
     result = run("--as", "bline-private")
-    assert result.exit_code == 3 and "2 of 9 statements agree, 7 do not" in result.output
+    assert result.exit_code == 3 and "7 of 12 statements agree, 5 do not." in result.output
     assert (
         "Lung ultrasound of dengue patients" in result.output and "not distributed" in result.output
     )

@@ -181,12 +181,7 @@ def parse(
     """
     base = _read_mapping(text, source)
     layers = [(source, base), _preset_layer(base.pop("presets", None), preset, source), *own]
-    problems, by_hand = [], []
-    for override in overrides:
-        try:
-            by_hand.append((f"--set {_cut(override)}", _override(override)))
-        except ConfigError as error:
-            problems.append(str(error))
+    by_hand, problems = _typed(overrides)
     if variant:
         # `--set variants.<name>.set.…` changes the variant, and a plain `--set` every variant.
         layers.append(_variant_layer([*layers, *by_hand], variant, source))
@@ -209,15 +204,31 @@ def parse(
     model = values.get("model")
     if check_model and isinstance(model, Mapping):
         problems += [f"{_origin(text, layers)}: {text}" for text in check_model(model)]
-    own_options = values.get("options", {})
-    if options and isinstance(own_options, Mapping):
-        try:
-            options.model_validate(own_options)
-        except ValidationError as error:
-            problems += explained(error, layers, options, ("options",))
+    problems += _option_problems(values.get("options", {}), options, layers)
     if problems:
         raise ConfigError.from_problems(problems)
     return config
+
+
+def _typed(overrides: Iterable[str]) -> tuple[list[Layer], list[str]]:
+    """What `--set` changes, and what is wrong with it."""
+    layers, problems = [], []
+    for override in overrides:
+        try:
+            layers.append((f"--set {_cut(override)}", _override(override)))
+        except ConfigError as error:
+            problems.append(str(error))
+    return layers, problems
+
+
+def _option_problems(
+    values: Any, kind: type[Section] | None, layers: Sequence[Layer]
+) -> Iterable[str]:
+    if kind and isinstance(values, Mapping):
+        try:
+            kind.model_validate(values)
+        except ValidationError as error:
+            yield from explained(error, layers, kind, ("options",))
 
 
 def _origin(problem: str, layers: Sequence[Layer]) -> str:
