@@ -212,7 +212,8 @@ def parse(
 
 def _typed(overrides: Iterable[str]) -> tuple[list[Layer], list[str]]:
     """What `--set` changes, and what is wrong with it."""
-    layers, problems = [], []
+    layers: list[Layer] = []
+    problems: list[str] = []
     for override in overrides:
         try:
             layers.append((f"--set {_cut(override)}", _override(override)))
