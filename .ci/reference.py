@@ -1,7 +1,5 @@
 """Writes two pages of the reference from the code: the command line and the configuration keys."""
 
-from __future__ import annotations
-
 import inspect
 import json
 import re

@@ -5,8 +5,6 @@ lus_keras.list_models()
 model = lus_keras.build_model("c2d_lstm_a", input_shape=(30, 64, 64, 1))
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import TYPE_CHECKING, Any
 

@@ -5,8 +5,6 @@ training behaviour; both compute with `keras.ops` on every backend, and with Ten
 kernel where it is there.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras
@@ -95,10 +93,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return rank in (4, 5) and last and plain and self.scale and self.center
 
     def _update_moving(self, mean: Tensor, unbiased_variance: Tensor) -> None:
-        for average, value in (
-            (self.moving_mean, mean),
-            (self.moving_variance, unbiased_variance),
-        ):
+        for average, value in ((self.moving_mean, mean), (self.moving_variance, unbiased_variance)):
             average.assign(average * self.momentum + value * (1.0 - self.momentum))
 
     def _call_fused(self, inputs: Tensor, batch_statistics: bool):

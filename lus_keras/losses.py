@@ -4,8 +4,6 @@ SORD is cross-entropy with soft labels for ordered classes. Labels that may appl
 packed in one integer a clip, see `multilabel`; each is a binary question of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,17 +77,7 @@ def sord(
 
 @keras.saving.register_keras_serializable("lus_keras")
 class Sord(keras.losses.Loss):
-    """`sord` as a Keras loss: the mean over a batch, or what `reduction` says.
-
-    Args:
-        scale: See `sord`.
-        zero_gap: See `sord`.
-        kl: See `sord`.
-        class_weights: See `sord`.
-        reduction: As in `keras.losses.Loss`.
-        name: Name of the loss.
-        dtype: As in `keras.losses.Loss`.
-    """
+    """`sord` as a Keras loss: the mean over a batch, or what `reduction` says."""
 
     def __init__(
         self,
@@ -136,10 +124,6 @@ def label_set_cross_entropy(masks: Tensor, logits: Tensor) -> Tensor:
 
 def label_set_accuracy(masks: Tensor, logits: Tensor) -> Tensor:
     """Share of labels that are answered rightly, where a logit above 0 says that one applies.
-
-    Args:
-        masks: As for `label_set_cross_entropy`.
-        logits: As for `label_set_cross_entropy`.
 
     Returns:
         `(b,)` float32 in 0 … 1.

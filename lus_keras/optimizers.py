@@ -1,7 +1,5 @@
 """Adam in one pass, and PyTorch's SGD with coupled decay and rates by layer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,7 +70,6 @@ class CoupledSGD(keras.optimizers.Optimizer):
         weight_decay: Factor of the decay, at least 0.
         rate_multipliers: Factor of the rate by prefix of the layer's name; the longest prefix that
             fits counts, other layers have factor 1.
-        name: Name of the optimizer.
         **kwargs: Other keywords of `keras.optimizers.Optimizer`, such as `global_clipnorm`.
 
     Raises:

@@ -5,8 +5,6 @@ files are made from the same predictions; `--tolerance` allows a relative differ
 one version of the package writes are left out with `--ignore KEY`.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

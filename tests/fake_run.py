@@ -1,7 +1,5 @@
 """Writes a run directory as training would, from seeded noise: no network, no video."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Writes a run of the severity paper as training would, from seeded noise: no network, no video."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

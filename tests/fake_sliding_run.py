@@ -1,7 +1,5 @@
 """Writes a run directory of the lung-sliding paper with predictions that are stated one by one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Weights and inputs that golden values were computed from; the recipe is in the golden files."""
 
-from __future__ import annotations
-
 import json
 import zlib
 from pathlib import Path

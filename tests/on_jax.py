@@ -1,7 +1,5 @@
 """Runs tests of a file again in a process whose Keras computes with JAX."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """The comparison of two results.json files finds what differs, and nothing else."""
 
-from __future__ import annotations
-
 import copy
 import json
 

@@ -1,7 +1,5 @@
 """Layers by hand, and against what Keras 2 did."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

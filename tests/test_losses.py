@@ -1,7 +1,5 @@
 """SORD by hand and against printed soft labels."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

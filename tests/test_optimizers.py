@@ -1,7 +1,5 @@
 """PyTorch's SGD by hand: decay goes through the momentum, rates differ by layer."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

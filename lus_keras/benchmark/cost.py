@@ -29,7 +29,6 @@ class Cost:
     Attributes:
         clips: Clips cut from them; of tiles about that many.
         forward_flops: Operations of a clip's way forward.
-        training_flops: Of all epochs and folds.
         memory_gb: At the peak of a fold, in 10⁹ bytes, roughly.
         cpu_seconds: On two cores in float32, roughly.
     """

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lus_keras.benchmark.scale import Settings
-from lus_keras.benchmark.timing import FAILED, SKIPPED, Line, Sample, Target, judge, rates, ratios
+from lus_keras.benchmark.timing import (
+    FAILED,
+    SKIPPED,
+    Line,
+    Sample,
+    Spread,
+    Target,
+    judge,
+    rates,
+    ratios,
+)
 from lus_keras.benchmark.worker import Absent, Failed, Worker
 
 Spec = tuple[str, str, dict[str, Any]]
@@ -77,13 +87,9 @@ def comparison(
     parameters = [result.facts.get("parameters") for result in (ours, theirs)]
     note = "" if parameters[0] == parameters[1] else f"parameters differ: {parameters}"
     return replace(
-        line,
-        value=found.median,
-        low=found.low,
-        high=found.high,
+        _measured(line, found),
         ours=rates(ours.samples).median,
         theirs=rates(theirs.samples).median,
-        status=judge(found.median, target),
         note=note,
         details={
             "facts": ours.facts,
@@ -107,16 +113,13 @@ def alone(
     line = Line(name, title, unit, target=target)
     if result.status:
         return _without(line, result)
-    found = rates(result.samples)
-    return replace(
-        line,
-        value=found.median,
-        low=found.low,
-        high=found.high,
-        status=judge(found.median, target),
-        note=note,
-        details={"facts": result.facts},
-    )
+    line = _measured(line, rates(result.samples))
+    return replace(line, note=note, details={"facts": result.facts})
+
+
+def _measured(line: Line, found: Spread) -> Line:
+    status = judge(found.median, line.target)
+    return replace(line, value=found.median, low=found.low, high=found.high, status=status)
 
 
 def _without(line: Line, result: Result) -> Line:

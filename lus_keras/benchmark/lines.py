@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -200,16 +201,12 @@ def simulate(settings: Settings) -> list[Line]:
     return lines
 
 
-def _train_measure(network: str, precision: str) -> Measure:
-    return lambda settings: train(network, precision, settings)
-
-
 def measures() -> dict[str, Measure]:
     """All lines' makers by name, in the order of the table."""
     from lus_keras.benchmark.end_to_end import memory, table1
 
     found: dict[str, Measure] = {
-        f"train/{network}/{precision}": _train_measure(network, precision)
+        f"train/{network}/{precision}": partial(train, network, precision)
         for network in FASTER
         for precision in ("float32", "bfloat16")
     }

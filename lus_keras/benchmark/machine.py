@@ -4,13 +4,12 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lus_keras import __version__
-from lus_keras.core.environment import cores, package_version
+from lus_keras.core.environment import cores, package_version, processor_name
 
 PACKAGES = (
     *("tensorflow", "keras", "tf_keras", "torch", "tf-keras-vis", "numpy"),
@@ -26,7 +25,7 @@ REPEATS = 5
 def describe_machine() -> dict[str, Any]:
     """Processor, cores, load, versions and settings, by name."""
     return {
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": cores(),
         "load_average": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
         "memory_gb": _memory_gb(),
@@ -59,14 +58,6 @@ def _best(work: Callable[[], Any]) -> float:
         work()
         found.append(time.perf_counter() - start)
     return min(found)
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor()
 
 
 def _memory_gb() -> float | None:

@@ -11,17 +11,11 @@ class Scale:
     """Amounts of work.
 
     Attributes:
-        rounds: Times that each contender is measured.
-        steps: Steps a round, where one is short.
         batches: Clips of a training step by network; the papers' where not given.
-        video_s: Length of the video that inference reads.
-        videos: Simulated videos in the cache.
-        simulated: Videos that the simulator renders in a round.
         memory_h: Hours of video that are prepared and trained on.
-        table1: Presets whose Table 1 is run.
-        exclusions: Lines that are not measured unless they are named.
     """
 
+    name: str
     rounds: int
     steps: int
     batches: dict[str, int]
@@ -35,6 +29,7 @@ class Scale:
 
 
 FULL = Scale(
+    name="full",
     rounds=5,
     steps=2,
     batches={},
@@ -46,6 +41,7 @@ FULL = Scale(
     table1=("smoke", "quick"),
 )
 QUICK = Scale(
+    name="quick",
     rounds=3,
     steps=1,
     batches={"c2d_lstm_a": 8, "resnet3d_18": 8},
@@ -59,6 +55,7 @@ QUICK = Scale(
 )
 # For tests of the command itself.
 TINY = Scale(
+    name="tiny",
     rounds=2,
     steps=1,
     batches={"c2d_lstm_a": 2, "resnet3d_18": 2},

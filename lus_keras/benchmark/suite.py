@@ -10,7 +10,7 @@ from typing import Any
 
 from lus_keras.benchmark.lines import choose
 from lus_keras.benchmark.machine import describe_machine, limits
-from lus_keras.benchmark.scale import FULL, QUICK, Scale, Settings
+from lus_keras.benchmark.scale import Scale, Settings
 from lus_keras.benchmark.timing import SKIPPED, Line
 from lus_keras.core.environment import cores
 from lus_keras.core.errors import ConfigError
@@ -26,7 +26,6 @@ def run_benchmark(
 
     Args:
         names: Lines to measure, see `choose`; none is all of the scale.
-        scale: `FULL`, `QUICK` or `TINY`.
 
     Returns:
         What benchmark.json holds: `machine`, `limits`, `command`, `scale`, and `lines`, one mapping
@@ -53,7 +52,7 @@ def run_benchmark(
         "schema": SCHEMA,
         "date": datetime.date.today().isoformat(),
         "command": command,
-        "scale": _name_of(scale),
+        "scale": scale.name,
         "threads": settings.threads,
         "machine": machine,
         "limits": limits(),
@@ -76,7 +75,7 @@ def read_record(path: Path, scale: Scale) -> dict[str, Any]:
         record = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be updated ({error}). Leave --update out.") from None
-    now = describe_machine() | {"scale": _name_of(scale), "threads": cores()}
+    now = describe_machine() | {"scale": scale.name, "threads": cores()}
     then = record.get("machine", {}) | {name: record.get(name) for name in SAME}
     problems = [
         f"{path}: {name} was {then.get(name)!r} and is {now[name]!r}. Leave --update out, which "
@@ -101,10 +100,6 @@ def merge(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
         lines += [line for line in source["lines"] if line["name"] == name]
     update = {"date": later["date"], "command": later["command"], "names": names}
     return {**earlier, "lines": lines, "updates": [*earlier.get("updates", []), update]}
-
-
-def _name_of(scale: Scale) -> str:
-    return {id(FULL): "full", id(QUICK): "quick"}.get(id(scale), "tiny")
 
 
 def _as_record(line: Line) -> dict[str, Any]:

@@ -34,9 +34,6 @@ class Spread:
 def spread(values: Sequence[float]) -> Spread:
     """Median and range.
 
-    Returns:
-        The middle value (the mean of the two middle ones), the smallest, the largest.
-
     Raises:
         ValueError: There is none.
     """

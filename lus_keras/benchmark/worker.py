@@ -7,8 +7,6 @@ Frameworks cannot share a process fairly (threads, memory, two versions of Keras
 alternate need all of them ready at once.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import os
@@ -66,7 +64,7 @@ class Worker:
             env=_variables(threads),
         )
 
-    def __enter__(self) -> Worker:
+    def __enter__(self) -> "Worker":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,13 +1,11 @@
 """What was measured as a table, a page, JSON and CSV."""
 
-import csv
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from lus_keras.benchmark.timing import FAILED, MET, MISSED
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import write_csv, write_file, write_json
 from lus_keras.core.safe_text import guarded
 
 COLUMNS = ("measured", "ours", "peer", "peer's", "value", "target", "")
@@ -20,14 +18,10 @@ FIELDS = (
 def write_results(record: dict[str, Any], out: Path) -> list[Path]:
     """Writes benchmark.json, .csv and .md."""
     files = [out / f"benchmark.{suffix}" for suffix in ("json", "csv", "md")]
-    with atomic_write(files[0]) as temporary:
-        temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    with atomic_write(files[1]) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(FIELDS)
-        writer.writerows(guarded(line.get(name) for name in FIELDS) for line in record["lines"])
-    with atomic_write(files[2]) as temporary:
-        temporary.write_text(as_page(record), "utf-8")
+    write_json(files[0], record, ascii=False)
+    rows = (guarded(line.get(name) for name in FIELDS) for line in record["lines"])
+    write_csv(files[1], FIELDS, rows)
+    write_file(files[2], as_page(record))
     return files
 
 

@@ -1,7 +1,5 @@
 """The command `lus-keras`: parse, call one function, print; heavy imports wait for a command."""
 
-from __future__ import annotations
-
 import shlex
 import signal
 import sys
@@ -17,6 +15,7 @@ from lus_keras.cli.cite import cite
 from lus_keras.cli.data import data
 from lus_keras.cli.export import export, pretrain
 from lus_keras.cli.models import explain, predict
+from lus_keras.cli.options import COUNT, FOLDER, PATH, WHOLE
 from lus_keras.cli.output import Group, echo, name_files
 from lus_keras.core import signals
 from lus_keras.core.errors import ConfigError, LusKerasError
@@ -109,38 +108,28 @@ _EMBED = click.option(
     help="Your own network beside the paper's (repeatable).",
 )
 @click.option("--fold", type=int, help="Only this fold.")
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    help="Your own YAML file, which overrides the paper's.",
-)
+@click.option("--config", type=PATH, help="Your own YAML file, which overrides the paper's.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=WHOLE,
     multiple=True,
     callback=lambda _, __, given: _one_seed(given),
     help="Of folds, weights, order and cohort.  [default: 0]",
 )
 @click.option(
     "--seeds",
-    type=click.IntRange(min=1),
+    type=COUNT,
     default=1,
     help="Repeat with this many seeds (new folds, weights, clip order) on the same data.",
 )
 @click.option(
-    "--cohorts",
-    type=click.IntRange(min=1),
-    default=1,
-    help="As --seeds, each with a new simulated cohort.",
+    "--cohorts", type=COUNT, default=1, help="As --seeds, each with a new simulated cohort."
 )
 @click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    show_default="automatic",
-    help="Number of folds trained in parallel.",
+    "--workers", type=COUNT, show_default="automatic", help="Number of folds trained in parallel."
 )
-@click.option("--split", type=click.Path(path_type=Path), help="Your own folds, split.json.")
+@click.option("--split", type=PATH, help="Your own folds, split.json.")
 @click.option("--allow-leak", is_flag=True, help="For teaching: accept a --split that leaks.")
 @click.option(
     "--engine",
@@ -150,9 +139,7 @@ _EMBED = click.option(
     help="Where folds are trained: here, or on a Ray cluster.",
 )
 @click.option("--ray-address", help="Address of a Ray cluster; default: start one here.")
-@click.option(
-    "--job-cpus", type=click.IntRange(min=1), default=1, show_default=True, help="CPUs per Ray job."
-)
+@click.option("--job-cpus", type=COUNT, default=1, show_default=True, help="CPUs per Ray job.")
 @click.option(
     "--job-gpus",
     type=click.FloatRange(min=0),
@@ -172,8 +159,8 @@ _EMBED = click.option(
 )
 @click.option("--train-on", default="", help="Train on this data set only: simulated.")
 @click.option("--pretrain", default="", help="Train on this data set first: simulated.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run directory.")
-@click.option("--root", type=click.Path(path_type=Path), help="Folder of the data set.")
+@click.option("--out", type=FOLDER, help="Run directory.")
+@click.option("--root", type=PATH, help="Folder of the data set.")
 @_EMBED
 @click.option("--dry-run", is_flag=True, help="Print the plan; train nothing.")
 def reproduce(dry_run: bool, **options: Any) -> None:
@@ -208,20 +195,19 @@ def reproduce(dry_run: bool, **options: Any) -> None:
     start_tensorflow()
     with Reporter() as reporter:
         result = work.reproduce(request, reporter, plans)
-        from lus_keras import papers
         from lus_keras.evaluation.report.terminal import print_tables
 
-        print_tables(result.out, result.targets, reporter.console, papers.results)
+        print_tables(result.sections, result.targets, reporter.console)
     name_files(result.files)
     sys.exit(result.exit_code)
 
 
 @main.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=PATH)
 @_EMBED
 @click.option(
     "--archive",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Also copy the data of the report, without weights, to this folder.",
 )
 def report(run: Path, embed_frames: bool, archive: Path | None) -> None:

@@ -1,13 +1,12 @@
 """`lus-keras benchmark`: the speed suite."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from pathlib import Path
 
 import click
 
+from lus_keras.cli.options import FOLDER, POSITIVE
 from lus_keras.cli.output import Command, name_files
 
 
@@ -15,7 +14,7 @@ from lus_keras.cli.output import Command, name_files
 @click.option("--paper", "papers", multiple=True, help="Only this paper (repeatable).")
 @click.option(
     "--gflops",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     default=100.0,
     show_default=True,
     help="Training throughput in GFLOP/s.",
@@ -50,11 +49,7 @@ def cost(papers: tuple[str, ...], gflops: float) -> None:
 )
 @click.option("--tiny", is_flag=True, hidden=True)
 @click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs/benchmark"),
-    show_default=True,
-    help="Folder to write.",
+    "--out", type=FOLDER, default=Path("runs/benchmark"), show_default=True, help="Folder to write."
 )
 def benchmark(quick: bool, names: tuple[str, ...], update: bool, tiny: bool, out: Path) -> None:
     r"""Compare the speed of this package with that of other libraries.

@@ -1,13 +1,10 @@
 """`lus-keras cite`: BibTeX of the papers, from their configurations."""
 
-from __future__ import annotations
-
-import re
-
 import click
 
 from lus_keras.cli.output import Command
 from lus_keras.core import config
+from lus_keras.core.bibtex import paper_entry
 
 
 @click.command(cls=Command)
@@ -23,27 +20,10 @@ def cite(papers: tuple[str, ...]) -> None:
 
 
 def bibtex(paper: str) -> str:
-    """Makes a BibTeX entry.
-
-    Returns:
-        The entry; what its configuration does not know is left out.
+    """BibTeX of a paper, of what its configuration says.
 
     Raises:
         ConfigError: There is no such paper.
     """
     said = config.load(paper)
-    year = re.search(r"(?:19|20)\d\d", said.venue)
-    # Braces keep the capitals of a title.
-    fields = {
-        "title": f"{{{said.title}}}",
-        "author": re.sub(r" et al\.?$", " and others", said.authors),
-        "howpublished": re.sub(r",? (?:19|20)\d\d$", "", said.venue),
-        "year": year.group() if year else "",
-        "doi": said.doi,
-    }
-    if not said.venue:
-        # A text without a source has no author to name either.
-        fields |= {"author": "", "note": said.authors.capitalize()}
-    escaped = {key: re.sub(r"([&%#_])", r"\\\1", value) for key, value in fields.items() if value}
-    lines = [f"  {key} = {{{value}}}," for key, value in escaped.items()]
-    return "\n".join([f"@misc{{{paper},", *lines, "}"])
+    return paper_entry(paper, said.title, said.authors, said.venue, said.doi)

@@ -1,7 +1,5 @@
 """`lus-keras data …`: make, look at and check data."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ from lus_keras.cli import inspect
 from lus_keras.cli.fetch import fetch
 from lus_keras.cli.imports import COMMANDS
 from lus_keras.cli.mark import annotate, mark
+from lus_keras.cli.options import COUNT, FOLDER, SEED
 from lus_keras.cli.output import Group, name_files
 from lus_keras.cli.sheet import sheet
 from lus_keras.cli.simulate_check import simulate_check
@@ -25,11 +24,18 @@ def data() -> None:
 
 @data.command()
 @click.option("--task", default="bline", show_default=True, help="Paper whose cohort to simulate.")
-@click.option("--patients", type=click.IntRange(min=1), help="Default: the paper's.")
-@click.option("--videos", type=click.IntRange(min=1), help="Default: the paper's.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--patients", type=COUNT, help="Default: the paper's.")
+@click.option("--videos", type=COUNT, help="Default: the paper's.")
+@SEED
 @click.option(
     "--difficulty", type=float, default=1.0, show_default=True, help="Difficulty; 0 is easy."
+)
+@click.option(
+    "--spread",
+    type=click.FloatRange(1, 3),
+    default=1.0,
+    show_default=True,
+    help="Width of the ranges of patients and scanners; 2: twice the usual.",
 )
 @click.option("--probe", type=click.Choice(["convex", "linear"]), help="Default: the paper's.")
 @click.option(
@@ -42,8 +48,8 @@ def data() -> None:
     show_default=True,
     help="Sliding: share of videos without it that show a lung point (unlabeled).",
 )
-@click.option("--workers", type=click.IntRange(min=1), default=cores())
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
+@click.option("--workers", type=COUNT, default=cores())
+@click.option("--out", type=FOLDER, required=True)
 def simulate(out: Path, **options: Any) -> None:
     r"""Write a simulated cohort as video files with manifest and truth.
 

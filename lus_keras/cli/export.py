@@ -1,7 +1,5 @@
 """`lus-keras export|pretrain`: trained networks as files for elsewhere, and by name."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 import click
 
 from lus_keras.cli.models import RUN, choice, load
+from lus_keras.cli.options import FOLDER, PATH, WHOLE
 from lus_keras.cli.output import Command, echo, name_files
 from lus_keras.core.errors import ConfigError
 
@@ -25,20 +24,16 @@ COMMAND = ["lus-keras", "reproduce"]
     show_default=True,
     help="saved_model, onnx or keras.",
 )
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
+@click.option("--out", type=FOLDER, help="Folder to write.")
 @click.option("--as", "name", metavar="PAPER/NAME", help="Register it under this name instead.")
-@click.option(
-    "--into",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of pretrained networks; default: yours.",
-)
+@click.option("--into", type=FOLDER, help="Folder of pretrained networks; default: yours.")
 @click.option("--backbone", is_flag=True, help="With --as: layers of AlexNet, to start from.")
 @click.option("--recipe-only", is_flag=True, help="With --as: no weights, see `pretrain`.")
 @click.option(
     "--measured",
     multiple=True,
-    type=click.Path(path_type=Path),
-    help="With --as: run that tested it on other data (repeatable).",
+    type=PATH,
+    help="With --as: run, or folder of `predict`, that tested it on other data (repeatable).",
 )
 def export(
     run: Path,
@@ -69,12 +64,7 @@ def export(
         from lus_keras.inference.pretrained import register
 
         files = register(
-            models,
-            name,
-            root=into,
-            backbone=backbone,
-            weights=not recipe_only,
-            others=measured,
+            models, name, root=into, backbone=backbone, weights=not recipe_only, others=measured
         )
         echo(f"{models.name}, {len(models.networks)} folds, is registered as {name}.")
         name_files(files)
@@ -89,7 +79,7 @@ def export(
 
 @click.command(cls=Command)
 @click.argument("name")
-@click.option("--fold", type=click.IntRange(min=0), help="Register only this fold.")
+@click.option("--fold", type=WHOLE, help="Register only this fold.")
 @click.pass_context
 def pretrain(context: click.Context, name: str, fold: int | None) -> None:
     r"""Train the pretrained network NAME again by its recipe, and register it.

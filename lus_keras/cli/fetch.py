@@ -1,12 +1,11 @@
 """`lus-keras data fetch`: public data, by hash, after their licence was accepted."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 
 import click
 
+from lus_keras.cli.options import FOLDER
 from lus_keras.cli.output import Command, echo
 from lus_keras.core.errors import ConfigError
 
@@ -20,7 +19,7 @@ from lus_keras.core.errors import ConfigError
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Local copy to take files from first.",
 )
-@click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="Default: the cache.")
+@click.option("--to", type=FOLDER, help="Default: the cache.")
 @click.option("--accept-licence", "--accept-license", "accepted", is_flag=True)
 def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, accepted: bool) -> None:
     r"""Fetch a public data set at a pinned version, every file verified by its sha256.

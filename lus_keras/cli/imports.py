@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lus_keras.cli.options import BOX, PATH, POSITIVE, Box, together
 from lus_keras.cli.output import Command, echo, name_files
 from lus_keras.core.labels import REGISTRY, SINGLE
 
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from lus_keras.data.importers import Imported
     from lus_keras.data.importers.join import Joining
 
-_PATH = click.Path(path_type=Path)
-_OUT = click.option("--out", type=_PATH, required=True, help="Manifest to write, such as m.csv.")
-_ROOT = click.option("--root", type=_PATH, help="Folder that paths start from. Default: its own.")
+_OUT = click.option("--out", type=PATH, required=True, help="Manifest to write, such as m.csv.")
+_ROOT = click.option("--root", type=PATH, help="Folder that paths start from. Default: its own.")
 _VALUE = click.option(
     "--value",
     "values",
@@ -69,25 +69,20 @@ def _by_class(name: str, values: list[Any]) -> str:
     return f" ({', '.join(f'{text}: {counts[text]}' for text in order if text in counts)})"
 
 
-def _joined(function: Callable[..., None]) -> Callable[..., None]:
-    """Options of what annotations are joined with."""
-    for option in (
-        _ROOT,
-        click.option(
-            "--unannotated",
-            type=click.Choice(["skip", "no", "ask"]),
-            default="skip",
-            show_default=True,
-            help="Videos without annotation: leave out, take as free of B-lines, or ask.",
-        ),
-        _VIDEO,
-        _VALUE,
-        _MAP,
-        click.option("--table", type=_PATH, help="Sheet of labels to join, a row a video."),
-        click.option("--patient", metavar="REGEX", help="Groups patient, exam, zone in names."),
-    ):
-        function = option(function)
-    return function
+# What annotations are joined with.
+_joined = together(
+    click.option("--patient", metavar="REGEX", help="Groups patient, exam, zone in names."),
+    click.option("--table", type=PATH, help="Sheet of labels to join, a row a video."),
+    *(_MAP, _VALUE, _VIDEO),
+    click.option(
+        "--unannotated",
+        type=click.Choice(["skip", "no", "ask"]),
+        default="skip",
+        show_default=True,
+        help="Videos without annotation: leave out, take as free of B-lines, or ask.",
+    ),
+    _ROOT,
+)
 
 
 def _joining(options: Mapping[str, Any]) -> Joining:
@@ -100,8 +95,7 @@ def _joining(options: Mapping[str, Any]) -> Joining:
     def ask(path: Path) -> bool:
         return click.confirm(f"{path.name} has no annotation of B-lines. Is it free of them?")
 
-    silence: dict[str, Callable[[Path], bool] | None]
-    silence = {"skip": None, "no": lambda path: True, "ask": ask}
+    silence: dict[str, Any] = {"skip": None, "no": lambda path: True, "ask": ask}
     return Joining(
         names=NamePattern.parse(options["patient"]) if options["patient"] else None,
         sheet=options["table"],
@@ -116,8 +110,8 @@ def _joining(options: Mapping[str, Any]) -> Joining:
 
 
 @click.command("import-annotations", cls=Command)
-@click.argument("saved", type=_PATH)
-@click.argument("videos", nargs=-1, type=_PATH)
+@click.argument("saved", type=PATH)
+@click.argument("videos", nargs=-1, type=PATH)
 @_OUT
 @_joined
 def import_annotations(saved: Path, videos: tuple[Path, ...], out: Path, **options: Any) -> None:
@@ -134,15 +128,15 @@ def import_annotations(saved: Path, videos: tuple[Path, ...], out: Path, **optio
 
 
 @click.command("import-via", cls=Command)
-@click.argument("project", type=_PATH)
-@click.argument("videos", nargs=-1, type=_PATH)
+@click.argument("project", type=PATH)
+@click.argument("videos", nargs=-1, type=PATH)
 @_OUT
 @click.option("--finding", "findings", multiple=True, help="Label of B-lines; '*': any. [B-line]")
 @click.option(
     "--label", "labels", multiple=True, metavar="ATTRIBUTE=COLUMN", help="Label of whole files."
 )
 @click.option("--roi", "roi_names", multiple=True, help="Name of rectangles to crop to. [roi]")
-@click.option("--annotated", multiple=True, type=_PATH, help="Transcodes that were annotated.")
+@click.option("--annotated", multiple=True, type=PATH, help="Transcodes that were annotated.")
 @click.option("--frame", metavar="REGEX", help="VIA 2: groups video, frame in pictures' names.")
 @click.option("--first-frame", type=click.IntRange(0, 1), default=0, show_default=True)
 @_joined
@@ -187,11 +181,9 @@ def import_via(
 
 
 @click.command("import-frames", cls=Command)
-@click.argument("folder", type=_PATH)
+@click.argument("folder", type=PATH)
 @_OUT
-@click.option(
-    "--fps", type=click.FloatRange(0, min_open=True), help="Not needed where names are times."
-)
+@click.option("--fps", type=POSITIVE, help="Not needed where names are times.")
 @click.option("--layout", default="patient/exam/zone", show_default=True, help="- skips a level.")
 @_ROOT
 def import_frames(
@@ -210,15 +202,13 @@ def import_frames(
 
 
 @click.command("import-dicom", cls=Command)
-@click.argument("files", nargs=-1, required=True, type=_PATH)
-@click.option("--out", type=_PATH, required=True, help="Folder to write to.")
-@click.option("--key", type=_PATH, required=True, help="File with the secret for the ids.")
+@click.argument("files", nargs=-1, required=True, type=PATH)
+@click.option("--out", type=PATH, required=True, help="Folder to write to.")
+@click.option("--key", type=PATH, required=True, help="File with the secret for the ids.")
+@click.option("--frame-rate", type=POSITIVE, help="Overrides the files' rate.")
 @click.option(
-    "--frame-rate",
-    type=click.FloatRange(0, min_open=True),
-    help="Overrides the files' rate.",
+    "--region", type=BOX, metavar="X,Y,W,H", help="Tissue in the picture, if files state none."
 )
-@click.option("--region", metavar="X,Y,W,H", help="Tissue in the picture, if files state none.")
 @click.option(
     "--banner",
     type=click.FloatRange(0, 1, max_open=True),
@@ -232,7 +222,7 @@ def import_dicom(
     out: Path,
     key: Path,
     frame_rate: float | None,
-    region: str | None,
+    region: Box | None,
     banner: float,
     codec: str,
 ) -> None:
@@ -245,20 +235,15 @@ def import_dicom(
     python -c 'import secrets; print(secrets.token_hex(32))' > dicom.key
     lus-keras data import-dicom export --key dicom.key --out videos
     """
-    from lus_keras.data.fields import parse_box
     from lus_keras.data.importers.dicom import DicomOptions
     from lus_keras.data.importers.dicom import import_dicom as work
 
-    try:
-        box = parse_box("--region", region) if region else None
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-    _finish(work(files, out, key, DicomOptions(frame_rate, box, banner, codec)))
+    _finish(work(files, out, key, DicomOptions(frame_rate, region, banner, codec)))
 
 
 @click.command("import-table", cls=Command)
-@click.argument("sheet", type=_PATH)
-@click.argument("videos", nargs=-1, type=_PATH)
+@click.argument("sheet", type=PATH)
+@click.argument("videos", nargs=-1, type=PATH)
 @_OUT
 @_MAP
 @_VALUE

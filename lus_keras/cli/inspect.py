@@ -10,35 +10,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lus_keras.cli.output import Command, echo, name_files
+from lus_keras.cli.options import COUNT, FILE, JSON, PATH, ROOT, SEED
+from lus_keras.cli.output import Command, echo, name_files, write_figure
 from lus_keras.core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from lus_keras.core.config import PrivateDescription
     from lus_keras.data.quality import Report, Target
     from lus_keras.data.quality.expectations import Expectation
 
-_ROOT = click.option("--root", type=click.Path(path_type=Path), help="Folder of the videos.")
 _WORKERS = click.option(
-    "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Videos at a time."
+    "--workers", type=COUNT, default=1, show_default=True, help="Videos at a time."
 )
 
 
 @click.command(cls=Command)
 @click.argument("target")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-@click.option(
-    "--fix",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Manifest to write, without faulty videos.",
-)
-@click.option(
-    "--pairs",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Figure of videos that look alike, PNG.",
-)
+@JSON
+@click.option("--fix", type=FILE, help="Manifest to write, without faulty videos.")
+@click.option("--pairs", type=FILE, help="Figure of videos that look alike, PNG.")
 @click.option(
     "--min-seconds",
     type=click.FloatRange(min=0),
@@ -53,7 +43,7 @@ _WORKERS = click.option(
     help="Compare with a paper's private data: bline-private, severity-private, …",
 )
 @_WORKERS
-@_ROOT
+@ROOT
 def check(
     target: str,
     described: str | None,
@@ -98,14 +88,15 @@ def check(
     if fix is not None:
         written = report.write_clean_manifest(fix)
         if not as_json:
-            _explain_root(written, report.target)
+            if written.resolve().parent != found.root.resolve():
+                echo(f"Its paths start from {found.root}: give that as --root when it is read.")
             name_files([written])
     if pairs is not None:
         from lus_keras.data.quality.drawings import pairs_figure
 
         figure = pairs_figure(report)
         if figure is not None:
-            _write_figure(pairs, figure, quiet=as_json)
+            write_figure(pairs, figure, quiet=as_json)
     if report.count("error") or contradictions(rows):
         sys.exit(DataError.exit_code)
 
@@ -127,9 +118,9 @@ def _print_check(report: Report, said: PrivateDescription | None, rows: list[Exp
 
 @click.command(cls=Command)
 @click.argument("target")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Figure, PNG.")
+@click.option("--out", type=FILE, help="Figure, PNG.")
 @_WORKERS
-@_ROOT
+@ROOT
 def stats(target: str, out: Path | None, workers: int, root: Path | None) -> None:
     r"""Count patients, videos and labels of TARGET and measure durations, sizes and frame rates.
 
@@ -149,15 +140,15 @@ def stats(target: str, out: Path | None, workers: int, root: Path | None) -> Non
     if out is not None:
         from lus_keras.data.quality.drawings import statistics_figure
 
-        _write_figure(out, statistics_figure(statistics))
+        write_figure(out, statistics_figure(statistics))
 
 
 @click.command(cls=Command)
-@click.argument("video", type=click.Path(path_type=Path))
-@click.option("--manifest", type=click.Path(path_type=Path), help="Manifest with labels.")
+@click.argument("video", type=PATH)
+@click.option("--manifest", type=PATH, help="Manifest with labels.")
 @click.option("--frames", type=click.IntRange(1, 60), default=12, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
-@_ROOT
+@click.option("--out", type=FILE, required=True)
+@ROOT
 def show(video: Path, manifest: Path | None, frames: int, out: Path, root: Path | None) -> None:
     r"""Draw frames of VIDEO above a time line of its frames, labels and segments.
 
@@ -179,20 +170,20 @@ def show(video: Path, manifest: Path | None, frames: int, out: Path, root: Path 
         )
         if row is None:
             raise DataError(f"{manifest}: has no row for {video}. Name a video of the manifest.")
-    _write_figure(out, contact_sheet(video, row, pictures=frames))
+    write_figure(out, contact_sheet(video, row, pictures=frames))
 
 
 @click.command(cls=Command)
-@click.argument("manifest", type=click.Path(path_type=Path))
+@click.argument("manifest", type=PATH)
 @click.option(
     "--label", required=True, help="Column to balance: b_lines, sliding, severity, sign, signs."
 )
 @click.option("--folds", type=click.IntRange(min=2), help="Test every patient once.  [default: 5]")
 @click.option("--test-fraction", type=click.FloatRange(0, 1, min_open=True, max_open=True))
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="split.json to write.")
-@click.option("--verify", type=click.Path(path_type=Path), help="split.json to check instead.")
-@_ROOT
+@SEED
+@click.option("--out", type=FILE, help="split.json to write.")
+@click.option("--verify", type=PATH, help="split.json to check instead.")
+@ROOT
 def split(
     manifest: Path,
     label: str,
@@ -251,18 +242,3 @@ def _report(
             workers=workers,
             progress=lambda done, total: reporter.advance("decoded", done, total),
         )
-
-
-def _explain_root(path: Path, target: Target) -> None:
-    if path.resolve().parent != target.root.resolve():
-        echo(f"Its paths start from {target.root}: give that as --root when it is read.")
-
-
-def _write_figure(path: Path, figure: Figure, *, quiet: bool = False) -> None:
-    from lus_keras.core.files import atomic_write
-    from lus_keras.evaluation.plots import png_bytes
-
-    with atomic_write(path) as temporary_path:
-        temporary_path.write_bytes(png_bytes(figure))
-    if not quiet:
-        name_files([path])

@@ -1,7 +1,5 @@
 """What no part of the package foresaw, as one line: cause, place, remedy, and an exit code."""
 
-from __future__ import annotations
-
 import errno
 import io
 import lzma

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lus_keras.cli.options import FILE, PATH, PATHS_ROOT, POSITIVE, Box
 from lus_keras.cli.output import Command, echo, name_files
 from lus_keras.core.errors import ConfigError
 
@@ -15,23 +16,19 @@ if TYPE_CHECKING:
     from lus_keras.data.importers.naming import NamePattern
     from lus_keras.data.manifest import Video
 
-_PATH = click.Path(path_type=Path)
-_OUT = click.Path(path_type=Path, dir_okay=False)
-_ROOT = click.option("--root", type=_PATH, help="Folder that paths start from.")
-
 
 @click.command(cls=Command)
-@click.argument("videos", nargs=-1, required=True, type=_PATH)
-@click.option("--out", type=_OUT, required=True, help="Page to write, such as page.html.")
+@click.argument("videos", nargs=-1, required=True, type=PATH)
+@click.option("--out", type=FILE, required=True, help="Page to write, such as page.html.")
 @click.option(
     "--patient", metavar="REGEX", help="Groups patient, exam, zone in file names, to fill them in."
 )
-@click.option("--fps", type=click.FloatRange(0, min_open=True), help="Frame rate of pictures.")
+@click.option("--fps", type=POSITIVE, help="Frame rate of pictures.")
 @click.option(
     "--size", type=click.IntRange(64, 4096), default=640, show_default=True, help="Longest side."
 )
 @click.option("--quality", type=click.IntRange(1, 100), default=70, show_default=True)
-@_ROOT
+@PATHS_ROOT
 def annotate(
     videos: tuple[Path, ...],
     out: Path,
@@ -80,12 +77,12 @@ def _row(path: Path, names: NamePattern | None) -> Video:
 
 
 @click.command(cls=Command)
-@click.argument("manifest", type=_OUT)
-@click.option("--out", type=_OUT, required=True, help="Manifest to write, such as marked.csv.")
+@click.argument("manifest", type=FILE)
+@click.option("--out", type=FILE, required=True, help="Manifest to write, such as marked.csv.")
 @click.option(
     "--roi", "given", multiple=True, required=True, metavar="VIDEO_ID=X,Y,W,H", help="Repeatable."
 )
-@_ROOT
+@PATHS_ROOT
 def mark(manifest: Path, out: Path, given: tuple[str, ...], root: Path | None) -> None:
     r"""Enter regions of interest that are known into MANIFEST; draw others with `data annotate`.
 
@@ -105,7 +102,7 @@ def mark(manifest: Path, out: Path, given: tuple[str, ...], root: Path | None) -
     name_files([out])
 
 
-def _box(text: str) -> tuple[str, tuple[int, int, int, int]]:
+def _box(text: str) -> tuple[str, Box]:
     from lus_keras.data.fields import parse_box
 
     video_id, _, box = text.rpartition("=")

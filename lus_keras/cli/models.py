@@ -10,59 +10,49 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lus_keras.cli.options import BOX, COUNT, FOLDER, JSON, PATH, POSITIVE, ROOT, WHOLE, together
 from lus_keras.cli.output import Command, echo, name_files
 from lus_keras.core.errors import ConfigError, DataError, RunError
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import read_json, write_json
 
 if TYPE_CHECKING:
     from lus_keras.data.manifest import Video
     from lus_keras.inference.predict import Ensemble, VideoPrediction
 
-RUN = click.argument("run", type=click.Path(path_type=Path))
+RUN = click.argument("run", type=PATH)
 APPEND = click.option("--append", is_flag=True, help="Add to the results that the folder holds.")
-_VIDEOS = click.argument("videos", nargs=-1, type=click.Path(path_type=Path))
+_VIDEOS = click.argument("videos", nargs=-1, type=PATH)
 
 
-def choice(function: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options that choose one network of a run."""
-    for option in (
-        click.option("--fold", type=click.IntRange(min=0), help="Use only this fold."),
-        click.option("--variant", help="Variant, if the run has several."),
-        click.option("--model", help="Network, if the run has several."),
-        click.option("--paper", help="Paper, if the run has several."),
-    ):
-        function = option(function)
-    return function
-
-
-def _data(function: Callable[..., None]) -> Callable[..., None]:
-    """Options that say what is known of videos."""
-    for option in (
-        click.option(
-            "--damaged",
-            is_flag=True,
-            help="Use the readable frames of damaged videos, with a warning.",
-        ),
-        click.option(
-            "--cropped/--crop",
-            default=None,
-            help="Videos are already cropped to the sector, or crop them.",
-        ),
-        click.option("--roi", metavar="X,Y,W,H", help="Region of interest of all videos."),
-        click.option("--root", type=click.Path(path_type=Path), help="Folder of the videos."),
-        click.option(
-            "--assume-fps",
-            type=click.FloatRange(min=0, min_open=True),
-            help="Frame rate of image sequences and of videos without one.",
-        ),
-        click.option(
-            "--manifest",
-            type=click.Path(path_type=Path),
-            help="Ids and regions of the videos; without VIDEOS, all of it.",
-        ),
-    ):
-        function = option(function)
-    return function
+# Which network of a run is meant.
+choice = together(
+    click.option("--paper", help="Paper, if the run has several."),
+    click.option("--model", help="Network, if the run has several."),
+    click.option("--variant", help="Variant, if the run has several."),
+    click.option("--fold", type=WHOLE, help="Use only this fold."),
+)
+# What is known of the videos.
+_data = together(
+    click.option(
+        "--manifest",
+        help="Manifest or data set: ids, regions, labels; without VIDEOS, all of it.",
+    ),
+    click.option(
+        "--assume-fps",
+        type=POSITIVE,
+        help="Frame rate of image sequences and of videos without one.",
+    ),
+    ROOT,
+    click.option("--roi", type=BOX, metavar="X,Y,W,H", help="Region of interest of all videos."),
+    click.option(
+        "--cropped/--crop",
+        default=None,
+        help="Videos are already cropped to the sector, or crop them.",
+    ),
+    click.option(
+        "--damaged", is_flag=True, help="Use the readable frames of damaged videos, with a warning."
+    ),
+)
 
 
 @click.command(cls=Command)
@@ -70,10 +60,10 @@ def _data(function: Callable[..., None]) -> Callable[..., None]:
 @_VIDEOS
 @choice
 @_data
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
+@click.option("--out", type=FOLDER, help="Folder to write.")
 @click.option("--pictures/--no-pictures", default=True, help="Write PNG images and overlay videos.")
 @APPEND
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@JSON
 def predict(
     run: Path,
     videos: tuple[Path, ...],
@@ -90,35 +80,44 @@ def predict(
     A folder among VIDEOS stands for all videos in it. RUN is a run directory, a folder within it,
     or a pretrained network that `lus-keras list` names. The folds of a network are averaged.
     Predictions on videos used for training are optimistic. Truncated or damaged videos
-    are named and left out; --damaged uses their readable frames. For research only.
+    are named and left out; --damaged uses their readable frames. Videos with labels in --manifest
+    are also scored: ROC-AUC and more, per video. For research only.
 
     \b
     lus-keras predict bline/c2d_lstm_a exam.mp4 --out predicted
+    lus-keras predict bline/c2d_lstm_a --manifest covid-blues --no-pictures --out validated
     lus-keras predict runs/simulated-quick --model c2d_lstm_a exam.avi --out predicted
     lus-keras predict runs/simulated-quick --model c2d_lstm_a --manifest manifest.csv --json
     """
-    rows = _rows(videos, options)
+    rows, cropped = _rows(videos, options, cropped)
     models = load(run, options, decodes=True)
     from lus_keras.inference.append import check_folder
     from lus_keras.inference.predict import predict_video
+    from lus_keras.inference.predict.metrics import video_metrics, write_metrics
     from lus_keras.inference.predict.write import as_json as to_json
     from lus_keras.inference.predict.write import write_predictions
 
     held = check_folder(out, "predict", models, rows, append=append) if out else {}
     masks = out is not None
     found, problems = _each(
-        rows,
-        lambda row: predict_video(models, row, cropped=cropped, masks=masks, damaged=damaged),
+        rows, lambda row: predict_video(models, row, cropped=cropped, masks=masks, damaged=damaged)
     )
     _warn(found)
+    # What a folder holds from before has labels that are not known here.
+    scored = [] if held else video_metrics(models, found)
     if as_json:
-        echo(json.dumps(to_json(models, found, problems), indent=1))
+        echo(json.dumps({**to_json(models, found, problems), "metrics": scored}, indent=1))
     else:
         _print(models, found)
+        _print_metrics(scored)
     if out is not None:
         files = write_predictions(
             models, found, out, pictures=pictures, refused=problems, held=held
         )
+        if scored:
+            files.append(write_metrics(out, models, Path(options["manifest"]).stem, scored))
+        else:
+            (out / "metrics.json").unlink(missing_ok=True)
         if not as_json:
             name_files(files)
     _refuse(problems, rows)
@@ -129,13 +128,11 @@ def predict(
 @_VIDEOS
 @choice
 @_data
-@click.option(
-    "--clips", type=click.IntRange(min=1), default=1, show_default=True, help="Clips per video."
-)
+@click.option("--clips", type=COUNT, default=1, show_default=True, help="Clips per video.")
 @click.option(
     "--method", "methods", multiple=True, help="vanilla, smooth, grad-cam, integrated (repeatable)."
 )
-@click.option("--samples", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option("--samples", type=COUNT, default=20, show_default=True)
 @click.option(
     "--engine",
     type=click.Choice(["fast", "tf-keras-vis"]),
@@ -151,9 +148,7 @@ def predict(
     help="SmoothGrad as in tf-keras-vis (mean of |g|), or as defined by Smilkov (|mean of g|).",
 )
 @click.option("--class", "explained", default="", help="Class explained; else the predicted one.")
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder."
-)
+@click.option("--out", type=FOLDER, required=True, help="Folder.")
 @APPEND
 def explain(
     run: Path,
@@ -175,7 +170,7 @@ def explain(
     lus-keras explain runs/simulated-quick --model c2d_lstm_a exam.avi --out explained
     lus-keras explain runs/simulated-quick --model c2d_a exam.avi --method smooth --out explained
     """
-    rows = _rows(videos, options)
+    rows, cropped = _rows(videos, options, cropped)
     models = load(run, options, decodes=True)
     from lus_keras.inference.append import check_folder, merged_sanity
     from lus_keras.inference.explain import STANDARD, as_json, explain_video, write_explanations
@@ -189,9 +184,8 @@ def explain(
     explained = [each for video in found for each in video]
     files = write_explanations(models, explained, out)
     if held:
-        merged = merged_sanity(held, json.loads(files[-1].read_text("utf-8")))
-        with atomic_write(files[-1]) as temporary:
-            temporary.write_text(json.dumps(merged, indent=1) + "\n")
+        merged = merged_sanity(held, read_json(files[-1]))
+        write_json(files[-1], merged)
     for method, value in as_json(models, explained)["mean"].items():
         said = "n/a (constant map)" if value is None else f"{value:+.3f}"
         echo(f"{method:<10} rank correlation with random weights: {said}")
@@ -243,7 +237,6 @@ def load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemb
 
     Args:
         run: Run directory, a folder within it, or the name of a pretrained network.
-        options: `paper`, `model`, `variant` and `fold`, as on the command line.
         decodes: Whether videos follow, so that their decoder starts meanwhile.
     """
     from lus_keras.core.environment import start_tensorflow
@@ -260,14 +253,19 @@ def load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemb
     )
 
 
-def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:
-    """Manifest rows of the videos named, or of all in the manifest."""
-    from lus_keras.data import fields
+def _rows(
+    paths: tuple[Path, ...], options: dict[str, Any], cropped: bool | None
+) -> tuple[list[Video], bool | None]:
+    """Manifest rows of the videos named, or of all in the manifest; whether they are cropped."""
+    from lus_keras.data import datasets
     from lus_keras.data.manifest import read_manifest
     from lus_keras.inference.rows import as_video, told_apart
 
     known: list[Video] = []
-    if options["manifest"]:
+    if options["manifest"] and options["manifest"] in datasets.names():
+        data = datasets.load(options["manifest"], root=options["root"])
+        known, cropped = list(data.videos), data.cropped if cropped is None else cropped
+    elif options["manifest"]:
         known = read_manifest(options["manifest"], root=options["root"])
     elif not paths:
         raise ConfigError("VIDEOS: none given. Name videos, or give a --manifest.")
@@ -287,13 +285,7 @@ def _rows(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Video]:
         rows = rows if known else told_apart(rows)
     if options["assume_fps"]:
         rows = [replace(row, fps=row.fps or options["assume_fps"]) for row in rows]
-    if not options["roi"]:
-        return rows
-    try:
-        roi = fields.parse_box("--roi", options["roi"])
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
-    return [replace(row, roi=row.roi or roi) for row in rows]
+    return [replace(row, roi=row.roi or options["roi"]) for row in rows], cropped
 
 
 def _videos_of(place: Path) -> list[Path]:
@@ -303,6 +295,26 @@ def _videos_of(place: Path) -> list[Path]:
 
     is_folder = place.is_dir() and not is_picture_folder(place)
     return find_videos([place]) if is_folder else [place]
+
+
+def _print_metrics(rows: list[dict[str, Any]]) -> None:
+    """Prints what `video_metrics` found; nothing where no video has a label."""
+    if not rows:
+        return
+    from rich.table import Table
+
+    from lus_keras.core.progress import Console
+
+    table = Table("metric, per video", "value", "95 % interval over patients", "majority class")
+    table.title = f"{rows[0]['n_videos']} labeled videos of {rows[0]['n_patients']} patients"
+    table.title_justify = "left"
+    for row in rows:
+        value, low, high, baseline = (
+            "–" if row[name] is None else f"{row[name]:.3f}"
+            for name in ("value", "ci_low", "ci_high", "baseline")
+        )
+        table.add_row(row["metric"].removeprefix("video_"), value, f"{low} to {high}", baseline)
+    Console(highlight=False, width=None).print(table)
 
 
 def _print(models: Ensemble, predictions: list[VideoPrediction]) -> None:

@@ -1,15 +1,16 @@
 """How commands look: their help, and how each ends, by naming the files it wrote."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lus_keras.core.former_names import OPTIONS
 from lus_keras.core.safe_text import printable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def _keep_lines(options: dict[str, Any]) -> dict[str, Any]:
@@ -57,3 +58,13 @@ def name_files(files: list[Path]) -> None:
     index = next((path for path in files if path.name == "index.html"), None)
     if index:
         echo(f"Open {os.fspath(index)}")
+
+
+def write_figure(path: Path, figure: "Figure", *, quiet: bool = False) -> None:
+    """Writes a figure as PNG and names the file."""
+    from lus_keras.core.files import write_file
+    from lus_keras.evaluation.plots import png_bytes
+
+    write_file(path, png_bytes(figure))
+    if not quiet:
+        name_files([path])

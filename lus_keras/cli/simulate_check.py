@@ -1,18 +1,17 @@
 """`lus-keras data simulate-check`: measures the simulator against its marks."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
 import click
 
+from lus_keras.cli.options import FILE, PATH, SEED
 from lus_keras.cli.output import Command, name_files
 
 
 @click.command("simulate-check", cls=Command)
 @click.option("--check", "numbers", type=int, multiple=True, help="Only this one (repeatable).")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@SEED
 @click.option(
     "--size",
     type=click.FloatRange(0, 1, min_open=True),
@@ -21,8 +20,8 @@ from lus_keras.cli.output import Command, name_files
     help="Share of the full number of patients; thresholds apply to 1.",
 )
 @click.option("--no-network", is_flag=True, help="Skip checks that train a network.")
-@click.option("--root", type=click.Path(path_type=Path), help="Folder of COVID-BLUES.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--root", type=PATH, help="Folder of COVID-BLUES.")
+@click.option("--json", "json_path", type=FILE)
 def simulate_check(
     numbers: tuple[int, ...],
     seed: int,
@@ -43,7 +42,7 @@ def simulate_check(
     from rich.table import Table
 
     from lus_keras.core.errors import RunError
-    from lus_keras.core.files import atomic_write
+    from lus_keras.core.files import write_file
     from lus_keras.core.progress import Console
     from lus_keras.simulation import validation
 
@@ -68,9 +67,8 @@ def simulate_check(
         records.append({**record, "values": found.values})
     Console().print(table)
     if json_path:
-        with atomic_write(json_path) as temporary_path:
-            document = {"schema": 1, "seed": seed, "size": size, "checks": records}
-            temporary_path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        document = {"schema": 1, "seed": seed, "size": size, "checks": records}
+        write_file(json_path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         name_files([json_path])
     failed = [record["check"] for record in records if record["result"] == "FAIL"]
     if failed:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lus_keras.cli.options import BOX, COUNT, FOLDER, PATH, PATHS_ROOT, POSITIVE, Box
 from lus_keras.cli.output import Command, echo, name_files
 
 if TYPE_CHECKING:
@@ -40,32 +41,21 @@ def _size(ctx: click.Context, option: click.Parameter, text: str) -> tuple[int, 
     return int(match[1]), int(match[2])
 
 
-def _box(
-    ctx: click.Context, option: click.Parameter, text: str | None
-) -> tuple[int, int, int, int] | None:
-    from lus_keras.data.fields import parse_box
-
-    try:
-        return parse_box("--roi", text) if text else None
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 @click.command(cls=_SeveralNumbers)
-@click.argument("source", metavar="MANIFEST|VIDEO", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
+@click.argument("source", metavar="MANIFEST|VIDEO", type=PATH)
+@click.option("--out", type=FOLDER, required=True)
 @click.option(
-    "--tile", "sizes", type=click.IntRange(1), multiple=True, default=(30, 60, 90),
+    "--tile", "sizes", type=COUNT, multiple=True, default=(30, 60, 90),
     show_default=True, help="Sizes of tiles in pixels.",
 )  # fmt: skip
-@click.option("--rows", type=click.IntRange(1), default=2, show_default=True)
-@click.option("--fps", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True)
+@click.option("--rows", type=COUNT, default=2, show_default=True)
+@click.option("--fps", type=POSITIVE, default=30.0, show_default=True)
 @click.option("--size", default="480x640", show_default=True, callback=_size, help="HEIGHTxWIDTH.")
-@click.option("--seconds", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True)
+@click.option("--seconds", type=POSITIVE, default=2.0, show_default=True)
 @click.option(
-    "--roi", callback=_box, metavar="X,Y,W,H", help="Region of videos that have none, file pixels."
+    "--roi", type=BOX, metavar="X,Y,W,H", help="Region of videos that have none, file pixels."
 )
-@click.option("--root", type=click.Path(path_type=Path), help="Folder that paths start from.")
+@PATHS_ROOT
 def tile(
     source: Path,
     out: Path,
@@ -74,7 +64,7 @@ def tile(
     fps: float,
     size: tuple[int, int],
     seconds: float,
-    roi: tuple[int, int, int, int] | None,
+    roi: Box | None,
     root: Path | None,
 ) -> None:
     r"""Write the lung-sliding paper's data sets of tiles as lossless videos, a manifest each.
@@ -103,7 +93,7 @@ def tile(
     name_files([data_set.manifest for data_set in made if data_set.manifest])
 
 
-def _videos(source: Path, root: Path | None, roi: tuple[int, int, int, int] | None) -> list[Video]:
+def _videos(source: Path, root: Path | None, roi: Box | None) -> list[Video]:
     from lus_keras.data.manifest import Video, read_manifest
 
     if source.suffix.lower() == ".csv":

@@ -1,7 +1,5 @@
 """Archives of arrays from elsewhere, read without trusting the sizes that they announce."""
 
-from __future__ import annotations
-
 import math
 import zipfile
 from collections.abc import Iterable
@@ -22,7 +20,6 @@ def read_npz(path: Path, names: Iterable[str] | None = None) -> dict[str, np.nda
     Raises:
         DataError: It is damaged, is no archive of arrays or lacks one, holds Python objects, or
             announces more than it has.
-        OSError: It cannot be read.
     """
     try:
         with path.open("rb") as stream:

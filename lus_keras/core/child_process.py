@@ -4,8 +4,6 @@ Answers cross the border as JSON and frames as plain bytes, so a child that was 
 text and pixels, and no code.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os
@@ -42,7 +40,6 @@ class Limits:
 
     Attributes:
         memory_bytes: Address space of the child.
-        cpu_s: Processor time.
         wall_s: Time until the child is killed.
     """
 

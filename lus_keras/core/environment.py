@@ -1,9 +1,8 @@
 """What a run stands on: versions of packages, and TensorFlow, started quietly."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
+import platform
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -50,6 +49,15 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def processor_name() -> str:
+    """The processor as the system names it; empty where it does not."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor()
 
 
 def prefer_onednn() -> None:

@@ -4,8 +4,6 @@ A message names the file, the place, the rule that was broken and what to do. Re
 problem of a file before they raise, so one run shows all that has to be fixed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 MAX_LISTED = 10
@@ -22,12 +20,11 @@ class LusKerasError(Exception):
     exit_code = 1
 
     @classmethod
-    def from_problems(cls, problems: Iterable[str], most: int = MAX_LISTED) -> LusKerasError:
+    def from_problems(cls, problems: Iterable[str], most: int = MAX_LISTED) -> "LusKerasError":
         """Joins problems into one error that lists the first ones and counts the rest.
 
         Args:
             problems: One sentence a problem, each starting with `file, place:`.
-            most: Number that is listed.
         """
         problems = list(problems)
         listed = problems[:most]

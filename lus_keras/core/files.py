@@ -1,8 +1,7 @@
 """Writing a file so that a reader finds the whole of it or none of it, and hashing one."""
 
-from __future__ import annotations
-
 import codecs
+import csv
 import hashlib
 import itertools
 import json
@@ -10,7 +9,7 @@ import os
 import re
 import unicodedata
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,11 +55,35 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         _flush_to_disk(path.parent)
 
 
+def write_file(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Writes a file by `atomic_write`, text as UTF-8."""
+    with atomic_write(path) as temporary_path:
+        temporary_path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_json(path: str | os.PathLike[str], value: Any, *, ascii: bool = True) -> None:
+    """Writes plain values by `atomic_write` as JSON, indented by one; other signs as escapes."""
+    write_file(path, json.dumps(value, indent=1, ensure_ascii=ascii) + "\n")
+
+
+def write_csv(
+    path: str | os.PathLike[str],
+    header: Sequence[str],
+    rows: Iterable[Iterable[Any]],
+    *,
+    line_end: str = "\r\n",
+) -> None:
+    """Writes a table by `atomic_write`, row by row."""
+    with atomic_write(path) as temporary_path, temporary_path.open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator=line_end)
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
 def read_json(path: Path) -> Any:
     """Content of a JSON file.
 
     Raises:
-        OSError: It cannot be read.
         ValueError: It is not JSON in UTF-8, or is nested too deeply.
     """
     try:
@@ -74,9 +97,6 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
 
     Returns:
         64 hexadecimal digits in lower case.
-
-    Raises:
-        OSError: The file cannot be read.
     """
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -89,7 +109,6 @@ def read_text(path: str | os.PathLike[str]) -> str:
         Its text without the mark; lines end as they are written.
 
     Raises:
-        OSError: The file cannot be read.
         UnicodeDecodeError: It is in another encoding.
     """
     content = Path(path).read_bytes()

@@ -1,7 +1,5 @@
 """Names of before version 0.3, which runs and configurations of then have, and those of now."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final

@@ -4,8 +4,6 @@ Every module that lists label columns reads this one: the configuration's `label
 manifest, the importers, statistics, splits and clips. A new label is one line of `Labels`.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
 import math
@@ -196,7 +194,6 @@ class Labels:
         severity: Score 0 … 3 of the whole video.
         sign: One of `SIGNS`, the only one that the video shows.
         signs: All of `SIGNS` that the video shows, in their order; empty means "looked at, none".
-        segments: Intervals with B-lines in seconds, start ≤ t < end; empty means "looked at, none".
     """
 
     b_lines: int | None = _column(Score(_scores(2), frames="segments"))

@@ -4,8 +4,6 @@ An integer a clip is what splits, caches, pipelines and losses know already. Col
 of labels that hold several values are read so; 0 is "looked at, none of them".
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,7 +25,6 @@ def shows(labels: ArrayLike, number: int, column: str) -> NDArray[np.bool_]:
 
     Args:
         labels: `(n,)` integers, of a column of `COLUMNS` packed, of any other classes.
-        number: Place of the class or label.
         column: Column of the manifest they come from.
 
     Returns:
@@ -39,11 +36,6 @@ def shows(labels: ArrayLike, number: int, column: str) -> NDArray[np.bool_]:
 
 def class_counts(labels: ArrayLike, names: Sequence[str], column: str) -> dict[str, int]:
     """Clips of each class, or with each label; those of several labels count with each.
-
-    Args:
-        labels: As for `shows`.
-        names: Names of the classes or labels, in their order.
-        column: Column of the manifest they come from.
 
     Returns:
         Counts by name; where clips may have several labels, also `NONE_OF_THEM`.

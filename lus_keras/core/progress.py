@@ -1,7 +1,5 @@
 """Progress of long work: live bars on a terminal, one line an epoch in a log."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 
@@ -41,7 +39,7 @@ class Reporter:
         self.live: Progress | None = None
         self._tasks: dict[str, Any] = {}
 
-    def __enter__(self) -> Reporter:
+    def __enter__(self) -> "Reporter":
         if self.console.is_terminal:
             self.live = Progress(
                 TextColumn("{task.description}"),
@@ -68,7 +66,6 @@ class Reporter:
 
         Args:
             name: The piece of work, such as `c2d_a fold 0`.
-            text: Said beside it, such as the loss.
         """
         if not self.live:
             self.note(f"{name}  {done}/{total}  {text}".rstrip())

@@ -1,7 +1,5 @@
 """Text from files and their names, made harmless to terminals and spreadsheets."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -27,9 +25,6 @@ def guard(cell: str) -> str:
     """A cell of a CSV that no spreadsheet runs: an apostrophe is put before `=`, `+`, `-` and `@`.
 
     Numbers stay as they are. `unguard` gives the text back, whatever it was.
-
-    Returns:
-        What is to be written.
     """
     if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
         return f"'{cell}"

@@ -4,8 +4,6 @@ A decoder is a large C library: what crashes, hangs or swells there must cost on
 run.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,8 +31,6 @@ def run_isolated(
 
     Args:
         work: Function of a module, so that a spawned child can import it; returns what JSON holds.
-        texts: What to call it on, such as paths.
-        workers: Children at a time.
         progress: Called with (calls done, calls in all).
 
     Returns:
@@ -91,7 +87,6 @@ def stream_isolated(work: Streaming, text: str, *, limits: Limits | None = None)
 
     Args:
         work: Generator function of a module; gives what JSON holds, and arrays of uint8.
-        text: What to call it on.
         limits: Of a child that this call starts.
 
     Yields:

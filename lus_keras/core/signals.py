@@ -6,8 +6,6 @@ of the data ("Concurrent access?"), and another time the heap was corrupt. Train
 the process itself, as a power cut would; its files are written so that each is whole at any moment.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import signal

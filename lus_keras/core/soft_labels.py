@@ -1,7 +1,5 @@
 """Soft labels for ordered classes, without a word of Keras: losses and metrics share them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -1,7 +1,5 @@
 """What all figures share: colours, lines, and how a picture becomes bytes."""
 
-from __future__ import annotations
-
 import io
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Names that a person may have meant to be the same: of files, of patients."""
 
-from __future__ import annotations
-
 import difflib
 import itertools
 import re

@@ -1,7 +1,5 @@
 """Names for types that libraries do not name."""
 
-from __future__ import annotations
-
 from typing import Any, TypeAlias
 
 # Of the backend in use, symbolic or with values: Keras has no type that all of them share.

@@ -33,11 +33,8 @@ class DataSet:
     """Tiles that were written.
 
     Attributes:
-        name: `2_30x30` and the like.
         manifest: File with a row a tile; None if there is no tile.
-        tiles: How many there are.
         present: How many of them show sliding, by the label of their video.
-        absent: How many show none.
     """
 
     name: str
@@ -146,7 +143,6 @@ def write_tiles(
         VideoError: Videos have no region, or cannot be decoded; all are listed, and the tiles of
             the others are written, but no manifest.
         DataError: No video is long and large enough for a tile of any data set.
-        OSError: A file cannot be written.
     """
     check_regions(videos)
     folder = folder.absolute()

@@ -4,13 +4,11 @@ An archive is a run directory. `lus-keras report` rebuilds its tables, and `lus-
 into a copy of it trains only the folds that are missing. It holds no weights, so it cannot predict.
 """
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
 from lus_keras.core.errors import RunError
-from lus_keras.core.files import atomic_write, sha256_of
+from lus_keras.core.files import atomic_write, sha256_of, write_file
 from lus_keras.evaluation.run_record import read_done
 from lus_keras.evaluation.run_record.seeds import FILE as SEEDS
 
@@ -33,7 +31,6 @@ def archive_run(run_dir: str | Path, destination: str | Path) -> list[Path]:
 
     Raises:
         RunError: The run has no run.json, or a file is not the one that DONE vouches for.
-        OSError: The destination cannot be written.
     """
     source, target = Path(run_dir), Path(destination)
     if (source / SEEDS).is_file():
@@ -72,9 +69,8 @@ def _archive_fold(fold: Path, target: Path) -> list[Path]:
             exclusions[name] = vouched
     written = [_copy(fold / name, target / name) for name in kept]
     # DONE comes last, as in training: it vouches for what is there.
-    with atomic_write(target / "DONE") as temporary:
-        vouching = record.model_copy(update={"sha256": kept, "exclusions": exclusions})
-        temporary.write_text(vouching.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    vouching = record.model_copy(update={"sha256": kept, "exclusions": exclusions})
+    write_file(target / "DONE", vouching.model_dump_json(indent=1) + "\n")
     return [*written, target / "DONE"]
 
 

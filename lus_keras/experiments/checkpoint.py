@@ -3,8 +3,6 @@
 A file is a NumPy archive of plain arrays and one JSON text; there is no pickle in it.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

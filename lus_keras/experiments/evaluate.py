@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lus_keras import papers
+from lus_keras.core.files import read_json
 from lus_keras.experiments import notebook
 from lus_keras.experiments.reproduce.request import data_name
 from lus_keras.papers.own import from_file, from_function
@@ -75,7 +75,7 @@ def evaluate(
         root=root,
         seeds=seeds,
     )
-    rows = json.loads((run / "report" / "results.json").read_text("utf-8"))["rows"]
+    rows = read_json(run / "report" / "results.json")["rows"]
     wanted = (paper, target.replace("-", "_"))
     kept = [row for row in rows if (row["paper"], row["table"]) == wanted]
     table = pd.DataFrame(kept, columns=list(COLUMNS))

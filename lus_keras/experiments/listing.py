@@ -1,7 +1,5 @@
 """What there is: papers, targets, networks, data sets; and what this machine has."""
 
-from __future__ import annotations
-
 import platform
 import shutil
 from types import ModuleType
@@ -56,7 +54,8 @@ def _pretrained() -> Table:
 
 def _headline(measured: registry.Measured) -> str:
     """The first area under a ROC curve, else the first number, with its interval."""
-    row = next((row for row in measured.rows if row["metric"] == "roc_auc"), measured.rows[0])
+    areas = (row for row in measured.rows if row["metric"] in ("roc_auc", "video_roc_auc"))
+    row = next(areas, measured.rows[0])
     low, high = row["ci_low"], row["ci_high"]
     ends = "" if low is None or high is None else f" ({low:.2f} to {high:.2f})"
     return f"{measured.dataset}: {row['metric']} {row['value']:.2f}{ends}"

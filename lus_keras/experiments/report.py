@@ -1,7 +1,5 @@
 """The report of a run, with what its papers declare."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from lus_keras import papers

@@ -1,7 +1,5 @@
 """Results that a folder holds already: refused, or kept beside new ones."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Sequence
 from pathlib import Path

@@ -5,9 +5,6 @@ the same network with random weights: a rank correlation near 1 means that the m
 not what was learnt (Adebayo et al. 2018).
 """
 
-from __future__ import annotations
-
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +16,7 @@ import keras
 import numpy as np
 
 from lus_keras.core.errors import ConfigError
-from lus_keras.core.files import atomic_write, file_names
+from lus_keras.core.files import file_names, write_file, write_json
 from lus_keras.core.style import pdf_bytes, png_bytes
 from lus_keras.data.pipeline import network_input
 from lus_keras.evaluation.metrics import map_similarity
@@ -70,11 +67,9 @@ class Explanation:
     Attributes:
         prediction: What the networks say of its video.
         clip: Place of the clip in the prediction.
-        label: Class whose score is explained.
         frames: `(t, h, w)` uint8 grey levels.
         maps: By method, `(t, h, w)` float32 in 0 … 1.
         random: By method, rank correlation with the map of random weights; NaN of a constant map.
-        making: How the maps were made.
     """
 
     prediction: VideoPrediction
@@ -105,14 +100,8 @@ def explain_video(
     """Explains the clips that show a class most clearly, with the first fold's network.
 
     Args:
-        models: Networks, see `load_models`.
-        video: As in `predict_video`.
-        clips: How many clips.
         methods: Some of `METHODS`.
         explained: Name of the class; the video's predicted class, of all folds, if not given.
-        cropped: As in `predict_video`.
-        damaged: As in `predict_video`.
-        **making: Fields of `Making`.
 
     Returns:
         One explanation a clip, the clearest first.
@@ -208,10 +197,6 @@ _MAKERS: dict[str, Callable[..., np.ndarray]] = {
 def as_json(models: Ensemble, explained: Sequence[Explanation]) -> dict[str, Any]:
     """The sanity check as plain data.
 
-    Args:
-        models: The networks.
-        explained: Of all videos.
-
     Returns:
         `schema`, `model`, `fold`, `clips`, and by method the `mean` over clips.
     """
@@ -250,19 +235,7 @@ def as_json(models: Ensemble, explained: Sequence[Explanation]) -> dict[str, Any
 
 
 def write_explanations(models: Ensemble, explained: Sequence[Explanation], out: Path) -> list[Path]:
-    """Writes a sheet (PNG and PDF) and, of clips of several frames, a video; and sanity.json.
-
-    Args:
-        models: The networks.
-        explained: Of all videos.
-        out: Folder to write to.
-
-    Returns:
-        The files.
-
-    Raises:
-        OSError: The folder cannot be written.
-    """
+    """Writes a sheet (PNG and PDF) and, of clips of several frames, a video; and sanity.json."""
     files = []
     explained = _apart(explained)
     names = file_names(each.clip_id for each in explained)
@@ -272,14 +245,12 @@ def write_explanations(models: Ensemble, explained: Sequence[Explanation], out: 
         sheet = explanation_sheet(each, f"{network}\nengine: {ENGINE_NAMES[each.making.engine]}")
         for suffix, render in (("png", png_bytes), ("pdf", pdf_bytes)):
             files.append(out / f"{stem}_sheet.{suffix}")
-            with atomic_write(files[-1]) as temporary:
-                temporary.write_bytes(render(sheet))
+            write_file(files[-1], render(sheet))
         if len(each.frames) > 1:
             files.append(out / f"{stem}_maps.mp4")
             write_frames(files[-1], panels(each), each.prediction.fps)
     files.append(out / "sanity.json")
-    with atomic_write(files[-1]) as temporary:
-        temporary.write_text(json.dumps(as_json(models, explained), indent=1) + "\n")
+    write_json(files[-1], as_json(models, explained))
     return files
 
 
@@ -292,9 +263,6 @@ def _apart(explained: Sequence[Explanation]) -> list[Explanation]:
 
 def panels(explanation: Explanation) -> Iterator[np.ndarray]:
     """Frame by frame, the picture and beside it each map as heat over it, names beneath.
-
-    Args:
-        explanation: Maps of a clip.
 
     Yields:
         `(h, w, 3)` uint8 RGB, even in height and width.

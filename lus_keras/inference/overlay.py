@@ -1,7 +1,5 @@
 """Figure 5 as a video: a clip beside its saliency maps, enlarged, with labels in the picture."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,7 +38,6 @@ def overlay_video(
 
     Raises:
         ValueError: Maps and frames differ in shape.
-        OSError: The file cannot be written.
     """
     wrong = {title: values.shape for title, values in maps.items() if values.shape != frames.shape}
     if wrong:

@@ -1,7 +1,5 @@
 """Networks by name: written from a trained run, loaded from a plain install."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ import keras
 import numpy as np
 
 from lus_keras.core.errors import ConfigError, RunError
+from lus_keras.core.files import read_json
 from lus_keras.evaluation.run_record import PaperRecord, RunRecord, read_record
 from lus_keras.inference.export.card import (
     contract,
@@ -22,6 +21,7 @@ from lus_keras.inference.export.card import (
 from lus_keras.inference.predict import Ensemble
 from lus_keras.inference.predict.find import run_folder
 from lus_keras.inference.predict.load import build_network, ensemble, load_registered
+from lus_keras.inference.predict.metrics import FILE as METRICS
 from lus_keras.models.pretrained import registry
 from lus_keras.models.pretrained.registry import BACKBONE, Entry, Measured, Recipe
 from lus_keras.models.pretrained.torch_weights import to_torch_state
@@ -80,23 +80,15 @@ def register(
         weights: Whether weights are written, or the recipe alone.
         others: Runs that tested the same network on other data; their numbers are added.
 
-    Returns:
-        The files.
-
     Raises:
         ConfigError: The name cannot be used, or the network has no such backbone.
         RunError: The run has no report, or half precision changes what the network says.
     """
     registry.check_name(name)
     description, run = models.description, run_folder(models.folders)
-    runs = [*([run] if run else []), *others]
-    rows = {folder: tuple(measured_rows(folder, description)) for folder in runs}
-    empty = [str(folder) for folder, found in rows.items() if not found]
-    if run is None or empty:
-        raise RunError(
-            f"{', '.join(empty) or models.folders[0]}: has no numbers of {models.name} in "
-            "report/results.json. Write them with `lus-keras report`."
-        )
+    if run is None:
+        raise RunError(f"{models.folders[0]}: is not in a run directory, which its numbers are in.")
+    measured = [_measured(folder, models) for folder in (run, *others)]
     stored = _stored(models, backbone=backbone)
     found = {} if backbone else _differences(models, stored)
     said = {**contract(models, "keras", found, {}), "format": "safetensors", "sha256": {}}
@@ -113,18 +105,38 @@ def register(
         recipe=_recipe(record, read_record(run)),
         data=_data(record, description.variant),
         calibrations=models.calibrations,
-        measured=tuple(Measured(**_source(folder, models), rows=rows[folder]) for folder in runs),
+        measured=tuple(measured),
     )
+    card = model_card(models, said, {each.dataset: each.rows for each in measured[1:]})
     kept = stored if weights else {}
-    return registry.write_entry(root or registry.user_root(), entry, kept, model_card(models, said))
+    return registry.write_entry(root or registry.user_root(), entry, kept, card)
+
+
+def _measured(folder: Path, models: Ensemble) -> Measured:
+    """What a run, or a folder that `predict` wrote, says of a network.
+
+    Raises:
+        RunError: It says nothing of it.
+    """
+    path = folder / METRICS
+    if path.is_file():
+        said = read_json(path)
+        rows = tuple(said["rows"]) if said["model"] == models.name else ()
+        source = {"dataset": said["dataset"], "simulated": False, "preset": ""}
+    else:
+        rows = tuple(measured_rows(folder, models.description))
+        source = _source(folder, models)
+    if not rows:
+        raise RunError(
+            f"{folder}: has no numbers of {models.name} in report/results.json or {METRICS}. Write "
+            "them with `lus-keras report`, or with `lus-keras predict --manifest`."
+        )
+    return Measured(**source, rows=rows)
 
 
 def _recipe(record: PaperRecord | None, run: RunRecord) -> Recipe:
     return Recipe(
-        command=recipe(record),
-        seed=run.seed,
-        versions=run.versions,
-        git_commit=run.git_commit,
+        command=recipe(record), seed=run.seed, versions=run.versions, git_commit=run.git_commit
     )
 
 
@@ -132,11 +144,7 @@ def _source(run: Path, models: Ensemble) -> dict[str, Any]:
     record = paper_record(run, models.description.paper)
     if record is None:
         raise RunError(f"{run}: holds no run of the paper {models.description.paper}.")
-    return {
-        "dataset": record.dataset,
-        "simulated": record.simulated,
-        "preset": record.preset,
-    }
+    return {"dataset": record.dataset, "simulated": record.simulated, "preset": record.preset}
 
 
 def _data(record: Any, variant: str) -> dict[str, Any]:

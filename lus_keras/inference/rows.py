@@ -1,7 +1,5 @@
 """Manifest rows of files that come without a manifest: who is whom is told by the path alone."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence

@@ -37,7 +37,6 @@ def explanation_sheet(explanation: Explanation, network: str, most: int = 6) -> 
 
     Args:
         explanation: Maps of a clip; its video is decoded again.
-        network: Name of the network, printed.
 
     Returns:
         The figure. Frames have the resolution of the file, where maps have a place in it; a picture

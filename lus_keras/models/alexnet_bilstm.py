@@ -6,8 +6,6 @@ The original is PyTorch: initial values, momentum and epsilon of normalisation, 
 biases of its LSTM are kept.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, get_args
 
 import keras

@@ -1,7 +1,5 @@
 """A network in words and drawn: its layers, shapes and parameters."""
 
-from __future__ import annotations
-
 import keras
 from matplotlib.figure import Figure
 
@@ -18,9 +16,6 @@ WITHIN = {"BatchNormalization": "normalization", "ReLU": "ReLU", "Dropout": "dro
 def describe_architecture(model: keras.Model) -> str:
     """Summary of a network as text, one line a layer, and its parameter totals.
 
-    Args:
-        model: Any built model.
-
     Returns:
         Lines joined by line breaks, ending with one.
     """
@@ -34,9 +29,6 @@ def draw_architecture(model: keras.Model) -> Figure:
 
     A box is a layer with its shape, without the batch axis, and its parameters; an arrow that
     passes a box by is drawn beside the column.
-
-    Args:
-        model: Any built functional model.
     """
     boxes, place = _boxes(model)
     figure = new_figure(6.2, 0.42 * len(boxes) + 0.5)

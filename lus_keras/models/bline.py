@@ -8,8 +8,6 @@ c2d_lstm     2D CNN    BiLSTM(16)   mean over time
 c2d_lstm_a   2D CNN    BiLSTM(16)   attention
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal, get_args

@@ -3,8 +3,6 @@
 Both are `keras.layers.Conv3D` and `keras.regularizers.L2` to whoever uses, saves or loads them.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -169,7 +167,6 @@ def taps_that_meet_data(size: int, kernel_size: int, stride: int) -> range:
     With the others cut off, "same" padding puts the rest where it was.
 
     Args:
-        size: Length of the input.
         kernel_size: Taps of the kernel.
         stride: Step between two positions of the kernel; padding is "same".
 

@@ -10,8 +10,6 @@ symmetric padding, BN ε = 1e-5). A 2D twin of `resnet3d_18` would compare pre-a
 M-mode with video.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

@@ -4,8 +4,6 @@ A row of a table is a builder with some keywords bound (`functools.partial`). Th
 is, so they are no settings of it. The types of the others are those of the builder's signature.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -76,9 +74,7 @@ def problems(
     """Holds settings of networks to the signatures of their builders.
 
     Args:
-        options: A configuration's `model`.
         known: Builders of the networks that it is for, by name.
-        titles: Printed names of the networks.
 
     Returns:
         One sentence for each setting that is unknown, defines a row or has a wrong value.
@@ -125,9 +121,7 @@ def changed(
     """Settings of a network that differ from the usual ones, as its row's title shows them.
 
     Args:
-        options: A configuration's `model`.
         usual: The same as it ships.
-        build: The network's builder.
 
     Returns:
         Option → value, of those that the network has.

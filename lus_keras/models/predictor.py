@@ -1,7 +1,5 @@
 """The prediction graph of a network: its logits, and the layers worth showing where it has them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import keras

@@ -6,8 +6,6 @@ Duan et al. 2022 name ResNet152 and no variant. v1.5 halves the map in the 3×3 
 stage's first block, v1 in the 1×1 before it, and v1 has biases in its convolutions.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Annotated, Literal
 
@@ -45,12 +43,10 @@ def build_resnet152(
 
     Args:
         input_shape: `(h, w, c)`; the paper's is taken to be (224, 224, 3).
-        num_outputs: Number of logits.
         variant: "v1.5", or "v1", which has its own preprocessing as its first layer.
         blocks: Bottlenecks of each stage; v1 takes those of ResNet50, 101 and 152.
         width: Filters of the stem and of the first stage; v1 takes 64 only.
         bn_momentum: How slowly moving averages forget; 0.9 in v1.5 and 0.99 in v1 if not given.
-        name: Name of the model.
 
     Returns:
         Model from frames `(b, h, w, c)` float32 (RGB in 0 … 1, less ImageNet's mean, divided by its

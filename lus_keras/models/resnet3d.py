@@ -11,8 +11,6 @@ start with stride 2 in time, height and width. The original ends in a sigmoid or
 ends before it. Weights come in the original's order: `ours.set_weights(original.get_weights())`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """What networks that come from PyTorch need: its initial values, its LSTM, masks of padding."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

@@ -6,8 +6,6 @@ papers/<name>/figures.py    FIGURES; they may stand in tables.py
 papers/<name>/explain.py    TARGETS, explain: what trained networks are asked further, such as maps
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 from types import ModuleType

@@ -143,11 +143,7 @@ def class_counts_text(predictions: pd.DataFrame | None, names: Sequence[str]) ->
 
 
 def network_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a paper's network settings that one of its networks has.
-
-    Args:
-        options: The configuration's `model`.
-    """
+    """Those of a paper's network settings that one of its networks has."""
     from lus_keras.models import builders
     from lus_keras.models.options import settable
 

@@ -79,9 +79,7 @@ def explain(
 
     Args:
         model: Trained network from clips to logits; its weights are as before afterwards.
-        source: The clips.
         rows: `(n,)` rows of the test clips.
-        config: The paper's configuration.
         items: Videos in the order of the source; only plans of simulated ones are used.
         findings: Names of masks, which are joined.
 

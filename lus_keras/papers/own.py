@@ -52,9 +52,6 @@ def from_file(spec: str) -> OwnNetwork:
 def from_function(build: Callable[..., keras.Model]) -> OwnNetwork:
     """Takes a function as it is, such as that of a notebook; its processes cannot be several.
 
-    Args:
-        build: The function.
-
     Returns:
         Its name and the hash of its source.
 
@@ -75,10 +72,6 @@ def from_function(build: Callable[..., keras.Model]) -> OwnNetwork:
 
 def with_networks(settings: PaperConfig, networks: Sequence[OwnNetwork]) -> PaperConfig:
     """Puts networks of the user beside a paper's: in its variants, and as claims to be tested.
-
-    Args:
-        settings: The paper's configuration.
-        networks: The user's.
 
     Returns:
         The configuration, with their parameters as counted.
@@ -144,13 +137,6 @@ def build_own(network: OwnNetwork, settings: PaperConfig) -> keras.Model:
 
     The function is given `input_shape`, and of the options in `model` and `num_outputs` those that
     it names.
-
-    Args:
-        network: The network.
-        settings: The configuration.
-
-    Returns:
-        The network, uncompiled.
 
     Raises:
         ConfigError: The file has changed or cannot be run, or what it gives does not suit; the
@@ -228,10 +214,6 @@ def _counted(network: OwnNetwork, settings: PaperConfig) -> int:
 
 def architecture(network: OwnNetwork, settings: PaperConfig) -> dict[str, Any] | None:
     """A network as plain data from which Keras builds it again without the user's file.
-
-    Args:
-        network: The network.
-        settings: The configuration.
 
     Returns:
         Keras' form; None where it has layers that only its file knows.

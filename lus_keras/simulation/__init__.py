@@ -15,17 +15,3 @@ from lus_keras.simulation.video import (
     simulate_cohort,
     simulate_video,
 )
-
-__all__ = [
-    "SIM_VERSION",
-    "SimulatedVideo",
-    "SlidingTruth",
-    "Truth",
-    "VideoPlan",
-    "measure_truth",
-    "plan_cohort",
-    "segments_from_frames",
-    "simulate_cohort",
-    "simulate_video",
-    "write_cohort",
-]

@@ -43,6 +43,7 @@ class VideoPlan:
         width: Columns of the frames as the scanner stores them.
         redraws: How often the video is drawn anew, at most, until what is measured is what is
             drawn.
+        spread: How wide the ranges of body and scanner are; 1 is usual, 2 twice as wide.
     """
 
     task: str
@@ -61,6 +62,7 @@ class VideoPlan:
     height: int = 480
     width: int = 640
     redraws: int = 0
+    spread: float = 1.0
 
     @property
     def frames(self) -> int:
@@ -124,6 +126,7 @@ def plan_cohort(
     probe: str | None = None,
     lengths_by_class: bool = False,
     lung_point_share: float = 0.0,
+    spread: float = 1.0,
 ) -> list[VideoPlan]:
     """Plans a cohort; nothing is rendered yet.
 
@@ -139,6 +142,8 @@ def plan_cohort(
             lengths that each has in the paper. The length then tells the class.
         lung_point_share: Only for sliding: share of the videos without sliding, 0 … 1, that show
             a lung point instead. They have no label.
+        spread: Width of the ranges of `PatientParameters`, as a multiple of the usual one: patients
+            and scanners of another place.
 
     Raises:
         ConfigError: A name is unknown or a number is out of range.
@@ -147,13 +152,14 @@ def plan_cohort(
     published = module.COHORT
     given = {"patients": patients, "videos": videos, "probe": probe, "duration_s": duration_s}
     cohort = _sized(published, {**given, "fps": None if fps is None else (fps,)})
-    _check_sizes(cohort, seed, difficulty)
+    _check_sizes(cohort, seed, difficulty, spread)
     _check_sliding_options(published, lengths_by_class, lung_point_share)
     rng = random_stream((seed,), f"cohort.{task}")
     counts = _draw_counts(published, cohort.patients, cohort.videos, rng)
     classes = _draw_classes_of(published, counts, rng)
     formats = _draw_formats(cohort, classes, seed, task, lengths_by_class)
     shared = {"task": task, "seed": seed, "difficulty": difficulty, "probe": cohort.probe}
+    shared["spread"] = spread
     plans = [
         _video_plan(patient, index, zone, module.CLASSES[int(drawn)], formats, shared)
         for patient, chosen in enumerate(classes)
@@ -257,7 +263,7 @@ def _video_plan(
     )
 
 
-def _check_sizes(cohort: tasks.CohortSize, seed: int, difficulty: float) -> None:
+def _check_sizes(cohort: tasks.CohortSize, seed: int, difficulty: float, spread: float) -> None:
     patients, videos = cohort.patients, cohort.videos
     duration_s, fps = np.min(cohort.duration_s), cohort.fps[0]
     rules = (
@@ -272,6 +278,7 @@ def _check_sizes(cohort: tasks.CohortSize, seed: int, difficulty: float) -> None
             0 <= difficulty <= 4,
             f"`difficulty` must be between 0 and 4. Received: difficulty={difficulty}.",
         ),
+        (1 <= spread <= 3, f"`spread` must be between 1 and 3. Received: spread={spread}."),
         (duration_s > 0, f"`duration_s` must be positive. Received: duration_s={duration_s}."),
         (fps > 0, f"`fps` must be positive. Received: fps={fps}."),
         (

@@ -36,9 +36,10 @@ class SimulatedSource:
     def identity(self) -> list[Any]:
         """Version of the simulator and the plan: all that the pixels depend on."""
         plan = asdict(self.plan)
-        if not plan["redraws"]:
-            # As before there were any: frames that are stored stay valid.
-            del plan["redraws"]
+        # As before there were any: frames that are stored stay valid.
+        for name, usual in {"redraws": 0, "spread": 1.0}.items():
+            if plan[name] == usual:
+                del plan[name]
         return [SIM_VERSION, plan]
 
     def frame_count(self, fps: float | None) -> int:
@@ -62,7 +63,6 @@ class SimulatedSource:
 
         Args:
             first: First frame, at the clips' rate.
-            count: Frames.
             clip: How videos are scaled and cropped; of `roi`, masks are of the whole picture.
 
         Returns:

@@ -5,7 +5,6 @@
 File names, containers and sizes carry no label. The manifest is written last.
 """
 
-import csv
 import dataclasses
 import functools
 import json
@@ -16,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from lus_keras.core.files import atomic_write, sha256_of
+from lus_keras.core.files import sha256_of, write_csv, write_file
 from lus_keras.core.signals import end_with_parent
 from lus_keras.data.manifest import Video, write_manifest
 from lus_keras.data.video import write_video
@@ -37,10 +36,7 @@ def container_of(plan: VideoPlan) -> tuple[str, str]:
 
 def write_truth(truth: Truth | SlidingTruth, path: str | os.PathLike[str]) -> None:
     """Writes a truth as CSV, one row a frame."""
-    with atomic_write(path) as temporary_path, temporary_path.open("w", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(truth.columns)
-        writer.writerows(truth.rows())
+    write_csv(path, truth.columns, truth.rows(), line_end="\n")
 
 
 def write_simulated_video(plan: VideoPlan, out_dir: Path, **options: Any) -> Video:
@@ -86,7 +82,6 @@ def write_cohort(
 
     Raises:
         ConfigError: A name is unknown or a number is out of range.
-        OSError: A file cannot be written.
     """
     plans = plan_cohort(task, **cohort)
     folder = Path(out_dir).absolute()
@@ -99,6 +94,8 @@ def write_cohort(
     sliding = {name: cohort.get(name, default) for name, default in defaults.items()}
     if any(sliding.values()):
         size |= sliding
+    if plans[0].spread != 1:
+        size["spread"] = plans[0].spread
     _write_description(plans, folder / "cohort.json", size)
     manifest = folder / "manifest.csv"
     write_manifest(rows, manifest)
@@ -125,5 +122,4 @@ def _write_description(plans: Sequence[VideoPlan], path: Path, size: dict[str, A
         "probe": first.probe,
         **size,
     }
-    with atomic_write(path) as temporary_path:
-        temporary_path.write_text(json.dumps(description, indent=2) + "\n")
+    write_file(path, json.dumps(description, indent=2) + "\n")

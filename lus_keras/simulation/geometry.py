@@ -5,8 +5,6 @@ the relative depth of the pleura at that beam. The pleura, and with it every rev
 multiple of its depth, then lies on one row; tilt and curvature live in the scan-conversion map.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,11 +47,11 @@ class Acquisition:
     rows: int
 
     @classmethod
-    def of(cls, plan: VideoPlan, beams: int, rows: int) -> Acquisition:
+    def of(cls, plan: VideoPlan, beams: int, rows: int) -> "Acquisition":
         """Draws the parameters of a planned video."""
         patient, video = TABLES[plan.probe]
-        drawn = draw_parameters(patient, plan.patient_key), draw_parameters(video, plan.key)
-        return cls(plan, *drawn, beams, rows)
+        body = draw_parameters(patient, plan.patient_key, plan.spread)
+        return cls(plan, body, draw_parameters(video, plan.key), beams, rows)
 
     def rng(self, name: str) -> np.random.Generator:
         """Opens one of the video's random streams."""

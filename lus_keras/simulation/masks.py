@@ -1,7 +1,5 @@
 """Where findings can be seen in the pictures of a simulated video, frame by frame."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2
@@ -13,12 +11,7 @@ from lus_keras.simulation.geometry import scan_map
 from lus_keras.simulation.pleura import MIN_WINDOW
 from lus_keras.simulation.render import BeamSpace, columns, render_size, single_thread
 from lus_keras.simulation.scene import Scene, build_scene
-from lus_keras.simulation.truth import (
-    MIN_CONTRAST_DB,
-    TRUTH_BEAMS,
-    TRUTH_ROWS,
-    measure_contrast,
-)
+from lus_keras.simulation.truth import MIN_CONTRAST_DB, TRUTH_BEAMS, TRUTH_ROWS, measure_contrast
 from lus_keras.simulation.video import realized
 
 FINDINGS = ("b_lines", "consolidation", "fluid", "pleura")
@@ -36,7 +29,6 @@ def finding_masks(
     """Masks of what can be seen, between the shadows of the ribs.
 
     Args:
-        plan: The video.
         frames: Numbers of its frames, `t` of them.
         size: `(h, w)` of the pictures.
         crop: `screen` or `sector`, as in `scan_map`.

@@ -42,6 +42,12 @@ class Uniform:
         """Draws one float, or a `(size,)` float64 array."""
         return rng.uniform(self.low, self.high, size)
 
+    def widened(self, spread: float) -> "Uniform":
+        """A range `spread` times as wide about its center; a positive one stays positive."""
+        center, half = (self.low + self.high) / 2, spread * (self.high - self.low) / 2
+        low = center - half if self.low < 0 else max(center - half, self.low / spread)
+        return Uniform(low, center + half)
+
 
 @dataclass(frozen=True)
 class Normal:
@@ -56,6 +62,10 @@ class Normal:
         """Draws one float, or a `(size,)` float64 array."""
         return np.clip(rng.normal(self.mean, self.sd, size), self.low, self.high)
 
+    def widened(self, spread: float) -> "Normal":
+        """A deviation `spread` times as large; the limits stay."""
+        return Normal(self.mean, spread * self.sd, self.low, self.high)
+
 
 @dataclass(frozen=True)
 class Chance:
@@ -66,6 +76,10 @@ class Chance:
     def draw(self, rng: np.random.Generator, size: int | None = None) -> Any:
         """Draws one float, or a `(size,)` float64 array, of zeros and ones."""
         return np.multiply(1.0, rng.random(size) < self.probability)
+
+    def widened(self, spread: float) -> "Chance":
+        """Itself: a probability has no range."""
+        return self
 
 
 Distribution = Uniform | Normal | Chance
@@ -95,12 +109,17 @@ def distribution_of(parameter: Field[Any]) -> Distribution:
     return parameter.metadata["distribution"]
 
 
-def draw_parameters(table: type[Table], key: Key) -> Table:
-    """Draws every field of a parameter table; a value depends on `key` and its name only."""
+def draw_parameters(table: type[Table], key: Key, spread: float = 1.0) -> Table:
+    """Draws every field of a parameter table; a value depends on `key`, its name and `spread`.
+
+    A value is as far from the center of its range as it is usually, times `spread`.
+    """
     prefix = table.__name__
     return table(
         **{
-            f.name: float(distribution_of(f).draw(random_stream(key, f"{prefix}.{f.name}")))
+            f.name: float(
+                distribution_of(f).widened(spread).draw(random_stream(key, f"{prefix}.{f.name}"))
+            )
             for f in fields(table)  # type: ignore[arg-type]
         }
     )

@@ -53,11 +53,7 @@ class SlidingTruth:
     @property
     def path_mm(self) -> float:
         """Length of the lung's path over the video, mm; the lung pulse counts."""
-        return self.path_in(0, self.lung_mm.size)
-
-    def path_in(self, first: int, count: int) -> float:
-        """Length of the lung's path within a clip, mm."""
-        return float(np.abs(np.diff(self.lung_mm[first : first + count])).sum())
+        return float(np.abs(np.diff(self.lung_mm)).sum())
 
     def rows(self) -> Iterator[tuple[object, ...]]:
         """Values of `columns`, one row a frame; the path is that from the first frame on."""

@@ -1,7 +1,5 @@
 """A pleural line that is indented or broken, tied to the lung."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -23,7 +21,7 @@ class PleuralDefects:
     dent_mm: np.ndarray
     loss_db: np.ndarray
 
-    def joined(self, other: PleuralDefects) -> PleuralDefects:
+    def joined(self, other: "PleuralDefects") -> "PleuralDefects":
         """Returns these defects and `other`'s."""
         pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
         return PleuralDefects(*(np.concatenate(pair) for pair in pairs))

@@ -29,7 +29,6 @@ class Scene:
         noise: `(m, rows, 2 beams)` power of electronic noise, to be cut at random.
         gain: `(rows, beams)` dB that turn echo power into display level.
         contact: `(t, beams)` dB added to them.
-        consolidation: Airless lung, if there is any.
         solid: `(rows, n)` where it is, 0 … 1, along the lung; nothing shines through it.
         effusion: Fluid over the lung, if there is any; it then replaces `lung`.
         lung_point: Where the lung ends, if it does; beyond, `lung` rests.

@@ -3,7 +3,7 @@
 Scenes are on the grid of `truth`.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -59,11 +59,6 @@ class SeverityTruth(Truth):
         if np.quantile(self.consolidation_mm, QUANTILE) >= MIN_CONSOLIDATION_MM:
             return 2
         return int(self.b_line_frames.any())
-
-    @property
-    def extra_columns(self) -> dict[str, np.ndarray]:
-        """White fraction and depth of consolidation, frame by frame."""
-        return {"white_fraction": self.white_fraction, "consolidation_mm": self.consolidation_mm}
 
 
 def _on_probe_mm(scene: Scene) -> np.ndarray:
@@ -129,9 +124,8 @@ def consolidation_mm(scene: Scene) -> np.ndarray:
 
 def measure_severity(scene: Scene) -> SeverityTruth:
     """Truth of all frames as a reader would score it, with the realised score."""
-    b_lines = measure_b_lines(scene)
     return SeverityTruth(
-        **{f.name: getattr(b_lines, f.name) for f in fields(b_lines)},
+        **vars(measure_b_lines(scene)),
         white_fraction=white_fraction(scene),
         consolidation_mm=consolidation_mm(scene),
     )

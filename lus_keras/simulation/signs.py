@@ -1,6 +1,6 @@
 """Four signs as they are realised: how much of the sector fluid and airless lung take up."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -51,12 +51,6 @@ class SignTruth(Truth):
         }
         return tuple(sign for sign in SIGNS if sign == self.sign or measured.get(sign))
 
-    @property
-    def extra_columns(self) -> dict[str, np.ndarray]:
-        """Areas, distance and depth, frame by frame."""
-        own = [f.name for f in fields(self)[len(fields(Truth)) :]]
-        return {name: getattr(self, name) for name in own}
-
 
 def _counts(area: np.ndarray) -> bool:
     """Whether an area `(t,)`, a share of the sector, is large enough for long enough."""
@@ -102,12 +96,11 @@ def _fluid(scene: Scene, area: np.ndarray, visible: np.ndarray) -> tuple[np.ndar
 
 def measure_signs(scene: Scene) -> SignTruth:
     """Truth of all frames, with the realised sign."""
-    b_lines = measure_b_lines(scene)
     area = sector_area(scene)
     visible = visible_pleura(scene, min_window=MIN_WINDOW, min_passed=0.0)
     fluid_area, interpleural_mm = _fluid(scene, area, visible)
     return SignTruth(
-        **{f.name: getattr(b_lines, f.name) for f in fields(b_lines)},
+        **vars(measure_b_lines(scene)),
         fluid_area=fluid_area,
         solid_area=_solid_area(scene, area, visible),
         interpleural_mm=interpleural_mm,

@@ -5,7 +5,7 @@ here is on `TRUTH_BEAMS` by `TRUTH_ROWS`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -76,7 +76,7 @@ class Truth:
     @property
     def extra_columns(self) -> dict[str, np.ndarray]:
         """Further `(t,)` measures of a task, for the table of the truth; none of B-lines."""
-        return {}
+        return {f.name: getattr(self, f.name) for f in fields(self)[len(fields(Truth)) :]}
 
 
 def runs(mask: np.ndarray) -> list[tuple[int, int]]:

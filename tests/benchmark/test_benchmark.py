@@ -1,7 +1,5 @@
 """The benchmark: arithmetic by hand, peers by their parameters, the command at its least."""
 
-from __future__ import annotations
-
 import csv
 import importlib.util
 import json

@@ -1,7 +1,5 @@
 """The command line as users run it: the smoke preset, kills, wrong input, exit codes."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

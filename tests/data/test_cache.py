@@ -317,7 +317,7 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing(cache, make_videos, mon
         if at == "frames":
             patch.setattr(build_module.np, "ascontiguousarray", full)
         else:
-            patch.setattr(build_module, "atomic_write", full)
+            patch.setattr(build_module, "write_file", full)
         with pytest.raises(DataError, match=r"cannot be written \(No space left.*LUS_KERAS_CACHE"):
             open_store(videos, SPEC)
     assert [path.suffix for path in (cache / "frames").iterdir()] == [".lock"]

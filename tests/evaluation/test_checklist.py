@@ -1,7 +1,5 @@
 """Reporting checklists: every item is there, and what a run knows of itself stands in them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

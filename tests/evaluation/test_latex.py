@@ -1,7 +1,5 @@
 """Tables as LaTeX: what is special is escaped, rows are whole, and nothing exotic remains."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

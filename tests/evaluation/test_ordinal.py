@@ -1,7 +1,5 @@
 """Metrics of ordered classes by hand, as fractions; scikit-learn where it has them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

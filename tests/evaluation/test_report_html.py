@@ -1,7 +1,5 @@
 """The report as a page: its clips, what it leaves out of real data, and how a browser takes it."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re

@@ -1,7 +1,5 @@
 """Several trainings: what their mean, interval, spread and verdict are, and where they lie."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

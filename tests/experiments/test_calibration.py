@@ -1,7 +1,5 @@
 """Temperature and operating point, of logits whose answers are known."""
 
-from __future__ import annotations
-
 import json
 import math
 

@@ -1,7 +1,5 @@
 """A Ray cluster of two nodes: the run's numbers are those of one machine, a killed node's too."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

@@ -1,7 +1,5 @@
 """Norms of gradients by layer: what is logged is what the optimizer was given."""
 
-from __future__ import annotations
-
 import csv
 import json
 

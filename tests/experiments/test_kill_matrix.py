@@ -4,8 +4,6 @@ Three kills, one of each kind, are part of every test run. LUS_KERAS_KILLS=25 ma
 random times, over two B-line networks and one of sliding; LUS_KERAS_KILL_SEED draws other times.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import re

@@ -1,7 +1,5 @@
 """One training on two devices, as a processor cut in two: in a process of its own."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

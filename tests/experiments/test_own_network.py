@@ -1,7 +1,5 @@
 """A network of twenty lines outside the package: its row, its report, its predict, its export."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

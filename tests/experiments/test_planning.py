@@ -1,7 +1,5 @@
 """What a plan refuses, before anything is decoded or trained."""
 
-from __future__ import annotations
-
 import pytest
 from click.testing import CliRunner
 

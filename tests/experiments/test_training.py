@@ -1,7 +1,5 @@
 """Training a fold: reset, resume, divergence, results; on clips a small network can tell apart."""
 
-from __future__ import annotations
-
 import csv
 import json
 

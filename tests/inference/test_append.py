@@ -1,7 +1,5 @@
 """A folder's results stay what they are, or are added to; never silently replaced."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

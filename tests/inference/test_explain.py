@@ -1,7 +1,5 @@
 """Explanations of a trained network: what they are of, and what random weights say of them."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Exported models: the same numbers without this package, or no export at all."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import subprocess

@@ -1,7 +1,5 @@
 """A trained network on videos: the numbers of its run, its files, errors that say why."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import replace
@@ -26,6 +24,7 @@ from lus_keras.data.manifest import Video  # noqa: E402
 from lus_keras.data.video import count_resampled, probe, read_video  # noqa: E402
 from lus_keras.evaluation.run_record import read_predictions  # noqa: E402
 from lus_keras.inference.predict import VideoPrediction, load_models, predict_video  # noqa: E402
+from lus_keras.inference.predict.metrics import video_metrics  # noqa: E402
 from lus_keras.inference.predict.overlay import captioned, heat, overlay_frames  # noqa: E402
 from lus_keras.inference.predict.strip import (  # noqa: E402
     AXIS,
@@ -270,6 +269,35 @@ def test_files_hold_what_was_predicted(trained, models, tmp_path):
     assert probe(out / "v1_overlay.mp4").fps == 30
     assert cv2.imread(str(out / "v1_representative.png")).std() > 10
     assert all(str(path) in result.output for path in out.iterdir())
+
+
+def test_labeled_videos_are_scored_as_scikit_learn_scores_them(trained, models, tmp_path):
+    """Without a label a video does not count; what an appended folder held is not scored."""
+    from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score
+
+    out = tmp_path / "out"
+    arguments = ("predict", trained.run, "--manifest", trained.manifest, "--no-pictures")
+    result = invoke(*arguments, "--out", out)
+    assert result.exit_code == 0, result.output
+    manifest = pd.read_csv(trained.manifest, dtype=str).set_index("video_id")
+    videos = pd.read_csv(out / "videos.csv").set_index("video_id")
+    truth = manifest.loc[videos.index, "b_lines"].astype(int)
+    said = json.loads((out / "metrics.json").read_text())
+    value = {row["metric"]: row["value"] for row in said["rows"]}
+    assert value["video_roc_auc"] == pytest.approx(roc_auc_score(truth, videos["p_1"]))
+    assert value["video_brier"] == pytest.approx(brier_score_loss(truth, videos["p_1"]))
+    called = (videos["p_1"] > videos["p_0"]).astype(int)
+    assert value["video_accuracy"] == pytest.approx(accuracy_score(truth, called))
+    (counts,) = {(row["n_patients"], row["n_videos"]) for row in said["rows"]}
+    assert counts == (4, 8)
+    assert all(row["ci_low"] <= row["value"] <= row["ci_high"] for row in said["rows"]
+               if row["ci_low"] is not None and row["value"] is not None)  # fmt: skip
+    known = [predict_video(models, row) for row in trained.videos[:3]]
+    unknown = replace(known[0], video=replace(known[0].video, b_lines=None, segments=None))
+    assert {row["n_videos"] for row in video_metrics(models, [unknown, *known[1:]])} == {2}
+    assert video_metrics(models, [unknown]) == []
+    assert invoke(*arguments, "--out", out, "--append").exit_code == 0
+    assert not (out / "metrics.json").exists()
 
 
 def test_json_is_all_that_is_printed(trained):

@@ -1,7 +1,5 @@
 """preprocess.py of an export: our own reading, without this package."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Networks by name: the numbers of their run, offline, and nothing that was changed."""
 
-from __future__ import annotations
-
 import json
 import shutil
 
@@ -65,6 +63,23 @@ def test_the_entry_holds_what_the_run_recorded(trained, registered):
     assert file["sha256"] == sha256_of(registered / file["name"])
     card = (registered / "card.md").read_text()
     assert "For research only" in card and "| table1 | roc_auc |" in card
+
+
+def test_a_card_says_how_good_a_network_is_on_other_data(trained, tmp_path):
+    """Its numbers are those that `predict` wrote; a folder about another network is refused."""
+    out, root = tmp_path / "out", tmp_path / "weights"
+    arguments = ("--manifest", trained.manifest, "--no-pictures", "--out", out)
+    assert invoke("predict", trained.run, *arguments).exit_code == 0
+    export = ("export", trained.run, "--as", NAME, "--into", root, "--measured", out)
+    assert invoke(*export).exit_code == 0
+    entry = json.loads((root / NAME / "entry.json").read_text())
+    said = json.loads((out / "metrics.json").read_text())
+    assert list(entry["measured"][1]["rows"]) == said["rows"]
+    assert "On `manifest`, which it was not trained on:" in (root / NAME / "card.md").read_text()
+    (out / "metrics.json").write_text(json.dumps({**said, "model": "bline/c2d_a"}))
+    refused = invoke(*export)
+    assert refused.exit_code != 0
+    assert f"{out}: has no numbers of bline/c2d_lstm_a" in refused.output
 
 
 def test_kernels_are_stored_in_half_precision_and_vectors_in_single(registered):

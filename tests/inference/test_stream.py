@@ -1,7 +1,5 @@
 """Clips of a video as it is decoded: those of training, and never the whole video in memory."""
 
-from __future__ import annotations
-
 import tracemalloc
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Predict, explain and export of networks that take whole videos or single frames."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

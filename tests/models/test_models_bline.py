@@ -1,7 +1,5 @@
 """The four B-line networks against the Keras 2 originals, and against their parameter counts."""
 
-from __future__ import annotations
-
 import golden_weights
 import numpy as np
 import pytest

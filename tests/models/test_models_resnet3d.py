@@ -1,7 +1,5 @@
 """The 3D networks against keras-resnet3d, and the M-mode network against its published size."""
 
-from __future__ import annotations
-
 import golden_weights
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """The networks that come from PyTorch against the originals run in it, and their own options."""
 
-from __future__ import annotations
-
 import golden_weights
 import numpy as np
 import pytest

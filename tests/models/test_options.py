@@ -1,7 +1,5 @@
 """What a configuration may set of a network: not what defines its row, and only what it takes."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Saliency maps against tf-keras-vis, by hand, and measures of maps by hand."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

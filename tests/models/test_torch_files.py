@@ -3,8 +3,6 @@
 The files in `data/` were written by PyTorch 2.15 and safetensors 0.8 from one small state dict.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import struct

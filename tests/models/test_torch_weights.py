@@ -1,7 +1,5 @@
 """Weights under PyTorch's names: layouts by hand, partial dictionaries, refusals."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

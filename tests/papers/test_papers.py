@@ -1,7 +1,5 @@
 """The contract of a paper: files, configuration, networks and tables fit together."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import re

@@ -1,7 +1,5 @@
 """The severity paper: its numbers, its protocol, and its tables rebuilt from files."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

@@ -24,9 +24,11 @@ from lus_keras import build_model, papers  # noqa: E402
 from lus_keras.cli import main  # noqa: E402
 from lus_keras.core import config  # noqa: E402
 from lus_keras.core.errors import ConfigError, DataError  # noqa: E402
+from lus_keras.core.style import png_bytes  # noqa: E402
 from lus_keras.data.manifest import SIGNS  # noqa: E402
 from lus_keras.evaluation.run_record import read_run  # noqa: E402
 from lus_keras.evaluation.run_record.settings import Settings  # noqa: E402
+from lus_keras.evaluation.tables.gallery import mistakes_drawing  # noqa: E402
 from lus_keras.evaluation.tables.multiclass import mistakes  # noqa: E402
 from lus_keras.experiments.report import write_report  # noqa: E402
 from lus_keras.layers import BatchNormalization  # noqa: E402
@@ -266,7 +268,10 @@ def test_the_most_confident_mistakes_are_kept_and_shown(run):
     pictures = mistakes(model, tables.CLASSES)
     assert [picture.caption for picture in pictures] == list(surest.index[:12])
     assert pictures[0].pixels.shape == (32, 32)
-    assert (out / "report" / "figures" / "signs_mistakes.png").stat().st_size > 0
+    drawn = mistakes_drawing("mistakes", "", "", pictures).figure
+    drawn.suptitle("SIMULATED DATA", x=0.99, ha="right", fontsize=8, color="#8a1c1c")
+    written = (out / "report" / "figures" / "signs_mistakes.png").read_bytes()
+    assert written == png_bytes(drawn)
 
 
 def test_classes_that_no_tested_frame_shows_are_null(run, tmp_path):

@@ -1,7 +1,5 @@
 """Learning from simulated videos: what is learnt from, how inputs are scaled, what is reported."""
 
-from __future__ import annotations
-
 import csv
 import itertools
 import json
@@ -172,6 +170,32 @@ def test_a_video_is_the_mean_of_its_clips_and_of_the_networks():
     assert len(made) == 1
     assert made["p_1"].iloc[0] == pytest.approx(0.45)
     assert list(made["fold"]) == [0]
+
+
+def test_a_video_may_be_its_most_positive_clip_as_its_label_is():
+    """Clips .2 and .4 of one network, .6 and .5 of another: (.4 + .6) / 2; p_0 its complement."""
+    first, second = predictions([[0.2, 0.4]]), predictions([[0.6, 0.5]])
+    made = per_video(pd.concat([first, second.assign(fold=1)]), "max")
+    assert made["p_1"].iloc[0] == pytest.approx(0.5)
+    assert made["p_0"].iloc[0] == pytest.approx(0.5)
+
+
+def test_runs_of_before_there_was_a_choice_go_on():
+    """What has its old value is not part of a run's fingerprint; what has not, is."""
+    before = {
+        "cohort.spread": 1.0,
+        "transfer.cohorts.bline.spread": 1.0,
+        "transfer.cohorts.severity.spread": 1.0,
+        "transfer.video_score": "mean",
+    }
+    usual = config.load("bline", "smoke", [f"{k}={v}" for k, v in before.items()]).experiment()
+    assert "spread" not in usual["cohort"]
+    assert all("spread" not in cohort for cohort in usual["transfer"]["cohorts"].values())
+    assert "video_score" not in usual["transfer"]
+    changed = config.load("bline", "smoke", ["cohort.spread=2"]).experiment()
+    assert changed["cohort"]["spread"] == 2
+    assert changed["transfer"]["cohorts"]["bline"]["spread"] == 2
+    assert changed["transfer"]["video_score"] == "max"
 
 
 def test_the_table_holds_areas_and_paired_gains():

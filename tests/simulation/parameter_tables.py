@@ -1,7 +1,5 @@
 """The parameters as tables for people, made from their declarations so that they cannot drift."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import Field, fields
 from typing import Any

@@ -461,3 +461,27 @@ def test_static_streaks_grow_more_frequent_with_difficulty():
 def test_names_say_nothing_of_the_class():
     plans = plan_cohort("bline", patients=5, videos=20)
     assert all(re.fullmatch(r"sim-p\d{3}-e\d+-z\d\d", plan.video_id) for plan in plans)
+
+
+@pytest.mark.parametrize("spread", [1.0, 2.0, 3.0])
+def test_spread_widens_body_and_scanner_about_their_centers(spread):
+    """A uniform value is `spread` times as far from its center; videos and cohort 1 stay as is."""
+    usual, wide = (
+        Acquisition.of(plan_cohort("bline", patients=2, videos=4, seed=3, spread=s)[0], 96, 128)
+        for s in (1.0, spread)
+    )
+    for name, center in {"gamma": 1.35, "white_level": 187.5, "tgc_error_db_cm": 0.0}.items():
+        ours, theirs = getattr(wide.patient, name), getattr(usual.patient, name)
+        assert ours - center == pytest.approx(spread * (theirs - center)), name
+    assert wide.video == usual.video
+    assert wide.patient.has_annotations == usual.patient.has_annotations
+
+
+def test_widened_ranges_of_positive_numbers_stay_positive():
+    """3.5 … 5 at twice: 4.25 ± 1.5. 5 … 45 at three times begins at 5 / 3, not below 0."""
+    assert Uniform(3.5, 5.0).widened(2) == Uniform(2.75, 5.75)
+    assert Uniform(5.0, 45.0).widened(3) == Uniform(5 / 3, 85.0)
+    for field in dataclasses.fields(PatientParameters):
+        own, wide = distribution_of(field), distribution_of(field).widened(3)
+        if isinstance(own, Uniform) and own.low >= 0:
+            assert wide.low >= 0, field.name

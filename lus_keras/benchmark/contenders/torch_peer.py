@@ -1,7 +1,5 @@
 """The networks and the reading of clips in PyTorch."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Iterator

@@ -6,8 +6,6 @@ type is one line with its source, key, value and what is allowed. Types are stri
 is text, `true` is no number.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
@@ -20,14 +18,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from lus_keras.core.config.descriptions import PrivateDescription, PublicDescription
-from lus_keras.core.config.messages import (
-    MAX_SHOWN,
-    Layer,
-    did_you_mean,
-    explained,
-    has,
-    shown,
-)
+from lus_keras.core.config.messages import MAX_SHOWN, Layer, did_you_mean, explained, has, shown
 from lus_keras.core.config.sections import (
     LABELS,
     SCALINGS,
@@ -105,9 +96,6 @@ def load(
         check_model: Holds the networks' settings to their builders.
         options: What the paper's own code takes as `options`; not checked if not given.
 
-    Returns:
-        The checked configuration.
-
     Raises:
         ConfigError: The paper or preset is unknown, or keys or values are wrong; all are listed.
     """
@@ -162,19 +150,6 @@ def parse(
     options: type[Section] | None = None,
 ) -> PaperConfig:
     """Parses the text of a configuration.
-
-    Args:
-        text: YAML 1.2.
-        source: Name of the file, for messages.
-        preset: One of the text's `presets`.
-        overrides: As in `load`.
-        variant: As in `load`.
-        own: What the user's file changes.
-        check_model: As in `load`.
-        options: As in `load`.
-
-    Returns:
-        The checked configuration.
 
     Raises:
         ConfigError: As in `load`.
@@ -250,7 +225,6 @@ def describe_dataset(name: str, kind: type[D]) -> D:
     """Reads the description of a data set, `data_manifests/<name>.yaml`.
 
     Args:
-        name: Name of the file, without suffix.
         kind: `PublicDescription`, or `PrivateDescription` of the files that end in `-private`.
 
     Raises:

@@ -1,7 +1,5 @@
 """What is wrong with a configuration, in the words of the file, not of the library behind it."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Sections of a configuration: what may stand in a paper's YAML file."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -40,6 +38,8 @@ EXPERIMENT = {
 # Settings that older runs do not have, with what was done then.
 SINCE: dict[str, dict[str, Any]] = {
     "fit": {"calibrate": "none"},
+    "cohort": {"spread": 1.0},
+    "transfer": {"video_score": "mean"},
     "model": {
         "kernel_3d": [3, 3, 3],
         "time_pool": 1,
@@ -228,6 +228,7 @@ class CohortConfig(Section):
             paper (lung sliding only), unless `duration_s` gives all videos one length.
         fps: Frames a second; null is as the paper's data are.
         difficulty: Difficulty, 0 … 3; 1 is the cohort's own.
+        spread: Width of the ranges of body and scanner, 1 … 3 times the usual one.
     """
 
     patients: PositiveInt
@@ -236,6 +237,7 @@ class CohortConfig(Section):
     lengths_by_class: bool = False
     fps: PositiveFloat | None = None
     difficulty: float = Field(ge=0, le=3)
+    spread: float = Field(default=1.0, ge=1, le=3)
 
 
 class TransferConfig(Section):
@@ -248,6 +250,8 @@ class TransferConfig(Section):
         fit: Changes of `fit` for that training.
         set: Changes of this file for both data sets, shaped as the file.
         cohorts: Simulated cohorts that are learnt from, by task.
+        video_score: How the probabilities of its clips become that of a video: `mean`, or `max`,
+            as a video is positive if one of its clips is.
     """
 
     train_on: Literal["simulated"] | None = None
@@ -256,6 +260,7 @@ class TransferConfig(Section):
     fit: dict[str, Any] = {}
     set: dict[str, Any] = {}
     cohorts: dict[str, CohortConfig] = {}
+    video_score: Literal["mean", "max"] = "mean"
 
 
 class LocalisationConfig(Section):
@@ -411,6 +416,9 @@ class PaperConfig(Section):
     def experiment(self) -> dict[str, Any]:
         """The sections that decide the numbers, as plain data: what a run's fingerprint covers."""
         said = self.model_dump(mode="json", include=EXPERIMENT)
+        for cohort in said["transfer"]["cohorts"].values():
+            if cohort["spread"] == SINCE["cohort"]["spread"]:
+                del cohort["spread"]
         # Runs of before there was a choice go on.
         for section, usual in SINCE.items():
             if usual.keys() <= said[section].keys():

@@ -69,7 +69,6 @@ def write_page(
     Raises:
         DataError: The page would be larger than browsers open.
         VideoError: A video cannot be decoded.
-        OSError: The file cannot be written.
     """
     out, picturing = Path(out), picturing or Picturing()
     environment = jinja2.Environment(
@@ -146,7 +145,6 @@ def frame_intervals(
 
     Args:
         segments: Intervals start ≤ t < end in order, with gaps between them.
-        length: The video's time stamps.
     """
     times_s = np.array(length.times_s) + TIME_TOLERANCE_S
     ends = [np.flatnonzero((start <= times_s) & (times_s < end)) for start, end in segments]

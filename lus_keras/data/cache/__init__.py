@@ -8,8 +8,6 @@ The key is a hash of what the pixels depend on: the files' contents (or what com
 and the `FrameSpec`. Nothing here imports TensorFlow, so the processes that decode start quickly.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +50,6 @@ class FrameStore:
         videos: Manifest rows, labels included, in the order of the items.
         sizes: `(h, w)` of each video's frames in pixels.
         channels: 1 grey, 3 RGB.
-        skipped: Videos that were left out, and why.
     """
 
     path: Path

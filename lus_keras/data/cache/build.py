@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from lus_keras.core.errors import DataError, VideoError
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import write_file
 from lus_keras.core.sandbox import Limits, iter_isolated
 from lus_keras.core.signals import end_with_parent
 from lus_keras.data.cache.key import STORE_VERSION
@@ -55,13 +55,11 @@ def build_store(
 
     Args:
         progress: Called with (videos done, videos in all).
-        fingerprint: What the frames depend on, for the index.
         skip: Whether videos that cannot be used are left out and recorded.
 
     Raises:
         VideoError: Videos cannot be decoded whole, or none can; all of them are listed.
         DataError: There is too little space.
-        OSError: The folder cannot be written.
     """
     # We hold the lock of this key: what lies here is of a process that was killed.
     for leftover in path.parent.glob(f".tmp-*-{path.name}"):
@@ -77,8 +75,7 @@ def build_store(
             )
         index["fingerprint"] = dict(fingerprint)
         index["bad"] = {str(number): problem for number, problem in bad.items()}
-        with atomic_write(unfinished / "index.json") as temporary:
-            temporary.write_text(json.dumps(index))
+        write_file(unfinished / "index.json", json.dumps(index))
         if path.exists():
             shutil.rmtree(path)
         unfinished.replace(path)
@@ -154,9 +151,6 @@ def load_all(
 
     Yields:
         `(t, h, w, c)` uint8 and the row; or one sentence or more.
-
-    Raises:
-        OSError: The folder cannot be written.
     """
     decoded = _decode_all([i for i in items if isinstance(i, Video)], spec, folder, workers)
     rendered = _render_all([i for i in items if not isinstance(i, Video)], spec, workers)

@@ -25,9 +25,6 @@ PACKAGES = ("av", "opencv-python-headless", "numpy")
 def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
     """Hashes the contents of files, or what computes the frames, and how frames are stored.
 
-    Args:
-        items: Videos, or what computes their frames.
-
     Returns:
         24 hexadecimal digits.
 
@@ -51,9 +48,6 @@ def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
 
 def store_fingerprint(key: str, spec: FrameSpec) -> dict[str, Any]:
     """What the frames of a store depend on, as its index says it.
-
-    Args:
-        key: As `store_key` gives it.
 
     Returns:
         `settings`, `data` (the key), `lus_keras` and `versions`, as JSON holds them.

@@ -43,8 +43,6 @@ def iter_stored(
 
     Args:
         require_intact: As in `iter_resampled`; so are the others.
-        tally: Counts the frames of the file.
-        most: Frames that may be decoded.
 
     Yields:
         `(h, w, c)` uint8, at least one.
@@ -70,9 +68,6 @@ def write_stored(text: str) -> dict[str, Any]:
     Returns:
         `count` and `size` of the frames; or `refused`, number and text, where the system refused to
         write them.
-
-    Raises:
-        VideoError: As `iter_stored`.
     """
     task = json.loads(text)
     count, size = 0, (0, 0)
@@ -155,9 +150,6 @@ def sector_inside(video: Video, spec: FrameSpec) -> np.ndarray | None:
 
 def check_regions(items: Sequence[Item]) -> None:
     """Refuses real videos without a region of interest, before any is opened.
-
-    Args:
-        items: Videos, or plans, which have one.
 
     Raises:
         VideoError: Videos have none; one message names all of them.

@@ -1,7 +1,5 @@
 """What the cache stores: how frames are wanted, and where they come from."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -43,7 +41,7 @@ class FrameSpec:
         return fields
 
     @classmethod
-    def of(cls, clip: ClipConfig, *, cropped: bool = False) -> FrameSpec:
+    def of(cls, clip: ClipConfig, *, cropped: bool = False) -> "FrameSpec":
         """How frames are stored for clips; not cropped if they show the sector alone."""
         crop = "none" if cropped and clip.crop == "sector" else clip.crop
         channels = clip.channels if clip.colour else 1

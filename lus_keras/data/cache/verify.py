@@ -19,9 +19,6 @@ def frames_are_intact(path: Path, index: Mapping[str, Any]) -> bool:
 
     Returns:
         False if a byte differs, or a hash is missing.
-
-    Raises:
-        OSError: The frames cannot be read.
     """
     frames = path / "frames.u8"
     status = frames.stat()

@@ -99,7 +99,6 @@ def index_clips(
     Args:
         counts: Frames of each video, as decoded.
         sizes: `(height, width)` of each video's frames, as decoded.
-        label_column: Field of `Video` with the label.
 
     Raises:
         DataError: A video has neither label nor frame-level truth, or no video is large enough for

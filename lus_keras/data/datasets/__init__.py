@@ -31,9 +31,6 @@ class Dataset:
 
     Attributes:
         videos: What is present, in the order of the source.
-        license: Licence, or licences, of the videos.
-        citation: What to cite, with a DOI if there is one.
-        root: Folder that holds the files.
         cropped: Whether the frames show the ultrasound sector and nothing around it.
     """
 

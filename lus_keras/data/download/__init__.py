@@ -32,7 +32,6 @@ class Fetched:
     """What a call did.
 
     Attributes:
-        folder: Where the data set is now.
         present: Number of files that were there and verified.
         copied: Number of files taken from the user's own copy.
         downloaded: Number of files that came over the network.

@@ -29,8 +29,6 @@ class Source:
     """What can be fetched of a data set, and what must be said before.
 
     Attributes:
-        commit: Pinned version.
-        license: Licence, or licences.
         not_listed: Sentences on what has to be got by hand.
     """
 

@@ -8,8 +8,6 @@
 Each gives an `Imported`, or one error that lists everything that has to be mended.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +20,7 @@ class Imported:
     """What an importer wrote.
 
     Attributes:
-        manifest: The manifest.
-        videos: Its rows.
         notes: Sentences on what was and what was not used.
-        others: Further files, such as contact sheets.
     """
 
     manifest: Path

@@ -1,14 +1,12 @@
 """Contact sheets: pages of pictures with their ids, for a person to look at."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import write_file
 
 TILE_WIDTH, TILE_HEIGHT, CAPTION = 480, 360, 24
 COLUMNS, ROWS = 4, 5
@@ -28,9 +26,8 @@ def write_contact_sheets(tiles: Sequence[tuple[str, np.ndarray]], folder: Path) 
     per_page = COLUMNS * ROWS
     for first in range(0, len(tiles), per_page):
         path = folder / f"contact_sheet_{first // per_page + 1}.png"
-        with atomic_write(path) as temporary_path:
-            encoded = cv2.imencode(".png", _page(tiles[first : first + per_page]))[1]
-            temporary_path.write_bytes(encoded.tobytes())
+        encoded = cv2.imencode(".png", _page(tiles[first : first + per_page]))[1]
+        write_file(path, encoded.tobytes())
         paths.append(path)
     return paths
 

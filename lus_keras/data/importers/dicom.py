@@ -7,8 +7,6 @@ messages by their place in the sorted list only. Text *inside* the region cannot
 the contact sheets are for a person to look at before anything is shared.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 from collections import Counter, defaultdict
@@ -75,10 +73,7 @@ def import_dicom(
     One frame is held at a time. Other objects (stills, Doppler, reports) are passed over.
 
     Args:
-        places: Files and folders.
-        out: Folder to write to.
         key: File with the secret for the ids; keep it, so that the same patient keeps the same id.
-        options: How files are read.
 
     Returns:
         The manifest, its rows in the order of their hashes, and the contact sheets.
@@ -233,7 +228,6 @@ def tissue_mask(header: Header, banner: float) -> np.ndarray:
     """Where pixels are kept: in a region with tissue, and below the band at the top.
 
     Args:
-        header: Size and regions.
         banner: Height of the band as a share of the picture's, 0 … 1.
 
     Returns:

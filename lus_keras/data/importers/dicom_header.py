@@ -3,8 +3,6 @@
 No value of a header is ever part of a message: names, dates and ids of patients are among them.
 """
 
-from __future__ import annotations
-
 import hmac
 import warnings
 from collections.abc import Iterator
@@ -41,14 +39,10 @@ class Header:
         exam_id: Keyed hash of the study's id.
         video_id: Keyed hash of the file's own id.
         spellings: Keyed hashes of what is left of the patient's id once its spelling is taken away.
-        frames: Number of frames.
-        width: Pixels.
-        height: Pixels.
         times_s: Time stamp of each frame, from 0.
         fps: Frames per second, on average.
         boxes: Regions that show tissue, `(x, y, w, h)` in pixels.
         inverted: Whether 0 is white.
-        pixels: How pixels are stored.
         notes: What is worth knowing; no value that could identify is among them.
     """
 
@@ -99,13 +93,8 @@ def read_header(
     """Reads and checks the header of one file.
 
     Args:
-        path: DICOM file.
-        key: Secret for the ids.
         frame_rate: Frames per second, whatever the file states.
         region: Where tissue is shown, for files that do not say so.
-
-    Returns:
-        The header.
 
     Raises:
         NotACine: It is another kind of object.

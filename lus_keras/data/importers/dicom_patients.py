@@ -1,7 +1,5 @@
 """Who DICOM files belong to, compared before ids are hashes; no message holds an id."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path

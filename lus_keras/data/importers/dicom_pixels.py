@@ -1,7 +1,5 @@
 """The pixels of a DICOM cine: where they lie in the file, how they are stored, frame by frame."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
@@ -45,7 +43,6 @@ class Pixels:
         length: Bytes of native values.
         planar: Whether native colours lie plane by plane.
         swapped: Whether native bytes lie in pairs of which the second comes first.
-        syntax: Transfer syntax.
     """
 
     storage: Storage
@@ -61,7 +58,6 @@ def read_pixels(dataset: Any, stream: BinaryIO) -> tuple[Pixels | None, list[str
     """Finds the pixels of a dataset and compares them with what its header says.
 
     Args:
-        dataset: Header without pixels.
         stream: The file, at the element of the pixels.
 
     Returns:
@@ -142,10 +138,7 @@ def iter_pixels(
     """Decodes frame by frame, in a child process with limits.
 
     Args:
-        path: DICOM file.
-        pixels: How they are stored.
         size: `(h, w)`.
-        frames: Number of frames.
 
     Yields:
         `(h, w)` or `(h, w, 3)` RGB uint8, read-only.
@@ -220,11 +213,7 @@ def _native(path: Path, pixels: Pixels, size: tuple[int, int], frames: int) -> I
 
 
 def _as_shown(
-    values: np.ndarray,
-    pixels: Pixels,
-    size: tuple[int, int],
-    samples: int,
-    lut: np.ndarray | None,
+    values: np.ndarray, pixels: Pixels, size: tuple[int, int], samples: int, lut: np.ndarray | None
 ) -> np.ndarray:
     from pydicom.pixels import convert_color_space
 

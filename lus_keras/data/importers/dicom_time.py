@@ -1,7 +1,5 @@
 """When the frames of a DICOM cine were taken: several elements may say so, and not say the same."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -20,10 +18,6 @@ def frame_times(dataset: Any, frame_rate: float | None) -> tuple[tuple[float, ..
 
     FrameIncrementPointer names the element that counts; without it, it is the first that is
     there. A rate that the user gives counts before all of them.
-
-    Args:
-        dataset: Header of a cine.
-        frame_rate: Frames per second, or None.
 
     Returns:
         Seconds from 0, and notes on elements that say something else.

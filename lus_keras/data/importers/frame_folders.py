@@ -3,8 +3,6 @@
 Nothing is copied or encoded again: a folder is read as a video, in the order of the numbers.
 """
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """From annotations to a manifest: joined with a sheet of labels, and what silence means."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +22,6 @@ class Joining:
     Attributes:
         names: How patients are read out of file names; None if something else tells them.
         sheet: Labels in a sheet, a row a video.
-        table: How that is understood.
         is_free: Asked of each video of which nothing says whether it has B-lines: whether it has
             none. None asks nothing: silence is not absence.
         root: Folder that the manifest's paths start from; its own if None.
@@ -49,9 +46,6 @@ def write_joined(
 
     Args:
         annotated: Columns of the manifest by video; nothing of a video without a label.
-        found: All videos that were given.
-        out: Manifest to write.
-        joining: What to join.
         problems: What has to be mended already; contradictions are added.
         describe: Sentences on what annotations were not used, given the videos that are kept.
 

@@ -1,7 +1,5 @@
 """What file names tell: which video an annotation means, and whose video it is."""
 
-from __future__ import annotations
-
 import difflib
 import os
 import re
@@ -29,7 +27,7 @@ class NamePattern:
     pattern: re.Pattern[str]
 
     @classmethod
-    def parse(cls, text: str) -> NamePattern:
+    def parse(cls, text: str) -> "NamePattern":
         """Compiles what the user wrote.
 
         Raises:
@@ -113,10 +111,6 @@ def match_video(name: str, videos: Sequence[Path]) -> Path:
     A file of the same name comes first, then one of the same stem, case and Unicode form aside.
     Where several are left, folders that the name states decide.
 
-    Args:
-        name: As annotated.
-        videos: Where to look.
-
     Raises:
         ValueError: None fits, or several do.
     """
@@ -160,7 +154,6 @@ def manifest_root(out: Path, root: Path | None, videos: Iterable[Path]) -> Path:
     """Folder that the manifest's paths start from, all videos inside of it.
 
     Args:
-        out: The manifest to be.
         root: What the user asks for; the manifest's own folder if None.
         videos: Absolute paths.
 

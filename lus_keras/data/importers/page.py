@@ -4,8 +4,6 @@ Times are those of the frames that were marked, by decoding; a video is known by
 marks cannot be laid on another version of it.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
@@ -36,15 +34,8 @@ class Marked(_Model):
 
     Attributes:
         video: Path below the folder that the page's videos shared.
-        sha256: Of the file.
-        frames: Their number.
-        width: Pixels of the file.
-        height: Pixels of the file.
         fps: Frames per second of what has no clock.
         patient_id: Blank if it was not filled in.
-        exam_id: As `patient_id`.
-        zone: As `patient_id`.
-        labels: By column of the manifest.
         intervals: First and last frame with B-lines, both included.
         roi: Region of interest `(x, y, w, h)` in pixels of the file.
     """
@@ -80,13 +71,7 @@ def import_page(
     """Turns what was marked in a page into a manifest.
 
     Args:
-        saved: JSON that the page saved.
         videos: Files and folders; the JSON's own folder if none.
-        out: Manifest to write.
-        joining: What to join it with.
-
-    Returns:
-        The manifest, and what was not used.
 
     Raises:
         DataError: The file is of another kind, or does not fit the videos; all of it is listed.

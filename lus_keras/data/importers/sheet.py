@@ -1,7 +1,5 @@
 """Reading a sheet, CSV or Excel, as text; a row that does not fit the header is never guessed."""
 
-from __future__ import annotations
-
 import importlib.util
 import io
 import itertools
@@ -107,8 +105,6 @@ def _fitted(path: Path, table: Sequence[Sequence[str]], between: str, exact: boo
     """Names the cells of rows that are not blank; row 1 is the header.
 
     Args:
-        path: The sheet.
-        table: Cells of all rows.
         between: What lies between cells, for the message.
         exact: Whether a row may not have fewer cells than the header, either.
 

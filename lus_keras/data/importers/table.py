@@ -1,7 +1,5 @@
 """Any sheet with a row a video, CSV or Excel, as a manifest."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex
@@ -39,7 +37,6 @@ class TableOptions:
 
     Attributes:
         columns: Field of the manifest by column of the sheet; a column of the same name needs none.
-        values: Words for values.
         video: Template of a video's path from the sheet's columns, such as `{patient}/{zone}`.
         videos: Files and folders with the videos; the sheet's own folder if none.
         root: Folder that the manifest's paths start from; its own if None.
@@ -53,16 +50,12 @@ class TableOptions:
 
 
 def import_table(
-    sheet: str | os.PathLike[str],
-    out: str | os.PathLike[str],
-    options: TableOptions | None = None,
+    sheet: str | os.PathLike[str], out: str | os.PathLike[str], options: TableOptions | None = None
 ) -> Imported:
     """Turns a sheet into a manifest; ids stay text.
 
     Args:
         sheet: CSV in UTF-8 with commas, semicolons or tabs; or the first sheet of an `.xlsx`.
-        out: Manifest to write.
-        options: How the sheet is understood.
 
     Returns:
         The manifest; columns and videos that were not used are told in the notes.
@@ -88,8 +81,6 @@ class SheetRows:
 
     Attributes:
         rows: By video, number of the row and fields of the manifest.
-        unused: Columns that stand for no field.
-        given: Number of videos that there are.
     """
 
     rows: dict[Path, tuple[int, dict[str, Any]]]
@@ -113,17 +104,7 @@ def read_rows(
     """Reads a sheet and finds the video of each row.
 
     Args:
-        sheet: As `import_table` takes it.
         found: Videos that there are; those of the options if None.
-        options: How the sheet is understood.
-        required: Fields that every row has to fill.
-
-    Returns:
-        Its rows.
-
-    Raises:
-        ConfigError: As `import_table`.
-        DataError: As `import_table`.
     """
     table = read_sheet(sheet)
     columns = _columns(sheet, table.header, options, required)

@@ -1,7 +1,5 @@
 """How long videos last, by decoding; and intervals of time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +18,6 @@ class Length:
     Attributes:
         times_s: Time stamp of each frame, from 0.
         duration_s: Time at which the last frame ends.
-        width: Pixels.
-        height: Pixels.
         offset_s: Time of the first frame on the clock of the container, which browsers show: the
             time by which the picture starts after the sound; 0 without sound.
         container_end_s: Time on that clock at which the container ends, sound included; 0 if it
@@ -49,7 +45,6 @@ def measure(path: Path, picture_fps: float | None = None) -> Length:
     """Decodes a video for its time stamps; no pixel is converted or kept.
 
     Args:
-        path: Video file, or folder of numbered pictures.
         picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
 
     Raises:
@@ -101,7 +96,6 @@ def segments_of_frames(marked: Sequence[bool], length: Length) -> Segments:
 
     Args:
         marked: One mark a frame of the video.
-        length: The video's time stamps.
     """
     shown = zip(marked, length.times_s, length.ends_s(), strict=True)
     return merge_segments((start, end) for mark, start, end in shown if mark)
@@ -115,7 +109,6 @@ def fit_segment(times_s: tuple[float, float], length: Length) -> tuple[float, fl
 
     Args:
         times_s: Start and end as annotated, in seconds on the clock of the container.
-        length: The video's time stamps.
 
     Returns:
         Start and end in seconds from the first frame.

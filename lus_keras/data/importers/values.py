@@ -1,7 +1,5 @@
 """Users' words for labels: which word stands for which value of a manifest."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +26,7 @@ class ValueMap:
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, texts: Iterable[str]) -> ValueMap:
+    def parse(cls, texts: Iterable[str]) -> "ValueMap":
         """Reads `COLUMN:WORD=VALUE`, such as `sign:B line=b_lines`.
 
         Raises:

@@ -4,8 +4,6 @@ A video without annotation is not a negative video: it counts as free of B-lines
 of the whole video says so. Time is in seconds, start ≤ t < end, as in the annotated file.
 """
 
-from __future__ import annotations
-
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -29,7 +27,6 @@ class ViaOptions:
 
     Attributes:
         joining: Whose videos they are, labels from a sheet, and what silence means.
-        reading: Which words mean what.
         frames: How pictures of VIA 2 name their video and frame.
         annotated: Files that were annotated, where they are transcodes of the videos.
     """
@@ -51,11 +48,6 @@ def import_via(
     Args:
         project: JSON of VIA 2 or 3, or the CSV of either.
         videos: Files and folders; the project's own folder if none.
-        out: Manifest to write.
-        options: How the project is understood.
-
-    Returns:
-        The manifest, and what was not used.
 
     Raises:
         ConfigError: Pictures are annotated and no pattern says which frames they are; or no

@@ -1,7 +1,5 @@
 """VIA 2, which annotates pictures only: its project, its annotation export, and its region CSV."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Iterator, Mapping
@@ -64,13 +62,7 @@ def is_picture(value: Any) -> bool:
 
 
 def project_of(path: Path, content: Via2, pointer: str) -> Project:
-    """Annotations of pictures.
-
-    Args:
-        path: The file, for messages.
-        content: What it holds.
-        pointer: Place of the pictures in it.
-    """
+    """Annotations of pictures."""
     annotations = []
     for key, picture in content.metadata.items():
         place = f"{path}, {pointer}/{key}"
@@ -108,7 +100,6 @@ def pictures_of_csv(text: str, problems: list[str]) -> Via2:
     """Reads `via_region_data.csv`: a row a region, or one of a picture without regions.
 
     Args:
-        text: The file.
         problems: What has to be corrected is appended.
     """
     header, delimiter = _header(text)

@@ -1,7 +1,5 @@
 """What one annotation of VIA is, and what its codes stand for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -40,7 +38,6 @@ class Annotation:
     """One annotation of one file.
 
     Attributes:
-        place: Where it stands, for messages.
         file: Name of the annotated file, as the annotator saw it.
         times_s: Nothing for the whole file, one instant, or start and end, in seconds.
         box: Rectangle `(x, y, w, h)` in pixels, if it has one.

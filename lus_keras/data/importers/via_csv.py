@@ -1,7 +1,5 @@
 """The CSV that VIA 3 exports: comments that start with #, then one annotation a row."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re
@@ -99,12 +97,7 @@ def _as_exported(comment: str) -> str:
 
 
 def coded(chosen: Mapping[str, str], options: Container[str]) -> list[str]:
-    """Attributes whose value is the number of an option, or of several, that is not listed.
-
-    Args:
-        chosen: Values by attribute.
-        options: Attributes whose options are known.
-    """
+    """Attributes whose value is the number of an option, or of several, that is not listed."""
     return [
         key
         for key, value in chosen.items()

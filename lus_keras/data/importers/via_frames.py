@@ -1,7 +1,5 @@
 """Exported frames that were annotated as pictures: which video, and which frame of it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +22,7 @@ class FramePattern:
     first: int = 0
 
     @classmethod
-    def parse(cls, text: str, first: int = 0) -> FramePattern:
+    def parse(cls, text: str, first: int = 0) -> "FramePattern":
         """Compiles what the user wrote.
 
         Raises:
@@ -50,8 +48,6 @@ def gather_pictures(
     """Gives each annotation of a picture its video and frame.
 
     Args:
-        annotations: Of pictures.
-        pattern: How their names are read.
         problems: What has to be mended is appended.
 
     Returns:

@@ -1,7 +1,5 @@
 """What the annotations of one video say: columns of its manifest row."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,9 +36,7 @@ class Labels:
     """What is known of one video.
 
     Attributes:
-        columns: Values of the manifest's columns.
         unused: What the annotations hold besides, and how often.
-        segmented: Whether segments were read.
     """
 
     columns: dict[str, Any]
@@ -70,9 +66,6 @@ def read_labels(
     """Reads all annotations of a video.
 
     Args:
-        annotations: Those of this video.
-        length: The video's time stamps and size.
-        reading: Which words mean what.
         problems: What has to be mended is appended.
 
     Returns:
@@ -137,11 +130,7 @@ def _read_file_label(annotation: Annotation, found: _Found) -> None:
 
 
 def _read_column(
-    annotation: Annotation,
-    column: str,
-    words: tuple[str, str],
-    present: bool | None,
-    found: _Found,
+    annotation: Annotation, column: str, words: tuple[str, str], present: bool | None, found: _Found
 ) -> None:
     name, word = words
     try:

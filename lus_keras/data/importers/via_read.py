@@ -5,8 +5,6 @@ VIA 3 export (CSV)     the same, one annotation a line, under comments that star
 VIA 2 project, annotation export (JSON) or region export (CSV)   pictures only
 """
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Iterator

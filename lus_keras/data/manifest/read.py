@@ -59,10 +59,6 @@ def scan_manifest(
 ) -> tuple[dict[int, Video], dict[int, list[str]]]:
     """Reads a manifest row by row, so that one bad row does not hide what the others hold.
 
-    Args:
-        path: As in `read_manifest`.
-        root: As in `read_manifest`.
-
     Returns:
         Videos by row number, whether their files exist or not (`video` is empty where the path was
         refused), and problems by row number.

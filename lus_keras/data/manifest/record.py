@@ -31,7 +31,6 @@ class Video(Labels, _Identity):
             frames are rendered, not decoded.
         patient_id: The unit of splits and of statistics.
         video_id: Unique in its manifest.
-        exam_id: Examination the video belongs to.
         b_lines: This and the other labels are described by `lus_keras.core.labels.Labels`.
         roi: Region of interest `(x, y, w, h)` in pixels of the file.
         fps: Frames per second of what has no clock: pictures, a file that states 0.

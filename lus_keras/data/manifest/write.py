@@ -24,12 +24,10 @@ def write_manifest(
     Columns that no video fills are left out. The video files themselves need not exist yet.
 
     Args:
-        videos: What to write, one row each.
         root: Folder that paths are written relative to; the manifest's own if not given.
 
     Raises:
         ManifestError: A value breaks a rule of manifests, so that it could not be read again.
-        OSError: The file cannot be written.
     """
     path = Path(path)
     folder = folder_of(path, root)

@@ -86,9 +86,6 @@ class Report:
 def refuse_unless_fixable(target: Target, path: Path) -> None:
     """Checks, before hours of decoding, that a clean manifest could be written.
 
-    Args:
-        path: File that is to be created.
-
     Raises:
         ConfigError: It would replace the manifest that is checked, or no patients are known.
     """
@@ -109,7 +106,6 @@ def check(
     """Decodes every video of a target once and lists what is wrong.
 
     Args:
-        min_seconds: Shorter videos are reported.
         progress: Called with (files done, files in all).
 
     Returns:

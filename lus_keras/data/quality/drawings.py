@@ -29,7 +29,6 @@ def contact_sheet(path: Path, video: Video | None = None, *, pictures: int = 12)
 
     Args:
         video: Its manifest row, whose labels and segments are drawn, or None.
-        pictures: Number of frames shown, at most.
 
     Returns:
         The figure; it shows what the file shows, so it comes under the file's licence.

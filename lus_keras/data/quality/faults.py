@@ -1,7 +1,5 @@
 """The rules: what numbers of an inspection, and of several, are problems, and what to do."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +37,7 @@ class Problem:
     other: str = ""
 
     @classmethod
-    def of_sentences(cls, code: str, level: Level, text: str) -> Problem:
+    def of_sentences(cls, code: str, level: Level, text: str) -> "Problem":
         """A message of this package, whose last sentence says what to do."""
         cause, _, remedy = text.rstrip(". ").rpartition(". ")
         return cls(code, level, f"{cause}.", f"{remedy}.") if cause else cls(code, level, text, "")
@@ -49,10 +47,6 @@ def problems_of(
     seen: Inspection, path: str, video: Video | None, *, min_seconds: float
 ) -> Iterator[Problem]:
     """What is wrong with one video that decodes.
-
-    Args:
-        video: Its manifest row, or None.
-        min_seconds: Shorter videos are reported.
 
     Yields:
         Problems, the gravest first.

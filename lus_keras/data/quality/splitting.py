@@ -22,8 +22,6 @@ class Labels:
     """What a split is drawn from, one entry a video.
 
     Attributes:
-        name: The label's column.
-        patients: Patient of each video.
         classes: Class of each video, 0 …; a sign is its place in `SIGNS`, several are packed, see
             `multilabel`.
     """

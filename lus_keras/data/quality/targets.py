@@ -21,7 +21,6 @@ class Item:
     Attributes:
         name: As shown: the path from the root, or the row where the path was refused.
         path: File, absolute; empty where there is none to open.
-        row: Row of the manifest, or None.
         video: Manifest row, or None in a plain folder.
         problems: What is known to be wrong before anything is opened.
     """
@@ -38,7 +37,6 @@ class Target:
     """What was asked for.
 
     Attributes:
-        root: Folder that paths start from.
         manifest: The manifest's file, if it is one.
     """
 

@@ -7,17 +7,3 @@ every time. Splits by clip, which break that rule, exist to show what it is wort
 from lus_keras.data.splits.files import read_own_split, read_splits, write_split
 from lus_keras.data.splits.make import make_clipwise, make_holdout, make_kfold, make_transfer
 from lus_keras.data.splits.split import Fold, Split, shared_patients, verify
-
-__all__ = [
-    "Fold",
-    "Split",
-    "make_clipwise",
-    "make_holdout",
-    "make_kfold",
-    "make_transfer",
-    "read_own_split",
-    "read_splits",
-    "shared_patients",
-    "verify",
-    "write_split",
-]

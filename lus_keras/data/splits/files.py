@@ -1,12 +1,11 @@
 """split.json: written once, checked whenever it is read."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from lus_keras.core.errors import DataError, LeakageError
-from lus_keras.core.files import atomic_write, read_json
+from lus_keras.core.files import read_json, write_json
 from lus_keras.data.splits.split import Fold, Split, leaks, plain
 
 SCHEMA = 1
@@ -14,14 +13,9 @@ UNITS = ("patient", "clip")
 
 
 def write_split(path: Path, splits: dict[str, Split]) -> None:
-    """Writes the splits of a run, one a paper, with their hashes.
-
-    Raises:
-        OSError: The file cannot be written.
-    """
+    """Writes the splits of a run, one a paper, with their hashes."""
     papers = {name: {**plain(split), "sha256": split.sha256} for name, split in splits.items()}
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps({"schema": SCHEMA, "papers": papers}, indent=1) + "\n")
+    write_json(path, {"schema": SCHEMA, "papers": papers})
 
 
 def read_splits(path: Path, *, allow_leak: bool = False) -> dict[str, Split]:
@@ -29,7 +23,6 @@ def read_splits(path: Path, *, allow_leak: bool = False) -> dict[str, Split]:
 
     Args:
         path: `split.json` of a run; it need not exist.
-        allow_leak: As in `verify`.
 
     Returns:
         Splits by paper, free of leaks; `verify` compares one with the data.
@@ -59,7 +52,6 @@ def read_own_split(path: Path, names: Sequence[str], *, allow_leak: bool = False
     Args:
         path: File of the form of `split.json`; hashes in it are not compared.
         names: Entries to look for, in this order; the only entry is taken whatever its name.
-        allow_leak: As in `verify`.
 
     Raises:
         LeakageError: A patient is on both sides.

@@ -3,8 +3,6 @@
 A folder of numbered pictures is a video, too; as it has no clock, its frame rate has to be given.
 """
 
-from __future__ import annotations
-
 import heapq
 import math
 import os

@@ -1,7 +1,5 @@
 """What may be decoded at all: containers, codecs and sizes, checked before FFmpeg sees the file."""
 
-from __future__ import annotations
-
 import stat
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Looking at a whole video once, in constant memory, for what can be wrong with it."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable
@@ -26,24 +24,15 @@ class Inspection:
 
     Attributes:
         sha256: Hash of the file, or of the folder as `sha256_of_video` takes it.
-        container: As in `VideoInfo`.
-        codec: As in `VideoInfo`.
-        width: Pixels.
-        height: Pixels.
-        frames: Frames that decode.
         declared_frames: What the header says, or None.
         duration_s: Time stamp of the last frame plus the time it is shown.
         shortest_s: Shortest time between two frames; 0 if there is one frame only.
-        median_s: Median time between two frames.
-        longest_s: Longest time between two frames.
         cut_short: Whether bytes are missing at the end, where the container tells.
-        corrupt_frames: As in `DecodedVideo`.
         brightest: Largest grey value of all frames, 0 … 255.
         contrast: Largest difference of two grey values within a frame, 0 … 255.
         change: Largest mean absolute difference of a frame to the one before, grey values.
         fingerprint: 256 bits in hexadecimal of the first frame that is not dark; few of them
             differ between copies that were encoded anew.
-        notes: As in `VideoInfo`.
     """
 
     sha256: str
@@ -77,9 +66,6 @@ def inspect_video(path: str | os.PathLike[str], *, picture_fps: float | None = N
     Args:
         path: Video file, or folder of numbered pictures.
         picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
-
-    Returns:
-        What was seen.
 
     Raises:
         VideoError: The file cannot be opened, or holds no frame, too many, or frames of two sizes.

@@ -1,7 +1,5 @@
 """What a file has lost, told once all of it has been decoded."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +31,6 @@ class Tally:
     """Counts frames as they are decoded.
 
     Attributes:
-        frames: Frames so far.
         corrupt: Numbers of those that are damaged or follow a lost one.
     """
 
@@ -55,7 +52,6 @@ def losses(
     """What is lost of a file.
 
     Args:
-        frames: Frames that decode.
         declared_frames: What the header says, or None.
         corrupt_frames: Numbers of frames that are damaged or follow a lost one, ascending.
         cut_short: Whether bytes are missing at the end, see `lost_its_end`.
@@ -78,10 +74,6 @@ def losses(
 def losses_of(path: Path, tally: Tally) -> list[Loss]:
     """What is lost of a file that was decoded to its end.
 
-    Args:
-        path: Video file, or folder of pictures.
-        tally: What was counted.
-
     Returns:
         As `losses`; empty for a whole file.
     """
@@ -90,12 +82,7 @@ def losses_of(path: Path, tally: Tally) -> list[Loss]:
 
 
 def lost_its_end(path: Path, info: VideoInfo) -> bool:
-    """Whether bytes prove that the end of a file is missing; never of a folder of pictures.
-
-    Args:
-        path: Video file, or folder of pictures.
-        info: Its header.
-    """
+    """Whether bytes prove that the end of a file is missing; never of a folder of pictures."""
     return path.is_file() and (info.index_outside or is_cut_short(path, info.container))
 
 
@@ -104,7 +91,6 @@ def refuse_losses(path: Path, tally: Tally) -> None:
 
     Args:
         path: Video file, or folder of pictures, that was decoded to its end.
-        tally: What was counted.
 
     Raises:
         VideoError: The end is missing, or frames are damaged.

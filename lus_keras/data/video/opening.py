@@ -1,7 +1,5 @@
 """Opening a file: what its header says, checked against what may be decoded."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

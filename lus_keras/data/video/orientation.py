@@ -4,8 +4,6 @@ A telephone held upright stores its pictures lying on their side, together with 
 how to turn them. FFmpeg hands the matrix on and turns nothing; every player and browser turns.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,7 +24,6 @@ class Orientation:
     """How stored pixels become the picture that is shown; the order is that of the attributes.
 
     Attributes:
-        transposed: Whether rows become columns.
         flip_rows: Whether the first row is then shown last.
         flip_columns: Whether the first column is then shown last.
     """
@@ -36,7 +33,7 @@ class Orientation:
     flip_columns: bool = False
 
     @classmethod
-    def of(cls, picture: av.VideoFrame) -> Orientation:
+    def of(cls, picture: av.VideoFrame) -> "Orientation":
         """Reads the matrix that goes with a decoded picture; upright where there is none."""
         try:
             beside = cast(Iterable[SideData], picture.side_data)
@@ -47,19 +44,19 @@ class Orientation:
         return cls.of_matrix(*_MATRIX.unpack_from(matrix)) if len(matrix) >= _MATRIX.size else cls()
 
     @classmethod
-    def of_rotation(cls, degrees: float) -> Orientation:
+    def of_rotation(cls, degrees: float) -> "Orientation":
         """Reads an angle, counted against the clock, which is rounded to quarter turns."""
         return (cls(), cls(True, True, False), cls(False, True, True), cls(True, False, True))[
             round(degrees / 90) % 4
         ]
 
     @classmethod
-    def of_exif(cls, value: int) -> Orientation:
+    def of_exif(cls, value: int) -> "Orientation":
         """Reads EXIF's tag Orientation, 1 … 8; upright for any other value."""
         return _EXIF.get(value, cls())
 
     @classmethod
-    def of_matrix(cls, a: int, b: int, c: int, d: int) -> Orientation:
+    def of_matrix(cls, a: int, b: int, c: int, d: int) -> "Orientation":
         """Reads a display matrix.
 
         A stored pixel at (column, row) is shown at (a·column + c·row, b·column + d·row), up to a

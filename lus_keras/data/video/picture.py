@@ -1,7 +1,5 @@
 """One picture: JPEG, PNG, BMP or TIFF, of 8 bits a channel or of more."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -30,9 +28,6 @@ DEPTHS = (8, 10, 12, 14, 16)
 
 def read_picture(path: Path) -> tuple[av.VideoFrame, str]:
     """Decodes one picture whose first bytes are those of its kind.
-
-    Args:
-        path: File to read.
 
     Returns:
         The picture as it is stored, and FFmpeg's name of its codec.

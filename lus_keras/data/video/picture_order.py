@@ -5,8 +5,6 @@ makes a run over all pictures of a folder is the one that counts them; where two
 orders, nobody but the user can tell. Names that state a time are ordered by the whole of it.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +38,6 @@ class Reading:
     """One way to read the names.
 
     Attributes:
-        name: What is read, for messages.
         values: One number a picture, in the order the names were given in.
         is_time: Whether they are seconds.
     """

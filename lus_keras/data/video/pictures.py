@@ -3,8 +3,6 @@
 Pictures have no clock, unless their names state times: whoever reads them has to give the rate.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import math
@@ -51,11 +49,7 @@ def picture_paths(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def stamped_rate(folder: str | os.PathLike[str]) -> float | None:
-    """Mean frames per second of pictures whose names state times; None for all others.
-
-    Raises:
-        VideoError: As `picture_paths`.
-    """
+    """Mean frames per second of pictures whose names state times; None for all others."""
     is_time, numbered = _in_order(Path(folder))
     return float((len(numbered) - 1) / (numbered[-1][0] - numbered[0][0])) if is_time else None
 
@@ -101,14 +95,8 @@ def _problems(folder: Path, paths: list[Path]) -> Iterator[str]:
 def missing_numbers(folder: str | os.PathLike[str]) -> list[range]:
     """Numbers that are left out between the first and the last of numbered pictures.
 
-    Args:
-        folder: Folder of pictures.
-
     Returns:
         Runs of numbers, in order; none where names state times.
-
-    Raises:
-        VideoError: As `picture_paths`.
     """
     is_time, numbered = _in_order(Path(folder))
     numbers = [] if is_time else [int(number) for number, _ in numbered]
@@ -119,15 +107,11 @@ def missing_numbers(folder: str | os.PathLike[str]) -> list[range]:
 def sha256_of_video(path: str | os.PathLike[str]) -> str:
     """Hashes a video file, or a folder of pictures over their names and contents in order.
 
-    Args:
-        path: File, or folder of numbered pictures.
-
     Returns:
         64 hexadecimal digits in lower case. The folder's own name does not count.
 
     Raises:
         VideoError: A folder is not one of numbered pictures.
-        OSError: A file cannot be read.
     """
     path = Path(path)
     if not path.is_dir():
@@ -158,7 +142,6 @@ def decode_pictures(folder: Path, fps: float | None) -> Iterator[Frame]:
     """Decodes the pictures in order, picture i at time i / fps, or where its name says.
 
     Args:
-        folder: Folder of numbered pictures.
         fps: Frames per second; None takes the times that names state. Another rate than that of
             the names replaces their times.
 

@@ -1,7 +1,5 @@
 """What decoding hands on."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import av

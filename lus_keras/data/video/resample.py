@@ -1,7 +1,5 @@
 """Resampling in time and in space while decoding, so that only the result is ever held."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import os
@@ -140,10 +138,7 @@ def count_resampled(
     """Number of frames that `iter_resampled` gives; decodes the whole file.
 
     Args:
-        path: As in `iter_resampled`.
         fps: Frames per second wanted, positive; None keeps every frame.
-        picture_fps: As in `iter_resampled`.
-        most: Frames that may be decoded.
 
     Returns:
         1 or more.

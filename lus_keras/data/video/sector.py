@@ -1,7 +1,5 @@
 """Finding the ultrasound sector in a frame that also shows text, scales and black."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 import os
@@ -55,9 +53,7 @@ def sector_mask(
     the sector are outside, even where they stand in the corners of its bounding box.
 
     Args:
-        video: As in `sector_box`.
-        seconds: How much of a file to look at.
-        picture_fps: Frames per second of a folder of pictures.
+        video: As in `sector_box`; so are the others.
 
     Returns:
         `(h, w)` bool; all true where `sector_box` gives the whole frame.
@@ -108,9 +104,7 @@ def brightest(
     """Projects a video: the maximum of each pixel over time.
 
     Args:
-        video: As in `sector_box`.
-        seconds: How much of a file to look at.
-        picture_fps: Frames per second of a folder of pictures.
+        video: As in `sector_box`; so are the others.
 
     Returns:
         `(h, w)` uint8 in the size of the file.

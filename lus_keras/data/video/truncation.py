@@ -4,8 +4,6 @@ A number of frames that a header states proves nothing: edit lists hide frames, 
 fields or dropped frames, and what writes to a pipe never learns how many there were.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import BinaryIO
@@ -38,10 +36,6 @@ def is_cut_short(path: Path, container: str) -> bool:
     Frames that are lost with the end of a file cannot be seen by decoding where the header counts
     none, as in GIF, or too few to be sure, as in an AVI that lost its last tenth.
 
-    Args:
-        path: Video file.
-        container: As in `VideoInfo`.
-
     Returns:
         True if bytes are missing; False if none are, or if the container does not tell.
     """
@@ -64,7 +58,6 @@ def index_leaves_file(stream: VideoStream, size: int) -> bool:
 
     Args:
         stream: Of an AVI or MOV, opened but not decoded: FFmpeg adds to other indices as it reads.
-        size: Bytes of the file.
     """
     return any(entry.pos + entry.size > size for entry in stream.index_entries)
 
@@ -74,10 +67,6 @@ def has_clock(path: Path, container: str) -> bool:
 
     Pictures have none, nor has an AVI whose header gives its rate as 0, for which FFmpeg would
     silently take 25 frames per second.
-
-    Args:
-        path: Video file, or folder of pictures.
-        container: As in `VideoInfo`.
 
     Returns:
         False if only somebody who knows can tell the frame rate.

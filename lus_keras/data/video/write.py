@@ -1,7 +1,5 @@
 """Writing frames to a video file, whole or not at all."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import os
@@ -69,7 +67,6 @@ def write_video(
     Raises:
         VideoError: The codec does not go with the container or is not built in, `fps` is not
             positive, or the frames are none, not uint8 or of several shapes.
-        OSError: The file cannot be written.
     """
     path = Path(path)
     encoding = _encoding(path, codec)

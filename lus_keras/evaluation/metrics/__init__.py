@@ -67,16 +67,3 @@ from lus_keras.evaluation.metrics.statistics import (
     roc_auc_statistic,
     sensitivity_at_statistic,
 )
-
-__all__ = [
-    "Clusters", "Difference", "Estimate", "Scores", "Statistic", "accuracy", "aligned",
-    "all_frames_iou", "always_positive", "best_constant", "binary_statistics", "cohen_kappa",
-    "confusion_matrix", "confusion_statistic", "constant_baseline", "estimate", "f1",
-    "fold_mean", "independent_difference", "log_loss_of", "macro_f1", "majority_baseline",
-    "map_similarity", "mean_absolute_error", "mean_statistic", "minmax", "ordinal_statistics",
-    "paired_difference", "patient_bootstrap", "point", "population", "pr_auc",
-    "pr_auc_statistic", "precision", "random_frame_hit", "random_frame_localised", "recall",
-    "representative_frame_hit", "roc_auc", "roc_auc_statistic", "sensitivity_at_statistic",
-    "share_in", "soft_cross_entropy", "specificity", "summed_batch_loss", "temporal_iou",
-    "video_level", "within",
-]  # fmt: skip

@@ -3,8 +3,6 @@
 Undefined is NaN throughout.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,7 +28,7 @@ class Clusters:
     names: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, patient_ids: ArrayLike, folds: ArrayLike) -> Clusters:
+    def of(cls, patient_ids: ArrayLike, folds: ArrayLike) -> "Clusters":
         """Numbers patients, `(n,)` text, in the order of their sorted ids."""
         names, patients = np.unique(np.asarray(patient_ids, str), return_inverse=True)
         numbers = patients.astype(np.int64), np.asarray(folds, np.int64)

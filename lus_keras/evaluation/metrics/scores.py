@@ -1,7 +1,5 @@
 """From the rows of predictions.csv to the statistics that tables are made of."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -29,7 +27,7 @@ class Scores:
     clusters: Clusters
 
     @classmethod
-    def of(cls, predictions: pd.DataFrame) -> Scores:
+    def of(cls, predictions: pd.DataFrame) -> "Scores":
         """Reads columns `patient_id, fold, y_true, p_0 … p_k` of predictions.csv."""
         return cls(
             predictions["y_true"].to_numpy(np.int64),
@@ -78,13 +76,20 @@ def binary_statistics(scores: Scores) -> dict[str, Statistic]:
     }
 
 
-def video_level(predictions: pd.DataFrame) -> pd.DataFrame:
+def video_level(predictions: pd.DataFrame, score: str = "mean") -> pd.DataFrame:
     """One row a video: the mean probability of its clips, and the highest of their labels.
 
-    Columns stay; rows are ordered by fold, patient and video.
+    Args:
+        predictions: Rows of predictions.csv; columns stay, rows are ordered by fold, patient and
+            video.
+        score: `mean`, or of two classes `max`: the probabilities of the clip that is most likely
+            positive.
     """
     truth = [name for name in predictions if str(name).startswith("y_")]
-    how = dict.fromkeys(probability_columns(predictions), "mean") | dict.fromkeys(truth, "max")
+    names = probability_columns(predictions)
+    how = dict.fromkeys(names, "mean") | dict.fromkeys(truth, "max")
+    if score == "max":
+        how |= {names[0]: "min", names[1]: "max"}
     keys = ["fold", "patient_id", "video_id"]
     return predictions.groupby(keys, as_index=False, sort=True).agg(how)
 

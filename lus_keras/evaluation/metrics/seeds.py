@@ -5,8 +5,6 @@ weights, order of clips, folds. With trainings of several seeds both are resampl
 the seeds within each draw of patients.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,7 +47,7 @@ class Part:
         return _value(self.statistic, len(self.patients))
 
     @classmethod
-    def of(cls, statistic: Statistic, clusters: Clusters, *, over_folds: bool = False) -> Part:
+    def of(cls, statistic: Statistic, clusters: Clusters, *, over_folds: bool = False) -> "Part":
         """Prepares a statistic of all clips of a training.
 
         Args:
@@ -59,7 +57,7 @@ class Part:
         chosen = fold_mean(statistic, clusters) if over_folds else statistic
         return cls(_of_all(chosen, clusters), clusters.names)
 
-    def minus(self, other: Part, *, paired: bool) -> Part:
+    def minus(self, other: "Part", *, paired: bool) -> "Part":
         """This part minus another one.
 
         Args:

@@ -56,10 +56,7 @@ class Item:
     """An item of a checklist and what a run says to it.
 
     Attributes:
-        number: Its number, such as `12c`.
-        section: Part of the text that it belongs to.
         answer: What the run says; empty where it says nothing.
-        remains: What is left to the authors.
     """
 
     number: str

@@ -8,9 +8,9 @@ from itertools import zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
+from lus_keras.core.style import PALETTE
 from lus_keras.evaluation.metrics import minmax
 from lus_keras.evaluation.metrics.scores import probability_columns
-from lus_keras.evaluation.plots import PALETTE
 from lus_keras.evaluation.report.sprites import Sprite, make_sprite, mask_source
 from lus_keras.evaluation.run_record import Example, ModelRun, PaperRun
 
@@ -33,7 +33,6 @@ class ViewedClip:
     """A clip as the viewer shows it.
 
     Attributes:
-        id: Id in the page, unique within it.
         answers: Network as it is printed, class it names, and its probability.
         frames: Numbers of the frames shown within the clip, from 1.
         seconds: Their times from the clip's start; empty if the frame rate is not known.

@@ -2,13 +2,13 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
+from lus_keras.core.bibtex import entry, paper_entry
 from lus_keras.evaluation.report.clips import ViewedClip
 from lus_keras.evaluation.report.section import RESEARCH_USE, Section, interval, number, plain
 
@@ -88,34 +88,17 @@ def _step(clip: ViewedClip) -> float:
 
 
 def bibtex_paper(section: Section) -> str:
-    """BibTeX of the paper, of what its configuration says; "et al." becomes "and others"."""
-    record = section.run.record
-    years = re.findall(r"\b(?:19|20)\d\d\b", record.venue)
-    return _entry(
-        section.run.paper,
-        {
-            "title": f"{{{record.title}}}",
-            "author": re.sub(r",?\s*et al\.?$", " and others", record.authors),
-            "howpublished": record.venue,
-            "year": years[-1] if years else "",
-            "doi": record.doi,
-        },
-    )
+    """BibTeX of the paper, of what its record says."""
+    said = section.run.record
+    return paper_entry(section.run.paper, said.title, said.authors, said.venue, said.doi)
 
 
 def bibtex_software(versions: Mapping[str, Any]) -> str:
     """An entry of this package."""
-    return _entry(
-        "lus_keras",
-        {
-            "title": "{lus_keras: lung-ultrasound deep learning in Keras 3}",
-            "author": "{The lus_keras authors}",
-            "howpublished": "Software, MIT licence",
-            "version": str(versions.get("lus_keras", "")),
-        },
-    )
-
-
-def _entry(key: str, fields: Mapping[str, str]) -> str:
-    lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
-    return "\n".join([f"@misc{{{key},", *lines, "}"])
+    fields = {
+        "title": "{lus_keras: lung-ultrasound deep learning in Keras 3}",
+        "author": "{The lus_keras authors}",
+        "howpublished": "Software, MIT licence",
+        "version": str(versions.get("lus_keras", "")),
+    }
+    return entry("lus_keras", fields)

@@ -1,39 +1,30 @@
 """The tables that were asked for, printed on the terminal at the end of a run."""
 
-from collections.abc import Collection
-from pathlib import Path
+from collections.abc import Collection, Sequence
 
 from rich.markup import escape
 from rich.table import Table as RichTable
 
 from lus_keras.core.progress import Console
-from lus_keras.evaluation.report.section import interval, number, watermarked
-from lus_keras.evaluation.run_record import of_paper, read_runs
+from lus_keras.evaluation.report.section import Section, interval, number
 from lus_keras.evaluation.tables.cells import Cell, Table
-from lus_keras.evaluation.tables.declaration import Declared
 
 
 def print_tables(
-    run_dir: Path, wanted: Collection[tuple[str, str]], console: Console, declared: Declared
+    sections: Sequence[Section], wanted: Collection[tuple[str, str]], console: Console
 ) -> None:
-    """Prints published | ours (95 % interval) of a run's tables.
+    """Prints published | ours (95 % interval) of a report's tables.
 
     Args:
         wanted: `(paper, target)` pairs; targets that are no tables are passed over.
-        declared: Finds what a paper makes of its predictions, by its name.
-
-    Raises:
-        RunError: The run cannot be read.
     """
-    runs = read_runs(run_dir)
-    for banner in dict.fromkeys(run.banner for run in runs[0][1].values() if run.banner):
+    asked = {(paper, target.replace("-", "_")) for paper, target in wanted}
+    for banner in dict.fromkeys(section.banner for section in sections if section.banner):
         console.print(f"[bold red]{banner}[/]")
-    for paper, run in runs[0][1].items():
-        found = declared(paper)
-        for target, make in found.tables.items() if found else ():
-            if (paper, target.replace("_", "-")) in {(p, t.replace("_", "-")) for p, t in wanted}:
-                made = watermarked(make(*of_paper(runs, paper)), run)
-                console.print(_rendered(made, simulated=run.simulated))
+    for section in sections:
+        for table in section.tables:
+            if (section.run.paper, table.id) in asked:
+                console.print(_rendered(table, simulated=section.simulated))
 
 
 def _rendered(table: Table, *, simulated: bool) -> RichTable:

@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from lus_keras.core.files import atomic_write, remove_abandoned
+from lus_keras.core.files import remove_abandoned, write_file
 from lus_keras.core.safe_text import guarded
 from lus_keras.core.style import pdf_bytes, png_bytes
 from lus_keras.evaluation.report.checklist import checklist_markdown
@@ -39,18 +39,28 @@ def write_report(
 
     Raises:
         RunError: run.json is absent or damaged, or a finished fold cannot be used.
-        OSError: The report cannot be written.
     """
-    for folder in ("report", "report/tables", "report/figures"):
-        remove_abandoned(Path(run_dir) / folder)
+    return write_sections(run_dir, build_sections(run_dir, declared, embed_frames=embed_frames))
+
+
+def build_sections(
+    run_dir: str | Path, declared: Declared, *, embed_frames: bool = False
+) -> list[Section]:
+    """Computes what a report says: a section a paper; takes and raises what `write_report` does."""
     runs = read_runs(run_dir)
-    record, papers = runs[0]
-    sections = [
+    return [
         build_section(
             run, declared(name), others=of_paper(runs, name)[1:], embed_frames=embed_frames
         )
-        for name, run in papers.items()
+        for name, run in runs[0][1].items()
     ]
+
+
+def write_sections(run_dir: str | Path, sections: Sequence[Section]) -> list[Path]:
+    """Writes sections of `build_sections` as the report of a run, see `write_report`."""
+    for folder in ("report", "report/tables", "report/figures"):
+        remove_abandoned(Path(run_dir) / folder)
+    record, papers = read_runs(run_dir)[0]
     pictures = {
         f"figures/{section.run.paper}_{drawing.id}.png": _picture(section, drawing)
         for section in sections
@@ -76,8 +86,7 @@ def write_report(
         for drawing in section.drawings:
             contents[f"figures/{section.run.paper}_{drawing.id}.pdf"] = pdf_bytes(drawing.figure)
     for name, content in contents.items():
-        with atomic_write(Path(run_dir) / "report" / name) as temporary_path:
-            temporary_path.write_bytes(content)
+        write_file(Path(run_dir) / "report" / name, content)
     return [Path(run_dir) / "report" / name for name in contents]
 
 

@@ -9,8 +9,8 @@ Runs of several seeds lie in `seed_<s>` of one folder, which has `seeds.json` in
 Only folds with a `DONE` count; the others are reported as missing or diverged, never guessed.
 """
 
-from lus_keras.evaluation.run_record.done import Done, read_done, vouch
-from lus_keras.evaluation.run_record.read import read_model, read_paper, read_predictions, read_run
+from lus_keras.evaluation.run_record.done import read_done, vouch
+from lus_keras.evaluation.run_record.read import read_predictions, read_run
 from lus_keras.evaluation.run_record.record import (
     ChoiceRecord,
     DataRecord,
@@ -21,14 +21,7 @@ from lus_keras.evaluation.run_record.record import (
     VariantRecord,
     VideoCounts,
 )
-from lus_keras.evaluation.run_record.run import Attention, Example, MaskedFrame, ModelRun, PaperRun
+from lus_keras.evaluation.run_record.run import Example, MaskedFrame, ModelRun, PaperRun
 from lus_keras.evaluation.run_record.seeds import of_paper, read_runs
 from lus_keras.evaluation.run_record.settings import Settings
 from lus_keras.evaluation.run_record.store import read_record, write_record
-
-__all__ = [
-    "Attention", "ChoiceRecord", "DataRecord", "DeviceRecord", "Done", "Example", "Fingerprint",
-    "MaskedFrame", "ModelRun", "PaperRecord", "PaperRun", "RunRecord", "Settings",
-    "VariantRecord", "VideoCounts", "of_paper", "read_done", "read_model", "read_paper",
-    "read_predictions", "read_record", "read_run", "read_runs", "vouch", "write_record",
-]  # fmt: skip

@@ -1,13 +1,12 @@
 """DONE: the mark of a finished fold, which vouches for its files and says what they belong to."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from lus_keras.core.errors import RunError
-from lus_keras.core.files import atomic_write, sha256_of
+from lus_keras.core.files import sha256_of, write_json
 from lus_keras.evaluation.run_record.record import Fingerprint
 
 FILE = "DONE"
@@ -55,8 +54,7 @@ def vouch_further(folder: Path, name: str) -> None:
 
 
 def _write(folder: Path, done: Done) -> None:
-    with atomic_write(folder / FILE) as temporary:
-        temporary.write_text(json.dumps(done.model_dump(mode="json"), indent=1) + "\n")
+    write_json(folder / FILE, done.model_dump(mode="json"))
 
 
 def read_done(folder: Path) -> Done:

@@ -1,7 +1,5 @@
 """What has to be said of the data of a run, as facts; `report.sentences` puts them into words."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
@@ -47,7 +45,6 @@ class DamagedVideos(_Exclusion):
     """Videos that cannot be decoded whole and were left out.
 
     Attributes:
-        by_class: Class → videos left out.
         problems: Video → what is wrong with it.
     """
 

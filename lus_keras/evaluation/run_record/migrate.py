@@ -35,7 +35,6 @@ def migrated(content: Mapping[str, Any], version: int) -> dict[str, Any]:
 
     Args:
         content: The file's content. Keys of version 1 without a place in it are left out.
-        version: The content's version, 1 or 2.
 
     Raises:
         KeyError: `models` of a paper is missing.

@@ -1,12 +1,11 @@
 """What run.json holds, as types: what was run, on what, with what."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from lus_keras.core.config import OwnNetwork
 from lus_keras.core.former_names import renamed_keys
 from lus_keras.evaluation.run_record.facts import Fact
 from lus_keras.evaluation.run_record.settings import Settings
@@ -24,7 +23,6 @@ class DataRecord(_Record):
     Attributes:
         videos: Videos that give a clip.
         positives: Clips of any class but the first.
-        classes: Class → clips.
         frame_truth: Whether single frames are annotated.
         facts: What has to be said of the data.
     """
@@ -45,7 +43,6 @@ class VideoCounts(_Record):
     Attributes:
         sides: Per fold, side → class → videos.
         lengths: Class → frames, as text → videos.
-        patients: Patient → videos.
         patient_lengths: Patient → frames, as text → videos; empty in older runs.
     """
 
@@ -84,11 +81,11 @@ class Fingerprint(_Record):
     def _renamed(cls, settings: Any) -> Any:
         return renamed_keys(settings)
 
-    def of_fold(self, model: str, fold: str) -> Fingerprint:
+    def of_fold(self, model: str, fold: str) -> "Fingerprint":
         """That of a fold of the variant."""
         return self.model_copy(update={"model": model, "fold": fold})
 
-    def differences(self, now: Fingerprint) -> list[str]:
+    def differences(self, now: "Fingerprint") -> list[str]:
         """One sentence a key that differs from another one, with both values."""
         old, new = (
             flat(mark.model_dump(exclude={"settings"})) | flat(mark.settings)
@@ -140,17 +137,9 @@ class ChoiceRecord(_Record):
     why: str = ""
 
 
-class NetworkRecord(_Record):
-    """A network of the user.
+class NetworkRecord(OwnNetwork):
+    """A network of the user, with its parameters as counted."""
 
-    Attributes:
-        file: File of its function; empty where it was handed over in Python.
-        sha256: Hash of the file, or of the function's source.
-    """
-
-    file: str
-    function: str
-    sha256: str
     parameters: int
 
 
@@ -166,7 +155,6 @@ class PaperRecord(_Record):
         models: Networks, `model` or `variant/model`, in the order of the tables.
         model_titles: What is printed of each network of the paper.
         changes: Settings by which a network differs from the preset's, as its row's title has them.
-        config: Settings, without any variant's changes.
         choices: Settings that the paper leaves open or that were changed.
         published: The paper's own numbers, as its configuration has them.
         claims: The paper's claims, as its configuration has them.

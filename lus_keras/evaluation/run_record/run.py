@@ -146,15 +146,10 @@ class PaperRun:
         """Seed of the run; also seeds the bootstrap."""
         return self.record.seed
 
-    @property
-    def folds(self) -> int:
-        """Folds that a complete run has."""
-        return self.record.folds
-
     def folds_of(self, name: str) -> int:
         """Folds that a complete run of a network, `model` or `variant/model`, has."""
         variant = self.record.variant_of(name)
-        return variant.folds if variant else self.folds
+        return variant.folds if variant else self.record.folds
 
     @property
     def variants(self) -> Mapping[str, VariantRecord]:
@@ -170,11 +165,6 @@ class PaperRun:
     def settings(self) -> Settings:
         """Settings the run was made with, without any variant's changes."""
         return self.record.config
-
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """The same settings as a mapping, whatever keys they have."""
-        return self.settings.model_dump()
 
     def settings_of(self, name: str) -> Settings:
         """Settings of a network's variant; the run's own where the variant is not known."""

@@ -1,7 +1,5 @@
 """Runs of several seeds in one folder: `seeds.json`, and a run directory `seed_<s>` each."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lus_keras.core.errors import RunError
-from lus_keras.core.files import atomic_write, read_json
+from lus_keras.core.files import read_json, write_file
 from lus_keras.evaluation.run_record.read import read_run
 from lus_keras.evaluation.run_record.record import RunRecord
 from lus_keras.evaluation.run_record.run import PaperRun
@@ -57,8 +55,7 @@ def write_seeds(run_dir: Path, seeds: Sequence[int], vary: str) -> None:
             f"{path}: its seeds vary in {before.vary}, not {vary}. Choose another --out."
         )
     text = Seeds.model_validate({"schema": 1, "seeds": seeds, "vary": vary})
-    with atomic_write(path) as temporary:
-        temporary.write_text(text.model_dump_json(by_alias=True, indent=1) + "\n")
+    write_file(path, text.model_dump_json(by_alias=True, indent=1) + "\n")
 
 
 def read_runs(run_dir: str | Path) -> list[Run]:

@@ -5,7 +5,7 @@ are typed.
 """
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -77,6 +77,7 @@ class TransferSettings(_Settings):
 
     train_on: str | None = None
     pretrain: str | None = None
+    video_score: Literal["mean", "max"] = "mean"
 
 
 class Settings(_Settings):

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lus_keras.core.errors import RunError
-from lus_keras.core.files import atomic_write, read_json
+from lus_keras.core.files import read_json, write_file
 from lus_keras.evaluation.run_record.migrate import migrated
 from lus_keras.evaluation.run_record.record import VERSION, RunRecord
 
@@ -22,8 +22,7 @@ def write_record(run_dir: Path, record: RunRecord) -> Path:
     """
     path = run_dir / FILE
     text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False)
-    with atomic_write(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_file(path, text + "\n")
     return path
 
 

@@ -55,7 +55,6 @@ class Table:
     """A table: cells by row and metric.
 
     Attributes:
-        id: Id, such as `table1`.
         title: Full sentence without its final point.
         row_labels: Row id → what is printed, in order.
         metric_labels: Metric id → what is printed, in order.
@@ -114,7 +113,6 @@ class Claim:
         better: Label of the model claimed to be better.
         comparisons: The metric the verdict rests on first, then the extras; empty if not testable.
         n_patients: Patients that both models were tested on.
-        n_clips: Clips that both were tested on.
         note: Why it is incomplete or was not tested.
     """
 

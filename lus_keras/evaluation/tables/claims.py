@@ -4,8 +4,6 @@ A side of a claim is a network, or several whose mean counts. Where both sides w
 same clips these are compared; networks of two data sets are compared on the patients they share.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,7 +36,7 @@ class _Wanted:
     metric: str
 
     @classmethod
-    def of(cls, entry: Mapping[str, str | Sequence[str]]) -> _Wanted:
+    def of(cls, entry: Mapping[str, str | Sequence[str]]) -> "_Wanted":
         better, worse = (
             (named,) if isinstance(named := entry[side], str) else tuple(named)
             for side in ("better", "worse")

@@ -69,7 +69,11 @@ def tabulate(layouts: Sequence[Layout]) -> Table:
         id=first.id,
         title=first.title,
         cells=cells,
-        row_labels={row.id: _titled(row.label, changes.get(row.id)) for row in first.rows},
+        # With the settings by which a row's network is not the preset's.
+        row_labels={
+            row.id: f"{row.label} [{changes[row.id]}]" if changes.get(row.id) else row.label
+            for row in first.rows
+        },
         metric_labels={column.id: column.label for column in first.columns},
         headline=list(first.headline) or [column.id for column in first.columns],
         decimals=first.decimals,
@@ -81,11 +85,6 @@ def tabulate(layouts: Sequence[Layout]) -> Table:
         ),
         digits_of={c.id: c.digits for c in first.columns if c.digits is not None},
     )
-
-
-def _titled(label: str, changed: str | None) -> str:
-    """A row's title, with the settings by which its network is not the preset's."""
-    return f"{label} [{changed}]" if changed else label
 
 
 def _changes_note(changes: Mapping[str, str]) -> list[str]:

@@ -101,8 +101,6 @@ class Layout:
 
     Attributes:
         run: The paper's run; its record holds the published numbers.
-        id: Id, such as `table1`.
-        title: Full sentence without its final point.
         headline: Metrics the paper itself prints; all if empty.
         published: Table under which published numbers stand; `id` if empty.
     """
@@ -149,7 +147,6 @@ class Judged:
 
     Attributes:
         baselines: Those of the predictor without skill on the same clips.
-        undefined: Note where a statistic is undefined.
     """
 
     clusters: Clusters

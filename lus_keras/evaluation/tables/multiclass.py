@@ -181,7 +181,6 @@ def class_drawings(
     """ROC and precision–recall curves and reliability of a network, each class against the rest.
 
     Args:
-        classes: Row id → what is printed, in the order of the classes.
         prefix: What the ids of the figures begin with.
         asked: What is asked of each class, for the titles.
         scores_of: Makes scores of two classes by what is printed, from predictions and `classes`;

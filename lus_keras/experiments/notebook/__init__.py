@@ -5,8 +5,6 @@ run = notebook.reproduce("bline", "table1", preset="smoke", out="runs/demo")
 notebook.table(run, "bline", "table1")
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -62,8 +62,6 @@ def figure(run: str | Path, name: str, *, width: int = 800, photo: bool = False)
 
     Args:
         name: Stem of its file, such as `bline_figure1`.
-        width: Width in pixels, at most.
-        photo: As in `picture`.
 
     Raises:
         RunError: The report has no such figure; those it has are named.

@@ -113,7 +113,6 @@ def recorded(
 
     Args:
         name: Folder in `docs/results`.
-        target: Name of the table.
         rows: Names of rows, with how to call them.
         metrics: Names of metrics, with how to call them.
         digits: Decimals of ours.

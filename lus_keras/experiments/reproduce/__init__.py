@@ -6,17 +6,6 @@ data set
 """
 
 from lus_keras.experiments.reproduce.describe import describe, describe_plan
-from lus_keras.experiments.reproduce.execute import Result, reproduce
-from lus_keras.experiments.reproduce.planning import Plan, plan
+from lus_keras.experiments.reproduce.execute import reproduce
+from lus_keras.experiments.reproduce.planning import plan
 from lus_keras.experiments.reproduce.request import Request, run_folder
-
-__all__ = [
-    "Plan",
-    "Request",
-    "Result",
-    "describe",
-    "describe_plan",
-    "plan",
-    "reproduce",
-    "run_folder",
-]

@@ -1,7 +1,5 @@
 """Counts of what was prepared, for tables and figures that need no training."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 
@@ -16,9 +14,6 @@ SIDES = ("train", "validation", "test")
 
 def video_counts(prepared: Prepared) -> VideoCounts:
     """Counts videos by side and class, and their lengths by class and by patient.
-
-    Args:
-        prepared: A variant with clips and split.
 
     Returns:
         The counts. A video counts on every side that has a clip of it, and its class is the

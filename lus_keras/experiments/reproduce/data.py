@@ -1,7 +1,5 @@
 """Videos of a request: those to test on and those to learn from; none is opened."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from lus_keras.core.config import CohortConfig, PaperConfig
@@ -26,7 +24,6 @@ class Data:
         name: As in paths.
         items: Videos, or what computes their frames.
         facts: What has to be said of the data.
-        license: Licence of the data.
         cropped: Whether frames show the sector alone, so that they are not cropped to it.
     """
 
@@ -39,11 +36,6 @@ class Data:
 
 def learnt_data(name: str, settings: PaperConfig, request: Request) -> Data | None:
     """The data set to learn from, if it is not the one that is tested.
-
-    Args:
-        name: The paper.
-        settings: Its configuration.
-        request: What was asked for.
 
     Returns:
         Simulated videos; None where learning and testing share their data.
@@ -86,13 +78,8 @@ def load_data(name: str, cohort: CohortConfig, request: Request, column: str) ->
     """Loads the data set of a request; no video is opened.
 
     Args:
-        name: Name of the paper.
         cohort: Its simulated cohort, where that is asked for.
-        request: What was asked for.
         column: Label that videos must have; those without are left out and noted.
-
-    Returns:
-        The data.
 
     Raises:
         ConfigError: The data set is not known.

@@ -1,7 +1,5 @@
 """What a request would do, and the settings it would do it with, in words."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from lus_keras.core import config
@@ -17,18 +15,7 @@ from lus_keras.simulation import dataset as simulated
 
 
 def describe(request: Request) -> list[str]:
-    """What a request would do, in words; nothing is rendered, decoded or trained.
-
-    Args:
-        request: What was asked for.
-
-    Returns:
-        Lines to print.
-
-    Raises:
-        ConfigError: As `plan`.
-        DataError: As `plan`.
-    """
+    """What a request would do, in words; nothing is rendered, decoded or trained."""
     lines = [f"run directory: {run_folder(request)}"]
     for paper_plan in plan(request):
         lines += describe_plan(paper_plan)
@@ -40,10 +27,6 @@ def open_choices(plan: Plan, request: Request) -> list[dict[str, Any]]:
 
     Those of the cohort are left out where it is not simulated. A value that preset or override
     changed says so: its label is that of the paper's value.
-
-    Args:
-        plan: What is asked of a paper.
-        request: What was asked for.
 
     Returns:
         Mappings of `field`, `value`, `label` and `why`.

@@ -1,7 +1,5 @@
 """What training takes, roughly: from steps that were measured on two cores in float32."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 
@@ -23,12 +21,7 @@ def training_seconds(settings: PaperConfig, models: Sequence[str], clips: float)
     Small pictures take longer: fixed costs of a step are not in it.
 
     Args:
-        settings: Configuration with its clips and epochs.
-        models: Networks of it.
         clips: Clips an epoch, of all folds together.
-
-    Returns:
-        Seconds.
     """
     copies = 2 if settings.fit.augment == "flip" else 1
     pixels = clips * copies * settings.fit.epochs * math.prod(settings.clip.shape[:-1])
@@ -37,10 +30,6 @@ def training_seconds(settings: PaperConfig, models: Sequence[str], clips: float)
 
 def peak_gb(settings: PaperConfig, models: Sequence[str]) -> float:
     """Memory of a process that trains the largest of some networks, at its peak.
-
-    Args:
-        settings: Configuration with its clips and batch size.
-        models: Networks of it.
 
     Returns:
         Gigabytes (10⁹ bytes).

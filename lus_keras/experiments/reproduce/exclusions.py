@@ -1,7 +1,5 @@
 """What of the data is not used, counted by class and patient, for every output of a run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from lus_keras.core.config import PaperConfig
@@ -15,10 +13,6 @@ from lus_keras.evaluation.run_record.facts import Fact
 
 def exclusions(source: ClipSource, settings: PaperConfig) -> list[Fact]:
     """Counts damaged videos, too short ones, and frames that fill no clip.
-
-    Args:
-        source: The clips.
-        settings: What they were cut with.
 
     Returns:
         One fact a kind that occurs.

@@ -1,7 +1,5 @@
 """Carries a request out: frames, split, folds that are not done yet, report."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,8 +7,9 @@ from typing import Any
 
 from filelock import FileLock
 
-from lus_keras.core.files import atomic_write, remove_abandoned
+from lus_keras.core.files import remove_abandoned, write_file
 from lus_keras.core.progress import Reporter
+from lus_keras.evaluation.report.section import Section
 from lus_keras.evaluation.report.sentences import sentence
 from lus_keras.evaluation.run_record.seeds import write_seeds
 from lus_keras.experiments.reproduce.describe import open_choices
@@ -24,12 +23,13 @@ from lus_keras.experiments.reproduce.workers import choose_workers
 
 @dataclass
 class Result:
-    """What came of a request."""
+    """What came of a request; `sections` are those of its report."""
 
     out: Path
     targets: set[tuple[str, str]] = field(default_factory=set)
     files: list[Path] = field(default_factory=list)
     outcomes: list[Any] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -42,12 +42,7 @@ def reproduce(request: Request, reporter: Reporter, plans: Sequence[Plan] | None
     """Does everything a request needs: data, split, training of what is not done yet, report.
 
     Args:
-        request: What was asked for.
-        reporter: Told of the progress.
         plans: What `plan` made of the request, where that was asked before TensorFlow was loaded.
-
-    Returns:
-        Folder, files and outcomes.
 
     Raises:
         ConfigError: As `plan`; options do not go together, or the folder holds a run of another
@@ -64,10 +59,12 @@ def reproduce(request: Request, reporter: Reporter, plans: Sequence[Plan] | None
         if len(asked) > 1:
             reporter.note(f"Seed {one.seed}, {one.out}")
         _train(one, reporter, plan(one) if plans is None or len(asked) > 1 else plans, result)
-    from lus_keras.experiments.report import write_report
+    from lus_keras import papers
+    from lus_keras.evaluation.report.write import build_sections, write_sections
 
     reporter.note("Writing the report …")
-    result.files += write_report(out, embed_frames=request.embed_frames)
+    result.sections = build_sections(out, papers.results, embed_frames=request.embed_frames)
+    result.files += write_sections(out, result.sections)
     return result
 
 
@@ -136,11 +133,7 @@ def _by_network(prepared: Sequence[Prepared]) -> list[Prepared]:
 def _write_architectures(plan: Plan, out: Path) -> list[Path]:
     """Writes the networks of a paper as text and, where they fit a page, draws them."""
     from lus_keras.core.style import png_bytes
-    from lus_keras.models.architecture import (
-        MOST_LAYERS,
-        describe_architecture,
-        draw_architecture,
-    )
+    from lus_keras.models.architecture import MOST_LAYERS, describe_architecture, draw_architecture
 
     files = []
     for name in plan.config.models:
@@ -150,7 +143,6 @@ def _write_architectures(plan: Plan, out: Path) -> list[Path]:
             contents[".png"] = png_bytes(draw_architecture(network))
         for suffix, content in contents.items():
             path = out / plan.paper.name / "architecture" / f"{name}{suffix}"
-            with atomic_write(path) as temporary:
-                temporary.write_bytes(content)
+            write_file(path, content)
             files.append(path)
     return files

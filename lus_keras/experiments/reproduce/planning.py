@@ -1,7 +1,5 @@
 """From a request to plans: configuration, networks and videos; nothing is decoded or trained."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,9 +28,7 @@ class Variant:
 
     Attributes:
         name: Key in the configuration's `variants`; empty where a paper has none.
-        title: As printed.
         config: The configuration with the variant's changes.
-        models: Networks to train, in the paper's order.
         learnt: Another data set to learn from, where the variant asks for one.
         data: The data to test on, where the variant reads another label than the plan's first one.
     """
@@ -67,10 +63,7 @@ class Plan:
     """One paper's share of a request, before any work is done.
 
     Attributes:
-        paper: The paper.
-        targets: What is asked of it.
         config: Its configuration, preset and overrides applied, no variant's changes.
-        variants: What to train.
         data: The data to test on; a variant may have its own.
         own_split: Folds of the user, instead of drawn ones.
         allow_leak: Whether these may leak.
@@ -91,12 +84,6 @@ class Plan:
 
 def plan(request: Request) -> list[Plan]:
     """Resolves targets, configuration and data of a request; no video is opened.
-
-    Args:
-        request: What was asked for.
-
-    Returns:
-        One plan a paper.
 
     Raises:
         ConfigError: A target, paper, model, preset or setting is wrong, or options do not go
@@ -280,9 +267,6 @@ def _asked_models(settings: PaperConfig, request: Request) -> list[tuple[str, st
 
 def check_models(plan: Plan) -> None:
     """Builds a network once, before anything is rendered or decoded.
-
-    Args:
-        plan: What is asked of a paper.
 
     Raises:
         ConfigError: The builder refuses its settings.

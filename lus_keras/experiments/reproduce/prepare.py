@@ -1,7 +1,5 @@
 """From a plan to clips and splits on disk, a variant at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,9 +30,6 @@ class Prepared:
     """A variant whose frames are stored and whose clips are divided.
 
     Attributes:
-        variant: What to train.
-        source: The clips.
-        split: Their division.
         pretraining: Clips and division of the data set to train on first, where there is one.
     """
 
@@ -46,11 +41,6 @@ class Prepared:
 
 def prepare(plan: Plan, out: Path, reporter: Reporter) -> list[Prepared]:
     """Stores frames, cuts clips and divides them by variant; `keep_splits` writes split.json.
-
-    Args:
-        plan: What is asked of a paper.
-        out: Run directory.
-        reporter: Told of the progress.
 
     Returns:
         The variants in the order of the plan.
@@ -126,11 +116,7 @@ def _open_store(data: Data, variant: Variant, plan: Plan, reporter: Reporter) ->
             reporter.advance(f"{plan.paper.name}: {verb} videos", done, total)
 
     store = open_store(
-        data.items,
-        spec,
-        on_bad=variant.config.data.on_bad,
-        workers=cores(),
-        progress=progress,
+        data.items, spec, on_bad=variant.config.data.on_bad, workers=cores(), progress=progress
     )
     if told := copies_warning(store):
         reporter.note(f"  WARNING: {data.name}: {told}")
@@ -175,9 +161,7 @@ def keep_splits(plan: Plan, out: Path, prepared: Sequence[Prepared]) -> None:
     """Writes the splits that are new to split.json, once the folder is known to be this run's.
 
     Args:
-        plan: What is asked of a paper.
         out: Run directory; no other process may write its split.json meanwhile.
-        prepared: The paper's variants.
 
     Raises:
         DataError: The file that is there is damaged.
@@ -229,25 +213,11 @@ def _draw(variant: Variant, source: ClipSource, scheme: str) -> Split:
         return splits.make_kfold(
             index.patient_id, classes, folds=settings.folds, seed=settings.seed
         )
+    drawn = settings.model_dump(include={"test_fraction", "seed", "repeats", "validation_fraction"})
     if scheme == "holdout":
-        return splits.make_holdout(
-            index.patient_id,
-            classes,
-            test_fraction=settings.test_fraction,
-            seed=settings.seed,
-            repeats=settings.repeats,
-            validation_fraction=settings.validation_fraction,
-            test_patients=settings.test_patients,
-        )
-    return splits.make_clipwise(
-        index.clip_id,
-        classes,
-        scheme=scheme,
-        test_fraction=settings.test_fraction,
-        seed=settings.seed,
-        repeats=settings.repeats,
-        validation_fraction=settings.validation_fraction,
-    )
+        kept = settings.test_patients
+        return splits.make_holdout(index.patient_id, classes, **drawn, test_patients=kept)
+    return splits.make_clipwise(index.clip_id, classes, scheme=scheme, **drawn)
 
 
 def _strata(variant: Variant, source: ClipSource, scheme: str) -> np.ndarray:

@@ -1,7 +1,5 @@
 """What a run is, for run.json; and the refusal to mix experiments in one folder."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -14,8 +12,7 @@ import numpy as np
 
 from lus_keras import __version__
 from lus_keras.core import config
-from lus_keras.core.config import PaperConfig
-from lus_keras.core.environment import PACKAGES, cores, package_version
+from lus_keras.core.environment import PACKAGES, cores, package_version, processor_name
 from lus_keras.core.errors import ConfigError
 from lus_keras.core.multilabel import class_counts
 from lus_keras.data.clip_source import ClipSource
@@ -50,9 +47,6 @@ def record_run(out: Path, plan: Plan, request: Request, prepared: Sequence[Prepa
 
     Args:
         out: Run directory; no other process may write its run.json meanwhile.
-        plan: What is asked of the paper.
-        request: What was asked for.
-        prepared: The paper's variants.
 
     Raises:
         ConfigError: The folder is another run's.
@@ -84,10 +78,6 @@ def record_run(out: Path, plan: Plan, request: Request, prepared: Sequence[Prepa
 
 def fingerprint_of(prepared: Prepared, seed: int) -> Fingerprint:
     """What the numbers of a variant depend on.
-
-    Args:
-        prepared: The variant.
-        seed: Seed of the run.
 
     Returns:
         The variant's fingerprint; `model` and `fold` are those of its folds alone.
@@ -149,7 +139,9 @@ def _paper_record(plan: Plan, request: Request, prepared: Sequence[Prepared]) ->
         labels=list(settings.labels),
         targets=sorted(plan.targets),
         models=[item.variant.entry(model) for item in prepared for model in item.variant.models],
-        model_titles=_titles(settings),
+        # In and out of variants, in the order of the tables.
+        model_titles={name: entry.title for name, entry in settings.models.items()}
+        | settings.entries(),
         changes=_changes(plan, request, prepared),
         networks={
             name: NetworkRecord(**network.model_dump(), parameters=settings.models[name].parameters)
@@ -164,11 +156,6 @@ def _paper_record(plan: Plan, request: Request, prepared: Sequence[Prepared]) ->
         data=first.data if first else DataRecord(),
         variants=variants,
     )
-
-
-def _titles(settings: PaperConfig) -> dict[str, str]:
-    """What is printed of every network, in and out of variants, in the order of the tables."""
-    return {name: entry.title for name, entry in settings.models.items()} | settings.entries()
 
 
 def _changes(plan: Plan, request: Request, prepared: Sequence[Prepared]) -> dict[str, str]:
@@ -282,15 +269,9 @@ def _refuse_other(path: Path, name: str, before: PaperRecord, paper: PaperRecord
 
 
 def _device() -> DeviceRecord:
-    processor = platform.processor()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        processor = next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
-        pass
     return DeviceRecord(
         platform=platform.platform(),
-        processor=processor,
+        processor=processor_name(),
         cores=cores(),
         backend=os.environ.get("KERAS_BACKEND", "tensorflow"),
     )

@@ -1,7 +1,5 @@
 """What is asked for: targets, papers and settings, and the folder its run goes to."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import json
@@ -144,9 +142,6 @@ def data_name(data: str) -> str:
 def check_engine(request: Request) -> None:
     """Refuses options that do not go together, before anything is done.
 
-    Args:
-        request: What was asked for.
-
     Raises:
         ConfigError: They do not; all that is wrong is listed.
     """
@@ -165,9 +160,6 @@ def check_engine(request: Request) -> None:
 
 def requests_by_seed(request: Request) -> list[Request]:
     """Splits a request for several trainings into one a seed.
-
-    Args:
-        request: What was asked for.
 
     Returns:
         A request a seed, from `seed` on, each with a folder of its own; the request itself where

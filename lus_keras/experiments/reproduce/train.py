@@ -49,11 +49,6 @@ class _Training:
     """The folds of a variant, and what is asked of them.
 
     Attributes:
-        prepared: Clips and folds.
-        plan: What is asked of the paper.
-        request: What was asked for.
-        out: Run directory.
-        reporter: Told of the progress.
         mark: What the numbers depend on.
     """
 
@@ -155,13 +150,6 @@ def train_variant(
     prepared: Prepared, plan: Plan, request: Request, out: Path, reporter: Reporter
 ) -> list[Outcome]:
     """Trains what is asked for and not done; first on the other data set, where there is one.
-
-    Args:
-        prepared: The variant.
-        plan: What is asked of the paper.
-        request: What was asked for.
-        out: Run directory.
-        reporter: Told of the progress.
 
     Returns:
         One outcome a job that was run.

@@ -1,7 +1,5 @@
 """How many folds to train at a time, where the user leaves it open."""
 
-from __future__ import annotations
-
 import math
 import os
 
@@ -25,7 +23,6 @@ def choose_workers(prepared: Prepared, request: Request) -> int:
     for, not on what is left of it: the same command again computes with the threads it began with.
 
     Args:
-        prepared: The variant.
         request: What was asked for; its `workers` decides where it is given.
 
     Returns:

@@ -3,9 +3,6 @@
 Temperature: Guo et al. 2017, "On Calibration of Modern Neural Networks".
 """
 
-from __future__ import annotations
-
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import write_json
 from lus_keras.evaluation.metrics import log_loss_of
 
 FILE = "calibration.json"
@@ -70,5 +67,4 @@ def _operating_point(labels: np.ndarray, probabilities: np.ndarray) -> dict[str,
 
 def write_calibration(folder: Path, said: dict[str, Any]) -> None:
     """Writes calibration.json into the folder of a fold."""
-    with atomic_write(folder / FILE) as temporary:
-        temporary.write_text(json.dumps(said, indent=1) + "\n")
+    write_json(folder / FILE, said)

@@ -1,7 +1,5 @@
 """Test clips that are kept with their frames, for figures and for the report's clip viewer."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import keras

@@ -1,7 +1,5 @@
 """One fold: train, checkpoint every epoch, predict the test clips, write results, mark it done."""
 
-from __future__ import annotations
-
 import json
 import math
 import time
@@ -15,7 +13,7 @@ import numpy as np
 
 from lus_keras.core.config import FitConfig
 from lus_keras.core.errors import ConfigError, DivergedError
-from lus_keras.core.files import atomic_write, remove_unfinished
+from lus_keras.core.files import atomic_write, remove_unfinished, write_file, write_json
 from lus_keras.core.multilabel import unpack
 from lus_keras.data.augment import training_set
 from lus_keras.data.clip_source import ClipSource
@@ -154,7 +152,6 @@ def best_epoch(history: Sequence[Mapping[str, Any]], select: str) -> int:
     """Epoch that is chosen, from 0; of equals the first, as Keras' checkpoint has it.
 
     Args:
-        history: One row an epoch.
         select: Column to choose by: the smallest loss or the largest accuracy.
     """
     values = [row[select] for row in history]
@@ -246,8 +243,7 @@ class _FiniteGuard(keras.callbacks.Callback):
             f"{self.number}, batch {batch + 1}. Lower fit.learning_rate or look at the data."
         )
         record = {"epoch": self.number, "batch": batch + 1, "message": message}
-        with atomic_write(self.job.folder / "DIVERGED.json") as temporary:
-            temporary.write_text(json.dumps(record) + "\n")
+        write_file(self.job.folder / "DIVERGED.json", json.dumps(record) + "\n")
         raise DivergedError(message)
 
 
@@ -300,8 +296,7 @@ def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) 
         written += write_examples(job.folder, source, rows, network.masker)
     with atomic_write(job.folder / "model.weights.h5") as temporary:
         network.model.save_weights(temporary)
-    with atomic_write(job.folder / "model.json") as temporary:
-        temporary.write_text(json.dumps(job.description, indent=1) + "\n")
+    write_json(job.folder / "model.json", job.description)
     vouch(job.folder, written, job.fingerprint)
     for name in (ERROR_LOG, "DIVERGED.json"):
         (job.folder / name).unlink(missing_ok=True)

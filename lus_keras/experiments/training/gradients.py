@@ -1,7 +1,5 @@
 """Norms of gradients, layer by layer and step by step, for studies of how training goes wrong."""
 
-from __future__ import annotations
-
 import csv
 import math
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import write_csv
 from lus_keras.core.typing import Tensor
 
 FILE = "gradients.csv"
@@ -21,9 +19,6 @@ def logging(optimizer: type[keras.optimizers.Optimizer]) -> type[keras.optimizer
     """Makes an optimizer that remembers the norms of the gradients it is given, before clipping.
 
     It has to be built before the first step, as `Network` does.
-
-    Args:
-        optimizer: Any optimizer of Keras.
 
     Returns:
         Its subclass with `layers`, the names of layers with weights in the order of the network,
@@ -86,10 +81,7 @@ class GradientLog(keras.callbacks.Callback):
         self._write()
 
     def _write(self) -> None:
-        with atomic_write(self.path) as temporary, temporary.open("w", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow([*OWN_COLUMNS, *self.model.optimizer.layers])
-            writer.writerows(self.rows)
+        write_csv(self.path, [*OWN_COLUMNS, *self.model.optimizer.layers], self.rows)
 
 
 def _read_before(path: Path, epoch: int) -> list[list[Any]]:

@@ -1,7 +1,5 @@
 """Spatial masks of a few test frames, kept with the frames for figures."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,6 @@ def write_masks(folder: Path, network: Network, source: ClipSource, rows: np.nda
     """Keeps the middle frames of eight test clips, spread evenly over all, and their masks.
 
     Args:
-        network: A network with a `masker`.
         rows: `(n,)` rows of the test clips.
 
     Returns:

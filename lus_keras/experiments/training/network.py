@@ -1,7 +1,5 @@
 """A compiled network that can be reset: the graph is traced once, not once a fold."""
 
-from __future__ import annotations
-
 import functools
 import gc
 import random
@@ -105,14 +103,9 @@ class Network:
         build: Makes the uncompiled model, from clips to logits; called again at every reset.
         loss: Keras loss of (labels, logits).
         metrics: Makes the metrics to follow in training.
-        fit: Optimizer settings and precision.
-        mirrored: Train on all devices, see `mirrored_strategy`.
 
     Attributes:
-        model: The compiled model.
-        devices: Devices that share a batch.
         evaluator: The model, on one device, to evaluate with.
-        precision: Dtype policy the model computes in.
         predictor: From clips to logits, and attention where there is any.
         masker: From clips to the layer `spatial_mask`; None for networks without one.
     """

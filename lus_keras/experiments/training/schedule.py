@@ -1,7 +1,5 @@
 """The learning rate over a training, as a function of the step, so that a resumed one goes on."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -16,7 +14,6 @@ def rate_at(step: int, total: int, peak: float) -> float:
 
     Args:
         step: Step of the whole training, from 0.
-        total: Number of steps.
     """
     warm = int(WARM_UP * total)
     if step < warm:

@@ -1,7 +1,5 @@
 """What a fold leaves as tables: a row a test clip, and a row an epoch."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lus_keras.core.files import atomic_write
+from lus_keras.core.files import atomic_write, write_csv
 from lus_keras.core.safe_text import guarded
 from lus_keras.data.clip_source import ClipSource
 
@@ -34,12 +32,12 @@ def write_predictions(
     labels = ["y_true"] if truth.ndim == 1 else [f"y_{k}" for k in classes]
     header = ["clip_id", "video_id", "patient_id", "fold", *labels, *(f"p_{k}" for k in classes)]
     columns = zip(rows, truth.reshape(len(rows), -1), probabilities, strict=True)
-    with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(header)
-        for row, said, chances in columns:
-            ids = guarded([index.clip_id[row], index.video_id[row], index.patient_id[row]])
-            writer.writerow([*ids, fold, *said, *(f"{chance:.9g}" for chance in chances)])
+    ids = (index.clip_id, index.video_id, index.patient_id)
+    lines = (
+        [*guarded(of[row] for of in ids), fold, *said, *(f"{chance:.9g}" for chance in chances)]
+        for row, said, chances in columns
+    )
+    write_csv(path, header, lines)
 
 
 def write_history(path: Path, history: Sequence[Mapping[str, Any]]) -> None:

@@ -1,7 +1,5 @@
 """What an exported model takes and gives, and what has to be known before it is used."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -111,8 +109,18 @@ def _scaled_input(models: Ensemble) -> dict[str, Any]:
     }
 
 
-def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
-    """model_card.md: where a model comes from, how good it was, what it is for."""
+def model_card(
+    models: Ensemble,
+    said: Mapping[str, Any],
+    elsewhere: Mapping[str, Sequence[Mapping[str, Any]]] = {},
+) -> str:
+    """model_card.md: where a model comes from, how good it was, what it is for.
+
+    Args:
+        models: The network.
+        said: Its contract.
+        elsewhere: Rows as in results.json of further data sets that it was tested on, by name.
+    """
     description = models.description
     settings = config.load(description.paper)
     run = run_folder(models.folders)
@@ -121,9 +129,12 @@ def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
     variant = record.variants.get(description.variant) if record else None
     data = variant.data if variant else record.data if record else DataRecord()
     title, command = title_of(description, record), recipe(record)
+    source = f"{settings.venue} {settings.doi}".strip()
     parts = [
         f"# {escaped(title)} ({escaped(models.name)})",
-        f"{settings.title}. {settings.authors}, {settings.venue} {settings.doi}".strip(),
+        " ".join(
+            f"{part.rstrip('.')}." for part in (settings.title, settings.authors, source) if part
+        ),
         f"**{USE}**",
         "## Use",
         _usage(models, said),
@@ -133,6 +144,10 @@ def model_card(models: Ensemble, said: Mapping[str, Any]) -> str:
         f"```bash\n{command}\n```" if command else "The command was not recorded.",
         "## Performance",
         _metrics(measured_rows(run, description), entry),
+        *(
+            f"On `{name}`, which it was not trained on:\n\n{_metrics(rows, entry)}"
+            for name, rows in elsewhere.items()
+        ),
         _calibration(models),
         "## Limits",
         _limits(record),

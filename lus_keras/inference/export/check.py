@@ -1,7 +1,5 @@
 """Loads what was exported in a fresh process and compares it with the networks in Keras."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

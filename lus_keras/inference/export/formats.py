@@ -1,7 +1,5 @@
 """Writers of the formats, each with the program that reads it again in a fresh process."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 

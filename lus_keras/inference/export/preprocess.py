@@ -4,8 +4,6 @@ What finds the sector, chooses frames and cuts clips is copied from this package
 so that the two cannot part.
 """
 
-from __future__ import annotations
-
 import ast
 import inspect
 from collections.abc import Callable

@@ -1,15 +1,12 @@
 """Exports networks: written beside its place, checked, then moved there."""
 
-from __future__ import annotations
-
-import json
 import os
 import shutil
 import uuid
 from pathlib import Path
 
 from lus_keras.core.errors import ConfigError, RunError
-from lus_keras.core.files import atomic_write, sha256_of
+from lus_keras.core.files import sha256_of, write_file, write_json
 from lus_keras.inference.export import preprocess
 from lus_keras.inference.export.card import contract, model_card
 from lus_keras.inference.export.check import check_export
@@ -35,7 +32,6 @@ def export_models(
         ConfigError: The format is not known or its packages are missing, or `out` holds other
             files.
         RunError: The export differs from the networks; nothing is left of it.
-        OSError: The folder cannot be written.
     """
     if format not in FORMATS:
         raise ConfigError(f"--format must be one of {', '.join(FORMATS)}. Received {format!r}.")
@@ -72,7 +68,5 @@ def _describe(models: Ensemble, folder: Path, format: str, differences: dict[str
     hashes = {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
     said = contract(models, format, differences, hashes)
     said["preprocessing"] = preprocess.preprocessing(models)
-    with atomic_write(folder / CONTRACT) as temporary:
-        temporary.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    with atomic_write(folder / CARD) as temporary:
-        temporary.write_text(model_card(models, said), "utf-8")
+    write_json(folder / CONTRACT, said, ascii=False)
+    write_file(folder / CARD, model_card(models, said))

@@ -1,7 +1,5 @@
 """Finding the folds of one network in a run, or naming those that could be meant."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +21,6 @@ class Description(BaseModel):
     """What model.json says: all that a network's shape and its input depend on.
 
     Attributes:
-        version: Version of the file's form.
-        variant: Variant of its configuration, or nothing.
-        options: The configuration's `model`.
         multilabel: Whether each label is judged on its own, so that none or several may apply.
         cropped: Whether the videos showed the sector alone, so that they were not cropped to it.
         network: File, function and hash of a network of the user's own, and its `layers`.

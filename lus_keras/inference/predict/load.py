@@ -1,7 +1,5 @@
 """Networks of finished folds, built again and put side by side."""
 
-from __future__ import annotations
-
 import inspect
 import os
 import warnings
@@ -111,8 +109,6 @@ def load_models(
     Args:
         path: Run directory, any folder within it down to a fold's, or the name of a pretrained
             network.
-        paper: Paper, where the run has several.
-        model: Network, where the run has several.
         variant: Variant, where the run has several; "" is none.
 
     Raises:

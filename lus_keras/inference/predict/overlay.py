@@ -1,7 +1,5 @@
 """A video with what a network says drawn on it: probability and attention under the picture."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -47,7 +45,6 @@ def write_overlay(path: Path, prediction: VideoPrediction) -> None:
 
     Raises:
         VideoError: The video cannot be decoded.
-        OSError: The file cannot be written.
     """
     write_frames(path, overlay_frames(prediction), prediction.fps)
 

@@ -1,7 +1,5 @@
 """Clips of a video as it is decoded: those that training would cut, without holding the video."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Curves of probability and attention over the time of a video, as a strip beneath it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import cv2

@@ -1,7 +1,5 @@
 """Probabilities of a video, clip by clip, and of patients from their videos."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Iterable, Sequence
@@ -116,7 +114,6 @@ def predict_video(
     """Predicts every clip of a video; it is decoded once, a few clips at a time.
 
     Args:
-        models: Networks, see `load_models`.
         video: File or folder of pictures, or a manifest row, whose region of interest, frame rate
             of pictures and ids are used.
         cropped: Whether it shows the sector alone; None as the videos that were learnt from.

@@ -1,9 +1,5 @@
 """Predictions as files: CSV and JSON, the representative frame, the overlay video."""
 
-from __future__ import annotations
-
-import csv
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -15,7 +11,7 @@ import cv2
 import numpy as np
 
 from lus_keras.core.errors import VideoError
-from lus_keras.core.files import atomic_write, file_names
+from lus_keras.core.files import file_names, write_csv, write_file, write_json
 from lus_keras.core.safe_text import guarded
 from lus_keras.data.cache.stream import stream_pictures
 from lus_keras.inference.append import kept_rows, merged_predictions
@@ -106,9 +102,6 @@ def write_predictions(
     Returns:
         The files: predictions.csv (a row a clip), videos.csv, patients.csv, attention.csv where
         there is attention, predictions.json, and the pictures.
-
-    Raises:
-        OSError: The folder cannot be written.
     """
     predictions = predictions_apart(predictions)
     refused = [] if refused is None else refused
@@ -131,9 +124,8 @@ def write_predictions(
         except VideoError as error:
             refused.append(f"{error} It is predicted, and its pictures are not drawn.")
     files.append(out / "predictions.json")
-    with atomic_write(files[-1]) as temporary:
-        said = _merged(models, predictions, refused, held)
-        temporary.write_text(json.dumps(said, indent=1) + "\n")
+    said = _merged(models, predictions, refused, held)
+    write_json(files[-1], said)
     return [*files, *drawn]
 
 
@@ -174,9 +166,8 @@ def _pictures(prediction: VideoPrediction, stem: Path) -> list[Path]:
     with closing(stream_pictures(prediction.video, prediction.clip.fps)) as frames:
         frame = next(islice(frames, prediction.representative()[1], None))
     frame = captioned(frame, representative_caption(prediction))
-    with atomic_write(picture) as temporary:
-        encoded = cv2.imencode(".png", np.ascontiguousarray(frame[..., ::-1]))[1]
-        temporary.write_bytes(encoded.tobytes())
+    encoded = cv2.imencode(".png", np.ascontiguousarray(frame[..., ::-1]))[1]
+    write_file(picture, encoded.tobytes())
     write_overlay(overlay, prediction)
     return [picture, overlay]
 
@@ -227,10 +218,7 @@ def _attention_rows(predictions: Iterable[VideoPrediction]) -> Iterator[list[Any
 
 
 def _write_csv(path: Path, header: list[str], rows: Iterable[list[Any]]) -> Path:
-    with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(header)
-        writer.writerows(map(guarded, rows))
+    write_csv(path, header, map(guarded, rows))
     return path
 
 

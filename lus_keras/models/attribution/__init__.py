@@ -21,15 +21,3 @@ from lus_keras.models.attribution.maps import (
     smooth_grad,
     vanilla_saliency,
 )
-
-__all__ = [
-    "ENGINES",
-    "FAST",
-    "LIBRARY",
-    "ORDERS",
-    "grad_cam",
-    "integrated_gradients",
-    "randomised_copy",
-    "smooth_grad",
-    "vanilla_saliency",
-]

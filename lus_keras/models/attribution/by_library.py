@@ -3,8 +3,6 @@
 The library imports TensorFlow whatever Keras's backend is, so it is imported where it is called.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,8 +47,6 @@ def mean_gradient(
     engine, so that maps of both can be compared.
 
     Args:
-        clips: As in `saliency`.
-        weights: As in `saliency`.
         seeds: `(n, 2)`, of the noise of n copies.
         noise: Standard deviation as a share of a clip's range.
         absolute: Whether absolute gradients are averaged, the library's default.
@@ -69,13 +65,7 @@ def mean_gradient(
 
 
 def grad_cam(model: keras.Model, clips: Floats, weights: Floats, layer: str) -> Floats:
-    """Grad-CAM at a layer, `(b, …)` in 0 … 1, interpolated to the size of the clips.
-
-    Args:
-        clips: As in `saliency`.
-        weights: As in `saliency`.
-        layer: Name of the layer.
-    """
+    """Grad-CAM at a layer, `(b, …)` in 0 … 1, interpolated to the size of the clips."""
     from tf_keras_vis.gradcam import Gradcam
 
     with _quiet():

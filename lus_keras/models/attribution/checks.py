@@ -1,7 +1,5 @@
 """A network that has learnt nothing, to hold maps against (Adebayo et al. 2018)."""
 
-from __future__ import annotations
-
 import keras
 
 

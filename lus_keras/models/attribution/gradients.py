@@ -5,8 +5,6 @@ here: kernels for it are made for many channels, and are several times slower fo
 of a video than for the convolution that says the same (`strided_input_gradient`).
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -58,7 +56,6 @@ def unit_noise(shape: tuple[int, ...], seed: Any) -> Any:
     """Normal noise of mean 0 and standard deviation 1, a function of its seed alone.
 
     Args:
-        shape: Of the noise.
         seed: Two integers.
 
     Returns:

@@ -1,7 +1,5 @@
 """Maps of clips: vanilla saliency, SmoothGrad, integrated gradients and Grad-CAM."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -10,11 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lus_keras.models.attribution import by_library
-from lus_keras.models.attribution.gradients import (
-    gradient_function,
-    require_tensorflow,
-    unit_noise,
-)
+from lus_keras.models.attribution.gradients import gradient_function, require_tensorflow, unit_noise
 
 Floats = NDArray[np.float32]
 # Added to the spread of a map before it is divided by, as tf-keras-vis does.
@@ -77,11 +71,10 @@ def smooth_grad(
 ) -> Floats:
     """Gradient averaged over noisy copies of each clip (Smilkov et al. 2017).
 
-    A copy's noise depends on seed, clip and copy alone, so that both engines have the same.
+    A copy's noise depends on seed, clip and copy alone, so that both engines have the same. Other
+    arguments, result and errors are those of `vanilla_saliency`.
 
     Args:
-        model: As in `vanilla_saliency`.
-        clips: As in `vanilla_saliency`.
         output: As in `vanilla_saliency`; the predicted class is that of the clip without noise.
         samples: Noisy copies of each clip.
         noise: Standard deviation of the noise as a share of the clip's range of values.
@@ -89,13 +82,6 @@ def smooth_grad(
         seed: Of the noise, 0 or more.
         order: `mean_abs` averages absolute gradients, as tf-keras-vis does; `abs_mean` takes the
             absolute value of the averaged gradient, as Smilkov et al. define it.
-        engine: As in `vanilla_saliency`.
-
-    Returns:
-        As `vanilla_saliency`.
-
-    Raises:
-        As `vanilla_saliency`.
     """
     _check_choice("engine", engine, ENGINES)
     _check_choice("order", order, ORDERS)
@@ -135,10 +121,9 @@ def integrated_gradients(
 ) -> Floats:
     """Absolute integrated gradients from each channel's darkest value (Sundararajan et al. 2017).
 
+    Other arguments are those of `vanilla_saliency`.
+
     Args:
-        model: As in `vanilla_saliency`.
-        clips: As in `vanilla_saliency`.
-        output: As in `vanilla_saliency`.
         steps: Places on the path, the middles of equal parts of it.
         chunk: Places computed at once.
 
@@ -173,9 +158,7 @@ def path_contributions(
     for clip, weight in zip(clips, weights, strict=True):
         dark = clip.min(axis=tuple(range(clip.ndim - 1)), keepdims=True)
         mean = _mean_gradient(
-            *(model, weight, chunk, False),
-            partial(_on_the_path, dark, clip - dark, along),
-            steps,
+            *(model, weight, chunk, False), partial(_on_the_path, dark, clip - dark, along), steps
         )
         found.append((clip - dark) * mean)
     return np.stack(found)
@@ -245,10 +228,9 @@ def grad_cam(
 ) -> Floats:
     """Class activation map, by tf-keras-vis (Selvaraju et al. 2017).
 
+    Other arguments are those of `vanilla_saliency`.
+
     Args:
-        model: As in `vanilla_saliency`.
-        clips: As in `vanilla_saliency`.
-        output: As in `vanilla_saliency`.
         layer: Name of a layer with maps; None is `last_convolution`.
 
     Returns:

@@ -6,8 +6,6 @@ largest alone: maps differ by a hundredth. The kernel's rule is written out here
 of the kernel's time.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from dataclasses import dataclass

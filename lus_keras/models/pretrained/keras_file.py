@@ -4,8 +4,6 @@ config.json        the layers, in order, by class and name
 model.weights.h5   their arrays, layers/<class in snake case>_<count>/vars/<number>
 """
 
-from __future__ import annotations
-
 import io
 import json
 import re

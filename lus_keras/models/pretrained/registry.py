@@ -7,8 +7,6 @@
 The user's folder comes first. Nothing is downloaded.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -66,15 +64,12 @@ class Entry(_Part):
     """All of entry.json.
 
     Attributes:
-        version: Version of this form.
         name: Such as `bline/c2d_lstm_a`.
         kind: A whole network, or a backbone that training can start from.
-        title: As printed.
         description: As model.json has it: architecture and preprocessing.
         contract: As contract.json of an exported model has it.
         parameters: Counted parameters of one network, all of them.
         files: Weights, a file a fold; none where only the recipe ships.
-        recipe: How it was trained.
         data: Counts and licence of the training data.
         calibrations: What each network was calibrated to, in the order of `files`; or none.
         measured: How good it was, on one or several data sets.
@@ -251,16 +246,8 @@ def write_entry(
     """Writes an entry beside its place and moves it there; one of the same name is replaced.
 
     Args:
-        root: Folder of the entries.
         entry: The entry; its `files` are those that are written.
         weights: File name → arrays as they are stored.
-        card: Markdown.
-
-    Returns:
-        The files.
-
-    Raises:
-        OSError: The folder cannot be written.
     """
     from safetensors.numpy import save_file
 

@@ -1,7 +1,5 @@
 """Names in PyTorch checkpoints: what wrappers and checkpoints put before the names of weights."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable

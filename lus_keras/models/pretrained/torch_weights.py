@@ -4,8 +4,6 @@ Names and shapes are those of torchvision's AlexNet (`features.*`) and ResNet152
 severity network as its authors' code lays it out (`features`, `attention`, `lstm`, `fc`).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Figure 1 of the B-line paper, and the figures of every classifying paper."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lus_keras.evaluation import plots

@@ -1,7 +1,5 @@
 """Tables of the B-line paper (Kerdegari et al., ISBI 2021), and transfer from simulated videos."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -217,7 +215,7 @@ def _localised(run: PaperRun, name: str) -> tuple[Localised | None, str]:
 
 def localisation(run: PaperRun) -> LocalisationConfig:
     """How localisation is counted; as usual where the run's record does not say."""
-    return LocalisationConfig.model_validate(run.config.get("localisation") or {})
+    return LocalisationConfig.model_validate(run.settings.localisation or {})
 
 
 def _population_sentence(run: PaperRun) -> str:
@@ -235,6 +233,7 @@ TRANSFER_LABELS = {
     SIMULATED: "Learnt from simulated videos alone",
     TUNED: "Learnt from simulated videos, then within the folds",
 }
+SCORES = {"mean": "the mean", "max": "the highest"}
 TRANSFER_COLUMNS = (
     Column("video_roc_auc", "ROC-AUC, per video", "roc_auc"),
     Column("video_accuracy", "Accuracy, per video", "accuracy"),
@@ -243,16 +242,17 @@ TRANSFER_COLUMNS = (
 )
 
 
-def per_video(predictions: pd.DataFrame) -> pd.DataFrame:
+def per_video(predictions: pd.DataFrame, score: str = "mean") -> pd.DataFrame:
     """One row a video; where several networks tested it, their mean.
 
     Args:
         predictions: Rows of predictions.csv of one or several folds.
+        score: What makes a video's probability of its clips', see `video_level`.
 
     Returns:
         One row a video, with `clip_id` equal to `video_id` and `fold` 0, ordered by video.
     """
-    rows = video_level(predictions)
+    rows = video_level(predictions, score)
     how = dict.fromkeys(probability_columns(rows), "mean") | {"y_true": "max"}
     rows = rows.groupby(["patient_id", "video_id"], as_index=False, sort=True).agg(how)
     return rows.assign(fold=0, clip_id=rows["video_id"])
@@ -287,8 +287,9 @@ def transfer(run: PaperRun) -> Layout:
     within the folds, one that learnt from simulated videos alone, and one that did the latter
     first. Rows `gain/…` are paired differences to learning from these videos.
     """
+    score = run.settings.transfer.video_score
     models: dict[str, ModelRun] = {
-        name: replace(model, predictions=per_video(model.predictions))
+        name: replace(model, predictions=per_video(model.predictions, score))
         for name in TRANSFER
         if (model := run.model(name)).predictions is not None
     }
@@ -315,8 +316,8 @@ def transfer(run: PaperRun) -> Layout:
         columns=TRANSFER_COLUMNS,
         notes=(
             "Not in the paper. No label of these videos was used to make the simulated ones or to "
-            "train on them. A video's probability is the mean of its clips'; where several "
-            "networks trained on the simulated videos, whose probabilities are averaged.",
+            f"train on them. A video's probability is {SCORES[score]} of its clips'; where "
+            "several networks trained on the simulated videos, whose probabilities are averaged.",
             "Gain: difference to learning from these videos alone, by paired patient bootstrap. "
             "Baseline: the majority class.",
         ),

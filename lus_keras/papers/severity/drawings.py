@@ -1,7 +1,5 @@
 """Pictures of the severity paper as matplotlib objects: no pyplot, no global state."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,9 +24,6 @@ def histograms(panels: Mapping[str, Mapping[str, Mapping[int, int]]]) -> Figure:
 
     Args:
         panels: Title → class → frames → videos.
-
-    Returns:
-        The figure.
     """
     figure = new_figure(9, 2.9 * len(panels))
     for axes, (title, classes) in zip(_column(figure, len(panels)), panels.items(), strict=True):
@@ -44,7 +39,6 @@ def patient_histograms(patients: Mapping[str, Mapping[int, int]], columns: int =
 
     Args:
         patients: Patient → frames → videos.
-        columns: Panels in a row.
 
     Returns:
         The figure; all panels have the same axes.
@@ -86,11 +80,6 @@ def bars(panels: Mapping[str, Mapping[str, int]], xlabel: str, ylabel: str) -> F
 
     Args:
         panels: Title → name → count.
-        xlabel: What the names are.
-        ylabel: What is counted.
-
-    Returns:
-        The figure.
     """
     figure = new_figure(9, 2.6 * len(panels))
     for axes, (title, counts) in zip(_column(figure, len(panels)), panels.items(), strict=True):
@@ -112,11 +101,7 @@ def epoch_curve(
     Args:
         ours: Label → (epoch, value).
         published: (epoch, value) as far as they are known.
-        ylabel: Quantity.
         guides: Label → value of a horizontal line.
-
-    Returns:
-        The figure.
     """
     figure = new_figure(7, 4.2)
     axes = figure.subplots()
@@ -170,11 +155,7 @@ def gradient_panels(logs: Mapping[str, pd.DataFrame], own_columns: int, band: st
 
     Args:
         logs: Title → rows of gradients.csv.
-        own_columns: Columns before the layers.
         band: Layer whose range over the steps is drawn too.
-
-    Returns:
-        The figure.
     """
     lines = -(-len(logs) // 3)
     figure = new_figure(12, 2.6 * lines + 0.8)
@@ -210,10 +191,6 @@ def gradient_panels(logs: Mapping[str, pd.DataFrame], own_columns: int, band: st
 
 def figure_colour(place: int, count: int) -> tuple[float, float, float, float]:
     """Colour of a layer by its depth, from dark (first) to light (last).
-
-    Args:
-        place: Number of the layer, from 0.
-        count: Number of layers.
 
     Returns:
         Red, green, blue and opacity in 0 … 1.

@@ -30,11 +30,7 @@ def explain(
     """Predicts every video of the data set.
 
     Args:
-        model: Trained network from clips to logits.
-        source: The clips, one a video.
         rows: `(n,)` rows of the test clips.
-        config: The paper's configuration.
-        items: Not used.
 
     Returns:
         By column, all `(m,)` of m videos: `clip_id`, `video_id`, `patient_id`, `y_true`, `tested`

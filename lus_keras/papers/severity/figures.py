@@ -1,7 +1,5 @@
 """Figures 3, 4 and 6 to 10 of the severity paper, the paper's own numbers beside ours."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,13 +37,10 @@ PAPER_MASK = (7, 7)
 
 def figure3(run: PaperRun) -> Drawing | None:
     """Figure 3: lengths of the videos by score; None if nothing was counted."""
-    lengths = counts_of(run).get("lengths")
-    if not lengths:
+    counted = counts_of(run)
+    if counted is None or not counted.lengths:
         return None
-    ours = {
-        name: {int(frames): videos for frames, videos in counts.items()}
-        for name, counts in zip(CLASSES, lengths.values(), strict=True)
-    }
+    ours = dict(zip(CLASSES, map(_by_length, counted.lengths.values()), strict=True))
     panels = {"Data in use": ours}
     if printed := _printed_lengths(run):
         panels["Published"] = printed
@@ -62,13 +57,11 @@ def figure4(run: PaperRun) -> Drawing | None:
 
     None if nothing was counted.
     """
-    lengths = counts_of(run).get("patient_lengths")
-    if not lengths:
+    counted = counts_of(run)
+    if counted is None or not counted.patient_lengths:
         return None
-    shown = {
-        name: {int(frames): videos for frames, videos in counts.items()}
-        for name, counts in list(lengths.items())[:MOST_PATIENTS]
-    }
+    lengths = counted.patient_lengths
+    shown = {name: _by_length(of) for name, of in list(lengths.items())[:MOST_PATIENTS]}
     published = run.published.get("figure4") or {}
     printed = ", ".join(f"{name}: {count}" for name, count in published.items())
     return Drawing(
@@ -162,6 +155,10 @@ def figure10(run: PaperRun) -> Drawing | None:
     )
 
 
+def _by_length(counts: Mapping[str, int]) -> dict[int, int]:
+    return {int(frames): videos for frames, videos in counts.items()}
+
+
 def _printed_lengths(run: PaperRun) -> dict[str, dict[int, int]]:
     """The published histogram, which is printed as length → videos of each score."""
     rows = run.published.get("figure3", {}).items()
@@ -185,18 +182,14 @@ def _by_epoch(
         )
         for fold, history in histories.items()
     }
-    printed = [(int(epoch) + 1, float(value)) for epoch, value in _pairs(run, target)]
+    known = run.published.get(target, {}).items()
+    printed = [(int(epoch) + 1, float(value)) for epoch, value in known]
     return Drawing(
         target,
         title,
         "Epochs are counted from 1, the paper's from 0; of its curve only some values can be read.",
         drawings.epoch_curve(ours, printed, ylabel, _guides(run, quantity, scale)),
     )
-
-
-def _pairs(run: PaperRun, target: str) -> list[Any]:
-    printed: Mapping[str, Any] = run.published.get(target, {})
-    return list(printed.items())
 
 
 def _guides(run: PaperRun, quantity: str, scale: float) -> dict[str, float]:

@@ -1,7 +1,5 @@
 """The NaN study (Sec. V-A): norms of gradients by layer, and whether they blow up or vanish."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,9 +46,6 @@ def study(log: pd.DataFrame) -> Findings:
 
     Args:
         log: Columns `epoch, batch, loss` and one a layer, one row a step.
-
-    Returns:
-        What happened.
     """
     layers = list(log.columns[OWN_COLUMNS:])
     norms = log[layers].to_numpy(float)

@@ -1,15 +1,11 @@
 """Names of the severity paper's rows, and what a run says of each."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from lus_keras.core.soft_labels import soft_labels
 from lus_keras.evaluation.run_record import PaperRun
+from lus_keras.evaluation.run_record.record import VideoCounts
 from lus_keras.papers.severity import (
     BALANCED,
     MASKED,
@@ -53,32 +49,22 @@ SHORT_LABELS = {name: LABELS[name].partition(" (")[0] for name in RESULT_ROWS}
 BASELINES = {"majority": "Majority class", "constant": "Best constant prediction"}
 
 
-def settings_of(run: PaperRun, row: str) -> Mapping[str, Any]:
-    """Settings of a row `model` or `variant/model`; the paper's own if the run lacks it."""
-    return run.settings_of(row).model_dump()
-
-
 def targets_of(run: PaperRun, row: str) -> np.ndarray:
     """Soft labels that a row was trained with: `(4, 4)` float64, row t of true score t."""
-    options = settings_of(run, row).get("options", {}).get("sord", {})
+    options = run.settings_of(row).options.get("sord", {})
     wanted = {name: options[name] for name in ("scale", "zero_gap") if name in options}
     return soft_labels(len(CLASSES), **wanted)
 
 
 def batch_size_of(run: PaperRun, row: str) -> int:
     """Clips a batch of a row, `model` or `variant/model`, had."""
-    return int(settings_of(run, row).get("fit", {}).get("batch_size", 4))
+    return run.settings_of(row).fit.batch_size or 4
 
 
-def counts_of(run: PaperRun) -> Mapping[str, Any]:
-    """Counts of the prepared videos, of the paper's own protocol where it was prepared.
-
-    Returns:
-        `sides`, `lengths`, `patients` and `patient_lengths`; empty if nothing was counted.
-    """
-    found = [run.variants[name].videos for name in ("", *run.variants) if name in run.variants]
-    counted = [videos.model_dump() for videos in found if videos is not None]
-    return counted[0] if counted else {}
+def counts_of(run: PaperRun) -> VideoCounts | None:
+    """Counts of the prepared videos, of the paper's own protocol where it was prepared."""
+    found = (run.variants[name].videos for name in ("", *run.variants) if name in run.variants)
+    return next((videos for videos in found if videos is not None), None)
 
 
 def side_counts(run: PaperRun) -> dict[str, list[int]]:
@@ -87,10 +73,10 @@ def side_counts(run: PaperRun) -> dict[str, list[int]]:
     Returns:
         `train` (with the patients that choose an epoch) and `test`; empty if nothing was counted.
     """
-    sides = counts_of(run).get("sides", [])
-    if not sides:
+    counted = counts_of(run)
+    if counted is None or not counted.sides:
         return {}
-    columns = {side: np.array(list(counts.values())) for side, counts in sides[0].items()}
+    columns = {side: np.array(list(of.values())) for side, of in counted.sides[0].items()}
     train = columns["train"] + columns["validation"]
     return {"train": train.tolist(), "test": columns["test"].tolist()}
 
@@ -111,8 +97,8 @@ def all_videos(run: PaperRun) -> tuple[pd.DataFrame, str] | None:
 
 def class_weights_note(run: PaperRun) -> str:
     """Says which weights the classes had in the row that weighs them; empty if it was not run."""
-    variant, weights = run.record.variant_of(WEIGHTED), settings_of(run, WEIGHTED)["options"]
-    weights = weights.get("class_weights")
+    variant = run.record.variant_of(WEIGHTED)
+    weights = run.settings_of(WEIGHTED).options.get("class_weights")
     if variant is None or weights is None:
         return ""
     if weights == BALANCED:
@@ -124,13 +110,8 @@ def class_weights_note(run: PaperRun) -> str:
 
 
 def weights_note(run: PaperRun) -> str:
-    """Says what AlexNet started from.
-
-    Returns:
-        One sentence.
-    """
-    weights = run.config.get("options", {}).get("weights")
-    if weights:
+    """Says what AlexNet started from."""
+    if weights := run.settings.options.get("weights"):
         return f"AlexNet started from the weights in {weights}."
     return (
         "AlexNet started from random values; the paper had ImageNet weights, none were given here."

@@ -1,7 +1,5 @@
 """Table I, the results of Section VI, the options the paper leaves for later, and the NaN study."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lus_keras.evaluation.metrics import (

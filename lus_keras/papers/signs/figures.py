@@ -1,7 +1,5 @@
 """Figures 1, 2 and 4 of the paper on four signs, the surest mistakes, and the shared figures."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from lus_keras.evaluation.run_record import PaperRun

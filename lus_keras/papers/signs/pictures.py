@@ -1,7 +1,5 @@
 """Figures 1 and 2: the four signs, and the preprocessing step by step; both simulated."""
 
-from __future__ import annotations
-
 import textwrap
 from functools import cache
 

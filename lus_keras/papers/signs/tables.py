@@ -1,7 +1,5 @@
 """Table 1 of the paper on four signs (Duan et al. 2022), and the multi-label one, which is ours."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pandas as pd
@@ -106,16 +104,8 @@ def _together(predictions: pd.DataFrame | None) -> str:
 
 
 def weights_note(run: PaperRun) -> str:
-    """Says which weights the network started from.
-
-    Args:
-        run: The paper's run; its record holds the options.
-
-    Returns:
-        One to three sentences.
-    """
-    file = run.config.get("options", {}).get("weights")
-    source = run.config.get("transfer", {}).get("pretrain")
+    """Says which weights the network started from."""
+    file, source = run.settings.options.get("weights"), run.settings.transfer.pretrain
     then = f" Then trained on {source} videos, before the videos here." if source else ""
     if file:
         return f"Initial weights: those of {file}, given by the user; the last layer is new.{then}"

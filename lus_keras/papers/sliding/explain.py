@@ -51,8 +51,6 @@ def explain(
     """Computes maps of test tiles and holds them against chance and random weights.
 
     Args:
-        model: Trained network from clips to logits.
-        source: The clips.
         rows: `(n,)` rows of the test clips.
         config: The paper's configuration; its `options` say how maps are made.
         items: Videos in the order of the source; plans of simulated ones tell where the pleura is.
@@ -122,7 +120,6 @@ def spread(source: ClipSource, rows: np.ndarray) -> np.ndarray:
     Those with sliding come first, as they are shown.
 
     Args:
-        source: The clips.
         rows: `(n,)` rows of the test clips.
 
     Returns:

@@ -1,7 +1,5 @@
 """Figures 2 to 5 of the lung-sliding paper, and the shared ones of every data set."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 
@@ -34,7 +32,7 @@ def figure5(run: PaperRun) -> Drawing | None:
     maps = run.model(EXPLAINED).explanations
     if maps is None:
         return None
-    options = SlidingOptions.model_validate(run.config.get("options", {}))
+    options = SlidingOptions.model_validate(run.settings.options)
     step, count = options.step, options.frames
     frames = maps["frames"][0]
     shown = list(range(0, len(frames), step))[:count]

@@ -4,8 +4,6 @@ Both are drawn from the simulator's own geometry, whatever data a run is of: the
 are private.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import cv2

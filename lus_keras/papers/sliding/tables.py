@@ -4,8 +4,6 @@ A row is a network on one of the six data sets, `2_30x30/resnet3d_18`; each data
 tiles, so each has its own baselines.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

@@ -11,7 +11,7 @@ network     the network of 4, 14 and 15; the only part that needs Keras
 from collections.abc import Iterable, Iterator
 
 from lus_keras.core.errors import ConfigError
-from lus_keras.simulation.validation import basic, bline, findings, real, sliding  # noqa: F401
+from lus_keras.simulation.validation import basic, bline, findings, real, sliding
 from lus_keras.simulation.validation.check import (
     REGISTERED,
     Check,

@@ -1,7 +1,5 @@
 """Files of PyTorch-named weights: `.npz`, `.safetensors` and `.pth`, read without running them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

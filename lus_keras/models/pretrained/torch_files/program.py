@@ -5,8 +5,6 @@ anything. Here it is read one instruction at a time: text, numbers, containers a
 together; a name to import is compared with a short list, and never imported.
 """
 
-from __future__ import annotations
-
 import pickletools
 from dataclasses import dataclass
 from typing import IO, Any

@@ -1,7 +1,5 @@
 """`.pth` files: the archive that `torch.save` writes, and the plain format it wrote before 1.6."""
 
-from __future__ import annotations
-
 import io
 import math
 import mmap
@@ -42,7 +40,6 @@ def read_pth(path: str | Path) -> dict[str, np.ndarray]:
 
     Raises:
         DataError: The file is damaged, is no state dict, or asks for anything beyond one.
-        OSError: The file cannot be read.
     """
     path = Path(path)
     with path.open("rb") as stream:

@@ -1,7 +1,5 @@
 """Safetensors, read by the library of that name."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +34,6 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     Raises:
         DataError: The header is damaged, arrays do not lie within the file as announced, or a type
             is not known.
-        OSError: The file cannot be read.
     """
     try:
         entries = safetensors.deserialize(path.read_bytes())

@@ -1,0 +1,49 @@
+"""Types and options that several commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Box = tuple[int, int, int, int]
+
+PATH = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+COUNT, WHOLE = click.IntRange(min=1), click.IntRange(min=0)
+POSITIVE = click.FloatRange(min=0, min_open=True)
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+ROOT = click.option("--root", type=PATH, help="Folder of the videos.")
+PATHS_ROOT = click.option("--root", type=PATH, help="Folder that paths start from.")
+SEED = click.option("--seed", type=WHOLE, default=0, show_default=True)
+
+
+class BoxType(click.ParamType):
+    """A region `x,y,w,h` in pixels."""
+
+    name = "box"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Box:
+        """Reads it as a manifest's column is read."""
+        from lus_keras.data.fields import parse_box
+
+        try:
+            return parse_box("--roi" if param is None else param.opts[0], value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+BOX = BoxType()
+
+
+def together(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """One decorator of several options, which the help shows in this order."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
