@@ -264,6 +264,48 @@ def test_the_page_of_a_paper_has_a_command_for_every_target(name):
     assert set(papers.get(name).targets) <= told
 
 
+def rows_of_commands(name):
+    """Rows of the table of commands of a paper's page: what, command, result, difference."""
+    text = (ROOT / "docs" / f"{name}.md").read_text().partition("## Commands\n")[2]
+    lines = [line for line in text.partition("\n## ")[0].splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+@pytest.mark.parametrize("name", papers.names())
+def test_every_table_and_figure_has_a_result_or_a_reason(name):
+    """Every target has a row; a row names a committed file, or the time or reason why not."""
+    told, lacking = set(), []
+    for what, command, result, difference in rows_of_commands(name):
+        told |= {word for word in command.split() if word in papers.get(name).targets}
+        files = re.findall(r"`([^`]+/[^`]+)`", result)
+        lacking += [file for file in files if not (ROOT / "docs" / "results" / file).is_file()]
+        if not files and not re.match(r"not run: about \d+ (min|h)|none", result):
+            lacking.append(f"{what}: {result}")
+        if result == "none" and not command.startswith("none: "):
+            lacking.append(f"{what}: no reason")
+        assert difference
+    assert lacking == []
+    assert told == set(papers.get(name).targets)
+
+
+@pytest.mark.parametrize(
+    ("name", "numbered"),
+    [
+        ("bline", {"Table": 2, "Figure": 2}),
+        ("sliding", {"Table": 5, "Figure": 5}),
+        ("severity", {"Table": 1, "Figure": 10}),
+        ("signs", {"Table": 1, "Figure": 4}),
+    ],
+)
+def test_every_numbered_table_and_figure_of_the_paper_has_a_row(name, numbered):
+    """As many as the paper has; severity counts its only table in Roman numerals."""
+    told = [
+        row[0].replace("Table I", "Table 1").partition(",")[0] for row in rows_of_commands(name)
+    ]
+    wanted = [f"{kind} {i + 1}" for kind, count in numbered.items() for i in range(count)]
+    assert [one for one in wanted if told.count(one) != 1] == []
+
+
 @pytest.mark.parametrize("name", papers.names())
 def test_the_page_of_a_paper_tells_each_of_its_inconsistencies(name):
     text = (ROOT / "docs" / f"{name}.md").read_text().partition("## Inconsistencies")[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,12 @@ import click
 
 from lus_keras.cli.options import COUNT, FILE, JSON, PATH, ROOT, SEED
 from lus_keras.cli.output import Command, echo, name_files, write_figure
-from lus_keras.core.errors import DataError
+from lus_keras.core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from lus_keras.core.config import PrivateDescription
     from lus_keras.data.quality import Report, Target
+    from lus_keras.data.quality.expectations import Expectation
 
 _WORKERS = click.option(
     "--workers", type=COUNT, default=1, show_default=True, help="Videos at a time."
@@ -33,10 +36,17 @@ _WORKERS = click.option(
     show_default=True,
     help="Report shorter videos.",
 )
+@click.option(
+    "--as",
+    "described",
+    metavar="NAME",
+    help="Compare with a paper's private data: bline-private, severity-private, …",
+)
 @_WORKERS
 @ROOT
 def check(
     target: str,
+    described: str | None,
     as_json: bool,
     fix: Path | None,
     pairs: Path | None,
@@ -49,29 +59,32 @@ def check(
     TARGET is a manifest.csv, a folder or the name of a data set. Each video is decoded in a child
     process with limits of memory and time. Originals are never changed: --fix writes a new
     manifest of the error-free videos with their sha256. The exit code is 3 if there are errors.
+    With --as, every statement of a paper about its data stands beside what the manifest has, and
+    the exit code is 3 if one is contradicted.
 
     \b
     lus-keras data check manifest.csv --fix clean.csv --pairs pairs.png
+    lus-keras data check --as bline-private manifest.csv
     lus-keras data check covid-blues --json > check.json
     """
-    from lus_keras.core.progress import Console
+    from lus_keras.core.config import PrivateDescription, describe_dataset
     from lus_keras.data.quality.check import refuse_unless_fixable
-    from lus_keras.data.quality.tables import problem_table, verdict
+    from lus_keras.data.quality.expectations import contradictions, expectations
     from lus_keras.data.quality.targets import find_target
 
+    said = describe_dataset(described, PrivateDescription) if described else None
     found = find_target(target, root=root)
+    if said and found.manifest is None:
+        raise ConfigError(f"{target}: --as compares a manifest. Name one that ends in .csv.")
     if fix is not None:
         refuse_unless_fixable(found, fix)
     report = _report(found, workers, min_seconds, quiet=as_json)
+    rows = expectations(report, said) if said else []
     if as_json:
-        echo(json.dumps(report.as_json(), indent=1))
+        more = {"expectations": [asdict(row) for row in rows]} if said else {}
+        echo(json.dumps(report.as_json() | more, indent=1))
     else:
-        console = Console(highlight=False)
-        # A log has no width of its own; eighty columns would cut words.
-        console.width = console.width if console.is_terminal else 160
-        if any(video.problems for video in report.videos):
-            console.print(problem_table(report))
-        console.print(verdict(report), markup=False)
+        _print_check(report, said, rows)
     if fix is not None:
         written = report.write_clean_manifest(fix)
         if not as_json:
@@ -84,8 +97,23 @@ def check(
         figure = pairs_figure(report)
         if figure is not None:
             write_figure(pairs, figure, quiet=as_json)
-    if report.count("error"):
+    if report.count("error") or contradictions(rows):
         sys.exit(DataError.exit_code)
+
+
+def _print_check(report: Report, said: PrivateDescription | None, rows: list[Expectation]) -> None:
+    from lus_keras.core.progress import Console
+    from lus_keras.data.quality import tables
+
+    console = Console(highlight=False)
+    # A log has no width of its own; eighty columns would cut words.
+    console.width = console.width if console.is_terminal else 160
+    if any(video.problems for video in report.videos):
+        console.print(tables.problem_table(report))
+    console.print(tables.verdict(report), markup=False)
+    if said:
+        console.print(tables.expectation_table(said, rows))
+        console.print(tables.expectation_verdict(said, rows), markup=False)
 
 
 @click.command(cls=Command)

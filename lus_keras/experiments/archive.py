@@ -15,6 +15,8 @@ from lus_keras.evaluation.run_record.seeds import FILE as SEEDS
 RECORDS = ("run.json", "split.json")
 # Of a report what pages refer to; index.html, which has frames, is made again by `report`.
 REPORT = ("results.json", "tables/*", "figures/*.png")
+# Networks, drawn and in words.
+DRAWINGS = "*/architecture/*"
 # Files of a fold that only figures need are kept up to this size in bytes.
 MAX_FIGURE_BYTES = 1_000_000
 ALWAYS = ("predictions.csv", "history.csv", "model.json")
@@ -41,6 +43,8 @@ def archive_run(run_dir: str | Path, destination: str | Path) -> list[Path]:
     written = [_copy(source / name, target / name) for name in RECORDS if (source / name).is_file()]
     for done in sorted(source.glob("*/*/**/fold_*/DONE")):
         written += _archive_fold(done.parent, target / done.parent.relative_to(source))
+    drawn = sorted(source.glob(DRAWINGS))
+    written += [_copy(path, target / path.relative_to(source)) for path in drawn]
     return written + _archive_report(source, target)
 
 

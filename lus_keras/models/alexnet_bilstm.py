@@ -6,13 +6,15 @@ The original is PyTorch: initial values, momentum and epsilon of normalisation, 
 biases of its LSTM are kept.
 """
 
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 import keras
 from keras import layers
+from pydantic import PositiveInt
 
 from lus_keras.core.typing import Tensor
 from lus_keras.layers import BatchNormalization, TimeDistributed
+from lus_keras.models.options import OfClasses
 from lus_keras.models.torch_layers import (
     FrameMask,
     SummedUniform,
@@ -25,22 +27,25 @@ from lus_keras.models.torch_layers import (
 # Kernel, stride, padding, and whether a max pooling of 3, stride 2, follows.
 ALEXNET = ((11, 4, 2, True), (5, 1, 2, True), (3, 1, 1, False), (3, 1, 1, False), (3, 1, 1, True))
 SMALLEST = 63
+Backbone = Literal["alexnet", "resnet18"]
+Activation = Literal["relu", "leaky_relu"]
+LstmInit = Literal["uniform", "glorot", "orthogonal"]
+Filters = tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt, PositiveInt]
 # Slope below zero; PyTorch's default where it leaks (Keras's is 0.2 or 0.3).
 SLOPES = {"relu": 0.0, "leaky_relu": 0.01}
-LSTM_INITS = ("uniform", "glorot", "orthogonal")
 
 
 def build_alexnet_bilstm(
     input_shape: tuple[int, int, int, int],
     *,
-    num_outputs: int = 4,
-    backbone: str = "alexnet",
-    filters: tuple[int, int, int, int, int] = (64, 192, 384, 256, 256),
-    attention_filters: tuple[int, int] = (16, 8),
-    lstm_units: int = 256,
-    activation: str = "relu",
-    attention_activation: str = "relu",
-    lstm_init: str = "uniform",
+    num_outputs: Annotated[PositiveInt, OfClasses()] = 4,
+    backbone: Backbone = "alexnet",
+    filters: Filters = (64, 192, 384, 256, 256),
+    attention_filters: tuple[PositiveInt, PositiveInt] = (16, 8),
+    lstm_units: PositiveInt = 256,
+    activation: Activation = "relu",
+    attention_activation: Activation = "relu",
+    lstm_init: LstmInit = "uniform",
     masking: bool = False,
     name: str = "alexnet_attention_bilstm",
 ) -> keras.Model:
@@ -105,10 +110,10 @@ def _check(
             f"Received: input_shape={input_shape}."
         )
     for name, value, known in (
-        ("backbone", backbone, BACKBONES),
-        ("activation", activation, SLOPES),
-        ("attention_activation", attention_activation, SLOPES),
-        ("lstm_init", lstm_init, LSTM_INITS),
+        ("backbone", backbone, get_args(Backbone)),
+        ("activation", activation, get_args(Activation)),
+        ("attention_activation", attention_activation, get_args(Activation)),
+        ("lstm_init", lstm_init, get_args(LstmInit)),
     ):
         if value not in known:
             raise ValueError(f"`{name}` must be one of {list(known)}. Received: {name}={value!r}.")

@@ -31,15 +31,15 @@ def draw_architecture(model: keras.Model) -> Figure:
     passes a box by is drawn beside the column.
     """
     boxes, place = _boxes(model)
-    figure = new_figure(4.6, 0.42 * len(boxes) + 0.5)
+    figure = new_figure(6.2, 0.42 * len(boxes) + 0.5)
     axes = figure.subplots()
-    axes.set(xlim=(0, 1.16), ylim=(len(boxes) - 0.4, -0.6))
+    axes.set(xlim=(0, 1.2), ylim=(len(boxes) - 0.4, -0.6))
     axes.axis("off")
     axes.set_title(f"{model.name}, {model.count_params():,} parameters")
     for row, (title, shape, colour) in enumerate(boxes):
         style = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": colour}
         axes.text(0.3, row, title, ha="center", va="center", fontsize=8, bbox=style)
-        axes.text(0.68, row, shape, ha="left", va="center", fontsize=8)
+        axes.text(0.72, row, shape, ha="left", va="center", fontsize=8)
     for start, end in _arrows(model, place):
         bent = "arc3,rad=-0.5" if end - start > 1 else "arc3"
         x = 0.62 if end - start > 1 else 0.3

@@ -16,9 +16,11 @@ from typing import Any
 
 import keras
 from keras import layers
+from pydantic import PositiveInt
 
 from lus_keras.core.typing import Tensor
 from lus_keras.layers import BatchNormalization
+from lus_keras.models.options import Factor, Share
 
 BLOCKS_PER_STAGE = (2, 2, 2, 2)
 
@@ -26,10 +28,10 @@ BLOCKS_PER_STAGE = (2, 2, 2, 2)
 def build_mmode_resnet18(
     input_shape: tuple[int, int, int],
     *,
-    num_outputs: int = 1,
-    filters: int = 64,
-    bn_momentum: float = 0.9,
-    l2: float = 0.0,
+    num_outputs: PositiveInt = 1,
+    filters: PositiveInt = 64,
+    bn_momentum: Share = 0.9,
+    l2: Factor = 0.0,
 ) -> keras.Model:
     """Builds the network, uncompiled.
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from lus_keras.core.config import did_you_mean
-from lus_keras.core.config.messages import rule, shown
+from lus_keras.core.config.messages import nearest_choice, rule, shown
 
 # Types of options, for signatures of builders.
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -38,6 +38,11 @@ class Only:
     values: tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class OfClasses:
+    """Mark of an option that the classes of a paper decide: no setting of its configuration."""
+
+
 def settable(build: Callable[..., Any]) -> dict[str, Any]:
     """Options that a configuration may set of a network.
 
@@ -55,6 +60,8 @@ def settable(build: Callable[..., Any]) -> dict[str, Any]:
         marks = getattr(hints[name], "__metadata__", ())
         part = next((mark for mark in marks if isinstance(mark, Part)), None)
         only = [mark for mark in marks if isinstance(mark, Only)]
+        if any(isinstance(mark, OfClasses) for mark in marks):
+            continue
         acts = all(options[mark.option].default in mark.values for mark in only)
         if acts and (options[name].default if part else name not in bound):
             kinds[name] = part.kind if part else hints[name]
@@ -100,7 +107,8 @@ def _wrong(key: str, kind: Any, value: Any) -> Iterable[str]:
             place = ".".join(["model", key, *(str(p) for p in item["loc"] if isinstance(p, int))])
             wanted = rule(item["type"], item.get("ctx", {}), item["msg"])
             received = list(item["input"]) if isinstance(item["input"], tuple) else item["input"]
-            yield f"{place}: must be {wanted}. Received {shown(received)}."
+            hint = nearest_choice(dict(item))
+            yield f"{place}: must be {wanted}. Received {shown(received)}.{hint}"
 
 
 def _tuples(value: Any) -> Any:

@@ -7,15 +7,19 @@ stage's first block, v1 in the 1×1 before it, and v1 has biases in its convolut
 """
 
 from functools import partial
+from typing import Annotated, Literal
 
 import keras
 import numpy as np
 from keras import layers, ops
+from pydantic import PositiveInt
 
 from lus_keras.core.typing import Shape, Tensor
 from lus_keras.layers import BatchNormalization
+from lus_keras.models.options import OfClasses, Share
 from lus_keras.models.torch_layers import kernel_uniform, uniform
 
+Variant = Literal["v1.5", "v1"]
 RESNET152 = (3, 8, 36, 3)
 # Blocks of the four stages → network of keras.applications.
 V1 = {(3, 4, 6, 3): "ResNet50", (3, 4, 23, 3): "ResNet101", RESNET152: "ResNet152"}
@@ -28,11 +32,11 @@ CAFFE_MEAN = (123.68, 116.779, 103.939)
 def build_resnet152(
     input_shape: tuple[int, int, int],
     *,
-    num_outputs: int = 4,
-    variant: str = "v1.5",
-    blocks: tuple[int, ...] = RESNET152,
-    width: int = 64,
-    bn_momentum: float | None = None,
+    num_outputs: Annotated[PositiveInt, OfClasses()] = 4,
+    variant: Variant = "v1.5",
+    blocks: tuple[PositiveInt, ...] = RESNET152,
+    width: PositiveInt = 64,
+    bn_momentum: Share | None = None,
     name: str = "resnet152",
 ) -> keras.Model:
     """Builds the network, uncompiled.
@@ -162,4 +166,5 @@ def _fuse(momentum: float | None, layer: keras.layers.Layer) -> keras.layers.Lay
     return BatchNormalization.from_config({**layer.get_config(), **changed})
 
 
-MODELS = {"resnet152": build_resnet152}
+# Its depth is what the row is.
+MODELS = {"resnet152": partial(build_resnet152, blocks=RESNET152)}

@@ -13,15 +13,18 @@ ends before it. Weights come in the original's order: `ours.set_weights(original
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import layers
+from pydantic import PositiveInt
 
 from lus_keras.core.typing import Tensor
 from lus_keras.layers import BatchNormalization
 from lus_keras.models.convolution import L2, Conv3D, StemConv3D
+from lus_keras.models.options import Factor, Share
 
+Depth = Literal[18, 34, 50, 101, 152]
 # The original's own constant: its shortcuts ignore `reg_factor`.
 SHORTCUT_L2 = 1e-4
 
@@ -30,7 +33,7 @@ BASIC = ((3, 1), (3, 1))
 BOTTLENECK = ((1, 1), (3, 1), (1, 4))
 
 # Depth: kind of block, blocks in each of the four stages.
-DEPTHS = {
+DEPTHS: dict[Depth, tuple[tuple[tuple[int, int], ...], tuple[int, ...]]] = {
     18: (BASIC, (2, 2, 2, 2)),
     34: (BASIC, (3, 4, 6, 3)),
     50: (BOTTLENECK, (3, 4, 6, 3)),
@@ -42,11 +45,11 @@ DEPTHS = {
 def build_resnet3d(
     input_shape: tuple[int, int, int, int],
     *,
-    depth: int = 18,
-    num_outputs: int = 1,
-    filters: int = 64,
-    reg_factor: float = 1e-4,
-    bn_momentum: float = 0.99,
+    depth: Depth = 18,
+    num_outputs: PositiveInt = 1,
+    filters: PositiveInt = 64,
+    reg_factor: Factor = 1e-4,
+    bn_momentum: Share = 0.99,
 ) -> keras.Model:
     """Builds the network of one depth, uncompiled.
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from pydantic import ValidationError
+
+from lus_keras.core.config import PaperConfig, Section, load
+from lus_keras.core.config.messages import explained
 from lus_keras.core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
     import pandas as pd
-
-    from lus_keras.core.config import PaperConfig
 
 # As `read_state` takes them.
 TORCH_FILES = ".pth .pt .safetensors .npz .bin .ckpt .tar"
@@ -72,39 +75,55 @@ def accuracy(outputs: int) -> keras.metrics.Metric:
     return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
 
 
-def weights_file(
-    config: PaperConfig, known: Sequence[str] = ("weights",), suffixes: str = TORCH_FILES
-) -> Path | None:
+class Options(Section):
+    """What a paper's own code takes as `options`; a paper without any takes this one."""
+
+
+Kind = TypeVar("Kind", bound=Options)
+
+
+def options_of(kind: type[Kind], config: PaperConfig) -> Kind:
+    """The `options` of a configuration, checked.
+
+    Args:
+        kind: What the paper takes.
+        config: The paper's configuration.
+
+    Raises:
+        ConfigError: A key is unknown or a value is wrong; all are listed.
+    """
+    try:
+        return kind.model_validate(config.options)
+    except ValidationError as error:
+        layer = (f"configs/{config.paper}.yaml", {"options": config.options})
+        raise ConfigError.from_problems(explained(error, [layer], kind, ("options",))) from None
+
+
+def weights_file(named: str | None, paper: str, suffixes: str = TORCH_FILES) -> Path | None:
     """The first weights that `options.weights` names: a file, or a registered backbone.
 
     Args:
+        named: What it names.
+        paper: Name of the paper.
         suffixes: Endings that such a file may have, such as `.pth .npz`.
 
     Returns:
         The file, or the name of the backbone; None where none is named.
 
     Raises:
-        ConfigError: An option is unknown, or the name is neither that of such a file nor that of a
-            registered backbone.
+        ConfigError: The name is neither that of such a file nor that of a registered backbone.
         DataError: There is no such file.
     """
-    place = f"configs/{config.paper}.yaml: "
-    unknown = sorted(set(config.options) - set(known))
-    if unknown:
-        raise ConfigError.from_problems(
-            f"{place}unknown key 'options.{key}'. Known: {', '.join(known)}." for key in unknown
-        )
-    named = config.options.get("weights")
     if named is None:
         return None
-    if isinstance(named, str) and suffixes == TORCH_FILES and not Path(named).exists():
+    if suffixes == TORCH_FILES and not Path(named).exists():
         from lus_keras.models.pretrained import registry
 
         if registry.is_registered(named):
             return Path(named)
-    if not isinstance(named, str) or Path(named).suffix.lower() not in suffixes.split():
+    if Path(named).suffix.lower() not in suffixes.split():
         raise ConfigError(
-            f"{place}options.weights: must be null or a file ending in {suffixes}. "
+            f"configs/{paper}.yaml: options.weights: must be null or a file ending in {suffixes}. "
             f"Received {named!r}. Name another file, or a backbone that `lus-keras list` shows."
         )
     path = Path(named).expanduser()
@@ -138,15 +157,36 @@ def labels_of(paper: str) -> dict[str, str]:
     Returns:
         `model` → title, then `variant/model` → "variant's title, model's title".
     """
-    from lus_keras.core import config
-
-    settings = config.load(paper)
+    settings = load(paper)
     titles = {name: model.title for name, model in settings.models.items()}
     return titles | {
         f"{variant}/{name}": f"{entry.title}, {titles[name]}"
         for variant, entry in settings.variants.items()
         for name in entry.models or settings.models
     }
+
+
+@functools.cache
+def _as_shipped(paper: str) -> PaperConfig:
+    return load(paper)
+
+
+def _check_parameters(name: str, config: PaperConfig, found: int) -> None:
+    """Refuses a count of parameters that a network of the paper's own size does not have.
+
+    That is a network of unchanged settings at `models.*.shape`; where that is null, at any size.
+
+    Raises:
+        ConfigError: The count is another one.
+    """
+    entry, usual = config.models[name], _as_shipped(config.paper)
+    same = entry.shape in (None, config.clip.shape) and config.clip.channels == usual.clip.channels
+    same &= config.model == usual.model and len(config.labels) == len(usual.labels)
+    if same and found != entry.parameters:
+        raise ConfigError(
+            f"configs/{config.paper}.yaml: models.{name}.parameters: must be {found:,}, as many as "
+            f"the network has. Received {entry.parameters:,}. Correct the count."
+        )
 
 
 @dataclass(frozen=True)
@@ -172,6 +212,8 @@ class Paper:
         extras: Targets that are ours alone, so that `all` does not mean them.
         findings: Masks of the simulator that maps are measured against, target `localization`.
         architecture: Target that is the paper's drawing of its networks.
+        options: What its own code takes as `options` of the configuration.
+        check: Refuses settings that no section can tell to be wrong, before anything is planned.
     """
 
     name: str
@@ -188,6 +230,8 @@ class Paper:
     extras: frozenset[str] = frozenset()
     findings: tuple[str, ...] = ()
     architecture: str = ""
+    options: type[Options] = Options
+    check: Callable[[PaperConfig], Any] | None = None
 
     def network(self, name: str, config: PaperConfig) -> keras.Model:
         """Makes a network by name: one of the paper's, or one of the user's beside them."""
@@ -195,7 +239,9 @@ class Paper:
             from lus_keras.papers.own import build_own
 
             return build_own(config.networks[name], config)
-        return self.build(name, config)
+        model = self.build(name, config)
+        _check_parameters(name, config, model.count_params())
+        return model
 
     def decoder(self, multilabel: bool) -> Callable[[np.ndarray], np.ndarray]:
         """What turns logits into probabilities: `decode`, or sigmoids where labels are apart."""

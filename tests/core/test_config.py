@@ -120,7 +120,8 @@ WRONG = [
     ("clip.size=[64, '64']", "clip.size.1", "a whole number", "'64'"),
     ("clip.size=[1, 2, 3]", "clip.size", "a list of 2", "[1, 2, 3]"),
     ("clip.channels=2", "clip.channels", "1 or 3", "2"),
-    ("clip.crop=no", "clip.crop", "'sector', 'none' or 'roi'", "'no'"),
+    ("clip.crop=no", "clip.crop", "'sector', 'none' or 'roi'", "'no'. Did you mean 'none'?"),
+    ("clip.crop=3", "clip.crop", "'sector', 'none' or 'roi'", "3"),
     ("clip.min_frames=31", "clip.min_frames", "at most clip.frames, 30", "31"),
     (
         "split.scheme=70:30",
@@ -148,7 +149,8 @@ def test_a_wrong_value_names_place_rule_and_what_came(override, place, rule, rec
     # What lacks was brought in by nobody.
     absent = received == "nothing" and rule == "given"
     source = "configs/bline.yaml" if absent else f"--set {override}"
-    assert problem == f"{source}: {place}: must be {rule}. Received {received}."
+    end = "" if received.endswith("?") else "."
+    assert problem == f"{source}: {place}: must be {rule}. Received {received}{end}"
 
 
 @pytest.mark.parametrize("override", [case[0] for case in WRONG] + ["claims=[{idd: 1}]", "a.b=1"])

@@ -8,11 +8,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from lus_keras.core.errors import ConfigError, DataError, ManifestError
 from lus_keras.data import datasets, video
-from lus_keras.data.datasets import covid_blues
 
 HEADER = "video_file,Severity Score,A-lines,B-lines,comments"
 ROOT = Path(__file__).parents[2]
@@ -152,19 +150,6 @@ def test_a_path_to_a_csv_is_a_manifest(tmp_path):
     assert datasets.load(str(path)).notes == ("1 of 1 videos name no licence.",)
     with pytest.raises(ManifestError):
         datasets.load(tmp_path / "absent.csv")
-
-
-def test_the_description_agrees_with_the_code():
-    path = ROOT / "data_manifests" / "covid-blues.yaml"
-    described = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    assert described["name"] == covid_blues.NAME and described["title"] == covid_blues.TITLE
-    assert described["source"] == covid_blues.SOURCE
-    assert described["license"] == covid_blues.LICENSE
-    assert described["citation"] == covid_blues.CITATION
-    assert described["expected"] == {
-        "videos": covid_blues.VIDEOS,
-        "patients": covid_blues.PATIENTS,
-    }
 
 
 # The public videos themselves; the numbers are those of the 220 videos of 38 patients.

@@ -64,6 +64,18 @@ def test_archiving_an_archive_changes_nothing(run, tmp_path):
     assert first == second
 
 
+def test_drawings_of_networks_are_kept(run, tmp_path):
+    drawn = run / "bline" / "architecture" / "c2d_a.txt"
+    drawn.parent.mkdir()
+    drawn.write_text("layers")
+    try:
+        archive_run(run, tmp_path)
+        assert (tmp_path / "bline" / "architecture" / "c2d_a.txt").read_text() == "layers"
+    finally:
+        drawn.unlink()
+        drawn.parent.rmdir()
+
+
 def test_large_arrays_stay_behind(run, tmp_path):
     fold = fold_dir(run, "c2d_a", 0)
     done = json.loads((fold / "DONE").read_text())

@@ -3,7 +3,9 @@
 import pytest
 from click.testing import CliRunner
 
+from lus_keras import papers
 from lus_keras.cli import main
+from lus_keras.core import config
 from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.data.manifest import Video, write_manifest
 from lus_keras.evaluation.run_record.facts import Remark
@@ -53,3 +55,60 @@ def test_tensorboard_that_is_not_installed_is_told_before_training(monkeypatch):
     with pytest.raises(ConfigError, match="--log tensorboard: not installed"):
         check_engine(Request(targets=("table1",), log="tensorboard"))
     check_engine(Request(targets=("table1",)))
+
+
+@pytest.mark.parametrize(
+    ("paper", "override", "said"),
+    [
+        ("bline", "options.x=1", "unknown key 'options.x'."),
+        (
+            "severity",
+            "options.weight=a.pth",
+            "'options.weight'. Did you mean 'weights'?",
+        ),
+        ("severity", "options.sord.gap=1.0", "unknown key 'options.sord.gap'."),
+        ("severity", "options.sord.scale=0.0", "options.sord.scale: must be greater than 0."),
+        ("severity", "options.class_weights=[1, 2]", "must be null, 4 numbers, one a score, or "),
+        ("severity", "options.class_weights=balance", "or balanced. Received 'balance'."),
+        ("signs", "options.weights=3", "options.weights: must be text. Received 3."),
+        ("sliding", "options.engine=slow", "options.engine: must be 'fast' or 'tf-keras-vis'."),
+        ("sliding", "options.order=mean_ab", "Received 'mean_ab'. Did you mean 'mean_abs'?"),
+        ("sliding", "options.explained=sliding", "must be 'predicted', 'absent' or 'present'."),
+        ("sliding", "options.samples=0", "options.samples: must be greater than 0. Received 0."),
+    ],
+)
+def test_options_are_checked_before_anything_is_planned(paper, override, said):
+    words = ["reproduce", "--paper", paper, "--dry-run", "table1", "--set", override]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert f"--set {override}: " in result.output and said in result.output
+
+
+@pytest.mark.parametrize(
+    ("paper", "override", "code", "said"),
+    [
+        ("severity", "options.weights=absent.pth", 3, "absent.pth is not a file"),
+        ("signs", "options.weights=weights.txt", 2, "options.weights: must be null or a file"),
+        ("sliding", "model.num_outputs=3", 2, "model.num_outputs: must be 1 or 2"),
+        ("severity", "model.lstm_init=zeros", 2, "must be 'uniform', 'glorot' or 'orthogonal'"),
+    ],
+)
+def test_what_no_section_can_tell_is_checked_as_early(paper, override, code, said):
+    words = ["reproduce", "--paper", paper, "--dry-run", "table1", "--set", override]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == code and said in result.output
+
+
+@pytest.mark.usefixtures("tensorflow")
+def test_parameters_are_counted_where_the_papers_own_network_is_built():
+    """Not where a setting or the size that the count is of has been changed."""
+    bline = papers.get("bline")
+    wrong = "models.c2d_a.parameters=2114931"
+    with pytest.raises(ConfigError, match=r"parameters: must be 2,114,930, .* Received 2,114,931"):
+        bline.network("c2d_a", config.load("bline", overrides=[wrong]))
+    for change in ("clip.size=[32, 32]", "model.dense_units=128"):
+        bline.network("c2d_a", config.load("bline", overrides=[wrong, change]))
+    sliding, wrong = papers.get("sliding"), "models.mmode_resnet18.parameters=1"
+    tile = ["clip.frames=16", "clip.tile=[48, 1]"]  # Any size: the network pools over all of it.
+    with pytest.raises(ConfigError, match=r"parameters: must be 11,186,625"):
+        sliding.network("mmode_resnet18", config.load("sliding", overrides=[wrong, *tile]))

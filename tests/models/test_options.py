@@ -40,6 +40,33 @@ def test_a_wrong_setting_is_said(option, value, said):
     assert problem.startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("paper", "option", "value", "said"),
+    [
+        ("severity", "backbone", "resnet", "must be 'alexnet' or 'resnet18'. Received 'resnet'."),
+        ("severity", "lstm_init", "glorott", "Received 'glorott'. Did you mean 'glorot'?"),
+        ("severity", "activation", "leaky", "must be 'relu' or 'leaky_relu'. Received 'leaky'."),
+        ("severity", "filters", [64, 192, 384, 256], "model.filters.4: must be given."),
+        ("severity", "masking", "no", "model.masking: must be "),
+        ("severity", "num_outputs", 5, "defines what AlexNet + attention + BiLSTM is"),
+        ("signs", "variant", "v2", "must be 'v1.5' or 'v1'. Received 'v2'."),
+        ("signs", "blocks", [3, 4, 6, 3], "model.blocks: defines what ResNet152 is"),
+        ("signs", "num_outputs", 3, "model.num_outputs: defines what ResNet152 is"),
+        ("signs", "bn_momentum", 1.0, "model.bn_momentum: must be less than 1.0. Received 1.0."),
+        ("sliding", "depth", 18, "defines what ResNet3D-18, ResNet3D-34, ResNet3D-50 is"),
+        ("sliding", "filters", 0, "model.filters: must be greater than 0. Received 0."),
+        ("sliding", "reg_factor", -1.0, "model.reg_factor: must be at least 0.0. Received -1.0."),
+        ("sliding", "filter", 8, "unknown key 'model.filter'. Did you mean 'filters'?"),
+    ],
+)
+def test_builders_of_every_paper_name_their_choices(paper, option, value, said):
+    settings = config.load(paper)
+    known = {name: builders()[name] for name in settings.models}
+    titles = {name: entry.title for name, entry in settings.models.items()}
+    (problem,) = problems({option: value}, known, titles)
+    assert said in problem
+
+
 def test_each_row_has_the_options_that_act_in_it():
     having = {
         option: [name for name in BLINE if option in settable(ROWS[name])]

@@ -109,23 +109,6 @@ def test_tables_and_figures_are_there_for_every_target(name):
     assert published <= made
 
 
-@pytest.mark.parametrize("paper", ["severity", "sliding", "signs"])
-def test_the_page_of_a_paper_names_the_result_of_every_target(paper):
-    """A line for each, with its command; files are those that a report writes."""
-    page = (ROOT / "docs" / f"{paper}.md").read_text(encoding="utf-8")
-    lines = [line for line in page.splitlines() if line.startswith("| ")]
-    results = papers.results(paper)
-    written = {f"tables/{paper}_{name}.csv" for name in results.tables}
-    written |= {f"figures/{paper}_{name}.png" for name in results.figures}
-    told = set(re.findall(r"`((?:tables|figures)/\w+\.\w+)`", page))
-    assert told <= written
-    for target in papers.get(paper).targets:
-        (line,) = (line for line in lines if f"reproduce {target} --paper {paper}`" in line)
-        files = re.findall(rf"/{paper}_(\w+)\.\w+`", line)
-        drawn = target == papers.get(paper).architecture
-        assert target.replace("-", "_") in files or drawn
-
-
 def variant_of(name, model_name):
     """A variant that trains a network, if the paper's targets name it in variants alone."""
     entries = [entry for entries in papers.get(name).targets.values() for entry in entries]

@@ -217,12 +217,13 @@ def test_a_video_is_one_clip_in_the_order_of_its_frames():
 
 @pytest.mark.usefixtures("tensorflow")
 def test_unknown_options_are_refused():
-    with pytest.raises(ConfigError, match=r"options.weight'"):
-        severity.build(NETWORK, config.load("severity", "paper", ["options.weight=a.pth"]))
-    for wrong in ("[1, 2]", "balance"):
-        given = config.load("severity", "paper", [f"options.class_weights={wrong}"])
-        with pytest.raises(ConfigError, match="4 numbers, one a score, or balanced"):
-            severity.build(NETWORK, given)
+    for wrong, said in (
+        ("weight=a.pth", r"unknown key 'options\.weight'"),
+        ("class_weights=[1, 2]", "4 numbers, one a score, or balanced"),
+        ("class_weights=balance", "4 numbers, one a score, or balanced"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            severity.build(NETWORK, config.load("severity", "paper", [f"options.{wrong}"]))
     with pytest.raises(DataError, match=r"absent\.pth is not a file"):
         severity.build(NETWORK, config.load("severity", "paper", ["options.weights=absent.pth"]))
 

@@ -240,7 +240,7 @@ def test_figure_5_names_the_engine_the_order_and_the_class(source, plans):
         told = [str(made[engine][name]) for name in ("engine", "order", "explained")]
         assert told == [engine, "abs_mean", "absent"]
     wrong = config.load("sliding", overrides=[*OVERRIDES, "options.order=max"])
-    with pytest.raises(ConfigError, match=r"one of mean_abs, abs_mean\. Received 'max'"):
+    with pytest.raises(ConfigError, match=r"must be 'mean_abs' or 'abs_mean'\. Received 'max'"):
         explain(network(mask), source, rows, wrong, sources(plans))
     model = SimpleNamespace(explanations={**made["fast"], "grad-cam": made["fast"]["vanilla"]})
     run = SimpleNamespace(model=lambda _: model, config={"options": {"frames": 3, "step": 1}})

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from lus_keras.core.config.descriptions import PrivateDescription, PublicDescription
 from lus_keras.core.config.messages import MAX_SHOWN, Layer, did_you_mean, explained, has, shown
 from lus_keras.core.config.sections import (
     LABELS,
@@ -25,9 +26,11 @@ from lus_keras.core.config.sections import (
     ClipConfig,
     CohortConfig,
     FitConfig,
+    LocalisationConfig,
     ModelEntry,
     OwnNetwork,
     PaperConfig,
+    Section,
     SplitConfig,
 )
 from lus_keras.core.errors import ConfigError
@@ -35,6 +38,7 @@ from lus_keras.core.former_names import renamed_field
 from lus_keras.core.labels import REGISTRY
 
 PRESETS = ("paper", "overnight", "quick", "smoke")
+D = TypeVar("D", PublicDescription, PrivateDescription)
 # Says what is wrong with `model`: the networks' builders know, this room does not.
 ModelCheck = Callable[[Mapping[str, Any]], Iterable[str]]
 
@@ -46,12 +50,17 @@ __all__ = [
     "ClipConfig",
     "CohortConfig",
     "FitConfig",
+    "LocalisationConfig",
     "ModelCheck",
     "ModelEntry",
     "OwnNetwork",
     "PaperConfig",
+    "PrivateDescription",
+    "PublicDescription",
+    "Section",
     "SplitConfig",
     "describe_dataset",
+    "descriptions",
     "did_you_mean",
     "load",
     "papers",
@@ -73,6 +82,7 @@ def load(
     file: Path | None = None,
     *,
     check_model: ModelCheck | None = None,
+    options: type[Section] | None = None,
 ) -> PaperConfig:
     """Reads a paper's configuration, applies a preset, a file, a variant and then overrides.
 
@@ -84,6 +94,7 @@ def load(
         file: YAML of the user that changes the paper's, shaped as it; what it has under `presets`
             counts in that preset alone.
         check_model: Holds the networks' settings to their builders.
+        options: What the paper's own code takes as `options`; not checked if not given.
 
     Raises:
         ConfigError: The paper or preset is unknown, or keys or values are wrong; all are listed.
@@ -102,6 +113,7 @@ def load(
         variant=variant,
         own=own,
         check_model=check_model,
+        options=options,
     )
 
 
@@ -135,6 +147,7 @@ def parse(
     variant: str = "",
     own: Sequence[Layer] = (),
     check_model: ModelCheck | None = None,
+    options: type[Section] | None = None,
 ) -> PaperConfig:
     """Parses the text of a configuration.
 
@@ -143,12 +156,7 @@ def parse(
     """
     base = _read_mapping(text, source)
     layers = [(source, base), _preset_layer(base.pop("presets", None), preset, source), *own]
-    problems, by_hand = [], []
-    for override in overrides:
-        try:
-            by_hand.append((f"--set {_cut(override)}", _override(override)))
-        except ConfigError as error:
-            problems.append(str(error))
+    by_hand, problems = _typed(overrides)
     if variant:
         # `--set variants.<name>.set.…` changes the variant, and a plain `--set` every variant.
         layers.append(_variant_layer([*layers, *by_hand], variant, source))
@@ -171,9 +179,32 @@ def parse(
     model = values.get("model")
     if check_model and isinstance(model, Mapping):
         problems += [f"{_origin(text, layers)}: {text}" for text in check_model(model)]
+    problems += _option_problems(values.get("options", {}), options, layers)
     if problems:
         raise ConfigError.from_problems(problems)
     return config
+
+
+def _typed(overrides: Iterable[str]) -> tuple[list[Layer], list[str]]:
+    """What `--set` changes, and what is wrong with it."""
+    layers: list[Layer] = []
+    problems: list[str] = []
+    for override in overrides:
+        try:
+            layers.append((f"--set {_cut(override)}", _override(override)))
+        except ConfigError as error:
+            problems.append(str(error))
+    return layers, problems
+
+
+def _option_problems(
+    values: Any, kind: type[Section] | None, layers: Sequence[Layer]
+) -> Iterable[str]:
+    if kind and isinstance(values, Mapping):
+        try:
+            kind.model_validate(values)
+        except ValidationError as error:
+            yield from explained(error, layers, kind, ("options",))
 
 
 def _origin(problem: str, layers: Sequence[Layer]) -> str:
@@ -183,21 +214,32 @@ def _origin(problem: str, layers: Sequence[Layer]) -> str:
     return next(named, layers[0][0])
 
 
-def describe_dataset(name: str) -> dict[str, Any]:
+def descriptions(kind: type[D]) -> list[str]:
+    """Names of the described data sets of a kind, one a file in `data_manifests/`."""
+    files = resources.files("lus_keras.data_manifests").iterdir()
+    names = sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml"))
+    return [name for name in names if name.endswith("-private") == (kind is PrivateDescription)]
+
+
+def describe_dataset(name: str, kind: type[D]) -> D:
     """Reads the description of a data set, `data_manifests/<name>.yaml`.
 
-    Returns:
-        Its keys: title, source, license, citation and what else it holds.
+    Args:
+        kind: `PublicDescription`, or `PrivateDescription` of the files that end in `-private`.
 
     Raises:
-        ConfigError: There is no such description.
+        ConfigError: There is no such description of that kind, or it has wrong keys or values.
     """
-    files = resources.files("lus_keras.data_manifests")
-    known = sorted(Path(f.name).stem for f in files.iterdir() if f.name.endswith(".yaml"))
+    known = descriptions(kind)
     if name not in known:
         raise ConfigError(f"unknown data set '{name}'.{did_you_mean(name, known)}")
-    text = files.joinpath(f"{name}.yaml").read_text("utf-8")
-    return _read_mapping(text, f"data_manifests/{name}.yaml")
+    source = f"data_manifests/{name}.yaml"
+    text = resources.files("lus_keras.data_manifests").joinpath(f"{name}.yaml").read_text("utf-8")
+    values = _read_mapping(text, source)
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError.from_problems(explained(error, [(source, values)], kind)) from None
 
 
 def _read_yaml(text: str, source: str) -> Any:

@@ -1,10 +1,11 @@
 """What is wrong with a configuration, in the words of the file, not of the library behind it."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from lus_keras.core.config.sections import PaperConfig, lookup
 from lus_keras.core.former_names import KEYS, VARIANTS
@@ -24,21 +25,35 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"{hint} Known: {', '.join(known)}."
 
 
-def explained(error: ValidationError, layers: Sequence[Layer]) -> list[str]:
-    """One sentence a problem, with the layer that brought it in: file, preset or `--set`."""
+def explained(
+    error: ValidationError,
+    layers: Sequence[Layer],
+    kind: type[BaseModel] = PaperConfig,
+    place: Sequence[str] = (),
+) -> list[str]:
+    """One sentence a problem, with the layer that brought it in: file, preset or `--set`.
+
+    Args:
+        error: What the check raised.
+        layers: Where values come from, the last one counts.
+        kind: What was checked.
+        place: Where in the layers this stands; empty for all of them.
+    """
     problems = []
     for item in error.errors(include_url=False):
-        location = [part for part in item["loc"] if part != "[key]"]
-        place = ".".join(map(str, location))
+        within = [part for part in item["loc"] if part != "[key]"]
+        location = [*place, *within]
+        named = ".".join(map(str, location))
         sources = (name for name, layer in reversed(layers) if has(layer, location))
         source = next(sources, layers[0][0])
         if item["type"] == "extra_forbidden":
-            hint = did_you_mean(str(location[-1]), _known_keys(location[:-1]))
-            problems.append(f"{source}: unknown key '{place}'.{hint}")
+            hint = did_you_mean(str(location[-1]), _known_keys(kind, within[:-1]))
+            problems.append(f"{source}: unknown key '{named}'.{hint}")
         else:
             received = "nothing" if item["type"] == "missing" else shown(item["input"])
             wanted = rule(item["type"], item.get("ctx", {}), item["msg"])
-            problems.append(f"{source}: {place}: must be {wanted}. Received {received}.")
+            hint = nearest_choice(item)
+            problems.append(f"{source}: {named}: must be {wanted}. Received {received}.{hint}")
     return problems
 
 
@@ -75,9 +90,17 @@ def shown(value: Any) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]} …"
 
 
-def _known_keys(location: Sequence[Any]) -> list[str]:
-    """Keys that a place of the configuration may have; `location` leads there from the top."""
-    kind: Any = PaperConfig
+def nearest_choice(item: Mapping[str, Any]) -> str:
+    """A hint that starts with a blank: the choice that a wrong word is nearest to, if any."""
+    if item["type"] != "literal_error" or not isinstance(item["input"], str):
+        return ""
+    choices = re.findall(r"'([^']*)'", item["ctx"]["expected"])
+    near = difflib.get_close_matches(item["input"], choices, n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def _known_keys(kind: Any, location: Sequence[Any]) -> list[str]:
+    """Keys that a place may have; `location` leads there from what `kind` describes."""
     for part in location:
         fields = getattr(kind, "model_fields", {})
         kind = fields[part].annotation if part in fields else _element(kind)

@@ -52,7 +52,9 @@ SINCE: dict[str, dict[str, Any]] = {
 }
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A part of a YAML file: every key is known, types are strict, nothing is changed."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
@@ -66,7 +68,7 @@ SCALINGS = {
 }
 
 
-class DataConfig(_Section):
+class DataConfig(Section):
     """What is done about the user's files.
 
     Attributes:
@@ -77,7 +79,7 @@ class DataConfig(_Section):
     on_bad: Literal["fail", "skip"] = "fail"
 
 
-class ClipConfig(_Section):
+class ClipConfig(Section):
     """How videos are cut and scaled.
 
     Attributes:
@@ -140,7 +142,7 @@ class ClipConfig(_Section):
         return self.tile if self.unit == "tile" and self.tile else self.size
 
 
-class SplitConfig(_Section):
+class SplitConfig(Section):
     """How the data are divided.
 
     Attributes:
@@ -170,7 +172,7 @@ class SplitConfig(_Section):
         return self.folds if self.scheme == "kfold" else self.repeats
 
 
-class FitConfig(_Section):
+class FitConfig(Section):
     """How one fold is trained.
 
     Attributes:
@@ -215,7 +217,7 @@ class FitConfig(_Section):
     log_gradients: bool = False
 
 
-class CohortConfig(_Section):
+class CohortConfig(Section):
     """Shape and difficulty of the simulated cohort.
 
     Attributes:
@@ -238,7 +240,7 @@ class CohortConfig(_Section):
     spread: float = Field(default=1.0, ge=1, le=3)
 
 
-class TransferConfig(_Section):
+class TransferConfig(Section):
     """Training on another data set than the one that is tested.
 
     Attributes:
@@ -261,7 +263,7 @@ class TransferConfig(_Section):
     video_score: Literal["mean", "max"] = "mean"
 
 
-class LocalisationConfig(_Section):
+class LocalisationConfig(Section):
     """How attention is compared with frame-level truth.
 
     Attributes:
@@ -271,17 +273,18 @@ class LocalisationConfig(_Section):
         alphas: Overlaps (IoU) from which on a clip is localised.
     """
 
-    threshold: float = Field(gt=0, le=1)
-    population: Literal["gt_pos", "tp"]
-    alphas: Shares
+    threshold: float = Field(default=0.5, gt=0, le=1)
+    population: Literal["gt_pos", "tp"] = "gt_pos"
+    alphas: Shares = (0.1, 0.2, 0.3, 0.4)
 
 
-class ModelEntry(_Section):
+class ModelEntry(Section):
     """A network of the paper.
 
     Attributes:
         title: Printed name.
-        parameters: Parameters at the paper's input shape; a test counts them.
+        parameters: Parameters as the file builds it; counted whenever that is done.
+        shape: Input shape at which it has these; null where the size of inputs changes nothing.
         ns_per_pixel: Nanoseconds for each pixel of each clip of a batch, measured on two cores; for
             estimates of time only.
         memory_factor: Bytes at the peak for each byte of a batch; for estimates of memory only.
@@ -289,11 +292,12 @@ class ModelEntry(_Section):
 
     title: str
     parameters: PositiveInt
+    shape: Annotated[tuple[PositiveInt, ...], Strict(False)] | None = None
     ns_per_pixel: PositiveFloat
     memory_factor: PositiveFloat = 200
 
 
-class OwnNetwork(_Section):
+class OwnNetwork(Section):
     """A network of the user, see `--network`.
 
     Attributes:
@@ -307,7 +311,7 @@ class OwnNetwork(_Section):
     sha256: str
 
 
-class VariantConfig(_Section):
+class VariantConfig(Section):
     """One of several ways to use the data: a data set cut differently, another protocol.
 
     Attributes:
@@ -321,7 +325,7 @@ class VariantConfig(_Section):
     models: Texts | None = None
 
 
-class Choice(_Section):
+class Choice(Section):
     """Where a setting comes from.
 
     Attributes:
@@ -333,7 +337,7 @@ class Choice(_Section):
     why: str
 
 
-class Claim(_Section):
+class Claim(Section):
     """An order of two networks that the paper asserts.
 
     Attributes:
@@ -351,7 +355,7 @@ class Claim(_Section):
     metric: str
 
 
-class PaperConfig(_Section):
+class PaperConfig(Section):
     """Everything a paper's YAML file says, with one preset applied.
 
     Attributes:

@@ -13,23 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lus_keras.core.config import PublicDescription, describe_dataset
 from lus_keras.core.errors import DataError
 from lus_keras.data import fields
 from lus_keras.data.datasets import Dataset, find_root
 from lus_keras.data.manifest import Video
 
 NAME = "covid-blues"
-TITLE = "COVID-BLUES (bluepoint-specific lung ultrasound)"
 MARKER = "severity.csv"
-SOURCE = "https://github.com/NinaWie/COVID-BLUES"
-LICENSE = "CC BY-NC-ND 4.0"
+SAID = describe_dataset(NAME, PublicDescription)
+SOURCE, LICENSE = SAID.source, SAID.license
 OBTAIN = f"Get it from {SOURCE} (licence {LICENSE}), for example with git clone."
-CITATION = (
-    "Wiedemann et al. 2025, COVID-BLUeS - A Prospective Study on the Value of AI in Lung "
-    "Ultrasound Analysis, IEEE Journal of Biomedical and Health Informatics 29(9):6301-6310. "
-    "https://doi.org/10.1109/JBHI.2025.3543686"
-)
-VIDEOS, PATIENTS = 362, 63
 
 _COLUMNS = {"severity": "Severity Score", "b_lines": "B-lines"}
 A_LINES = "A-lines"
@@ -65,7 +59,7 @@ def load(root: str | os.PathLike[str] | None = None) -> Dataset:
     if not videos:
         raise DataError(f"{folder / 'lus_videos'}: holds no labelled video. {OBTAIN}")
     notes = tuple(_notes(labelled, videos, folder))
-    return Dataset(NAME, TITLE, videos, LICENSE, CITATION, notes, folder, cropped=True)
+    return Dataset(NAME, SAID.title, videos, LICENSE, SAID.citation, notes, folder, cropped=True)
 
 
 def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -138,9 +132,11 @@ def _duplicates(folder: Path, rows: list[tuple[int, dict[str, str]]]) -> Iterato
 
 def _notes(labelled: list[Video], videos: list[Video], folder: Path) -> Iterator[str]:
     patients = len({video.patient_id for video in videos})
-    if (len(videos), patients) != (VIDEOS, PATIENTS):
+    whole = SAID.expected
+    if whole and (len(videos), patients) != (whole.videos, whole.patients):
         yield (
-            f"Partial copy: {len(videos)} of {VIDEOS} videos and {patients} of {PATIENTS} patients."
+            f"Partial copy: {len(videos)} of {whole.videos} videos and {patients} of "
+            f"{whole.patients} patients."
         )
     if len(labelled) > len(videos):
         yield (

@@ -16,6 +16,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lus_keras.core.config import PublicDescription, describe_dataset
 from lus_keras.core.errors import DataError
 from lus_keras.core.labels import SIGNS
 from lus_keras.data import fields
@@ -23,15 +24,10 @@ from lus_keras.data.datasets import Dataset, find_root
 from lus_keras.data.manifest import Video
 
 NAME = "pocus"
-TITLE = "POCUS (COVID-19 lung ultrasound collected from hospitals and public sources)"
 MARKER = "dataset_metadata.csv"
-SOURCE = "https://github.com/jannisborn/covid19_ultrasound"
-LICENSE = "mixed, one a file (Creative Commons)"
+SAID = describe_dataset(NAME, PublicDescription)
+SOURCE, LICENSE = SAID.source, SAID.license
 OBTAIN = f"Get its folder `data` from {SOURCE} (a licence for each file, see {MARKER})."
-CITATION = (
-    "Born et al. 2021, Accelerating Detection of Lung Pathologies with Explainable Ultrasound "
-    "Image Analysis, Applied Sciences 11(2):672. https://doi.org/10.3390/app11020672"
-)
 
 # Column → sign, in the order of the table.
 SIGN_COLUMNS = {
@@ -111,7 +107,8 @@ def load(root: str | os.PathLike[str] | None = None) -> Dataset:
     if not videos:
         raise DataError(f"{folder}: holds no file of {MARKER} that can be used. {OBTAIN}")
     notes = (*_notes(videos, why), *_skipped_notes(skipped))
-    return Dataset(NAME, TITLE, videos, _licenses(videos), CITATION, notes, folder, cropped=True)
+    licenses = _licenses(videos)
+    return Dataset(NAME, SAID.title, videos, licenses, SAID.citation, notes, folder, cropped=True)
 
 
 def _read_rows(path: Path) -> list[Row]:

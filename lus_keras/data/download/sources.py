@@ -1,17 +1,17 @@
 """What can be fetched: public data sets at a pinned commit, every file with its sha256."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import PurePosixPath
-from typing import Any
 from urllib.parse import quote
 
-from lus_keras.core.config import describe_dataset, did_you_mean
+from lus_keras.core.config import PublicDescription, describe_dataset, descriptions, did_you_mean
+from lus_keras.core.config.descriptions import LabelTable
 from lus_keras.core.errors import ConfigError
 
-NAMES = ("covid-blues", "pocus")
+NAMES = tuple(descriptions(PublicDescription))
 
 
 @dataclass(frozen=True)
@@ -22,18 +22,6 @@ class Remote:
     size: int
     sha256: str
     url: str
-
-
-@dataclass(frozen=True)
-class LabelTable:
-    """Labels of a source, which are taken from the user's copy and never downloaded.
-
-    Attributes:
-        known: What versions hold, by sha256; others are taken as well, and told to be unverified.
-    """
-
-    path: str
-    known: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -66,27 +54,25 @@ def find_source(name: str) -> Source:
     """
     if name not in NAMES:
         raise ConfigError(f"unknown data set '{name}'.{did_you_mean(name, NAMES)}")
-    described = describe_dataset(name)
+    described = describe_dataset(name, PublicDescription)
     return Source(
-        name=name,
-        title=described["title"],
-        homepage=described["source"],
-        commit=described["commit"],
-        license=described["license"],
-        citation=described["citation"],
+        name=described.name,
+        title=described.title,
+        homepage=described.source,
+        commit=described.commit,
+        license=described.license,
+        citation=described.citation,
         files=tuple(_read_list(described)),
-        not_listed=tuple(described.get("not_listed", ())),
-        tables=tuple(LabelTable(**table) for table in described.get("tables", ())),
+        not_listed=described.not_listed,
+        tables=described.tables,
     )
 
 
-def _read_list(described: dict[str, Any]) -> Iterator[Remote]:
-    text = (
-        resources.files("lus_keras.data_manifests").joinpath(described["files"]).read_text("utf-8")
-    )
+def _read_list(described: PublicDescription) -> Iterator[Remote]:
+    text = resources.files("lus_keras.data_manifests").joinpath(described.files).read_text("utf-8")
     for row in csv.DictReader(text.splitlines()):
         path = PurePosixPath(row["path"])
         if path.is_absolute() or ".." in path.parts:
-            raise ConfigError(f"{described['files']}: {path} leaves the data set. Correct it.")
-        url = described["url"].format(commit=described["commit"], path=quote(row["path"]))
+            raise ConfigError(f"{described.files}: {path} leaves the data set. Correct it.")
+        url = described.url.format(commit=described.commit, path=quote(row["path"]))
         yield Remote(row["path"], int(row["bytes"]), row["sha256"], url)

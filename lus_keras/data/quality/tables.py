@@ -1,10 +1,14 @@
 """Reports and statistics as tables for a terminal."""
 
+from collections.abc import Sequence
+
 from rich.markup import escape as escape_markup
 from rich.table import Table
 
+from lus_keras.core.config import PrivateDescription
 from lus_keras.core.safe_text import printable
 from lus_keras.data.quality.check import Report
+from lus_keras.data.quality.expectations import Expectation, contradictions
 from lus_keras.data.quality.stats import Statistics
 
 
@@ -48,6 +52,22 @@ def verdict(report: Report) -> str:
     )
     usable = sum(checked.usable for checked in report.videos)
     return f"{report.target.name}: {usable} of {len(report.videos)} videos can be used; {counts}."
+
+
+def expectation_table(said: PrivateDescription, rows: Sequence[Expectation]) -> Table:
+    """What a paper states of its data beside what a copy has, one row a statement."""
+    title = f"{said.name}: {said.title} (license: {said.license})"
+    table = Table("", "expected", "found", "", title=escape(title), title_justify="left")
+    for row in rows:
+        mark = {True: "[green]yes[/]", False: "[red]no[/]", None: "not stated"}[row.agrees]
+        table.add_row(escape(row.what), escape(row.expected), escape(row.found), mark)
+    return table
+
+
+def expectation_verdict(said: PrivateDescription, rows: Sequence[Expectation]) -> str:
+    """The comparison in one line."""
+    wrong, stated = contradictions(rows), sum(row.agrees is not None for row in rows)
+    return f"{said.name}: {stated - wrong} of {stated} statements agree, {wrong} do not."
 
 
 def statistics_table(statistics: Statistics) -> Table:

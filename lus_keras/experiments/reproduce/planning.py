@@ -203,9 +203,14 @@ def _load(name: str, request: Request, variant: str = "") -> PaperConfig:
         titles = {key: entry.title for key, entry in usual.models.items()}
         return problems(model, {key: known[key] for key in titles if key in known}, titles)
 
+    paper = papers.get(name)
     settings = config.load(
-        name, request.preset, overrides, variant, request.config, check_model=check
+        *(name, request.preset, overrides, variant, request.config),
+        check_model=check,
+        options=paper.options,
     )
+    if paper.check:
+        paper.check(settings)
     return with_networks(settings, own)
 
 

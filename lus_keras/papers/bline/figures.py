@@ -8,7 +8,7 @@ from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.cells import Drawing
 from lus_keras.evaluation.tables.drawings import Maker, classification_drawings
 from lus_keras.papers.bline import PROPOSED
-from lus_keras.papers.bline.tables import NETWORKS, setting
+from lus_keras.papers.bline.tables import NETWORKS, localisation
 
 CLASSES = ("no B-line", "B-line")
 (BEST,) = PROPOSED
@@ -22,7 +22,7 @@ def figure1(run: PaperRun) -> Drawing | None:
     Returns:
         The figure; None if no clip with frames and frame-level truth was kept.
     """
-    model, threshold = run.model(BEST), setting(run, "threshold", 0.5)
+    model, threshold = run.model(BEST), localisation(run).threshold
     if model.attention is None or not model.examples:
         return None
     attention = model.attention

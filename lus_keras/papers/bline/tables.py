@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from lus_keras.core.config import LocalisationConfig
 from lus_keras.evaluation.metrics import (
     Clusters,
     Scores,
@@ -53,7 +53,6 @@ LABELS = labels_of("bline")
 NETWORKS = {name: LABELS[name] for name in MODELS}
 CLAIMS = ("table1",)
 FRAME_BASELINES = {"random_frame": "One random frame (expected)", "all_frames": "All frames"}
-ALPHAS = (0.1, 0.2, 0.3, 0.4)
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,8 @@ def table2(run: PaperRun) -> Layout:
 
     `config.localisation` may set `threshold`, `population`, `alphas`.
     """
-    threshold = setting(run, "threshold", 0.5)
-    alphas = {f"iou_{alpha:g}": alpha for alpha in setting(run, "alphas", ALPHAS)}
+    threshold = localisation(run).threshold
+    alphas = {f"iou_{alpha:g}": alpha for alpha in localisation(run).alphas}
     rules: dict[str, Rule] = {
         "": lambda data, id_: temporal_iou(data.weights, data.truth, threshold) >= alphas[id_],
         "random_frame": lambda data, id_: random_frame_localised(data.truth, [alphas[id_]])[:, 0],
@@ -204,7 +203,7 @@ def _localised(run: PaperRun, name: str) -> tuple[Localised | None, str]:
     keys = list(zip(attention.folds.tolist(), attention.clip_ids.tolist(), strict=True))
     predictions = model.predictions.set_index(["fold", "clip_id"]).loc[keys].reset_index()
     predicted = Scores.of(predictions).y_pred == 1
-    kept = population(attention.truth, predicted, setting(run, "population", "gt_pos"))
+    kept = population(attention.truth, predicted, localisation(run).population)
     if not kept.any():
         return None, join_notes(status, "no clip counts: none has an annotated frame")
     return Localised(
@@ -214,9 +213,9 @@ def _localised(run: PaperRun, name: str) -> tuple[Localised | None, str]:
     ), status
 
 
-def setting(run: PaperRun, name: str, default: Any) -> Any:
-    """A setting of localisation; `default` where the run's record has none."""
-    return (run.settings.localisation or {}).get(name, default)
+def localisation(run: PaperRun) -> LocalisationConfig:
+    """How localisation is counted; as usual where the run's record does not say."""
+    return LocalisationConfig.model_validate(run.settings.localisation or {})
 
 
 def _population_sentence(run: PaperRun) -> str:
@@ -224,7 +223,7 @@ def _population_sentence(run: PaperRun) -> str:
         "gt_pos": "all test clips with an annotated B-line frame",
         "tp": "test clips with an annotated B-line frame that the network called positive",
     }
-    which = setting(run, "population", "gt_pos")
+    which = localisation(run).population
     return f"Counted: {counted[which]} ({which}). The paper does not state which clips it counts."
 
 

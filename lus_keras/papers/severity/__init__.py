@@ -19,10 +19,14 @@ place.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from lus_keras.core.errors import ConfigError
-from lus_keras.papers.base import Paper, accuracy, weights_file
+from pydantic import BeforeValidator, NonNegativeFloat, PositiveFloat
+from pydantic_core import PydanticCustomError
+
+from lus_keras.core.config import Section
+from lus_keras.papers.base import Options, Paper, accuracy, options_of, weights_file
 
 if TYPE_CHECKING:
     import keras
@@ -41,8 +45,38 @@ NAN_VARIANTS = (
 )
 RESULT_ROWS = (NETWORK, VAL_SELECTED, SCRATCH, MASKED, WEIGHTED)
 DATA = ("",)
-OPTIONS = ("weights", "class_weights", "sord")
 BALANCED = "balanced"
+
+
+def _class_weights(value: Any) -> Any:
+    """A weight of each of the four scores, `balanced` ones, or none."""
+    numbers = isinstance(value, list | tuple) and len(value) == 4
+    if value in (None, BALANCED):
+        return value
+    if numbers and all(type(weight) in (int, float) and weight >= 0 for weight in value):
+        return tuple(value)
+    raise PydanticCustomError("weights", "null, 4 numbers, one a score, or balanced")
+
+
+class SordOptions(Section):
+    """Soft labels: squared distance of scores times `scale`, score 0 further by `zero_gap`."""
+
+    scale: PositiveFloat = 2.0
+    zero_gap: NonNegativeFloat = 0.0
+
+
+class SeverityOptions(Options):
+    """Initial weights and loss.
+
+    Attributes:
+        weights: First weights of AlexNet's convolutions: a file, or a registered backbone.
+        class_weights: Weight of each score in the loss, or `balanced`.
+        sord: Soft labels.
+    """
+
+    weights: str | None = None
+    class_weights: Annotated[Any, BeforeValidator(_class_weights)] = None
+    sord: SordOptions = SordOptions()
 
 
 def build(name: str, config: PaperConfig) -> keras.Model:
@@ -55,20 +89,32 @@ def build(name: str, config: PaperConfig) -> keras.Model:
     from lus_keras.models import build_model
     from lus_keras.models.pretrained.torch_weights import load_torch_weights
 
-    weights = weights_file(config, OPTIONS)
-    _check_class_weights(config)
-    model = build_model(name, input_shape=config.clip.shape, **config.model)
+    weights = check(config)
+    model = build_model(
+        name, input_shape=config.clip.shape, num_outputs=len(config.labels), **config.model
+    )
     if weights and _is_alexnet(config):
         load_torch_weights(model, weights)
     return model
+
+
+def check(config: PaperConfig) -> Path | None:
+    """Finds the first weights of the convolutions; None where none are named.
+
+    Raises:
+        ConfigError: An option is wrong.
+        DataError: There is no such file.
+    """
+    return weights_file(options_of(SeverityOptions, config).weights, config.paper)
 
 
 def loss(config: PaperConfig) -> keras.losses.Loss:
     """SORD, as the paper has it without a gap before score 0 (Sec. V)."""
     from lus_keras.losses import Sord
 
-    options = config.options
-    return Sord(**options.get("sord", {}), class_weights=options.get("class_weights"))
+    options = options_of(SeverityOptions, config)
+    sord = options.sord
+    return Sord(sord.scale, sord.zero_gap, class_weights=options.class_weights)
 
 
 def metrics(config: PaperConfig) -> list[Any]:
@@ -95,7 +141,7 @@ def fitted(config: PaperConfig, classes: np.ndarray) -> PaperConfig:
     """Computes class weights of the videos to train on, where `balanced` ones are asked for."""
     import numpy as np
 
-    if config.options.get("class_weights") != BALANCED:
+    if options_of(SeverityOptions, config).class_weights != BALANCED:
         return config
     weights = balanced_weights(np.bincount(classes, minlength=len(config.labels)))
     return config.model_copy(update={"options": {**config.options, "class_weights": weights}})
@@ -103,7 +149,7 @@ def fitted(config: PaperConfig, classes: np.ndarray) -> PaperConfig:
 
 def notes(config: PaperConfig) -> list[str]:
     """Says where the backbone's first weights come from."""
-    weights = config.options.get("weights")
+    weights = options_of(SeverityOptions, config).weights
     if not _is_alexnet(config):
         return ["ResNet18 starts from random values, that of the paper's authors from ImageNet."]
     if weights:
@@ -116,17 +162,6 @@ def notes(config: PaperConfig) -> list[str]:
 
 def _is_alexnet(config: PaperConfig) -> bool:
     return config.model.get("backbone", "alexnet") == "alexnet"
-
-
-def _check_class_weights(config: PaperConfig) -> None:
-    weights = config.options.get("class_weights")
-    if weights not in (None, BALANCED) and (
-        not isinstance(weights, list | tuple) or len(weights) != len(config.labels)
-    ):
-        raise ConfigError(
-            f"configs/severity.yaml: options.class_weights: must be {len(config.labels)} numbers, "
-            f"one a score, or {BALANCED}. Received {weights}."
-        )
 
 
 PAPER = Paper(
@@ -154,4 +189,6 @@ PAPER = Paper(
     extras=frozenset({"localization"}),
     findings=("b_lines", "consolidation"),
     architecture="figure5",
+    options=SeverityOptions,
+    check=check,
 )

@@ -24,9 +24,11 @@ from typing import TYPE_CHECKING, Any
 from lus_keras.core.errors import DataError
 from lus_keras.papers.base import (
     TORCH_FILES,
+    Options,
     Paper,
     accuracy,
     cross_entropy,
+    options_of,
     weights_file,
 )
 
@@ -40,6 +42,16 @@ MODELS = ("resnet152",)
 MULTILABEL = "multilabel/resnet152"
 
 
+class SignsOptions(Options):
+    """Initial weights.
+
+    Attributes:
+        weights: A file of torchvision's network, or of Keras' for `variant: v1`.
+    """
+
+    weights: str | None = None
+
+
 def build(name: str, config: PaperConfig) -> keras.Model:
     """Builds the network for single frames, with the user's weights if the options name a file.
 
@@ -49,18 +61,34 @@ def build(name: str, config: PaperConfig) -> keras.Model:
     """
     from lus_keras.models import build_model
 
-    is_v1 = config.model.get("variant") == "v1"
-    weights = weights_file(config, suffixes=".keras" if is_v1 else TORCH_FILES)
-    model = build_model(name, input_shape=config.clip.shape, **config.model)
+    weights = check(config)
+    model = build_model(
+        name, input_shape=config.clip.shape, num_outputs=len(config.labels), **config.model
+    )
     if weights is None:
         return model
-    if is_v1:
+    if _is_v1(config):
         copy_keras_weights(model, weights)
     else:
         from lus_keras.models.pretrained.torch_weights import load_torch_weights
 
         load_torch_weights(model, weights)
     return model
+
+
+def check(config: PaperConfig) -> Path | None:
+    """Finds the first weights; None where none are named.
+
+    Raises:
+        ConfigError: An option is wrong, or the file does not suit the variant of the network.
+        DataError: There is no such file.
+    """
+    suffixes = ".keras" if _is_v1(config) else TORCH_FILES
+    return weights_file(options_of(SignsOptions, config).weights, config.paper, suffixes)
+
+
+def _is_v1(config: PaperConfig) -> bool:
+    return config.model.get("variant") == "v1"
 
 
 def copy_keras_weights(model: keras.Model, path: Path) -> list[str]:
@@ -146,4 +174,6 @@ PAPER = Paper(
     extras=frozenset({"multilabel", "localization"}),
     findings=("b_lines", "fluid", "consolidation"),
     architecture="figure3",
+    options=SignsOptions,
+    check=check,
 )

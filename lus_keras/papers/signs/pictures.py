@@ -54,7 +54,7 @@ def figure2(run: PaperRun) -> Drawing | None:
     x, y, w, h = box_of(inside)
     cut = (slice(y, y + h), slice(x, x + w))
     last = frames[-1]
-    said = textwrap.fill(SCALINGS[clip.scaling or "unit"], 40)
+    said = textwrap.fill(f"three channels, {SCALINGS[clip.scaling or 'unit']}", 40)
     masked = last[cut] * inside[cut]
     small = resized(masked, size)
     shown = {
@@ -63,7 +63,7 @@ def figure2(run: PaperRun) -> Drawing | None:
         "3: cropped": (last[cut], "to the box"),
         "4: masked": (masked, "outside the sector 0"),
         "5: resized": (small, f"{size[0]} × {size[1]}, by area"),
-        "6: scaled": (small, f"three channels, {said}"),
+        "6: scaled": (small, said),
     }
     return Drawing(
         "figure2",

@@ -14,14 +14,40 @@ Differs  1. The data are private: the simulated cohort or the user's own videos 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from lus_keras.papers.base import Paper, accuracy, cross_entropy, network_options
+from pydantic import NonNegativeFloat, PositiveInt
+
+from lus_keras.core.errors import ConfigError
+from lus_keras.papers.base import Options, Paper, accuracy, cross_entropy, network_options
 
 if TYPE_CHECKING:
     import keras
 
     from lus_keras.core.config import PaperConfig
+
+
+class SlidingOptions(Options):
+    """How Figure 5 is made.
+
+    Attributes:
+        samples: Noisy copies of SmoothGrad.
+        noise: Their noise, as a share of a clip's range of grey.
+        frames: Frames that are shown.
+        step: Frames from one to the next.
+        engine: Who computes the maps.
+        order: SmoothGrad as tf-keras-vis has it, or as Smilkov et al. define it.
+        explained: The class that is explained.
+    """
+
+    samples: PositiveInt = 20
+    noise: NonNegativeFloat = 0.2
+    frames: PositiveInt = 10
+    step: PositiveInt = 6
+    engine: Literal["fast", "tf-keras-vis"] = "fast"
+    order: Literal["mean_abs", "abs_mean"] = "mean_abs"
+    explained: Literal["predicted", "absent", "present"] = "predicted"
+
 
 DEPTHS = ("resnet3d_18", "resnet3d_34", "resnet3d_50")
 MMODE = "mmode_resnet18"
@@ -75,6 +101,20 @@ def _of_columns(name: str, shape: tuple[int, ...], options: dict[str, Any]) -> k
     return keras.Model(columns, network(pictures), name=name)
 
 
+def check(config: PaperConfig) -> None:
+    """Refuses numbers of logits that two classes cannot have.
+
+    Raises:
+        ConfigError: There are neither one nor two.
+    """
+    count = config.model.get("num_outputs", 1)
+    if count not in (1, len(config.labels)):
+        raise ConfigError(
+            f"configs/sliding.yaml: model.num_outputs: must be 1 or {len(config.labels)}, as there "
+            f"are {len(config.labels)} classes. Received {count}."
+        )
+
+
 def loss(config: PaperConfig) -> keras.losses.Loss:
     """Binary cross-entropy (Sec. 4)."""
     return cross_entropy(config.model.get("num_outputs", 1))
@@ -106,4 +146,6 @@ PAPER = Paper(
     metrics=metrics,
     extras=frozenset({"pleura", "localization"}),
     findings=("pleura",),
+    options=SlidingOptions,
+    check=check,
 )

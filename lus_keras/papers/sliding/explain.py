@@ -12,19 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lus_keras.core.errors import ConfigError
 from lus_keras.data.clip_source import ClipSource
 from lus_keras.evaluation.metrics import map_similarity, share_in
 from lus_keras.models.attribution import (
-    ENGINES,
-    ORDERS,
     grad_cam,
     integrated_gradients,
     randomised_copy,
     smooth_grad,
     vanilla_saliency,
 )
-from lus_keras.papers.sliding import EXPLAINED
+from lus_keras.papers.base import options_of
+from lus_keras.papers.sliding import EXPLAINED, SlidingOptions
 from lus_keras.simulation.dataset import SimulatedSource
 from lus_keras.simulation.pleura import pleural_rows
 
@@ -70,14 +68,14 @@ def explain(
 
     chosen = spread(source, rows)
     clips = np.asarray(network_input(source.read(chosen), source.index.length[chosen], source.clip))
-    random, how = randomised_copy(model, seed=0), _settings(config)
+    random, how = randomised_copy(model, seed=0), options_of(SlidingOptions, config)
     maps, random_maps = (_maps(network, clips, config, how) for network in (model, random))
     found: dict[str, np.ndarray] = {
         "clip_id": source.index.clip_id[chosen],
         "patient_id": source.index.patient_id[chosen],
         "label": source.index.label[chosen],
         "frames": source.read(chosen[:SHOWN])[..., 0],
-        **{name: np.array(value) for name, value in how.items()},
+        **{name: np.array(getattr(how, name)) for name in ("engine", "order", "explained")},
     }
     regions = [_regions(source, row, items) for row in chosen]
     for name in ("band", "below"):
@@ -95,38 +93,21 @@ def explain(
     return found
 
 
-def _settings(config: PaperConfig) -> dict[str, str]:
-    """Engine, order of SmoothGrad and class explained; those of the configuration, checked."""
-    known = {"engine": ENGINES, "order": ORDERS, "explained": ("predicted", *config.labels)}
-    how = {name: str(config.options.get(name, choices[0])) for name, choices in known.items()}
-    problems = [
-        f"configs/sliding.yaml: options.{name}: must be one of {', '.join(choices)}. "
-        f"Received '{how[name]}'."
-        for name, choices in known.items()
-        if how[name] not in choices
-    ]
-    if problems:
-        raise ConfigError.from_problems(problems)
-    return how
-
-
 def _maps(
-    model: keras.Model, clips: np.ndarray, config: PaperConfig, how: dict[str, str]
+    model: keras.Model, clips: np.ndarray, config: PaperConfig, how: SlidingOptions
 ) -> dict[str, np.ndarray]:
     """Maps by method, each `(b, t, h, w)`; no Grad-CAM of a network without a convolution."""
-    options, named = config.options, how["explained"]
-    output = None if named == "predicted" else config.labels.index(named)
-    samples, noise = int(options.get("samples", 20)), float(options.get("noise", 0.2))
+    output = None if how.explained == "predicted" else config.labels.index(how.explained)
     maps = {
-        "vanilla": vanilla_saliency(model, clips, output, engine=how["engine"]),
+        "vanilla": vanilla_saliency(model, clips, output, engine=how.engine),
         "smooth": smooth_grad(
             *(model, clips, output),
-            samples=samples,
-            noise=noise,
-            order=how["order"],
-            engine=how["engine"],
+            samples=how.samples,
+            noise=how.noise,
+            order=how.order,
+            engine=how.engine,
         ),
-        "integrated": integrated_gradients(model, clips, output, steps=samples),
+        "integrated": integrated_gradients(model, clips, output, steps=how.samples),
     }
     with suppress(ValueError):
         maps["grad-cam"] = grad_cam(model, clips, output)

@@ -8,7 +8,7 @@ from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.cells import Drawing
 from lus_keras.evaluation.tables.drawings import Maker, classification_drawings
 from lus_keras.evaluation.tables.judge import only
-from lus_keras.papers.sliding import DATA_SETS, EXPLAINED
+from lus_keras.papers.sliding import DATA_SETS, EXPLAINED, SlidingOptions
 from lus_keras.papers.sliding.pictures import figure2, figure3
 from lus_keras.papers.sliding.tables import LABELS, VARIANTS, class_counts
 
@@ -32,8 +32,8 @@ def figure5(run: PaperRun) -> Drawing | None:
     maps = run.model(EXPLAINED).explanations
     if maps is None:
         return None
-    options = run.settings.options
-    step, count = int(options.get("step", 6)), int(options.get("frames", 10))
+    options = SlidingOptions.model_validate(run.settings.options)
+    step, count = options.step, options.frames
     frames = maps["frames"][0]
     shown = list(range(0, len(frames), step))[:count]
     methods = {label: maps[method][0] for method, label in METHOD_NAMES.items() if method in maps}
