@@ -1,5 +1,7 @@
 """A network in words and drawn: its layers, shapes and parameters."""
 
+from typing import Any
+
 import keras
 from matplotlib.figure import Figure
 
@@ -36,15 +38,20 @@ def draw_architecture(model: keras.Model) -> Figure:
     axes.set(xlim=(0, 1.2), ylim=(len(boxes) - 0.4, -0.6))
     axes.axis("off")
     axes.set_title(f"{model.name}, {model.count_params():,} parameters")
+    drawn = []
     for row, (title, shape, colour) in enumerate(boxes):
         style = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": colour}
-        axes.text(0.3, row, title, ha="center", va="center", fontsize=8, bbox=style)
+        drawn.append(axes.text(0.3, row, title, ha="center", va="center", fontsize=8, bbox=style))
         axes.text(0.72, row, shape, ha="left", va="center", fontsize=8)
     for start, end in _arrows(model, place):
-        bent = "arc3,rad=-0.5" if end - start > 1 else "arc3"
-        x = 0.62 if end - start > 1 else 0.3
-        arrow = {"arrowstyle": "-|>", "color": GREY, "connectionstyle": bent}
-        axes.annotate("", xy=(x, end - 0.32), xytext=(x, start + 0.32), arrowprops=arrow)
+        arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": GREY}
+        if end - start == 1:
+            axes.annotate("", (0.3, end - 0.32), (0.3, start + 0.32), arrowprops=arrow)
+            continue
+        # From the right side of one box to that of the other.
+        arrow |= {"connectionstyle": "arc3,rad=-0.6", "shrinkA": 6, "shrinkB": 6}
+        places: dict[str, Any] = {"xycoords": drawn[end], "textcoords": drawn[start]}
+        axes.annotate("", (1, 0.5), (1, 0.5), **places, arrowprops=arrow)
     return figure
 
 
