@@ -30,7 +30,7 @@ def tables() -> list[Table]:
         settings = config.load(name)
         networks = [f"{model} ({entry.parameters:,})" for model, entry in settings.models.items()]
         listed.add_row(name, ", ".join(papers.get(name).targets), "\n".join(networks))
-    sources = Table("data set", "licence", "present", title="Data sets", title_justify="left")
+    sources = Table("data set", "license", "present", title="Data sets", title_justify="left")
     for name in (*datasets.names(), simulated.NAME):
         sources.add_row(name, *_presence(name))
     sources.add_row("PATH.csv", "yours", "a manifest of your own videos")
@@ -73,14 +73,18 @@ def diagnosis() -> dict[str, str]:
     free = shutil.disk_usage(existing).free / 1e9
     found |= {"cache": f"{cache} ({free:.1f} GB free)"}
     for name in (*datasets.names(), simulated.NAME):
-        licence, presence = _presence(name)
-        found[f"data: {name}"] = f"{presence} ({licence})"
+        terms, presence = _presence(name)
+        found[f"data: {name}"] = f"{presence} ({terms})"
     return found
 
 
 def _presence(name: str) -> tuple[str, str]:
     if name == simulated.NAME:
-        return "MIT", "rendered on demand"
+        sizes = (
+            f"{paper}: {cohort.patients} patients, {cohort.videos} videos, {cohort.probe} probe"
+            for paper, cohort in simulated.SAID.cohorts.items()
+        )
+        return simulated.LICENSE, f"{simulated.SAID.title}, rendered on demand; " + "; ".join(sizes)
     source = datasets.source(name)
     try:
         data = datasets.load(name)

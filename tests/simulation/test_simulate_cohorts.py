@@ -9,7 +9,8 @@ import pytest
 
 from lus_keras.core.errors import ConfigError
 from lus_keras.data.manifest import read_manifest
-from lus_keras.simulation import measure_truth, plan_cohort, simulate_video, write_cohort
+from lus_keras.simulation import dataset as simulated
+from lus_keras.simulation import measure_truth, plan_cohort, simulate_video, tasks, write_cohort
 from lus_keras.simulation.render import BeamSpace
 from lus_keras.simulation.scene import build_scene
 from lus_keras.simulation.video import realized
@@ -192,3 +193,12 @@ def test_cohort_with_lung_points_as_files(tmp_path):
             rows = list(csv.DictReader(stream))
         assert ("lung_point" in rows[0]) == (plan.drawn == "lung_point")
         assert len(rows) == simulate_video(plan, **SMALL).frames.shape[0]
+
+
+def test_the_description_of_the_cohorts_is_that_of_the_simulator():
+    said = simulated.SAID.cohorts
+    assert set(said) == set(tasks.names())
+    for name, cohort in said.items():
+        own = tasks.get(name).COHORT
+        ours = (own.patients, own.videos, own.probe)
+        assert (cohort.patients, cohort.videos, cohort.probe) == ours, name

@@ -17,7 +17,11 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from lus_keras.core.config.descriptions import PrivateDescription, PublicDescription
+from lus_keras.core.config.descriptions import (
+    PrivateDescription,
+    PublicDescription,
+    SimulatedDescription,
+)
 from lus_keras.core.config.messages import MAX_SHOWN, Layer, did_you_mean, explained, has, shown
 from lus_keras.core.config.sections import (
     LABELS,
@@ -38,7 +42,7 @@ from lus_keras.core.former_names import renamed_field
 from lus_keras.core.labels import REGISTRY
 
 PRESETS = ("paper", "overnight", "quick", "smoke")
-D = TypeVar("D", PublicDescription, PrivateDescription)
+D = TypeVar("D", PublicDescription, SimulatedDescription, PrivateDescription)
 # Says what is wrong with `model`: the networks' builders know, this room does not.
 ModelCheck = Callable[[Mapping[str, Any]], Iterable[str]]
 
@@ -58,6 +62,7 @@ __all__ = [
     "PrivateDescription",
     "PublicDescription",
     "Section",
+    "SimulatedDescription",
     "SplitConfig",
     "describe_dataset",
     "descriptions",
@@ -218,14 +223,21 @@ def descriptions(kind: type[D]) -> list[str]:
     """Names of the described data sets of a kind, one a file in `data_manifests/`."""
     files = resources.files("lus_keras.data_manifests").iterdir()
     names = sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml"))
-    return [name for name in names if name.endswith("-private") == (kind is PrivateDescription)]
+    return [name for name in names if _kind_of(name) is kind]
+
+
+def _kind_of(name: str) -> type[Section]:
+    if name.endswith("-private"):
+        return PrivateDescription
+    return SimulatedDescription if name == "simulated" else PublicDescription
 
 
 def describe_dataset(name: str, kind: type[D]) -> D:
     """Reads the description of a data set, `data_manifests/<name>.yaml`.
 
     Args:
-        kind: `PublicDescription`, or `PrivateDescription` of the files that end in `-private`.
+        kind: `PublicDescription`, `SimulatedDescription` of `simulated`, or `PrivateDescription` of
+            the files that end in `-private`.
 
     Raises:
         ConfigError: There is no such description of that kind, or it has wrong keys or values.

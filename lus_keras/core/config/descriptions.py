@@ -66,6 +66,22 @@ class PublicDescription(Section):
     expected: PublicExpected | None = None
 
 
+class SimulatedCohort(Section):
+    """Size of a simulated cohort, as its paper's, and its probe."""
+
+    patients: PositiveInt
+    videos: PositiveInt
+    probe: Literal["convex", "linear"]
+
+
+class SimulatedDescription(Section):
+    """The simulated cohorts, by paper; the seed is that of the run."""
+
+    title: str
+    license: str
+    cohorts: dict[str, SimulatedCohort]
+
+
 class PrivateExpected(Section):
     """What a paper states of its data; null where it states nothing.
 
