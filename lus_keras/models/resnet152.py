@@ -18,9 +18,9 @@ from lus_keras.core.typing import Shape, Tensor
 from lus_keras.layers import BatchNormalization
 from lus_keras.models.torch_layers import kernel_uniform, uniform
 
-RESNET152 = (3, 8, 36, 3)
+RESNET101, RESNET152 = (3, 4, 23, 3), (3, 8, 36, 3)
 # Blocks of the four stages → network of keras.applications.
-V1 = {(3, 4, 6, 3): "ResNet50", (3, 4, 23, 3): "ResNet101", RESNET152: "ResNet152"}
+V1 = {(3, 4, 6, 3): "ResNet50", RESNET101: "ResNet101", RESNET152: "ResNet152"}
 EXPANSION = 4
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from lus_keras.core.config import PaperConfig
 
+# Variants of each paper with few patients to train on up to many.
+AMOUNTS = ("n10", "n30", "n100", "n300", "n1000")
 # As `read_state` takes them.
 TORCH_FILES = ".pth .pt .safetensors .npz .bin .ckpt .tar"
 

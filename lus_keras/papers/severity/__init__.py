@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lus_keras.core.errors import ConfigError
-from lus_keras.papers.base import Paper, accuracy, weights_file
+from lus_keras.papers.base import AMOUNTS, Paper, accuracy, weights_file
 
 if TYPE_CHECKING:
     import keras
@@ -34,6 +34,7 @@ NETWORK = "alexnet_attention_bilstm"
 # How the paper did it is the configuration itself; the variants differ from it.
 VAL_SELECTED, SCRATCH = f"val_selected/{NETWORK}", f"scratch/{NETWORK}"
 MASKED, WEIGHTED = f"masked/{NETWORK}", f"weighted/{NETWORK}"
+CORAL = f"coral/{NETWORK}"
 NAN_VARIANTS = (
     *("nan_baseline", "nan_leaky", "nan_last_frame", "nan_glorot", "nan_orthogonal"),
     *("nan_batch_1", "nan_batch_2", "nan_batch_8", "nan_batch_16", "nan_resnet18"),
@@ -65,8 +66,10 @@ def build(name: str, config: PaperConfig) -> keras.Model:
 
 def loss(config: PaperConfig) -> keras.losses.Loss:
     """SORD, as the paper has it without a gap before score 0 (Sec. V)."""
-    from lus_keras.losses import Sord
+    from lus_keras.losses import Coral, Sord
 
+    if config.model.get("head") == "coral":
+        return Coral()
     options = config.options
     return Sord(**options.get("sord", {}), class_weights=options.get("class_weights"))
 
@@ -143,6 +146,9 @@ PAPER = Paper(
         "figure9": (NETWORK,),
         "figure10": (NETWORK,),
         "variants": (NETWORK, VAL_SELECTED, MASKED, WEIGHTED),
+        "beyond": (NETWORK, VAL_SELECTED, SCRATCH, MASKED, WEIGHTED, CORAL),
+        "learning-curve": tuple(f"{amount}/{NETWORK}" for amount in AMOUNTS),
+        "robustness": (SCRATCH,),
         "nan-study": tuple(f"{variant}/{NETWORK}" for variant in NAN_VARIANTS),
         "localization": (NETWORK,),
     },
@@ -151,7 +157,7 @@ PAPER = Paper(
     metrics=metrics,
     notes=notes,
     fitted=fitted,
-    extras=frozenset({"localization"}),
+    extras=frozenset({"localization", "beyond", "learning-curve", "robustness"}),
     findings=("b_lines", "consolidation"),
     architecture="figure5",
 )

@@ -23,10 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 from lus_keras.core.errors import DataError
 from lus_keras.papers.base import (
+    AMOUNTS,
     TORCH_FILES,
     Paper,
     accuracy,
     cross_entropy,
+    network_options,
     weights_file,
 )
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 MODELS = ("resnet152",)
 # The variant of the configuration that asks for every sign by itself.
 MULTILABEL = "multilabel/resnet152"
+RESNET50, EFFICIENTNET = "resnet50/resnet152", "efficientnet_b0"
 
 
 def build(name: str, config: PaperConfig) -> keras.Model:
@@ -51,8 +54,8 @@ def build(name: str, config: PaperConfig) -> keras.Model:
 
     is_v1 = config.model.get("variant") == "v1"
     weights = weights_file(config, suffixes=".keras" if is_v1 else TORCH_FILES)
-    model = build_model(name, input_shape=config.clip.shape, **config.model)
-    if weights is None:
+    model = build_model(name, input_shape=config.clip.shape, **network_options(name, config.model))
+    if weights is None or name != MODELS[0]:
         return model
     if is_v1:
         copy_keras_weights(model, weights)
@@ -138,12 +141,15 @@ PAPER = Paper(
         "figure4": MODELS,
         "multilabel": (MULTILABEL,),
         "localization": MODELS,
+        "beyond": (*MODELS, RESNET50, EFFICIENTNET),
+        "learning-curve": tuple(f"{amount}/{MODELS[0]}" for amount in AMOUNTS),
+        "robustness": MODELS,
     },
     build=build,
     loss=loss,
     metrics=metrics,
     notes=notes,
-    extras=frozenset({"multilabel", "localization"}),
+    extras=frozenset({"localization", "multilabel", "beyond", "learning-curve", "robustness"}),
     findings=("b_lines", "fluid", "consolidation"),
     architecture="figure3",
 )
