@@ -110,7 +110,10 @@ def test_clips_that_are_not_disturbed_are_those_of_the_fold(study):
 def test_fewer_patients_are_some_of_more_and_none_is_tested():
     patients = np.repeat([f"p{i}" for i in range(20)], 3)
     (fold,) = make_holdout(patients, np.arange(60) % 2, test_fraction=0.25, seed=1).folds
-    source = SimpleNamespace(index=SimpleNamespace(patient_id=patients, clip_id=patients))
+    index = SimpleNamespace(
+        patient_id=patients, rows_of=lambda names: np.flatnonzero(np.isin(patients, names))
+    )
+    source = SimpleNamespace(index=index)
 
     def learnt(count, seed=0):
         job = SimpleNamespace(fold=fold, fit=SimpleNamespace(patients=count), seed=seed)
