@@ -5,6 +5,7 @@ training behaviour; both compute with `keras.ops` on every backend, and with Ten
 kernel where it is there.
 """
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -14,7 +15,7 @@ from lus_keras.core.typing import Shape, Tensor
 
 _register = keras.saving.register_keras_serializable("lus_keras")
 
-SCORINGS = ("dot", "additive")
+SCORINGS = ("dot", "additive", "gated")
 
 
 @_register
@@ -195,14 +196,15 @@ class TemporalAttention(keras.layers.Layer):
     """Importance of every frame: `a = softmax(e)` over time.
 
     `dot` scores a frame by `e_t = h_t·w_a`, Eq. 1 and 2 of Kerdegari 2021. The paper names
-    Bahdanau's attention, which `additive` is: `e_t = v·tanh(W h_t)` with a square `W`. A bias of
-    the score would cancel in the softmax, so there is none.
+    Bahdanau's attention, which `additive` is: `e_t = v·tanh(W h_t)` with a square `W`. `gated`
+    multiplies the tanh by `sigmoid(U h_t)`, the pooling of multiple-instance learning (Ilse 2018,
+    Eq. 9). A bias of the score would cancel in the softmax, so there is none.
 
     Args:
-        scoring: "dot" or "additive".
+        scoring: "dot", "additive" or "gated".
 
     Raises:
-        ValueError: `scoring` is neither.
+        ValueError: `scoring` is none of these.
     """
 
     def __init__(self, scoring: str = "dot", **kwargs: Any):
@@ -212,13 +214,14 @@ class TemporalAttention(keras.layers.Layer):
         self.scoring = scoring
 
     def build(self, input_shape: Shape) -> None:
-        """Creates `w_a` or `v` of shape `(d, 1)`, and `W` of shape `(d, d)`."""
+        """Creates `w_a` or `v` of shape `(d, 1)`, and `W` and `U` of shape `(d, d)`."""
         size = input_shape[-1]
-        self.kernel = self.add_weight(shape=(size, 1), initializer="glorot_uniform", name="kernel")
-        if self.scoring == "additive":
-            self.projection = self.add_weight(
-                shape=(size, size), initializer="glorot_uniform", name="projection"
-            )
+        add = partial(self.add_weight, initializer="glorot_uniform")
+        self.kernel = add(shape=(size, 1), name="kernel")
+        if self.scoring != "dot":
+            self.projection = add(shape=(size, size), name="projection")
+        if self.scoring == "gated":
+            self.gate = add(shape=(size, size), name="gate")
 
     def call(self, inputs: Tensor) -> Tensor:
         """Scores the frames.
@@ -229,9 +232,12 @@ class TemporalAttention(keras.layers.Layer):
         Returns:
             `(b, t)` float32 weights, each row sums to 1.
         """
-        if self.scoring == "additive":
-            inputs = ops.tanh(ops.matmul(inputs, self.projection))
-        scores = ops.squeeze(ops.matmul(inputs, self.kernel), axis=-1)
+        hidden = inputs
+        if self.scoring != "dot":
+            hidden = ops.tanh(ops.matmul(inputs, self.projection))
+        if self.scoring == "gated":
+            hidden = hidden * ops.sigmoid(ops.matmul(inputs, self.gate))
+        scores = ops.squeeze(ops.matmul(hidden, self.kernel), axis=-1)
         # Softmax over 30 frames in bfloat16 would leave two digits of each weight.
         return ops.softmax(ops.cast(scores, "float32"), axis=-1)
 
@@ -286,3 +292,42 @@ class AttentionPooling(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Adds `pool`."""
         return {**super().get_config(), "pool": self.pool}
+
+
+@_register
+class CoralLogits(keras.layers.Layer):
+    """Logits of ordered classes from one score: `P(y > k) = sigmoid(score - threshold_k)`.
+
+    CORAL (Cao 2020). The thresholds are ordered by construction, so that the classes' chances,
+    whose logarithms are the logits, are never below 0.
+
+    Args:
+        classes: Number of classes.
+    """
+
+    def __init__(self, classes: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.classes = classes
+
+    def build(self, input_shape: Shape) -> None:
+        """Creates the first threshold and the steps to the others, evenly spread around 0."""
+        start = [1.0 - self.classes / 2, *[0.54] * (self.classes - 2)]
+        self.steps = self.add_weight(
+            shape=(self.classes - 1,), initializer=lambda *_, **__: ops.array(start), name="steps"
+        )
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """`(b, 1)` scores → `(b, classes)` logarithms of chances."""
+        steps = ops.concatenate([self.steps[:1], ops.softplus(self.steps[1:])])
+        above = ops.sigmoid(ops.cast(inputs, "float32") - ops.cumsum(steps))
+        chances = -ops.diff(ops.pad(above, ((0, 0), (1, 1)), constant_values=0), axis=-1)
+        first = 1.0 - above[:, :1]
+        return ops.log(ops.concatenate([first, chances[:, 1:]], axis=-1) + 1e-7)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """`(b, 1)` → `(b, classes)`."""
+        return (input_shape[0], self.classes)
+
+    def get_config(self) -> dict[str, Any]:
+        """Adds `classes`."""
+        return {**super().get_config(), "classes": self.classes}

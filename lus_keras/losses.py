@@ -15,6 +15,7 @@ from lus_keras.core.soft_labels import soft_labels
 from lus_keras.core.typing import Tensor
 
 __all__ = [
+    "Coral",
     "LabelSetCrossentropy",
     "Sord",
     "label_set_accuracy",
@@ -105,6 +106,20 @@ class Sord(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         """Adds the options."""
         return {**super().get_config(), **self.options}
+
+
+@keras.saving.register_keras_serializable("lus_keras")
+class Coral(keras.losses.Loss):
+    """Loss of ordered classes (Cao 2020): the mean of K-1 binary questions, `is y above k?`."""
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Elementwise loss `(b,)` of labels `(b,)` and logits `(b, K)` of the classes."""
+        chances = ops.softmax(ops.cast(y_pred, "float32"), axis=-1)
+        above = 1.0 - ops.cumsum(chances, axis=-1)[:, :-1]
+        labels = ops.cast(ops.reshape(y_true, (-1, 1)), "int32")
+        answers = ops.cast(labels > ops.arange(y_pred.shape[-1] - 1), "float32")
+        above = ops.clip(above, 1e-7, 1.0 - 1e-7)
+        return ops.mean(ops.binary_crossentropy(answers, above), axis=-1)
 
 
 def label_set_cross_entropy(masks: Tensor, logits: Tensor) -> Tensor:

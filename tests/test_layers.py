@@ -11,6 +11,7 @@ import keras  # noqa: E402
 from lus_keras.layers import (  # noqa: E402
     AttentionPooling,
     BatchNormalization,
+    CoralLogits,
     FrameMaxPooling,
     TemporalAttention,
     TimeDistributed,
@@ -37,6 +38,37 @@ def test_additive_attention_scores_through_a_tanh():
     assert TemporalAttention.from_config(layer.get_config()).scoring == "additive"
     with pytest.raises(ValueError, match="`scoring` must be one of"):
         TemporalAttention("cosine")
+
+
+def test_gated_attention_is_that_of_multiple_instance_learning():
+    """e = v·(tanh(W h) ⊙ sigmoid(U h)), written out; the weights of a clip sum to 1."""
+    frames = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    layer = TemporalAttention("gated")
+    weights = np.asarray(layer(frames))
+    vector, matrix, gate = (np.asarray(weight) for weight in layer.get_weights())
+    scores = np.exp((np.tanh(frames @ matrix) / (1 + np.exp(-frames @ gate))) @ vector)[..., 0]
+    np.testing.assert_allclose(weights, scores / scores.sum(1, keepdims=True), rtol=1e-5)
+    np.testing.assert_allclose(weights.sum(1), 1, rtol=1e-6)
+
+
+def test_coral_is_consistent_in_rank():
+    """Chances are those of ordered questions, sum to 1, and a higher score is a higher class."""
+    layer = CoralLogits(4)
+    layer.build((None, 1))
+    np.testing.assert_allclose(np.cumsum([-1, 1, 1]), [-1, 0, 1])
+    scores = np.linspace(-6, 6, 25, dtype="float32")[:, None]
+    chances = np.exp(layer(scores))
+    np.testing.assert_allclose(chances.sum(1), 1, atol=1e-5)
+    above = 1 - np.cumsum(chances, axis=1)[:, :-1]
+    # The thresholds start at -1, 0 and 1.
+    np.testing.assert_allclose(above, 1 / (1 + np.exp([-1, 0, 1] - scores)), atol=2e-3)
+    assert (np.diff(above, axis=1) < 0).all()
+    assert (np.diff(above, axis=0) > 0).all()
+    # Whatever it learns, questions stay in order.
+    layer.set_weights([np.array([3.0, -5.0, -9.0])])
+    chances = np.exp(layer(scores))
+    assert (np.diff(1 - np.cumsum(chances, axis=1)[:, :-1], axis=1) <= 1e-6).all()
+    assert CoralLogits.from_config(layer.get_config()).classes == 4
 
 
 def test_attention_score_is_one_product_without_tanh():

@@ -9,7 +9,7 @@ from lus_keras.core.environment import start_tensorflow
 start_tensorflow()
 import keras  # noqa: E402
 
-from lus_keras.losses import Sord, soft_labels, sord  # noqa: E402
+from lus_keras.losses import Coral, Sord, soft_labels, sord  # noqa: E402
 
 LOGITS = np.float32([[0.3, -0.2, 1.1, 0.5], [2.0, 0.0, -1.0, 0.4], [0.0, 0.0, 0.0, 0.0]])
 
@@ -84,3 +84,13 @@ def test_keras_loss_is_the_mean_and_comes_back_from_its_config():
 
 def test_losses_are_reached_from_the_package():
     assert lus_keras.losses.sord is sord
+
+
+def test_coral_asks_whether_the_class_is_above_each():
+    """Chances 0.2, 0.3, 0.5 are above 0 by 0.8 and above 1 by 0.5; of class 1 that is yes, no."""
+    logits = np.log(np.float32([[0.2, 0.3, 0.5]] * 3))
+    losses = Coral(reduction=None)(np.array([0, 1, 2]), logits)
+    above, beyond = np.log([0.2, 0.8]), np.log(0.5)
+    np.testing.assert_allclose(
+        losses, -np.array([above[0] + beyond, above[1] + beyond, above[1] + beyond]) / 2, rtol=1e-5
+    )

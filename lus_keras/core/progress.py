@@ -77,9 +77,11 @@ class Reporter:
             self.live.remove_task(self._tasks.pop(name))
 
 
+# Columns of a history that are neither losses nor metrics.
+COUNTED = ("epoch", "seconds", "step_ms", "parameters")
+
+
 def epoch_text(row: dict[str, Any]) -> str:
     """One epoch's history row in words."""
-    values = [
-        f"{name} {value:.4f}" for name, value in row.items() if name not in ("epoch", "seconds")
-    ]
+    values = [f"{name} {value:.4f}" for name, value in row.items() if name not in COUNTED]
     return "  ".join([*values, f"{row['seconds']:.1f} s"])

@@ -6,6 +6,7 @@ The original is PyTorch: initial values, momentum and epsilon of normalisation, 
 biases of its LSTM are kept.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, get_args
 
 import keras
@@ -13,7 +14,7 @@ from keras import layers
 from pydantic import PositiveInt
 
 from lus_keras.core.typing import Tensor
-from lus_keras.layers import BatchNormalization, TimeDistributed
+from lus_keras.layers import BatchNormalization, CoralLogits, TimeDistributed
 from lus_keras.models.options import OfClasses
 from lus_keras.models.torch_layers import (
     FrameMask,
@@ -33,6 +34,7 @@ LstmInit = Literal["uniform", "glorot", "orthogonal"]
 Filters = tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt, PositiveInt]
 # Slope below zero; PyTorch's default where it leaks (Keras's is 0.2 or 0.3).
 SLOPES = {"relu": 0.0, "leaky_relu": 0.01}
+Head = Literal["softmax", "coral"]
 
 
 def build_alexnet_bilstm(
@@ -47,6 +49,7 @@ def build_alexnet_bilstm(
     attention_activation: Activation = "relu",
     lstm_init: LstmInit = "uniform",
     masking: bool = False,
+    head: Head = "softmax",
     name: str = "alexnet_attention_bilstm",
 ) -> keras.Model:
     """Builds the network, uncompiled.
@@ -54,20 +57,15 @@ def build_alexnet_bilstm(
     Args:
         input_shape: `(t, h, w, c)`; the paper's is (252, 256, 256, 3). The last layer reads all
             frames, so `t` is fixed. From 63 pixels a side; the mask is 1×1 below 127.
-        num_outputs: Number of logits.
         backbone: "alexnet", or "resnet18" as torchvision has it without its pooling.
-        filters: Filters of AlexNet's five convolutions; ResNet18 starts with the first number and
-            doubles it in every stage.
+        filters: Of AlexNet's convolutions; ResNet18 starts with the first and doubles it.
         attention_filters: Filters of the two hidden convolutions of the spatial mask.
-        lstm_units: Units per direction of the BiLSTM.
         activation: "relu", or "leaky_relu" (slope 0.01) in the backbone.
-        attention_activation: "relu", or "leaky_relu", which also takes the place of the sigmoid at
-            the end of the mask: the mask is then not bounded.
+        attention_activation: "relu", or "leaky_relu", also in place of the mask's sigmoid.
         lstm_init: First weights of the BiLSTM: "uniform" as PyTorch draws them, "glorot" (Glorot's
             kernels, biases 0), "orthogonal" (Keras's: recurrent kernels orthogonal, forget bias 1).
-        masking: Leave padding out: the BiLSTM steps over frames that are zero in every pixel and
-            channel, and gives zeros for them. The paper's network sees its padding.
-        name: Name of the model.
+        masking: The BiLSTM steps over frames that are zero in every pixel; the paper's does not.
+        head: "softmax", or "coral" (Cao 2020): one score and ordered thresholds; not the paper's.
 
     Returns:
         Model from clips `(b, t, h, w, c)` float32, channels normalised, to logits
@@ -76,7 +74,14 @@ def build_alexnet_bilstm(
     Raises:
         ValueError: A side is too short for the backbone, or an option is not known.
     """
-    _check(input_shape, backbone, activation, attention_activation, lstm_init)
+    _check(
+        input_shape,
+        ("backbone", backbone, get_args(Backbone)),
+        ("activation", activation, get_args(Activation)),
+        ("attention_activation", attention_activation, get_args(Activation)),
+        ("lstm_init", lstm_init, get_args(LstmInit)),
+        ("head", head, get_args(Head)),
+    )
     clip = keras.Input(input_shape, name="clip")
     maps = BACKBONES[backbone](clip, filters, activation)
     weights = _spatial_mask(maps, attention_filters, attention_activation)
@@ -87,34 +92,27 @@ def build_alexnet_bilstm(
     if masking:
         x = ZeroMasked(name="unpadded")(x)
     x = layers.Flatten(name="features")(x)
-    head = layers.Dense(
-        num_outputs,
+    return keras.Model(clip, _logits(x, num_outputs, head == "coral"), name=name)
+
+
+def _logits(x: Tensor, outputs: int, coral: bool):
+    dense = layers.Dense(
+        1 if coral else outputs,
         kernel_initializer=kernel_uniform(),
         bias_initializer=uniform(x.shape[-1]),
         dtype="float32",
-        name="logits",
+        name="score" if coral else "logits",
     )
-    return keras.Model(clip, head(x), name=name)
+    return CoralLogits(outputs, dtype="float32", name="logits")(dense(x)) if coral else dense(x)
 
 
-def _check(
-    input_shape: tuple[int, ...],
-    backbone: str,
-    activation: str,
-    attention_activation: str,
-    lstm_init: str,
-) -> None:
+def _check(input_shape: tuple[int, ...], *options: tuple[str, str, Iterable[str]]) -> None:
     if len(input_shape) != 4 or min(input_shape[1:3]) < SMALLEST:
         raise ValueError(
             f"`input_shape` must be (t, h, w, c) with sides of at least {SMALLEST} pixels. "
             f"Received: input_shape={input_shape}."
         )
-    for name, value, known in (
-        ("backbone", backbone, get_args(Backbone)),
-        ("activation", activation, get_args(Activation)),
-        ("attention_activation", attention_activation, get_args(Activation)),
-        ("lstm_init", lstm_init, get_args(LstmInit)),
-    ):
+    for name, value, known in options:
         if value not in known:
             raise ValueError(f"`{name}` must be one of {list(known)}. Received: {name}={value!r}.")
 

@@ -24,17 +24,20 @@ from lus_keras.layers import (
     TemporalAttention,
     TimeDistributed,
 )
+from lus_keras.models.beyond import deep_frames, without_recurrence
 from lus_keras.models.options import Factor, Only, Part, Share
 
 HEADS = {"softmax2": 2, "sigmoid1": 1}
 Conv = Literal["2d", "3d"]
 Order = Literal["relu_bn", "bn_relu"]
 Head = Literal["softmax2", "sigmoid1"]
-Scoring = Literal["dot", "additive"]
+Scoring = Literal["dot", "additive", "gated"]
+FrameNetwork = Literal["cnn", "vgg19", "resnet101"]
+Temporal = Literal["bilstm", "tcn", "heads"]
 Average = Literal["mean", "max", "last"]
 Place = Literal["frames", "lstm", "features"]
 Kernel = tuple[PositiveInt, PositiveInt, PositiveInt]
-AS_3D = Only("conv", ("3d",))
+AS_3D, AS_2D = Only("conv", ("3d",)), Only("conv", ("2d",))
 WEIGHTED, UNWEIGHTED = Only("attention", get_args(Scoring)), Only("attention", (None,))
 
 
@@ -56,6 +59,10 @@ def build_bline(
     pool: Annotated[Literal["mean", "sum"], WEIGHTED] = "mean",
     average: Annotated[Average, UNWEIGHTED] = "mean",
     head: Head = "softmax2",
+    frame_network: Annotated[FrameNetwork, AS_2D] = "cnn",
+    frame_width: Annotated[PositiveInt, AS_2D] = 64,
+    spatial: Annotated[bool, AS_2D] = False,
+    temporal: Annotated[Temporal, Only("lstm_units", (16,))] = "bilstm",
     name: str = "bline",
 ) -> keras.Model:
     """Builds one of the four networks, uncompiled.
@@ -65,8 +72,8 @@ def build_bline(
             of 4 or lose their remainder in pooling.
         conv: "2d" treats frames one by one, "3d" convolves over time too.
         lstm_units: Units per direction of the BiLSTM; 0 leaves it out.
-        attention: Temporal attention, by "dot" (Eq. 1–2) or "additive" scores (Bahdanau's); None
-            has `average` over time instead.
+        attention: Temporal attention, by "dot" (Eq. 1–2), "additive" (Bahdanau's) or "gated"
+            scores (Ilse 2018); None has `average` over time instead.
         filters: Filters of the two convolutions before and the two after the first pooling.
         kernel_3d: Kernel (time, height, width) of 3D convolutions.
         time_pool: Frames that each of the two poolings of the 3D network joins; what is left is
@@ -84,11 +91,17 @@ def build_bline(
         pool: "mean" (Eq. for Ā) or "sum" of the attention-weighted frames.
         average: "mean", "max" or "last" (that each direction reads) over time without attention.
         head: "softmax2" (two logits) or "sigmoid1" (one).
+        frame_network: "cnn" as in the paper; "vgg19" or "resnet101", then the mean over places.
+        frame_width: Filters of the first stage of VGG19 and ResNet101; theirs is 64.
+        spatial: Weigh the places of a frame, by a sigmoid of a 1×1 convolution, before its vector.
+        temporal: "bilstm" as in the paper; "tcn" (Bai 2018, not causal) or "heads" (self-attention)
+            of the same width in its place.
         name: Name of the model.
 
     Returns:
         Model from clips `(b, t, h, w, c)` float32 in 0 … 1 to logits `(b, 2)` or `(b, 1)` float32.
-        The layer `attention`, where there is one, gives the frame weights `(b, t)`.
+        The layers `attention` and `spatial_mask`, where there are any, give the frame weights
+        `(b, t)` and `(b, t, h', w', 1)` in 0 … 1.
 
     Raises:
         ValueError: An option is not one of those named.
@@ -96,6 +109,7 @@ def build_bline(
     _check_options(
         *(("conv", conv, Conv), ("bn_order", bn_order, Order), ("head", head, Head)),
         *(("attention", attention, Scoring), ("average", average, Average)),
+        *(("frame_network", frame_network, FrameNetwork), ("temporal", temporal, Temporal)),
         *(("dropout_at", place, Place) for place in dropout_at),
     )
     penalty = keras.regularizers.L2(l2) if l2 else None
@@ -104,16 +118,29 @@ def build_bline(
     clip = keras.Input(input_shape, name="clip")
     x = clip
     for index, count in enumerate((filters[0], filters[0], filters[1], filters[1]), start=1):
+        if frame_network != "cnn":
+            break
         x = _conv_block(x, count, kernel, bn_order, normalise, penalty, name=f"conv{index}")
         if index % 2 == 0:
             x = _max_pool(x, conv, time_pool, name=f"pool{index // 2}")
-    x = TimeDistributed(layers.Flatten(), name="flatten")(x)
+    flat = layers.Flatten()
+    if frame_network != "cnn":
+        deep = deep_frames(frame_network, input_shape[1:], frame_width, bn_momentum)
+        x, flat = TimeDistributed(deep, name=frame_network)(clip), layers.GlobalAveragePooling2D()
+    if spatial:
+        place = layers.Conv2D(1, 1, activation="sigmoid")
+        mask = TimeDistributed(place, name="spatial_mask")(x)
+        x = layers.Multiply(name="attended")([x, mask])
+    x = TimeDistributed(flat, name="flatten")(x)
     dense = layers.Dense(dense_units, activation="relu", kernel_regularizer=penalty)
     x = TimeDistributed(dense, name="frame_features")(x)
     x = _every_frame(x, input_shape[0])
     x = layers.Dropout(dropout, name="frame_dropout")(x) if "frames" in dropout_at else x
-    if lstm_units:
-        x = _bilstm(x, lstm_units, dropout if "lstm" in dropout_at else None, normalise, penalty)
+    rate = dropout if "lstm" in dropout_at else None
+    if lstm_units and temporal == "bilstm":
+        x = _bilstm(x, lstm_units, rate, normalise, penalty)
+    elif lstm_units:
+        x = without_recurrence(x, temporal, 2 * lstm_units, rate or 0.0, normalise, penalty)
     x = _over_time(x, attention, pool, average)
     x = layers.Dropout(dropout, name="features_dropout")(x) if "features" in dropout_at else x
     logits = layers.Dense(HEADS[head], kernel_regularizer=penalty, dtype="float32", name="logits")(

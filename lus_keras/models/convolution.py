@@ -45,7 +45,7 @@ class Conv3D(keras.layers.Conv3D):
         return self._convolve(inputs, self.kernel)
 
     def _convolve(self, inputs: Tensor, kernel: Tensor):
-        strides, dtype = self.strides, self._dtype_for(inputs.shape[1])
+        strides, padding, dtype = self.strides, self.padding, self._dtype_for(inputs.shape[1])
         inputs = ops.cast(inputs, dtype)
         if self._is_plain(inputs.shape[1:4]):
             kernel = self._cut(kernel, inputs.shape[1:4])
@@ -55,11 +55,15 @@ class Conv3D(keras.layers.Conv3D):
                     inputs, 1, strides=strides, padding="same", data_format="channels_last"
                 )
                 strides = (1, 1, 1)
+            if strides[0] > 1 and 1 < inputs.shape[1] < kernel.shape[0]:
+                # TensorFlow's gradient of such a kernel writes past its memory (2.21; a clip of
+                # five frames in a stem of seven): zeros that are there are none it has to count.
+                inputs, padding = _with_zeros(inputs, kernel.shape, strides), "valid"
         outputs = ops.conv(
             inputs,
             ops.cast(kernel, dtype),
             strides=strides,
-            padding=self.padding,
+            padding=padding,
             dilation_rate=self.dilation_rate,
             data_format=self.data_format,
         )
@@ -93,6 +97,15 @@ class Conv3D(keras.layers.Conv3D):
             and self.groups == 1
             and None not in sizes
         )
+
+
+def _with_zeros(inputs: Tensor, kernel: Shape, strides: Shape):
+    """The clip with the zeros around it that "same" padding counts, `(b, t', h', w', c)`."""
+    around = [(0, 0)]
+    for size, taps, stride in zip(inputs.shape[1:4], kernel, strides, strict=False):
+        more = max((-(-size // stride) - 1) * stride + taps - size, 0)
+        around.append((more // 2, more - more // 2))
+    return ops.pad(inputs, [*around, (0, 0)])
 
 
 def _cut_off(kernel: Tensor, ends: list[tuple[int, int]]):

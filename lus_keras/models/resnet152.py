@@ -20,9 +20,9 @@ from lus_keras.models.options import OfClasses, Share
 from lus_keras.models.torch_layers import kernel_uniform, uniform
 
 Variant = Literal["v1.5", "v1"]
-RESNET152 = (3, 8, 36, 3)
+RESNET50, RESNET101, RESNET152 = (3, 4, 6, 3), (3, 4, 23, 3), (3, 8, 36, 3)
 # Blocks of the four stages → network of keras.applications.
-V1 = {(3, 4, 6, 3): "ResNet50", (3, 4, 23, 3): "ResNet101", RESNET152: "ResNet152"}
+V1 = {RESNET50: "ResNet50", RESNET101: "ResNet101", RESNET152: "ResNet152"}
 EXPANSION = 4
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -167,4 +167,7 @@ def _fuse(momentum: float | None, layer: keras.layers.Layer) -> keras.layers.Lay
 
 
 # Its depth is what the row is.
-MODELS = {"resnet152": partial(build_resnet152, blocks=RESNET152)}
+MODELS = {
+    "resnet152": partial(build_resnet152, blocks=RESNET152),
+    "resnet50": partial(build_resnet152, blocks=RESNET50, name="resnet50"),
+}

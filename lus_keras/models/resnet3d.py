@@ -50,18 +50,19 @@ def build_resnet3d(
     filters: PositiveInt = 64,
     reg_factor: Factor = 1e-4,
     bn_momentum: Share = 0.99,
+    factored: bool = False,
+    difference: bool = False,
 ) -> keras.Model:
     """Builds the network of one depth, uncompiled.
 
     Args:
-        input_shape: `(t, h, w, c)`; the paper's are (60, s, s, 3) with s = 30, 60 or 90. Every
-            stride halves a size and rounds up.
+        input_shape: `(t, h, w, c)`; the paper's are (60, s, s, 3) with s = 30, 60 or 90.
         depth: One of `DEPTHS`.
-        num_outputs: Logits, 1 or more; the paper's is 1.
         filters: Filters of the stem and of stage 1; each stage doubles them.
         reg_factor: Factor of the L2 penalty on kernels (gradient `2·reg_factor·w`), 0 or more; that
             of the shortcuts stays 1e-4, as in the original.
-        bn_momentum: Share of the moving averages kept at a step.
+        factored: Convolutions of the blocks over space, then time, see `_factored`; not published.
+        difference: See each frame less the one before; not published.
 
     Returns:
         Model from clips `(b, t, h, w, c)` float32 to logits `(b, num_outputs)` float32. The layer
@@ -77,9 +78,12 @@ def build_resnet3d(
         "kernel_initializer": "he_normal",
         "kernel_regularizer": L2(reg_factor),
     }
-    convolve = partial(Conv3D, padding="same", **start)
+    convolve: Callable[..., Any] = partial(Conv3D, padding="same", **start)
+    if factored:
+        convolve = partial(_factored, normalise=normalise, **start)
     clip = keras.Input(input_shape, name="clip")
-    x = StemConv3D(filters, 7, strides=2, padding="same", name="stem", **start)(clip)
+    x = clip[:, 1:] - clip[:, :-1] if difference else clip
+    x = StemConv3D(filters, 7, strides=2, padding="same", name="stem", **start)(x)
     x = normalise(x, name="stem")
     x = layers.MaxPooling3D(3, strides=2, padding="same", name="stem_pool")(x)
     for stage, blocks in enumerate(blocks_per_stage, start=1):
@@ -143,6 +147,31 @@ def _block(
             filters * widening, size, strides=strides if index == 1 else 1, name=conv
         )(residual)
     return layers.Add(name=name)([_shortcut(x, residual, convolve, name), residual])
+
+
+def _factored(
+    filters: int, size: int, *, name: str, normalise: Any, strides: Any = 1, **start: Any
+):
+    """(2+1)D convolution (Tran 2018): space, BN, ReLU, time; about as many weights as in 3D."""
+
+    def convolve(x: Tensor):
+        if size == 1:
+            return Conv3D(filters, 1, strides, padding="same", name=name, **start)(x)
+        channels = x.shape[-1]
+        middle = size**3 * channels * filters // (size**2 * channels + size * filters)
+        over_space = layers.Conv3D(
+            *(middle, (1, size, size), (1, strides, strides)),
+            padding="same",
+            name=f"{name}_space",
+            **start,
+        )
+        x = normalise(over_space(x), name=f"{name}_middle")
+        over_time = layers.Conv3D(
+            *(filters, (size, 1, 1), (strides, 1, 1)), padding="same", name=name, **start
+        )
+        return over_time(x)
+
+    return convolve
 
 
 def _shortcut(x: Tensor, residual: Tensor, convolve: Callable[..., Any], name: str):

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+
+# Variants of each paper with few patients to train on up to many.
+AMOUNTS = ("n10", "n30", "n100", "n300", "n1000")
 # As `read_state` takes them.
 TORCH_FILES = ".pth .pt .safetensors .npz .bin .ckpt .tar"
 

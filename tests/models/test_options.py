@@ -22,12 +22,23 @@ def test_what_ships_is_valid(paper):
     assert problems(settings.model, of_paper, {}) == []
 
 
+ATTENTION = "model.attention: must be 'dot', 'additive' or 'gated'."
+
+
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
         ("conv", "3d", "model.conv: defines what C2D+A, C3D+A, C2D+LSTM, C2D+LSTM+A is"),
-        ("attention", False, "model.attention: must be 'dot' or 'additive'. Received false."),
-        ("attention", None, "model.attention: must be 'dot' or 'additive'. Received nothing."),
+        (
+            "attention",
+            False,
+            "model.attention: must be 'dot', 'additive' or 'gated'. Received false.",
+        ),
+        (
+            "attention",
+            None,
+            "model.attention: must be 'dot', 'additive' or 'gated'. Received nothing.",
+        ),
         ("lstm_units", 0, "model.lstm_units: must be greater than 0. Received 0."),
         ("dropout", "much", "model.dropout: must be a number. Received 'much'."),
         ("filters", [2, "3"], "model.filters.1: must be a whole number. Received '3'."),

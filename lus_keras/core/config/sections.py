@@ -37,7 +37,7 @@ EXPERIMENT = {
 
 # Settings that older runs do not have, with what was done then.
 SINCE: dict[str, dict[str, Any]] = {
-    "fit": {"calibrate": "none"},
+    "fit": {"calibrate": "none", "patients": None},
     "cohort": {"spread": 1.0},
     "transfer": {"video_score": "mean"},
     "model": {
@@ -186,6 +186,7 @@ class FitConfig(Section):
         clip_norm: Largest norm of all gradients together; null does not clip.
         batch_size: Clips a step.
         epochs: Passes over the clips.
+        patients: Most patients to learn from, drawn from those to train on; null is all of them.
         shuffle: Whether each epoch has an order of its own.
         drop_remainder: Whether the last, incomplete batch of an epoch is left out.
         drop_test_remainder: The same of test clips, as some code does.
@@ -207,6 +208,7 @@ class FitConfig(Section):
     clip_norm: PositiveFloat | None = None
     batch_size: PositiveInt
     epochs: PositiveInt
+    patients: PositiveInt | None = None
     shuffle: bool = True
     drop_remainder: bool = False
     drop_test_remainder: bool = False

@@ -30,7 +30,7 @@ UNREADABLE = (
 # What a report reads of a finished fold. Maps of saliency are made later; folds of before version 2
 # do not vouch for them.
 READ = ("predictions.csv", "attention.npz", "history.csv", "examples.npz", "masks.npz")
-MADE_LATER = ("explanations.npz", "localization.npz")
+MADE_LATER = ("explanations.npz", "localization.npz", "robustness.npz")
 ADVICE = (
     "Its numbers are not what training wrote. Restore the file, or delete DONE beside it and run "
     "the command again to train the fold anew."
@@ -132,8 +132,7 @@ def read_model(folder: Path, relative_to: Path) -> ModelRun:
             for fold, path in done.items()
         },
         fingerprints={fold: mark.fingerprint for fold, mark in marks.items() if mark.fingerprint},
-        explanations=_read_later(done, MADE_LATER[0]),
-        localization=_read_later(done, MADE_LATER[1]),
+        **{Path(name).stem: _read_later(done, name) for name in MADE_LATER},
     )
 
 

@@ -88,6 +88,7 @@ class ModelRun:
         explanations: Saliency maps of test clips and what was measured on them, by name; None if
             the network was not explained.
         localization: What was measured of maps against findings, likewise.
+        robustness: Probabilities of test clips that were disturbed, by nuisance and step, likewise.
     """
 
     name: str
@@ -103,6 +104,7 @@ class ModelRun:
     fingerprints: Mapping[int, Fingerprint] = field(default_factory=dict)
     explanations: Mapping[str, NDArray[Any]] | None = None
     localization: Mapping[str, NDArray[Any]] | None = None
+    robustness: Mapping[str, NDArray[Any]] | None = None
 
 
 @dataclass(frozen=True)

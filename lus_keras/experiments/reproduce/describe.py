@@ -77,6 +77,10 @@ def _describe_variant(variant: Variant, plan: Plan) -> list[str]:
     if clips:
         kfold = settings.split.scheme == "kfold"
         share = (folds - 1) / folds if kfold else 1 - settings.split.test_fraction
+        if settings.fit.patients:
+            owners: list[Any] = [getattr(item, "plan", item) for item in data.items]
+            patients = len({owner.patient_id for owner in owners})
+            share = min(share, settings.fit.patients / patients)
         seconds = training_seconds(settings, variant.models, clips * share * folds)
         lines.append(f"    time: about {seconds / 60:.0f} min on two cores")
     return lines

@@ -143,9 +143,10 @@ def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
     data = load_data(name, settings.cohort, request, column)
     variants = tuple(
         variant
-        if variant.config.label_column == column
+        if (variant.config.label_column, variant.config.cohort) == (column, settings.cohort)
         else replace(
-            variant, data=load_data(name, settings.cohort, request, variant.config.label_column)
+            variant,
+            data=load_data(name, variant.config.cohort, request, variant.config.label_column),
         )
         for variant in variants
     )

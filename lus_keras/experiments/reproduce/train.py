@@ -25,7 +25,7 @@ from lus_keras.experiments.reproduce.prepare import Prepared
 from lus_keras.experiments.reproduce.record import fingerprint_of
 from lus_keras.experiments.reproduce.request import Request
 from lus_keras.inference.overlay import overlay_video
-from lus_keras.papers import localization
+from lus_keras.papers import localization, robustness
 from lus_keras.papers.own import architecture
 from lus_keras.simulation import dataset as simulated
 
@@ -173,9 +173,9 @@ def train_variant(
     module, paper = papers.explanation(plan.paper.name), plan.paper
     if module is not None:
         _explain(training, jobs, module, module.TARGETS)
-    if localization.TARGET in paper.targets:
-        entries = {localization.TARGET: paper.targets[localization.TARGET]}
-        _explain(training, jobs, localization, entries)
+    for study in (localization, robustness):
+        if study.TARGET in paper.targets:
+            _explain(training, jobs, study, {study.TARGET: paper.targets[study.TARGET]})
     return outcomes
 
 
@@ -198,7 +198,7 @@ def _explain(
         done = read_done(job.folder)
         if path.exists() and (path.name in done.sha256 or done.fingerprint is None):
             continue
-        training.note(f"explaining {name} …")
+        training.note(f"{'disturbing clips of' if module is robustness else 'explaining'} {name} …")
         model = plan.paper.network(job.model, config)
         model.load_weights(job.folder / WEIGHTS)
         rows = job.fold.rows(prepared.source.index, "test")

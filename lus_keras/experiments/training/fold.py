@@ -15,6 +15,7 @@ from lus_keras.core.config import FitConfig
 from lus_keras.core.errors import ConfigError, DivergedError
 from lus_keras.core.files import atomic_write, remove_unfinished, write_file, write_json
 from lus_keras.core.multilabel import unpack
+from lus_keras.core.progress import COUNTED
 from lus_keras.data.augment import training_set
 from lus_keras.data.clip_source import ClipSource
 from lus_keras.data.pipeline import epoch_order, make_batches
@@ -104,11 +105,12 @@ def train_fold(
     refuse_foreign([job])
     remove_unfinished(job.folder)
     history = _start(network, job)
-    rows, mirrored = training_set(job.fold.rows(source.index, "train"), job.fit.augment)
+    rows, mirrored = training_set(learnt_rows(source, job), job.fit.augment)
     for epoch in range(len(history), job.fit.epochs):
-        callbacks = [*_logs(job, epoch), _FiniteGuard(job, epoch)]
-        callbacks += watch(job, epoch) if watch else ()
+        guard = _FiniteGuard(job, epoch)
+        callbacks = [*_logs(job, epoch), guard, *(watch(job, epoch) if watch else ())]
         row = _train_epoch(network, source, job, (rows, mirrored), epoch, callbacks)
+        row |= {"step_ms": guard.milliseconds, "parameters": network.model.count_params()}
         history.append(row)
         _keep(network, job, history)
         write_history(job.folder / "history.csv", history)
@@ -131,7 +133,7 @@ def log_epoch(folder: Path, model: keras.Model, row: Mapping[str, Any]) -> None:
     callback = keras.callbacks.TensorBoard(folder, write_graph=False, profile_batch=0)
     callback.set_model(model)
     callback.on_train_begin()
-    logs = {name: value for name, value in row.items() if name not in ("epoch", "seconds")}
+    logs = {name: value for name, value in row.items() if name not in COUNTED}
     callback.on_epoch_end(row["epoch"] - 1, logs)
     callback.on_train_end()
 
@@ -210,6 +212,25 @@ def _full_batches(rows: np.ndarray, batch_size: int, wanted: bool) -> np.ndarray
     return rows[:complete] if wanted and complete else rows
 
 
+def learnt_rows(source: ClipSource, job: FoldJob) -> np.ndarray:
+    """Rows to learn from: all on that side, or those of as many patients as are wanted.
+
+    More patients hold those that fewer do, and all networks learn from the same.
+    """
+    rows, wanted = job.fold.rows(source.index, "train"), job.fit.patients
+    if wanted is None:
+        return rows
+    patients = source.index.patient_id[rows]
+    known = np.unique(patients)
+    if wanted > len(known):
+        raise ConfigError(
+            f"fit.patients: must be at most {len(known)}, the patients to train on. Received "
+            f"{wanted}. Set cohort.patients higher, or fit.patients lower."
+        )
+    drawn = np.random.default_rng([job.seed, job.fold.fold]).permutation(known)[:wanted]
+    return rows[np.isin(patients, drawn)]
+
+
 def _test_rows(source: ClipSource, job: FoldJob) -> np.ndarray:
     rows = job.fold.rows(source.index, "test")
     return _full_batches(rows, job.fit.batch_size, job.fit.drop_test_remainder)
@@ -233,9 +254,20 @@ class _FiniteGuard(keras.callbacks.Callback):
     def __init__(self, job: FoldJob, epoch: int):
         super().__init__()
         self.job, self.number = job, epoch + 1
+        self.began = 0.0
+        self.seconds: list[float] = []
+
+    @property
+    def milliseconds(self) -> float:
+        """Median over an epoch's steps but its first, which may build the graph; NaN of none."""
+        return round(1000 * float(np.median(self.seconds[1:])), 3) if self.seconds[1:] else math.nan
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None):
+        self.began = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None):
         loss = float((logs or {}).get("loss", 0.0))
+        self.seconds.append(time.perf_counter() - self.began)
         if math.isfinite(loss):
             return
         message = (

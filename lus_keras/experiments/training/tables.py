@@ -41,8 +41,8 @@ def write_predictions(
 
 
 def write_history(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
-    """Writes history.csv, a row an epoch, with the columns of the first."""
+    """Writes history.csv, a row an epoch, with the columns of the last."""
     with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(history[0]))
+        writer = csv.DictWriter(stream, fieldnames=list(history[-1]))
         writer.writeheader()
         writer.writerows(history)

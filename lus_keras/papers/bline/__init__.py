@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lus_keras.papers.base import Paper, accuracy, cross_entropy, network_options
+from lus_keras.papers.base import AMOUNTS, Paper, accuracy, cross_entropy, network_options
 
 if TYPE_CHECKING:
     import keras
@@ -32,6 +32,14 @@ PROPOSED = ("c2d_lstm_a",)
 TRANSFER = ("scratch/c2d_lstm_a", "simulated/c2d_lstm_a", "tuned/c2d_lstm_a")
 # Eq. 1 as printed, beside the attention that the paper names.
 ATTENTION = ("c2d_lstm_a", "additive/c2d_lstm_a", "c2d_lstm")
+# Not in the paper: parts of its networks exchanged.
+PARTS = (
+    *(
+        f"{part}/c2d_lstm_a"
+        for part in ("vgg19", "resnet101", "tcn", "heads", "spatial", "additive")
+    ),
+    "gated/c2d_a",
+)
 
 
 def build(name: str, config: PaperConfig) -> keras.Model:
@@ -69,13 +77,16 @@ PAPER = Paper(
         "transfer": TRANSFER,
         "localization": PROPOSED,
         "attention": ATTENTION,
+        "beyond": (*MODELS, *PARTS),
+        "learning-curve": tuple(f"{amount}/{name}" for amount in AMOUNTS for name in MODELS),
+        "robustness": MODELS,
     },
     needs_real_data=frozenset({"transfer"}),
     needs_frame_truth=frozenset({"table2", "representative-frame"}),
     build=build,
     loss=loss,
     metrics=metrics,
-    extras=frozenset({"attention", "localization"}),
+    extras=frozenset({"attention", "localization", "beyond", "learning-curve", "robustness"}),
     findings=("b_lines",),
     architecture="figure2",
 )

@@ -7,8 +7,10 @@ from lus_keras.evaluation.metrics import temporal_iou
 from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.cells import Drawing
 from lus_keras.evaluation.tables.drawings import Maker, classification_drawings
-from lus_keras.papers.bline import PROPOSED
-from lus_keras.papers.bline.tables import NETWORKS, localisation
+from lus_keras.evaluation.tables.studies import beyond_figure, learning_figure
+from lus_keras.papers.bline import MODELS, PROPOSED
+from lus_keras.papers.bline.tables import BEYOND, LEARNING, NETWORKS, localisation
+from lus_keras.papers.robustness import robustness_figure
 
 CLASSES = ("no B-line", "B-line")
 (BEST,) = PROPOSED
@@ -71,5 +73,8 @@ def _printed_weights(run: PaperRun) -> str:
 
 FIGURES: dict[str, Maker] = {
     "figure1": figure1,
+    "beyond": beyond_figure(BEYOND),
+    "learning_curve": learning_figure(LEARNING),
+    "robustness": robustness_figure(BEYOND, MODELS),
     **classification_drawings(NETWORKS, CLASSES),
 }

@@ -45,9 +45,11 @@ from lus_keras.evaluation.tables.layout import (
     columns_of,
     ids,
 )
-from lus_keras.papers.base import labels_of
-from lus_keras.papers.bline import MODELS, TRANSFER
+from lus_keras.evaluation.tables.studies import Amounts, Study, beyond_table, learning_table
+from lus_keras.papers.base import AMOUNTS, labels_of
+from lus_keras.papers.bline import MODELS, PARTS, TRANSFER
 from lus_keras.papers.localization import table_of
+from lus_keras.papers.robustness import robustness_table
 
 LABELS = labels_of("bline")
 NETWORKS = {name: LABELS[name] for name in MODELS}
@@ -324,6 +326,19 @@ def transfer(run: PaperRun) -> Layout:
     )
 
 
+BEYOND = Study(
+    {**NETWORKS, **{name: f"{LABELS[name]} (ours)" for name in PARTS}},
+    best="c2d_lstm_a",
+    columns=(Column("f1_pooled", "F1, pooled", "f1"), Column("roc_auc", "ROC-AUC, pooled")),
+)
+LEARNING = Amounts(
+    BEYOND,
+    AMOUNTS,
+    NETWORKS,
+    pairs=(("c2d_lstm", "c2d_a"), ("c2d_lstm_a", "c2d_a"), ("c2d_lstm_a", "c2d_lstm")),
+    published=60,
+)
+
 TABLES = {
     "table1": table1,
     "table2": table2,
@@ -331,4 +346,7 @@ TABLES = {
     "transfer": transfer,
     "localization": table_of("c2d_lstm_a"),
     "attention": attention,
+    "beyond": beyond_table(BEYOND),
+    "learning_curve": learning_table(LEARNING),
+    "robustness": robustness_table(BEYOND, MODELS),
 }

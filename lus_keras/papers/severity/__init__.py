@@ -26,7 +26,7 @@ from pydantic import BeforeValidator, NonNegativeFloat, PositiveFloat
 from pydantic_core import PydanticCustomError
 
 from lus_keras.core.config import Section
-from lus_keras.papers.base import Options, Paper, accuracy, options_of, weights_file
+from lus_keras.papers.base import AMOUNTS, Options, Paper, accuracy, options_of, weights_file
 
 if TYPE_CHECKING:
     import keras
@@ -38,6 +38,7 @@ NETWORK = "alexnet_attention_bilstm"
 # How the paper did it is the configuration itself; the variants differ from it.
 VAL_SELECTED, SCRATCH = f"val_selected/{NETWORK}", f"scratch/{NETWORK}"
 MASKED, WEIGHTED = f"masked/{NETWORK}", f"weighted/{NETWORK}"
+CORAL = f"coral/{NETWORK}"
 NAN_VARIANTS = (
     *("nan_baseline", "nan_leaky", "nan_last_frame", "nan_glorot", "nan_orthogonal"),
     *("nan_batch_1", "nan_batch_2", "nan_batch_8", "nan_batch_16", "nan_resnet18"),
@@ -110,8 +111,10 @@ def check(config: PaperConfig) -> Path | None:
 
 def loss(config: PaperConfig) -> keras.losses.Loss:
     """SORD, as the paper has it without a gap before score 0 (Sec. V)."""
-    from lus_keras.losses import Sord
+    from lus_keras.losses import Coral, Sord
 
+    if config.model.get("head") == "coral":
+        return Coral()
     options = options_of(SeverityOptions, config)
     sord = options.sord
     return Sord(sord.scale, sord.zero_gap, class_weights=options.class_weights)
@@ -178,6 +181,9 @@ PAPER = Paper(
         "figure9": (NETWORK,),
         "figure10": (NETWORK,),
         "variants": (NETWORK, VAL_SELECTED, MASKED, WEIGHTED),
+        "beyond": (NETWORK, VAL_SELECTED, SCRATCH, MASKED, WEIGHTED, CORAL),
+        "learning-curve": tuple(f"{amount}/{NETWORK}" for amount in AMOUNTS),
+        "robustness": (SCRATCH,),
         "nan-study": tuple(f"{variant}/{NETWORK}" for variant in NAN_VARIANTS),
         "localization": (NETWORK,),
     },
@@ -186,7 +192,7 @@ PAPER = Paper(
     metrics=metrics,
     notes=notes,
     fitted=fitted,
-    extras=frozenset({"localization"}),
+    extras=frozenset({"localization", "beyond", "learning-curve", "robustness"}),
     findings=("b_lines", "consolidation"),
     architecture="figure5",
     options=SeverityOptions,

@@ -18,6 +18,8 @@ from lus_keras.evaluation.tables.cells import Drawing
 from lus_keras.evaluation.tables.drawings import Maker, classification_drawings
 from lus_keras.evaluation.tables.judge import only
 from lus_keras.evaluation.tables.multiclass import class_drawings
+from lus_keras.evaluation.tables.studies import beyond_figure, learning_figure
+from lus_keras.papers.robustness import robustness_figure
 from lus_keras.papers.severity import NETWORK, RESULT_ROWS, SCRATCH, drawings
 from lus_keras.papers.severity.gradients import gradient_figure
 from lus_keras.papers.severity.rows import (
@@ -29,6 +31,7 @@ from lus_keras.papers.severity.rows import (
     counts_of,
     targets_of,
 )
+from lus_keras.papers.severity.tables import BEYOND, LEARNING
 
 # Histograms of Figure 4; a simulated cohort may have hundreds of patients.
 MOST_PATIENTS = 24
@@ -232,6 +235,9 @@ FIGURES: dict[str, Maker] = {
     "figure8": figure8,
     "figure9": figure9,
     "figure10": figure10,
+    "beyond": beyond_figure(BEYOND),
+    "learning_curve": learning_figure(LEARNING),
+    "robustness": robustness_figure(BEYOND, (SCRATCH,)),
     "nan_gradients": gradient_figure,
     # Without the many variants of the NaN study.
     "learning_curves": lambda run: _SHARED["learning_curves"](only(run, *RESULT_ROWS)),

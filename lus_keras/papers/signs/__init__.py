@@ -23,11 +23,13 @@ from typing import TYPE_CHECKING, Any
 
 from lus_keras.core.errors import DataError
 from lus_keras.papers.base import (
+    AMOUNTS,
     TORCH_FILES,
     Options,
     Paper,
     accuracy,
     cross_entropy,
+    network_options,
     options_of,
     weights_file,
 )
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 MODELS = ("resnet152",)
 # The variant of the configuration that asks for every sign by itself.
 MULTILABEL = "multilabel/resnet152"
+RESNET50, EFFICIENTNET = "resnet50", "efficientnet_b0"
 
 
 class SignsOptions(Options):
@@ -62,10 +65,9 @@ def build(name: str, config: PaperConfig) -> keras.Model:
     from lus_keras.models import build_model
 
     weights = check(config)
-    model = build_model(
-        name, input_shape=config.clip.shape, num_outputs=len(config.labels), **config.model
-    )
-    if weights is None:
+    options = {"num_outputs": len(config.labels), **network_options(name, config.model)}
+    model = build_model(name, input_shape=config.clip.shape, **options)
+    if weights is None or name != MODELS[0]:
         return model
     if _is_v1(config):
         copy_keras_weights(model, weights)
@@ -166,12 +168,15 @@ PAPER = Paper(
         "figure4": MODELS,
         "multilabel": (MULTILABEL,),
         "localization": MODELS,
+        "beyond": (*MODELS, RESNET50, EFFICIENTNET),
+        "learning-curve": tuple(f"{amount}/{MODELS[0]}" for amount in AMOUNTS),
+        "robustness": MODELS,
     },
     build=build,
     loss=loss,
     metrics=metrics,
     notes=notes,
-    extras=frozenset({"multilabel", "localization"}),
+    extras=frozenset({"localization", "multilabel", "beyond", "learning-curve", "robustness"}),
     findings=("b_lines", "fluid", "consolidation"),
     architecture="figure3",
     options=SignsOptions,

@@ -10,9 +10,11 @@ from lus_keras.evaluation.tables.judge import only
 from lus_keras.evaluation.tables.multiclass import class_drawings, mistakes
 from lus_keras.evaluation.tables.multilabel import apart
 from lus_keras.evaluation.tables.multilabel import mistakes as label_mistakes
-from lus_keras.papers.signs import MULTILABEL
+from lus_keras.evaluation.tables.studies import beyond_figure, learning_figure
+from lus_keras.papers.robustness import robustness_figure
+from lus_keras.papers.signs import MODELS, MULTILABEL
 from lus_keras.papers.signs.pictures import figure1, figure2
-from lus_keras.papers.signs.tables import CLASSES, LABELS, MODEL
+from lus_keras.papers.signs.tables import BEYOND, CLASSES, LABELS, LEARNING, MODEL
 
 PREFIX = "multilabel_"
 TESTED = "Frames of the test patients; multi-label, ours and not the paper's."
@@ -73,6 +75,9 @@ FIGURES: dict[str, Maker] = {
     "figure1": figure1,
     "figure2": figure2,
     "figure4": figure4,
+    "beyond": beyond_figure(BEYOND),
+    "learning_curve": learning_figure(LEARNING),
+    "robustness": robustness_figure(BEYOND, MODELS),
     "mistakes": gallery,
     **class_drawings(MODEL, CLASSES, "Frames of the test patients."),
     "learning_curves": lambda run: _SHARED["learning_curves"](only(run, MODEL)),

@@ -8,12 +8,14 @@ from lus_keras.data.manifest import SIGNS
 from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.engine import table
 from lus_keras.evaluation.tables.judge import tested
-from lus_keras.evaluation.tables.layout import Layout, Row, ids
+from lus_keras.evaluation.tables.layout import Column, Layout, Row, ids
 from lus_keras.evaluation.tables.multiclass import class_columns, class_rows
 from lus_keras.evaluation.tables.multilabel import label_columns, label_rows
-from lus_keras.papers.base import class_counts_text
+from lus_keras.evaluation.tables.studies import Amounts, Study, beyond_table, learning_table
+from lus_keras.papers.base import AMOUNTS, class_counts_text
 from lus_keras.papers.localization import table_of
-from lus_keras.papers.signs import MODELS, MULTILABEL
+from lus_keras.papers.robustness import robustness_table
+from lus_keras.papers.signs import EFFICIENTNET, MODELS, MULTILABEL, RESNET50
 
 (MODEL,) = MODELS
 LABELS = {MODEL: "ResNet152", MULTILABEL: "ResNet152, multi-label"}
@@ -115,8 +117,19 @@ def weights_note(run: PaperRun) -> str:
     )
 
 
+BEYOND = Study(
+    {MODEL: "ResNet152", RESNET50: "ResNet50 (ours)", EFFICIENTNET: "EfficientNet-B0 (ours)"},
+    best=MODEL,
+    columns=(Column("accuracy", "Accuracy"), Column("f1", "F1, mean over signs")),
+    multiclass=True,
+)
+LEARNING = Amounts(BEYOND, AMOUNTS, {MODEL: "ResNet152"}, pairs=(), published=400)
+
 TABLES = {
     "table1": table1,
     "multilabel": multilabel,
     "localization": table_of(MODELS[0]),
+    "beyond": beyond_table(BEYOND),
+    "learning_curve": learning_table(LEARNING),
+    "robustness": robustness_table(BEYOND, MODELS),
 }

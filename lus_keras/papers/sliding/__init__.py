@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import NonNegativeFloat, PositiveInt
 
 from lus_keras.core.errors import ConfigError
-from lus_keras.papers.base import Options, Paper, accuracy, cross_entropy, network_options
+from lus_keras.papers.base import AMOUNTS, Options, Paper, accuracy, cross_entropy, network_options
 
 if TYPE_CHECKING:
     import keras
@@ -71,6 +71,12 @@ TABLE5 = (
 # The paper's future work: the pleura alone, most of which the first row of tiles holds.
 PLEURA = _rows("1_30x30", "2_30x30")
 LEAKAGE = _rows("2_30x30", "2_30x30_leaky")
+# Not in the paper: other networks.
+BASE = _rows("2_30x30")
+OTHERS = (
+    *(f"{variant}/resnet3d_18" for variant in ("1_30x30", "factored", "difference")),
+    "joint/mmode_3d",
+)
 DATA_SETS = ("2_30x30", "all_30x30", "2_60x60", "all_60x60", "2_90x90", "all_90x90")
 EXPLAINED = "2_30x30/resnet3d_18"
 
@@ -140,11 +146,14 @@ PAPER = Paper(
         "leakage": LEAKAGE,
         "pleura": PLEURA,
         "localization": (EXPLAINED,),
+        "beyond": (*BASE, CITED, *OTHERS),
+        "learning-curve": _rows(*AMOUNTS),
+        "robustness": BASE,
     },
     build=build,
     loss=loss,
     metrics=metrics,
-    extras=frozenset({"pleura", "localization"}),
+    extras=frozenset({"localization", "pleura", "beyond", "learning-curve", "robustness"}),
     findings=("pleura",),
     options=SlidingOptions,
     check=check,

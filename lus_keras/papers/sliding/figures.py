@@ -8,9 +8,11 @@ from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.cells import Drawing
 from lus_keras.evaluation.tables.drawings import Maker, classification_drawings
 from lus_keras.evaluation.tables.judge import only
-from lus_keras.papers.sliding import DATA_SETS, EXPLAINED, SlidingOptions
+from lus_keras.evaluation.tables.studies import beyond_figure, learning_figure
+from lus_keras.papers.robustness import robustness_figure
+from lus_keras.papers.sliding import BASE, DATA_SETS, EXPLAINED, SlidingOptions
 from lus_keras.papers.sliding.pictures import figure2, figure3
-from lus_keras.papers.sliding.tables import LABELS, VARIANTS, class_counts
+from lus_keras.papers.sliding.tables import BEYOND, LABELS, LEARNING, VARIANTS, class_counts
 
 CLASSES = ("absent", "present")
 METHOD_NAMES = {
@@ -86,6 +88,9 @@ FIGURES: dict[str, Maker] = {
     "figure3": figure3,
     "figure4": figure4,
     "figure5": figure5,
+    "beyond": beyond_figure(BEYOND),
+    "learning_curve": learning_figure(LEARNING),
+    "robustness": robustness_figure(BEYOND, BASE),
     **{
         f"{name}_{variant}": partial(_of_variant, draw, name, variant)
         for variant in sorted(VARIANTS, key=lambda variant: variant == "mmode")

@@ -27,14 +27,18 @@ from lus_keras.evaluation.tables.layout import (
     ids,
     numbers,
 )
-from lus_keras.papers.base import labels_of
+from lus_keras.evaluation.tables.studies import Amounts, Study, beyond_table, learning_table
+from lus_keras.papers.base import AMOUNTS, labels_of
 from lus_keras.papers.localization import table_of
+from lus_keras.papers.robustness import robustness_table
 from lus_keras.papers.sliding import (
+    BASE,
     CITED,
     DATA_SETS,
     DEPTHS,
     EXPLAINED,
     LEAKAGE,
+    OTHERS,
     PLEURA,
     TABLE1,
     TABLE2,
@@ -278,6 +282,21 @@ def class_counts(run: PaperRun, variant: str) -> dict[str, float]:
     return counts | {"total": float(sum(classes.values()))}
 
 
+BEYOND = Study(
+    {name: LABELS[name] for name in (*BASE, CITED)}
+    | {name: f"{LABELS[name].removesuffix(' (ours)')} (ours)" for name in OTHERS},
+    # Of Table 1, on these tiles.
+    best="2_30x30/resnet3d_50",
+    columns=(HEADLINE[0], FURTHER[1]),
+)
+LEARNING = Amounts(
+    BEYOND,
+    AMOUNTS,
+    {name: LABELS[name] for name in DEPTHS},
+    pairs=(("resnet3d_50", "resnet3d_18"),),
+    published=48,
+)
+
 TABLES = {
     "table1": table1,
     "table2": table2,
@@ -289,4 +308,7 @@ TABLES = {
     "pleura": pleura,
     "explanations": explanations,
     "localization": table_of(EXPLAINED),
+    "beyond": beyond_table(BEYOND),
+    "learning_curve": learning_table(LEARNING),
+    "robustness": robustness_table(BEYOND, BASE),
 }

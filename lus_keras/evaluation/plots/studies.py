@@ -1,0 +1,69 @@
+"""Figures of studies: quality against cost, and quality along a scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from lus_keras.core.style import GREY, line_style, new_figure
+
+# x, value, low and high end of its interval.
+Point = tuple[float, float, float, float]
+
+
+def quality_against_cost(points: Mapping[str, Point], across: str, up: str) -> Figure:
+    """A metric with its interval against what a network costs, on a logarithmic axis.
+
+    Args:
+        points: Label → cost, metric and its interval.
+        across: Name of the cost.
+        up: Name of the metric.
+    """
+    figure = new_figure(8.5, 4.6)
+    axes = figure.subplots()
+    for number, (label, (cost, value, low, high)) in enumerate(points.items()):
+        colour = line_style(number)["color"]
+        axes.plot((cost, cost), (low, high), color=colour, lw=1.2)
+        axes.plot(cost, value, "os^Dv"[number // 7 % 5], color=colour, ms=7, label=label)
+    axes.set(xscale="log", xlabel=across, ylabel=f"{up}, 95 % CI over patients")
+    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure
+
+
+def curves(
+    panels: Mapping[str, Mapping[str, Sequence[Point]]],
+    up: str,
+    *,
+    marked: float | None = None,
+    log: bool = False,
+) -> Figure:
+    """A metric with its interval along a scale, one panel a scale, one line a network.
+
+    Args:
+        panels: Name of the scale → label → points in order.
+        up: Name of the metric.
+        marked: Place on the scales to mark by a vertical line, such as a paper's sample size.
+        log: Whether the scales are logarithmic.
+    """
+    columns = min(len(panels), 4)
+    lines = -(-len(panels) // columns)
+    figure = new_figure(max(3.0 * columns, 6.5), 0.8 + 2.6 * lines)
+    axes = figure.subplots(lines, columns, squeeze=False, sharey=True)
+    for place in axes.flat[len(panels) :]:
+        place.set_axis_off()
+    for place, (name, networks) in zip(axes.flat, panels.items(), strict=False):
+        for number, (label, points) in enumerate(networks.items()):
+            x, values, low, high = zip(*points, strict=True)
+            style = line_style(number)
+            place.plot(x, values, marker="o", ms=4, label=label, **style)
+            place.fill_between(x, low, high, color=style["color"], alpha=0.15, lw=0)
+        if marked is not None:
+            place.axvline(marked, color=GREY, lw=1, ls=":")
+        if log:
+            place.set_xscale("log")
+        place.set_xlabel(name)
+    for line in axes:
+        line[0].set_ylabel(up)
+    axes[0, 0].legend(frameon=False, fontsize=8)
+    return figure

@@ -1,0 +1,203 @@
+"""When networks break: test clips with one nuisance at a time turned up.
+
+Not in the papers. The clips are those that a network was tested on, of the first fold, in the same
+order; nothing is trained. Nuisances are those of `lus_keras.data.disturb`, at the networks' input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lus_keras.data.clip_source import ClipSource
+from lus_keras.data.disturb import NUISANCES, DisturbedClips
+from lus_keras.evaluation.plots.studies import Point, curves
+from lus_keras.evaluation.run_record import PaperRun
+from lus_keras.evaluation.tables.cells import Drawing, Table
+from lus_keras.evaluation.tables.engine import difference_of, table, tabulate
+from lus_keras.evaluation.tables.layout import (
+    Column,
+    Contrast,
+    Judged,
+    Layout,
+    Number,
+    Quantity,
+    Row,
+)
+from lus_keras.evaluation.tables.studies import Study, point_of
+from lus_keras.papers.base import to_probabilities
+
+if TYPE_CHECKING:
+    import keras
+
+    from lus_keras.core.config import PaperConfig
+
+TARGET, FILE = "robustness", "robustness.npz"
+# Clips of a network that are disturbed, spread evenly over its test set.
+MOST = 256
+NONE = "none"
+CHANGE = Column("change", "Change")
+NOT_RUN = Number(note="not run")
+
+
+def explain(
+    model: keras.Model,
+    source: ClipSource,
+    rows: np.ndarray,
+    config: PaperConfig,
+    items: Sequence[Any],
+) -> dict[str, np.ndarray]:
+    """Predicts test clips as they are, and with each nuisance at each of its levels.
+
+    Args:
+        model: Trained network from clips to logits.
+        source: The clips.
+        rows: `(n,)` rows of the test clips.
+        config: The paper's configuration.
+        items: Not used.
+
+    Returns:
+        `clip_id`, `patient_id`, `video_id` and `y_true`, each `(m,)`, of up to 256 clips;
+        probabilities `(m, classes)` by `none` and `<nuisance>_<step>`, steps from 1.
+    """
+    from lus_keras.data.pipeline import make_batches
+    from lus_keras.models.predictor import predictor_of
+
+    rows = rows[:: max(1, -(-len(rows) // MOST))]
+    index, predictor = source.index, predictor_of(model, ())
+    columns = ("clip_id", "patient_id")
+    found: dict[str, np.ndarray] = {name: getattr(index, name)[rows] for name in columns}
+    ids = np.array([video.video_id for store in source.stores for video in store.videos])
+    found |= {"video_id": ids[index.video[rows]], "y_true": index.label[rows]}
+
+    def predict(clips: ClipSource) -> np.ndarray:
+        batches = make_batches(clips, rows, np.zeros(len(rows), bool), config.fit.batch_size)
+        return to_probabilities(predictor.predict(batches, verbose=0)["logits"])
+
+    found[NONE] = predict(source)
+    for name, nuisance in NUISANCES.items():
+        if nuisance.moves and index.frames == 1:
+            continue
+        for step, level in enumerate(nuisance.levels, start=1):
+            disturbed = DisturbedClips(source.stores, index, source.clip, nuisance, level)
+            found[f"{name}_{step}"] = predict(disturbed)
+    return found
+
+
+def _judged(study: Study, found: Mapping[str, np.ndarray] | None) -> dict[str, Judged]:
+    """Statistics at every level that was predicted; nothing where the network was not disturbed."""
+    if found is None:
+        return {}
+    columns = ("clip_id", "video_id", "patient_id", "y_true")
+    ids = pd.DataFrame({name: found[name] for name in columns}).assign(fold=0)
+    return {
+        name: study.judged(ids.assign(**{f"p_{k}": part for k, part in enumerate(chances.T)}))
+        for name, chances in found.items()
+        if name not in columns
+    }
+
+
+def _change(study: Study, judged: Mapping[str, Judged], name: str) -> Contrast | None:
+    """The metric at a level minus that of the clips as they are; None where it was not run."""
+    if not {name, NONE} <= judged.keys():
+        return None
+    metric = study.columns[0].name
+    first, second = ((at.statistics[metric], at.clusters) for at in (judged[name], judged[NONE]))
+    return Contrast(first, second, judged=False)
+
+
+def _steps() -> dict[str, str]:
+    """Levels in order, with what is printed of each."""
+    return {NONE: "as they are"} | {
+        f"{name}_{step}": f"{nuisance.label} {level:g}"
+        for name, nuisance in NUISANCES.items()
+        for step, level in enumerate(nuisance.levels, start=1)
+    }
+
+
+def robustness_table(study: Study, networks: Sequence[str]) -> Callable[..., Table]:
+    """The table of a paper's networks, `model` or `variant/model`, at every level."""
+    return table(lambda run: robustness_layout(run, study, networks))
+
+
+def robustness_layout(run: PaperRun, study: Study, networks: Sequence[str]) -> Layout:
+    """Declares the table of disturbed clips."""
+    rows, judged = [], {name: _judged(study, run.model(name).robustness) for name in networks}
+    for network in networks:
+        for name, text in _steps().items():
+            if judged[network] and name not in judged[network]:
+                continue
+
+            def source(
+                column: Column, at: str = name, known: Mapping[str, Judged] = judged[network]
+            ) -> Quantity | None:
+                if column == CHANGE:
+                    return None if at == NONE else _change(study, known, at) or NOT_RUN
+                return known[at](column) if at in known else NOT_RUN
+
+            rows.append(Row(f"{network}/{name}", f"{study.labels[network]}: {text}", source))
+    return Layout(
+        run,
+        TARGET,
+        "Robustness: test clips with one nuisance at a time turned up",
+        rows,
+        (study.columns[0], CHANGE),
+        notes=(
+            f"Ours, not the paper's. Up to {MOST} test clips of the first fold, disturbed at the "
+            "size that networks are given; nothing is trained. Change: to the same clips as they "
+            "are, by paired bootstrap over patients.",
+            *_broken(run, study, judged),
+        ),
+    )
+
+
+def _broken(
+    run: PaperRun, study: Study, judged: Mapping[str, Mapping[str, Judged]]
+) -> Iterator[str]:
+    """For each nuisance, from which level on each network is worse, the first to break first."""
+    known = {name: found for name, found in judged.items() if found}
+    for name, nuisance in NUISANCES.items() if known else ():
+        first = {}
+        for network, found in known.items():
+            for step, level in reversed(list(enumerate(nuisance.levels, start=1))):
+                contrast = _change(study, found, f"{name}_{step}")
+                if contrast is None or not difference_of([contrast], run).ci_high < 0:
+                    break
+                first[network] = (step, f"{study.labels[network]} from {level:g} on")
+        told = [text for _, text in sorted(first.values(), key=lambda found: found[0])]
+        if any(f"{name}_1" in found for found in known.values()):
+            yield f"{nuisance.label}, interval below 0: {'; '.join(told) or 'no network'}."
+
+
+def robustness_figure(
+    study: Study, networks: Sequence[str]
+) -> Callable[[PaperRun], Drawing | None]:
+    """The table as curves, one panel a nuisance; None as long as nothing has been disturbed."""
+
+    def draw(run: PaperRun) -> Drawing | None:
+        metric, panels = study.columns[0], {}
+        made = tabulate([robustness_layout(run, study, networks)])
+        cells = {cell.row: cell for cell in made.cells if cell.metric == metric.id}
+        for name, nuisance in NUISANCES.items():
+            steps = [NONE, *(f"{name}_{step + 1}" for step in range(len(nuisance.levels)))]
+            lines: dict[str, list[Point]] = {}
+            for network in networks:
+                found = [point_of(x, cells.get(f"{network}/{at}")) for x, at in enumerate(steps)]
+                if None not in found:
+                    lines[study.labels[network]] = [point for point in found if point]
+            if lines:
+                levels = ", ".join(f"{level:g}" for level in nuisance.levels)
+                panels[f"{nuisance.label}: –, {levels}"] = lines
+        if not panels:
+            return None
+        return Drawing(
+            TARGET,
+            "Robustness",
+            "Bands: 95 % CI over patients. To the right, one nuisance is turned up step by step.",
+            curves(panels, metric.label),
+        )
+
+    return draw
