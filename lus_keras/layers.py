@@ -1,7 +1,7 @@
-"""Layers that Keras 3 lacks or changed: folded time, fused normalisation, temporal attention.
+"""Layers that Keras 3 lacks or changed: folded time, fused normalization, temporal attention.
 
 The originals were written for Keras 2. `TimeDistributed` and `BatchNormalization` restore its
-training behaviour; both compute with `keras.ops` on every backend, and with TensorFlow's fused
+training behavior; both compute with `keras.ops` on every backend, and with TensorFlow's fused
 kernel where it is there.
 """
 
@@ -22,7 +22,7 @@ SCORINGS = ("dot", "additive", "gated")
 class TimeDistributed(keras.layers.TimeDistributed):
     """Applies a layer to every time step by folding time into the batch, as Keras 2 did.
 
-    Keras 3 calls the wrapped layer once a time step, so a normalisation inside sees one step at a
+    Keras 3 calls the wrapped layer once a time step, so a normalization inside sees one step at a
     time and updates its moving averages `t` times. Folded, it sees `b·t` frames as one batch and
     updates once. The results at inference are the same; the graph is `t` times smaller.
 
@@ -57,7 +57,7 @@ class TimeDistributed(keras.layers.TimeDistributed):
 
 @_register
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation with the numbers, and the speed, of Keras 2's fused kernel.
+    """Batch normalization with the numbers, and the speed, of Keras 2's fused kernel.
 
     For inputs of rank 4 and 5 Keras 2 used TensorFlow's fused kernel, whose moving variance
     follows the unbiased batch variance `n/(n-1)·var`; Keras 3 uses the biased one and computes the
@@ -68,7 +68,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def call(
         self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        """Normalises over all axes but the last.
+        """Normalizes over all axes but the last.
 
         Args:
             inputs: `(b, …, c)` float.

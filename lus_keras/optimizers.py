@@ -57,7 +57,7 @@ def _handle(variable: Any) -> Any:
 class CoupledSGD(keras.optimizers.Optimizer):
     """Stochastic gradient descent with the update of PyTorch.
 
-        g ← g + weight_decay·w        every parameter, biases and normalisation included
+        g ← g + weight_decay·w        every parameter, biases and normalization included
         v ← momentum·v + g
         w ← w - rate·factor·v
 

@@ -13,7 +13,7 @@ def count_flops(model: keras.Model) -> int:
     """Operations of one clip's way forward; a multiplication and an addition are two.
 
     Convolutions, dense layers and LSTMs are counted, which are nearly all there is:
-    normalisation, activations and pooling pass over their inputs a few times.
+    normalization, activations and pooling pass over their inputs a few times.
 
     Args:
         model: Network with fixed sizes of everything but the batch.

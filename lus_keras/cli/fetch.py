@@ -1,4 +1,4 @@
-"""`lus-keras data fetch`: public data, by hash, after their licence was accepted."""
+"""`lus-keras data fetch`: public data, by hash, after their license was accepted."""
 
 import sys
 from pathlib import Path

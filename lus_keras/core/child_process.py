@@ -29,7 +29,7 @@ from lus_keras.core.signals import end_with_parent, workers_ignore_interrupts
 START_S = 300.0
 # Longest that a child may take to end once it has hung up.
 END_S = 5.0
-# Largest answer, and largest array of a stream: a picture of 4096² pixels in colour, and some.
+# Largest answer, and largest array of a stream: a picture of 4096² pixels in color, and some.
 MAX_ANSWER = 16 << 20
 MAX_ARRAY = 64 << 20
 

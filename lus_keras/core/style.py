@@ -1,4 +1,4 @@
-"""What all figures share: colours, lines, and how a picture becomes bytes."""
+"""What all figures share: colors, lines, and how a picture becomes bytes."""
 
 import io
 from typing import Any
@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 BLUE, GREEN, ORANGE, GREY = "#1f5fbf", "#2a9d4a", "#d9730d", "#777777"
-# Okabe and Ito's palette: told apart by colour-blind readers too.
+# Okabe and Ito's palette: told apart by color-blind readers too.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", "-.", ":")
 VERDICT_COLOURS = {"holds": GREEN, "fails": "#c0392b", "undecided": GREY}

@@ -19,7 +19,7 @@ class ClipSource:
 
     Attributes:
         stores: The decoded frames; videos are counted over all of them.
-        clip: How grey levels become a network's input.
+        clip: How gray levels become a network's input.
     """
 
     stores: tuple[FrameStore, ...]

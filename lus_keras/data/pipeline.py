@@ -16,10 +16,10 @@ from lus_keras.data.clip_source import ClipSource
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Of "clip" and "depth": grey levels added to a spread, so that black parts stay quiet; of "depth",
+# Of "clip" and "depth": gray levels added to a spread, so that black parts stay quiet; of "depth",
 # spreads that count.
 LEAST_SPREAD, MOST_SPREADS = 2.0, 3.0
-# Standard deviation of the weights of neighbouring rows, as a share of all rows.
+# Standard deviation of the weights of neighboring rows, as a share of all rows.
 SMOOTHING = 0.04
 # Mean and standard deviation of ImageNet's red, green and blue in 0 … 1, as torchvision has them.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -32,16 +32,16 @@ def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
 
 
 def scale(clips: Any, scaling: str) -> Any:
-    """Grey levels to the networks' input range.
+    """Gray levels to the networks' input range.
 
     Args:
         clips: `(…, h, w, c)` uint8 tensor or array.
         scaling: "unit" divides by 255; "minmax" maps each frame's own range to 0 … 1 (a constant
-            frame to 0); "imagenet" divides by 255, subtracts ImageNet's mean colour and divides by
+            frame to 0); "imagenet" divides by 255, subtracts ImageNet's mean color and divides by
             its standard deviation; "clip" measures a clip `(t, h, w, c)` in standard deviations
             from its mean, so that gain and dynamic range drop out; "depth" measures each row of a
             clip in standard deviations from that row's mean over the clip, both smoothed over
-            neighbouring rows, so that attenuation drops out too.
+            neighboring rows, so that attenuation drops out too.
 
     Returns:
         Float32 in 0 … 1, of "imagenet" about -2.1 … 2.6, of "clip" with mean 0 and a standard
@@ -64,7 +64,7 @@ def scale(clips: Any, scaling: str) -> Any:
         return (values - mean) / (ops.std(values, axes, keepdims=True) + LEAST_SPREAD)
     if scaling == "depth":
         over = (-4, -2, -1)
-        # Of neighbouring rows together, or a bright row would take itself for the rule.
+        # Of neighboring rows together, or a bright row would take itself for the rule.
         near = _neighbours(values.shape[-3])
         mean = ops.einsum("ij,...tjwc->...tiwc", near, ops.mean(values, over, keepdims=True))
         square = ops.einsum("ij,...tjwc->...tiwc", near, ops.mean(values**2, over, keepdims=True))
@@ -89,7 +89,7 @@ def network_input(clips: Any, length: Any, clip: ClipConfig) -> Any:
     Args:
         clips: `(b, t, h, w, c)` uint8 tensor or array.
         length: `(b,)` frames that exist.
-        clip: How to scale; grey becomes three equal channels where three are wanted.
+        clip: How to scale; gray becomes three equal channels where three are wanted.
 
     Returns:
         `(b, t, h, w, c)` float32, or `(b, h, w, c)` of single frames. Padding is 0, after scaling,

@@ -1,8 +1,8 @@
-"""Where trained networks look in new videos, and whether that was learnt.
+"""Where trained networks look in new videos, and whether that was learned.
 
 Maps are made of the clips that say a video's class most clearly. Each is held against the map of
 the same network with random weights: a rank correlation near 1 means that the map shows the input,
-not what was learnt (Adebayo et al. 2018).
+not what was learned (Adebayo et al. 2018).
 """
 
 import math
@@ -67,7 +67,7 @@ class Explanation:
     Attributes:
         prediction: What the networks say of its video.
         clip: Place of the clip in the prediction.
-        frames: `(t, h, w)` uint8 grey levels.
+        frames: `(t, h, w)` uint8 gray levels.
         maps: By method, `(t, h, w)` float32 in 0 … 1.
         random: By method, rank correlation with the map of random weights; NaN of a constant map.
     """

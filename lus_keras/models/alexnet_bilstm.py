@@ -2,7 +2,7 @@
 
 clip (t, h, w, 3) → AlexNet or ResNet18 → spatial mask ⊙ → mean → BiLSTM → features → logits
 
-The original is PyTorch: initial values, momentum and epsilon of normalisation, padding and the two
+The original is PyTorch: initial values, momentum and epsilon of normalization, padding and the two
 biases of its LSTM are kept.
 """
 
@@ -68,7 +68,7 @@ def build_alexnet_bilstm(
         head: "softmax", or "coral" (Cao 2020): one score and ordered thresholds; not the paper's.
 
     Returns:
-        Model from clips `(b, t, h, w, c)` float32, channels normalised, to logits
+        Model from clips `(b, t, h, w, c)` float32, channels normalized, to logits
         `(b, num_outputs)` float32. The layer `spatial_mask` gives `(b, t, h', w', 1)` in 0 … 1.
 
     Raises:
@@ -174,7 +174,7 @@ def _resnet18(x: Tensor, filters: tuple[int, ...], activation: str):
 
 
 def _conv_bn(x: Tensor, filters: int, kernel: int, strides: int, name: str):
-    """Convolution without bias and normalisation, started as torchvision's ResNets are."""
+    """Convolution without bias and normalization, started as torchvision's ResNets are."""
     if kernel > 1:
         x = TimeDistributed(layers.ZeroPadding2D(kernel // 2), name=f"{name}_pad")(x)
     he = keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal")
@@ -185,7 +185,7 @@ def _conv_bn(x: Tensor, filters: int, kernel: int, strides: int, name: str):
 
 
 def _spatial_mask(maps: Tensor, filters: tuple[int, int], activation: str):
-    """Two 3×3 convolutions with normalisation, a third with a sigmoid: one weight a place."""
+    """Two 3×3 convolutions with normalization, a third with a sigmoid: one weight a place."""
     x = maps
     for index, count in enumerate(filters, start=1):
         convolution = _convolution(x.shape[-1], count, 3, padding="same")

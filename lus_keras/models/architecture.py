@@ -63,7 +63,7 @@ def _inner(layer: keras.Layer) -> str:
 
 
 def _boxes(model: keras.Model) -> tuple[list[tuple[str, str, str]], dict[str, int]]:
-    """Title, shape and colour of every box, and the box of every layer."""
+    """Title, shape and color of every box, and the box of every layer."""
     boxes: list[tuple[str, str, int, str]] = []
     place: dict[str, int] = {}
     for layer in model.layers:

@@ -126,11 +126,11 @@ def build_efficientnet_b0(
         num_outputs: Logits.
 
     Returns:
-        Model from frames normalised as for PyTorch to logits `(b, num_outputs)` float32.
+        Model from frames normalized as for PyTorch to logits `(b, num_outputs)` float32.
     """
     frame = keras.Input(input_shape, name="frame")
     mean, std = 255 * np.array(IMAGENET_MEAN), 255 * np.array(IMAGENET_STD)
-    # It normalises grey levels of 0 … 255 itself.
+    # It normalizes gray levels of 0 … 255 itself.
     x = layers.Rescaling(std.tolist(), mean.tolist(), name="grey_levels")(frame)
     body = keras.applications.EfficientNetB0(include_top=False, weights=None, input_tensor=x)
     x = layers.GlobalAveragePooling2D(name="features")(body.output)

@@ -185,7 +185,7 @@ def _conv_block(
     *,
     name: str,
 ):
-    """Convolution, ReLU and normalisation in the order asked for; only channels change."""
+    """Convolution, ReLU and normalization in the order asked for; only channels change."""
     if len(kernel) == 3:
 
         def wrap(layer: keras.Layer, name: str) -> keras.Layer:

@@ -128,14 +128,14 @@ def _cut_off(kernel: Tensor, ends: list[tuple[int, int]]):
 
 @_register
 class StemConv3D(Conv3D):
-    """First convolution of a network, which trains on grey clips at the price of one channel.
+    """First convolution of a network, which trains on gray clips at the price of one channel.
 
-    The papers' networks take three channels, and grey clips come as three equal ones. In training
+    The papers' networks take three channels, and gray clips come as three equal ones. In training
     it is looked up, batch by batch, whether they are equal; if so, the kernel is summed over its
     channels and meets one of them: the same outputs, and the same gradient of the kernel, for a
     third of the products. Other clips, and all clips at inference, meet the whole kernel.
 
-    Of a grey batch in training, the gradient by the clip is shared evenly by its channels; at
+    Of a gray batch in training, the gradient by the clip is shared evenly by its channels; at
     inference, where explanations ask for it, each channel has its own.
     """
 

@@ -111,7 +111,7 @@ def _conv_bn(
     name: str,
     index: str = "",
 ):
-    """Convolution without bias, padded alike on all sides, and normalisation, as in PyTorch."""
+    """Convolution without bias, padded alike on all sides, and normalization, as in PyTorch."""
     if strides > 1 and kernel > 1:
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad{index}")(x)
     x = layers.Conv2D(
@@ -130,13 +130,13 @@ def _conv_bn(
 
 @keras.saving.register_keras_serializable("lus_keras")
 class CaffeColours(keras.layers.Layer):
-    """Preprocessing of keras.applications' ResNets, from frames normalised as for PyTorch.
+    """Preprocessing of keras.applications' ResNets, from frames normalized as for PyTorch.
 
     Back to RGB 0 … 255, less ImageNet's mean there, then BGR.
     """
 
     def call(self, inputs: Tensor) -> Tensor:
-        """`(…, 3)` RGB normalised → `(…, 3)` BGR, mean subtracted, in units of grey levels."""
+        """`(…, 3)` RGB normalized → `(…, 3)` BGR, mean subtracted, in units of gray levels."""
         mean, std = 255 * np.array(IMAGENET_MEAN), 255 * np.array(IMAGENET_STD)
         values = ops.cast(inputs, "float32") * std.astype("float32")
         values = values + (mean - CAFFE_MEAN).astype("float32")
@@ -159,7 +159,7 @@ def _v1(frame: Tensor, blocks: tuple[int, ...], width: int):
 
 
 def _fuse(momentum: float | None, layer: keras.layers.Layer) -> keras.layers.Layer:
-    """The same layer, with our normalisation in place of Keras's."""
+    """The same layer, with our normalization in place of Keras's."""
     if not isinstance(layer, layers.BatchNormalization):
         return type(layer).from_config(layer.get_config())
     changed = {} if momentum is None else {"momentum": momentum}

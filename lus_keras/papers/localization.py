@@ -2,7 +2,7 @@
 
 Not in the papers. The class of the label is explained. A map is measured by the pointing game
 (Zhang et al. 2018: is its largest value on the finding?) and by its energy (Wang et al. 2020: the
-share of its sum there). Beside it stand a map about the centre, an even map, and the maps of the
+share of its sum there). Beside it stand a map about the center, an even map, and the maps of the
 same network with random weights (Adebayo et al. 2018).
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 TARGET, FILE = "localization", "localization.npz"
 CLIPS, SAMPLES = 16, 10
-# Standard deviation of the map about the centre, as a share of each side.
+# Standard deviation of the map about the center, as a share of each side.
 CENTER_SD = 0.25
 METHODS = {
     "vanilla": "Vanilla saliency",

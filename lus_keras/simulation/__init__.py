@@ -1,4 +1,4 @@
-"""A simulated lung-ultrasound cohort: procedural, labelled by measurement, free of patient data.
+"""A simulated lung-ultrasound cohort: procedural, labeled by measurement, free of patient data.
 
 plan_cohort ─▶ VideoPlan ─▶ simulate_video ─▶ frames, truth, manifest row
                             write_cohort   ─▶ video files, manifest.csv, truth/*.csv

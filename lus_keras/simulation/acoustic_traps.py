@@ -1,4 +1,4 @@
-"""Vertical artefacts as tasks draw them: traps where they can be seen, lookalikes anywhere."""
+"""Vertical artifacts as tasks draw them: traps where they can be seen, lookalikes anywhere."""
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def clear_places(acquisition: Acquisition) -> np.ndarray:
 
 
 def flicker(acquisition: Acquisition, motion: Motion, name: str, count: int) -> np.ndarray:
-    """Brightness changes of `count` artefacts, power, `(count, t)` float32."""
+    """Brightness changes of `count` artifacts, power, `(count, t)` float32."""
     rng, fps = acquisition.rng(f"{name}.flicker"), acquisition.plan.fps
     frames = motion.lung_mm.size
     paths = [ornstein_uhlenbeck(rng, frames, fps, FLICKER_S) for _ in range(count)]

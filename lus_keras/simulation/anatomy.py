@@ -49,7 +49,7 @@ def rib_centres(acquisition: Acquisition) -> np.ndarray:
 
 
 def rib_top_mm(acquisition: Acquisition, distance_mm: np.ndarray) -> np.ndarray:
-    """Depth of a rib's surface at `(n,)` distances from its centre, mm, flattened."""
+    """Depth of a rib's surface at `(n,)` distances from its center, mm, flattened."""
     bow = 2.5 * (2 * distance_mm / acquisition.patient.rib_width_mm) ** 2
     return acquisition.pleura_mm - acquisition.video.rib_height_mm + bow
 
@@ -162,7 +162,7 @@ def reverberation(acquisition: Acquisition, wall: ChestWall, a_line_db: float) -
     level = level + specular_loss_db(acquisition, acquisition.lateral_mm)
     copies = 0.7 * source[source_row] * from_db(per_trip_db * trip)
     # An A-line lies across the border of two trips: one loss for all of it, or it would step down
-    # in its middle and its centre lie too shallow. The first, the pleura, is drawn elsewhere.
+    # in its middle and its center lie too shallow. The first, the pleura, is drawn elsewhere.
     nearest = np.round(depth / pleura)
     line_trip = np.where(nearest > 1, nearest - 0.5, trip)
     lines = from_db(level) * mirror * (0.5 + 0.5 * grain) * from_db(per_trip_db * line_trip)

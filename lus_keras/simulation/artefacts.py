@@ -23,7 +23,7 @@ NEGLIGIBLE = np.float32(1e-25)
 
 @dataclass(frozen=True)
 class VerticalArtefacts:
-    """The vertical artefacts of one video, traps (B-lines) and Z-lines alike.
+    """The vertical artifacts of one video, traps (B-lines) and Z-lines alike.
 
     Attributes:
         kind: k names, `b_line` or `z_line`.
@@ -49,7 +49,7 @@ class VerticalArtefacts:
         return np.array([kind == "b_line" for kind in self.kind], bool)
 
     def joined(self, other: VerticalArtefacts) -> VerticalArtefacts:
-        """Returns these artefacts followed by `other`'s."""
+        """Returns these artifacts followed by `other`'s."""
         pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self)[1:])
         return VerticalArtefacts(self.kind + other.kind, *(np.concatenate(p) for p in pairs))
 
@@ -106,7 +106,7 @@ class Pathology:
 def elevational_visibility(
     elevation_mm: np.ndarray, slice_mm: np.ndarray, slip_mm: np.ndarray
 ) -> np.ndarray:
-    """How much of an artefact lies in the image plane while the lung slips across it.
+    """How much of an artifact lies in the image plane while the lung slips across it.
 
     Args:
         elevation_mm: `(k,)` distance from the plane at slip 0.

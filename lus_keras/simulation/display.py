@@ -1,4 +1,4 @@
-"""The scanner's display: gain, noise, grey map, annotations."""
+"""The scanner's display: gain, noise, gray map, annotations."""
 
 import cv2
 import numpy as np
@@ -85,7 +85,7 @@ def noise_bank(acquisition: Acquisition) -> np.ndarray:
 
 
 def grey_map(acquisition: Acquisition) -> np.ndarray:
-    """Grey level of each of 256 display levels, `(256,)` uint8."""
+    """Gray level of each of 256 display levels, `(256,)` uint8."""
     level = np.linspace(0, 1, 256) ** acquisition.patient.gamma
     return (level * acquisition.patient.white_level).astype(np.uint8)
 

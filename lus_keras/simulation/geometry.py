@@ -90,7 +90,7 @@ class Acquisition:
 
     @cached_property
     def beam_mm(self) -> float:
-        """Distance of neighbouring beams at the pleura, mm."""
+        """Distance of neighboring beams at the pleura, mm."""
         return 2 * self.half_width_mm / (self.beams - 1)
 
     @cached_property
@@ -167,7 +167,7 @@ class ScanMap:
         )
 
     def pixels(self, x_mm: np.ndarray, y_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Turns places `(n,)` in mm into columns and rows, 0 at the centre of the first pixel."""
+        """Turns places `(n,)` in mm into columns and rows, 0 at the center of the first pixel."""
         height, width = self.coordinates[0].shape[:2]
         left, top, width_mm, height_mm = self.extent
         return (x_mm - left) / width_mm * width - 0.5, (y_mm - top) / height_mm * height - 0.5

@@ -34,7 +34,7 @@ def finding_masks(
         crop: `screen` or `sector`, as in `scan_map`.
 
     Returns:
-        By name of `FINDINGS`, `(t, h, w)` bool: vertical artefacts whose contrast is that of the
+        By name of `FINDINGS`, `(t, h, w)` bool: vertical artifacts whose contrast is that of the
         truth, at half their power, from the pleura to the bottom; airless lung; fluid; and the
         pleural line with 0.6 mm on either side.
     """

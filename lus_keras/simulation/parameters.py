@@ -16,7 +16,7 @@ from lus_keras.simulation.probes import ConvexProbe
 
 # What the pixels of one seed depend on: raised whenever they change, so that caches are made anew.
 SIM_VERSION = "2"
-# Part of every seed. Not the version: a change of one artefact leaves all draws as they were.
+# Part of every seed. Not the version: a change of one artifact leaves all draws as they were.
 STREAM_FAMILY = 1
 
 Key = tuple[int, ...]

@@ -1,4 +1,4 @@
-"""The frame loop: compose echo power, compress to grey levels, convert to the image."""
+"""The frame loop: compose echo power, compress to gray levels, convert to the image."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,7 +99,7 @@ class BeamSpace:
         return scene.wall * scene.effusion.clutter_left(scene.motion.breathing[t])
 
     def _artefacts(self, t: int) -> list[np.ndarray]:
-        """Echo powers of A-lines and of vertical artefacts, each `(rows, beams)` float32."""
+        """Echo powers of A-lines and of vertical artifacts, each `(rows, beams)` float32."""
         scene, first = self.scene, self.scene.lung_column[t]
         echoes = [scene.reverberation * self.erasure[t]]
         if scene.effusion is not None:
@@ -150,7 +150,7 @@ class BeamSpace:
 
 
 class Grain:
-    """Capture noise of a few grey levels, cut from a bank at random places."""
+    """Capture noise of a few gray levels, cut from a bank at random places."""
 
     def __init__(self, scene: Scene, height: int, width: int):
         acquisition = scene.acquisition

@@ -25,7 +25,7 @@ class Scene:
         window: `(beams,)` power that reaches the lung, 0 … 1.
         reverberation: `(rows, beams)` echo power of A-lines and wall copies.
         lung: `(rows, n)` echo power of haze and pleural line, along the lung.
-        trap_speckle: `(rows, n)` speckle inside vertical artefacts, mean 1, along the lung.
+        trap_speckle: `(rows, n)` speckle inside vertical artifacts, mean 1, along the lung.
         noise: `(m, rows, 2 beams)` power of electronic noise, to be cut at random.
         gain: `(rows, beams)` dB that turn echo power into display level.
         contact: `(t, beams)` dB added to them.
@@ -71,7 +71,7 @@ def lung_coordinates(acquisition: Acquisition, motion: Motion) -> np.ndarray:
 
 
 def build_scene(plan: VideoPlan, beams: int, rows: int) -> Scene:
-    """Draws a video on a grid; paths and artefacts are the same on every grid, speckle is not."""
+    """Draws a video on a grid; paths and artifacts are the same on every grid, speckle is not."""
     task = tasks.get(plan.task)
     acquisition = Acquisition.of(plan, beams, rows)
     motion = task.draw_motion(acquisition)

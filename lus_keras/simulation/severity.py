@@ -44,7 +44,7 @@ class SeverityTruth(Truth):
 
     Attributes:
         white_fraction: `(t,)` float64 in 0 … 1, share of the visible pleura under which vertical
-            artefacts stand out down to the bottom.
+            artifacts stand out down to the bottom.
         consolidation_mm: `(t,)` float64 ≥ 0, greatest visible depth of airless lung.
     """
 

@@ -18,7 +18,7 @@ from lus_keras.simulation.scene import Scene
 from lus_keras.simulation.texture import from_db
 
 TRUTH_BEAMS, TRUTH_ROWS = 96, 128
-# Depths, as shares of the lung's, at which an artefact must stand out: it reaches the bottom.
+# Depths, as shares of the lung's, at which an artifact must stand out: it reaches the bottom.
 DEPTHS = (0.45, 0.6, 0.75, 0.9)
 # Each is read at some rows around it; their median ignores an A-line that crosses there.
 BAND = (-0.06, -0.04, -0.02, 0.0, 0.02, 0.04, 0.06)
@@ -36,10 +36,10 @@ class Truth:
     Attributes:
         b_line_frames: `(t,)` bool, at least one B-line is visible.
         n_b_lines: `(t,)` int64, number of visible B-lines.
-        contrast_db: `(k, t)` float64 ≥ 0, display contrast of each vertical artefact, the least
+        contrast_db: `(k, t)` float64 ≥ 0, display contrast of each vertical artifact, the least
             of four depths; 0 where it is outside the sector, behind a rib or out of plane.
         beam_position: `(k, t)` float64, lateral position, -1 left … 1 right edge of the sector;
-            NaN where the artefact is outside.
+            NaN where the artifact is outside.
         kind: k names, `b_line` or `z_line`: what was drawn, for audit.
     """
 
@@ -123,7 +123,7 @@ class MeanRows:
 
 
 def read_rows(scene: Scene) -> MeanRows:
-    """Averages a scene's maps about the rows where an artefact must stand out."""
+    """Averages a scene's maps about the rows where an artifact must stand out."""
     acquisition = scene.acquisition
     lung_depth = acquisition.depth_mm - acquisition.pleura_mm
     depth = acquisition.pleura_mm + np.add.outer(DEPTHS, BAND).ravel() * lung_depth
@@ -175,7 +175,7 @@ def displayed_db(scene: Scene, power: np.ndarray, gain_db: np.ndarray) -> np.nda
 def least_contrast_db(
     scene: Scene, shown: np.ndarray, hidden: np.ndarray, gain_db: np.ndarray
 ) -> np.ndarray:
-    """`(k, t)` dB of an image with artefacts to that without, the least at `(r, k, t)` depths."""
+    """`(k, t)` dB of an image with artifacts to that without, the least at `(r, k, t)` depths."""
     contrast = displayed_db(scene, shown, gain_db)
     contrast -= displayed_db(scene, hidden, gain_db)
     by_depth = np.median(contrast.reshape(len(DEPTHS), len(BAND), *shown.shape[1:]), axis=1)
@@ -183,7 +183,7 @@ def least_contrast_db(
 
 
 def measure_contrast(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
-    """Contrast (dB as displayed) and position of each vertical artefact, `(k, t)`, see `Truth`."""
+    """Contrast (dB as displayed) and position of each vertical artifact, `(k, t)`, see `Truth`."""
     artefacts, motion = scene.artefacts, scene.motion
     rows = read_rows(scene)
     place = artefacts.position_mm[:, None] + motion.lung_mm[None]
@@ -208,7 +208,7 @@ def measure_contrast(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
 def measure_b_lines(scene: Scene) -> Truth:
     """Measures which frames show B-lines.
 
-    A frame is positive when a vertical artefact stands out by `MIN_CONTRAST_DB` down to the
+    A frame is positive when a vertical artifact stands out by `MIN_CONTRAST_DB` down to the
     bottom, in a run of at least `MIN_DURATION_S`. Z-lines are measured alike: they end too early.
     """
     fps = scene.acquisition.plan.fps

@@ -26,7 +26,7 @@ class SimulatedVideo:
     """A rendered video and what can be seen in it.
 
     Attributes:
-        frames: `(t, h, w)` uint8 grey levels.
+        frames: `(t, h, w)` uint8 gray levels.
         truth: What can be seen, frame by frame, of the task's kind.
         roi: Box `(x, y, w, h)` in pixels of what the task looks at: sector or pleura.
     """

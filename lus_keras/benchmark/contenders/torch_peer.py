@@ -71,7 +71,7 @@ class SameConv3d(nn.Conv3d):
 
 
 class Block(nn.Module):
-    """Two convolutions with normalisation before them, and what goes around them."""
+    """Two convolutions with normalization before them, and what goes around them."""
 
     def __init__(self, taken: int, given: int, strides: int, first: bool):
         super().__init__()

@@ -94,12 +94,12 @@ class ClipConfig(Section):
         tile_rows: Rows of tiles that are used, from the top; null is all.
         per_video: Frames that are taken of a video, of `unit: frame`.
         channels: Channels that the network sees.
-        colour: Whether these are the three colours of files, not the grey level in every channel.
+        colour: Whether these are the three colors of files, not the gray level in every channel.
         resize: By `area`, or `bilinear` with antialiasing, as torchvision and Pillow have it.
         crop: To the ultrasound `sector`, to nothing (`none`), or to the region of interest (`roi`)
             at its own size in a picture of `size`.
         mask: Whether what lies outside the sector is set to 0.
-        scaling: How grey levels become inputs; see the list below.
+        scaling: How gray levels become inputs; see the list below.
         min_frames: Annotated frames from which on a clip is positive.
         padding: What fills a video up to `frames`: `zero` after scaling, or its `last` frame.
         short: Videos that are shorter than a window: `drop` gives no clip of them, `pad` one that
@@ -251,7 +251,7 @@ class TransferConfig(Section):
         networks: How many networks are trained on it.
         fit: Changes of `fit` for that training.
         set: Changes of this file for both data sets, shaped as the file.
-        cohorts: Simulated cohorts that are learnt from, by task.
+        cohorts: Simulated cohorts that are learned from, by task.
         video_score: How the probabilities of its clips become that of a video: `mean`, or `max`,
             as a video is positive if one of its clips is.
     """

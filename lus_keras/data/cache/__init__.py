@@ -49,7 +49,7 @@ class FrameStore:
     Attributes:
         videos: Manifest rows, labels included, in the order of the items.
         sizes: `(h, w)` of each video's frames in pixels.
-        channels: 1 grey, 3 RGB.
+        channels: 1 gray, 3 RGB.
     """
 
     path: Path

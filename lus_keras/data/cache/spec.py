@@ -19,7 +19,7 @@ class FrameSpec:
         crop: "sector" crops to the manifest's region of interest, or where there is none to the
             ultrasound sector; "none" keeps the whole picture; "roi" scales the whole picture to
             `size` and then crops to the region of interest, which keeps its own size.
-        channels: 1 grey, 3 RGB.
+        channels: 1 gray, 3 RGB.
         mask: Whether what lies outside the ultrasound sector is set to 0; simulated frames that are
             cropped to it show nothing else.
         resize: "area", or "bilinear" with antialiasing.

@@ -92,7 +92,7 @@ def stream_stored(
 def stream_pictures(
     video: Video, fps: float | None, size: tuple[int, int] | None = None
 ) -> Generator[np.ndarray]:
-    """Whole frames in colour, decoded in a child process.
+    """Whole frames in color, decoded in a child process.
 
     Args:
         fps: Frames a second; None keeps every frame.
@@ -147,7 +147,7 @@ def with_name(video: Video, problem: str) -> str:
 
 
 def _decode(text: str) -> Iterator[Part]:
-    """Runs in the child; see `stream_stored` and its neighbours for what is asked."""
+    """Runs in the child; see `stream_stored` and its neighbors for what is asked."""
     task = json.loads(text)
     video, spec = video_from_json(task["video"]), task["spec"] and spec_from_json(task["spec"])
     if task["kind"] == "stored":

@@ -163,7 +163,7 @@ def _refuse_short(videos: Sequence[Video], counts: Sequence[int], clip: ClipConf
 
 
 def class_of(video: Video, label_column: str) -> int:
-    """Class of a labelled video; with frame-level truth, whether any of it is positive.
+    """Class of a labeled video; with frame-level truth, whether any of it is positive.
 
     A sign is its place in `SIGNS`, several are packed, see `multilabel`.
     """

@@ -3,7 +3,7 @@
     severity.csv                            video_file, Severity Score, A-lines, B-lines, comments
     lus_videos/patient_<ID>_<POINT>[_2].mp4
 
-Both are read as the source publishes them. Its licence forbids derivatives: nothing is copied here.
+Both are read as the source publishes them. Its license forbids derivatives: nothing is copied here.
 """
 
 import csv

@@ -1,11 +1,11 @@
 """POCUS: lung-ultrasound videos and images collected for COVID-19 research (Born et al. 2021).
 
-    dataset_metadata.csv                     a row a file: labels, patient, licence
+    dataset_metadata.csv                     a row a file: labels, patient, license
     pocus_videos/<convex|linear>/<name>      AVI, MP4, MOV, MPEG and GIF
     pocus_images/<convex|linear>/<name>      JPEG and PNG
 
-All are read as the source publishes them. Every file has a licence of its own; a file without a
-Creative Commons licence in its row is left out.
+All are read as the source publishes them. Every file has a license of its own; a file without a
+Creative Commons license in its row is left out.
 """
 
 import csv
@@ -158,7 +158,7 @@ def _refused(row: Row, path: Path | None, taken: Container[str]) -> str:
 
 
 def license_of(text: str) -> str:
-    """Spells licences as Creative Commons: `CC BY-NC -SA 4.0` → `CC BY-NC-SA 4.0`; else empty."""
+    """Spells licenses as Creative Commons: `CC BY-NC -SA 4.0` → `CC BY-NC-SA 4.0`; else empty."""
     match = _LICENSE.fullmatch(text)
     return f"CC {match['kind'].replace(' ', '')} {match['version']}" if match else ""
 

@@ -1,6 +1,6 @@
 """`data fetch`: the only part of the package that uses the network, and only when asked to.
 
-    name ─▶ sources    pinned commit, files by hash, licence ─▶ download ─▶ hash ─▶ its place
+    name ─▶ sources    pinned commit, files by hash, license ─▶ download ─▶ hash ─▶ its place
 
 A file is downloaded beside its place, hashed, and only then moved there: what has its place is
 verified.

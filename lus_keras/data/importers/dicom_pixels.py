@@ -41,7 +41,7 @@ class Pixels:
         colours: As in PhotometricInterpretation, but for bytes that prove something else.
         start: Place of the first byte of the values, or of the first item.
         length: Bytes of native values.
-        planar: Whether native colours lie plane by plane.
+        planar: Whether native colors lie plane by plane.
         swapped: Whether native bytes lie in pairs of which the second comes first.
     """
 
@@ -222,7 +222,7 @@ def _as_shown(
         grey = values.reshape(size)
         return grey if lut is None else lut[grey]
     if pixels.colours == "YBR_FULL_422":
-        # Of two neighbours: both brightnesses, then the colour that they share.
+        # Of two neighbours: both brightnesses, then the color that they share.
         pairs = values.reshape(height, width // 2, 4)
         colours = np.repeat(pairs[..., 2:], 2, axis=1)
         ybr = np.concatenate([pairs[..., :2].reshape(height, width, 1), colours], axis=-1)

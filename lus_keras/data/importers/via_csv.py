@@ -149,7 +149,7 @@ def _csv_times(cells: Mapping[str, str]) -> tuple[float, ...]:
     if "temporal_coordinates" in cells:
         times = tuple(float(value) for value in json.loads(cells["temporal_coordinates"]))
     else:
-        # Both are empty where the whole file is labelled, the end where an instant is marked.
+        # Both are empty where the whole file is labeled, the end where an instant is marked.
         columns = ("temporal_segment_start", "temporal_segment_end")
         stated = [cells[column].strip() for column in columns]
         if not stated[0] and stated[1]:

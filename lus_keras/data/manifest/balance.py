@@ -7,7 +7,7 @@ from lus_keras.core.labels import CLASSES, REGISTRY
 
 
 def one_class_warnings(videos: Sequence[Any], columns: Iterable[str] = CLASSES) -> list[str]:
-    """One sentence a label of which all labelled videos of a manifest show the same value."""
+    """One sentence a label of which all labeled videos of a manifest show the same value."""
     found = []
     for name in columns:
         label = REGISTRY[name]

@@ -18,7 +18,7 @@ class Statistics:
 
     Attributes:
         rows: Quantity and value, as printed.
-        label_counts: Label → value → number of videos; "not labelled" where there is none.
+        label_counts: Label → value → number of videos; "not labeled" where there is none.
         durations_s: `(n,)` of the videos that decode.
         sizes: `(n, 2)` width and height in pixels.
         fps: `(n,)` mean frames per second.

@@ -123,7 +123,7 @@ def make_clipwise(
     repeats: int = 1,
     validation_fraction: float = 0.0,
 ) -> Split:
-    """Divides clips, not patients: an upper limit that leaks, and is labelled so wherever it is.
+    """Divides clips, not patients: an upper limit that leaks, and is labeled so wherever it is.
 
     "as_published" is the split that the printed counts of the lung-sliding paper imply: a fifth of
     the clips, ordered negatives first, drawn by scikit-learn with the seed 1234 and not stratified.

@@ -44,7 +44,7 @@ class Split:
     Attributes:
         scheme: "kfold" (every patient is tested once), "holdout" (each fold draws anew),
             "as_published" or "image" (clips are divided, not patients) or "transfer" (one data set
-            is learnt from, another tested on).
+            is learned from, another tested on).
         folds: The folds, numbered from 0.
     """
 

@@ -66,7 +66,7 @@ VIDEO_SUFFIXES = frozenset(
 
 
 def container_format_of(path: Path) -> str:
-    """Recognises the container by the first bytes, whatever the name says.
+    """Recognizes the container by the first bytes, whatever the name says.
 
     Args:
         path: File to look at; it is not opened unless it is a plain one.

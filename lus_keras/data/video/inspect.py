@@ -28,9 +28,9 @@ class Inspection:
         duration_s: Time stamp of the last frame plus the time it is shown.
         shortest_s: Shortest time between two frames; 0 if there is one frame only.
         cut_short: Whether bytes are missing at the end, where the container tells.
-        brightest: Largest grey value of all frames, 0 … 255.
-        contrast: Largest difference of two grey values within a frame, 0 … 255.
-        change: Largest mean absolute difference of a frame to the one before, grey values.
+        brightest: Largest gray value of all frames, 0 … 255.
+        contrast: Largest difference of two gray values within a frame, 0 … 255.
+        change: Largest mean absolute difference of a frame to the one before, gray values.
         fingerprint: 256 bits in hexadecimal of the first frame that is not dark; few of them
             differ between copies that were encoded anew.
     """
@@ -115,7 +115,7 @@ def inspect_video(path: str | os.PathLike[str], *, picture_fps: float | None = N
 
 
 def fingerprint(pixels: np.ndarray) -> str:
-    """256 bits: whether each of 16×16 areas is brighter than its neighbour to the left.
+    """256 bits: whether each of 16×16 areas is brighter than its neighbor to the left.
 
     Args:
         pixels: `(h, w)` uint8.

@@ -120,7 +120,7 @@ def as_8_bits(picture: av.VideoFrame, used: int) -> av.VideoFrame:
         used: Bits of them, 8 … 16.
 
     Returns:
-        Grey or RGB with 8 bits a channel.
+        Gray or RGB with 8 bits a channel.
     """
     shallow = (_deep_pixels(picture) >> (used - 8)).astype(np.uint8)
     return av.VideoFrame.from_ndarray(shallow, format="gray" if shallow.ndim == 2 else "rgb24")

@@ -80,7 +80,7 @@ def all_frames_iou(truth: ArrayLike) -> Floats:
 
 
 def population(truth: ArrayLike, predicted_positive: ArrayLike, which: str = "gt_pos") -> Mask:
-    """Clips that localisation is counted over.
+    """Clips that localization is counted over.
 
     Args:
         predicted_positive: `(n,)` booleans, what the classifier said of the clip.

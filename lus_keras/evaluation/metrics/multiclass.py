@@ -5,7 +5,7 @@ float64. A class that does not occur in the truth has no metric: NaN, even where
 precision would give a number. Means over classes are strict: NaN if one of them is undefined.
 
 Total accuracy, trace / N, and the mean recall are two quantities. They agree only where all classes
-are equally large, or where no class is recognised better than another.
+are equally large, or where no class is recognized better than another.
 """
 
 from collections.abc import Callable, Sequence

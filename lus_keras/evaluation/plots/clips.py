@@ -22,7 +22,7 @@ def attention_curve(
 ) -> Figure:
     """Figure 1: attention (min-max, blue) and truth (green) over the frames, some shown beneath.
 
-    Weights as they are (grey) have an axis of their own from 0, so that even ones look flat. The
+    Weights as they are (gray) have an axis of their own from 0, so that even ones look flat. The
     frames shown spread evenly over the clip's attention, from its lowest to its highest weight.
 
     Args:

@@ -1,4 +1,4 @@
-"""What networks learnt and scored: curves over epochs and thresholds, matrices, differences."""
+"""What networks learned and scored: curves over epochs and thresholds, matrices, differences."""
 
 import textwrap
 from collections.abc import Mapping, Sequence

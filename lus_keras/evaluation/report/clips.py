@@ -68,7 +68,7 @@ class ViewedClip:
 
     @property
     def colours(self) -> dict[str, str]:
-        """Colour of the curve of each network that has one."""
+        """Color of the curve of each network that has one."""
         return {curve.label: curve.colour for curve in self.curves}
 
     @property

@@ -41,7 +41,7 @@ def make_sprite(frames: NDArray[np.uint8], most_bytes: int = MOST_BYTES) -> Spri
     """Puts frames into one JPEG, coarser and at last fewer of them until it is small enough.
 
     Args:
-        frames: `(t, h, w)` uint8 grey levels, at least one.
+        frames: `(t, h, w)` uint8 gray levels, at least one.
         most_bytes: Size that it may have; a single frame may be larger.
 
     Returns:

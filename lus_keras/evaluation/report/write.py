@@ -32,7 +32,7 @@ def write_report(
         run_dir: Run directory with run.json and finished folds, or folder of runs of several seeds.
         declared: Finds what a paper makes of its predictions, by its name.
         embed_frames: Put frames of videos that were not simulated into index.html and report.md,
-            too; their licence has to allow it.
+            too; their license has to allow it.
 
     Returns:
         Files written under `<run_dir>/report`, index.html first.

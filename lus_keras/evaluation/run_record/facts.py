@@ -102,7 +102,7 @@ class UnusedFrames(_OfData):
 
 
 class LearntElsewhere(_OfTraining):
-    """Another data set was learnt from, `first` if training went on within the folds."""
+    """Another data set was learned from, `first` if training went on within the folds."""
 
     kind: Literal["learnt_elsewhere"] = "learnt_elsewhere"
     dataset: str
@@ -117,7 +117,7 @@ class OwnFolds(_OfTraining):
 
 
 class Leakage(_OfTraining):
-    """Clips of one patient are learnt from and tested on."""
+    """Clips of one patient are learned from and tested on."""
 
     kind: Literal["leakage"] = "leakage"
 

@@ -73,7 +73,7 @@ class FitSettings(_Settings):
 
 
 class TransferSettings(_Settings):
-    """Data sets that were learnt from, in place of the tested one or before it."""
+    """Data sets that were learned from, in place of the tested one or before it."""
 
     train_on: str | None = None
     pretrain: str | None = None

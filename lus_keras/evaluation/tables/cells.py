@@ -155,7 +155,7 @@ class Drawing:
     Attributes:
         id: Id, also the stem of the file.
         caption: What is to be seen and how it was chosen.
-        frames: Whether it shows frames of videos, which not every licence lets pass on.
+        frames: Whether it shows frames of videos, which not every license lets pass on.
     """
 
     id: str

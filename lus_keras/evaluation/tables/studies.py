@@ -236,7 +236,7 @@ def _amount(amounts: Amounts, run: PaperRun, name: str) -> Source:
 
 
 def learnt_from(run: PaperRun, variant: str) -> int | None:
-    """Patients that networks of a variant learnt from; None where it was not run."""
+    """Patients that networks of a variant learned from; None where it was not run."""
     found = run.variants.get(variant)
     fit = found.config.model_dump().get("fit", {}) if found and found.config else {}
     return fit.get("patients")

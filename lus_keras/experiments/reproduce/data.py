@@ -41,7 +41,7 @@ def learnt_data(name: str, settings: PaperConfig, request: Request) -> Data | No
         Simulated videos; None where learning and testing share their data.
 
     Raises:
-        ConfigError: Settings contradict each other, or the data would be learnt and tested.
+        ConfigError: Settings contradict each other, or the data would be learned and tested.
     """
     transfer = settings.transfer
     source = transfer.train_on or transfer.pretrain

@@ -107,7 +107,7 @@ def _open_store(data: Data, variant: Variant, plan: Plan, reporter: Reporter) ->
     clip = variant.config.clip
     spec = FrameSpec.of(clip, cropped=data.cropped)
     if data.name == simulated.NAME:
-        # Rendered grey, at the size that is wanted.
+        # Rendered gray, at the size that is wanted.
         spec = replace(spec, channels=1, resize="area")
     verb = "rendering" if data.name == simulated.NAME else "decoding"
 

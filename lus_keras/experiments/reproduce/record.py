@@ -179,7 +179,7 @@ def _variant_record(plan: Plan, request: Request, prepared: Prepared) -> Variant
     settings = variant.config
     rows = np.arange(len(index))
     if len(prepared.source.stores) == 2:
-        # What is learnt from is another data set, which is not counted.
+        # What is learned from is another data set, which is not counted.
         rows = prepared.split.folds[0].rows(index, "test")
     labels = index.label[rows]
     return VariantRecord(

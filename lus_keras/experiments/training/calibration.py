@@ -1,4 +1,4 @@
-"""Temperature and operating point of a network, from patients neither learnt from nor tested on.
+"""Temperature and operating point of a network, from patients neither learned from nor tested on.
 
 Temperature: Guo et al. 2017, "On Calibration of Modern Neural Networks".
 """

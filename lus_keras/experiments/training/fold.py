@@ -124,7 +124,7 @@ def train_fold(
 
 
 def log_epoch(folder: Path, model: keras.Model, row: Mapping[str, Any]) -> None:
-    """Lets Keras' TensorBoard callback write an epoch, what was validated beside what was learnt.
+    """Lets Keras' TensorBoard callback write an epoch, what was validated beside what was learned.
 
     Args:
         model: Network whose learning rate is written, too.

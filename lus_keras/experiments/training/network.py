@@ -62,7 +62,7 @@ def release() -> None:
 def mirrored_strategy(batch_size: int) -> Any:
     """Strategy that shares each batch evenly among all devices: GPUs, or logical processors.
 
-    The batch stays the paper's; gradients are means over all of it. Normalisation takes its
+    The batch stays the paper's; gradients are means over all of it. Normalization takes its
     statistics of a device's share, and its moving averages of the first one's.
 
     Args:

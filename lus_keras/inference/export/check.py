@@ -18,7 +18,7 @@ from lus_keras.inference.export.graph import output_names, resize, stored_channe
 from lus_keras.inference.predict import Ensemble
 
 TOLERANCE = 1e-5
-# Grey levels by which the resizing inside may differ from training's.
+# Gray levels by which the resizing inside may differ from training's.
 LEVELS = 1
 TIME_LIMIT_S = 900
 

@@ -1,4 +1,4 @@
-"""The exported computation: from stored grey levels of any size to probabilities.
+"""The exported computation: from stored gray levels of any size to probabilities.
 
 All of it is TensorFlow's own operations, so that the graph runs without this package.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def stored_channels(models: Ensemble) -> int:
-    """Channels of a clip as it is given: 1 grey, 3 RGB."""
+    """Channels of a clip as it is given: 1 gray, 3 RGB."""
     return FrameSpec.of(models.clip).channels
 
 
@@ -34,10 +34,10 @@ def output_names(models: Ensemble) -> list[str]:
 
 
 def resize(frames: tf.Tensor, size: tuple[int, int], antialias: bool = False) -> tf.Tensor:
-    """Scales pictures as the clips that were learnt from, which OpenCV or Pillow scaled.
+    """Scales pictures as the clips that were learned from, which OpenCV or Pillow scaled.
 
-    By area where neither side grows, else linearly between centres of pixels; all are products
-    with a matrix a side. Rounded to whole grey levels, half to even: the two differ by one level at
+    By area where neither side grows, else linearly between centers of pixels; all are products
+    with a matrix a side. Rounded to whole gray levels, half to even: the two differ by one level at
     most.
 
     Args:

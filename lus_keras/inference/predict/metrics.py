@@ -26,7 +26,7 @@ FILE = "metrics.json"
 
 
 def video_metrics(models: Ensemble, predictions: Sequence[VideoPrediction]) -> list[dict[str, Any]]:
-    """Metrics over labelled videos, with 95 % bootstrap intervals over patients.
+    """Metrics over labeled videos, with 95 % bootstrap intervals over patients.
 
     Args:
         predictions: Of any videos; those without the label that the network predicts do not count.

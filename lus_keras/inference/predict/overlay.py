@@ -34,7 +34,7 @@ LONGEST_SIDE = 640
 SMALLEST_WIDTH = 240
 # RGB.
 RED = (255, 90, 80)
-# Narrower tiles tell their probability by their colour alone.
+# Narrower tiles tell their probability by their color alone.
 LEGIBLE = 26
 OPACITY = 0.45
 CAPTION = 20
@@ -66,7 +66,7 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
     Blue is the probability of the class drawn (the second of two, else the one predicted), orange
     the attention as a share of its highest weight; a white line marks the time, and frames that no
     clip holds are shaded, where the curves stop. Where networks have
-    spatial masks, these lie over the picture as heat. A grey frame holds what the networks see of
+    spatial masks, these lie over the picture as heat. A gray frame holds what the networks see of
     the picture; tiles within it are the bluer, the more probable the class drawn is in them.
 
     Yields:
@@ -154,7 +154,7 @@ def _draw_tile(picture: np.ndarray, box: Box, chance: float) -> None:
     red, green, blue = (
         round(white + (full - white) * chance) for white, full in zip(WHITE, BLUE, strict=True)
     )
-    # Neighbours share a border: one pixel inside, each keeps its own.
+    # Neighbors share a border: one pixel inside, each keeps its own.
     x, y, w, h = box
     _frame(picture, (x + 1, y + 1, max(w - 2, 1), max(h - 2, 1)), (red, green, blue))
     if min(w, h) >= LEGIBLE:

@@ -116,7 +116,7 @@ def predict_video(
     Args:
         video: File or folder of pictures, or a manifest row, whose region of interest, frame rate
             of pictures and ids are used.
-        cropped: Whether it shows the sector alone; None as the videos that were learnt from.
+        cropped: Whether it shows the sector alone; None as the videos that were learned from.
         masks: Keep spatial masks, where the network has them.
         damaged: Whether a file that lost its end, or frames, is predicted from what can be read.
 

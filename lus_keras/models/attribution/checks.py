@@ -1,4 +1,4 @@
-"""A network that has learnt nothing, to hold maps against (Adebayo et al. 2018)."""
+"""A network that has learned nothing, to hold maps against (Adebayo et al. 2018)."""
 
 import keras
 
@@ -6,7 +6,7 @@ import keras
 def randomised_copy(model: keras.Model, seed: int) -> keras.Model:
     """Copies a network and draws all its weights anew, as before training.
 
-    A map that hardly changes shows the input, not what was learnt. Compare the two by
+    A map that hardly changes shows the input, not what was learned. Compare the two by
     `lus_keras.evaluation.metrics.map_similarity`.
 
     Args:
@@ -15,7 +15,7 @@ def randomised_copy(model: keras.Model, seed: int) -> keras.Model:
 
     Returns:
         Network of the same layers and names, uncompiled, with fresh weights; moving averages of
-        normalisations are 0 and 1.
+        normalizations are 0 and 1.
     """
     keras.utils.set_random_seed(seed)
     return keras.models.clone_model(model)

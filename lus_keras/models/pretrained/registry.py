@@ -70,7 +70,7 @@ class Entry(_Part):
         contract: As contract.json of an exported model has it.
         parameters: Counted parameters of one network, all of them.
         files: Weights, a file a fold; none where only the recipe ships.
-        data: Counts and licence of the training data.
+        data: Counts and license of the training data.
         calibrations: What each network was calibrated to, in the order of `files`; or none.
         measured: How good it was, on one or several data sets.
     """

@@ -1,4 +1,4 @@
-"""Kerdegari et al. 2021: B-lines in one-second clips, localised by temporal attention.
+"""Kerdegari et al. 2021: B-lines in one-second clips, localized by temporal attention.
 
 "Automatic Detection of B-lines in Lung Ultrasound Videos From Severe Dengue Patients".
 https://doi.org/10.48550/arXiv.2102.01059 (IEEE ISBI 2021)

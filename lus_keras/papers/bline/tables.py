@@ -59,7 +59,7 @@ FRAME_BASELINES = {"random_frame": "One random frame (expected)", "all_frames": 
 
 @dataclass(frozen=True)
 class Localised:
-    """Attention and truth of the clips that localisation is counted over.
+    """Attention and truth of the clips that localization is counted over.
 
     Attributes:
         weights: `(n, t)` float32 attention.
@@ -153,7 +153,7 @@ def _frame_layout(
     rules: dict[str, Rule],
     notes: tuple[str, ...],
 ) -> Layout:
-    """A localisation table: four networks, then the two predictors without skill."""
+    """A localization table: four networks, then the two predictors without skill."""
     named = run.with_own(NETWORKS)
     found = {name: _localised(run, name) for name in named}
     usable = [data for data, _ in found.values() if data is not None]
@@ -193,7 +193,7 @@ def _frame_layout(
 
 
 def _localised(run: PaperRun, name: str) -> tuple[Localised | None, str]:
-    """Finds the clips of a model that localisation counts, or says why there are none."""
+    """Finds the clips of a model that localization counts, or says why there are none."""
     model, status = run.model(name), run.status(name)
     if name == "c2d_lstm" or (model.predictions is not None and model.attention is None):
         return None, "n/a: no attention"
@@ -216,7 +216,7 @@ def _localised(run: PaperRun, name: str) -> tuple[Localised | None, str]:
 
 
 def localisation(run: PaperRun) -> LocalisationConfig:
-    """How localisation is counted; as usual where the run's record does not say."""
+    """How localization is counted; as usual where the run's record does not say."""
     return LocalisationConfig.model_validate(run.settings.localisation or {})
 
 
@@ -231,9 +231,9 @@ def _population_sentence(run: PaperRun) -> str:
 
 WITHIN, SIMULATED, TUNED = TRANSFER
 TRANSFER_LABELS = {
-    WITHIN: "Learnt from these videos, within the folds",
-    SIMULATED: "Learnt from simulated videos alone",
-    TUNED: "Learnt from simulated videos, then within the folds",
+    WITHIN: "Trained on these videos, within the folds",
+    SIMULATED: "Trained on simulated videos only",
+    TUNED: "Trained on simulated videos, then within the folds",
 }
 SCORES = {"mean": "the mean", "max": "the highest"}
 TRANSFER_COLUMNS = (
@@ -285,9 +285,9 @@ def attention(run: PaperRun) -> Layout:
 def transfer(run: PaperRun) -> Layout:
     """Performance on real videos of training on simulated ones: our study, not the paper's.
 
-    Three networks of one kind are tested on the same real videos: one that learnt from these videos
-    within the folds, one that learnt from simulated videos alone, and one that did the latter
-    first. Rows `gain/…` are paired differences to learning from these videos.
+    Three networks of one kind are tested on the same real videos: one trained on these videos
+    within the folds, one trained on simulated videos only, and one trained on simulated videos
+    first. Rows `gain/…` are paired differences to training on these videos.
     """
     score = run.settings.transfer.video_score
     models: dict[str, ModelRun] = {
@@ -307,7 +307,7 @@ def transfer(run: PaperRun) -> Layout:
         return source
 
     gains = [
-        Row(f"gain/{name}", f"Gain: l{TRANSFER_LABELS[name][1:]}", gain(name))
+        Row(f"gain/{name}", f"Gain: t{TRANSFER_LABELS[name][1:]}", gain(name))
         for name in (SIMULATED, TUNED)
     ]
     return Layout(
@@ -320,7 +320,7 @@ def transfer(run: PaperRun) -> Layout:
             "Not in the paper. No label of these videos was used to make the simulated ones or to "
             f"train on them. A video's probability is {SCORES[score]} of its clips'; where "
             "several networks trained on the simulated videos, whose probabilities are averaged.",
-            "Gain: difference to learning from these videos alone, by paired patient bootstrap. "
+            "Gain: difference to training on these videos only, by paired patient bootstrap. "
             "Baseline: the majority class.",
         ),
     )

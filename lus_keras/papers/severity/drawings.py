@@ -125,7 +125,7 @@ def masked_frames(rows: Mapping[str, Sequence[MaskedFrame]]) -> Figure:
         rows: Label of a network → its frames.
 
     Returns:
-        The figure, two lines of pictures a network; colours span the network's own range.
+        The figure, two lines of pictures a network; colors span the network's own range.
     """
     columns = 4
     lines = [(label, shown) for label, shown in rows.items() if shown]
@@ -190,7 +190,7 @@ def gradient_panels(logs: Mapping[str, pd.DataFrame], own_columns: int, band: st
 
 
 def figure_colour(place: int, count: int) -> tuple[float, float, float, float]:
-    """Colour of a layer by its depth, from dark (first) to light (last).
+    """Color of a layer by its depth, from dark (first) to light (last).
 
     Returns:
         Red, green, blue and opacity in 0 … 1.

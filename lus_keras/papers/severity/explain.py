@@ -1,4 +1,4 @@
-"""The paper's statistic data set: the chosen network on all videos, those learnt from included."""
+"""The paper's statistic data set: the chosen network on all videos, those learned from included."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def side_counts(run: PaperRun) -> dict[str, list[int]]:
 
 
 def all_videos(run: PaperRun) -> tuple[pd.DataFrame, str] | None:
-    """What the published row's network says of every video, and in words how many it learnt from.
+    """What the published row's network says of every video, and in words how many it learned from.
 
     Returns:
         Rows as in predictions.csv; None if they were not predicted.

@@ -7,7 +7,7 @@ Differs  1. The data are private: the simulated cohort or the user's own videos 
          no public data set has labels of lung sliding.
          2. Patients are divided, as the text says (70:30); the printed counts imply tiles.
          `--set split.scheme=as_published` does that, and `reproduce leakage` shows both.
-         3. The epoch is chosen on patients that are neither learnt from nor tested on.
+         3. The epoch is chosen on patients that are neither learned from nor tested on.
          4. What the paper leaves open is listed, with its source, under `choices` in
          configs/sliding.yaml.
 """

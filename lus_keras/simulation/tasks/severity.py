@@ -1,4 +1,4 @@
-"""Severity scores 0 … 3 (Soldati et al. 2020), drawn as causes and labelled as realised.
+"""Severity scores 0 … 3 (Soldati et al. 2020), drawn as causes and labeled as realised.
 
 0 regular pleura with A-lines; 1 indented pleura with B-lines; 2 broken pleura over small
 consolidations, white below them; 3 white lung, with or without consolidations.
@@ -48,7 +48,7 @@ COHORT = CohortSize(
     videos_of_patients=(28, 27, 13, 26, 12, 14, 28, 14, 28, 28, 28),
 )
 CLASSES = ("score_0", "score_1", "score_2", "score_3")
-# Neighbouring ranges overlap, so A-lines alone do not give the score away.
+# Neighboring ranges overlap, so A-lines alone do not give the score away.
 A_LINE_DB = {
     "score_0": (0.0, 8.0),
     "score_1": (-6.0, 5.0),
@@ -63,7 +63,7 @@ MAX_BLOBS = 3
 TRAIL_WIDTH = 0.2
 # A step of `difficulty` weakens areas less than lines: they are told by their extent.
 DIFFICULTY_LOSS_DB = 1.0
-# Distance of white areas' centres relative to their mean width (SD): they merge.
+# Distance of white areas' centers relative to their mean width (SD): they merge.
 WHITE_PITCH = 1.7
 MIN_AREA_MM = 5.0
 KEPT_AREAS = 0.85

@@ -1,4 +1,4 @@
-"""A-lines, B-lines, effusion or consolidation: one sign a video, labelled as realised."""
+"""A-lines, B-lines, effusion or consolidation: one sign a video, labeled as realised."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How pictures look: grey levels, frequencies, mean image; and how far two sets are apart."""
+"""How pictures look: gray levels, frequencies, mean image; and how far two sets are apart."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ class Appearance:
     """What a set of frames looks like.
 
     Attributes:
-        histogram: `(256,)` share of pixels at each grey level.
+        histogram: `(256,)` share of pixels at each gray level.
         radial_db: `(99,)` power at 1 … 99 cycles per picture, dB.
-        mean_image: `(32, 32)` grey levels.
+        mean_image: `(32, 32)` gray levels.
     """
 
     histogram: np.ndarray
@@ -49,7 +49,7 @@ def _resized(frame: np.ndarray, side: int) -> np.ndarray:
 
 
 def distances(one: Appearance, other: Appearance) -> dict[str, float]:
-    """Distances of grey levels (Wasserstein), spectra (RMS, dB) and mean images (RMS)."""
+    """Distances of gray levels (Wasserstein), spectra (RMS, dB) and mean images (RMS)."""
     levels = np.arange(256)
     psd = one.radial_db - other.radial_db
     image = one.mean_image - other.mean_image

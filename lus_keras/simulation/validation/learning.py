@@ -15,7 +15,7 @@ FOLDS = 5
 
 
 def logistic() -> Any:
-    """A logistic regression on standardised features."""
+    """A logistic regression on standardized features."""
     return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
 
 
@@ -29,7 +29,7 @@ def out_of_fold(
 ) -> np.ndarray:
     """`(n,)` log odds of rows by a model that has seen no row of their group.
 
-    They are centred by fold: priors differ between folds.
+    They are centered by fold: priors differ between folds.
     """
     scores = np.empty(len(features))
     for fold in range(FOLDS):

@@ -13,10 +13,10 @@ DROPOUT = 0.3
 def build_check_network(clip_shape: tuple[int, int, int], num_outputs: int) -> keras.Model:
     """Three convolutions over space and time, pooled: what changes counts, where does not.
 
-        clip (t, h, w) → standardised → conv 12 → 24 → 48 → features → logits
+        clip (t, h, w) → standardized → conv 12 → 24 → 48 → features → logits
 
     Args:
-        clip_shape: Frames, rows and columns; grey levels 0 … 255.
+        clip_shape: Frames, rows and columns; gray levels 0 … 255.
     """
     clip = keras.Input(clip_shape, name="clip")
     # Each clip in its own mean and spread: gain and dynamic range differ between scanners.

@@ -1,4 +1,4 @@
-"""Simulated beside real: how alike they look, and whether what is learnt on one holds on the other.
+"""Simulated beside real: how alike they look, and whether what one teaches holds on the other.
 
 Both need COVID-BLUES and are skipped without it. Labels of real videos are used to score, never to
 tune.
@@ -47,7 +47,7 @@ class RealVideos:
 
 @functools.lru_cache(maxsize=1)
 def real_videos(root: str | None) -> RealVideos:
-    """Decodes the labelled videos once.
+    """Decodes the labeled videos once.
 
     Raises:
         DataError: The data are absent.

@@ -1,6 +1,6 @@
 """The program inside a PyTorch file, followed as far as a state dict needs and no further.
 
-PyTorch stores objects as a program in the language of Python's object serialiser, which can call
+PyTorch stores objects as a program in the language of Python's object serializer, which can call
 anything. Here it is read one instruction at a time: text, numbers, containers and tensors are put
 together; a name to import is compared with a short list, and never imported.
 """
