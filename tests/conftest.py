@@ -3,7 +3,9 @@
 import os
 import shlex
 import signal
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -203,15 +205,29 @@ def trained_padded(tmp_path_factory):
     return train_severity(tmp_path_factory.mktemp("padded"), "last")
 
 
+@contextmanager
+def one_block_a_stage():
+    """ResNet152 with one block in each stage, which no setting can make of it."""
+    from lus_keras.models import resnet152
+
+    shallow = partial(resnet152.build_resnet152, blocks=(1, 1, 1, 1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(resnet152.MODELS, "resnet152", shallow)
+        yield
+
+
+@pytest.fixture(scope="module")
+def shallow_resnet152():
+    """The tests of a module train a shallow ResNet152."""
+    with one_block_a_stage():
+        yield
+
+
 @pytest.fixture(scope="session")
 def trained_signs(tmp_path_factory):
-    """The network of single frames on videos of four signs."""
-    settings = ("clip.size=[32, 32]", "model.blocks=[1, 1, 1, 1]", "model.width=8")
-    settings += ("fit.precision=float32", "fit.epochs=3")
-    return train_on_files(
-        tmp_path_factory.mktemp("signs"),
-        "signs/table1",
-        "resnet152",
-        [{"sign": SIGNS[number % 4], "b_lines": number % 2} for number in range(8)],
-        settings,
-    )
+    """The network of single frames, a shallow one, on videos of four signs."""
+    settings = ("clip.size=[32, 32]", "model.width=8", "fit.precision=float32", "fit.epochs=3")
+    labels = [{"sign": SIGNS[number % 4], "b_lines": number % 2} for number in range(8)]
+    with one_block_a_stage():
+        folder = tmp_path_factory.mktemp("signs")
+        return train_on_files(folder, "signs/table1", "resnet152", labels, settings)

@@ -20,6 +20,8 @@ from lus_keras.inference.predict import load_models, predict_video  # noqa: E402
 from lus_keras.inference.predict.overlay import CAPTION, STRIP, overlay_frames  # noqa: E402
 from lus_keras.inference.predict.stream import stream_clips  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("shallow_resnet152")
+
 
 def invoke(*arguments):
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])

@@ -318,7 +318,8 @@ def test_what_is_written_is_read_back(tmp_path_factory, signs):
 
 # A run of the whole path
 
-TINY = ("clip.size=[32, 32]", "model.blocks=[1, 1, 1, 1]", "model.width=4", "fit.precision=float32")
+pytestmark = pytest.mark.usefixtures("shallow_resnet152")
+TINY = ("clip.size=[32, 32]", "model.width=4", "fit.precision=float32")
 SHOWN = ((), ("a_lines",), ("b_lines",), ("effusion", "consolidation"), ("a_lines", "b_lines"))
 
 

@@ -40,7 +40,8 @@ from lus_keras.papers.signs import (  # noqa: E402
 )
 from lus_keras.papers.signs.pictures import figure1, figure2  # noqa: E402
 
-TINY = ("clip.size=[32, 32]", "model.blocks=[1, 1, 1, 1]", "model.width=4")
+pytestmark = pytest.mark.usefixtures("shallow_resnet152")
+TINY = ("clip.size=[32, 32]", "model.width=4")
 COHORT = ("cohort.patients=20", "cohort.videos=32", "cohort.duration_s=1.0")
 SMALL = (*TINY, *COHORT, "fit.precision=float32")
 SIGNS_PAPER = papers.get("signs")
