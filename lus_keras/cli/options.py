@@ -26,13 +26,18 @@ class BoxType(click.ParamType):
     name = "box"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Box:
-        """Reads it as a manifest's column is read."""
+        """Reads it as a manifest's column is read.
+
+        Raises:
+            ConfigError: It is not four numbers; told in one line, without the command's usage.
+        """
+        from lus_keras.core.errors import ConfigError
         from lus_keras.data.fields import parse_box
 
         try:
             return parse_box("--roi" if param is None else param.opts[0], value)
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            raise ConfigError(str(error)) from error
 
 
 BOX = BoxType()

@@ -243,7 +243,8 @@ def test_figure_5_names_the_engine_the_order_and_the_class(source, plans):
     with pytest.raises(ConfigError, match=r"must be 'mean_abs' or 'abs_mean'\. Received 'max'"):
         explain(network(mask), source, rows, wrong, sources(plans))
     model = SimpleNamespace(explanations={**made["fast"], "grad-cam": made["fast"]["vanilla"]})
-    run = SimpleNamespace(model=lambda _: model, config={"options": {"frames": 3, "step": 1}})
+    options = SimpleNamespace(options={"frames": 3, "step": 1})
+    run = SimpleNamespace(model=lambda _: model, settings=options)
     drawing = figure5(run)
     assert "engine fast" in drawing.caption and "class absent" in drawing.caption
     assert "absolute mean gradient" in drawing.caption
