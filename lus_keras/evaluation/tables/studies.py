@@ -119,11 +119,13 @@ def beyond_table(study: Study) -> Callable[..., Table]:
 
     @table
     def beyond(run: PaperRun) -> Layout:
+        # The paper's own networks alone are no study of variants.
+        asked = run.record.targets is None or "beyond" in run.record.targets
         return Layout(
             run,
             "beyond",
             "Beyond the paper: variants beside its networks",
-            [row(run, name, label) for name, label in study.labels.items()],
+            [row(run, name, label) for name, label in study.labels.items() if asked],
             (*COST, *study.columns, gain),
             notes=NOTES,
         )
