@@ -93,7 +93,7 @@ def predict(
     models = load(run, options, decodes=True)
     from lus_keras.inference.append import check_folder
     from lus_keras.inference.predict import predict_video
-    from lus_keras.inference.predict.metrics import video_metrics, write_metrics
+    from lus_keras.inference.predict.metrics import FILE, video_metrics, write_metrics
     from lus_keras.inference.predict.write import as_json as to_json
     from lus_keras.inference.predict.write import write_predictions
 
@@ -117,7 +117,7 @@ def predict(
         if scored:
             files.append(write_metrics(out, models, Path(options["manifest"]).stem, scored))
         else:
-            (out / "metrics.json").unlink(missing_ok=True)
+            (out / FILE).unlink(missing_ok=True)
         if not as_json:
             name_files(files)
     _refuse(problems, rows)
