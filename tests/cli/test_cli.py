@@ -196,12 +196,18 @@ def alive(group: int) -> bool:
     return True
 
 
-def test_two_workers_finish_every_fold(tmp_path):
+def test_two_workers_finish_every_fold_of_two_papers(tmp_path):
+    """They share the processes."""
     out = tmp_path / "run"
-    arguments = ("--model", "c2d_a", "--workers", "2", "--out", out)
-    result = run("reproduce", "bline/table1", "--preset", "smoke", *arguments)
+    arguments = ("--model", "c2d_a", "--model", "mmode_resnet18", "--workers", "2", "--out", out)
+    result = run("reproduce", "bline/table1", "sliding/table1", "--preset", "smoke", *arguments)
     assert result.returncode == 0, result.stderr
-    assert len(predictions(out)) == 2
+    assert list(predictions(out)) == [
+        *(f"bline/simulated/c2d_a/fold_{fold}/predictions.csv" for fold in (0, 1)),
+        "sliding/simulated-mmode/mmode_resnet18/fold_0/predictions.csv",
+    ]
+    assert "bline: 2 folds to train, 2 at a time." in result.stdout
+    assert "sliding: 1 folds to train, 2 at a time." in result.stdout
 
 
 def test_diverged_fold_is_reported_and_the_others_finish(tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lus_keras.core import config
 from lus_keras.experiments.reproduce import Request, workers
-from lus_keras.experiments.reproduce.workers import choose_workers, workers_that_pay
+from lus_keras.experiments.reproduce.workers import choose_workers, seconds_a_fold, workers_that_pay
 
 LARGE = {
     "folds": 20,
@@ -83,4 +83,23 @@ def test_what_was_asked_for_decides(monkeypatch, options, expected):
     monkeypatch.setattr(workers, "cores", lambda: 16)
     monkeypatch.setattr(workers, "_half_of_memory_gb", lambda: 64.0)
     monkeypatch.setattr(workers, "_accelerators", lambda: 0)
-    assert choose_workers(prepared(), Request(targets=("table1",), **options)) == expected
+    assert choose_workers([prepared()], Request(targets=("table1",), **options)) == expected
+
+
+def test_papers_are_counted_together_and_the_longest_fold_comes_first(monkeypatch):
+    """One fold of signs alone has all cores; beside the twenty of B-lines it is one of 21."""
+    monkeypatch.setattr(workers, "cores", lambda: 2)
+    monkeypatch.setattr(workers, "_half_of_memory_gb", lambda: 64.0)
+    monkeypatch.setattr(workers, "_accelerators", lambda: 0)
+    settings = config.load("signs", "quick")
+    fold = SimpleNamespace(fold=0, rows=lambda index, side: range(3744))
+    signs = SimpleNamespace(
+        variant=SimpleNamespace(config=settings, models=("resnet152",)),
+        source=SimpleNamespace(index=None),
+        split=SimpleNamespace(folds=[fold]),
+    )
+    request = Request(targets=("table1",), workers=None)
+    assert choose_workers([signs], request) == 1
+    assert choose_workers([signs, prepared()], request) == 2
+    # 3,744 frames of 64 × 64 pixels, eight epochs, 9.3 µs a pixel.
+    assert seconds_a_fold(signs) == pytest.approx(3744 * 64 * 64 * 8 * 9.3e-6)

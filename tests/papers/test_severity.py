@@ -174,14 +174,14 @@ def test_class_weights_are_inverse_shares_of_the_training_set():
 @pytest.mark.usefixtures("tensorflow")
 def test_each_fold_is_weighed_by_the_videos_it_learns_from():
     """The loss of the network that a job gets: of score 0, 3 videos of 4, a third of the plain."""
-    from lus_keras.experiments.training.grid import Worker
+    from lus_keras.experiments.training.grid import Batch, Worker
 
     tiny = ("clip.frames=2", "clip.size=[64, 64]", "model.filters=[2, 2, 2, 2, 3]")
     settings = config.load("severity", "paper", tiny, "weighted")
     index = SimpleNamespace(label=np.array([0, 0, 0, 2, 1]))
     source = SimpleNamespace(index=index)
     fold = SimpleNamespace(rows=lambda index, side: np.arange(4) if side == "train" else [4])
-    worker = Worker("severity", settings, source)
+    worker = Worker(Batch("severity", settings, source))
     network = worker._network_for(SimpleNamespace(model=NETWORK, fold=fold))
     weighted = network.model.loss([0], np.zeros((1, 4), np.float32))
     assert float(weighted) == pytest.approx(np.log(4) / 3, rel=1e-6)

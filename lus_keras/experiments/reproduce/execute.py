@@ -1,7 +1,7 @@
 """Carries a request out: frames, split, folds that are not done yet, report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,9 @@ from lus_keras.evaluation.run_record.seeds import write_seeds
 from lus_keras.experiments.reproduce.describe import open_choices
 from lus_keras.experiments.reproduce.planning import Plan, check_models, plan
 from lus_keras.experiments.reproduce.prepare import Prepared, keep_splits, prepare
-from lus_keras.experiments.reproduce.record import record_run
+from lus_keras.experiments.reproduce.record import fingerprint_of, record_run
 from lus_keras.experiments.reproduce.request import Request, requests_by_seed, run_folder
-from lus_keras.experiments.reproduce.train import OVERLAYS, train_variant
-from lus_keras.experiments.reproduce.workers import choose_workers
+from lus_keras.experiments.reproduce.train import OVERLAYS, Training, train
 
 
 @dataclass
@@ -69,18 +68,24 @@ def reproduce(request: Request, reporter: Reporter, plans: Sequence[Plan] | None
 
 
 def _train(request: Request, reporter: Reporter, plans: Sequence[Plan], result: Result) -> None:
-    """Trains what one run lacks."""
+    """Trains what one run lacks, of all papers together."""
     out = run_folder(request)
     out.mkdir(parents=True, exist_ok=True)
     result.targets |= {(item.paper.name, target) for item in plans for target in item.targets}
+    trainings = [
+        Training(item, plan, request, out, reporter, fingerprint_of(item, request.seed))
+        for plan in plans
+        for item in _prepare(plan, request, out, reporter)
+    ]
+    result.outcomes += train(trainings, request, reporter)
     for paper_plan in plans:
-        result.outcomes += _reproduce_paper(paper_plan, request, out, reporter)
         if paper_plan.paper.architecture in paper_plan.targets:
             result.files += _write_architectures(paper_plan, out)
         result.files += sorted((out / paper_plan.paper.name / OVERLAYS).glob("*"))
 
 
-def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter) -> list[Any]:
+def _prepare(plan: Plan, request: Request, out: Path, reporter: Reporter) -> list[Prepared]:
+    """Says what a paper's plan holds, and stores frames, divisions and the record of the run."""
     name, settings = plan.paper.name, plan.config
     reporter.note(f"{name}: {settings.title} ({settings.authors}, {settings.venue})")
     known = [plan.data, *map(plan.data_of, plan.variants)]
@@ -101,33 +106,7 @@ def _reproduce_paper(plan: Plan, request: Request, out: Path, reporter: Reporter
         record_run(out, plan, request, prepared)
         keep_splits(plan, out, prepared)
         remove_abandoned(out)
-    outcomes = []
-    workers = [choose_workers(item, request) for item in prepared]
-    together = max(workers, default=1) > 1 or request.engine == "ray"
-    if not together:
-        prepared = _by_network(prepared)
-        workers = [1] * len(prepared)
-    for part, count in zip(prepared, workers, strict=True):
-        outcomes += train_variant(part, plan, replace(request, workers=count), out, reporter)
-    return outcomes
-
-
-def _by_network(prepared: Sequence[Prepared]) -> list[Prepared]:
-    """One network at a time, in all variants that feed it alike: its graph is then traced once."""
-    shapes = [item.variant.config.clip.shape for item in prepared]
-    models = [model for item in prepared for model in item.variant.models]
-    parts = [
-        replace(item, variant=replace(item.variant, models=(model,)))
-        for item in prepared
-        for model in item.variant.models
-    ]
-    return sorted(
-        parts,
-        key=lambda part: (
-            shapes.index(part.variant.config.clip.shape),
-            models.index(part.variant.models[0]),
-        ),
-    )
+    return prepared
 
 
 def _write_architectures(plan: Plan, out: Path) -> list[Path]:

@@ -44,6 +44,10 @@ class Variant:
         """Name of a network: `variant/model`, or `model` where there are no variants."""
         return f"{self.name}/{model}" if self.name else model
 
+    def by_model(self) -> list["Variant"]:
+        """The variant once for each of its networks."""
+        return [replace(self, models=(model,)) for model in self.models]
+
     @property
     def divides_patients(self) -> bool:
         """Whether patients, not clips, are divided."""
@@ -120,14 +124,19 @@ def plan(request: Request) -> list[Plan]:
 def _with_asked_models(
     wanted: Mapping[str, Sequence[str]], named: Set[str], request: Request
 ) -> list[str]:
-    """Papers of unnamed targets that have a network of `--model`; all, if no paper has one."""
-    asked = {name.rpartition("/")[2] for name in request.models}
-    having = [
-        name
-        for name in wanted
-        if not asked or name in named or asked & set(_load(name, request).models)
-    ]
-    return having or list(wanted)
+    """Papers that are named or have a network of `--model`.
+
+    Raises:
+        ConfigError: No paper has one of the networks.
+    """
+    asked = {name: name.rpartition("/")[2] for name in request.models}
+    known = {name: set(_load(name, request).models) for name in wanted}
+    everything = sorted(set().union(*known.values()))
+    for name, model in asked.items():
+        if model not in everything:
+            raise ConfigError(f"unknown model '{name}'.{did_you_mean(model, everything)}")
+    models = set(asked.values())
+    return [name for name in wanted if not models or name in named or models & known[name]]
 
 
 def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
@@ -232,8 +241,11 @@ def _variants(
         if any(chosen) and _takes_own(variant, settings):
             chosen = chosen | settings.networks.keys()
         # Targets that need no network count clips: --model has nothing to choose among.
-        if asked and any(chosen):
-            chosen = {model for name, model in asked if name in ("", variant)}
+        if request.models and any(chosen):
+            own = (settings.variants[variant].models if variant else None) or settings.models
+            chosen = {
+                model for name, model in asked if name == variant or not name and model in own
+            }
             if not chosen:
                 continue
         changed = _load(paper.name, request, variant) if variant else settings
@@ -257,7 +269,7 @@ def _asked_models(settings: PaperConfig, request: Request) -> list[tuple[str, st
     for name in request.models:
         variant, _, model = name.rpartition("/")
         if model not in settings.models:
-            raise ConfigError(f"unknown model '{name}'.{did_you_mean(model, settings.models)}")
+            continue  # of another paper
         if variant and variant not in settings.variants:
             raise ConfigError(
                 f"unknown variant '{variant}'.{did_you_mean(variant, settings.variants)}"

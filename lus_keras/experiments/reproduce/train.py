@@ -1,9 +1,9 @@
-"""Trains the folds of a variant that are not done yet."""
+"""Trains the folds of variants that are not done yet."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -17,13 +17,13 @@ from lus_keras.core.errors import VideoError
 from lus_keras.core.files import atomic_write, file_names
 from lus_keras.core.progress import Reporter, epoch_text
 from lus_keras.data.clip_source import ClipSource
-from lus_keras.data.splits import Fold, Split
+from lus_keras.data.splits import Fold
 from lus_keras.evaluation.run_record import Fingerprint, read_done
 from lus_keras.evaluation.run_record.done import vouch_further
 from lus_keras.experiments.reproduce.planning import Plan, Variant
 from lus_keras.experiments.reproduce.prepare import Prepared
-from lus_keras.experiments.reproduce.record import fingerprint_of
 from lus_keras.experiments.reproduce.request import Request
+from lus_keras.experiments.reproduce.workers import choose_workers, seconds_a_fold
 from lus_keras.inference.overlay import overlay_video
 from lus_keras.papers import localization, robustness
 from lus_keras.papers.own import architecture
@@ -31,7 +31,7 @@ from lus_keras.simulation import dataset as simulated
 
 if TYPE_CHECKING:
     from lus_keras.experiments.training.fold import FoldJob
-    from lus_keras.experiments.training.grid import Outcome
+    from lus_keras.experiments.training.grid import Batch, Outcome
 
 PRETRAINING, WEIGHTS = "pretraining", "model.weights.h5"
 OVERLAYS = "explanations"
@@ -45,7 +45,7 @@ DEFAULT_FPS = 25.0
 
 
 @dataclass(frozen=True)
-class _Training:
+class Training:
     """The folds of a variant, and what is asked of them.
 
     Attributes:
@@ -93,24 +93,26 @@ class _Training:
             title=self.variant.entry(model) + ("" if name.startswith("fold_") else f" {name}"),
         )
 
-    def pretrain(self, source: ClipSource, split: Split) -> list[Outcome]:
-        """Trains every network on the other data set."""
-        from lus_keras.experiments.training.marks import refuse_foreign
+    def pretraining(self) -> list[FoldJob]:
+        """Trainings of every network on the other data set, where there is one."""
+        if not self.prepared.pretraining:
+            return []
+        _, split = self.prepared.pretraining
+        fit = _learning(self.variant.config).fit
+        return [self.job(model, split.folds[0], fit, PRETRAINING) for model in self.variant.models]
 
-        learning = _learning(self.variant.config)
-        jobs = [
-            self.job(model, split.folds[0], learning.fit, PRETRAINING)
-            for model in self.variant.models
-        ]
-        refuse_foreign(jobs)
-        return self.run(learning, source, _unfinished(jobs))
+    @property
+    def settings(self) -> PaperConfig:
+        """Settings of the folds' training."""
+        config = self.variant.config
+        return _learning(config) if config.transfer.train_on else config
 
-    def jobs(self, fit: FitConfig) -> list[FoldJob]:
+    def jobs(self) -> list[FoldJob]:
         """The folds that are asked for, of every network."""
         pretrained = bool(self.prepared.pretraining)
         return [
             self.job(
-                *(model, fold, fit, f"fold_{fold.fold}"),
+                *(model, fold, self.settings.fit, f"fold_{fold.fold}"),
                 initial=self.folder(model) / PRETRAINING / WEIGHTS if pretrained else None,
             )
             for model in self.variant.models
@@ -118,69 +120,115 @@ class _Training:
             if self.request.fold in (None, fold.fold)
         ]
 
-    def run(self, config: PaperConfig, source: ClipSource, jobs: list[FoldJob]) -> list[Outcome]:
-        """Trains jobs here or on the cluster, and says which failed."""
-        if not jobs:
-            return []
-        from lus_keras.experiments.training.cluster import Cluster, run_on_cluster
-        from lus_keras.experiments.training.grid import run_jobs
+    def batch(self, workers: int) -> Batch:
+        """The folds that are not done, but for those whose pretraining failed."""
+        jobs = [job for job in self.jobs() if not job.initial or job.initial.exists()]
+        unfinished = _unfinished(jobs)
+        if not unfinished:
+            names = ", ".join(map(self.variant.entry, self.variant.models))
+            self.note(f"{names}: 0 folds to train.")
+        return self._batch(self.settings, self.prepared.source, unfinished, workers)
 
-        name, request = self.plan.paper.name, self.request
-        at_a_time = f", {request.workers} at a time" if (request.workers or 1) > 1 else ""
-        self.note(f"{len(jobs)} folds to train{at_a_time}.")
-        if request.mirrored:
-            self.note(SHARED)
-        options: dict[str, Any] = {
-            "report": partial(_report, self.reporter, name),
-            "mirrored": request.mirrored,
-        }
-        if request.engine == "ray":
-            cluster = Cluster(request.ray_address, request.job_cpus, request.job_gpus)
-            outcomes = run_on_cluster(name, config, source, jobs, cluster, **options)
-        else:
-            workers = request.workers or 1
-            outcomes = run_jobs(name, config, source, jobs, workers=workers, **options)
-        for outcome in outcomes:
-            if outcome.status != "done":
-                self.note(outcome.message)
-        return outcomes
+    def pretraining_batch(self, workers: int) -> Batch:
+        """The trainings on the other data set that are not done."""
+        source, _ = self.prepared.pretraining or (self.prepared.source, None)
+        unfinished = _unfinished(self.pretraining())
+        return self._batch(_learning(self.variant.config), source, unfinished, workers)
+
+    def _batch(
+        self, config: PaperConfig, source: ClipSource, jobs: list[FoldJob], workers: int
+    ) -> Batch:
+        from lus_keras.experiments.training.grid import Batch
+
+        if jobs:
+            at_a_time = f", {workers} at a time" if workers > 1 else ""
+            self.note(f"{len(jobs)} folds to train{at_a_time}.")
+        return Batch(self.plan.paper.name, config, source, jobs)
+
+    def explain(self) -> None:
+        """Explains trained networks where a target of the paper asks for it."""
+        jobs, paper = self.jobs(), self.plan.paper
+        module = papers.explanation(paper.name)
+        if module is not None:
+            _explain(self, jobs, module, module.TARGETS)
+        for study in (localization, robustness):
+            if study.TARGET in paper.targets:
+                _explain(self, jobs, study, {study.TARGET: paper.targets[study.TARGET]})
 
 
-def train_variant(
-    prepared: Prepared, plan: Plan, request: Request, out: Path, reporter: Reporter
-) -> list[Outcome]:
+def train(trainings: Sequence[Training], request: Request, reporter: Reporter) -> list[Outcome]:
     """Trains what is asked for and not done; first on the other data set, where there is one.
 
     Returns:
         One outcome a job that was run.
+
+    Raises:
+        ConfigError: A folder holds folds of another run.
     """
     from lus_keras.experiments.training.marks import refuse_foreign
 
-    mark = fingerprint_of(prepared, request.seed)
-    training = _Training(prepared, plan, request, out, reporter, mark)
-    outcomes = training.pretrain(*prepared.pretraining) if prepared.pretraining else []
-    settings = training.variant.config
-    if settings.transfer.train_on:
-        settings = _learning(settings)
-    jobs = training.jobs(settings.fit)
-    refuse_foreign(jobs)
-    missing = [job for job in jobs if job.initial and not job.initial.exists()]
-    wanted = [job for job in _unfinished(jobs) if job not in missing]
-    if not wanted:
-        names = ", ".join(map(training.variant.entry, training.variant.models))
-        training.note(f"{names}: 0 folds to train.")
-    outcomes += training.run(settings, prepared.source, wanted)
-    module, paper = papers.explanation(plan.paper.name), plan.paper
-    if module is not None:
-        _explain(training, jobs, module, module.TARGETS)
-    for study in (localization, robustness):
-        if study.TARGET in paper.targets:
-            _explain(training, jobs, study, {study.TARGET: paper.targets[study.TARGET]})
+    trainings = [training for training in trainings if training.variant.models]
+    workers = choose_workers([training.prepared for training in trainings], request)
+    if workers > 1:
+        # At the end, processes wait for the last folds: these should be short ones.
+        trainings = sorted(trainings, key=lambda item: -seconds_a_fold(item.prepared))
+    elif request.engine != "ray":
+        trainings = _by_network(trainings)
+    refuse_foreign(job for training in trainings for job in training.pretraining())
+    refuse_foreign(job for training in trainings for job in training.jobs())
+    if request.mirrored:
+        reporter.note(SHARED)
+    pretrained = [training for training in trainings if training.prepared.pretraining]
+    outcomes = []
+    for batches in (
+        (training.pretraining_batch(workers) for training in pretrained),
+        (training.batch(workers) for training in trainings),
+    ):
+        outcomes += _run([batch for batch in batches if batch.jobs], workers, request, reporter)
+    for outcome in outcomes:
+        if outcome.status != "done":
+            reporter.note(outcome.message)
+    for training in trainings:
+        training.explain()
     return outcomes
 
 
+def _by_network(trainings: Sequence[Training]) -> list[Training]:
+    """One network at a time, in all variants that feed it alike: its graph is then traced once."""
+    parts = [
+        replace(training, prepared=replace(training.prepared, variant=variant))
+        for training in trainings
+        for variant in training.variant.by_model()
+    ]
+
+    def feed(part: Training) -> tuple[str, tuple[int, ...]]:
+        return part.plan.paper.name, part.variant.config.clip.shape
+
+    feeds = [feed(part) for part in parts]
+    models = [part.variant.models for part in parts]
+    return sorted(
+        parts, key=lambda part: (feeds.index(feed(part)), models.index(part.variant.models))
+    )
+
+
+def _run(
+    batches: Sequence[Batch], workers: int, request: Request, reporter: Reporter
+) -> list[Outcome]:
+    """Trains jobs here or on the cluster."""
+    if not batches:
+        return []
+    from lus_keras.experiments.training.cluster import Cluster, run_on_cluster
+    from lus_keras.experiments.training.grid import run_jobs
+
+    report = partial(_report, reporter)
+    if request.engine == "ray":
+        cluster = Cluster(request.ray_address, request.job_cpus, request.job_gpus)
+        return run_on_cluster(batches, cluster, report=report, mirrored=request.mirrored)
+    return run_jobs(batches, workers=workers, report=report, mirrored=request.mirrored)
+
+
 def _explain(
-    training: _Training,
+    training: Training,
     jobs: list[FoldJob],
     module: ModuleType,
     targets: Mapping[str, Sequence[str]],
@@ -214,7 +262,7 @@ def _explain(
         vouch_further(job.folder, path.name)
 
 
-def _write_overlays(training: _Training, module: ModuleType, arrays: dict[str, np.ndarray]) -> None:
+def _write_overlays(training: Training, module: ModuleType, arrays: dict[str, np.ndarray]) -> None:
     """Writes the clips that a figure shows as videos, their maps beside them."""
     folder = training.out / training.plan.paper.name / OVERLAYS
     for figure, titles in getattr(module, "OVERLAYS", {}).items():

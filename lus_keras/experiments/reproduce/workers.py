@@ -1,7 +1,9 @@
 """How many folds to train at a time, where the user leaves it open."""
 
 import math
+import operator
 import os
+from collections.abc import Sequence
 
 from lus_keras.core.environment import cores
 from lus_keras.experiments.reproduce.estimate import peak_gb, training_seconds
@@ -15,14 +17,15 @@ LEAST_WORK_S = 120.0
 LEAST_FOLDS = 4
 
 
-def choose_workers(prepared: Prepared, request: Request) -> int:
-    """How many folds of a variant to train at a time on this machine.
+def choose_workers(prepared: Sequence[Prepared], request: Request) -> int:
+    """How many folds to train at a time on this machine.
 
     Networks of these papers are small: two trained at a time with a thread each are done sooner
     than one after the other with two (measured, see docs/scale.md). It depends on what was asked
     for, not on what is left of it: the same command again computes with the threads it began with.
 
     Args:
+        prepared: Variants of all papers that are trained together.
         request: What was asked for; its `workers` decides where it is given.
 
     Returns:
@@ -32,18 +35,28 @@ def choose_workers(prepared: Prepared, request: Request) -> int:
         return request.workers
     if request.mirrored or request.engine == "ray":
         return 1
-    variant, split = prepared.variant, prepared.split
     # A job of a batch system that trains one fold has the machine to itself.
-    folds = [fold for fold in split.folds if request.fold in (None, fold.fold)]
-    clips = sum(len(fold.rows(prepared.source.index, "train")) for fold in folds)
+    counts = [
+        len(item.variant.models)
+        * sum(request.fold in (None, fold.fold) for fold in item.split.folds)
+        for item in prepared
+    ]
     return workers_that_pay(
-        folds=len(variant.models) * len(folds),
-        seconds=training_seconds(variant.config, variant.models, clips),
-        peak_gb=peak_gb(variant.config, variant.models),
+        folds=sum(counts),
+        seconds=sum(map(operator.mul, counts, map(seconds_a_fold, prepared))),
+        peak_gb=max((peak_gb(i.variant.config, i.variant.models) for i in prepared), default=0.0),
         cores=cores(),
         memory_gb=_half_of_memory_gb(),
         accelerators=_accelerators(),
     )
+
+
+def seconds_a_fold(prepared: Prepared) -> float:
+    """What training one network of a variant on one fold takes on average, in seconds."""
+    settings, models = prepared.variant.config, prepared.variant.models
+    folds = prepared.split.folds
+    clips = sum(len(fold.rows(prepared.source.index, "train")) for fold in folds)
+    return training_seconds(settings, models, clips) / max(1, len(models) * len(folds))
 
 
 def workers_that_pay(

@@ -10,17 +10,15 @@ import csv
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lus_keras.core.environment import start_tensorflow
 from lus_keras.core.errors import ConfigError
-from lus_keras.experiments.training.grid import Outcome, Report, Worker
+from lus_keras.experiments.training.grid import Batch, Outcome, Report, Worker
 
 if TYPE_CHECKING:
-    from lus_keras.core.config import PaperConfig
-    from lus_keras.data.clip_source import ClipSource
     from lus_keras.experiments.training.fold import FoldJob
 
 POLL_S = 1.0
@@ -45,20 +43,12 @@ class Cluster:
 
 
 def run_on_cluster(
-    paper: str,
-    config: PaperConfig,
-    source: ClipSource,
-    jobs: Sequence[FoldJob],
-    cluster: Cluster,
-    *,
-    report: Report,
-    mirrored: bool = False,
+    batches: Sequence[Batch], cluster: Cluster, *, report: Report, mirrored: bool = False
 ) -> list[Outcome]:
     """Runs all jobs on a cluster.
 
     Args:
-        source: Clips of all patients; their frames lie on shared storage.
-        jobs: The folds to train; their folders lie on shared storage.
+        batches: Their frames and the folders of their jobs lie on shared storage.
         report: As `run_jobs` has it; epochs are read from the jobs' folders.
         mirrored: Whether each job trains on all of its GPUs.
 
@@ -77,9 +67,12 @@ def run_on_cluster(
         num_gpus=cluster.job_gpus,
     )(_run_job)
     variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-    shared = ray.put((paper, config, source, variables, cluster.job_cpus, mirrored))
-    waiting = [run.remote(shared, job) for job in jobs]
-    epochs = _Epochs(jobs, report)
+    jobs = [job for batch in batches for job in batch.jobs]
+    waiting = []
+    for batch in batches:
+        shared = ray.put((replace(batch, jobs=()), variables, cluster.job_cpus, mirrored))
+        waiting += [run.remote(shared, job) for job in batch.jobs]
+    epochs = _Epochs(batches, report)
     pending = list(waiting)
     try:
         while pending:
@@ -113,9 +106,9 @@ def _connect(cluster: Cluster) -> Any:
 
 def _run_job(shared: Any, job: FoldJob) -> Outcome:
     """What a node does."""
-    paper, config, source, variables, threads, mirrored = shared
+    batch, variables, threads, mirrored = shared
     os.environ.update(variables)
-    for store in source.stores:
+    for store in batch.source.stores:
         if not (store.path / "frames.u8").is_file():
             message = (
                 f"{job.name}: {store.path} is not visible to node {os.uname().nodename}. Let "
@@ -123,7 +116,7 @@ def _run_job(shared: Any, job: FoldJob) -> Outcome:
             )
             return Outcome(job.model, job.fold.fold, "failed", message)
     start_tensorflow(threads)
-    return Worker(paper, config, source, mirrored=mirrored).run(job, lambda *_: None)
+    return Worker(batch, mirrored=mirrored).run(job, lambda *_: None)
 
 
 def _outcome(ray: Any, reference: Any, job: FoldJob) -> Outcome:
@@ -138,15 +131,16 @@ def _outcome(ray: Any, reference: Any, job: FoldJob) -> Outcome:
 class _Epochs:
     """Reports epochs by what jobs wrote: what a node says is lost with the node."""
 
-    def __init__(self, jobs: Sequence[FoldJob], report: Report):
-        self.jobs, self.report = jobs, report
-        self.seen = [len(_history(job.folder)) for job in jobs]
+    def __init__(self, batches: Sequence[Batch], report: Report):
+        self.jobs = [(batch.paper, job) for batch in batches for job in batch.jobs]
+        self.report = report
+        self.seen = [len(_history(job.folder)) for _, job in self.jobs]
 
     def look(self) -> None:
-        for number, job in enumerate(self.jobs):
+        for number, (paper, job) in enumerate(self.jobs):
             rows = _history(job.folder)
             for row in rows[self.seen[number] :]:
-                self.report(job.name, int(row["epoch"]), job.fit.epochs, row)
+                self.report(paper, job.name, int(row["epoch"]), job.fit.epochs, row)
             # Fewer than before: a retry went back to an earlier checkpoint.
             self.seen[number] = len(rows)
 

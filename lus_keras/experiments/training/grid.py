@@ -9,7 +9,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import active_children, get_context
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from lus_keras.experiments.training.fold import FoldJob
     from lus_keras.experiments.training.network import Network
 
-Report = Callable[[str, int, int, dict[str, Any]], None]
+# Of a job: its name, epochs done, epochs in all, row of the history.
+ReportJob = Callable[[str, int, int, dict[str, Any]], None]
+# The same, after the name of its paper.
+Report = Callable[[str, str, int, int, dict[str, Any]], None]
 POLL_S = 0.2
 # What of a configuration, and of its `fit`, is built into a compiled network.
 NETWORK_SECTIONS = {"model", "options", "labels", "label_column", "fit", "networks"}
@@ -46,20 +50,32 @@ class Outcome:
     message: str = ""
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Jobs that share settings and clips.
+
+    Attributes:
+        paper: Its name.
+    """
+
+    paper: str
+    config: PaperConfig
+    source: ClipSource
+    jobs: Sequence[FoldJob] = ()
+
+
 class Worker:
-    """Runs jobs of one paper one after another; the process keeps the network of the last job.
+    """Runs jobs of one batch one after another; the process keeps the network of the last job.
 
     Args:
         mirrored: Whether each job trains on all devices.
     """
 
-    def __init__(
-        self, paper: str, config: PaperConfig, source: ClipSource, *, mirrored: bool = False
-    ):
-        self.paper, self.config, self.source = papers.get(paper), config, source
+    def __init__(self, batch: Batch, *, mirrored: bool = False):
+        self.paper, self.config, self.source = papers.get(batch.paper), batch.config, batch.source
         self.mirrored = mirrored
 
-    def run(self, job: FoldJob, report: Report) -> Outcome:
+    def run(self, job: FoldJob, report: ReportJob) -> Outcome:
         """Trains one fold; whatever goes wrong is told, not raised, so that other jobs go on."""
         from lus_keras.experiments.training.fold import train_fold
         from lus_keras.experiments.training.marks import ERROR_LOG, is_done
@@ -127,21 +143,14 @@ _networks: dict[str, Network] = {}
 
 
 def run_jobs(
-    paper: str,
-    config: PaperConfig,
-    source: ClipSource,
-    jobs: Sequence[FoldJob],
-    *,
-    workers: int,
-    report: Report,
-    mirrored: bool = False,
+    batches: Sequence[Batch], *, workers: int, report: Report, mirrored: bool = False
 ) -> list[Outcome]:
-    """Runs all jobs.
+    """Runs all jobs, those of later batches as soon as a process is free.
 
     Args:
         workers: Processes, each with its share of the cores; 1 trains in this one.
-        report: Called after each epoch with (name of the job, epochs done, epochs in all, history
-            row).
+        report: Called after each epoch with (paper, name of the job, epochs done, epochs in all,
+            history row).
         mirrored: Whether each job trains on all devices; with one worker only.
 
     Returns:
@@ -151,18 +160,25 @@ def run_jobs(
         ConfigError: A batch cannot be shared by the devices.
     """
     if workers <= 1:
-        worker = Worker(paper, config, source, mirrored=mirrored)
-        return [worker.run(job, report) for job in jobs]
+        return [
+            Worker(batch, mirrored=mirrored).run(job, partial(report, batch.paper))
+            for batch in batches
+            for job in batch.jobs
+        ]
+    jobs = [(number, job) for number, batch in enumerate(batches) for job in batch.jobs]
     context = get_context("spawn")
     events = context.Queue()
     # Not of the processes there will be: the last fold of a resumed run keeps to its threads.
     threads = max(1, cores() // workers)
-    arguments = (paper, config, source, events, threads)
+    shared = [replace(batch, jobs=()) for batch in batches]
     with ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=context, initializer=_start_worker, initargs=arguments
+        max(1, min(workers, len(jobs))),
+        mp_context=context,
+        initializer=_start_worker,
+        initargs=(shared, events, threads),
     ) as pool:
         with workers_ignore_interrupts():
-            futures = [pool.submit(_run_in_worker, job) for job in jobs]
+            futures = [pool.submit(_run_in_worker, number, job) for number, job in jobs]
         try:
             _forward(events, futures, report)
         except BaseException:
@@ -171,7 +187,7 @@ def run_jobs(
             for child in active_children():
                 child.terminate()
             raise
-        return [_outcome(future, job) for future, job in zip(futures, jobs, strict=True)]
+        return [_outcome(future, job) for future, (_, job) in zip(futures, jobs, strict=True)]
 
 
 def _forward(events: Any, futures: Sequence[Future], report: Report) -> None:
@@ -192,20 +208,19 @@ def _outcome(future: Future, job: FoldJob) -> Outcome:
     return Outcome(job.model, job.fold.fold, "failed", message)
 
 
-_worker: Worker
+_batches: Sequence[Batch]
 _events: Any
 
 
-def _start_worker(
-    paper: str, config: PaperConfig, source: ClipSource, events: Any, threads: int
-) -> None:
-    global _worker, _events
+def _start_worker(batches: Sequence[Batch], events: Any, threads: int) -> None:
+    global _batches, _events
     end_with_parent()
     # Ctrl-C reaches the whole group; the parent ends its children.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     start_tensorflow(threads)
-    _worker, _events = Worker(paper, config, source), events
+    _batches, _events = batches, events
 
 
-def _run_in_worker(job: FoldJob) -> Outcome:
-    return _worker.run(job, lambda *event: _events.put(event))
+def _run_in_worker(number: int, job: FoldJob) -> Outcome:
+    batch = _batches[number]
+    return Worker(batch).run(job, lambda *event: _events.put((batch.paper, *event)))
