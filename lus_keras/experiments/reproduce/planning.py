@@ -244,7 +244,7 @@ def _variants(
         if request.models and any(chosen):
             own = (settings.variants[variant].models if variant else None) or settings.models
             chosen = {
-                model for name, model in asked if name == variant or not name and model in own
+                model for name, model in asked if name == variant or (not name and model in own)
             }
             if not chosen:
                 continue
