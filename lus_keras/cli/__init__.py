@@ -109,13 +109,15 @@ _EMBED = click.option(
 )
 @click.option("--fold", type=int, help="Only this fold.")
 @click.option("--config", type=PATH, help="Your own YAML file, which overrides the paper's.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting (repeatable)."
+)
 @click.option(
     "--seed",
     type=WHOLE,
     multiple=True,
     callback=lambda _, __, given: _one_seed(given),
-    help="Of folds, weights, order and cohort.  [default: 0]",
+    help="Seed of folds, weights, clip order and cohort.  [default: 0]",
 )
 @click.option(
     "--seeds",
@@ -124,13 +126,13 @@ _EMBED = click.option(
     help="Repeat with this many seeds (new folds, weights, clip order) on the same data.",
 )
 @click.option(
-    "--cohorts", type=COUNT, default=1, help="As --seeds, each with a new simulated cohort."
+    "--cohorts", type=COUNT, default=1, help="Like --seeds, each with a new simulated cohort."
 )
 @click.option(
     "--workers", type=COUNT, show_default="automatic", help="Number of folds trained in parallel."
 )
-@click.option("--split", type=PATH, help="Your own folds, split.json.")
-@click.option("--allow-leak", is_flag=True, help="For teaching: accept a --split that leaks.")
+@click.option("--split", type=PATH, help="Your own folds (split.json).")
+@click.option("--allow-leak", is_flag=True, help="For teaching: accept a --split with leakage.")
 @click.option(
     "--engine",
     type=click.Choice(["processes", "ray"]),

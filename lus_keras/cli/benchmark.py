@@ -45,7 +45,7 @@ def cost(papers: tuple[str, ...], gflops: float) -> None:
 @click.option(
     "--update",
     is_flag=True,
-    help="Keep the other lines of the folder's benchmark.json, if it is from this machine.",
+    help="Keep the other lines of an existing benchmark.json from this machine.",
 )
 @click.option("--tiny", is_flag=True, hidden=True)
 @click.option(

@@ -30,7 +30,7 @@ def simulate_check(
     root: Path | None,
     json_path: Path | None,
 ) -> None:
-    r"""Check the simulator: speed, leaks, truth, visibility, realism.
+    r"""Check the simulator: speed, leakage, labels, visibility, realism.
 
     Exits with code 4 if a check fails. Checks that need real data are skipped without them.
 
