@@ -92,7 +92,7 @@ _EMBED = click.option(
 )
 
 
-@main.command()
+@main.command(short_help="Reproduce tables and figures of the papers.")
 @click.argument("targets", nargs=-1, required=True)
 @click.option("--paper", "papers", multiple=True, help="Only this paper (repeatable).")
 @click.option("--data", default="simulated", show_default=True, help="Data set or manifest.csv.")
@@ -204,7 +204,7 @@ def reproduce(dry_run: bool, **options: Any) -> None:
     sys.exit(result.exit_code)
 
 
-@main.command()
+@main.command(short_help="Rebuild the report of a run without training.")
 @click.argument("run", type=PATH)
 @_EMBED
 @click.option(
@@ -229,7 +229,7 @@ def report(run: Path, embed_frames: bool, archive: Path | None) -> None:
         name_files(archive_run(run, archive))
 
 
-@main.command("list")
+@main.command("list", short_help="List papers, targets, networks and data sets.")
 def list_command() -> None:
     """List papers, targets, networks with their parameters, pretrained ones, and data sets."""
     from lus_keras.core.progress import Console

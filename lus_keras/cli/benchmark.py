@@ -10,7 +10,7 @@ from lus_keras.cli.options import FOLDER, POSITIVE
 from lus_keras.cli.output import Command, name_files
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Print the compute requirements of every paper.")
 @click.option("--paper", "papers", multiple=True, help="Only this paper (repeatable).")
 @click.option(
     "--gflops",

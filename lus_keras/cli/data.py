@@ -22,7 +22,7 @@ def data() -> None:
     """Simulate, import, inspect and check data."""
 
 
-@data.command()
+@data.command(short_help="Write a simulated cohort as video files.")
 @click.option("--task", default="bline", show_default=True, help="Paper whose cohort to simulate.")
 @click.option("--patients", type=COUNT, help="Default: the paper's.")
 @click.option("--videos", type=COUNT, help="Default: the paper's.")

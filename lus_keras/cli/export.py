@@ -14,7 +14,7 @@ from lus_keras.core.errors import ConfigError
 COMMAND = ["lus-keras", "reproduce"]
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Export a network to run without this package.")
 @RUN
 @choice
 @click.option(
@@ -79,7 +79,7 @@ def export(
     name_files(files)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Retrain a pretrained network by its recipe.")
 @click.argument("name")
 @click.option("--fold", type=WHOLE, help="Register only this fold.")
 @click.pass_context

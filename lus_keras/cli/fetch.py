@@ -10,7 +10,7 @@ from lus_keras.cli.output import Command, echo
 from lus_keras.core.errors import ConfigError
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Fetch a public data set, verified by sha256.")
 @click.argument("name", metavar="[covid-blues|pocus]")
 @click.option("--offline", is_flag=True, help="Do not use the network; list what is missing.")
 @click.option(

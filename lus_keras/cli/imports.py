@@ -113,7 +113,9 @@ def _joining(options: Mapping[str, Any]) -> Joining:
     )
 
 
-@click.command("import-annotations", cls=Command)
+@click.command(
+    "import-annotations", cls=Command, short_help="Make a manifest from a saved annotation page."
+)
 @click.argument("saved", type=PATH)
 @click.argument("videos", nargs=-1, type=PATH)
 @_OUT
@@ -131,7 +133,7 @@ def import_annotations(saved: Path, videos: tuple[Path, ...], out: Path, **optio
     _finish(import_page(saved, videos, out, _joining(options)))
 
 
-@click.command("import-via", cls=Command)
+@click.command("import-via", cls=Command, short_help="Make a manifest from a VIA project.")
 @click.argument("project", type=PATH)
 @click.argument("videos", nargs=-1, type=PATH)
 @_OUT
@@ -186,7 +188,7 @@ def import_via(
     _finish(work(project, videos, out, ViaOptions(joining, reading, frames, annotated)))
 
 
-@click.command("import-frames", cls=Command)
+@click.command("import-frames", cls=Command, short_help="Make a manifest from folders of images.")
 @click.argument("folder", type=PATH)
 @_OUT
 @click.option("--fps", type=POSITIVE, help="Frame rate; not needed if names are times.")
@@ -212,7 +214,7 @@ def import_frames(
     _finish(import_frame_folders(folder, out, fps=fps, layout=layout, root=root))
 
 
-@click.command("import-dicom", cls=Command)
+@click.command("import-dicom", cls=Command, short_help="Write DICOM cines as de-identified videos.")
 @click.argument("files", nargs=-1, required=True, type=PATH)
 @click.option("--out", type=PATH, required=True, help="Folder to write to.")
 @click.option("--key", type=PATH, required=True, help="File with the secret for the ids.")
@@ -253,7 +255,7 @@ def import_dicom(
     _finish(work(files, out, key, DicomOptions(frame_rate, region, banner, codec)))
 
 
-@click.command("import-table", cls=Command)
+@click.command("import-table", cls=Command, short_help="Make a manifest from a sheet of labels.")
 @click.argument("sheet", type=PATH)
 @click.argument("videos", nargs=-1, type=PATH)
 @_OUT

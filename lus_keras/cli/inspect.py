@@ -24,7 +24,7 @@ _WORKERS = click.option(
 )
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Decode every video and list all problems.")
 @click.argument("target")
 @JSON
 @click.option("--fix", type=FILE, help="Manifest to write, without faulty videos.")
@@ -116,7 +116,7 @@ def _print_check(report: Report, said: PrivateDescription | None, rows: list[Exp
         console.print(tables.expectation_verdict(said, rows), markup=False)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Count patients, videos and labels.")
 @click.argument("target")
 @click.option("--out", type=FILE, help="PNG to write.")
 @_WORKERS
@@ -143,7 +143,7 @@ def stats(target: str, out: Path | None, workers: int, root: Path | None) -> Non
         write_figure(out, statistics_figure(statistics))
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Draw frames of a video above a time line.")
 @click.argument("video", type=PATH)
 @click.option("--manifest", type=PATH, help="Manifest with labels.")
 @click.option("--frames", type=click.IntRange(1, 60), default=12, show_default=True)
@@ -173,7 +173,7 @@ def show(video: Path, manifest: Path | None, frames: int, out: Path, root: Path 
     write_figure(out, contact_sheet(video, row, pictures=frames))
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Split patients into training and test sets.")
 @click.argument("manifest", type=PATH)
 @click.option(
     "--label", required=True, help="Column to balance: b_lines, sliding, severity, sign, signs."

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lus_keras.data.manifest import Video
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Write a page to annotate videos in a browser.")
 @click.argument("videos", nargs=-1, required=True, type=PATH)
 @click.option("--out", type=FILE, required=True, help="Page to write, such as page.html.")
 @click.option("--patient", metavar="REGEX", help="Named groups patient, exam, zone in file names.")
@@ -74,7 +74,7 @@ def _row(path: Path, names: NamePattern | None) -> Video:
     return Video(**({"patient_id": ""} | ids | {"video": str(path), "video_id": path.stem}))
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Enter known regions of interest into a manifest.")
 @click.argument("manifest", type=FILE)
 @click.option("--out", type=FILE, required=True, help="Manifest to write, such as marked.csv.")
 @click.option(

@@ -55,7 +55,7 @@ _data = together(
 )
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Predict videos with trained networks.")
 @RUN
 @_VIDEOS
 @choice
@@ -123,7 +123,7 @@ def predict(
     _refuse(problems, rows)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Write saliency maps for videos.")
 @RUN
 @_VIDEOS
 @choice

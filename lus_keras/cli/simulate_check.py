@@ -9,7 +9,7 @@ from lus_keras.cli.options import FILE, PATH, SEED
 from lus_keras.cli.output import Command, name_files
 
 
-@click.command("simulate-check", cls=Command)
+@click.command("simulate-check", cls=Command, short_help="Run the simulator's acceptance tests.")
 @click.option("--check", "numbers", type=int, multiple=True, help="Only this one (repeatable).")
 @SEED
 @click.option(

@@ -41,7 +41,7 @@ def _size(ctx: click.Context, option: click.Parameter, text: str) -> tuple[int, 
     return int(match[1]), int(match[2])
 
 
-@click.command(cls=_SeveralNumbers)
+@click.command(cls=_SeveralNumbers, short_help="Write the data sets of tiles of the sliding paper.")
 @click.argument("source", metavar="MANIFEST|VIDEO", type=PATH)
 @click.option("--out", type=FOLDER, required=True)
 @click.option(
