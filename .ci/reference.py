@@ -18,16 +18,16 @@ from lus_keras.core.config.sections import LABELS, SCALINGS, PaperConfig
 
 HEAD = """# Configuration
 
-Written from the code. A paper's file is `configs/<paper>.yaml`; it is changed by its preset, then
-by a file of your own, then by `--set`. Unknown keys and wrong types are errors; every run prints
-the settings that its paper leaves open.
+This page is generated from the code. Settings come from `configs/<paper>.yaml`, then the preset,
+then your own file (`--config`), then `--set`; later ones override earlier ones. Unknown keys and
+wrong types are errors. Every run prints the settings that its paper leaves open.
 
 ```bash
 lus-keras reproduce bline/table1 --preset smoke --set fit.epochs=2
 ```
 
-`--config my.yaml` takes a file that is shaped as the paper's and holds only what differs; under
-`presets` stand changes that count in one preset alone:
+`--config my.yaml` takes a file with the structure of the paper's that contains only what differs.
+Changes under `presets` apply to that preset only:
 
 ```yaml
 fit: {epochs: 30}
@@ -36,8 +36,8 @@ presets:
   smoke: {fit: {epochs: 1}}
 ```
 
-*Label* says what evidence each paper's value rests on (`choices` in its file has the reason):
-{labels}. *Default* is what counts where a paper's file says nothing; *required* keys are in every
+*Label* states the evidence for each paper's value (`choices` in its file has the reason):
+{labels}. *Default* applies if a paper's file does not set the key; *required* keys are in every
 file.
 """
 KINDS = {"int": "whole number", "float": "number", "str": "text", "bool": "true or false"}
@@ -52,7 +52,7 @@ def on_files(files, config):
 
 def command_line():
     """A page with the help of every command."""
-    parts = ["# Command line", "The help of every command, as `--help` prints it."]
+    parts = ["# Command line", "The output of `--help` for every command."]
     for path, command in _commands(main, ("lus-keras",)):
         context = click.Context(command, info_name=" ".join(path), max_content_width=88)
         text = command.get_help(context).replace("\b\n", "")
@@ -104,9 +104,7 @@ def _papers_own() -> str:
                 said = (choice.label, choice.why) if choice else ("", "")
                 cells = (f"`{key}`", paper, _value(value), *said)
                 lines.append(f"| {' | '.join(cells)} |")
-    told = (
-        "Every paper's networks and code have their own; `model` takes all keywords of a builder."
-    )
+    told = "These differ between papers; `model` takes all keywords of a network's builder."
     return "## Keys of `model` and `options`\n\n" + told + "\n\n" + "\n".join(lines) + "\n"
 
 

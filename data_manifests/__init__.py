@@ -1,1 +1,1 @@
-"""Descriptions of data sets: source, licence, how labels are read."""
+"""Descriptions of data sets: source, license, how labels are read."""

@@ -61,7 +61,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     For inputs of rank 4 and 5 Keras 2 used TensorFlow's fused kernel, whose moving variance
     follows the unbiased batch variance `n/(n-1)·var`; Keras 3 uses the biased one and computes the
-    moments op by op. Other ranks, masks and renormalisation behave as in Keras 3, which is what
+    moments op by op. Other ranks, masks and renormalization behave as in Keras 3, which is what
     Keras 2 did for them.
     """
 

@@ -44,7 +44,7 @@ def sord(
         kl: Subtract the entropy of the soft labels: the divergence is 0 at the best logits, the
             gradient is the same.
         class_weights: Factor for each of the K true classes; None is 1 for all. The factors are not
-            normalised: a mean over clips divides by the number of clips, not by their sum.
+            normalized: a mean over clips divides by the number of clips, not by their sum.
 
     Returns:
         `(b,)` float32 loss a clip; log K when all logits are equal and `kl` is off.

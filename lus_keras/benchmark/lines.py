@@ -195,7 +195,7 @@ def simulate(settings: Settings) -> list[Line]:
                 result,
                 unit="frames/s",
                 target=Target(least=least),
-                note="time of the processor",
+                note="processor time",
             )
         )
     return lines

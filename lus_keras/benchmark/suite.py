@@ -78,8 +78,8 @@ def read_record(path: Path, scale: Scale) -> dict[str, Any]:
     now = describe_machine() | {"scale": scale.name, "threads": cores()}
     then = record.get("machine", {}) | {name: record.get(name) for name in SAME}
     problems = [
-        f"{path}: {name} was {then.get(name)!r} and is {now[name]!r}. Leave --update out, which "
-        "measures everything anew."
+        f"{path}: {name} was {then.get(name)!r} and is {now[name]!r}. Leave --update out, to "
+        "measure everything again."
         for name in (*SAME, *SAME_MACHINE)
         if then.get(name) != now[name]
     ]

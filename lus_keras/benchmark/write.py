@@ -66,7 +66,7 @@ def as_page(record: dict[str, Any]) -> str:
         "# Benchmark",
         "",
         "Each line is the median over rounds with its range. A ratio above 1 means that this "
-        "package is faster. Contenders run in processes of their own and alternate.",
+        "package is faster. Contenders run in separate processes and alternate.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         "|" + "---|" * len(COLUMNS),

@@ -92,7 +92,7 @@ _EMBED = click.option(
 )
 
 
-@main.command()
+@main.command(short_help="Reproduce tables and figures of the papers.")
 @click.argument("targets", nargs=-1, required=True)
 @click.option("--paper", "papers", multiple=True, help="Only this paper (repeatable).")
 @click.option("--data", default="simulated", show_default=True, help="Data set or manifest.csv.")
@@ -109,13 +109,15 @@ _EMBED = click.option(
 )
 @click.option("--fold", type=int, help="Only this fold.")
 @click.option("--config", type=PATH, help="Your own YAML file, which overrides the paper's.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting (repeatable)."
+)
 @click.option(
     "--seed",
     type=WHOLE,
     multiple=True,
     callback=lambda _, __, given: _one_seed(given),
-    help="Of folds, weights, order and cohort.  [default: 0]",
+    help="Seed of folds, weights, clip order and cohort.  [default: 0]",
 )
 @click.option(
     "--seeds",
@@ -124,13 +126,13 @@ _EMBED = click.option(
     help="Repeat with this many seeds (new folds, weights, clip order) on the same data.",
 )
 @click.option(
-    "--cohorts", type=COUNT, default=1, help="As --seeds, each with a new simulated cohort."
+    "--cohorts", type=COUNT, default=1, help="Like --seeds, each with a new simulated cohort."
 )
 @click.option(
     "--workers", type=COUNT, show_default="automatic", help="Number of folds trained in parallel."
 )
-@click.option("--split", type=PATH, help="Your own folds, split.json.")
-@click.option("--allow-leak", is_flag=True, help="For teaching: accept a --split that leaks.")
+@click.option("--split", type=PATH, help="Your own folds (split.json).")
+@click.option("--allow-leak", is_flag=True, help="For teaching: accept a --split with leakage.")
 @click.option(
     "--engine",
     type=click.Choice(["processes", "ray"]),
@@ -202,7 +204,7 @@ def reproduce(dry_run: bool, **options: Any) -> None:
     sys.exit(result.exit_code)
 
 
-@main.command()
+@main.command(short_help="Rebuild the report of a run without training.")
 @click.argument("run", type=PATH)
 @_EMBED
 @click.option(
@@ -227,7 +229,7 @@ def report(run: Path, embed_frames: bool, archive: Path | None) -> None:
         name_files(archive_run(run, archive))
 
 
-@main.command("list")
+@main.command("list", short_help="List papers, targets, networks and data sets.")
 def list_command() -> None:
     """List papers, targets, networks with their parameters, pretrained ones, and data sets."""
     from lus_keras.core.progress import Console

@@ -10,7 +10,7 @@ from lus_keras.cli.options import FOLDER, POSITIVE
 from lus_keras.cli.output import Command, name_files
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Print the compute requirements of every paper.")
 @click.option("--paper", "papers", multiple=True, help="Only this paper (repeatable).")
 @click.option(
     "--gflops",
@@ -45,7 +45,7 @@ def cost(papers: tuple[str, ...], gflops: float) -> None:
 @click.option(
     "--update",
     is_flag=True,
-    help="Keep the other lines of the folder's benchmark.json, if it is from this machine.",
+    help="Keep the other lines of an existing benchmark.json from this machine.",
 )
 @click.option("--tiny", is_flag=True, hidden=True)
 @click.option(

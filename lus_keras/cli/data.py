@@ -22,7 +22,7 @@ def data() -> None:
     """Simulate, import, inspect and check data."""
 
 
-@data.command()
+@data.command(short_help="Write a simulated cohort as video files.")
 @click.option("--task", default="bline", show_default=True, help="Paper whose cohort to simulate.")
 @click.option("--patients", type=COUNT, help="Default: the paper's.")
 @click.option("--videos", type=COUNT, help="Default: the paper's.")
@@ -35,23 +35,23 @@ def data() -> None:
     type=click.FloatRange(1, 3),
     default=1.0,
     show_default=True,
-    help="Width of the ranges of patients and scanners; 2: twice the usual.",
+    help="Width of the parameter ranges of patients and scanners; 2 is twice the usual.",
 )
 @click.option("--probe", type=click.Choice(["convex", "linear"]), help="Default: the paper's.")
 @click.option(
-    "--lengths-by-class", is_flag=True, help="Sliding: video lengths by class as in the paper."
+    "--lengths-by-class", is_flag=True, help="Sliding: durations by class as in the paper."
 )
 @click.option(
     "--lung-point-share",
     type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
-    help="Sliding: share of videos without it that show a lung point (unlabeled).",
+    help="Sliding: share of videos without sliding that show a lung point (unlabeled).",
 )
 @click.option("--workers", type=COUNT, default=cores())
 @click.option("--out", type=FOLDER, required=True)
 def simulate(out: Path, **options: Any) -> None:
-    r"""Write a simulated cohort as video files with manifest and truth.
+    r"""Write a simulated cohort as video files with a manifest and frame-level labels.
 
     \b
     lus-keras data simulate --task bline --patients 4 --videos 8 --out cohort

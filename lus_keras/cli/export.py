@@ -14,7 +14,7 @@ from lus_keras.core.errors import ConfigError
 COMMAND = ["lus-keras", "reproduce"]
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Export a network to run without this package.")
 @RUN
 @choice
 @click.option(
@@ -27,7 +27,9 @@ COMMAND = ["lus-keras", "reproduce"]
 @click.option("--out", type=FOLDER, help="Folder to write.")
 @click.option("--as", "name", metavar="PAPER/NAME", help="Register it under this name instead.")
 @click.option("--into", type=FOLDER, help="Folder of pretrained networks; default: yours.")
-@click.option("--backbone", is_flag=True, help="With --as: layers of AlexNet, to start from.")
+@click.option(
+    "--backbone", is_flag=True, help="With --as: only the AlexNet layers, to initialize others."
+)
 @click.option("--recipe-only", is_flag=True, help="With --as: no weights, see `pretrain`.")
 @click.option(
     "--measured",
@@ -46,11 +48,11 @@ def export(
     measured: tuple[Path, ...],
     **options: Any,
 ) -> None:
-    r"""Export the network of RUN as one model over its folds that runs without this package.
+    r"""Export the network of RUN, averaged over folds, as a model that needs no lus_keras.
 
-    The model takes uint8 clips of any size; resizing and scaling are included. It is reloaded in a
-    fresh process and compared with the network before it is written. With --as, it is registered
-    under a name that `predict`, `explain` and Python know. For research only.
+    The model takes uint8 clips of any size; resizing and scaling are included. Before it is
+    written, a fresh process reloads it and compares it with the network. --as registers it under a
+    name for `predict`, `explain` and Python. For research only.
 
     \b
     lus-keras export runs/simulated-quick --model c2d_lstm_a --out models/bline/1
@@ -77,14 +79,14 @@ def export(
     name_files(files)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Retrain a pretrained network by its recipe.")
 @click.argument("name")
 @click.option("--fold", type=WHOLE, help="Register only this fold.")
 @click.pass_context
 def pretrain(context: click.Context, name: str, fold: int | None) -> None:
-    r"""Train the pretrained network NAME again by its recipe, and register it.
+    r"""Retrain the pretrained network NAME by its recipe and register it.
 
-    The run goes into the cache; the same command again continues it.
+    The run is stored in the cache; run the same command again to resume.
 
     \b
     lus-keras pretrain bline/c2d_lstm_a

@@ -10,7 +10,7 @@ from lus_keras.cli.output import Command, echo
 from lus_keras.core.errors import ConfigError
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Fetch a public data set, verified by sha256.")
 @click.argument("name", metavar="[covid-blues|pocus]")
 @click.option("--offline", is_flag=True, help="Do not use the network; list what is missing.")
 @click.option(
@@ -19,7 +19,7 @@ from lus_keras.core.errors import ConfigError
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Local copy to take files from first.",
 )
-@click.option("--to", type=FOLDER, help="Default: the cache.")
+@click.option("--to", type=FOLDER, help="Folder to write; default: the cache.")
 @click.option("--accept-licence", "--accept-license", "accepted", is_flag=True)
 def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, accepted: bool) -> None:
     r"""Fetch a public data set at a pinned version, every file verified by its sha256.
@@ -36,7 +36,7 @@ def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, acce
     source = work.find_source(name)
     size = sum(remote.size for remote in source.files) / 1e6
     echo(f"{source.title}\n{source.homepage} at commit {source.commit[:12]}")
-    echo(f"{len(source.files)} files, {size:.0f} MB\nLicence: {source.license}")
+    echo(f"{len(source.files)} files, {size:.0f} MB\nLicense: {source.license}")
     echo(f"Cite: {source.citation}")
     if not accepted:
         if not _asks():

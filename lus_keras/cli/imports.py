@@ -18,20 +18,22 @@ if TYPE_CHECKING:
     from lus_keras.data.importers.join import Joining
 
 _OUT = click.option("--out", type=PATH, required=True, help="Manifest to write, such as m.csv.")
-_ROOT = click.option("--root", type=PATH, help="Folder that paths start from. Default: its own.")
+_ROOT = click.option(
+    "--root", type=PATH, help="Folder that paths are relative to; default: the manifest's."
+)
 _VALUE = click.option(
     "--value",
     "values",
     multiple=True,
     metavar="COLUMN:WORD=VALUE",
-    help="Which word means which label.",
+    help="Label for a word in the sheet.",
 )
 _MAP = click.option(
     "--map",
     "columns",
     multiple=True,
     metavar="COLUMN=FIELD",
-    help="Which column holds which field.",
+    help="Column of the sheet for a field of the manifest.",
 )
 _VIDEO = click.option("--video", metavar="TEMPLATE", help="Path from columns, '{id}/{zone}'.")
 
@@ -71,15 +73,17 @@ def _by_class(name: str, values: list[Any]) -> str:
 
 # What annotations are joined with.
 _joined = together(
-    click.option("--patient", metavar="REGEX", help="Groups patient, exam, zone in names."),
-    click.option("--table", type=PATH, help="Sheet of labels to join, a row a video."),
+    click.option(
+        "--patient", metavar="REGEX", help="Named groups patient, exam, zone in file names."
+    ),
+    click.option("--table", type=PATH, help="Sheet of labels to join, one row per video."),
     *(_MAP, _VALUE, _VIDEO),
     click.option(
         "--unannotated",
         type=click.Choice(["skip", "no", "ask"]),
         default="skip",
         show_default=True,
-        help="Videos without annotation: leave out, take as free of B-lines, or ask.",
+        help="Videos without annotation: exclude, count as free of B-lines, or ask.",
     ),
     _ROOT,
 )
@@ -109,15 +113,17 @@ def _joining(options: Mapping[str, Any]) -> Joining:
     )
 
 
-@click.command("import-annotations", cls=Command)
+@click.command(
+    "import-annotations", cls=Command, short_help="Make a manifest from a saved annotation page."
+)
 @click.argument("saved", type=PATH)
 @click.argument("videos", nargs=-1, type=PATH)
 @_OUT
 @_joined
 def import_annotations(saved: Path, videos: tuple[Path, ...], out: Path, **options: Any) -> None:
-    r"""Make a manifest of what was SAVED (JSON) in a page of `data annotate`, and its VIDEOS.
+    r"""Make a manifest from SAVED, the JSON file of a `data annotate` page, and its VIDEOS.
 
-    Files are known by their hash. A video in which nothing was marked is left out.
+    Files are identified by their hash. Videos without annotations are excluded.
 
     \b
     lus-keras data import-annotations page.json videos --out manifest.csv
@@ -127,7 +133,7 @@ def import_annotations(saved: Path, videos: tuple[Path, ...], out: Path, **optio
     _finish(import_page(saved, videos, out, _joining(options)))
 
 
-@click.command("import-via", cls=Command)
+@click.command("import-via", cls=Command, short_help="Make a manifest from a VIA project.")
 @click.argument("project", type=PATH)
 @click.argument("videos", nargs=-1, type=PATH)
 @_OUT
@@ -135,9 +141,11 @@ def import_annotations(saved: Path, videos: tuple[Path, ...], out: Path, **optio
 @click.option(
     "--label", "labels", multiple=True, metavar="ATTRIBUTE=COLUMN", help="Label of whole files."
 )
-@click.option("--roi", "roi_names", multiple=True, help="Name of rectangles to crop to. [roi]")
-@click.option("--annotated", multiple=True, type=PATH, help="Transcodes that were annotated.")
-@click.option("--frame", metavar="REGEX", help="VIA 2: groups video, frame in pictures' names.")
+@click.option("--roi", "roi_names", multiple=True, help="Name of the rectangles to crop to. [roi]")
+@click.option(
+    "--annotated", multiple=True, type=PATH, help="Copies (files or folders) that were annotated."
+)
+@click.option("--frame", metavar="REGEX", help="VIA 2: named groups video, frame in image names.")
 @click.option("--first-frame", type=click.IntRange(0, 1), default=0, show_default=True)
 @_joined
 def import_via(
@@ -152,11 +160,11 @@ def import_via(
     first_frame: int,
     **options: Any,
 ) -> None:
-    r"""Make a manifest of a VIA PROJECT (VGG Image Annotator 2 or 3) and its VIDEOS.
+    r"""Make a manifest from a VIA PROJECT (VGG Image Annotator 2 or 3) and its VIDEOS.
 
-    Temporal segments become `segments`, labels of files become columns, rectangles become `roi`. A
-    video without annotation is left out: it is not a video without B-lines, unless --unannotated
-    says so. A sheet of labels, and of patients, is joined with --table.
+    Temporal segments become `segments`, labels of files become columns, rectangles become `roi`.
+    Videos without annotations are excluded; they do not count as free of B-lines unless
+    --unannotated says so. --table joins a sheet of labels and patients.
 
     \b
     lus-keras data import-via project.json videos --out manifest.csv \
@@ -180,18 +188,23 @@ def import_via(
     _finish(work(project, videos, out, ViaOptions(joining, reading, frames, annotated)))
 
 
-@click.command("import-frames", cls=Command)
+@click.command("import-frames", cls=Command, short_help="Make a manifest from folders of images.")
 @click.argument("folder", type=PATH)
 @_OUT
-@click.option("--fps", type=POSITIVE, help="Not needed where names are times.")
-@click.option("--layout", default="patient/exam/zone", show_default=True, help="- skips a level.")
+@click.option("--fps", type=POSITIVE, help="Frame rate; not needed if names are times.")
+@click.option(
+    "--layout",
+    default="patient/exam/zone",
+    show_default=True,
+    help="Meaning of the folder levels; - skips one.",
+)
 @_ROOT
 def import_frames(
     folder: Path, out: Path, fps: float | None, layout: str, root: Path | None
 ) -> None:
-    r"""Make a manifest of folders of numbered pictures below FOLDER; each is one video.
+    r"""Make a manifest from folders of numbered images below FOLDER, one video each.
 
-    Pictures are taken in the order of their numbers: 2.jpg comes before 10.jpg. Nothing is copied.
+    Images are ordered by number: 2.jpg comes before 10.jpg. Nothing is copied.
 
     \b
     lus-keras data import-frames frames --fps 25 --out frames/manifest.csv
@@ -201,20 +214,20 @@ def import_frames(
     _finish(import_frame_folders(folder, out, fps=fps, layout=layout, root=root))
 
 
-@click.command("import-dicom", cls=Command)
+@click.command("import-dicom", cls=Command, short_help="Write DICOM cines as de-identified videos.")
 @click.argument("files", nargs=-1, required=True, type=PATH)
 @click.option("--out", type=PATH, required=True, help="Folder to write to.")
 @click.option("--key", type=PATH, required=True, help="File with the secret for the ids.")
 @click.option("--frame-rate", type=POSITIVE, help="Overrides the files' rate.")
 @click.option(
-    "--region", type=BOX, metavar="X,Y,W,H", help="Tissue in the picture, if files state none."
+    "--region", type=BOX, metavar="X,Y,W,H", help="Ultrasound region, if files state none."
 )
 @click.option(
     "--banner",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.1,
     show_default=True,
-    help="Share of the height, from the top, that is black in any case.",
+    help="Share of the image height, from the top, that is always blacked out.",
 )
 @click.option("--codec", type=click.Choice(["ffv1", "mjpeg"]), default="ffv1", show_default=True)
 def import_dicom(
@@ -226,10 +239,11 @@ def import_dicom(
     banner: float,
     codec: str,
 ) -> None:
-    r"""Write the ultrasound cines among DICOM FILES (or folders) as de-identified videos.
+    r"""Write the ultrasound cines in DICOM FILES (or folders) as de-identified videos.
 
-    Only pixels are kept, all outside the ultrasound region is black, ids are keyed hashes. Text
-    inside the region must be checked visually: look at the contact sheets before sharing anything.
+    Only pixels are kept, everything outside the ultrasound region is black, and ids are keyed
+    hashes. Text inside the region must be checked visually: look at the contact sheets before you
+    share anything.
 
     \b
     python -c 'import secrets; print(secrets.token_hex(32))' > dicom.key
@@ -241,7 +255,7 @@ def import_dicom(
     _finish(work(files, out, key, DicomOptions(frame_rate, region, banner, codec)))
 
 
-@click.command("import-table", cls=Command)
+@click.command("import-table", cls=Command, short_help="Make a manifest from a sheet of labels.")
 @click.argument("sheet", type=PATH)
 @click.argument("videos", nargs=-1, type=PATH)
 @_OUT
@@ -258,9 +272,9 @@ def import_table(
     video: str | None,
     root: Path | None,
 ) -> None:
-    r"""Make a manifest of a SHEET (.csv or .xlsx) with a row a video, and its VIDEOS.
+    r"""Make a manifest from a SHEET (.csv or .xlsx) with one row per video, and its VIDEOS.
 
-    Columns that are named as a manifest's need no --map. Ids stay text: 010 is not 10.
+    Columns with a manifest's names need no --map. Ids stay text: 010 is not 10.
 
     \b
     lus-keras data import-table labels.xlsx videos --out manifest.csv \

@@ -24,11 +24,11 @@ _WORKERS = click.option(
 )
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Decode every video and list all problems.")
 @click.argument("target")
 @JSON
 @click.option("--fix", type=FILE, help="Manifest to write, without faulty videos.")
-@click.option("--pairs", type=FILE, help="Figure of videos that look alike, PNG.")
+@click.option("--pairs", type=FILE, help="PNG to write of videos that look alike.")
 @click.option(
     "--min-seconds",
     type=click.FloatRange(min=0),
@@ -59,8 +59,8 @@ def check(
     TARGET is a manifest.csv, a folder or the name of a data set. Each video is decoded in a child
     process with limits of memory and time. Originals are never changed: --fix writes a new
     manifest of the error-free videos with their sha256. The exit code is 3 if there are errors.
-    With --as, every statement of a paper about its data stands beside what the manifest has, and
-    the exit code is 3 if one is contradicted.
+    --as compares the manifest with what a paper states about its data; the exit code is 3 if they
+    disagree.
 
     \b
     lus-keras data check manifest.csv --fix clean.csv --pairs pairs.png
@@ -116,9 +116,9 @@ def _print_check(report: Report, said: PrivateDescription | None, rows: list[Exp
         console.print(tables.expectation_verdict(said, rows), markup=False)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Count patients, videos and labels.")
 @click.argument("target")
-@click.option("--out", type=FILE, help="Figure, PNG.")
+@click.option("--out", type=FILE, help="PNG to write.")
 @_WORKERS
 @ROOT
 def stats(target: str, out: Path | None, workers: int, root: Path | None) -> None:
@@ -143,7 +143,7 @@ def stats(target: str, out: Path | None, workers: int, root: Path | None) -> Non
         write_figure(out, statistics_figure(statistics))
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Draw frames of a video above a time line.")
 @click.argument("video", type=PATH)
 @click.option("--manifest", type=PATH, help="Manifest with labels.")
 @click.option("--frames", type=click.IntRange(1, 60), default=12, show_default=True)
@@ -152,7 +152,7 @@ def stats(target: str, out: Path | None, workers: int, root: Path | None) -> Non
 def show(video: Path, manifest: Path | None, frames: int, out: Path, root: Path | None) -> None:
     r"""Draw frames of VIDEO above a time line of its frames, labels and segments.
 
-    The image contains frames of the video and falls under the video's license.
+    The image contains frames of the video, whose license applies to it.
 
     \b
     lus-keras data show p01/e1_z3.avi --manifest manifest.csv --out e1_z3.png
@@ -173,7 +173,7 @@ def show(video: Path, manifest: Path | None, frames: int, out: Path, root: Path 
     write_figure(out, contact_sheet(video, row, pictures=frames))
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Split patients into training and test sets.")
 @click.argument("manifest", type=PATH)
 @click.option(
     "--label", required=True, help="Column to balance: b_lines, sliding, severity, sign, signs."

@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     from lus_keras.data.manifest import Video
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Write a page to annotate videos in a browser.")
 @click.argument("videos", nargs=-1, required=True, type=PATH)
 @click.option("--out", type=FILE, required=True, help="Page to write, such as page.html.")
-@click.option(
-    "--patient", metavar="REGEX", help="Groups patient, exam, zone in file names, to fill them in."
-)
-@click.option("--fps", type=POSITIVE, help="Frame rate of pictures.")
+@click.option("--patient", metavar="REGEX", help="Named groups patient, exam, zone in file names.")
+@click.option("--fps", type=POSITIVE, help="Frame rate of image sequences.")
 @click.option(
     "--size", type=click.IntRange(64, 4096), default=640, show_default=True, help="Longest side."
 )
@@ -38,11 +36,11 @@ def annotate(
     quality: int,
     root: Path | None,
 ) -> None:
-    r"""Write a page in which VIDEOS are marked: B-line intervals, labels, region of interest.
+    r"""Write a page to annotate VIDEOS in a browser: B-line intervals, labels, region of interest.
 
-    VIDEOS are files, folders, or a manifest.csv whose labels are shown as marked already. The page
-    holds the frames, needs no network and sends nothing. Open it in a browser, mark, save the JSON,
-    and make a manifest of that with import-annotations.
+    VIDEOS are files, folders, or a manifest.csv, whose labels the page shows. The page contains the
+    frames, needs no network and sends nothing. Open it in a browser, annotate, save the JSON file,
+    and make a manifest from it with import-annotations.
 
     \b
     lus-keras data annotate videos --out page.html --patient '(?P<patient>p\d+)_.*'
@@ -76,7 +74,7 @@ def _row(path: Path, names: NamePattern | None) -> Video:
     return Video(**({"patient_id": ""} | ids | {"video": str(path), "video_id": path.stem}))
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Enter known regions of interest into a manifest.")
 @click.argument("manifest", type=FILE)
 @click.option("--out", type=FILE, required=True, help="Manifest to write, such as marked.csv.")
 @click.option(
@@ -84,7 +82,7 @@ def _row(path: Path, names: NamePattern | None) -> Video:
 )
 @PATHS_ROOT
 def mark(manifest: Path, out: Path, given: tuple[str, ...], root: Path | None) -> None:
-    r"""Enter regions of interest that are known into MANIFEST; draw others with `data annotate`.
+    r"""Enter known regions of interest into MANIFEST; draw others with `data annotate`.
 
     \b
     lus-keras data mark manifest.csv --out marked.csv --roi p01_z3=210,96,240,300

@@ -35,7 +35,7 @@ choice = together(
 _data = together(
     click.option(
         "--manifest",
-        help="Manifest or data set: ids, regions, labels; without VIDEOS, all of it.",
+        help="Manifest or data set with ids, regions, labels; without VIDEOS, all of its videos.",
     ),
     click.option(
         "--assume-fps",
@@ -55,7 +55,7 @@ _data = together(
 )
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Predict videos with trained networks.")
 @RUN
 @_VIDEOS
 @choice
@@ -79,9 +79,9 @@ def predict(
 
     A folder among VIDEOS stands for all videos in it. RUN is a run directory, a folder within it,
     or a pretrained network that `lus-keras list` names. The folds of a network are averaged.
-    Predictions on videos used for training are optimistic. Truncated or damaged videos
-    are named and left out; --damaged uses their readable frames. Videos with labels in --manifest
-    are also scored: ROC-AUC and more, per video. For research only.
+    Predictions on videos used for training are optimistic. Truncated or damaged videos are listed
+    and excluded; --damaged uses their readable frames. If --manifest has labels, videos are also
+    scored (ROC-AUC and other metrics). For research only.
 
     \b
     lus-keras predict bline/c2d_lstm_a exam.mp4 --out predicted
@@ -123,7 +123,7 @@ def predict(
     _refuse(problems, rows)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Write saliency maps for videos.")
 @RUN
 @_VIDEOS
 @choice
@@ -138,16 +138,18 @@ def predict(
     type=click.Choice(["fast", "tf-keras-vis"]),
     default="fast",
     show_default=True,
-    help="Compiled gradients, or the calls of tf-keras-vis; equal to 1e-5.",
+    help="Compiled gradients, or tf-keras-vis itself; equal to 1e-5.",
 )
 @click.option(
     "--order",
     type=click.Choice(["mean_abs", "abs_mean"]),
     default="mean_abs",
     show_default=True,
-    help="SmoothGrad as in tf-keras-vis (mean of |g|), or as defined by Smilkov (|mean of g|).",
+    help="SmoothGrad as in tf-keras-vis (mean of |g|) or as its authors define it (|mean of g|).",
 )
-@click.option("--class", "explained", default="", help="Class explained; else the predicted one.")
+@click.option(
+    "--class", "explained", default="", help="Class to explain; default: the predicted one."
+)
 @click.option("--out", type=FOLDER, required=True, help="Folder.")
 @APPEND
 def explain(
@@ -164,7 +166,8 @@ def explain(
     r"""Write saliency, SmoothGrad and Grad-CAM maps of VIDEOS for the network of RUN.
 
     Shows the clips with the highest probability of the class explained; maps are those of the first
-    fold, or of --fold. A correlation near 1 with random weights means that a map shows the input.
+    fold, or of --fold. A correlation near 1 with the map of random weights means that a map shows
+    the input.
 
     \b
     lus-keras explain runs/simulated-quick --model c2d_lstm_a exam.avi --out explained

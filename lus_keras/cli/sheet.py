@@ -8,7 +8,7 @@ from lus_keras.cli.options import FILE, PATH, SEED
 from lus_keras.cli.output import Command, write_figure
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Draw frames of a simulated cohort.")
 @click.option("--task", default="bline", show_default=True, help="Paper whose cohort to draw.")
 @click.option(
     "--with", "source", help="Real frames to compare with: covid-blues, pocus or manifest.csv."

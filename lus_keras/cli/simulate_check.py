@@ -9,7 +9,7 @@ from lus_keras.cli.options import FILE, PATH, SEED
 from lus_keras.cli.output import Command, name_files
 
 
-@click.command("simulate-check", cls=Command)
+@click.command("simulate-check", cls=Command, short_help="Run the simulator's acceptance tests.")
 @click.option("--check", "numbers", type=int, multiple=True, help="Only this one (repeatable).")
 @SEED
 @click.option(
@@ -30,7 +30,7 @@ def simulate_check(
     root: Path | None,
     json_path: Path | None,
 ) -> None:
-    r"""Check the simulator: speed, leaks, truth, visibility, realism.
+    r"""Check the simulator: speed, leakage, labels, visibility, realism.
 
     Exits with code 4 if a check fails. Checks that need real data are skipped without them.
 

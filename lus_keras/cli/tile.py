@@ -41,19 +41,22 @@ def _size(ctx: click.Context, option: click.Parameter, text: str) -> tuple[int, 
     return int(match[1]), int(match[2])
 
 
-@click.command(cls=_SeveralNumbers)
+@click.command(cls=_SeveralNumbers, short_help="Write the data sets of tiles of the sliding paper.")
 @click.argument("source", metavar="MANIFEST|VIDEO", type=PATH)
 @click.option("--out", type=FOLDER, required=True)
 @click.option(
     "--tile", "sizes", type=COUNT, multiple=True, default=(30, 60, 90),
-    show_default=True, help="Sizes of tiles in pixels.",
+    show_default=True, help="Tile sizes in pixels.",
 )  # fmt: skip
 @click.option("--rows", type=COUNT, default=2, show_default=True)
 @click.option("--fps", type=POSITIVE, default=30.0, show_default=True)
 @click.option("--size", default="480x640", show_default=True, callback=_size, help="HEIGHTxWIDTH.")
 @click.option("--seconds", type=POSITIVE, default=2.0, show_default=True)
 @click.option(
-    "--roi", type=BOX, metavar="X,Y,W,H", help="Region of videos that have none, file pixels."
+    "--roi",
+    type=BOX,
+    metavar="X,Y,W,H",
+    help="Region of videos without one, in pixels of the file.",
 )
 @PATHS_ROOT
 def tile(
@@ -67,10 +70,11 @@ def tile(
     roi: Box | None,
     root: Path | None,
 ) -> None:
-    r"""Write the lung-sliding paper's data sets of tiles as lossless videos, a manifest each.
+    r"""Write the lung-sliding paper's data sets of tiles as lossless videos with manifests.
 
-    Videos are brought to 30 frames a second and 480x640 pixels; each two seconds of the region of
-    interest are cut into tiles: the first rows (2_30x30, …) and all (all_30x30, …).
+    Videos are resampled to 30 frames per second and resized to 480x640 pixels. Every two seconds of
+    the region of interest are cut into tiles: the first two rows (2_30x30, …) and all rows
+    (all_30x30, …).
 
     \b
     lus-keras data tile manifest.csv --out tiles

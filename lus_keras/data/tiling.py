@@ -33,7 +33,7 @@ class DataSet:
     """Tiles that were written.
 
     Attributes:
-        manifest: File with a row a tile; None if there is no tile.
+        manifest: File with one row per tile; None if there is no tile.
         present: How many of them show sliding, by the label of their video.
     """
 
@@ -88,7 +88,7 @@ def load_region(video: Video, clip: ClipConfig) -> np.ndarray:
         clip: How to cut; all data sets of `data_sets` give the same frames.
 
     Returns:
-        `(t, h, w)` uint8, grey.
+        `(t, h, w)` uint8, gray.
 
     Raises:
         VideoError: The file cannot be decoded, or has no region of interest.

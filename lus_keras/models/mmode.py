@@ -79,7 +79,7 @@ def build_mmode_resnet18(
 def _conv_bn(
     x: Tensor, filters: int, size: int, *, strides: int, momentum: float, penalty: Any, name: str
 ):
-    """Convolution without bias, padded alike on both sides, then normalisation."""
+    """Convolution without bias, padded alike on both sides, then normalization."""
     # Without strides that is what "same" does.
     padded = strides > 1 and size > 1
     if padded:

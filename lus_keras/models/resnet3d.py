@@ -6,7 +6,7 @@ clip (t, h, w, c) → stem 7³/2 → max pool 3³/2 → stage1 … stage4 → BN
     bottleneck   BN ReLU 1³    BN ReLU 3³    BN ReLU 1³ (4 times the filters)
 
 A block adds its raw input to that, through a 1³ convolution where shape or channels differ. The
-very first block starts with its convolution, as the stem has just been normalised. Stages 2 to 4
+very first block starts with its convolution, as the stem has just been normalized. Stages 2 to 4
 start with stride 2 in time, height and width. The original ends in a sigmoid or a softmax; ours
 ends before it. Weights come in the original's order: `ours.set_weights(original.get_weights())`.
 """

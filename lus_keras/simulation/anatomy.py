@@ -55,7 +55,7 @@ def rib_top_mm(acquisition: Acquisition, distance_mm: np.ndarray) -> np.ndarray:
 
 
 def _shadow_profile(acquisition: Acquisition, distance_mm: np.ndarray) -> np.ndarray:
-    """Shade of one rib, 0 … 1, at a distance from its centre."""
+    """Shade of one rib, 0 … 1, at a distance from its center."""
     edge = distance_mm - acquisition.patient.rib_width_mm / 2
     return soft_step(-2 * edge / acquisition.video.rib_edge_mm)
 

@@ -1,4 +1,4 @@
-"""Vertical artefacts: B-lines and their lookalikes, tied to the lung."""
+"""Vertical artifacts: B-lines and their lookalikes, tied to the lung."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def real_pictures(videos: Sequence[Video], task: str, *, per_class: int) -> list
     groups: dict[str, list[Video]] = {}
     for video in videos:
         value = getattr(video, label)
-        groups.setdefault("unlabelled" if value is None else f"{label} {value}", []).append(video)
+        groups.setdefault("unlabeled" if value is None else f"{label} {value}", []).append(video)
     return [
         picture
         for name in sorted(groups)

@@ -19,7 +19,7 @@ class BlobParameters:
     """One small consolidation under the pleura."""
 
     place: float = uniform(0, 1, "span", "position along the lung that can come into view")
-    half_width_mm: float = uniform(4, 11, "mm", "half of the size along the pleura")
+    half_width_mm: float = uniform(4, 11, "mm", "half the size along the pleura")
     depth_mm: float = uniform(4.5, 12, "mm", "greatest depth below the pleura")
 
 
@@ -28,16 +28,16 @@ class DefectParameters:
     """One indentation of the pleural line, at a trap."""
 
     width_mm: float = uniform(0.8, 2.0, "mm", "lateral size (SD)")
-    dent_mm: float = uniform(0.4, 1.6, "mm", "shift of the line towards the lung")
-    loss_db: float = uniform(3, 8, "dB", "how much darker the line is")
+    dent_mm: float = uniform(0.4, 1.6, "mm", "shift of the line toward the lung")
+    loss_db: float = uniform(3, 8, "dB", "darkening of the line")
 
 
 @dataclass(frozen=True)
 class EffusionParameters:
     """One pleural effusion."""
 
-    thickness: float = uniform(0, 1, "1", "interpleural distance inside its possible range")
-    swing: float = uniform(0.3, 0.9, "1", "relative change of the distance in a breath")
+    thickness: float = uniform(0, 1, "1", "interpleural distance within its possible range")
+    swing: float = uniform(0.3, 0.9, "1", "relative change of the distance per breath")
     tilt: float = uniform(-0.35, 0.35, "1", "relative change of the distance, center to edge")
     collapsed_mm: float = uniform(8, 35, "mm", "thickness of collapsed lung")
     collapsed_db: float = uniform(-15, -7, "dB", "echogenicity of collapsed lung")
@@ -49,16 +49,16 @@ class EffusionParameters:
 class HepatisationParameters:
     """One large consolidation."""
 
-    place: float = uniform(-0.4, 0.4, "half width", "place of its middle on the probe")
-    half_width: float = uniform(0.8, 1.7, "half width", "half of its size along the pleura")
+    place: float = uniform(-0.4, 0.4, "half width", "position of its center on the probe")
+    half_width: float = uniform(0.8, 1.7, "half width", "half its size along the pleura")
     depth: float = uniform(0.35, 0.65, "lung depth", "greatest depth below the pleura")
     echo_db: float = uniform(-19, -12, "dB", "echogenicity of the airless lung")
-    border_db: float = uniform(-9, -2, "dB", "brightness of the border to aerated lung")
+    border_db: float = uniform(-9, -2, "dB", "brightness of the border with aerated lung")
 
 
 @dataclass(frozen=True)
 class LungPointParameters:
     """The edge of a lung that is partly collapsed by air in the pleural space."""
 
-    place: float = uniform(-0.4, 0.4, "half width", "usual place of the edge on the probe")
+    place: float = uniform(-0.4, 0.4, "half width", "usual position of the edge on the probe")
     slides_right: float = chance(0.5, "the lung slides to the right of its edge")

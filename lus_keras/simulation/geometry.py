@@ -106,7 +106,7 @@ class Acquisition:
 
     @cached_property
     def lateral_mm(self) -> np.ndarray:
-        """`(beams,)` float64, position of the beams along the pleura, mm, 0 in the centre."""
+        """`(beams,)` float64, position of the beams along the pleura, mm, 0 in the center."""
         return np.linspace(-self.half_width_mm, self.half_width_mm, self.beams)
 
     @cached_property

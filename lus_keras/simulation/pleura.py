@@ -90,7 +90,7 @@ def widest_window(acquisition: Acquisition) -> tuple[float, float]:
 
 
 def _limited(low: float, high: float, least: float, most: float) -> tuple[float, float]:
-    """Widens or narrows an interval about its centre."""
+    """Widens or narrows an interval about its center."""
     centre, half = (low + high) / 2, np.clip(high - low, least, most) / 2
     return centre - half, centre + half
 

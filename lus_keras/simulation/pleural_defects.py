@@ -12,7 +12,7 @@ class PleuralDefects:
     Attributes:
         position_mm: `(k,)` place along the lung.
         width_mm: `(k,)` lateral size (SD).
-        dent_mm: `(k,)` how far the line is pushed towards the lung.
+        dent_mm: `(k,)` how far the line is pushed toward the lung.
         loss_db: `(k,)` how much darker it is there.
     """
 

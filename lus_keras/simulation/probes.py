@@ -25,7 +25,7 @@ class ConvexProbe:
         return self.radius_mm + depth_mm
 
     def bow(self, lateral: np.ndarray, pleura_mm: float) -> np.ndarray:
-        """Relative depth that a pleura straight in space gains towards the edges.
+        """Relative depth that a pleura straight in space gains toward the edges.
 
         Args:
             lateral: `(n,)` lateral coordinates.
@@ -79,7 +79,7 @@ class LinearProbe:
         return np.ones_like(depth_mm) if isinstance(depth_mm, np.ndarray) else 1.0
 
     def bow(self, lateral: np.ndarray, pleura_mm: float) -> np.ndarray:
-        """Relative depth that the round chest gains towards the edges, `(n,)` float64 ≥ 0."""
+        """Relative depth that the round chest gains toward the edges, `(n,)` float64 ≥ 0."""
         return self.BOW * (lateral / self.half) ** 2
 
     def extent(self, depth_mm: float) -> Extent:

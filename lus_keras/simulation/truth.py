@@ -57,7 +57,7 @@ class Truth:
         return (*names, *self.extra_columns)
 
     def rows(self) -> Iterator[tuple[object, ...]]:
-        """Values of `columns`, one row a frame; contrast and position of the strongest artefact."""
+        """Values of `columns`, one row a frame; contrast and position of the strongest artifact."""
         drawn = len(self.kind) > 0
         for t, positive in enumerate(self.b_line_frames):
             strongest = int(self.contrast_db[:, t].argmax()) if drawn else 0

@@ -101,7 +101,7 @@ def test_a_table_without_its_columns_is_refused(copy):
 
 
 def test_labels_without_any_video_are_refused(copy):
-    with pytest.raises(DataError, match="holds no labelled video"):
+    with pytest.raises(DataError, match="holds no labeled video"):
         datasets.load("covid-blues", root=copy(*ROWS, files=()))
 
 
@@ -147,7 +147,7 @@ def test_a_path_to_a_csv_is_a_manifest(tmp_path):
     assert (dataset.name, dataset.license, dataset.root) == ("mine", "CC0", tmp_path)
     assert [video.video_id for video in dataset.videos] == ["a"] and dataset.notes == ()
     path.write_text("video,patient_id\na.avi,p\n")
-    assert datasets.load(str(path)).notes == ("1 of 1 videos name no licence.",)
+    assert datasets.load(str(path)).notes == ("1 of 1 videos state no license.",)
     with pytest.raises(ManifestError):
         datasets.load(tmp_path / "absent.csv")
 

@@ -314,7 +314,7 @@ def toy(server, monkeypatch):
 def test_nothing_is_asked_for_before_the_licence_is_accepted(toy, tmp_path):
     result = run("toy", "--to", tmp_path)
     assert result.exit_code == 2 and "--accept-license" in result.output
-    assert "Licence: CC0" in result.output and "Cite: Toy 2020" in result.output
+    assert "License: CC0" in result.output and "Cite: Toy 2020" in result.output
     assert toy.asked == [] and list(tmp_path.iterdir()) == []
 
 

@@ -647,7 +647,7 @@ def test_frames_without_label_leave_the_video_without_segments(tmp_path):
     source = via2(tmp_path / "p.json", ["B-line", None, "non-B-line"])
     done = import_via(source, [], tmp_path / "m.csv", FRAMES)
     assert (done.videos[0].b_lines, done.videos[0].segments) == (1, None)
-    assert "some frames are not labelled" in " ".join(done.notes)
+    assert "some frames are not labeled" in " ".join(done.notes)
 
 
 def test_rectangles_of_via_2(tmp_path):

@@ -280,7 +280,7 @@ def test_statistics_count_and_measure(checked):
     rows = dict(statistics.rows)
     decoding = sum(v.seen is not None for v in checked[2].videos)
     assert rows["videos"] == str(len(ROWS)) and rows["videos that decode"] == str(decoding)
-    assert rows["patients"] == "4" and rows["b_lines"] == f"1: 1, not labelled: {len(ROWS) - 1}"
+    assert rows["patients"] == "4" and rows["b_lines"] == f"1: 1, unlabeled: {len(ROWS) - 1}"
     assert rows["sizes"] == f"128×64: {decoding}"
     assert len(statistics.durations_s) == decoding
     assert len(statistics_figure(statistics).axes) == 4

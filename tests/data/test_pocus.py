@@ -159,8 +159,8 @@ def test_licences_are_counted_and_a_file_without_one_is_left_out(copy):
     assert [item.video_id for item in data.videos] == ["convex_Cov_a", "convex_Cov_b"]
     assert data.license == "CC BY 4.0 (1 files); CC BY-NC 4.0 (1 files)"
     notes = "\n".join(data.notes)
-    assert "no Creative Commons licence, but 'all rights reserved': Cov_c." in notes
-    assert "no Creative Commons licence, but 'nothing': Cov_d." in notes
+    assert "no Creative Commons license, but 'all rights reserved': Cov_c." in notes
+    assert "no Creative Commons license, but 'nothing': Cov_d." in notes
 
 
 @pytest.mark.parametrize(

@@ -248,7 +248,7 @@ def test_deep_pictures_are_scaled_by_the_bits_they_use(tmp_path, suffix, bits, s
         assert cv2.imwrite(str(tmp_path / f"{number}{suffix}"), frame.astype(np.uint16) << shift)
     np.testing.assert_array_equal(video.read_video(tmp_path, picture_fps=9).frames, frames)
     assert video.probe(tmp_path).notes == (
-        f"its pictures use {bits} of 16 bits; grey values are scaled by those used.",
+        f"its pictures use {bits} of 16 bits; gray values are scaled by those used.",
     )
 
 

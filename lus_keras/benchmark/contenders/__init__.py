@@ -17,7 +17,7 @@ L2 = {"c2d_lstm_a": 1e-5, "resnet3d_18": 1e-4}
 def batch_of(network: str, batch: int) -> tuple[np.ndarray, np.ndarray]:
     """Noise `(b, t, h, w, c)` in 0 … 1 with labels `(b,)`, the same for every contender.
 
-    As in training, clips are grey: networks of three channels get three equal ones.
+    As in training, clips are gray: networks of three channels get three equal ones.
     """
     rng = np.random.default_rng(0)
     *sizes, channels = SHAPES[network]

@@ -60,20 +60,20 @@ class Section(BaseModel):
 
 # What each `clip.scaling` does, in the words of model cards and checklists.
 SCALINGS = {
-    "unit": "grey levels divided by 255",
-    "minmax": "each frame's own range to 0 … 1",
-    "imagenet": "divided by 255, less ImageNet's mean, divided by its standard deviation",
-    "clip": "each clip in standard deviations (+ 2 grey levels) from its mean",
-    "depth": "each row in standard deviations from its mean over the clip, cut at ±3, over 3",
+    "unit": "gray levels divided by 255",
+    "minmax": "each frame's range scaled to 0 … 1",
+    "imagenet": "divided by 255, minus ImageNet's mean, divided by its standard deviation",
+    "clip": "each clip minus its mean, divided by its standard deviation + 2 gray levels",
+    "depth": "each row standardized over the clip, clipped to ±3, divided by 3",
 }
 
 
 class DataConfig(Section):
-    """What is done about the user's files.
+    """How the user's files are handled.
 
     Attributes:
-        on_bad: Videos that cannot be decoded whole: `fail` names all of them and stops, `skip`
-            leaves them out and says so in every output.
+        on_bad: Videos that cannot be decoded completely: `fail` lists all of them and stops, `skip`
+            excludes them, as every output then states.
     """
 
     on_bad: Literal["fail", "skip"] = "fail"
@@ -83,27 +83,29 @@ class ClipConfig(Section):
     """How videos are cut and scaled.
 
     Attributes:
-        unit: What a clip is: a `window` in time of the whole picture; a `tile`, a window in time of
-            a small part of it; the whole `video`, padded; a single `frame`.
-        fps: Frames a second; null keeps the video's own.
-        frames: Frames of a clip, at that rate; of `unit: video` the most.
-        stride: Frames from one clip to the next.
-        size: (height, width) of the picture.
+        unit: What a clip is: a `window` in time of the whole image; a `tile`, a window in time of
+            a small part of the image; the whole `video`, padded; a single `frame`.
+        fps: Frames per second; null keeps the video's own rate.
+        frames: Frames per clip at that rate; with `unit: video` the maximum.
+        stride: Frames from the start of one clip to that of the next.
+        size: (height, width) of the image.
         tile: (height, width) of a tile.
-        tile_step: Pixels from one tile to the next, down and across; null is a tile.
-        tile_rows: Rows of tiles that are used, from the top; null is all.
-        per_video: Frames that are taken of a video, of `unit: frame`.
-        channels: Channels that the network sees.
-        colour: Whether these are the three colors of files, not the gray level in every channel.
-        resize: By `area`, or `bilinear` with antialiasing, as torchvision and Pillow have it.
-        crop: To the ultrasound `sector`, to nothing (`none`), or to the region of interest (`roi`)
-            at its own size in a picture of `size`.
-        mask: Whether what lies outside the sector is set to 0.
-        scaling: How gray levels become inputs; see the list below.
-        min_frames: Annotated frames from which on a clip is positive.
+        tile_step: Pixels from one tile to the next, (down, across); null is the tile's size.
+        tile_rows: Number of rows of tiles used, from the top; null uses all.
+        per_video: Frames taken from each video, with `unit: frame`.
+        channels: Input channels of the network.
+        colour: Whether the channels are the colors of the file; otherwise the gray level is
+            repeated.
+        resize: Resizing by `area`, or `bilinear` with antialiasing as in torchvision and Pillow.
+        crop: Crop to the ultrasound `sector`, not at all (`none`), or to the region of interest
+            (`roi`) at its own size within an image of `size`.
+        mask: Whether pixels outside the sector are set to 0.
+        scaling: How gray levels are scaled; see the list below.
+        min_frames: Least number of annotated frames that makes a clip positive.
         padding: What fills a video up to `frames`: `zero` after scaling, or its `last` frame.
-        short: Videos that are shorter than a window: `drop` gives no clip of them, `pad` one that
-            is padded, `error` refuses them.
+        short: Videos shorter than a window: `drop` excludes them, `pad` pads them to one clip,
+            `error` refuses them.
+
     """
 
     unit: Literal["window", "tile", "video", "frame"] = "window"
@@ -143,19 +145,20 @@ class ClipConfig(Section):
 
 
 class SplitConfig(Section):
-    """How the data are divided.
+    """How the data are split.
 
     Attributes:
-        scheme: `kfold` and `holdout` divide patients. `as_published` and `image` divide clips, so
-            that a patient stands on both sides: the former as the published counts imply, with a
-            test share and seed of its own, the latter stratified by class.
-        folds: Folds of `kfold`.
-        test_fraction: Share of the patients (or clips) that is drawn to be tested, of the other
-            schemes; 0 tests on `test_patients` alone.
-        validation_fraction: Share of those to train on that is kept for choosing an epoch.
-        repeats: Draws of the other schemes, with seeds one after another.
-        test_patients: Patients that are tested whatever the seed, beside the share that is drawn.
-        seed: Seed of the draw.
+        scheme: `kfold` and `holdout` split patients. `as_published` and `image` split clips, so
+            that a patient is in both training and test set: the former as the published counts
+            imply, with its own test fraction and seed, the latter stratified by class.
+        folds: Number of folds of `kfold`.
+        test_fraction: Share of the patients (or clips) drawn as the test set, in the other schemes;
+            0 tests only `test_patients`.
+        validation_fraction: Share of the training patients (or clips) that selects the epoch.
+        repeats: Number of random splits, in the other schemes, with consecutive seeds.
+        test_patients: Patients that are always tested, in addition to those drawn.
+        seed: Seed of the split.
+
     """
 
     scheme: Literal["kfold", "holdout", "as_published", "image"]
@@ -177,26 +180,27 @@ class FitConfig(Section):
 
     Attributes:
         optimizer: `adam`, or `coupled_sgd`: PyTorch's SGD with its weight decay.
-        learning_rate: Rate, or the highest rate of a schedule.
-        schedule: `constant`, or `cosine`: up over the first twentieth of all steps, then down to 0
-            along half a cosine.
-        momentum: Of `coupled_sgd`.
-        weight_decay: Of `coupled_sgd`.
-        rate_multipliers: Factors of the rate by the beginning of a layer's name.
-        clip_norm: Largest norm of all gradients together; null does not clip.
-        batch_size: Clips a step.
-        epochs: Passes over the clips.
-        patients: Most patients to learn from, drawn from those to train on; null is all of them.
-        shuffle: Whether each epoch has an order of its own.
-        drop_remainder: Whether the last, incomplete batch of an epoch is left out.
-        drop_test_remainder: The same of test clips, as some code does.
+        learning_rate: Learning rate; with a schedule, its highest value.
+        schedule: `constant`, or `cosine`: linear warm-up over the first twentieth of all steps,
+            then cosine decay to 0.
+        momentum: Momentum of `coupled_sgd`.
+        weight_decay: Weight decay of `coupled_sgd`.
+        rate_multipliers: Factors of the learning rate for layers whose name starts with the key.
+        clip_norm: Largest global norm of the gradients; null does not clip.
+        batch_size: Clips per step.
+        epochs: Passes over the training clips.
+        patients: Largest number of training patients, drawn at random; null uses all.
+        shuffle: Whether clips are shuffled in every epoch.
+        drop_remainder: Whether the last, incomplete batch of an epoch is dropped.
+        drop_test_remainder: The same for test clips, as some public code does.
         select: Epoch that is tested: the `last`, or the best by this column of history.csv.
         augment: `flip` adds one mirrored copy of every clip.
-        calibrate: `temperature` divides logits by the number that fits them to validation patients,
-            and takes the operating point of two classes there.
-        precision: Dtype of the computation; `auto` is bfloat16 where the processor computes in it.
-        log_gradients: Whether the norm of every layer's gradient at every step is written to
+        calibrate: `temperature` divides logits by a temperature fitted on validation patients; for
+            two classes, the operating point is also chosen there.
+        precision: Dtype of the computation; `auto` is bfloat16 where the processor supports it.
+        log_gradients: Whether the gradient norm of every layer at every step is written to
             gradients.csv.
+
     """
 
     optimizer: Literal["adam", "coupled_sgd"]
@@ -223,14 +227,15 @@ class CohortConfig(Section):
     """Shape and difficulty of the simulated cohort.
 
     Attributes:
-        patients: Patients.
-        videos: Videos of all patients together.
-        duration_s: Seconds of a video; null is as the paper's data are.
-        lengths_by_class: Whether videos of each class have the lengths that the class has in the
-            paper (lung sliding only), unless `duration_s` gives all videos one length.
-        fps: Frames a second; null is as the paper's data are.
-        difficulty: Difficulty, 0 … 3; 1 is the cohort's own.
-        spread: Width of the ranges of body and scanner, 1 … 3 times the usual one.
+        patients: Number of patients.
+        videos: Number of videos of all patients.
+        duration_s: Duration of a video in seconds; null follows the paper's data.
+        lengths_by_class: Whether videos of each class have that class's durations in the paper
+            (lung sliding only); no effect with `duration_s`.
+        fps: Frames per second; null follows the paper's data.
+        difficulty: Difficulty, 0 … 3; 1 is the default cohort.
+        spread: Width of the parameter ranges of patients and scanners, 1 … 3 times the usual.
+
     """
 
     patients: PositiveInt
@@ -243,17 +248,18 @@ class CohortConfig(Section):
 
 
 class TransferConfig(Section):
-    """Training on another data set than the one that is tested.
+    """Training on a data set other than the one that is tested.
 
     Attributes:
-        train_on: Data set to learn from alone.
-        pretrain: Data set to learn from first, before the folds.
-        networks: How many networks are trained on it.
-        fit: Changes of `fit` for that training.
-        set: Changes of this file for both data sets, shaped as the file.
-        cohorts: Simulated cohorts that are learned from, by task.
-        video_score: How the probabilities of its clips become that of a video: `mean`, or `max`,
-            as a video is positive if one of its clips is.
+        train_on: The only data set to train on.
+        pretrain: Data set to train on before the folds.
+        networks: Number of networks trained on it.
+        fit: Changes to `fit` for that training.
+        set: Changes to this file for both data sets, in the structure of the file.
+        cohorts: Simulated cohorts to train on, by task.
+        video_score: Probability of a video from those of its clips: the `mean`, or the `max`, as a
+            video is positive if one of its clips is.
+
     """
 
     train_on: Literal["simulated"] | None = None
@@ -269,10 +275,11 @@ class LocalisationConfig(Section):
     """How attention is compared with frame-level truth.
 
     Attributes:
-        threshold: Attention, stretched to 0 … 1, from which on a frame is predicted.
-        population: Clips that count: those with an annotated frame (`gt_pos`), or those of them
-            that the network calls positive (`tp`).
-        alphas: Overlaps (IoU) from which on a clip is localised.
+        threshold: Attention, rescaled to 0 … 1 over the clip, from which a frame is selected.
+        population: Clips evaluated: those with an annotated frame (`gt_pos`), or those of them
+            that the network predicts positive (`tp`).
+        alphas: Least overlaps (IoU) at which a clip counts as localized.
+
     """
 
     threshold: float = Field(default=0.5, gt=0, le=1)
@@ -285,11 +292,12 @@ class ModelEntry(Section):
 
     Attributes:
         title: Printed name.
-        parameters: Parameters as the file builds it; counted whenever that is done.
-        shape: Input shape at which it has these; null where the size of inputs changes nothing.
-        ns_per_pixel: Nanoseconds for each pixel of each clip of a batch, measured on two cores; for
-            estimates of time only.
-        memory_factor: Bytes at the peak for each byte of a batch; for estimates of memory only.
+        parameters: Number of parameters with this file's settings; checked whenever it is built.
+        shape: Input shape for that number; null where it does not depend on the input size.
+        ns_per_pixel: Training time per pixel of a clip in nanoseconds, measured on two cores; only
+            for estimates of time.
+        memory_factor: Peak bytes per byte of a batch; only for estimates of memory.
+
     """
 
     title: str
@@ -300,10 +308,10 @@ class ModelEntry(Section):
 
 
 class OwnNetwork(Section):
-    """A network of the user, see `--network`.
+    """The user's own network, see `--network`.
 
     Attributes:
-        file: File of its function; empty where it was handed over in Python.
+        file: File of its function; empty if passed in Python.
         function: Name of the function.
         sha256: Hash of the file, or of the function's source.
     """
@@ -314,12 +322,12 @@ class OwnNetwork(Section):
 
 
 class VariantConfig(Section):
-    """One of several ways to use the data: a data set cut differently, another protocol.
+    """A variant: a data set cut differently, or another protocol.
 
     Attributes:
         title: Printed name.
-        set: Changes, shaped as the file itself.
-        models: Networks; null is all.
+        set: Changes, in the structure of the file.
+        models: Networks; null uses all.
     """
 
     title: str
@@ -328,7 +336,7 @@ class VariantConfig(Section):
 
 
 class Choice(Section):
-    """Where a setting comes from.
+    """The source of a setting.
 
     Attributes:
         label: Kind of evidence.
@@ -340,14 +348,14 @@ class Choice(Section):
 
 
 class Claim(Section):
-    """An order of two networks that the paper asserts.
+    """A claim of the paper that one network is better than another.
 
     Attributes:
         id: Name of the claim.
         text: The claim.
-        better: Network that is claimed to be better; of several the mean counts.
-        worse: The other one.
-        metric: What is compared.
+        better: Network claimed to be better; the mean of several.
+        worse: Network claimed to be worse.
+        metric: Metric compared.
     """
 
     id: str
@@ -358,32 +366,32 @@ class Claim(Section):
 
 
 class PaperConfig(Section):
-    """Everything a paper's YAML file says, with one preset applied.
+    """A paper's YAML file with one preset applied.
 
     Attributes:
         paper: Name of the paper.
         title: Its title.
         authors: Its authors.
         venue: Where it was published.
-        doi: Its DOI; empty where it has none.
+        doi: Its DOI, or empty.
         labels: Classes, in the order of their numbers.
-        label_column: Column of the manifest that holds the label.
-        data: What is done about the user's files.
+        label_column: Column of the manifest with the label.
+        data: How the user's files are handled.
         clip: How videos are cut and scaled.
-        split: How the data are divided.
+        split: How the data are split.
         model: Options of the networks' builders.
         fit: How a fold is trained.
         localisation: How attention is compared with frame-level truth.
         cohort: The simulated cohort.
         transfer: Training on another data set.
-        options: Settings that only this paper's own code reads.
-        variants: Ways to use the data, by name.
+        options: Settings that only this paper's code reads.
+        variants: Other data sets or protocols of the paper, by name.
         models: Networks, by name.
-        networks: Networks of the user; set by `--network`.
-        choices: Where settings come from, by key.
-        published: The paper's own numbers.
-        claims: Orders that the paper asserts.
-        inconsistencies: Where the paper disagrees with itself.
+        networks: The user's own networks; set by `--network`.
+        choices: Source of each setting, by key.
+        published: The paper's numbers.
+        claims: The paper's claims that one network is better than another.
+        inconsistencies: Contradictions within the paper.
     """
 
     paper: str

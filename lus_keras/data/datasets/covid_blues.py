@@ -23,7 +23,7 @@ NAME = "covid-blues"
 MARKER = "severity.csv"
 SAID = describe_dataset(NAME, PublicDescription)
 SOURCE, LICENSE = SAID.source, SAID.license
-OBTAIN = f"Get it from {SOURCE} (licence {LICENSE}), for example with git clone."
+OBTAIN = f"Get it from {SOURCE} (license {LICENSE}), for example with git clone."
 
 _COLUMNS = {"severity": "Severity Score", "b_lines": "B-lines"}
 A_LINES = "A-lines"
@@ -57,7 +57,7 @@ def load(root: str | os.PathLike[str] | None = None) -> Dataset:
     labelled = [video for video, _ in parsed]
     videos = [video for video in labelled if Path(video.video).is_file()]
     if not videos:
-        raise DataError(f"{folder / 'lus_videos'}: holds no labelled video. {OBTAIN}")
+        raise DataError(f"{folder / 'lus_videos'}: holds no labeled video. {OBTAIN}")
     notes = tuple(_notes(labelled, videos, folder))
     return Dataset(NAME, SAID.title, videos, LICENSE, SAID.citation, notes, folder, cropped=True)
 
@@ -161,7 +161,7 @@ def _notes(labelled: list[Video], videos: list[Video], folder: Path) -> Iterator
         "a video may show them beside its lines."
     )
     yield (
-        "Labels are per video: there is no frame-level truth, so the localisation of B-lines in "
+        "Labels are per video: there is no frame-level truth, so the localization of B-lines in "
         "time cannot be evaluated."
     )
     yield "The source cropped the pictures to the sector: no region of interest is needed."

@@ -22,7 +22,7 @@ def load(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = 
     videos = read_manifest(path, root=root)
     licenses = sorted({video.license for video in videos} - {""})
     unlicensed = sum(not video.license for video in videos)
-    notes = [f"{unlicensed} of {len(videos)} videos name no licence."] if unlicensed else []
+    notes = [f"{unlicensed} of {len(videos)} videos state no license."] if unlicensed else []
     if alike := warning_of_ids(video.patient_id for video in videos):
         notes.append(f"{alike[0].upper()}{alike[1:]}")
     return Dataset(

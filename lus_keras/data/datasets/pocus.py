@@ -1,6 +1,6 @@
 """POCUS: lung-ultrasound videos and images collected for COVID-19 research (Born et al. 2021).
 
-    dataset_metadata.csv                     a row a file: labels, patient, license
+    dataset_metadata.csv                     one row per file: labels, patient, license
     pocus_videos/<convex|linear>/<name>      AVI, MP4, MOV, MPEG and GIF
     pocus_images/<convex|linear>/<name>      JPEG and PNG
 
@@ -27,7 +27,7 @@ NAME = "pocus"
 MARKER = "dataset_metadata.csv"
 SAID = describe_dataset(NAME, PublicDescription)
 SOURCE, LICENSE = SAID.source, SAID.license
-OBTAIN = f"Get its folder `data` from {SOURCE} (a licence for each file, see {MARKER})."
+OBTAIN = f"Get its folder `data` from {SOURCE} (a license for each file, see {MARKER})."
 
 # Column → sign, in the order of the table.
 SIGN_COLUMNS = {
@@ -101,7 +101,7 @@ def load(root: str | os.PathLike[str] | None = None) -> Dataset:
             videos.append(_video(row, str(path)))
             why[str(path)] = _why_not_one(_signs(row))
     skipped += [
-        (path.name, f"no row in {MARKER}, so no licence is known")
+        (path.name, f"no row in {MARKER}, so no license is known")
         for path in sorted(set(files.values()) - taken)
     ]
     if not videos:
@@ -151,7 +151,7 @@ def _refused(row: Row, path: Path | None, taken: Container[str]) -> str:
     if str(path) in taken:
         return "a second row for the same file"
     if not license_of(row.cells["License"]):
-        return f"no Creative Commons licence, but {row.cells['License'] or 'nothing'!r}"
+        return f"no Creative Commons license, but {row.cells['License'] or 'nothing'!r}"
     if not row.cells["Patient ID / Name"]:
         return "no patient id, so that it cannot be kept on one side of a split"
     return ""
@@ -219,7 +219,7 @@ def _notes(videos: Sequence[Video], why: Mapping[str, str]) -> Iterator[str]:
         "source numbers them; an image is a video of one frame."
     )
     yield (
-        "Licences are one a file, in the manifest and in the table of the source: "
+        "Each file has its own license, in the manifest and in the table of the source: "
         f"{_licenses(videos)}. Files with NC are not for commercial use."
     )
     signs = Counter(video.sign for video in videos if video.sign)

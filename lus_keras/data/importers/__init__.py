@@ -3,7 +3,7 @@
     via            projects of the VGG Image Annotator, versions 2 and 3
     frame_folders  folders of numbered pictures, patient/exam/zone
     dicom          multi-frame ultrasound, de-identified
-    table          any sheet with a row a video
+    table          any sheet with one row per video
 
 Each gives an `Imported`, or one error that lists everything that has to be mended.
 """

@@ -184,7 +184,7 @@ def _problems(dataset: Any) -> Iterator[str]:
     if not 0 < size[0] * size[1] <= MAX_PIXELS or not 0 < size[2] <= MAX_FRAMES:
         yield f"{size[2]} frames of {size[1]}×{size[0]} are none, or more than is decoded. Cut it."
     if dataset.get("BitsAllocated") != 8:
-        yield "pixels must have 8 bits. Export it anew."
+        yield "pixels must have 8 bits. Export it again."
 
 
 def _boxes(dataset: Any, region: Box | None) -> tuple[Box, ...]:

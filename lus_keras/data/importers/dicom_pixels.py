@@ -72,7 +72,7 @@ def read_pixels(dataset: Any, stream: BinaryIO) -> tuple[Pixels | None, list[str
     colours = str(dataset.get("PhotometricInterpretation", ""))
     codec = _codec(str(syntax))
     if colours not in _PHOTOMETRIC and codec is None:
-        return None, ["pixels must be grey, RGB, YBR or of a palette. Export it anew."], []
+        return None, ["pixels must be gray, RGB, YBR or of a palette. Export it again."], []
     if syntax.is_encapsulated:
         found = Pixels("video" if codec else "frames", colours, start + 12, 0, False, False, syntax)
         problems = [] if codec else _wrong_count(dataset, _count_items(dataset, stream))
@@ -104,7 +104,7 @@ def _wrong_count(dataset: Any, found: int) -> list[str]:
     stated = int(dataset.NumberOfFrames)
     if found == stated:
         return []
-    return [f"states {stated} frames and holds {found}. Copy it again, or export it anew."]
+    return [f"states {stated} frames and holds {found}. Copy it again, or export it again."]
 
 
 def _count_items(dataset: Any, stream: BinaryIO) -> int:

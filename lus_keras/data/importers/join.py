@@ -21,7 +21,7 @@ class Joining:
 
     Attributes:
         names: How patients are read out of file names; None if something else tells them.
-        sheet: Labels in a sheet, a row a video.
+        sheet: Labels in a sheet, one row per video.
         is_free: Asked of each video of which nothing says whether it has B-lines: whether it has
             none. None asks nothing: silence is not absence.
         root: Folder that the manifest's paths start from; its own if None.

@@ -87,7 +87,7 @@ def _read_csv(path: Path) -> tuple[list[list[str]], str]:
         return [], delimiter
     most = max(line.count(delimiter) for line in text.splitlines()) + 1
     if most > _MOST_CELLS:
-        raise DataError(f"{path}: a row has {most} cells. Name a sheet with a row a video.")
+        raise DataError(f"{path}: a row has {most} cells. Name a sheet with one row per video.")
     try:
         # The Python engine alone tells a cell that is absent (not a text) from one that is empty.
         frame = pandas.read_csv(
@@ -113,7 +113,9 @@ def _fitted(path: Path, table: Sequence[Sequence[str]], between: str, exact: boo
     """
     rows = [(number, list(row)) for number, row in enumerate(table[1:], start=2) if any(row)]
     if not rows or not any(table[0]):
-        raise DataError(f"{path}: must have a header and a row a video. Received none. Add them.")
+        raise DataError(
+            f"{path}: must have a header and one row per video. Received none. Add them."
+        )
     header = tuple(table[0])
     if exact and _ends_with_delimiters(header, [row for _, row in rows], between):
         rows = [(number, row[:-1]) for number, row in rows]

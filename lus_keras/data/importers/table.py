@@ -1,4 +1,4 @@
-"""Any sheet with a row a video, CSV or Excel, as a manifest."""
+"""Any sheet with one row per video, CSV or Excel, as a manifest."""
 
 import os
 import re

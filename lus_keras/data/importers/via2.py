@@ -97,7 +97,7 @@ def _header(text: str) -> tuple[list[str], str]:
 
 
 def pictures_of_csv(text: str, problems: list[str]) -> Via2:
-    """Reads `via_region_data.csv`: a row a region, or one of a picture without regions.
+    """Reads `via_region_data.csv`: one row per region, or one of a picture without regions.
 
     Args:
         problems: What has to be corrected is appended.

@@ -213,5 +213,5 @@ def _b_lines(found: _Found) -> dict[str, Any]:
     elif stated == {False}:
         known["segments"] = ()
     if 0 < len(found.frames) < count:
-        found.unused["video in which some frames are not labelled, so that it has no segments"] += 1
+        found.unused["video in which some frames are not labeled, so that it has no segments"] += 1
     return known

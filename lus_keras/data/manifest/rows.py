@@ -28,7 +28,7 @@ def parse(
     header, table = _read_table(path)
     problems: dict[int, list[str]] = {1: list(_check_header(header, labels))}
     if not table:
-        problems[2] = ["a manifest must hold a row a video. Received none. Add them."]
+        problems[2] = ["a manifest must have one row per video. Received none. Add them."]
     videos: dict[int, Video] = {}
     first_row: dict[str, int] = {}
     for number, row in table:

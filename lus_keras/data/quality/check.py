@@ -138,7 +138,7 @@ def _checked(item: Item, outcome: Outcome | None, min_seconds: float) -> Checked
         problems.append(
             Problem.of_sentences("unreadable", "error", text)
             if ours
-            else Problem("decoder", "error", text, "Leave the file out, or encode it anew.")
+            else Problem("decoder", "error", text, "Leave the file out, or re-encode it.")
         )
     if outcome is None or isinstance(outcome, str):
         return Checked(item, _hash_of(item.path), None, tuple(problems))

@@ -31,7 +31,7 @@ def contact_sheet(path: Path, video: Video | None = None, *, pictures: int = 12)
         video: Its manifest row, whose labels and segments are drawn, or None.
 
     Returns:
-        The figure; it shows what the file shows, so it comes under the file's licence.
+        The figure; it shows what the file shows, so it comes under the file's license.
 
     Raises:
         VideoError: The file cannot be decoded.
@@ -123,7 +123,7 @@ def _inspected(path: Path, fps: float | None) -> Inspection:
     (outcome,) = run_isolated(inspect_to_json, [json.dumps({"path": str(path), "fps": fps})])
     if isinstance(outcome, str):
         ours = outcome.startswith(f"{path}: ")
-        raise VideoError(outcome if ours else f"{path}: {outcome} Encode the file anew.")
+        raise VideoError(outcome if ours else f"{path}: {outcome} Re-encode the file.")
     return inspection_from_json(outcome)
 
 

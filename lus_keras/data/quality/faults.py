@@ -90,7 +90,7 @@ def _picture(seen: Inspection, min_seconds: float) -> Iterator[Problem]:
     if seen.brightest < DARK or seen.contrast < DARK:
         yield Problem(
             "blank", "error",
-            f"shows nothing: grey values differ by {seen.contrast} at most and reach "
+            f"shows nothing: gray values differ by {seen.contrast} at most and reach "
             f"{seen.brightest} of 255.",
             "Export it again, or leave it out.",
         )  # fmt: skip

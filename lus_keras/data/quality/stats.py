@@ -62,9 +62,7 @@ def _label_counts(videos: Sequence[Video]) -> dict[str, dict[str, int]]:
         known = Counter(label.summary(value) for value in values if value is not None)
         missing = sum(value is None for value in values)
         if known:
-            counts[name] = dict(sorted(known.items())) | (
-                {"not labelled": missing} if missing else {}
-            )
+            counts[name] = dict(sorted(known.items())) | ({"unlabeled": missing} if missing else {})
     return counts
 
 

@@ -1,6 +1,6 @@
 """Splits: made once, written to `split.json`, verified whenever they are read.
 
-Proposing a split is scikit-learn's work; that no patient stands on both sides is checked here,
+Proposing a split is scikit-learn's work; that no patient is on both sides is checked here,
 every time. Splits by clip, which break that rule, exist to show what it is worth, and say so.
 """
 

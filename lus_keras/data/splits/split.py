@@ -64,7 +64,7 @@ class Split:
 
     @property
     def leaks(self) -> bool:
-        """Whether clips of one patient may stand on both sides."""
+        """Whether clips of one patient may be on both sides."""
         return self.by_clip or any(True for _ in leaks(self))
 
 
@@ -73,7 +73,7 @@ def verify(split: Split, patients: Iterable[str], *, allow_leak: bool = False) -
 
     Args:
         patients: Patients of the data, or ids of its clips where clips are divided.
-        allow_leak: Whether a patient may stand on both sides, to show what that does to numbers.
+        allow_leak: Whether a patient may be on both sides, to show what that does to numbers.
 
     Raises:
         LeakageError: A patient is on both sides of a fold, or is tested in two folds of a k-fold.

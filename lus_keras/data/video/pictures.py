@@ -134,7 +134,7 @@ def probe_pictures(folder: Path) -> VideoInfo:
     if depth <= 8:
         return as_shown(stored, exif_orientation(paths[0]))
     used = bits_used(paths)
-    note = f"its pictures use {used} of {depth} bits; grey values are scaled by those used."
+    note = f"its pictures use {used} of {depth} bits; gray values are scaled by those used."
     return as_shown(replace(stored, notes=(note,)), exif_orientation(paths[0]))
 
 

@@ -98,7 +98,7 @@ def bibtex_software(versions: Mapping[str, Any]) -> str:
     fields = {
         "title": "{lus_keras: lung-ultrasound deep learning in Keras 3}",
         "author": "{The lus_keras authors}",
-        "howpublished": "Software, MIT licence",
+        "howpublished": "Software, MIT license",
         "version": str(versions.get("lus_keras", "")),
     }
     return entry("lus_keras", fields)

@@ -162,11 +162,11 @@ def build_section(
 def _seed_notes(run: PaperRun) -> list[str]:
     if len(run.seeds) < 2:
         return []
-    anew = "folds, first weights and order of clips"
+    anew = "folds, initial weights and clip order"
     if run.seeds_vary == "cohort":
         anew = f"the simulated cohort, {anew}"
     return [
-        f"Seeds {', '.join(map(str, run.seeds))}: {anew} drawn anew for each. "
+        f"Seeds {', '.join(map(str, run.seeds))}: {anew} drawn again for each. "
         "Values are means over seeds; figures, clips and counts of the data are those of seed "
         f"{run.seed}."
     ]

@@ -33,7 +33,7 @@ READ = ("predictions.csv", "attention.npz", "history.csv", "examples.npz", "mask
 MADE_LATER = ("explanations.npz", "localization.npz", "robustness.npz")
 ADVICE = (
     "Its numbers are not what training wrote. Restore the file, or delete DONE beside it and run "
-    "the command again to train the fold anew."
+    "the command again to train the fold again."
 )
 
 
@@ -80,7 +80,7 @@ def _refuse_mixed(folder: Path, model: ModelRun, variant: VariantRecord | None) 
             for text in expected.differences(mark)
         ]
     if problems:
-        advice = "Delete these folds, and run the command again to train them anew."
+        advice = "Delete these folds, and run the command again to train them again."
         raise RunError.from_problems([*problems, advice], most=len(problems) + 1)
 
 

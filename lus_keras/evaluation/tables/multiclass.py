@@ -85,7 +85,7 @@ def class_columns() -> list[Column]:
 
 
 def class_rows(run: PaperRun, table: str, model: str, classes: Mapping[str, str]) -> list[Row]:
-    """Rows of one network: a row a class, then all together, a video, and no skill.
+    """Rows of one network: one row per class, then all together, a video, and no skill.
 
     Args:
         table: Table id; a run without results shows the cells that are published under it.

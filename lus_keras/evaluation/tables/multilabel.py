@@ -43,7 +43,7 @@ def label_columns() -> list[Column]:
 
 
 def label_rows(run: PaperRun, model: str, labels: Mapping[str, str]) -> list[Row]:
-    """Rows of one network: a row a label, then all of them, a video, and no skill.
+    """Rows of one network: one row per label, then all of them, a video, and no skill.
 
     The baseline gives each label's more frequent answer, "no" of equals.
     """

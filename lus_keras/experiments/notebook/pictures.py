@@ -35,7 +35,7 @@ def picture(source: Path | Figure, *, width: int = 800, photo: bool = False) -> 
         source: Figure, or path of a PNG.
         width: Width in pixels; a narrower source keeps its own.
         photo: Whether it is mostly frames, which JPEG keeps in less; else it is a PNG of 64
-            colours.
+            colors.
 
     Raises:
         FileNotFoundError: There is no such PNG.

@@ -61,7 +61,7 @@ def table(run: str | Path, paper: str, target: str, *, metrics: Sequence[str] = 
         metrics: Metrics to show; those that the paper prints where none is given.
 
     Returns:
-        A row a network, a column a metric; rows of which nothing is known are left out.
+        One row per network, one column per metric; rows of which nothing is known are left out.
 
     Raises:
         ConfigError: The paper has no such table.
@@ -118,7 +118,7 @@ def recorded(
         digits: Decimals of ours.
 
     Returns:
-        A row a network, a column a metric; a dash stands for what is not known.
+        One row per network, one column per metric; a dash stands for what is not known.
 
     Raises:
         RunError: The repository does not hold these results.
@@ -154,7 +154,7 @@ def claims(run: str | Path, paper: str) -> pd.DataFrame:
     """Reads what became of the orders that a paper claims.
 
     Returns:
-        A row a claim: verdict, and the difference with its 95 % interval over patients.
+        One row per claim: verdict, and the difference with its 95 % interval over patients.
 
     Raises:
         RunError: The run cannot be read.

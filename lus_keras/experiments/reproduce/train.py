@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 PRETRAINING, WEIGHTS = "pretraining", "model.weights.h5"
 OVERLAYS = "explanations"
 SHARED = (
-    "each batch is shared by all devices; normalisation takes its statistics of a device's share "
+    "each batch is shared by all devices; normalization takes its statistics of a device's share "
     "(its moving averages of the first one's), and the last, incomplete batch of an epoch is left "
     "out."
 )

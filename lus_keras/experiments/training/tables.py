@@ -1,4 +1,4 @@
-"""What a fold leaves as tables: a row a test clip, and a row an epoch."""
+"""What a fold leaves as tables: one row per test clip, and one per epoch."""
 
 import csv
 from collections.abc import Mapping, Sequence

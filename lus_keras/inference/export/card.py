@@ -1,4 +1,4 @@
-"""What an exported model takes and gives, and what has to be known before it is used."""
+"""Contract and model card of an exported model."""
 
 import json
 import shlex
@@ -21,21 +21,21 @@ from lus_keras.inference.predict import Ensemble
 from lus_keras.inference.predict.find import Description, run_folder
 
 CROPS = {
-    "sector": "the ultrasound sector (its bounding box) has to be cut out of the picture before",
-    "none": "the whole picture",
-    "roi": "a tile of the region of interest, cut from the picture scaled to `picture_size`",
+    "sector": "crop the image to the bounding box of the ultrasound sector first",
+    "none": "the whole image",
+    "roi": "a tile of the region of interest, cut from the image resized to `picture_size`",
 }
 BY_AREA = "by area, or linearly if a side grows"
 OUTPUTS = {
-    "probabilities": "of the classes in `labels`, rows sum to 1; the mean over folds",
-    "logits": "unbounded; the mean over folds, whose softmax is not `probabilities` of several",
-    "attention": "weights of the frames, rows sum to 1; the mean over folds",
+    "probabilities": "probabilities of the classes in `labels`, rows sum to 1; mean over folds",
+    "logits": "unbounded, mean over folds; with several folds their softmax is not `probabilities`",
+    "attention": "weights of the frames, rows sum to 1; mean over folds",
 }
 # Of networks that judge each label on its own.
 APART = {
-    "probabilities": "of each label in `labels` by itself, none or several may apply; the mean "
+    "probabilities": "of each label in `labels` separately, none or several may apply; mean "
     "over folds",
-    "logits": "unbounded; the mean over folds, whose sigmoid is not `probabilities` of several",
+    "logits": "unbounded, mean over folds; with several folds their sigmoid is not `probabilities`",
 }
 USE = (
     "For research only. It is not a medical device, has not been validated for clinical use and "
@@ -174,7 +174,7 @@ def _usage(models: Ensemble, said: Mapping[str, Any]) -> str:
     kind = "Labels, none or several of which apply" if models.description.multilabel else "Classes"
     return (
         f"Input `{given['name']}`: {given['dtype']}, {shape}, at {given['frames_per_second']} "
-        f"frames a second. Outputs: {outputs}. {kind}: {labels}. {folds}. "
+        f"frames per second. Outputs: {outputs}. {kind}: {labels}. {folds}. "
         f"Details: `{'entry' if said['format'] == 'safetensors' else 'contract'}.json`."
     )
 

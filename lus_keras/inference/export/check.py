@@ -55,7 +55,7 @@ def check_export(name: str, models: Ensemble, folder: Path) -> dict[str, float]:
             worst[output] = max(worst[output], float(gap.max()))
     wrong = [f"{key} by {value:.2g}" for key, value in worst.items() if not value <= TOLERANCE]
     if levels > LEVELS:
-        wrong.append(f"resizing by {levels:g} grey levels")
+        wrong.append(f"resizing by {levels:g} gray levels")
     if wrong:
         raise RunError(
             f"{models.name}: the export differs from the network: {', '.join(wrong)} (allowed "

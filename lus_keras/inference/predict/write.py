@@ -100,7 +100,7 @@ def write_predictions(
         held: What the folder's predictions.json says, to be kept; see `append.check_folder`.
 
     Returns:
-        The files: predictions.csv (a row a clip), videos.csv, patients.csv, attention.csv where
+        The files: predictions.csv (one row per clip), videos.csv, patients.csv, attention.csv where
         there is attention, predictions.json, and the pictures.
     """
     predictions = predictions_apart(predictions)
@@ -132,7 +132,7 @@ def write_predictions(
 def _tables(
     models: Ensemble, predictions: Sequence[VideoPrediction], chances: list[str]
 ) -> dict[str, tuple[list[str], Iterable[list[Any]]]]:
-    """Header and rows of the files that have a row a clip, a video or a frame."""
+    """Header and rows of the files that have one row per clip, a video or a frame."""
     tables: dict[str, tuple[list[str], Iterable[list[Any]]]] = {
         "predictions.csv": (
             ["clip_id", "video_id", "patient_id", "video", "start_s", "end_s", *chances],

@@ -106,7 +106,7 @@ def table2(run: PaperRun) -> Layout:
     return _frame_layout(
         run,
         "table2",
-        "Table 2. B-line localisation accuracy (%) at different IoU α",
+        "Table 2. B-line localization accuracy (%) at different IoU α",
         {id_: f"IoU ≥ {alpha:g}" for id_, alpha in alphas.items()},
         rules,
         (

@@ -151,7 +151,7 @@ def figure10(run: PaperRun) -> Drawing | None:
         "Figure 10. Attention masks",
         "The middle frames of eight test videos spread evenly over all, not chosen by eye; title: "
         f"video / frame. The mask has {height} × {width} places{coarser}. It is stretched "
-        "bilinearly to the frame; its colours span the network's own range, which is printed, or "
+        "bilinearly to the frame; its colors span the network's own range, which is printed, or "
         "0.05 where that is less.",
         drawings.masked_frames(rows),
         frames=True,

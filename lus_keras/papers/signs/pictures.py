@@ -19,7 +19,7 @@ SEEN = {
     "a_lines": "bright lines parallel to\nthe pleura, equally far apart",
     "b_lines": "from the pleura to the\nbottom without fading",
     "effusion": "black fluid between\nthe pleurae",
-    "consolidation": "lung as grey as liver,\nwith bright air inside",
+    "consolidation": "lung as gray as liver,\nwith bright air inside",
 }
 
 

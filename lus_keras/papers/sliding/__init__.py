@@ -32,7 +32,7 @@ class SlidingOptions(Options):
 
     Attributes:
         samples: Noisy copies of SmoothGrad.
-        noise: Their noise, as a share of a clip's range of grey.
+        noise: Their noise, as a share of a clip's range of gray.
         frames: Frames that are shown.
         step: Frames from one to the next.
         engine: Who computes the maps.

@@ -1,9 +1,9 @@
 """Acceptance checks of the simulator: numbers, marks, and whether they are reached.
 
-basic       1 speed, 2 determinism, 13 nothing but the lung tells the label
+basic       1 speed, 2 determinism, 13 only the lung predicts the label
 sliding     3 one frame, 4 network, 5 dose, 6 split by window
 bline       7 truth, 8 truth is visible
-findings    9 severity, 12 signs, 14 and 15 told apart by a network
+findings    9 severity, 12 signs, 14 and 15 distinguished by a network
 real        10 realism, 11 transfer; skipped without COVID-BLUES
 network     the network of 4, 14 and 15; the only part that needs Keras
 """

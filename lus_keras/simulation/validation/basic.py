@@ -88,7 +88,7 @@ def same_files(plan: VideoPlan) -> bool:
     return len(keys) == 1 and all(np.array_equal(texts[0], text) for text in texts[1:])
 
 
-@check(13, "nothing but the lung tells the label", "every p > .01")
+@check(13, "only the lung predicts the label", "every p > .01")
 def check_metadata(settings: Settings) -> Finding:
     """One video a patient, so that patients' own scanners and findings are no evidence."""
     p_values, same = {}, True

@@ -1,4 +1,4 @@
-"""Severity scores and signs: realised as drawn, looking as they must, told apart by a network."""
+"""Severity scores and signs: realized as drawn, expected appearance, distinguished by a network."""
 
 from collections.abc import Callable
 from typing import Any
@@ -95,7 +95,7 @@ def a_line_period_error(scene: Scene) -> float:
     return float(abs(lags[peak] + (before - after) / (2 * (before - 2 * at + after)) - period))
 
 
-@check(12, "signs look as they must", "fluid and A-lines in ≥ 90 %, every r < -.8")
+@check(12, "signs: expected appearance", "fluid and A-lines in ≥ 90 %, every r < -.8")
 def check_signs(settings: Settings) -> Finding:
     """Fluid is dark, pleurae approach in inspiration, A-lines repeat at the pleura's depth."""
     patients, seed = settings.patients(60), settings.seed
@@ -161,7 +161,7 @@ def _separability(task: str, label: str, settings: Settings, **size: Any) -> Fin
     )
 
 
-@check(14, "severity: told apart by a network", "low end > .5 for each score")
+@check(14, "severity: distinguished by a network", "low end > .5 for each score")
 def check_severity_network(settings: Settings) -> Finding:
     """Each score against the rest, on unseen patients."""
     patients = settings.patients(120)
@@ -169,7 +169,7 @@ def check_severity_network(settings: Settings) -> Finding:
     return _separability("severity", "severity", settings, **size)
 
 
-@check(15, "signs: told apart by a network", "low end > .5 for each sign")
+@check(15, "signs: distinguished by a network", "low end > .5 for each sign")
 def check_signs_network(settings: Settings) -> Finding:
     """Each sign against the rest, on unseen patients."""
     patients = settings.patients(180)

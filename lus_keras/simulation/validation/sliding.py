@@ -104,7 +104,7 @@ def change(clip: np.ndarray) -> list[float]:
     ]
 
 
-@check(3, "sliding: one frame tells nothing", "AUC .5 ± .05 (LR, RF)")
+@check(3, "sliding: one frame carries no information", "AUC .5 ± .05 (LR, RF)")
 def check_single_frame(settings: Settings) -> Finding:
     """AUC of one frame's texture, by logistic regression and by a forest."""
     found = tiles(settings.patients(PATIENTS), settings.seed)
@@ -124,7 +124,7 @@ def check_single_frame(settings: Settings) -> Finding:
 
 @check(
     4,
-    "sliding: time tells",
+    "sliding: motion carries information",
     "3D CNN ≥ .75, low end > one frame's high end; one repeated: interval holds .5",
 )
 def check_network(settings: Settings) -> Finding:
@@ -192,7 +192,7 @@ def check_dose(settings: Settings) -> Finding:
     )
 
 
-@check(6, "sliding: split trap", "window ≥ .95, patient ≤ .60")
+@check(6, "sliding: leakage by splitting windows", "window ≥ .95, patient ≤ .60")
 def check_split_trap(settings: Settings) -> Finding:
     """One frame's texture: windows of a patient on both sides of the split, and patients apart."""
     found = tiles(settings.patients(PATIENTS), settings.seed)
