@@ -91,7 +91,7 @@ def test_a_notebook_calls_the_package_and_defines_nothing(notebook):
 def test_a_notebook_of_a_paper_tells_what_differs_and_what_not_to_conclude(notebook):
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert "Research use only" in text and "Simulated data" in text
-    if "From nothing" not in text:
+    if "# Quick start" not in text:
         headings = "## The network", "## The protocol", "## Results: published and ours"
         for heading in ("claims", *headings):
             assert heading in text
@@ -101,7 +101,7 @@ def test_a_notebook_of_a_paper_tells_what_differs_and_what_not_to_conclude(noteb
 
 def test_a_lecture_has_idea_formula_discussion_and_exercises(lecture):
     text = "\n".join(cell.source for cell in lecture.cells if cell.cell_type == "markdown")
-    if "From nothing" not in text:
+    if "# Quick start" not in text:
         assert "**Idea.**" in text and "**Formula.**" in text and "## Discussion" in text
     exercises = text.partition("\n## Exercises\n")[2]
     assert len(re.findall(r"^\d+\. ", exercises, re.MULTILINE)) >= 4
@@ -127,7 +127,7 @@ def recorded_calls(notebook):
 def test_committed_results_are_shown_to_the_digit(lecture):
     """What a notebook shows of `docs/results` is what stands there."""
     calls = list(recorded_calls(lecture))
-    assert calls or "From nothing" in lecture.cells[0].source
+    assert calls or "# Quick start" in lecture.cells[0].source
     for (name, target, rows, metrics), digits, shown in calls:
         (path,) = (ROOT / "docs" / "results" / name).rglob("results.json")
         entries = json.loads(path.read_text(encoding="utf-8"))["rows"]
@@ -159,7 +159,7 @@ def test_a_notebook_runs_at_the_smallest_scale(notebook, tmp_path, monkeypatch):
     client.execute(cwd=str(tmp_path))
     check_outputs(code_cells(notebook))
     left = {path.name for path in tmp_path.iterdir()}
-    if "From nothing" not in notebook.cells[0].source:
+    if "# Quick start" not in notebook.cells[0].source:
         assert left == set()
     else:  # the quick start keeps what it made, to be looked at
         files = {path.name for path in (tmp_path / "quickstart" / "smoke").rglob("*")}
