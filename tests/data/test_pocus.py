@@ -1,4 +1,4 @@
-"""POCUS is read as its source publishes it: several formats, still images, a licence a file.
+"""POCUS is read as its source publishes it: several formats, still images, a license a file.
 
 The layout is imitated here with generated pictures and made-up rows; the tests marked `real_data`
 read the public files if `LUS_KERAS_DATA` points at them.
@@ -188,7 +188,7 @@ def test_rows_and_files_without_their_counterpart_are_told(copy):
     assert "no such file here: Cov_b." in notes
     assert "a second row for the same file: Cov_a." in notes
     assert "no patient id, so that it cannot be kept on one side of a split: Cov_e." in notes
-    assert "no row in dataset_metadata.csv, so no licence is known: stranger.mp4." in notes
+    assert "no row in dataset_metadata.csv, so no license is known: stranger.mp4." in notes
 
 
 def test_a_table_without_its_columns_and_a_folder_without_files_are_refused(copy):

@@ -53,7 +53,7 @@ def test_real_videos_are_grouped_by_label_one_a_patient(make_videos):
     pictures = real_pictures(make_videos(4, b_lines=1), "bline", per_class=3)
     assert [p.group for p in pictures] == ["real: b_lines 1"] * 2
     assert [p.caption for p in pictures] == ["patient p0", "patient p1"]
-    assert real_pictures(make_videos(2), "severity", per_class=1)[0].group == "real: unlabelled"
+    assert real_pictures(make_videos(2), "severity", per_class=1)[0].group == "real: unlabeled"
 
 
 def test_the_sheet_says_what_is_simulated_and_is_repeatable():
