@@ -71,7 +71,7 @@ def explanation_sheet(explanation: Explanation, network: str, most: int = 6) -> 
     )
     if box[2:] != (width, height):
         x, y, w, h = box
-        style = {"fill": False, "edgecolor": "white", "lw": 0.8}
+        style: dict[str, Any] = {"fill": False, "edgecolor": "white", "lw": 0.8}
         for axes, number in itertools.product(rows[1:], range(len(shown))):
             axes.add_patch(Rectangle((number * step + x - 0.5, y - 0.5), w, h, **style))
     scale = ScalarMappable(cmap=COLORS)

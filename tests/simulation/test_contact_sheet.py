@@ -65,7 +65,7 @@ def test_the_sheet_says_what_is_simulated_and_is_repeatable():
     assert "SIMULATED" in alone.get_suptitle()
     assert "some data" in both.get_suptitle()
     titles = [axes.get_title() for axes in both.axes]
-    assert "apart by 0.0 gray levels" in titles
+    assert "difference: 0.0 gray levels" in titles
     assert "mean image, SIMULATED" in titles
     again = contact_sheet("bline", [simulated], [real], "some data")
     assert png_bytes(both) == png_bytes(again)
