@@ -92,7 +92,12 @@ def test_a_notebook_of_a_paper_tells_what_differs_and_what_not_to_conclude(noteb
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert "Research use only" in text and "Simulated data" in text
     if "From nothing" not in text:
-        for heading in ("claims", "## The network", "## The protocol", "## Results: published and ours"):
+        for heading in (
+            "claims",
+            "## The network",
+            "## The protocol",
+            "## Results: published and ours",
+        ):
             assert heading in text
         assert len(re.findall(r"^\d+\. \*\*", text, re.MULTILINE)) >= 6
         assert "Do not conclude" in text
