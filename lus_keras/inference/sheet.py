@@ -75,7 +75,14 @@ def explanation_sheet(explanation: Explanation, network: str, most: int = 6) -> 
         for axes, number in itertools.product(rows[1:], range(len(shown))):
             axes.add_patch(Rectangle((number * step + x - 0.5, y - 0.5), w, h, **style))
     scale = ScalarMappable(cmap=COLORS)
-    bar = figure.colorbar(scale, ax=rows[1:].tolist(), fraction=0.03, pad=0.01)
+    # Beside the maps only, but of all rows, so that they stay aligned.
+    beside: dict[str, Any] = {
+        "shrink": 1 - 1 / len(rows),
+        "anchor": (0, 0),
+        "fraction": 0.03,
+        "pad": 0.01,
+    }
+    bar = figure.colorbar(scale, ax=rows.tolist(), **beside)
     bar.set_label(f"share of the map's {PERCENTILE:g}th percentile", fontsize=9)
     bar.ax.tick_params(labelsize=8)
     figure.suptitle(_title(explanation, network), fontsize=11, x=0.01, ha="left")

@@ -14,6 +14,7 @@ from lus_keras import papers  # noqa: E402
 from lus_keras.cli import main  # noqa: E402
 from lus_keras.core import config  # noqa: E402
 from lus_keras.core.errors import ConfigError  # noqa: E402
+from lus_keras.core.style import png_bytes  # noqa: E402
 from lus_keras.data.video import iter_resampled, read_video  # noqa: E402
 from lus_keras.inference import explain  # noqa: E402
 from lus_keras.inference.predict import load_models, predict_video  # noqa: E402
@@ -120,6 +121,9 @@ def test_a_sheet_names_what_it_shows_and_lays_maps_over_the_file_s_own_frames(tr
     assert "percentile" in bar.get_ylabel()
     names = [axes.get_ylabel().partition("\n")[0] for axes in rows]
     assert names == ["Input", "Saliency", "SmoothGrad", "Grad-CAM"]
+    png_bytes(figure)
+    places = np.array([axes.get_position().bounds for axes in rows])
+    assert np.ptp(places[:, [0, 2]], axis=0).max() < 1e-6
     # The sector of these videos is columns 8 … 55 and rows 6 … 41 of 64×48, shown with a margin.
     # Frames are those at the rate of the clips, not that of the file.
     source = trained.videos[1].video
