@@ -78,7 +78,7 @@ def no_pictures(monkeypatch):
 
 @pytest.fixture
 def make_videos(tmp_path):
-    """Function that writes lossless videos of 24×32 pixels; frame f of video v is 10 v + f grey."""
+    """Function that writes lossless videos of 24×32 pixels; frame f of video v is 10 v + f gray."""
 
     def write(count, frames=6, fps=30.0, **labels):
         videos = []

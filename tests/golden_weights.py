@@ -56,7 +56,7 @@ def seeded_torch_state(shapes: dict, seed: int) -> dict[str, np.ndarray]:
             value = rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
         else:
             value = 0.05 * rng.standard_normal(shape)
-        # Small last normalisations keep 50 residual blocks from growing without bound.
+        # Small last normalizations keep 50 residual blocks from growing without bound.
         state[name] = (value * (0.2 if name.endswith("bn3.weight") else 1)).astype(np.float32)
     return state
 

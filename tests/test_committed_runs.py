@@ -46,7 +46,7 @@ def test_a_committed_run_repeats_its_numbers(run, tmp_path):
 
 
 def test_committed_runs_are_of_simulated_videos():
-    """Predictions carry the labels of a data set, whose licence need not allow that."""
+    """Predictions carry the labels of a data set, whose license need not allow that."""
     assert RUNS
     for path in RESULTS.rglob("split.json"):
         record = json.loads((path.parent / "run.json").read_text(encoding="utf-8"))

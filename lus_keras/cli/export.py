@@ -8,7 +8,7 @@ import click
 
 from lus_keras.cli.models import RUN, choice, load
 from lus_keras.cli.options import FOLDER, PATH, WHOLE
-from lus_keras.cli.output import Command, echo, name_files
+from lus_keras.cli.output import Command, echo, name_files, number_of
 from lus_keras.core.errors import ConfigError
 
 COMMAND = ["lus-keras", "reproduce"]
@@ -68,14 +68,15 @@ def export(
         files = register(
             models, name, root=into, backbone=backbone, weights=not recipe_only, others=measured
         )
-        echo(f"{models.name}, {len(models.networks)} folds, is registered as {name}.")
+        echo(f"{models.name}, {number_of(len(models.networks), 'fold')}, is registered as {name}.")
         name_files(files)
         return
     from lus_keras.inference.export import export_models
 
     files, found = export_models(models, out or Path(), format=file_format)
     differences = ", ".join(f"{name} {value:.1g}" for name, value in found.items())
-    echo(f"{models.name}, {len(models.networks)} folds, reloaded: differs by {differences}.")
+    folds = number_of(len(models.networks), "fold")
+    echo(f"{models.name}, {folds}, reloaded: differs by {differences}.")
     name_files(files)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lus_keras.cli.options import BOX, PATH, POSITIVE, Box, together
-from lus_keras.cli.output import Command, echo, name_files
+from lus_keras.cli.output import Command, echo, name_files, number_of
 from lus_keras.core.labels import REGISTRY, SINGLE
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _finish(imported: Imported) -> None:
 
     videos = imported.videos
     patients = len({video.patient_id for video in videos})
-    echo(f"{len(videos)} videos of {patients} patients.")
+    echo(f"{number_of(len(videos), 'video')} of {number_of(patients, 'patient')}.")
     first = videos[0]
     known = f"patient {first.patient_id!r}, exam {first.exam_id!r}, zone {first.zone!r}"
     echo(f"  {first.video_id}: {known}")

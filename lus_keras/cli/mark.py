@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lus_keras.cli.options import FILE, PATH, PATHS_ROOT, POSITIVE, Box
-from lus_keras.cli.output import Command, echo, name_files
+from lus_keras.cli.output import Command, echo, name_files, number_of
 from lus_keras.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ def annotate(
         rows += [_row(path, names) for path in found]
     rows = [replace(row, fps=row.fps or fps) for row in rows] if fps else rows
     write_page(rows, out, Picturing(size, quality))
-    echo(f"{len(rows)} videos, {out.stat().st_size / 1e6:.1f} MB. Open it in a browser.")
+    echo(
+        f"{number_of(len(rows), 'video')}, {out.stat().st_size / 1e6:.1f} MB. Open it in a browser."
+    )
     echo(f"Then: lus-keras data import-annotations {out.stem}.json VIDEOS --out manifest.csv")
     name_files([out])
 

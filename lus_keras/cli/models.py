@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lus_keras.cli.options import BOX, COUNT, FOLDER, JSON, PATH, POSITIVE, ROOT, WHOLE, together
-from lus_keras.cli.output import Command, echo, name_files
+from lus_keras.cli.output import Command, echo, name_files, number_of
 from lus_keras.core.errors import ConfigError, DataError, RunError
 from lus_keras.core.files import read_json, write_json
 
@@ -327,7 +327,7 @@ def _print(models: Ensemble, predictions: list[VideoPrediction]) -> None:
     from lus_keras.core.progress import Console
 
     table = Table("video", "patient", "clips", "predicted", *map(escape, models.labels))
-    table.title = f"{models.name}, {len(models.networks)} folds"
+    table.title = f"{models.name}, {number_of(len(models.networks), 'fold')}"
     table.title_justify = "left"
     for found in predictions:
         chances = [f"{value:.3f}" for value in found.mean]

@@ -50,6 +50,11 @@ def echo(text: str, *, err: bool = False) -> None:
     click.echo(printable(text), err=err)
 
 
+def number_of(count: int, noun: str) -> str:
+    """`1 fold`, `2 folds`."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def name_files(files: list[Path]) -> None:
     """Lists files, and says which to open if there is a page among them."""
     echo("Files:")

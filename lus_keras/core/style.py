@@ -17,7 +17,7 @@ DPI = 150
 def png_bytes(figure: Figure) -> bytes:
     """Renders a PNG without time stamp or version, so equal figures are equal bytes."""
     stream = io.BytesIO()
-    FigureCanvasAgg(figure)
+    _lay_out(figure)
     figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
     return stream.getvalue()
 
@@ -25,8 +25,19 @@ def png_bytes(figure: Figure) -> bytes:
 def pdf_bytes(figure: Figure) -> bytes:
     """Renders a figure for print, with lines and letters as such; equal figures, equal bytes."""
     stream = io.BytesIO()
+    _lay_out(figure)
     figure.savefig(stream, format="pdf", dpi=DPI, metadata={"CreationDate": None, "Producer": None})
     return stream.getvalue()
+
+
+def _lay_out(figure: Figure) -> None:
+    """Places what is in a figure, once: `savefig` does it for every format, and draws twice."""
+    FigureCanvasAgg(figure)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        figure.dpi = DPI
+        engine.execute(figure)
+        figure.set_layout_engine(None)
 
 
 def new_figure(width: float, height: float) -> Figure:

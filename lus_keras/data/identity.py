@@ -20,8 +20,8 @@ def warning_of_ids(patient_ids: Iterable[str]) -> str:
     if groups:
         many = f" ({len(groups)} groups of {sum(map(len, groups))} ids)" if len(groups) > 1 else ""
         told.append(
-            f"patient ids{many} look alike and are kept apart: {_listed(groups)}. If they are one "
-            "person, write them alike, or a split may leak."
+            f"patient ids{many} look alike and are treated as different: {_listed(groups)}. If "
+            "they are one person, spell them the same, or a split may leak."
         )
     rounded = sorted(name for name in known if re.fullmatch(r"\d([.,]\d+)?[Ee]\+\d+", name))
     if rounded:

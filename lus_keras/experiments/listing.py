@@ -4,7 +4,7 @@ import platform
 import shutil
 from types import ModuleType
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from lus_keras import __version__, papers
 from lus_keras.core import config
@@ -39,7 +39,8 @@ def tables() -> list[Table]:
 
 def _pretrained() -> Table:
     """Networks by name: what they were trained on, their size, how good they were."""
-    columns = ("pretrained network", "paper", "trained on", "size", "measured", "from")
+    # A name is typed as it is printed: a narrow terminal wraps the rest.
+    columns = (Column("network", no_wrap=True), "trained on", "size", "measured", "from")
     table = Table(*columns, title="Pretrained networks", title_justify="left")
     for name in registry.names():
         found = registry.find(name)
@@ -48,7 +49,7 @@ def _pretrained() -> Table:
         size = f"{found.size / 1e6:.1f} MB" if found.size else "recipe: `pretrain` trains it"
         origin = "package" if found.ships else "yours"
         measured = "\n".join(map(_headline, entry.measured))
-        table.add_row(name, entry.description["paper"], trained, size, measured, origin)
+        table.add_row(name, trained, size, measured, origin)
     return table
 
 

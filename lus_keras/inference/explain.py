@@ -21,16 +21,16 @@ from lus_keras.core.style import pdf_bytes, png_bytes
 from lus_keras.data.pipeline import network_input
 from lus_keras.evaluation.metrics import map_similarity
 from lus_keras.inference.predict import Ensemble, VideoPrediction, predict_video
-from lus_keras.inference.predict.overlay import captioned, heat, write_frames
+from lus_keras.inference.predict.overlay import captioned, write_frames
 from lus_keras.inference.predict.stream import Piece, stream_clips
 from lus_keras.inference.predict.video import predictions_apart
-from lus_keras.inference.sheet import explanation_sheet, named
+from lus_keras.inference.sheet import explanation_sheet, named, pictures_of, under_heat
 from lus_keras.models.attribution import (
     FAST,
     LIBRARY,
     grad_cam,
     integrated_gradients,
-    randomised_copy,
+    random_weights,
     smooth_grad,
     vanilla_saliency,
 )
@@ -38,6 +38,7 @@ from lus_keras.models.attribution import (
 METHODS = (*(STANDARD := ("vanilla", "smooth", "grad-cam")), "integrated")
 # Numbers of input that SmoothGrad holds at once: 64 MB of float32.
 MOST_VALUES = 1 << 24
+# Shorter side of a picture in the video of the maps.
 PANEL = 240
 # Who computed vanilla saliency and SmoothGrad, as it is printed.
 ENGINE_NAMES = {FAST: "fast (follows tf-keras-vis)", LIBRARY: "tf-keras-vis"}
@@ -122,21 +123,30 @@ def explain_video(
     output = models.labels.index(explained) if explained else found.predicted
     clearest = np.argsort(-found.probabilities[:, output], kind="stable")[:clips]
     stored = _pieces(models, found, clearest)
-    network = models.networks[0]
-    random = randomised_copy(network, how.seed)
+    network, inputs = models.networks[0], {}
+    for place, piece in stored.items():
+        length = np.array([piece.cut.length])
+        inputs[place] = np.asarray(network_input(piece.pixels[None], length, models.clip))
+
+    def maps_of() -> dict[int, dict[str, np.ndarray]]:
+        return {
+            place: {method: _MAKERS[method](network, values, output, how)[0] for method in methods}
+            for place, values in inputs.items()
+        }
+
+    trained = maps_of()
+    with random_weights(network, how.seed):
+        random = maps_of()
     made_of = []
     for place in map(int, clearest):
-        pixels, length = stored[place].pixels[None], np.array([stored[place].cut.length])
-        values = np.asarray(network_input(pixels, length, models.clip))
-        made = [
-            {method: _MAKERS[method](model, values, output, how)[0] for method in methods}
-            for model in (network, random)
-        ]
-        similar = {method: map_similarity(made[0][method], made[1][method]) for method in methods}
-        existing = int(length[0])
-        maps = {method: _as_frames(values)[:existing] for method, values in made[0].items()}
-        frames = pixels[0, :existing].mean(axis=-1).round().astype(np.uint8)
-        clip = (found, place, models.labels[output], _as_frames(frames))
+        pixels, existing = stored[place].pixels, stored[place].cut.length
+        maps = {method: _as_frames(values)[:existing] for method, values in trained[place].items()}
+        similar = {
+            method: map_similarity(values, random[place][method])
+            for method, values in trained[place].items()
+        }
+        frames = _as_frames(pixels[:existing].mean(axis=-1).round().astype(np.uint8))
+        clip = (found, place, models.labels[output], frames)
         made_of.append(Explanation(*clip, maps, similar, how))
     return made_of
 
@@ -265,22 +275,27 @@ def panels(explanation: Explanation) -> Iterator[np.ndarray]:
     """Frame by frame, the picture and beside it each map as heat over it, names beneath.
 
     Yields:
-        `(h, w, 3)` uint8 RGB, even in height and width.
+        `(h, w, 3)` uint8 RGB, even in height and width; pictures are those of the file.
     """
-    height, width = explanation.frames.shape[1:]
-    scale = max(1.0, PANEL / min(height, width))
+    pictures, box = pictures_of(explanation, range(len(explanation.frames)))
+    height, width = pictures[0].shape[:2]
+    scale = PANEL / min(height, width)
     size = 2 * round(width * scale / 2), 2 * round(height * scale / 2)
     maps, found = named(explanation.maps), explanation.prediction
     first = found.cuts[explanation.clip].first
     chance = found.probabilities[explanation.clip, found.labels.index(explanation.label)]
     said = f"P({explanation.label.replace('_', ' ')}) = {chance:.2f}"
-    for number, frame in enumerate(explanation.frames):
-        grey = cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
-        picture = np.repeat(grey[..., None], 3, axis=-1)
+    for number, picture in enumerate(pictures):
         when = f"{(first + number) / found.fps:.2f} s" if found.fps else f"frame {first + number}"
-        row = [captioned(picture, [said, when])]
+        row = [(picture, [said, when])]
         row += [
-            captioned(heat(picture, values[number]), [name, "dark 0, bright 1"])
+            (under_heat(picture, values[number], box), [name, "dark 0, bright 1"])
             for name, values in maps.items()
         ]
-        yield np.concatenate(row, axis=1)
+        yield np.concatenate([captioned(_scaled(each, size), lines) for each, lines in row], axis=1)
+
+
+def _scaled(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    shrinks = size[0] < picture.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, size, interpolation=how))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ NAMES = {
     "integrated": "Integrated gradients",
 }
 OPACITY = 0.85
-COLOURS = "inferno"
+COLORS = "inferno"
 
 
 def explanation_sheet(explanation: Explanation, network: str, most: int = 6) -> Figure:
@@ -44,35 +45,72 @@ def explanation_sheet(explanation: Explanation, network: str, most: int = 6) -> 
     """
     count = len(explanation.frames)
     shown = np.unique(np.linspace(0, count - 1, min(most, count)).astype(int)).tolist()
-    pictures, box = _pictures(explanation, shown)
+    pictures, box = pictures_of(explanation, shown)
     height, width = pictures[0].shape[:2]
     panel = 2.1 if len(shown) > 1 else 3.4
-    rows = 1 + len(explanation.maps)
-    size = max(panel * len(shown) + 1.4, 5.5), panel * min(height / width, 1.6) * rows + 1.1
-    figure = new_figure(*size)
-    panels = figure.subplots(rows, len(shown), squeeze=False)
-    for column, (frame, picture) in enumerate(zip(shown, pictures, strict=True)):
-        for axes in panels[:, column]:
-            axes.imshow(picture)
-            axes.set_xticks([])
-            axes.set_yticks([])
-        panels[0, column].set_title(_time(explanation, frame), fontsize=9)
-    panels[0, 0].set_ylabel("Input", fontsize=10)
-    for line, (method, values) in zip(panels[1:], explanation.maps.items(), strict=True):
-        line[0].set_ylabel(_row_name(explanation, method), fontsize=10)
+    lines = {"Input": pictures}
+    for method, values in explanation.maps.items():
         levels = contrasted(values)
-        for axes, frame in zip(line, shown, strict=True):
-            _lay_over(axes, levels[frame], box, pictures[0].shape[:2])
-    scale = ScalarMappable(cmap=COLOURS)
-    bar = figure.colorbar(scale, ax=panels[1:].ravel().tolist(), fraction=0.03, pad=0.01)
+        lines[_row_name(explanation, method)] = [
+            under_heat(picture, levels[frame], box)
+            for frame, picture in zip(shown, pictures, strict=True)
+        ]
+    size = max(panel * len(shown) + 1.4, 5.5), panel * min(height / width, 1.6) * len(lines) + 1.1
+    figure = new_figure(*size)
+    rows = figure.subplots(len(lines), squeeze=False)[:, 0]
+    for axes, (name, line) in zip(rows, lines.items(), strict=True):
+        axes.imshow(_side_by_side(line))
+        axes.set_ylabel(name, fontsize=10)
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+    step = width + _gap(width)
+    places = [number * step + (width - 1) / 2 for number in range(len(shown))]
+    rows[0].set_xticks(places, [_time(explanation, frame) for frame in shown], fontsize=9)
+    rows[0].tick_params(
+        axis="x", top=True, labeltop=True, bottom=False, labelbottom=False, length=0
+    )
+    if box[2:] != (width, height):
+        x, y, w, h = box
+        style: dict[str, Any] = {"fill": False, "edgecolor": "white", "lw": 0.8}
+        for axes, number in itertools.product(rows[1:], range(len(shown))):
+            axes.add_patch(Rectangle((number * step + x - 0.5, y - 0.5), w, h, **style))
+    scale = ScalarMappable(cmap=COLORS)
+    # Beside the maps only, but of all rows, so that they stay aligned.
+    beside: dict[str, Any] = {
+        "shrink": 1 - 1 / len(rows),
+        "anchor": (0, 0),
+        "fraction": 0.03,
+        "pad": 0.01,
+    }
+    bar = figure.colorbar(scale, ax=rows.tolist(), **beside)
     bar.set_label(f"share of the map's {PERCENTILE:g}th percentile", fontsize=9)
     bar.ax.tick_params(labelsize=8)
     figure.suptitle(_title(explanation, network), fontsize=11, x=0.01, ha="left")
     return figure
 
 
-def _pictures(explanation: Explanation, shown: Sequence[int]) -> tuple[list[np.ndarray], Box]:
-    """Frames in RGB, cut to what the network sees of them; and where the map lies in those."""
+def _gap(width: int) -> int:
+    """Pixels between two pictures of a row."""
+    return max(1, round(0.03 * width))
+
+
+def _side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """`(h, n·w + gaps, 3)` uint8: pictures of one size in a row, white between them."""
+    gap = [(0, 0), (0, _gap(pictures[0].shape[1])), (0, 0)]
+    *first, last = pictures
+    return np.hstack([*(np.pad(each, gap, constant_values=255) for each in first), last])
+
+
+def pictures_of(explanation: Explanation, shown: Sequence[int]) -> tuple[list[np.ndarray], Box]:
+    """Frames of the file in RGB, cut to what the network sees of them.
+
+    Args:
+        shown: Numbers of frames of the clip, ascending.
+
+    Returns:
+        `(h, w, 3)` uint8 of each, and the box in them in which the map lies. A clip that is one
+        picture of depth by time is as the network sees it.
+    """
     found, cut = explanation.prediction, explanation.prediction.cuts[explanation.clip]
     if len(explanation.frames) != cut.length:
         grey = [np.repeat(explanation.frames[n][..., None], 3, axis=-1) for n in shown]
@@ -95,16 +133,17 @@ def _pictures(explanation: Explanation, shown: Sequence[int]) -> tuple[list[np.n
     return [each[top:bottom, left:right] for each in pictures], (x - left, y - top, w, h)
 
 
-def _lay_over(axes: Any, levels: np.ndarray, box: Box, size: tuple[int, int]) -> None:
+def under_heat(picture: np.ndarray, levels: np.ndarray, box: Box) -> np.ndarray:
+    """`(h, w, 3)` uint8: a picture, and over a box of it a map that hides it where it is bright."""
     x, y, w, h = box
     large: Any = cv2.resize(np.asarray(levels, np.float32), (w, h), interpolation=cv2.INTER_LINEAR)
-    colours = colormaps[COLOURS](large)
-    colours[..., 3] = OPACITY * np.sqrt(large)
-    axes.imshow(colours, extent=(x - 0.5, x + w - 0.5, y + h - 0.5, y - 0.5))
-    axes.set(xlim=(-0.5, size[1] - 0.5), ylim=(size[0] - 0.5, -0.5))
-    if (h, w) != size:
-        frame = Rectangle((x - 0.5, y - 0.5), w, h, fill=False, edgecolor="white", lw=0.8)
-        axes.add_patch(frame)
+    opacity = (OPACITY * np.sqrt(large))[..., None]
+    heat = colormaps[COLORS](large)[..., :3] * 255
+    mixed = picture.copy()
+    part = mixed[y : y + h, x : x + w]
+    seen = np.s_[: part.shape[0], : part.shape[1]]
+    part[:] = np.rint(part * (1 - opacity[seen]) + heat[seen] * opacity[seen])
+    return mixed
 
 
 def _row_name(explanation: Explanation, method: str) -> str:

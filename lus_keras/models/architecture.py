@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from lus_keras.core.style import BLUE, GREEN, GREY, ORANGE, new_figure
 
-# Kinds of layers by a part of their class's name; what has none is drawn in grey.
+# Kinds of layers by a part of their class's name; what has none is drawn in gray.
 COLOURS = {"Conv": BLUE, "Dense": BLUE, "Bidirectional": GREEN, "Attention": ORANGE}
 # Layers of a network that fits a page.
 MOST_LAYERS = 40

@@ -9,6 +9,7 @@ same network with random weights (Adebayo et al. 2018).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,20 +89,17 @@ def explain(
         `<method>_pointing (m,)` and `<method>_energy (m,)`, both also `…_untrained`.
     """
     from lus_keras.data.pipeline import network_input
-    from lus_keras.models.attribution import randomised_copy
+    from lus_keras.models.attribution import random_weights
 
     chosen = list(_chosen(source, rows, items, findings))
-    index, trained = source.index, model.get_weights()
+    index = source.index
     places = np.array([row for row, _ in chosen], np.int64)
     found: dict[str, Any] = {
         name: getattr(index, name)[places] for name in ("clip_id", "patient_id")
     }
     measured: dict[str, list[float]] = {"area": [mask.mean() for _, mask in chosen]}
-    untrained = randomised_copy(model, seed=0).get_weights()
-    try:
-        for ending, weights in (("", trained), ("_untrained", untrained)):
-            # The compiled gradient is of this network, whatever its weights are.
-            model.set_weights(weights)
+    for ending, weights in (("", nullcontext()), ("_untrained", random_weights(model, seed=0))):
+        with weights:
             for row, mask in chosen:
                 length = index.length[[row]]
                 clip = np.asarray(network_input(source.read([row]), length, source.clip))
@@ -111,8 +109,6 @@ def explain(
                         ("pointing", "energy"), measure(shown, mask), strict=True
                     ):
                         measured.setdefault(f"{method}_{name}{ending}", []).append(number)
-    finally:
-        model.set_weights(trained)
     return found | {name: np.array(values) for name, values in measured.items()}
 
 

@@ -200,8 +200,8 @@ def _draw_appearance(
         axes.tick_params(labelsize=6)
     if real:
         apart = distances(*(appearance for appearance, _ in found.values()))
-        levels.set_title(f"apart by {apart['grey_levels']:.1f} gray levels", fontsize=7)
-        spectrum.set_title(f"apart by {apart['psd_db']:.1f} dB", fontsize=7)
+        levels.set_title(f"difference: {apart['grey_levels']:.1f} gray levels", fontsize=7)
+        spectrum.set_title(f"difference: {apart['psd_db']:.1f} dB", fontsize=7)
     for column, (name, (appearance, _)) in enumerate(found.items()):
         mean = _picture(figure, cells[0, 2 + column], appearance.mean_image, "equal")
         mean.images[0].set_clim(0, 100)

@@ -29,7 +29,7 @@ from lus_keras.simulation.truth import (
 QUANTILE = 0.9
 MIN_WHITE_FRACTION = 0.5
 MIN_CONSOLIDATION_MM = 3.0
-# White is more than visible: a line that just stands out is grey.
+# White is more than visible: a line that just stands out is gray.
 MIN_WHITE_DB = 8.0
 # Share of the power that ribs must let through, and that must return at this incidence, for the
 # lung under the pleura to be judged.
@@ -53,7 +53,7 @@ class SeverityTruth(Truth):
 
     @property
     def score(self) -> int:
-        """Realised score: white lung, else consolidation, else B-lines, else none of them."""
+        """Realized score: white lung, else consolidation, else B-lines, else none of them."""
         if np.quantile(self.white_fraction, QUANTILE) > MIN_WHITE_FRACTION:
             return 3
         if np.quantile(self.consolidation_mm, QUANTILE) >= MIN_CONSOLIDATION_MM:
@@ -123,7 +123,7 @@ def consolidation_mm(scene: Scene) -> np.ndarray:
 
 
 def measure_severity(scene: Scene) -> SeverityTruth:
-    """Truth of all frames as a reader would score it, with the realised score."""
+    """Truth of all frames as a reader would score it, with the realized score."""
     return SeverityTruth(
         **vars(measure_b_lines(scene)),
         white_fraction=white_fraction(scene),

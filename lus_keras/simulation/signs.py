@@ -33,7 +33,7 @@ class SignTruth(Truth):
 
     @property
     def sign(self) -> str:
-        """Realised sign: the larger of fluid and airless lung, else B-lines, else A-lines."""
+        """Realized sign: the larger of fluid and airless lung, else B-lines, else A-lines."""
         fluid, solid = map(_counts, (self.fluid_area, self.solid_area))
         if fluid and self.fluid_area.mean() >= self.solid_area.mean():
             return "effusion"
@@ -43,7 +43,7 @@ class SignTruth(Truth):
 
     @property
     def signs(self) -> tuple[str, ...]:
-        """Every realised sign; A-lines only where nothing else is, as theirs are not measured."""
+        """Every realized sign; A-lines only where nothing else is, as theirs are not measured."""
         measured = {
             "effusion": _counts(self.fluid_area),
             "consolidation": _counts(self.solid_area),
@@ -95,7 +95,7 @@ def _fluid(scene: Scene, area: np.ndarray, visible: np.ndarray) -> tuple[np.ndar
 
 
 def measure_signs(scene: Scene) -> SignTruth:
-    """Truth of all frames, with the realised sign."""
+    """Truth of all frames, with the realized sign."""
     area = sector_area(scene)
     visible = visible_pleura(scene, min_window=MIN_WINDOW, min_passed=0.0)
     fluid_area, interpleural_mm = _fluid(scene, area, visible)

@@ -183,7 +183,7 @@ def test_the_plain_network_is_ours(network, tensorflow):
 
 
 def test_gradients_of_the_fast_3d_network_are_those_of_the_plain_one(tensorflow):
-    """Grey stem, cut kernels, folded normalisation and penalty at once: all changes are rounding.
+    """Gray stem, cut kernels, folded normalization and penalty at once: all changes are rounding.
 
     The plain network's own gradients change as much when its clips do in their last bit. Large
     offsets keep every ReLU away from 0, where rounding would decide whether a gradient passes. A

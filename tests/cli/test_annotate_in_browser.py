@@ -1,26 +1,18 @@
 """The page in Chromium: a person marks three videos, saves, imports, and trains Table 2."""
 
 import json
-import time
 
 import numpy as np
 import pytest
+from annotation_page import cells_of_table_2, drag_box, invoke, press, save
 from chromium import Page, find_chromium
-from click.testing import CliRunner
 
-from lus_keras.cli import main
 from lus_keras.data.manifest import read_manifest
 from lus_keras.data.video import write_video
 
 NAMES = ("p0_z1", "p0_z2", "p1_z1", "p1_z2")
 SIZE = (48, 64)
 FPS, FRAMES = 30, 60
-
-
-def invoke(*arguments):
-    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert done.exit_code == 0, f"{arguments}\n{done.output}\n{done.exception!r}"
-    return done.output
 
 
 @pytest.fixture(scope="module")
@@ -51,25 +43,8 @@ def opened(folder):
         yield page
 
 
-def press(page, *keys, times=1, shift=False):
-    for _ in range(times):
-        for key in keys:
-            page.press(key, shift=shift)
-
-
 def state(page):
     return page.evaluate("({frame, shown, marks: marks[shown]})")
-
-
-def drag_box(page, box):
-    """Drags a box (x, y, w, h), in pixels of the file, over the picture."""
-    left, top, scale = page.evaluate(
-        "(() => { const b = document.getElementById('picture').getBoundingClientRect();"
-        f"return [b.left, b.top, b.width / {SIZE[1]}]; }})()"
-    )
-    x, y, w, h = box
-    corners = [(x, y), (x + w / 2, y + h / 2), (x + w, y + h)]
-    page.drag([(left + u * scale, top + v * scale) for u, v in corners])
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +64,8 @@ def annotated(folder, opened):
         press(page, "2" if number % 2 else "0")
         if number < len(NAMES) - 1:
             press(page, "ArrowDown")
-    press(page, "s")
-    path, deadline = folder / "page.json", time.monotonic() + 60
-    while not path.is_file():
-        assert time.monotonic() < deadline, "nothing was saved"
-        time.sleep(0.1)
-    return path
+    save(page, folder / "page.json")
+    return folder / "page.json"
 
 
 def test_keys_and_mouse_mark_what_they_say(annotated):
@@ -166,12 +137,6 @@ def test_table_2_is_trained_on_what_was_marked(annotated, folder, tensorflow):
     rows = read_manifest(manifest)
     times = np.array([row.segments for row in rows[1::2]])
     assert times == pytest.approx(np.array([[(12 / FPS, 42 / FPS)]] * 2), abs=1e-3)
-    out = folder / "run"
-    invoke(
-        *("reproduce", "bline/table2", "--data", manifest, "--preset", "smoke"),
-        *("--model", "c2d_lstm_a", "--out", out),
-    )
-    cells = json.loads((out / "report" / "results.json").read_text())["rows"]
-    found = [cell for cell in cells if (cell["table"], cell["row"]) == ("table2", "c2d_lstm_a")]
+    found = cells_of_table_2(manifest, folder / "run")
     assert found and all(cell["n_patients"] == 2 for cell in found)
     assert all(cell["value"] is not None for cell in found)

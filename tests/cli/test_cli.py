@@ -286,7 +286,7 @@ def fails(*arguments, code: int) -> str:
         (["table1", "--set", "model.conv=3d"], "model.conv: defines what C2D+A"),
         (
             [*("bline/table1", "--dry-run", "--model", "c2d_a"), "--set", "model.lstm_units=8"],
-            "model.lstm_units: is no setting of C2D+A.",
+            "model.lstm_units: is not a setting of C2D+A.",
         ),
         (["table1", "--data", "covid-blue"], "Did you mean 'covid-blues'?"),
     ],
@@ -409,7 +409,9 @@ def test_dry_run_says_what_would_be_done_and_writes_nothing(tmp_path):
 def test_list_names_papers_networks_and_data_sets():
     result = CliRunner().invoke(main, ["list"])
     assert result.exit_code == 0
-    for name in ("bline", "table1", "2,149,330", "covid-blues", "simulated"):
+    # Names that are typed are whole at the usual width of 80.
+    names = ("bline", "table1", "2,149,330", "covid-blues", "simulated")
+    for name in (*names, "bline/c2d_lstm_a", "sliding/mmode_resnet18"):
         assert name in result.output
 
 

@@ -88,3 +88,16 @@ def test_doctor_says_so_in_one_line(tmp_path, monkeypatch):
     assert "which is not installed" in devices
     (settings,) = [line for line in lines if line.startswith("keras.json")]
     assert "floatx: float16" in settings
+
+
+def test_what_keras_wraps_is_neither_imported_at_the_start_nor_lost():
+    """scikit-learn and pyplot cost a quarter of the start; whoever needs them finds them."""
+    code = (
+        "import sys; from lus_keras.core.environment import IMPORTED_BY_KERAS, start_tensorflow\n"
+        "start_tensorflow(); from lus_keras.inference import explain, predict\n"
+        "print([name for name in (*IMPORTED_BY_KERAS, 'scipy.stats') if name in sys.modules])\n"
+        "import sklearn.metrics, matplotlib.pyplot; print(sklearn.metrics.accuracy_score([1], [1]))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "1.0"]

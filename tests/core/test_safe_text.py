@@ -50,7 +50,7 @@ def test_commands_do_not_send_the_escapes_of_names(tmp_path):
 
 
 def test_tables_and_progress_send_no_escapes_but_their_own():
-    """A terminal that shows colours gets those of rich, and names as text."""
+    """A terminal that shows colors gets those of rich, and names as text."""
     stream = io.StringIO()
     options = {"color_system": "standard", "highlight": False}
     console = Console(file=stream, force_terminal=True, width=120, **options)

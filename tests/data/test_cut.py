@@ -121,7 +121,7 @@ def test_videos_of_two_stores_are_counted_on(make_source, tmp_path):
 
 
 def test_padding_is_zero_after_normalisation_and_grey_becomes_three_channels(make_source):
-    """ImageNet's mean colour is 0 after normalisation: that is what padded frames look like."""
+    """ImageNet's mean color is 0 after normalisation: that is what padded frames look like."""
     from lus_keras.core.environment import start_tensorflow
 
     start_tensorflow()

@@ -124,7 +124,7 @@ def test_pixels_in_the_region_are_kept_and_all_others_are_black(tmp_path, key, c
 
 
 def test_jpeg_of_brightness_and_colour_becomes_rgb(tmp_path, key):
-    """Smooth colours survive JPEG within a few grey levels."""
+    """Smooth colors survive JPEG within a few gray levels."""
     ramp = np.linspace(0, 200, WIDTH).astype(np.uint8)
     frame = np.broadcast_to(ramp[None, :, None] * np.array([1, 0, 0], np.uint8), (HEIGHT, WIDTH, 3))
     write(tmp_path / "in" / "a.dcm", np.stack([frame] * 3), JPEG)
@@ -145,7 +145,7 @@ def test_a_picture_whose_zero_is_white_is_inverted(tmp_path, key):
 
 
 def colours_of(frames):
-    """`(t, h, w, 3)` RGB, smooth from left to right, so that halved colours are nearly the same."""
+    """`(t, h, w, 3)` RGB, smooth from left to right, so that halved colors are nearly the same."""
     ramp = np.linspace(40, 200, WIDTH).astype(np.uint8)
     rgb = np.stack([ramp, ramp // 2, 255 - ramp], axis=-1)
     return np.broadcast_to(rgb, (frames, HEIGHT, WIDTH, 3)).copy()
@@ -181,7 +181,7 @@ def test_native_colours_are_those_that_were_stored(tmp_path, key, pixels, change
     done = import_dicom([tmp_path / "in"], tmp_path / "out", key)
     decoded = video.read_video(done.videos[0].video, grayscale=False).frames.astype(int)
     assert decoded.shape == rgb.shape
-    # YCbCr rounds, and of two neighbours one takes the colour of the other.
+    # YCbCr rounds, and of two neighbors one takes the color of the other.
     assert np.abs(decoded[:, 10:40, 20:60] - rgb[:, 10:40, 20:60]).max() <= 5
     assert any("read as RGB" in text for text in done.notes) == note
 
@@ -378,7 +378,7 @@ def test_no_byte_and_no_line_identifies(tmp_path, key):
         ({"Rows": 30_000, "Columns": 30_000}, "more than is decoded"),
         ({"BitsAllocated": 16}, "8 bits"),
         ({"FrameTimeVector": [0, 20], "drop": ["FrameTime"]}, "FrameTimeVector"),
-        ({"PhotometricInterpretation": "HSV"}, "grey, RGB, YBR or of a palette"),
+        ({"PhotometricInterpretation": "HSV"}, "gray, RGB, YBR or of a palette"),
         ({"drop": ["PixelData"]}, "no pixels|damaged"),
         (
             {"syntax": JPEG, "NumberOfFrames": 4, "frames": np.zeros((5, 60, 80, 3), np.uint8)},
@@ -474,7 +474,7 @@ def test_cines_that_share_an_id_are_kept_apart_and_copies_are_not(tmp_path, key)
     expected = [cine(seed=seed)[0, 10:40, 20:60] for seed in (0, 1)]
     assert sorted(pixels.tobytes() for pixels in shown) == sorted(p.tobytes() for p in expected)
     assert sum("SOPInstanceUID of another cine" in note for note in done.notes) == 2
-    assert "Passed over: 1 × copy of another file." in done.notes
+    assert "Skipped: 1 × copy of another file." in done.notes
 
 
 def test_one_study_of_two_patients_is_an_error_that_names_nobody(tmp_path, key):

@@ -789,7 +789,7 @@ def test_the_command_says_what_it_read(tmp_path, monkeypatch):
     arguments = ["data", "import-via", "project.json", "--out", "m.csv", "--patient"]
     done = CliRunner().invoke(main, [*arguments, r"(?P<patient>p\d+)_(?P<exam>e\d+)_z(?P<zone>\d)"])
     assert done.exit_code == 0, done.output
-    assert "1 videos of 1 patients." in done.output
+    assert "1 video of 1 patient." in done.output
     assert "patient 'p01', exam 'e1', zone '1'" in done.output
     assert "segments: known of 1" in done.output
     assert done.output.splitlines()[-1].strip() == "m.csv"

@@ -147,7 +147,7 @@ def test_patient_ids_that_look_alike_are_told_once_at_the_first_row(tmp_path):
     (tmp_path / "m.csv").write_text("video,patient_id\na.avi,01\nb.avi,1\nc.avi,2\n")
     items = quality.find_target(tmp_path / "m.csv").items
     told = [[p.cause for p in item.problems if p.code == "patients-alike"] for item in items]
-    assert told == [["patient ids look alike and are kept apart: '01' and '1'."], [], []]
+    assert told == [["patient ids look alike and are treated as different: '01' and '1'."], [], []]
 
 
 def test_no_original_is_touched(checked):

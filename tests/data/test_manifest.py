@@ -237,7 +237,7 @@ def test_patient_ids_that_differ_bring_no_warning(manifest):
         (b"video;patient_id\na.avi;p\n", "Received semicolons"),
         (b"video,patient_id\na.avi,p,extra\n", "row 2: a row must have 2 cells. Received 3"),
         (b"video,patient_id\na.avi\n", "row 2: a row must have 2 cells. Received 1"),
-        (b"video,video,patient_id\na.avi,a.avi,p\n", "'video' must stand once"),
+        (b"video,video,patient_id\na.avi,a.avi,p\n", "'video' must appear once"),
         (b"video,patient_id\n\xff\xfe,p\n", "not UTF-8"),
         (b'video,patient_id\n"a.avi,p\n', "not CSV"),
         (b"video,patient_id\na.avi,p\xe2\x80\x8b1\n", "printable"),

@@ -18,7 +18,7 @@ from lus_keras.data.video.pictures import missing_numbers
 
 
 def write_pictures(folder, numbers, size=(24, 32), suffix=".png", name="{}"):
-    """Picture n is n grey all over."""
+    """Picture n is n gray all over."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
         path = folder / f"{name.format(number)}{suffix}"

@@ -28,7 +28,7 @@ def pipeline(tensorflow):
 
 @pytest.fixture
 def source(pipeline, tmp_path):
-    """Five videos of 11 frames of 2×3; the left column of frame f, counted over all, is f grey."""
+    """Five videos of 11 frames of 2×3; the left column of frame f, counted over all, is f gray."""
     frames = np.zeros((VIDEOS * COUNT, 2, 3, 1), np.uint8)
     frames[:, :, 0, 0] = np.arange(len(frames))[:, None]
     frames[:, :, 2, 0] = 255
@@ -68,7 +68,7 @@ def test_reading_copies_the_clips_of_the_rows(source):
 
 
 def test_grey_and_coloured_videos_are_read_together(source, tmp_path):
-    """Simulated videos are grey, files may have colours: grey stands in all three channels."""
+    """Simulated videos are gray, files may have colours: gray stands in all three channels."""
     colours = np.arange(COUNT * 2 * 3 * 3, dtype=np.uint8).reshape(COUNT, 2, 3, 3)
     folder = tmp_path / "colour"
     folder.mkdir()
@@ -118,7 +118,7 @@ def test_the_order_is_the_same_on_every_machine(pipeline):
 
 @BOTH
 def test_pixels_labels_and_order_go_together(pipeline, source, kind):
-    """The grey of the first pixel tells the clip, hence its label, in a shuffled training set."""
+    """The gray of the first pixel tells the clip, hence its label, in a shuffled training set."""
     rows, mirrored = training_set(source.index.rows_of(["p0", "p2", "p4"]), "flip")
     order = pipeline.epoch_order(len(rows), seed=0, epoch=0)
     rows, mirrored = rows[order], mirrored[order]
@@ -214,7 +214,7 @@ def test_a_clip_is_measured_in_its_own_spread(pipeline):
 
 
 def test_minmax_stretches_each_frame_and_leaves_a_constant_one_black(pipeline):
-    """Grey 10, 20, 30 become 0, 1/2, 1; a frame that is 7 everywhere becomes 0."""
+    """Gray 10, 20, 30 become 0, 1/2, 1; a frame that is 7 everywhere becomes 0."""
     clip = np.full((1, 2, 1, 3, 1), 7, np.uint8)
     clip[0, 0, 0, :, 0] = [10, 20, 30]
     scaled = np.asarray(pipeline.scale(clip, "minmax"))

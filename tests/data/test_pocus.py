@@ -1,4 +1,4 @@
-"""POCUS is read as its source publishes it: several formats, still images, a licence a file.
+"""POCUS is read as its source publishes it: several formats, still images, a license a file.
 
 The layout is imitated here with generated pictures and made-up rows; the tests marked `real_data`
 read the public files if `LUS_KERAS_DATA` points at them.

@@ -60,7 +60,7 @@ def test_the_six_data_sets_are_those_of_the_paper():
     assert list(made) == ["2_30x30", "all_30x30", "2_60x60", "all_60x60", "2_90x90", "all_90x90"]
     for name, clip in made.items():
         trained = config.load("sliding", variant=name).clip
-        # Networks take grey three times; files hold it once.
+        # Networks take gray three times; files hold it once.
         assert clip.model_copy(update={"channels": 3}) == trained
     with pytest.raises(ConfigError, match="less than a frame"):
         tiling.data_sets(seconds=0.01)

@@ -471,7 +471,7 @@ def triangles(taken, given):
 
 @pytest.mark.parametrize("size", [(7, 11), (40, 13), (64, 90), (24, 32)])
 def test_antialiased_resizing_weighs_with_triangles(size):
-    """Within a grey level of the formula, in each colour apart; other than by area."""
+    """Within a gray level of the formula, in each color apart; other than by area."""
     picture = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
     found = resized(picture, size, antialias=True)
     rows, columns = triangles(24, size[0]), triangles(32, size[1])

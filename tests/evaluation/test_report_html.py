@@ -54,7 +54,7 @@ def read_sprite(sprite):
 
 
 def test_a_sprite_holds_every_frame_at_its_place():
-    """Frame f is 20 f grey; 7 frames stand in 3 columns and 3 rows."""
+    """Frame f is 20 f gray; 7 frames stand in 3 columns and 3 rows."""
     frames = np.broadcast_to(np.arange(0, 140, 20)[:, None, None], (7, 24, 32)).astype(np.uint8)
     sprite = make_sprite(frames)
     assert (sprite.columns, sprite.rows, sprite.shown.tolist()) == (3, 3, list(range(7)))

@@ -113,7 +113,7 @@ def test_a_function_that_changed_is_not_mixed_with_what_it_was(run, trained, min
 
 
 def flat(*, input_shape):
-    """One logit a class of the mean grey level."""
+    """One logit a class of the mean gray level."""
     import keras
 
     clip = keras.Input(input_shape)

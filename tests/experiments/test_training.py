@@ -247,7 +247,7 @@ def test_each_network_has_its_graph_traced_once(network, source, settings, tmp_p
 
 
 def test_epochs_are_logged_for_tensorboard_under_their_number(tensorflow, tmp_path):
-    """What was learnt and what was validated, in event files of their own."""
+    """What was learned and what was validated, in event files of their own."""
     import keras
 
     from lus_keras.experiments.training.fold import log_epoch

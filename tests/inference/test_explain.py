@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from matplotlib import colormaps
 
 from lus_keras.core.environment import start_tensorflow
 
@@ -13,12 +14,13 @@ from lus_keras import papers  # noqa: E402
 from lus_keras.cli import main  # noqa: E402
 from lus_keras.core import config  # noqa: E402
 from lus_keras.core.errors import ConfigError  # noqa: E402
+from lus_keras.core.style import png_bytes  # noqa: E402
 from lus_keras.data.video import iter_resampled, read_video  # noqa: E402
 from lus_keras.inference import explain  # noqa: E402
 from lus_keras.inference.predict import load_models, predict_video  # noqa: E402
 from lus_keras.inference.predict.overlay import clip_box  # noqa: E402
 from lus_keras.inference.predict.stream import stream_clips  # noqa: E402
-from lus_keras.inference.sheet import explanation_sheet  # noqa: E402
+from lus_keras.inference.sheet import explanation_sheet, under_heat  # noqa: E402
 from lus_keras.models.attribution import grad_cam, randomised_copy, vanilla_saliency  # noqa: E402
 
 
@@ -98,8 +100,11 @@ def test_sheets_videos_and_the_check_are_written_and_told(trained, models, tmp_p
     assert f"rank correlation with random weights: {np.mean(values):+.3f}" in result.output
     clip_id = told["clips"][0]["clip_id"]
     maps = read_video(tmp_path / f"{clip_id}_maps.mp4", grayscale=False)
-    # The picture and two maps side by side, 240 pixels each, above two lines of text.
-    assert maps.frames.shape == (4, 280, 720, 3)
+    # The picture and two maps side by side, 240 pixels high, above two lines of text. The sector
+    # is cut out of the file with a margin: 36×48 pixels and a few more.
+    count, height, width, _ = maps.frames.shape
+    assert (count, height, width % 3) == (4, 280, 0)
+    assert width / 3 / 240 == pytest.approx(48 / 36, abs=0.1)
     assert (tmp_path / f"{clip_id}_sheet.png").is_file()
     assert (tmp_path / f"{clip_id}_sheet.pdf").read_bytes().startswith(b"%PDF")
 
@@ -112,24 +117,49 @@ def test_a_sheet_names_what_it_shows_and_lays_maps_over_the_file_s_own_frames(tr
     chance = found.probabilities[each.clip, found.predicted]
     assert f"{each.label.replace('_', ' ')}: probability {chance:.2f}" in title
     assert found.video.video_id in title and "c2d_lstm_a, fold_0" in title
-    *panels, bar = figure.axes
+    *rows, bar = figure.axes
     assert "percentile" in bar.get_ylabel()
-    assert len(panels) == 4 * len(each.frames)
-    names = [axes.get_ylabel().partition("\n")[0] for axes in panels[:: len(each.frames)]]
+    names = [axes.get_ylabel().partition("\n")[0] for axes in rows]
     assert names == ["Input", "Saliency", "SmoothGrad", "Grad-CAM"]
+    png_bytes(figure)
+    places = np.array([axes.get_position().bounds for axes in rows])
+    assert np.ptp(places[:, [0, 2]], axis=0).max() < 1e-6
     # The sector of these videos is columns 8 … 55 and rows 6 … 41 of 64×48, shown with a margin.
     # Frames are those at the rate of the clips, not that of the file.
     source = trained.videos[1].video
     pixels = np.stack(list(iter_resampled(source, fps=found.clip.fps, grayscale=False)))
-    picture, heat = (np.asarray(image.get_array()) for image in panels[len(each.frames)].images)
-    height, width = heat.shape[:2]
-    assert (height, width) == pytest.approx((36, 48), abs=3)
+    strip = np.asarray(rows[0].images[0].get_array())
+    ticks = rows[0].get_xticks()
+    assert len(ticks) == len(rows[0].get_xticklabels()) == len(each.frames)
+    # A frame is as wide as twice the way to its center; the last one ends with the row.
+    width = round(2 * ticks[0]) + 1
+    assert strip.shape[1] == round(ticks[-1] + (width + 1) / 2)
+    picture, mixed = (np.asarray(axes.images[0].get_array())[:, :width] for axes in rows[:2])
+    assert (strip[:, width] == 255).all()
     first = found.cuts[each.clip].first
     x, y, w, h = clip_box(found, each.clip, pixels.shape[1:3])
-    assert (w, h) == (width, height)
+    assert (h, w) == pytest.approx((36, 48), abs=3)
     top, left = max(0, round(y - 0.04 * h)), max(0, round(x - 0.04 * w))
     shown = pixels[first, top : top + len(picture), left : left + picture.shape[1]]
     np.testing.assert_array_equal(picture, shown)
+    outside = np.ones(picture.shape[:2], bool)
+    outside[y - top : y - top + h, x - left : x - left + w] = False
+    assert mixed.shape == picture.shape and outside.any()
+    np.testing.assert_array_equal(mixed[outside], picture[outside])
+    assert (mixed[~outside] != picture[~outside]).any()
+
+
+def test_a_map_hides_the_picture_by_the_root_of_its_level():
+    """Level 0 leaves the picture; 1/4 hides 0.85 · 1/2 of it, 1 hides 0.85, under its color."""
+    picture = np.full((3, 5, 3), 100, np.uint8)
+    levels = np.array([[0, 0.25, 1]], np.float32)
+    mixed = under_heat(picture, levels, (1, 1, 3, 1))
+    colors = colormaps["inferno"](levels[0])[:, :3] * 255
+    opacity = np.array([[0], [0.425], [0.85]])
+    expected = 100 * (1 - opacity) + colors * opacity
+    np.testing.assert_allclose(mixed[1, 1:4], expected, atol=0.51)
+    assert (mixed[1, 1] == 100).all() and (mixed[[0, 2]] == 100).all()
+    assert (picture == 100).all()
 
 
 def test_an_unknown_method_is_named(trained, models):

@@ -80,7 +80,7 @@ def test_exported_folds_run_without_this_package_on_clips_of_any_size(
         values = getattr(expected, name)
         np.testing.assert_allclose(found[f"stored/{name}"], values, atol=1e-5)
         np.testing.assert_allclose(found[f"one/{name}"], values[:1], atol=1e-5)
-        # Resizing inside may be a grey level off OpenCV's.
+        # Resizing inside may be a gray level off OpenCV's.
         np.testing.assert_allclose(found[f"whole/{name}"], values, atol=1e-3)
 
 

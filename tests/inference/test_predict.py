@@ -222,7 +222,7 @@ def test_the_representative_frame_tells_its_time_and_weight():
     attention = np.array([[0.7, 0.1, 0.1, 0.1], [0.1, 0.2, 0.6, 0.1]])
     found = prediction([[0.5, 0.5], [0.1, 0.9]], attention)
     assert representative_caption(found) == [
-        "0.40 s, frame 4: attention 0.600 (even would be 0.250)",
+        "0.40 s, frame 4: attention 0.600 (uniform: 0.250)",
         "P(yes) = 0.90 in its clip",
     ]
     assert "middle frame" in representative_caption(replace(found, attention=None))[0]

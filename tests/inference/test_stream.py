@@ -32,7 +32,7 @@ CLIPS = {
     },
     "a padded video": {"unit": "video", "frames": 90, "size": [16, 20], "channels": 3},
     "a video cut off": {"unit": "video", "frames": 9, "size": [16, 20]},
-    "colour frames": {
+    "color frames": {
         **{"unit": "frame", "frames": 1, "per_video": 3, "size": [16, 20]},
         **{"channels": 3, "colour": True, "scaling": "imagenet"},
     },

@@ -226,7 +226,7 @@ def stems(shape):
 
 
 def clips_by_colour():
-    """Grey, coloured, and grey but for one value of one channel of one clip."""
+    """Gray, colored, and gray but for one value of one channel of one clip."""
     rng = np.random.default_rng(0)
     grey = np.repeat(rng.normal(size=(2, 6, 5, 7, 1)), 3, axis=-1).astype("float32")
     spotted = grey.copy()

@@ -337,6 +337,20 @@ def test_randomised_copy_has_other_weights_and_leaves_the_model_alone(network):
         np.testing.assert_array_equal(old, new)
 
 
+def test_a_network_is_lent_random_weights_and_has_its_own_afterwards(network):
+    """Maps are those of the random copy, by the same compiled function; also after an error."""
+    model, clips = network
+    before = model.get_weights()
+    expected = attribution.vanilla_saliency(attribution.randomised_copy(model, 3), clips, 0)
+    trained = attribution.vanilla_saliency(model, clips, 0)
+    with pytest.raises(KeyError), attribution.random_weights(model, 3):
+        np.testing.assert_array_equal(attribution.vanilla_saliency(model, clips, 0), expected)
+        raise KeyError
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    np.testing.assert_array_equal(attribution.vanilla_saliency(model, clips, 0), trained)
+
+
 def test_similarity_is_the_correlation_of_ranks():
     """Ranks (1, 2, 3, 4) and (1, 2, 4, 3): 1 − 6·2 / (4·15) = 0.8; stretching changes nothing."""
     first, second = np.array([[0.0, 1], [2, 3]]), np.array([[5.0, 6], [90, 7]])

@@ -106,7 +106,7 @@ def test_a_misnamed_file_is_decoded_the_same_and_told(member, tmp_path):
 
 
 def test_a_pixel_format_that_changes_is_converted_picture_by_picture(tmp_path):
-    """Five frames with halved colour, then five with full colour, in one stream."""
+    """Five frames with halved color, then five with full color, in one stream."""
     path, clock = tmp_path / "v.avi", Fraction(1, 25)
     frames = zoo.coded_frames(10)
     with av.open(str(path), "w") as container:

@@ -1,4 +1,4 @@
-"""Learning from simulated videos: what is learnt from, how inputs are scaled, what is reported."""
+"""Learning from simulated videos: what is learned from, how inputs are scaled, what is reported."""
 
 import csv
 import itertools
@@ -38,7 +38,7 @@ def test_rows_are_measured_in_their_spread(scale):
 
 
 def test_gain_and_attenuation_drop_out_and_other_clips_do_not_matter(scale):
-    """60 grey levels from the top to the bottom hardly change what is left; all alike, nothing."""
+    """60 gray levels from the top to the bottom hardly change what is left; all alike, nothing."""
     rng = np.random.default_rng(0)
     clips = rng.integers(0, 100, (2, 3, 64, 16, 1), dtype=np.uint8)
     whole = np.asarray(scale(clips, "depth"))

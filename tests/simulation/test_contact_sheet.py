@@ -53,7 +53,7 @@ def test_real_videos_are_grouped_by_label_one_a_patient(make_videos):
     pictures = real_pictures(make_videos(4, b_lines=1), "bline", per_class=3)
     assert [p.group for p in pictures] == ["real: b_lines 1"] * 2
     assert [p.caption for p in pictures] == ["patient p0", "patient p1"]
-    assert real_pictures(make_videos(2), "severity", per_class=1)[0].group == "real: unlabelled"
+    assert real_pictures(make_videos(2), "severity", per_class=1)[0].group == "real: unlabeled"
 
 
 def test_the_sheet_says_what_is_simulated_and_is_repeatable():
@@ -65,7 +65,7 @@ def test_the_sheet_says_what_is_simulated_and_is_repeatable():
     assert "SIMULATED" in alone.get_suptitle()
     assert "some data" in both.get_suptitle()
     titles = [axes.get_title() for axes in both.axes]
-    assert "apart by 0.0 gray levels" in titles
+    assert "difference: 0.0 gray levels" in titles
     assert "mean image, SIMULATED" in titles
     again = contact_sheet("bline", [simulated], [real], "some data")
     assert png_bytes(both) == png_bytes(again)

@@ -68,7 +68,7 @@ def changed(acquisition, *, patient=(), video=(), **others):
 
 
 def one_line(**values):
-    """A single artefact at place 0 with power 1 at the pleura and no decay."""
+    """A single artifact at place 0 with power 1 at the pleura and no decay."""
     line = {
         "kind": ("b_line",),
         "position_mm": np.zeros(1),

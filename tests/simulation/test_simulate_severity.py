@@ -1,4 +1,4 @@
-"""The simulated severity cohort: shares, realised scores, leaks, and whether scores can be seen."""
+"""The simulated severity cohort: shares, realized scores, leaks, and whether scores can be seen."""
 
 import csv
 import dataclasses

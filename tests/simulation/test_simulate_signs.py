@@ -1,4 +1,4 @@
-"""The simulated four signs: realised labels, what each sign must look like, leaks."""
+"""The simulated four signs: realized labels, what each sign must look like, leaks."""
 
 import csv
 import dataclasses

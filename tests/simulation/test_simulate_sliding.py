@@ -60,7 +60,7 @@ def held_out_scores(features, labels, folds=5, penalty=10.0):
             gradient = x[~test].T @ (p - labels[~test]) + ridge @ weights
             curvature = (x[~test] * (p * (1 - p))[:, None]).T @ x[~test] + ridge
             weights -= np.linalg.solve(curvature, gradient)
-        # Centred by fold: scores are compared across folds of different priors.
+        # Centerd by fold: scores are compared across folds of different priors.
         scores[test] = x[test] @ weights - np.median(x[~test] @ weights)
     return scores
 

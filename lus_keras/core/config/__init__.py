@@ -6,6 +6,8 @@ type is one line with its source, key, value and what is allowed. Types are stri
 is text, `true` is no number.
 """
 
+import copy
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
@@ -254,9 +256,14 @@ def describe_dataset(name: str, kind: type[D]) -> D:
         raise ConfigError.from_problems(explained(error, [(source, values)], kind)) from None
 
 
+@functools.lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(StringIO(text))
+
+
 def _read_yaml(text: str, source: str) -> Any:
     try:
-        return YAML(typ="safe", pure=True).load(StringIO(text))
+        return copy.deepcopy(_parsed(text))
     # Tags and numbers that cannot be read raise what Python does; deep nesting, RecursionError.
     except (
         YAMLError,
@@ -371,7 +378,7 @@ def _contradictions(config: PaperConfig) -> Iterator[str]:
                 hint = did_you_mean(model, config.models)
                 yield f"variants.{name}.models: unknown model '{model}'.{hint}"
     if not config.split.test_fraction and not config.split.test_patients:
-        yield "split.test_fraction: 0 tests on split.test_patients alone. Name them, or raise it."
+        yield "split.test_fraction: 0 tests on split.test_patients only. Name them, or raise it."
     validated = config.fit.select in ("val_loss", "val_accuracy")
     if validated and not config.split.validation_fraction:
         yield (

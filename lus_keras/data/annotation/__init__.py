@@ -35,7 +35,7 @@ _TITLES = {
     "b_lines": ("B-lines", "B"),
     "sliding": ("Lung sliding", "L"),
     "severity": ("Severity score", "0–3"),
-    "sign": ("Only sign", ""),
+    "sign": ("Single sign", ""),
     "signs": ("All signs", ""),
 }
 _WORDS = {

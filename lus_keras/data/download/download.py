@@ -50,6 +50,6 @@ def download_file(remote: Remote, staging: Path) -> None:
             time.sleep(PAUSE_S * tried)
         except ValueError as error:
             raise Unavailable(
-                f"{remote.url}: the bytes that came have another sha256 and were thrown away.",
+                f"{remote.url}: the downloaded bytes have a different sha256 and were discarded.",
                 answered=True,
             ) from error

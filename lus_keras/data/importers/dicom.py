@@ -106,13 +106,13 @@ def import_dicom(
     sheets = write_contact_sheets(tiles, out)
     manifest = out / "manifest.csv"
     write_manifest(videos, manifest)
-    notes = [f"Passed over: {count} × {what}." for what, count in skipped.most_common()]
+    notes = [f"Skipped: {count} × {what}." for what, count in skipped.most_common()]
     notes += [f"{number}: {note}" for number, _, header in headers for note in header.notes]
     notes += [alike] if alike else []
     if cut := sum(_banner_cuts(header, options.banner) for _, _, header in headers):
         notes.append(
             f"The top {options.banner:.0%} of the picture is black, which cuts the ultrasound "
-            f"region of {cut} videos. Where no text stands there, give a smaller --banner."
+            f"region of {cut} videos. If it holds no text, give a smaller --banner."
         )
     return Imported(manifest, tuple(videos), (*notes, LOOK), tuple(sheets))
 

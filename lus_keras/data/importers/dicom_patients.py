@@ -41,6 +41,6 @@ def check_patients(headers: Iterable[tuple[str, Path, Header]]) -> str:
     shown = "; ".join(" and ".join(files.values()) for files in alike[:_SHOWN])
     more = f"; … and {len(alike) - _SHOWN} more" if len(alike) > _SHOWN else ""
     return (
-        f"Warning: patient ids of {len(alike)} groups of files look alike and are kept apart: "
-        f"{shown}{more}. If they are one person, correct PatientID, or a split may leak."
+        f"Warning: patient ids of {len(alike)} groups of files look alike and are treated as "
+        f"different: {shown}{more}. If they are one person, correct PatientID, or a split may leak."
     )

@@ -122,7 +122,7 @@ def _columns(marked: Marked, path: Path, place: str, problems: list[str]) -> dic
         try:
             columns[name] = PARSERS[name](name, text) if text else None
         except KeyError:
-            problems.append(f"{place}/labels/{name}: is no label. Known: {', '.join(CLASSES)}.")
+            problems.append(f"{place}/labels/{name}: is not a label. Known: {', '.join(CLASSES)}.")
         except ValueError as error:
             problems.append(f"{place}/labels/{name}: {error}")
     columns["segments"] = _segments(marked, path, place, columns.get("b_lines"), problems)

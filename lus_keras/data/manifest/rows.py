@@ -80,7 +80,7 @@ def _check_header(header: list[str], labels: Sequence[str]) -> Iterator[str]:
             hint = f"Did you mean {nearest[0]!r}? " if nearest else ""
             yield f"unknown column {column!r}. {hint}Known columns: {', '.join(COLUMNS)}."
         if header.count(column) > 1:
-            yield f"column {column!r} must stand once. Received {header.count(column)}. Keep one."
+            yield f"column {column!r} must appear once. Received {header.count(column)}. Keep one."
     for column in dict.fromkeys((*REQUIRED, *labels)):
         if column not in header:
             yield f"column {column!r} must be present. Received {', '.join(header)}. Add it."

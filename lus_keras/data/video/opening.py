@@ -16,7 +16,7 @@ from lus_keras.data.video.truncation import index_leaves_file
 # Containers whose index is read before anything is decoded.
 _INDEXED = ("avi", "mov")
 # A decoder that meets what no encoder writes gives an error instead of a picture made up of
-# neighbours. Of the 270 videos of the two public data sets not one is judged otherwise for it.
+# neighbors. Of the 270 videos of the two public data sets not one is judged otherwise for it.
 _STRICT = "crccheck+bitstream+buffer+explode"
 
 

@@ -1,8 +1,10 @@
-"""Metrics of probabilities, by scikit-learn; the areas are NaN where one class is missing."""
+"""Metrics of probabilities, by scikit-learn; the areas are NaN where one class is missing.
+
+scikit-learn takes as long to import as a video to predict, so it is imported where it is called.
+"""
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn import metrics as sklearn_metrics
 
 
 def roc_auc(y_true: ArrayLike, scores: ArrayLike) -> float:
@@ -12,7 +14,9 @@ def roc_auc(y_true: ArrayLike, scores: ArrayLike) -> float:
     """
     if len(np.unique(y_true)) < 2:
         return float("nan")
-    return float(sklearn_metrics.roc_auc_score(y_true, scores))
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(y_true, scores))
 
 
 def pr_auc(y_true: ArrayLike, scores: ArrayLike) -> float:
@@ -22,7 +26,9 @@ def pr_auc(y_true: ArrayLike, scores: ArrayLike) -> float:
     """
     if len(np.unique(y_true)) < 2:
         return float("nan")
-    return float(sklearn_metrics.average_precision_score(y_true, scores))
+    from sklearn.metrics import average_precision_score
+
+    return float(average_precision_score(y_true, scores))
 
 
 def log_loss_of(y_true: ArrayLike, probabilities: ArrayLike) -> float:

@@ -6,8 +6,8 @@ A map or mask is an array of any shape, here `(t, h, w)` or `(h, w)`; one pair a
 import math
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
-from scipy import stats
 
 
 def map_similarity(first: ArrayLike, second: ArrayLike) -> float:
@@ -27,7 +27,7 @@ def map_similarity(first: ArrayLike, second: ArrayLike) -> float:
         ValueError: The shapes differ.
     """
     first, second = _same_shape(first, second)
-    ranks = [stats.rankdata(values) for values in (first, second)]
+    ranks = [pd.Series(values).rank().to_numpy() for values in (first, second)]
     if any(np.ptp(values) == 0 for values in ranks):
         return math.nan
     return float(np.corrcoef(ranks)[0, 1])

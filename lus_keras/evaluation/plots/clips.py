@@ -45,7 +45,7 @@ def attention_curve(
     axes.plot(numbers, weights, color=BLUE, lw=2, marker="o", ms=3.5, label="attention, min-max")
     axes.plot(numbers[shown], weights[shown], "o", ms=9, mfc="none", mec=BLUE)
     beside = axes.twinx()
-    told = f"weight, {raw.min():.3g} to {raw.max():.3g} (even: {even:.3g})"
+    told = f"weight, {raw.min():.3g} to {raw.max():.3g} (uniform: {even:.3g})"
     beside.plot(numbers, raw, color=GREY, lw=1.2, ls="--", label=told)
     beside.set_ylim(0, 1.06 * max(raw.max(), 2 * even))
     beside.set_ylabel("weight", color=GREY)

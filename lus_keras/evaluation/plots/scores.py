@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from sklearn import metrics as sklearn_metrics
 
 from lus_keras.core.style import BLUE, GREY, ORANGE, VERDICT_COLOURS, line_style, new_figure
 from lus_keras.evaluation.metrics import Scores, confusion_matrix, pr_auc, roc_auc
@@ -46,11 +45,13 @@ def roc_curves(scores: Mapping[str, Scores]) -> Figure:
 
     Models tested on one class only are left out.
     """
+    from sklearn.metrics import roc_curve
+
     figure = new_figure(5.2, 5)
     axes = figure.subplots()
     axes.plot((0, 1), (0, 1), color=GREY, lw=1, ls=":", label="chance (0.50)")
     for number, (label, model) in enumerate(_two_classes(scores).items()):
-        fpr, tpr, _ = sklearn_metrics.roc_curve(model.y_true, model.positive)
+        fpr, tpr, _ = roc_curve(model.y_true, model.positive)
         area = roc_auc(model.y_true, model.positive)
         axes.plot(fpr, tpr, **line_style(number), label=f"{label} ({area:.2f})")
     axes.set(xlabel="1 - specificity", ylabel="sensitivity", title="ROC (area)", aspect="equal")
@@ -65,11 +66,13 @@ def precision_recall_curves(scores: Mapping[str, Scores], *, prevalence: bool = 
         scores: Label → scores; models tested on one class only are left out.
         prevalence: Draw that line; curves of several classes have none in common.
     """
+    from sklearn.metrics import precision_recall_curve
+
     figure = new_figure(5.2, 5)
     axes = figure.subplots()
     kept = _two_classes(scores)
     for number, (label, model) in enumerate(kept.items()):
-        found, recall, _ = sklearn_metrics.precision_recall_curve(model.y_true, model.positive)
+        found, recall, _ = precision_recall_curve(model.y_true, model.positive)
         area = pr_auc(model.y_true, model.positive)
         axes.step(recall, found, where="post", **line_style(number), label=f"{label} ({area:.2f})")
     if kept and prevalence:

@@ -308,7 +308,7 @@ def _check_settings(plan: Plan, request: Request) -> None:
     having = {option for name in names for option in settable(known[name])}
     titles = ", ".join(plan.config.models[name].title for name in names)
     problems = [
-        f"model.{key}: is no setting of {titles}. Leave it out, or choose other networks."
+        f"model.{key}: is not a setting of {titles}. Leave it out, or choose other networks."
         for key in set_here
         if key not in having
     ]

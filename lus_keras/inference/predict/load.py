@@ -124,7 +124,7 @@ def load_models(
         description = read_description(folder)
         if description.shared != found.description.shared:
             raise RunError(
-                f"{folder / 'model.json'}: is of another network than that of "
+                f"{folder / 'model.json'}: holds a different network from that of "
                 f"{found.folders[0]}. Give --fold."
             )
         networks.append(_load(folder, description))

@@ -16,7 +16,7 @@ SHADE = (48, 48, 52)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 TICKS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600)
 MOST_TICKS = 7
-UNFILLED = "shaded: these frames fill no clip"
+UNFILLED = "shaded: too short for another clip"
 
 
 def curves(prediction: VideoPrediction) -> dict[str, np.ndarray]:

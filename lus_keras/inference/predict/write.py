@@ -181,7 +181,7 @@ def representative_caption(prediction: VideoPrediction) -> list[str]:
     why = "middle frame of the clip"
     if prediction.attention is not None:
         weight = float(prediction.attention[clip, frame - cut.first])
-        why = f"attention {weight:.3f} (even would be {1 / cut.length:.3f})"
+        why = f"attention {weight:.3f} (uniform: {1 / cut.length:.3f})"
     return [
         f"{when}frame {frame}: {why}",
         f"P({label.replace('_', ' ')}) = {chance:.2f} in its clip",

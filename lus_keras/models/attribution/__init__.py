@@ -10,7 +10,7 @@ each map stretched to 0 … 1. The score is a logit, never a probability, whose 
 network is sure. Maps need TensorFlow as Keras's backend.
 """
 
-from lus_keras.models.attribution.checks import randomised_copy
+from lus_keras.models.attribution.checks import random_weights, randomised_copy
 from lus_keras.models.attribution.maps import (
     ENGINES,
     FAST,

@@ -49,7 +49,8 @@ def gradient_function(model: keras.Model) -> Callable[[Any, Any], Any]:
     tf = require_tensorflow()
     shape = model.inputs[0].shape
     specs = [tf.TensorSpec(shape, "float32"), tf.TensorSpec(model.outputs[0].shape, "float32")]
-    return tf.function(_gradient(model, tf), input_signature=specs)
+    # Layers are not converted in any case; converting the rest takes longer than tracing it.
+    return tf.function(_gradient(model, tf), input_signature=specs, autograph=False)
 
 
 def unit_noise(shape: tuple[int, ...], seed: Any) -> Any:

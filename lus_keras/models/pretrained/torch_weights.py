@@ -112,7 +112,7 @@ def load_torch_weights(model: keras.Model, mapping: Mapping[str, Any] | str | Pa
     chosen: list[_Part] = []
     skipped: dict[str, str] = {}
     missing: list[str] = []
-    problems = [f"{source}: '{name}' stands there twice." for name in names.twice]
+    problems = [f"{source}: '{name}' appears twice." for name in names.twice]
     for group, members in _groups(parts).items():
         shapes = {name: shape for part in members for name, shape in part.shapes.items()}
         differing = _differing_shapes(shapes, given)

@@ -65,7 +65,7 @@ def _histogram(
 ) -> None:
     lengths = {frames for counts in classes.values() for frames in counts}
     low, high = span or (min(lengths, default=0), max(lengths, default=1))
-    # Whole numbers of frames a bin, or one bin holds more lengths than its neighbour.
+    # Whole numbers of frames a bin, or one bin holds more lengths than its neighbor.
     width = -(-(high - low + 1) // most)
     bins = np.arange(low - 0.5, high + width, width)
     values = [list(counts) for counts in classes.values()]

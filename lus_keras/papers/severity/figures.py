@@ -215,7 +215,7 @@ def _matrices(run: PaperRun) -> tuple[dict[str, np.ndarray], str]:
         if frame is not None:
             scores = Scores.of(frame)
             matrices[title] = confusion_matrix(scores.y_true, scores.y_pred, len(CLASSES))
-    said = f"All videos: {every[1]}, as of the paper's." if every else "Ours: test videos alone."
+    said = f"All videos: {every[1]}, as of the paper's." if every else "Ours: test videos only."
     return matrices, said
 
 

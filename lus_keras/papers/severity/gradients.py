@@ -98,5 +98,5 @@ def logged(run: PaperRun, variant: str) -> pd.DataFrame | None:
 
 def _nan_place(log: pd.DataFrame, layers: list[str], norms: np.ndarray, row: int) -> str:
     bad = [name for name, value in zip(layers, norms[row], strict=True) if not np.isfinite(value)]
-    where = f"in {', '.join(bad)}" if bad else "in the loss alone"
+    where = f"in {', '.join(bad)}" if bad else "only in the loss"
     return f"batch {int(log['batch'].iloc[row])}, {where}"

@@ -69,7 +69,7 @@ def figure2(run: PaperRun) -> Drawing | None:
         "figure2",
         "Figure 2. Preprocessing, step by step, SIMULATED",
         "One simulated picture with B-lines, through the steps and settings of this run. The "
-        "paper's own steps are shown in a picture that was not at hand: these are ours, as "
+        "paper's own steps are shown in a picture that was not available: these are ours, as "
         "done to files. The simulated cohort is rendered with its sector known.",
         picture_grid([Picture(p, title, said) for title, (p, said) in shown.items()], columns=3),
     )

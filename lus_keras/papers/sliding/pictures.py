@@ -20,7 +20,7 @@ from lus_keras.simulation import SimulatedVideo, plan_cohort, simulate_video
 from lus_keras.simulation.pleura import visible_anatomy
 
 HEIGHT, WIDTH, TILE = 480, 640, 30
-# The paper's colours: ribs green, lung blue, pleura red.
+# The paper's colors: ribs green, lung blue, pleura red.
 COLOURS = {"ribs": GREEN, "lung": BLUE, "pleura": "#c0392b"}
 SIMULATED = "SIMULATED, from the simulator's own geometry; the paper's picture is private."
 

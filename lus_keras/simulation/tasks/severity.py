@@ -1,4 +1,4 @@
-"""Severity scores 0 … 3 (Soldati et al. 2020), drawn as causes and labeled as realised.
+"""Severity scores 0 … 3 (Soldati et al. 2020), drawn as causes and labeled as realized.
 
 0 regular pleura with A-lines; 1 indented pleura with B-lines; 2 broken pleura over small
 consolidations, white below them; 3 white lung, with or without consolidations.
@@ -73,7 +73,7 @@ region = sector_region
 
 
 def labels(truth: SeverityTruth) -> dict[str, Any]:
-    """Manifest columns of a video: `severity` as realised, `b_lines` and `segments` as seen."""
+    """Manifest columns of a video: `severity` as realized, `b_lines` and `segments` as seen."""
     seen = int(truth.b_line_frames.any())
     return {"severity": truth.score, "b_lines": seen, "segments": truth.segments}
 

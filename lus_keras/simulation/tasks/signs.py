@@ -1,4 +1,4 @@
-"""A-lines, B-lines, effusion or consolidation: one sign a video, labeled as realised."""
+"""A-lines, B-lines, effusion or consolidation: one sign a video, labeled as realized."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ region = sector_region
 
 
 def labels(truth: SignTruth) -> dict[str, Any]:
-    """Manifest columns of a video: `sign` and `signs`, as realised."""
+    """Manifest columns of a video: `sign` and `signs`, as realized."""
     return {"sign": truth.sign, "signs": truth.signs}
 
 

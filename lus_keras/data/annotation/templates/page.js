@@ -46,7 +46,7 @@ function problems(m) {
   const isMarked = Object.values(m.labels).some(Boolean) || m.intervals.length || m.roi;
   if (isMarked && !m.patient_id.trim()) found.push("The patient is blank. Splits are by patient.");
   if (bLines === "0" && m.intervals.length) found.push("B-lines is “no”, and intervals are marked.");
-  if (signs && sign && !signs.split(";").includes(sign)) found.push("The only sign is not among the signs.");
+  if (signs && sign && !signs.split(";").includes(sign)) found.push("The single sign is not among the signs.");
   if (signs && bLines && signs.split(";").includes("b_lines") !== (bLines === "1"))
     found.push("B-lines and the signs do not agree.");
   return found;
