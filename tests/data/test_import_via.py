@@ -167,9 +167,12 @@ def test_all_wrong_segments_are_listed_with_their_place(tmp_path):
     [
         [([0, 1], {FINDING: "0"}), ([], {CLIP: "0"})],
         [([], {CLIP: "1"}), ([], {CLIP: "0"})],
+        [([0, 1], {CLIP: "0,1"})],
+        [([0, 1], {FINDING: "0", CLIP: "0"})],
     ],
 )
 def test_contradictions_are_errors(tmp_path, marks):
+    """B-lines in a segment of a video without; a video, or one segment, with both."""
     assert "Correct one of them" in error_of(tmp_path, {"p01_e1_z1.mp4": marks})
 
 
