@@ -9,6 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import av
+import fatal_decoder
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -90,6 +91,13 @@ def error_of(tmp_path, marks, options=OPTIONS, kind=DataError, **written):
 
 
 # VIA 3
+
+
+def test_a_video_that_kills_its_decoder_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("lus_keras.data.importers.timing.decode_times", fatal_decoder.decode_times)
+    marks = {f"p0{number}_e1_z1.mp4": [([0.5, 1], {FINDING: "0"})] for number in (1, 2, 3)}
+    (line,) = error_of(tmp_path, marks).splitlines()
+    assert "p02_e1_z1.mp4: crashed the process that worked on it (SIGSEGV). Copy" in line
 
 
 @pytest.mark.parametrize("ids", [str, int])
