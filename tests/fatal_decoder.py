@@ -6,6 +6,14 @@ import signal
 from pathlib import Path
 
 from lus_keras.data.cache.stream import _decode
+from lus_keras.data.importers.timing import decode_times as measured
+
+
+def decode_times(text):
+    """Measures as always, but a video of patient 2 kills the child."""
+    if Path(json.loads(text)["path"]).name.startswith("p02"):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return measured(text)
 
 
 def decode(text):

@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
-# What Excel and LibreOffice take for the start of a formula.
-_FORMULA = re.compile(r"'*[=+\-@\t\r]", re.DOTALL)
+# What Excel and LibreOffice take for the start of a formula, in full width where Excel is Japanese.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 

@@ -18,6 +18,8 @@ Box = tuple[int, int, int, int]
 
 # What spreadsheets and pandas write where nothing is known.
 _MISSING = frozenset(("nan", "na", "n/a", "<na>", "nat", "null", "none"))
+# Words in the place of a patient's id that name nobody, and would make one patient of many.
+_NOBODY = frozenset(("n.a.", "unknown", "anonymous", "anonymized", "anonymised"))
 # English, German and French names; `#NV` and `#N/D` are `#N/A`.
 _EXCEL_ERROR = re.compile(r"#(?:N/A|N/D|NV|[A-ZÀ-Ý0/_]+[!?])")
 
@@ -97,6 +99,11 @@ def is_missing(text: str) -> bool:
     return text.casefold() in _MISSING or not text
 
 
+def names_nobody(text: str) -> bool:
+    """Whether a patient's id stands for no one: `-`, `?`, `unknown`, or as `is_missing`."""
+    return is_missing(text) or text.casefold() in _NOBODY or not any(map(str.isalnum, text))
+
+
 def is_excel_error(text: str) -> bool:
     """Whether a cell holds an error value of Excel, such as `#REF!`."""
     return _EXCEL_ERROR.fullmatch(text) is not None
@@ -108,7 +115,7 @@ def parse_id(column: str, text: str) -> str:
         raise ValueError(
             f"`{column}` must be an id. Received {text!r}, an error value of Excel. Correct it."
         )
-    if is_missing(text):
+    if is_missing(text) or (column == "patient_id" and names_nobody(text)):
         raise ValueError(
             f"`{column}` must be an id. Received {text!r}, which stands for nothing. Fill it in."
         )

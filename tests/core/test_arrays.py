@@ -61,3 +61,32 @@ def test_only_what_is_asked_for_is_read_and_what_lacks_is_named(tmp_path):
     assert list(read_npz(path, ["state"])) == ["state"]
     with pytest.raises(DataError, match="w1"):
         read_npz(path, ["w1"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [header((0, 10**30)), header((True, 3)) + bytes(12), b"\x93NUMPY\1\0\x80\0" + b"(" * 128],
+    ids=["more than can be counted", "no number", "not Python"],
+)
+def test_headers_that_numpy_cannot_read_are_one_line(tmp_path, content):
+    path = archive(tmp_path / "w.npz", content)
+    with pytest.raises(
+        DataError, match=r"w\.npz: cannot be read as arrays: .+ Get it again\."
+    ) as e:
+        read_npz(path)
+    assert "\n" not in str(e.value)
+    assert len(str(e.value)) < 400
+
+
+def test_an_archive_that_unpacks_to_a_multiple_of_itself_is_refused(tmp_path):
+    """Each array fits its header, but all bytes are alike: 96 MB in less than 100 kB."""
+    path = tmp_path / "w.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as written:
+        for name in "abc":
+            written.writestr(f"{name}.npy", header((8 << 20,)) + bytes(32 << 20))
+    assert path.stat().st_size < 100e3
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"w\.npz: unpacks to 100,\d{3},\d{3} bytes"):
+        read_npz(path)
+    assert tracemalloc.get_traced_memory()[1] < 10e6
+    tracemalloc.stop()

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import traceback
+import tracemalloc
 import warnings
 
 import av
@@ -170,6 +171,10 @@ def halved(ybr):
         (lambda rgb: halved(to_ybr(rgb)), {"PhotometricInterpretation": "YBR_FULL_422"}, False),
         (to_ybr, {"PhotometricInterpretation": "YBR_FULL"}, False),
         (lambda rgb: rgb.transpose(0, 3, 1, 2), {"PlanarConfiguration": 1}, False),
+        # Tags left over from compressed originals, or of one channel.
+        (lambda rgb: rgb, {"PhotometricInterpretation": "YBR_RCT"}, True),
+        (lambda rgb: rgb, {"PhotometricInterpretation": "YBR_ICT"}, True),
+        (lambda rgb: rgb, {"PhotometricInterpretation": "MONOCHROME2"}, True),
         # Words of two bytes, the second first; as single bytes they lie as they are.
         (lambda rgb: rgb, {"syntax": pydicom.uid.ExplicitVRBigEndian}, False),
     ],
@@ -373,6 +378,18 @@ def test_no_byte_and_no_line_identifies(tmp_path, key):
         ({"drop": ["FrameTime"]}, "frame rate"),
         ({"drop": ["SequenceOfUltrasoundRegions"]}, "no region with tissue.*--region"),
         ({"patient": " "}, "PatientID is blank"),
+        ({"patient": "Unknown"}, "PatientID is blank or stands for nobody"),
+        ({"patient": "?"}, "PatientID is blank or stands for nobody"),
+        ({"FrameTime": "0.04"}, "FrameTime says 2.5e\\+04 frames a second.*--frame-rate"),
+        ({"FrameTime": "40000"}, "FrameTime says 0.025 frames a second"),
+        ({"BitsStored": 7}, "8 bits, all of them used"),
+        ({"PixelRepresentation": 1}, "without a sign"),
+        # A third of the values would be taken for a frame.
+        (
+            {"PhotometricInterpretation": "MONOCHROME2", "NumberOfFrames": 15}
+            | {"frames": np.zeros((5, 60, 80, 3), np.uint8)},
+            "states 15 frames and holds 5",
+        ),
         ({"NumberOfFrames": 4}, "states 4 frames and holds 5"),
         ({"NumberOfFrames": 6}, "states 6 frames and holds 5"),
         ({"Rows": 30_000, "Columns": 30_000}, "more than is decoded"),
@@ -404,6 +421,34 @@ def test_without_the_extra_the_remedy_is_named(tmp_path, key, monkeypatch):
     write(tmp_path / "in" / "a.dcm")
     result = run(tmp_path, key)
     assert result.exit_code == 2 and "pip install 'lus-keras[dicom]'" in result.output
+
+
+def test_a_deflated_file_is_not_inflated(tmp_path, key):
+    """Also where the syntax stands far behind the start: 256 MB of zeros in 300 kB."""
+    path = write(tmp_path / "in" / "a.dcm")
+    dataset = pydicom.dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    dataset.file_meta.PrivateInformationCreatorUID = "1.2.3"
+    dataset.file_meta.PrivateInformation = bytes(10_000)
+    dataset.file_meta.ImplementationVersionName = "x"
+    dataset.PixelData = bytes(256 << 20)
+    dataset.save_as(path)
+    content = path.read_bytes()
+    # The elements of the meta part in another order than theirs, which parsers read as well.
+    syntax = content.index(b"\x02\0\x10\0UI")
+    end = content.index(b"\x02\0\x12\0UI")
+    info = content.index(b"\x02\0\x02\x01OB")
+    meta_end = info + 12 + 10_000
+    path.write_bytes(
+        content[:syntax] + content[end:meta_end] + content[syntax:end] + content[meta_end:]
+    )
+    assert path.stat().st_size < 1e6
+    tracemalloc.start()
+    result = run(tmp_path, key)
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+    assert result.exit_code == 3
+    assert "is deflated, which cannot be read" in result.output
 
 
 def test_damaged_files_are_errors_that_quote_nothing(tmp_path, key):
@@ -500,6 +545,20 @@ def test_ids_are_compared_before_they_are_hashes(tmp_path, key):
     assert all(f"DICOM file {number} of 4" in told for number in (1, 2, 3))
     assert "DICOM file 4" not in told and identifying(told) == []
     assert len({row.patient_id for row in done.videos}) == 4
+
+
+def test_one_id_of_several_people_is_warned_of(tmp_path, key):
+    """Files from several archives, or without ids: `0` for everybody."""
+    people = [{"PatientName": "SMITH^JOHN"}, {"PatientName": "Smith^John^^"}]
+    people += [{"PatientName": "DOE^JANE"}, {"PatientName": "SMITH^JOHN", "patient": "1"}]
+    for number, person in enumerate(people, start=1):
+        given = {"patient": "0", "StudyInstanceUID": f"1.2.3.{number}"} | person
+        write(tmp_path / "in" / f"{number}.dcm", number=number, **given)
+    done = import_dicom([tmp_path / "in"], tmp_path / "out", key)
+    told = next(note for note in done.notes if "several names" in note)
+    assert told.startswith("Warning: 1 patient ids stand with several names")
+    assert "DICOM file 3 of 4" in told and "DICOM file 4 of 4" not in told
+    assert identifying(told) == []
 
 
 def test_a_key_is_needed_and_never_shared(tmp_path, key):

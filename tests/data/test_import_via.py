@@ -9,6 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import av
+import fatal_decoder
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -92,6 +93,13 @@ def error_of(tmp_path, marks, options=OPTIONS, kind=DataError, **written):
 # VIA 3
 
 
+def test_a_video_that_kills_its_decoder_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("lus_keras.data.importers.timing.decode_times", fatal_decoder.decode_times)
+    marks = {f"p0{number}_e1_z1.mp4": [([0.5, 1], {FINDING: "0"})] for number in (1, 2, 3)}
+    (line,) = error_of(tmp_path, marks).splitlines()
+    assert "p02_e1_z1.mp4: crashed the process that worked on it (SIGSEGV). Copy" in line
+
+
 @pytest.mark.parametrize("ids", [str, int])
 def test_segments_and_labels_of_several_videos(tmp_path, ids):
     marks = {
@@ -167,9 +175,12 @@ def test_all_wrong_segments_are_listed_with_their_place(tmp_path):
     [
         [([0, 1], {FINDING: "0"}), ([], {CLIP: "0"})],
         [([], {CLIP: "1"}), ([], {CLIP: "0"})],
+        [([0, 1], {CLIP: "0,1"})],
+        [([0, 1], {FINDING: "0", CLIP: "0"})],
     ],
 )
 def test_contradictions_are_errors(tmp_path, marks):
+    """B-lines in a segment of a video without; a video, or one segment, with both."""
     assert "Correct one of them" in error_of(tmp_path, {"p01_e1_z1.mp4": marks})
 
 

@@ -84,6 +84,15 @@ def test_what_stands_for_nothing_is_no_patient(tmp_path, word):
         read_manifest(tmp_path / "m.csv")
 
 
+@pytest.mark.parametrize("word", ["-", "?", ".", "--", "n.a.", "Unknown", "ANONYMOUS"])
+def test_a_word_for_nobody_makes_no_patient_of_many(tmp_path, word):
+    text = refused(tmp_path, f"video,patient_id\nv1,{word}\nv2,{word}\n")
+    assert "rows 2, 3" in text and "stands for nothing" in text
+    (tmp_path / "m.csv").write_text(f"video,patient_id\nv1.avi,{word}\n")
+    with pytest.raises(DataError, match="row 2: `patient_id` must be an id"):
+        read_manifest(tmp_path / "m.csv")
+
+
 def test_a_label_that_is_missing_is_not_known_and_none_is_a_value(tmp_path):
     rows = imported(
         tmp_path, "video,patient_id,b_lines,signs\nv1,p1,nan,none\nv2,p2,1.0,NA\nv3,p3,NULL,\n"
@@ -151,6 +160,11 @@ def test_text_is_read_in_the_encoding_that_its_mark_states(tmp_path, encoding, e
     assert [(row.patient_id, row.b_lines) for row in rows] == [("Müller", 1), ("肺", 0)]
 
 
+def test_utf16_without_its_mark_is_told(tmp_path):
+    text = "video\tpatient_id\nv1\tp1\n".encode("utf-16-le")
+    assert "zero bytes, as UTF-16 does" in refused(tmp_path, text)
+
+
 def test_a_manifest_may_be_saved_as_utf16(tmp_path):
     path = sheet(tmp_path, "video,patient_id\nv1.avi,Müller\n".encode("utf-16"))
     assert [row.patient_id for row in read_manifest(path)] == ["Müller"]
@@ -159,6 +173,70 @@ def test_a_manifest_may_be_saved_as_utf16(tmp_path):
 def test_cells_that_were_kept_from_running_are_read_as_they_were(tmp_path):
     rows = imported(tmp_path, "video,patient_id\nv1,'=1+1\nv2,'001\n")
     assert [row.patient_id for row in rows] == ["=1+1", "'001"]
+
+
+def test_what_surrounds_a_text_is_not_part_of_it(tmp_path):
+    """Blanks between a comma and a quotation mark; the formula that makes Excel take a text."""
+    rows = imported(tmp_path, 'video, patient_id\nv1, "p,1"\nv2,"=""007"""\n')
+    assert [row.patient_id for row in rows] == ["p,1", "007"]
+
+
+def test_hidden_sheets_are_passed_over_and_others_are_named(tmp_path):
+    made = openpyxl.Workbook()
+    for title, patient in (("old", "pOLD"), ("data", "p1"), ("notes", "p2")):
+        added = made.create_sheet(title)
+        added.append(["video", "patient_id"])
+        added.append(["v1.avi", patient])
+    del made["Sheet"]
+    made["old"].sheet_state = "hidden"
+    made.active = 1
+    made.save(tmp_path / "a.xlsx")
+    path = sheet(tmp_path, (tmp_path / "a.xlsx").read_bytes(), "s.xlsx")
+    done = import_table(path, tmp_path / "m.csv")
+    assert [row.patient_id for row in done.videos] == ["p1"]
+    assert "not 'notes'" in done.notes[0]
+
+
+def test_blank_rows_and_columns_before_the_header_move_nothing(tmp_path):
+    rows = [[], [None, "video", "patient_id"], [], [None, "v1.avi", "p1"]]
+    path = book(tmp_path / "s.xlsx", rows)
+    assert [(number, row["patient_id"]) for number, row in read_sheet(path).rows] == [(4, "p1")]
+
+
+def test_ids_longer_than_excel_keeps_are_shown_rounded_and_warned_of(tmp_path):
+    from lus_keras.data.identity import warning_of_ids
+
+    rows = [["video", "patient_id"], ["v1.avi", 999_999_999_999_999], ["v2.avi", 10**15 + 1]]
+    content = book(tmp_path / "a.xlsx", rows).read_bytes()
+    ids = [row.patient_id for row in imported(tmp_path, content, "s.xlsx")]
+    assert ids == ["999999999999999", "1.00000000000000E+15"]
+    assert "1 patient ids are numbers that a spreadsheet has rounded" in warning_of_ids(ids)
+
+
+def rewritten(path, member, text):
+    """A workbook with a member replaced."""
+    with zipfile.ZipFile(path) as old:
+        content = {item.filename: old.read(item) for item in old.infolist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name, data in (content | {member: text}).items():
+            new.writestr(name, data)
+    return path
+
+
+def test_a_workbook_that_asks_for_more_than_a_sheet_needs_is_refused(tmp_path):
+    path = book(tmp_path / "s.xlsx", [["video", "patient_id"], ["v1.avi", "p1"]])
+    far = re.sub(
+        rb'<row r="2"',
+        b'<row r="900000000"',
+        zipfile.ZipFile(path).read("xl/worksheets/sheet1.xml"),
+    )
+    rewritten(path, "xl/worksheets/sheet1.xml", far)
+    with pytest.raises(DataError, match="more rows than Excel"):
+        read_sheet(path)
+    rewritten(path, "xl/sharedStrings.xml", b"<sst>" + b" " * (257 << 20) + b"</sst>")
+    assert path.stat().st_size < 1e6
+    with pytest.raises(DataError, match=r"unpacks to 269,\d{3},\d{3} bytes"):
+        read_sheet(path)
 
 
 def test_a_cell_beyond_the_header_and_a_formula_without_a_value_are_named(tmp_path):
@@ -173,6 +251,10 @@ def test_a_cell_beyond_the_header_and_a_formula_without_a_value_are_named(tmp_pa
 def test_an_id_that_excel_turned_into_a_date_is_told(tmp_path):
     import datetime
 
-    rows = [["video", "patient_id"], ["v1.avi", datetime.datetime(2024, 2, 1)]]
-    content = book(tmp_path / "a.xlsx", rows).read_bytes()
-    assert "holds a date, 2024-02-01" in refused(tmp_path, content, "s.xlsx")
+    for value, shown in (
+        (datetime.datetime(2024, 2, 1), "2024-02-01"),
+        (datetime.time(1, 3), "01:03:00"),
+    ):
+        content = book(tmp_path / "a.xlsx", [["video", "patient_id"], ["v1.avi", value]])
+        told = refused(tmp_path, content.read_bytes(), "s.xlsx")
+        assert f"holds a date or time, {shown}. Was" in told

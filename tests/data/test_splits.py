@@ -445,6 +445,13 @@ def by_hand(fold, train="a", test="b", **further):
         ((), r"Received \[\]"),
         ((by_hand(0, unit="video"),), "'unit' must be patient or clip. Received video"),
         ((by_hand(0, unit="clip"), by_hand(1)), "the same in all folds. Received clip, patient"),
+        ((by_hand(0.4), by_hand(1.9)), "must be whole numbers. Received 0.4"),
+        ((by_hand(float("inf")),), "must be whole numbers. Received inf"),
+        ((by_hand(False), by_hand(True)), "must be whole numbers. Received False"),
+        # A text would be taken letter by letter.
+        ((by_hand(0) | {"train": "p1"},), "must be a list of ids. Received p1"),
+        ((by_hand(0) | {"train": [["p1"], "p2"]},), "must be a list of ids"),
+        ((by_hand(0, "a c a"),), "must hold each id once. Received a twice"),
     ],
 )
 def test_folds_of_ones_own_are_numbered_and_of_one_unit(tmp_path, folds, message):

@@ -217,6 +217,29 @@ def test_other_containers_are_decoded_and_found_in_folders(tmp_path, suffix, cod
     assert find_videos([tmp_path]) == [path]
 
 
+def test_a_png_of_several_pictures_is_a_video_at_its_own_times(tmp_path):
+    from lus_keras.data.importers.naming import find_videos
+
+    path = tmp_path / "v.apng"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("apng", rate=25)
+        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "gray"
+        for frame in pictures(12):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="gray")))
+        container.mux(stream.encode())
+    decoded = video.read_video(path)
+    np.testing.assert_array_equal(decoded.frames, pictures(12))
+    np.testing.assert_allclose(decoded.times_s, np.arange(12) / 25)
+    assert find_videos([tmp_path]) == [path]
+
+
+def test_a_picture_of_webp_is_not_taken_for_avi(tmp_path):
+    path = tmp_path / "v.webp"
+    Image.new("L", (32, 24)).save(path)
+    with pytest.raises(VideoError, match=r"v\.webp: videos of kind \.webp are not decoded"):
+        video.probe(path)
+
+
 def test_a_kind_that_is_not_decoded_is_found_and_named_with_what_to_do(tmp_path):
     from lus_keras.data.importers.naming import find_videos
 

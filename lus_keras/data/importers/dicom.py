@@ -108,7 +108,7 @@ def import_dicom(
     write_manifest(videos, manifest)
     notes = [f"Skipped: {count} × {what}." for what, count in skipped.most_common()]
     notes += [f"{number}: {note}" for number, _, header in headers for note in header.notes]
-    notes += [alike] if alike else []
+    notes += alike
     if cut := sum(_banner_cuts(header, options.banner) for _, _, header in headers):
         notes.append(
             f"The top {options.banner:.0%} of the picture is black, which cuts the ultrasound "

@@ -4,6 +4,7 @@ No value of a header is ever part of a message: names, dates and ids of patients
 """
 
 import hmac
+import mmap
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,14 +13,13 @@ from typing import Any, BinaryIO
 
 from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.core.suggestions import spelling_key
-from lus_keras.data.fields import Box
+from lus_keras.data.fields import Box, names_nobody
 from lus_keras.data.importers.dicom_pixels import Pixels, read_pixels
 from lus_keras.data.importers.dicom_time import frame_times
 from lus_keras.data.video.formats import MAX_FRAMES, MAX_PIXELS
 
 ULTRASOUND_CINE = ("1.2.840.10008.5.1.4.1.1.3.1", "1.2.840.10008.5.1.4.1.1.3")
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
-_META_BYTES = 4096
 _FIRST_GROUPS = (b"\x02\0", b"\x08\0")
 # Regions: spatial format 1 is a picture in two dimensions, data type 1 is tissue, 2 to 4 Doppler.
 _PICTURE, _TISSUE, _DOPPLER = 1, 1, (2, 3, 4)
@@ -39,6 +39,7 @@ class Header:
         exam_id: Keyed hash of the study's id.
         video_id: Keyed hash of the file's own id.
         spellings: Keyed hashes of what is left of the patient's id once its spelling is taken away.
+        person: Keyed hash of what else tells people apart: name, date of birth, issuer of the id.
         times_s: Time stamp of each frame, from 0.
         fps: Frames per second, on average.
         boxes: Regions that show tissue, `(x, y, w, h)` in pixels.
@@ -50,6 +51,7 @@ class Header:
     exam_id: str
     video_id: str
     spellings: tuple[str, ...]
+    person: str
     frames: int
     width: int
     height: int
@@ -129,6 +131,7 @@ def read_header(
             keyed_hash(key, "spelling", spelling_key(str(dataset.PatientID), drawn=drawn))
             for drawn in (False, True)
         ),
+        person=keyed_hash(key, "person", "\0".join(_person(dataset))),
         frames=frames,
         width=int(dataset.Columns),
         height=int(dataset.Rows),
@@ -139,6 +142,13 @@ def read_header(
         pixels=pixels,
         notes=(*notes, *disagreements),
     )
+
+
+def _person(dataset: Any) -> Iterator[str]:
+    """Name, date of birth and issuer of the id, without what is only another way to write them."""
+    for name in ("PatientName", "PatientBirthDate", "IssuerOfPatientID"):
+        text = str(dataset.get(name, "") or "")
+        yield "" if names_nobody(text) else spelling_key(text)
 
 
 def is_dicom(path: Path) -> bool:
@@ -156,10 +166,10 @@ def _read_dataset(stream: BinaryIO) -> Any:
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-    # The file's meta part comes first: a deflated file would be inflated without bound.
-    if _DEFLATED in stream.read(_META_BYTES):
-        raise DataError("is deflated, which cannot be read. Export it uncompressed or as JPEG.")
-    stream.seek(0)
+    # Wherever it stands: a deflated file would be inflated without bound.
+    with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if content.find(_DEFLATED) >= 0:
+            raise DataError("is deflated, which cannot be read. Export it uncompressed or as JPEG.")
     dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
     if not getattr(dataset, "file_meta", None):
         dataset.file_meta = FileMetaDataset()
@@ -178,13 +188,18 @@ def _read_dataset(stream: BinaryIO) -> Any:
 
 def _problems(dataset: Any) -> Iterator[str]:
     for name in ("PatientID", "StudyInstanceUID", "SOPInstanceUID"):
-        if not str(dataset.get(name, "") or "").strip():
-            yield f"{name} is blank, so that it cannot be told whose it is. Fill it in."
+        text = str(dataset.get(name, "") or "").strip()
+        if not text or (name == "PatientID" and names_nobody(text)):
+            yield (
+                f"{name} is blank or stands for nobody, so that it cannot be told whose it is. "
+                "Fill it in."
+            )
     size = [int(dataset.get(name, 0) or 0) for name in ("Rows", "Columns", "NumberOfFrames")]
     if not 0 < size[0] * size[1] <= MAX_PIXELS or not 0 < size[2] <= MAX_FRAMES:
         yield f"{size[2]} frames of {size[1]}×{size[0]} are none, or more than is decoded. Cut it."
-    if dataset.get("BitsAllocated") != 8:
-        yield "pixels must have 8 bits. Export it again."
+    bits = [dataset.get(name, 8) for name in ("BitsAllocated", "BitsStored")]
+    if "BitsAllocated" not in dataset or bits != [8, 8] or dataset.get("PixelRepresentation"):
+        yield "pixels must have 8 bits, all of them used and without a sign. Export it again."
 
 
 def _boxes(dataset: Any, region: Box | None) -> tuple[Box, ...]:

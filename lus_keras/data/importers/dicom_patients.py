@@ -1,7 +1,7 @@
 """Who DICOM files belong to, compared before ids are hashes; no message holds an id."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lus_keras.core.errors import DataError
@@ -10,21 +10,24 @@ from lus_keras.data.importers.dicom_header import Header
 _SHOWN = 5
 
 
-def check_patients(headers: Iterable[tuple[str, Path, Header]]) -> str:
-    """Looks for one person under two ids.
+def check_patients(headers: Iterable[tuple[str, Path, Header]]) -> list[str]:
+    """Looks for one person under two ids, and for two people under one.
 
     Args:
         headers: Number of each file as messages name it, its path, and what it says.
 
     Returns:
-        A warning of patient ids that look alike, with a count and examples; or nothing.
+        Warnings of patient ids that look alike, and of ids that several people have, with counts
+        and examples.
 
     Raises:
         DataError: One study (StudyInstanceUID) stands under two patients; all are listed.
     """
     studies: dict[str, dict[str, str]] = defaultdict(dict)
     spellings: dict[str, dict[str, str]] = defaultdict(dict)
+    people: dict[str, dict[str, str]] = defaultdict(dict)
     for number, _, header in headers:
+        people[header.patient_id].setdefault(header.person, number)
         studies[header.exam_id].setdefault(header.patient_id, number)
         for spelling in header.spellings:
             spellings[spelling].setdefault(header.patient_id, number)
@@ -35,12 +38,26 @@ def check_patients(headers: Iterable[tuple[str, Path, Header]]) -> str:
             "ids. A study is of one person: correct PatientID at its source, or a split leaks."
             for files in split
         )
-    alike = list({tuple(files): files for files in spellings.values() if len(files) > 1}.values())
-    if not alike:
-        return ""
-    shown = "; ".join(" and ".join(files.values()) for files in alike[:_SHOWN])
-    more = f"; … and {len(alike) - _SHOWN} more" if len(alike) > _SHOWN else ""
-    return (
-        f"Warning: patient ids of {len(alike)} groups of files look alike and are treated as "
-        f"different: {shown}{more}. If they are one person, correct PatientID, or a split may leak."
-    )
+    told = []
+    if alike := _groups(spellings.values()):
+        told.append(
+            f"Warning: patient ids of {len(alike)} groups of files look alike and are treated as "
+            f"different: {_listed(alike)}. If they are one person, correct PatientID, or a split may "
+            "leak."
+        )
+    if shared := _groups(people.values()):
+        told.append(
+            f"Warning: {len(shared)} patient ids stand with several names, dates of birth or "
+            f"issuers and are each taken for one patient: {_listed(shared)}. If they are several "
+            "people, give each an id of their own."
+        )
+    return told
+
+
+def _groups(found: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    return list({tuple(files): files for files in found if len(files) > 1}.values())
+
+
+def _listed(groups: Sequence[dict[str, str]]) -> str:
+    shown = "; ".join(" and ".join(files.values()) for files in groups[:_SHOWN])
+    return shown + (f"; … and {len(groups) - _SHOWN} more" if len(groups) > _SHOWN else "")

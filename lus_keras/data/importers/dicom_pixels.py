@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -30,6 +30,9 @@ _VIDEO = {
 # Streams that lie in a container, by their first bytes.
 _CONTAINERS = ((0, b"\0\0\1\xba", "mpeg"), (4, b"ftyp", "mov"), (0, b"\x47", "mpegts"))
 _CHUNK = 1 << 20
+# Bytes a pixel of native values; those of JPEG 2000 do not exist natively.
+_BYTES = {**dict.fromkeys((*_GREY, "PALETTE COLOR"), 1), "YBR_FULL_422": 2}
+_BYTES |= {"RGB": 3, "YBR_FULL": 3}
 
 
 @dataclass(frozen=True)
@@ -86,18 +89,20 @@ def read_pixels(dataset: Any, stream: BinaryIO) -> tuple[Pixels | None, list[str
 
 
 def _fit(dataset: Any, native: Pixels) -> tuple[Pixels | None, list[str], list[str]]:
-    """Compares the number of bytes with the number of frames; one may be added to make it even."""
+    """Compares the number of bytes with the number of frames; one may be added to make it even.
+
+    A tag may be left over from a compressed original: the number of bytes a pixel tells, and three
+    are red, green and blue.
+    """
     frames, pixels = int(dataset.NumberOfFrames), int(dataset.Rows) * int(dataset.Columns)
-    notes = []
-    if native.colours == "YBR_FULL_422":
-        bare = native.length - native.length % 2
-        if bare // (3 * pixels) == frames and bare - 3 * pixels * frames < 2:
-            native = Pixels(**{**vars(native), "colours": "RGB"})
-            notes.append(
-                "is tagged YBR_FULL_422 and holds three bytes a pixel: they are read as RGB."
-            )
-    per_pixel = 2 if native.colours == "YBR_FULL_422" else int(dataset.SamplesPerPixel)
-    return native, _wrong_count(dataset, native.length // (pixels * per_pixel)), notes
+    stated = _BYTES.get(native.colours, 0)
+    held = next((n for n in (1, 2, 3) if 0 <= native.length - n * pixels * frames < 2), stated)
+    if held in (stated, 2):
+        each = 2 if stated == 2 else max(stated, int(dataset.get("SamplesPerPixel", 0) or 1))
+        return native, _wrong_count(dataset, native.length // (pixels * each)), []
+    colours, bytes_ = ("RGB", "three bytes") if held == 3 else ("MONOCHROME2", "one byte")
+    note = f"is tagged {native.colours} and holds {bytes_} a pixel: they are read as {colours}."
+    return replace(native, colours=colours), [], [note]
 
 
 def _wrong_count(dataset: Any, found: int) -> list[str]:
@@ -200,7 +205,7 @@ def _undecoded(pixels: Pixels, count: int, error: Exception) -> str:
 
 def _native(path: Path, pixels: Pixels, size: tuple[int, int], frames: int) -> Iterator[np.ndarray]:
     height, width = size
-    samples = {"YBR_FULL_422": 2, "RGB": 3, "YBR_FULL": 3}.get(pixels.colours, 1)
+    samples = _BYTES[pixels.colours]
     length = height * width * samples
     stored = np.memmap(path, np.uint8, "r", pixels.start, (pixels.length,))
     lut = _palette(path) if pixels.colours == "PALETTE COLOR" else None

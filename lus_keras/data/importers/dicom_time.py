@@ -9,6 +9,8 @@ from lus_keras.core.errors import DataError
 
 _ELEMENTS = ("FrameTimeVector", "FrameTime", "CineRate", "RecommendedDisplayFrameRate")
 _POINTED = {0x00181063: "FrameTime", 0x00181065: "FrameTimeVector"}
+# Frames a second that a probe may take; what lies outside is a wrong unit or a typing error.
+_POSSIBLE = (1, 1000)
 # Rates that differ by less are rounded.
 _SAME_RATE = 0.02
 
@@ -34,6 +36,11 @@ def frame_times(dataset: Any, frame_rate: float | None) -> tuple[tuple[float, ..
         if not names:
             raise DataError(_nothing_stated(dataset))
         used, times = names[0], stated[names[0]]
+        if not _POSSIBLE[0] <= round(_rate(times), 6) <= _POSSIBLE[1]:
+            raise DataError(
+                f"{used} says {_rate(times):.4g} frames a second, which is no rate of ultrasound. "
+                "Give it with --frame-rate."
+            )
     others = [
         f"{name} says {_rate(other):.4g}"
         for name, other in stated.items()

@@ -12,9 +12,9 @@ from lus_keras.core.errors import ConfigError, DataError, VideoError
 from lus_keras.core.files import is_picture_folder
 from lus_keras.data.importers import Imported
 from lus_keras.data.importers.naming import manifest_root, video_id_of
+from lus_keras.data.importers.timing import measure
 from lus_keras.data.manifest import Video, write_manifest
 from lus_keras.data.video import probe
-from lus_keras.data.video.decode import decode
 from lus_keras.data.video.pictures import missing_numbers, stamped_rate
 
 _LEVELS = {"patient": "patient_id", "exam": "exam_id", "zone": "zone", "-": ""}
@@ -111,8 +111,7 @@ def _read_levels(relative: Path, levels: Sequence[str], layout: str) -> dict[str
 
 def _check(path: Path, rate: float, fps: float | None) -> list[str]:
     """Decodes all pictures; returns what is worth to be known."""
-    for _ in decode(path, rate):
-        pass
+    measure(path, rate)
     notes = [f"{path}: {note}" for note in probe(path).notes]
     if fps is not None and abs(rate / fps - 1) > _SAME_RATE:
         notes.append(

@@ -101,6 +101,7 @@ def _sheet(found: Sequence[Path], joining: Joining, problems: list[str]) -> Shee
             for path, (number, row) in rows.rows.items()
         },
         rows.unused,
+        others=rows.others,
     )
 
 
@@ -134,8 +135,7 @@ def _name_patients(rows: Mapping[Path, dict[str, Any]], joining: Joining) -> Ite
 def _notes(sheet: SheetRows, free: Sequence[Path], joining: Joining) -> Iterable[str]:
     if sheet.rows:
         yield f"{joining.sheet}: labels of {len(sheet.rows)} videos were joined."
-    if sheet.unused:
-        yield f"{joining.sheet}: {sheet.told}"
+    yield from (f"{joining.sheet}: {told}" for told in sheet.told)
     if free:
         yield f"Without annotation, taken as free of B-lines: {listed(path.name for path in free)}."
 

@@ -5,8 +5,9 @@ import io
 import itertools
 import re
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,13 @@ from lus_keras.core.safe_text import unguard
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^"\n])"?[,;\t]*', re.IGNORECASE)
 _MOST_CELLS = 10_000
+# What a sheet of Excel can have, and what a workbook may unpack to.
+_MOST_ROWS = 1 << 20
+_MOST_UNPACKED = 256 << 20
+# Excel keeps fifteen digits of a number.
+_EXACT = 10**15
+# A cell that Excel was told to take as text, `="007"`.
+_TEXT_FORMULA = re.compile(r'="([^"]*)"')
 # How a workbook begins, whatever its name: of today, and of before 2007.
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -28,16 +36,19 @@ class Sheet:
     Attributes:
         header: Names of the columns, stripped; empty where a column has none.
         rows: Number of the row as a spreadsheet counts, and its cells by column; not blank.
+        others: Sheets of the workbook that were not read.
     """
 
     header: tuple[str, ...]
     rows: tuple[tuple[int, dict[str, str]], ...]
+    others: tuple[str, ...] = ()
 
 
 def read_sheet(path: Path) -> Sheet:
-    """Reads a CSV in UTF-8 or marked UTF-16, or the first sheet of an Excel workbook.
+    """Reads a CSV in UTF-8 or marked UTF-16, or a workbook's first sheet that is not hidden.
 
-    Cells of a CSV are told apart by commas, semicolons or tabs.
+    Cells of a CSV are told apart by commas, semicolons or tabs. Blank rows are passed over, also
+    before the header.
 
     Raises:
         ConfigError: `.xlsx` is read without the extra `excel`.
@@ -52,9 +63,11 @@ def read_sheet(path: Path) -> Sheet:
         )
     if path.suffix.lower() == ".xlsx" or magic.startswith(_ZIP):
         # A cell of a sheet has its column, so that only what lies beyond the header does not fit.
-        return _fitted(path, [_trimmed(row) for row in _read_xlsx(path)], "columns", False)
+        rows, others = _read_xlsx(path)
+        return replace(_fitted(path, rows, "columns", False), others=others)
     table, delimiter = _read_csv(path)
-    return _fitted(path, table, DELIMITERS.get(delimiter, repr(delimiter)), True)
+    rows = {number: row for number, row in enumerate(table, start=1) if any(row)}
+    return _fitted(path, rows, DELIMITERS.get(delimiter, repr(delimiter)), True)
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -75,6 +88,8 @@ def _read_csv(path: Path) -> tuple[list[list[str]], str]:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8 CSV ({error}). Save it as 'CSV UTF-8'.") from error
+    if "\0" in text:
+        raise DataError(f"{path}: holds zero bytes, as UTF-16 does. Save it as 'CSV UTF-8'.")
     first, _, rest = text.partition("\n")
     # Excel reads a first line `sep=;` as an order, and does not count it as a row.
     stated = _SEPARATOR_LINE.fullmatch(first.strip(" \r"))
@@ -93,30 +108,38 @@ def _read_csv(path: Path) -> tuple[list[list[str]], str]:
         frame = pandas.read_csv(
             io.StringIO(text), sep=delimiter, engine="python", header=None, names=range(most),
             dtype=str, keep_default_na=False, skip_blank_lines=False, index_col=False,
+            skipinitialspace=True,
         )  # fmt: skip
     except (ValueError, pandas.errors.ParserError) as error:
         raise DataError(f"{path}: is not UTF-8 CSV ({error}). Save it as 'CSV UTF-8'.") from error
     cells = frame.to_numpy().tolist()
-    texts = [[unguard(cell.strip()) for cell in row if isinstance(cell, str)] for row in cells]
+    texts = [[_csv_text(cell.strip()) for cell in row if isinstance(cell, str)] for row in cells]
     return texts, delimiter
 
 
-def _fitted(path: Path, table: Sequence[Sequence[str]], between: str, exact: bool) -> Sheet:
-    """Names the cells of rows that are not blank; row 1 is the header.
+def _csv_text(cell: str) -> str:
+    as_text = _TEXT_FORMULA.fullmatch(cell)
+    return as_text[1] if as_text else unguard(cell)
+
+
+def _fitted(path: Path, table: Mapping[int, list[str]], between: str, exact: bool) -> Sheet:
+    """Names the cells of rows; the first is the header.
 
     Args:
+        table: Cells by number of the row, of rows that are not blank.
         between: What lies between cells, for the message.
         exact: Whether a row may not have fewer cells than the header, either.
 
     Raises:
         DataError: There is no row, or rows do not fit the header.
     """
-    rows = [(number, list(row)) for number, row in enumerate(table[1:], start=2) if any(row)]
-    if not rows or not any(table[0]):
+    first = next(iter(table), 1)
+    rows = list(table.items())[1:]
+    if not rows:
         raise DataError(
             f"{path}: must have a header and one row per video. Received none. Add them."
         )
-    header = tuple(table[0])
+    header = tuple(table[first])
     if exact and _ends_with_delimiters(header, [row for _, row in rows], between):
         rows = [(number, row[:-1]) for number, row in rows]
     unfit = [
@@ -127,10 +150,10 @@ def _fitted(path: Path, table: Sequence[Sequence[str]], between: str, exact: boo
     if unfit:
         more = f", … and {len(unfit) - 10} more rows" if len(unfit) > 10 else ""
         raise DataError(
-            f"{path}: every row must have as many cells as row 1, {len(header)}, or values move to "
-            f"the wrong column. Cells are separated by {between}: {', '.join(unfit[:10])}{more}. "
-            "Put double quotes around a cell that holds a comma, such as a decimal comma, or save "
-            "the sheet again; a column needs a name in row 1. Nothing was imported."
+            f"{path}: every row must have as many cells as row {first}, {len(header)}, or values "
+            f"move to the wrong column. Cells are separated by {between}: {', '.join(unfit[:10])}"
+            f"{more}. Put double quotes around a cell that holds a comma, such as a decimal comma, "
+            f"or save the sheet again; a column needs a name in row {first}. Nothing was imported."
         )
     filled = [(number, [*row, *[""] * (len(header) - len(row))]) for number, row in rows]
     named = ((number, dict(zip(header, row, strict=True))) for number, row in filled)
@@ -151,23 +174,24 @@ def _ends_with_delimiters(header: Sequence[str], rows: list[list[str]], between:
     )
 
 
-def _trimmed(row: list[str]) -> list[str]:
-    """A row without the empty cells at its end."""
-    filled = [place for place, text in enumerate(row) if text]
-    return row[: filled[-1] + 1] if filled else []
+def _read_xlsx(path: Path) -> tuple[dict[int, list[str]], tuple[str, ...]]:
+    """Rows of the first sheet that is not hidden, by number, and the names of others like it.
 
-
-def _read_xlsx(path: Path) -> list[list[str]]:
-    """Texts of the first sheet; openpyxl itself, as pandas drops the formats that show `010`."""
+    By openpyxl itself, as pandas drops the formats that show `010`.
+    """
     if importlib.util.find_spec("openpyxl") is None:
         raise ConfigError(
             f"{path}: reading Excel needs one more package: pip install 'lus-keras[excel]'. Or "
             "save the sheet as 'CSV UTF-8'."
         )
     try:
+        _refuse_bomb(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            values, formulas = (list(_cells(path, stored)) for stored in (True, False))
+            values, others = _cells(path, stored=True)
+            formulas, _ = _cells(path, stored=False)
+    except DataError:
+        raise
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
     except Exception as error:
@@ -175,32 +199,51 @@ def _read_xlsx(path: Path) -> list[list[str]]:
         raise DataError(f"{path}: is not an Excel sheet ({error}). Save it again.") from error
     bare = [
         f"row {number}"
-        for number, (row, formula) in enumerate(zip(values, formulas, strict=True), start=1)
-        if any(
-            cell.value is None and told.value is not None
-            for cell, told in zip(row, formula, strict=True)
-        )
+        for number, told in formulas.items()
+        if set(told) - set(values.get(number, ()))
     ]
     if bare:
         raise DataError(
             f"{path}: holds formulas whose values were not stored: {', '.join(bare[:10])}. Open it "
             "in a spreadsheet and save it, or paste the values."
         )
-    return [[_cell_text(cell) for cell in row] for row in values]
+    rows = {number: _row(cells) for number, cells in values.items()}
+    return {number: row for number, row in rows.items() if row}, others
 
 
-def _cells(path: Path, stored: bool) -> Iterator[tuple[Any, ...]]:
-    """Rows of cells, with the values that are stored, or with formulas."""
+def _refuse_bomb(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > _MOST_UNPACKED:
+        raise DataError(f"{path}: unpacks to {unpacked:,} bytes. Save the sheet as 'CSV UTF-8'.")
+
+
+def _cells(path: Path, stored: bool) -> tuple[dict[int, dict[int, str]], tuple[str, ...]]:
+    """Texts of cells with stored values, or with formulas, by row and place; names of others."""
     import openpyxl
 
     # Opened here, as openpyxl looks at a file's name and not at what it is.
     with path.open("rb") as stream:
         book = openpyxl.load_workbook(stream, read_only=True, data_only=stored)
-        sheet = book.worksheets[0]
+        shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+        sheet = (shown or book.worksheets)[0]
         # Several programs write a wrong size; without it openpyxl reads what is there.
         sheet.reset_dimensions()
-        yield from sheet.iter_rows()
+        found = {}
+        for number, row in enumerate(sheet.iter_rows(), start=1):
+            if number > _MOST_ROWS:
+                raise DataError(f"{path}: has more rows than Excel. Save the sheet again.")
+            filled = {place: _cell_text(c) for place, c in enumerate(row) if c.value is not None}
+            if filled:
+                found[number] = filled
         book.close()
+    return found, tuple(other.title for other in shown if other is not sheet)
+
+
+def _row(cells: Mapping[int, str]) -> list[str]:
+    """A row up to its last cell with a text."""
+    last = max((place for place, text in cells.items() if text), default=-1)
+    return [cells.get(place, "") for place in range(last + 1)]
 
 
 def _cell_text(cell: Any) -> str:
@@ -212,6 +255,9 @@ def _cell_text(cell: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    if isinstance(value, int) and abs(value) >= _EXACT:
+        # Shown as Excel shows it: the digits behind the fifteenth are lost.
+        return f"{value:.14E}"
     if isinstance(value, int) and re.fullmatch("0+", cell.number_format or ""):
         return str(value).zfill(len(cell.number_format))
     return str(value).strip()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lus_keras.core.errors import ConfigError, DataError
-from lus_keras.data.fields import is_excel_error, is_missing
+from lus_keras.data.fields import is_excel_error, is_missing, names_nobody
 from lus_keras.data.importers import Imported
 from lus_keras.data.importers.naming import find_videos, manifest_root, match_video, video_id_of
 from lus_keras.data.importers.sheet import read_sheet
@@ -28,6 +28,8 @@ _OTHER_NAMES = {
     **dict.fromkeys(("lungsliding", "pleuralsliding"), "sliding"),
     **dict.fromkeys(("framerate", "hz"), "fps"),
 }
+# As Excel stores a date, or a time of day, that somebody typed as `3-1` or `1:03`.
+_DATE = re.compile(r"\d{4}-\d\d-\d\d 00:00:00|\d\d:\d\d:\d\d", re.ASCII)
 _IDS = ("video", "patient_id", "video_id", "exam_id", "zone")
 
 
@@ -69,7 +71,7 @@ def import_table(
     root = manifest_root(out, options.root, read.rows)
     videos = [_video(fields, root) for _, fields in read.rows.values()]
     write_manifest(videos, out, root=root)
-    notes = [read.told] if read.unused else []
+    notes = [*read.told]
     if read.given > len(read.rows):
         notes.append(f"{read.given - len(read.rows)} videos have no row and are left out.")
     return Imported(out, tuple(videos), tuple(notes))
@@ -81,18 +83,28 @@ class SheetRows:
 
     Attributes:
         rows: By video, number of the row and fields of the manifest.
+        others: Sheets of a workbook that were not read.
     """
 
     rows: dict[Path, tuple[int, dict[str, Any]]]
     unused: tuple[str, ...]
     given: int = 0
+    others: tuple[str, ...] = ()
 
     @property
-    def told(self) -> str:
-        """A sentence on columns that were not used, with what they may be."""
-        hint = _mapping(_suggested(self.unused))
-        hint = f" Is this meant? {hint}" if hint else ""
-        return f"Columns that were not used: {', '.join(self.unused)}.{hint}"
+    def told(self) -> tuple[str, ...]:
+        """Sentences on columns that were not used, with what they may be, and on other sheets."""
+        told = []
+        if self.unused:
+            hint = _mapping(_suggested(self.unused))
+            hint = f" Is this meant? {hint}" if hint else ""
+            told.append(f"Columns that were not used: {', '.join(self.unused)}.{hint}")
+        if self.others:
+            told.append(
+                f"Only the first sheet is read, not {', '.join(map(repr, self.others))}. Move a "
+                "sheet to the first place, or save it as a file of its own."
+            )
+        return tuple(told)
 
 
 def read_rows(
@@ -124,7 +136,7 @@ def read_rows(
             f"{sheet}, {_numbers(where)}: {problem}" for problem, where in problems.items()
         )
     unused = tuple(name for name in table.header if name and name not in columns)
-    return SheetRows(rows, unused, len(found))
+    return SheetRows(rows, unused, len(found), table.others)
 
 
 def _video(fields: dict[str, Any], root: Path) -> Video:
@@ -142,14 +154,14 @@ def _stated(column: str, text: str) -> str:
     """
     if is_excel_error(text):
         raise ValueError(f"holds {text!r}, an error value of Excel. Correct its formula.")
-    if column in _IDS and re.fullmatch(r"\d{4}-\d\d-\d\d 00:00:00", text):
+    if column in _IDS and _DATE.fullmatch(text):
         raise ValueError(
-            f"holds a date, {text[:10]}. Was an id turned into one? Format the column as text and "
-            "type the id again."
+            f"holds a date or time, {text.removesuffix(' 00:00:00')}. Was an id turned into one? "
+            "Format the column as text and type the id again."
         )
-    if column in _IDS or text.casefold() != "none":
-        return "" if is_missing(text) else text
-    return text
+    if column == "patient_id" and names_nobody(text):
+        return ""
+    return "" if is_missing(text) and (column in _IDS or text.casefold() != "none") else text
 
 
 def _numbers(rows: Sequence[int]) -> str:

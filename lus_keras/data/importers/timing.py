@@ -1,12 +1,17 @@
 """How long videos last, by decoding; and intervals of time."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 
+from lus_keras.core.errors import LusKerasError, VideoError
 from lus_keras.core.labels import Segments
+from lus_keras.core.sandbox import ChildDied, stream_isolated
 from lus_keras.data.video import probe
 from lus_keras.data.video.decode import decode, open_video
 
@@ -42,20 +47,39 @@ class Length:
 
 
 def measure(path: Path, picture_fps: float | None = None) -> Length:
-    """Decodes a video for its time stamps; no pixel is converted or kept.
+    """Decodes a video for its time stamps, in a child process with limits; keeps no pixel.
 
     Args:
         picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
 
     Raises:
-        VideoError: It cannot be decoded.
+        VideoError: It cannot be decoded, or kills or stalls its decoder.
     """
+    task = json.dumps({"path": os.fspath(path), "fps": picture_fps})
+    try:
+        (values,) = stream_isolated(decode_times, task)
+    except ChildDied as error:
+        raise VideoError(f"{path}: {error} Copy the file again, or leave it out.") from error
+    except LusKerasError as error:
+        raise VideoError(str(error)) from error
+    assert isinstance(values, dict)
+    return Length(**values | {"times_s": tuple(values["times_s"])})
+
+
+def decode_times(text: str) -> Iterator[dict[str, Any]]:
+    """`measure` within the child: what `Length` holds, once.
+
+    Args:
+        text: JSON of `path` and `fps`.
+    """
+    task = json.loads(text)
+    path, picture_fps = Path(task["path"]), task["fps"]
     info = probe(path)
     times_s, end_s = [], 0.0
     for frame in decode(path, picture_fps):
         times_s.append(frame.time_s)
         end_s = frame.time_s + frame.duration_s
-    return Length(tuple(times_s), end_s, info.width, info.height, *_clock_s(path))
+    yield asdict(Length(tuple(times_s), end_s, info.width, info.height, *_clock_s(path)))
 
 
 def _clock_s(path: Path) -> tuple[float, float]:

@@ -103,7 +103,12 @@ def _read_segment(annotation: Annotation, found: _Found) -> None:
     except ValueError as error:
         found.problems.append(f"{annotation.place}: {error}")
         return
-    if True in present:
+    if {True, False} <= set(present):
+        found.problems.append(
+            f"{annotation.place}: says of one segment that B-lines are there and that they are not "
+            f"({_quoted(annotation)}). Correct one of them in VIA."
+        )
+    elif True in present:
         found.segments.append(segment)
     else:
         found.unused[f"segment with {_quoted(annotation)}"] += 1

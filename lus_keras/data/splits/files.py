@@ -1,5 +1,6 @@
 """split.json: written once, checked whenever it is read."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -94,18 +95,34 @@ def _read(
 def _parse(entry: dict[str, Any]) -> Split:
     folds = tuple(
         Fold(
-            int(fold["fold"]),
-            tuple(map(str, fold["train"])),
-            tuple(map(str, fold["test"])),
-            tuple(map(str, fold.get("validation", ()))),
+            _number(fold["fold"]),
+            _names(fold["train"]),
+            _names(fold["test"]),
+            _names(fold.get("validation", [])),
             str(fold.get("unit", "patient")),
         )
         for fold in entry["folds"]
     )
-    split = Split(str(entry["scheme"]), int(entry["seed"]), folds)
+    split = Split(str(entry["scheme"]), _number(entry["seed"]), folds)
     if problems := list(_inconsistent(split)):
         raise ValueError(" ".join(problems))
     return split
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int:
+        raise ValueError(f"'fold' and 'seed' must be whole numbers. Received {value!r}.")
+    return value
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """Ids of one side; a text would come apart into its letters."""
+    if not isinstance(value, list) or not all(type(name) in (str, int) for name in value):
+        raise ValueError(f"a side must be a list of ids. Received {str(value)[:60]}.")
+    names = tuple(map(str, value))
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise ValueError(f"a side must hold each id once. Received {', '.join(twice[:5])} twice.")
+    return names
 
 
 def _inconsistent(split: Split) -> Iterator[str]:

@@ -7,7 +7,7 @@ from lus_keras.core.errors import VideoError
 
 _MPEG = ("h264", "hevc", "mpeg4", "msmpeg4", "msmpeg4v2", "msmpeg4v3", "mpeg1video", "mpeg2video")
 _OTHER = ("wmv1", "wmv2", "wmv3", "vc1", "av1", "flv1", "h263", "theora", "prores", "dvvideo")
-_STILL = ("mjpeg", "gif", "png", "bmp", "tiff")
+_STILL = ("mjpeg", "gif", "png", "apng", "bmp", "tiff")
 # By FFmpeg's name of the codec, whichever library decodes it.
 CODECS = frozenset((*_MPEG, *_OTHER, *_STILL, "rawvideo", "ffv1", "vp8", "vp9"))
 MAX_PIXELS = 4096**2
@@ -20,7 +20,7 @@ MAX_BYTES = 8 << 30
 # Start of the file: (offset, bytes, demuxer). Naming the demuxer keeps FFmpeg from guessing, which
 # would follow a playlist under the name of a video.
 _MAGIC = (
-    (0, b"RIFF", "avi"),
+    (8, b"AVI ", "avi"),
     *((4, box, "mov") for box in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")),
     (0, b"\x00\x00\x01\xba", "mpeg"),
     (0, b"\x00\x00\x01\xb3", "mpegvideo"),
@@ -33,6 +33,8 @@ _MAGIC = (
     (0, b"FLV\x01", "flv"),
     (0, b"OggS", "ogg"),
 )
+# The chunk of a PNG that announces several pictures; it comes before the first of them.
+_ANIMATED_PNG = b"acTL"
 # A transport stream has no beginning of its own: packets of 188 bytes, after 4 bytes of time on
 # cameras and discs, each begin with this byte.
 _TS_SYNC = b"\x47"
@@ -45,6 +47,7 @@ SUFFIXES = {
     "mpegvideo": (".mpg", ".mpeg", ".m1v", ".m2v"),
     "mpegts": (".ts", ".m2ts", ".mts", ".m2t"),
     "gif": (".gif",),
+    "apng": (".apng",),
     "matroska": (".mkv", ".webm"),
     "asf": (".wmv", ".asf"),
     "flv": (".flv",),
@@ -55,7 +58,7 @@ SUFFIXES = {
 STILLS = ("jpeg_pipe", "png_pipe")
 # Of videos that are not decoded: a folder that holds one names it instead of passing it over.
 _BARE_STREAMS = (".h264", ".264", ".h265", ".265", ".hevc", ".av1", ".obu", ".mjpeg", ".mjpg")
-_OTHER_CONTAINERS = (".rm", ".rmvb", ".swf", ".mxf", ".ivf", ".y4m", ".dv", ".wtv")
+_OTHER_CONTAINERS = (".rm", ".rmvb", ".swf", ".mxf", ".ivf", ".y4m", ".dv", ".wtv", ".webp")
 FOREIGN_SUFFIXES = (*_BARE_STREAMS, *_OTHER_CONTAINERS)
 VIDEO_SUFFIXES = frozenset(
     suffix
@@ -93,7 +96,8 @@ def container_format_of(path: Path) -> str:
         raise VideoError(f"{path}: cannot be read ({cause}). Check the path.") from error
     for offset, magic, container_format in _MAGIC:
         if start[offset:].startswith(magic):
-            return container_format
+            moves = container_format == "png_pipe" and _ANIMATED_PNG in start
+            return "apng" if moves else container_format
     if any(_is_transport_stream(start, *packet) for packet in _TS_PACKETS):
         return "mpegts"
     if path.suffix.lower() in FOREIGN_SUFFIXES:

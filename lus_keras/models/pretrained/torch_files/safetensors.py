@@ -50,5 +50,8 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     for name, entry in entries:
         values = np.frombuffer(bytes(entry["data"]), DTYPES[entry["dtype"]])
         values = widen_brain_floats(values) if entry["dtype"] == "BF16" else values
-        arrays[name] = values.reshape(entry["shape"])
+        try:
+            arrays[name] = values.reshape(entry["shape"])
+        except ValueError as error:  # none of a size that no machine can count
+            raise DataError(f"{path}: damaged: '{name}': {error}. Get the file again.") from error
     return arrays
