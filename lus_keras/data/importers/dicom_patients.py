@@ -42,8 +42,8 @@ def check_patients(headers: Iterable[tuple[str, Path, Header]]) -> list[str]:
     if alike := _groups(spellings.values()):
         told.append(
             f"Warning: patient ids of {len(alike)} groups of files look alike and are treated as "
-            f"different: {_listed(alike)}. If they are one person, correct PatientID, or a split may "
-            "leak."
+            f"different: {_listed(alike)}. If they are one person, correct PatientID, or a split "
+            "may leak."
         )
     if shared := _groups(people.values()):
         told.append(
