@@ -395,7 +395,7 @@ def test_no_byte_and_no_line_identifies(tmp_path, key):
         ({"Rows": 30_000, "Columns": 30_000}, "more than is decoded"),
         ({"BitsAllocated": 16}, "8 bits"),
         ({"FrameTimeVector": [0, 20], "drop": ["FrameTime"]}, "FrameTimeVector"),
-        ({"PhotometricInterpretation": "HSV"}, "grey, RGB, YBR or of a palette"),
+        ({"PhotometricInterpretation": "HSV"}, "gray, RGB, YBR or of a palette"),
         ({"drop": ["PixelData"]}, "no pixels|damaged"),
         (
             {"syntax": JPEG, "NumberOfFrames": 4, "frames": np.zeros((5, 60, 80, 3), np.uint8)},

@@ -136,7 +136,9 @@ def _fitted(path: Path, table: Mapping[int, list[str]], between: str, exact: boo
     first = next(iter(table), 1)
     rows = list(table.items())[1:]
     if not rows:
-        raise DataError(f"{path}: must have a header and one row per video. Received none. Add them.")
+        raise DataError(
+            f"{path}: must have a header and one row per video. Received none. Add them."
+        )
     header = tuple(table[first])
     if exact and _ends_with_delimiters(header, [row for _, row in rows], between):
         rows = [(number, row[:-1]) for number, row in rows]
