@@ -136,8 +136,8 @@ def test_redirects_are_followed_and_the_bytes_verified(server, tmp_path):
     [
         ("cut", "the transfer broke off, 3 times"),
         ("absent", "404 Client Error"),
-        ("portal", "have another sha256 and were thrown away"),
-        ("same-size", "have another sha256 and were thrown away"),
+        ("portal", "have a different sha256 and were discarded"),
+        ("same-size", "have a different sha256 and were discarded"),
         ("loop", "Exceeded 30 redirects"),
         ("to-file", "No connection adapters were found"),
     ],
