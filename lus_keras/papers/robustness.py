@@ -178,7 +178,7 @@ def robustness_figure(
     """The table as curves, one panel a nuisance; None as long as nothing has been disturbed."""
 
     def draw(run: PaperRun) -> Drawing | None:
-        metric, panels = study.columns[0], {}
+        metric, panels, ticks = study.columns[0], {}, {}
         made = tabulate([robustness_layout(run, study, networks)])
         cells = {cell.row: cell for cell in made.cells if cell.metric == metric.id}
         for name, nuisance in NUISANCES.items():
@@ -189,15 +189,15 @@ def robustness_figure(
                 if None not in found:
                     lines[study.labels[network]] = [point for point in found if point]
             if lines:
-                levels = ", ".join(f"{level:g}" for level in nuisance.levels)
-                panels[f"{nuisance.label}: –, {levels}"] = lines
+                panels[nuisance.label] = lines
+                ticks[nuisance.label] = ["as is", *(f"{level:g}" for level in nuisance.levels)]
         if not panels:
             return None
         return Drawing(
             TARGET,
             "Robustness",
             "Bands: 95 % CI over patients. To the right, one nuisance is turned up step by step.",
-            curves(panels, metric.label),
+            curves(panels, metric.label, ticks=ticks),
         )
 
     return draw

@@ -37,6 +37,7 @@ def curves(
     *,
     marked: float | None = None,
     log: bool = False,
+    ticks: Mapping[str, Sequence[str]] | None = None,
 ) -> Figure:
     """A metric with its interval along a scale, one panel a scale, one line a network.
 
@@ -45,6 +46,7 @@ def curves(
         up: Name of the metric.
         marked: Place on the scales to mark by a vertical line, such as a paper's sample size.
         log: Whether the scales are logarithmic.
+        ticks: Name of the scale → what to write at 0, 1, 2 and so on.
     """
     columns = min(len(panels), 4)
     lines = -(-len(panels) // columns)
@@ -62,6 +64,8 @@ def curves(
             place.axvline(marked, color=GREY, lw=1, ls=":")
         if log:
             place.set_xscale("log")
+        if ticks:
+            place.set_xticks(range(len(ticks[name])), ticks[name])
         place.set_xlabel(name)
     for line in axes:
         line[0].set_ylabel(up)
