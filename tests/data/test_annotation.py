@@ -121,7 +121,7 @@ def test_all_that_does_not_fit_is_listed_at_once(page, tmp_path):
         import_page(saved, [], tmp_path / "new.csv")
     for said in (
         "/videos/0: `b_lines` is 0, and 1 intervals",
-        "/videos/0/labels/severty: is no label",
+        "/videos/0/labels/severty: is not a label",
         "/videos/1: intervals [(2, 6)] must lie in the 6",
         "/videos/2: ",
         "its sha256 differs",

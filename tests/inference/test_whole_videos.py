@@ -138,10 +138,11 @@ def explain(trained, out):
 
 
 def test_maps_of_a_whole_video_are_of_the_frames_that_exist(trained_severity, tmp_path):
-    """Five of six frames; image and three maps side by side, 240 pixels each, over two lines."""
+    """Five of six frames; image and three maps side by side, 320 × 240 pixels each as the file's
+    4:3, over two lines."""
     (sheet,), (maps,) = explain(trained_severity, tmp_path)
     assert cv2.imread(str(sheet)).std() > 20  # neither blank nor white
-    assert read_video(maps).frames.shape == (5, 240 + 2 * CAPTION, 960)
+    assert read_video(maps).frames.shape == (5, 240 + 2 * CAPTION, 4 * 320)
 
 
 def test_maps_of_a_single_frame_are_a_picture(trained_signs, tmp_path):
