@@ -123,10 +123,8 @@ def explain_video(
     output = models.labels.index(explained) if explained else found.predicted
     clearest = np.argsort(-found.probabilities[:, output], kind="stable")[:clips]
     stored = _pieces(models, found, clearest)
-    network, inputs = models.networks[0], {}
-    for place, piece in stored.items():
-        length = np.array([piece.cut.length])
-        inputs[place] = np.asarray(network_input(piece.pixels[None], length, models.clip))
+    network = models.networks[0]
+    inputs = {place: _input_of(piece, models) for place, piece in stored.items()}
 
     def maps_of() -> dict[int, dict[str, np.ndarray]]:
         return {
@@ -149,6 +147,12 @@ def explain_video(
         clip = (found, place, models.labels[output], frames)
         made_of.append(Explanation(*clip, maps, similar, how))
     return made_of
+
+
+def _input_of(piece: Piece, models: Ensemble) -> np.ndarray:
+    """What the network is given of one clip, as a batch."""
+    length = np.array([piece.cut.length])
+    return np.asarray(network_input(piece.pixels[None], length, models.clip))
 
 
 def _pieces(models: Ensemble, found: VideoPrediction, places: np.ndarray) -> dict[int, Piece]:
