@@ -10,6 +10,10 @@ from sklearn.metrics import roc_auc_score
 
 from lus_keras import papers
 from lus_keras.evaluation.report.write import build_sections
+from lus_keras.evaluation.run_record import Fingerprint, read_record
+from lus_keras.experiments.reproduce.planning import plan
+from lus_keras.experiments.reproduce.record import HASHED
+from lus_keras.experiments.reproduce.request import Request
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 RUNS = sorted(
@@ -43,6 +47,57 @@ def test_a_committed_run_repeats_its_numbers(run, tmp_path):
     rebuilt = by_place(cell.as_row() for section in sections for cell in section.cells)
     committed = json.loads((run / "report" / "results.json").read_text(encoding="utf-8"))["rows"]
     assert rebuilt == by_place(committed)
+
+
+# Videos of one length in both classes, as the cohort had then.
+CHANGED = {"sliding-simulated-quick": ["cohort.lengths_by_class was False, is now True."]}
+
+
+@pytest.mark.parametrize(
+    "run",
+    sorted(path.parent for path in RESULTS.glob("**/run.json")),
+    ids=lambda path: str(path.relative_to(RESULTS)),
+)
+def test_a_committed_run_goes_on_with_the_settings_of_today(run):
+    """`lus-keras reproduce` on a copy trains what is missing, instead of refusing the folder."""
+    record = read_record(run)
+    for name, paper in record.papers.items():
+        if not any(variant.fingerprint for variant in paper.variants.values()):
+            continue
+        request = Request(tuple(paper.targets), (name,), preset=paper.preset, seed=record.seed)
+        planned = {variant.name: variant.config for variant in plan(request)[0].variants}
+        for key, variant in paper.variants.items():
+            settings = json.loads(json.dumps(planned[key].experiment()))
+            now = {"settings": {k: v for k, v in settings.items() if k not in HASHED}}
+            found = variant.fingerprint.differences(variant.fingerprint.model_copy(update=now))
+            assert found == CHANGED.get(run.name, []), key
+
+
+def test_a_fingerprint_differs_by_what_decides_predictions():
+    """A setting that a former run lacks is what was done then; one that tables read is no other."""
+    told = {"seed": 0, "precision": "float32", "split": "", "data": "", "versions": {}}
+    told |= {"backend": "tensorflow", "lus_keras": ""}
+
+    def of(**settings):
+        return Fingerprint(settings=settings, **told)
+
+    former = of(clip={"fps": None}, transfer={"train_on": None, "networks": 1})
+    assert not former.differences(
+        of(clip={"fps": None, "resize": "area"}, transfer={"networks": 3})
+    )
+    assert former.differences(of(clip={"fps": None, "resize": "bilinear"})) == [
+        "clip.resize was 'area', is now 'bilinear'."
+    ]
+    assert not of(model={}).differences(of(model={"attention": "dot", "lstm_units": 16}))
+    assert of(model={}).differences(of(model={"attention": "additive"})) == [
+        "model.attention was 'dot', is now 'additive'."
+    ]
+    learns = of(transfer={"train_on": "simulated", "networks": 1, "video_score": "mean"})
+    later = of(transfer={"train_on": "simulated", "networks": 3, "video_score": "max"})
+    assert learns.differences(later) == ["transfer.networks was 1, is now 3."]
+    assert of(fit={"epochs": 2}).differences(of(fit={"epochs": 3})) == [
+        "fit.epochs was 2, is now 3."
+    ]
 
 
 def test_committed_runs_are_of_simulated_videos():

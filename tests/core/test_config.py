@@ -298,17 +298,6 @@ def test_the_experiment_is_what_decides_the_numbers(override, decides):
     assert (changed != config.load("bline").experiment()) == decides
 
 
-def test_open_choices_at_their_usual_values_leave_the_experiment_as_it_was():
-    """Runs of before the choice go on, and another value is another experiment."""
-    usual = config.load("bline").experiment()["model"]
-    assert {"attention", "lstm_units", "average", "dropout_at"}.isdisjoint(usual)
-    for override in ("model.attention=additive", "model.dropout_at=[frames]"):
-        key = override.partition("=")[0].removeprefix("model.")
-        changed = config.load("bline", overrides=[override]).experiment()["model"]
-        assert changed.keys() - usual.keys() == {key}
-    assert config.load("severity").experiment()["model"]["lstm_units"] == 256
-
-
 def test_settings_of_networks_are_held_to_what_is_handed_in_with_all_else():
     def check(model):
         return [f"unknown key 'model.{key}'." for key in model if key == "x"]

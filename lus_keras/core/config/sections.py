@@ -35,23 +35,6 @@ EXPERIMENT = {
 }
 
 
-# Settings that older runs do not have, with what was done then.
-SINCE: dict[str, dict[str, Any]] = {
-    "fit": {"calibrate": "none", "patients": None},
-    "cohort": {"spread": 1.0},
-    "transfer": {"video_score": "mean"},
-    "model": {
-        "kernel_3d": [3, 3, 3],
-        "time_pool": 1,
-        "lstm_units": 16,
-        "attention": "dot",
-        "dropout_at": ["frames", "lstm"],
-        "average": "mean",
-    },
-    "options": {"engine": "fast", "order": "mean_abs", "explained": "predicted"},
-}
-
-
 class Section(BaseModel):
     """A part of a YAML file: every key is known, types are strict, nothing is changed."""
 
@@ -425,17 +408,7 @@ class PaperConfig(Section):
 
     def experiment(self) -> dict[str, Any]:
         """The sections that decide the numbers, as plain data: what a run's fingerprint covers."""
-        said = self.model_dump(mode="json", include=EXPERIMENT)
-        for cohort in said["transfer"]["cohorts"].values():
-            if cohort["spread"] == SINCE["cohort"]["spread"]:
-                del cohort["spread"]
-        # Runs of before there was a choice go on.
-        for section, usual in SINCE.items():
-            if usual.keys() <= said[section].keys():
-                for key, value in usual.items():
-                    if said[section][key] == value:
-                        del said[section][key]
-        return said
+        return self.model_dump(mode="json", include=EXPERIMENT)
 
     def entries(self) -> dict[str, str]:
         """Titles of the networks of every variant, by `variant/model`, in the order of the file."""

@@ -11,6 +11,25 @@ from lus_keras.evaluation.run_record.facts import Fact
 from lus_keras.evaluation.run_record.settings import Settings
 
 VERSION: Final = 3
+# Settings that runs recorded before there was a choice do not have, with what was done then.
+_FORMER: Final[dict[str, Any]] = {
+    "clip.resize": "area",
+    "cohort.lengths_by_class": False,
+    "cohort.spread": 1.0,
+    "fit.calibrate": "none",
+    "fit.patients": None,
+    "model.attention": "dot",
+    "model.average": "mean",
+    "model.dropout_at": ["frames", "lstm"],
+    "model.kernel_3d": [3, 3, 3],
+    "model.lstm_units": 16,
+    "model.time_pool": 1,
+    "options.engine": "fast",
+    "options.explained": "predicted",
+    "options.order": "mean_abs",
+}
+# Tables alone read it: predictions do not depend on it.
+_READ_BY_TABLES: Final = "transfer.video_score"
 
 
 class _Record(BaseModel):
@@ -86,16 +105,23 @@ class Fingerprint(_Record):
         return self.model_copy(update={"model": model, "fold": fold})
 
     def differences(self, now: "Fingerprint") -> list[str]:
-        """One sentence a key that differs from another one, with both values."""
-        old, new = (
-            flat(mark.model_dump(exclude={"settings"})) | flat(mark.settings)
-            for mark in (self, now)
-        )
+        """One sentence for each key that may change predictions and differs, with both values."""
+        old, new = self._deciding(), now._deciding()
         return [
             f"{key} was {old.get(key)!r}, is now {new.get(key)!r}."
             for key in sorted({*old, *new})
             if old.get(key) != new.get(key)
         ]
+
+    def _deciding(self) -> dict[str, Any]:
+        """Keys on which predictions depend, flat; those that a former run lacks filled in."""
+        keys = flat(self.model_dump(exclude={"settings"})) | _FORMER | flat(self.settings)
+        learns_elsewhere = keys.get("transfer.train_on") or keys.get("transfer.pretrain")
+        return {
+            key: value
+            for key, value in keys.items()
+            if key != _READ_BY_TABLES and (learns_elsewhere or not key.startswith("transfer."))
+        }
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
