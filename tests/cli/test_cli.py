@@ -206,8 +206,8 @@ def test_two_workers_finish_every_fold_of_two_papers(tmp_path):
         *(f"bline/simulated/c2d_a/fold_{fold}/predictions.csv" for fold in (0, 1)),
         "sliding/simulated-mmode/mmode_resnet18/fold_0/predictions.csv",
     ]
-    assert "bline: 2 folds to train, 2 at a time." in result.stdout
-    assert "sliding: 1 folds to train, 2 at a time." in result.stdout
+    assert "bline: c2d_a: 2 folds to train, 2 at a time." in result.stdout
+    assert "sliding: mmode/mmode_resnet18: 1 fold to train, 2 at a time." in result.stdout
 
 
 def test_diverged_fold_is_reported_and_the_others_finish(tmp_path):

@@ -10,6 +10,7 @@ from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.data.manifest import Video, write_manifest
 from lus_keras.evaluation.run_record.facts import Remark
 from lus_keras.experiments.reproduce import Request, plan
+from lus_keras.experiments.reproduce.record import _protocol_facts
 from lus_keras.experiments.reproduce.request import check_engine
 
 
@@ -112,3 +113,12 @@ def test_parameters_are_counted_where_the_papers_own_network_is_built():
     tile = ["clip.frames=16", "clip.tile=[48, 1]"]  # Any size: the network pools over all of it.
     with pytest.raises(ConfigError, match=r"parameters: must be 11,186,625"):
         sliding.network("mmode_resnet18", config.load("sliding", overrides=[wrong, *tile]))
+
+
+def test_the_protocol_of_a_run_lists_only_changes_that_have_an_effect():
+    """Nothing is learned from another data set, whose settings the preset changes too."""
+    request = Request(("table1",), ("bline",), preset="smoke")
+    (fact,) = _protocol_facts(plan(request)[0], request)
+    changed = {change.setting: change.value for change in fact.changes}
+    assert changed["clip.size"] == "[16, 16]"
+    assert not any(setting.startswith(("transfer.", "cohort.")) for setting in changed)

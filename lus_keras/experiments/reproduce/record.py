@@ -226,10 +226,13 @@ def _protocol_facts(plan: Plan, request: Request) -> Iterator[Fact]:
     """What preset and overrides change of the paper's protocol."""
     paper = flat(config.load(plan.paper.name).experiment())
     ours = flat(plan.config.experiment())
+    # The cohort is described as data are; another one has an effect only on who learns from it.
+    elsewhere = any(variant.learnt for variant in plan.variants)
+    silent = ("cohort.",) if elsewhere else ("cohort.", "transfer.")
     changes = [
         facts.Change(setting=key, value=str(ours[key]), paper=str(paper.get(key)))
         for key in ours
-        if ours[key] != paper.get(key) and not key.startswith("cohort.")
+        if ours[key] != paper.get(key) and not key.startswith(silent)
     ]
     if changes:
         yield facts.OtherProtocol(preset=request.preset, changes=changes)

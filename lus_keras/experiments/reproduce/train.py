@@ -125,8 +125,7 @@ class Training:
         jobs = [job for job in self.jobs() if not job.initial or job.initial.exists()]
         unfinished = _unfinished(jobs)
         if not unfinished:
-            names = ", ".join(map(self.variant.entry, self.variant.models))
-            self.note(f"{names}: 0 folds to train.")
+            self._announce(0, workers)
         return self._batch(self.settings, self.prepared.source, unfinished, workers)
 
     def pretraining_batch(self, workers: int) -> Batch:
@@ -141,9 +140,13 @@ class Training:
         from lus_keras.experiments.training.grid import Batch
 
         if jobs:
-            at_a_time = f", {workers} at a time" if workers > 1 else ""
-            self.note(f"{len(jobs)} folds to train{at_a_time}.")
+            self._announce(len(jobs), workers)
         return Batch(self.plan.paper.name, config, source, jobs)
+
+    def _announce(self, folds: int, workers: int) -> None:
+        names = ", ".join(map(self.variant.entry, self.variant.models))
+        at_a_time = f", {workers} at a time" if folds and workers > 1 else ""
+        self.note(f"{names}: {folds} fold{'s' if folds != 1 else ''} to train{at_a_time}.")
 
     def explain(self) -> None:
         """Explains trained networks where a target of the paper asks for it."""
