@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 TARGET, FILE = "robustness", "robustness.npz"
 # Clips of a network that are disturbed, spread evenly over its test set.
 MOST = 256
+# Its probabilities are those of training, which divides logits by the fold's temperature.
+CALIBRATED = True
 NONE = "none"
 CHANGE = Column("change", "Change")
 NOT_RUN = Number(note="not run")
@@ -49,6 +51,7 @@ def explain(
     rows: np.ndarray,
     config: PaperConfig,
     items: Sequence[Any],
+    temperature: float = 1.0,
 ) -> dict[str, np.ndarray]:
     """Predicts test clips as they are, and with each nuisance at each of its levels.
 
@@ -58,6 +61,7 @@ def explain(
         rows: `(n,)` rows of the test clips.
         config: The paper's configuration.
         items: Not used.
+        temperature: Logits are divided by it, see `fit.calibrate`.
 
     Returns:
         `clip_id`, `patient_id`, `video_id` and `y_true`, each `(m,)`, of up to 256 clips;
@@ -75,7 +79,7 @@ def explain(
 
     def predict(clips: ClipSource) -> np.ndarray:
         batches = make_batches(clips, rows, np.zeros(len(rows), bool), config.fit.batch_size)
-        return to_probabilities(predictor.predict(batches, verbose=0)["logits"])
+        return to_probabilities(predictor.predict(batches, verbose=0)["logits"] / temperature)
 
     found[NONE] = predict(source)
     for name, nuisance in NUISANCES.items():

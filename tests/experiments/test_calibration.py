@@ -68,7 +68,7 @@ def test_it_needs_patients_to_validate_on_and_leaves_other_runs_as_they_are():
         config.load("bline", overrides=["fit.calibrate=temperature"])
     words = ["fit.calibrate=temperature", "split.scheme=holdout", "split.validation_fraction=0.2"]
     assert config.load("bline", overrides=words).experiment()["fit"]["calibrate"] == "temperature"
-    assert "calibrate" not in config.load("bline").experiment()["fit"]
+    assert config.load("bline").experiment()["fit"]["calibrate"] == "none"
 
 
 def test_a_calibrated_run_predicts_and_exports_calibrated(tmp_path, trained, tensorflow):
@@ -83,7 +83,15 @@ def test_a_calibrated_run_predicts_and_exports_calibrated(tmp_path, trained, ten
     settings = ("clip.frames=4", "clip.stride=3", "clip.size=[16, 16]", "model.dense_units=6")
     settings += ("model.filters=[3, 4]", "fit.epochs=3", "fit.learning_rate=0.02")
     settings += ("split.scheme=holdout", "split.validation_fraction=0.4", "split.repeats=1")
-    words = ["reproduce", "bline/table1", "--data", str(trained.manifest), "--preset", "smoke"]
+    words = [
+        "reproduce",
+        "bline/table1",
+        "bline/robustness",
+        "--data",
+        str(trained.manifest),
+        "--preset",
+        "smoke",
+    ]
     words += ["--model", "c2d_lstm_a", "--set", "fit.calibrate=temperature"]
     words += [f"--set={text}" for text in settings]
     result = CliRunner().invoke(main, [*words, "--out", str(tmp_path / "run")])
@@ -102,6 +110,10 @@ def test_a_calibrated_run_predicts_and_exports_calibrated(tmp_path, trained, ten
                 assert chances[1] == pytest.approx(written.loc[clip_id, "p_1"], abs=1e-5)
                 compared += 1
     assert compared == len(written)
+    undisturbed = np.load(models.folders[0] / "robustness.npz")
+    np.testing.assert_allclose(
+        undisturbed["none"][:, 1], written.loc[undisturbed["clip_id"], "p_1"], atol=1e-5
+    )
     _, gaps = export_models(models, tmp_path / "out", format="keras")
     assert gaps["probabilities"] <= 1e-5
     contract = json.loads((tmp_path / "out" / "contract.json").read_text())

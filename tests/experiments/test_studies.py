@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from sklearn.metrics import f1_score
 
 from lus_keras.core.environment import start_tensorflow
 
@@ -21,13 +22,19 @@ from lus_keras.core import config  # noqa: E402
 from lus_keras.core.errors import ConfigError  # noqa: E402
 from lus_keras.data.splits import make_holdout  # noqa: E402
 from lus_keras.evaluation.run_record import read_run  # noqa: E402
+from lus_keras.evaluation.run_record.record import flat  # noqa: E402
 from lus_keras.experiments.training.fold import learnt_rows  # noqa: E402
 from lus_keras.papers.base import AMOUNTS  # noqa: E402
 
 NETWORK = "alexnet_attention_bilstm"
 # Of each paper; those left out take what these do, for longer.
 CHOSEN = {
-    "bline": ("tcn/c2d_lstm_a", "gated/c2d_a", *(f"{amount}/c2d_a" for amount in AMOUNTS)),
+    "bline": (
+        "tcn/c2d_lstm_a",
+        "gated/c2d_a",
+        "paper_rate/c2d_lstm_a",
+        *(f"{amount}/c2d_a" for amount in AMOUNTS),
+    ),
     "sliding": ("resnet3d_18",),
     "severity": [
         f"{variant}/{NETWORK}" for variant in ("val_selected", "coral", "scratch", *AMOUNTS)
@@ -39,8 +46,11 @@ FURTHER = {
     "bline": ("--fold", "0"),
     "signs": ("--set", "model.width=8", "--set", "fit.precision=float32"),
 }
-# Six trainings of ResNet152 take minutes: its learning curve is left to the other papers.
-STUDIES = {"signs": ("beyond", "robustness")}
+STUDIES = {
+    "bline": ("beyond", "learning-curve", "robustness", "ablation"),
+    # Six trainings of ResNet152 take minutes: its learning curve is left to the other papers.
+    "signs": ("beyond", "robustness"),
+}
 
 
 @pytest.fixture(scope="module", params=CHOSEN)
@@ -85,6 +95,33 @@ def test_variants_stand_beside_the_papers_networks(study):
     # What was never trained has no value, rather than 0.
     for (row, _), cell in found.items():
         assert row in ran or cell["value"] is None
+
+
+def test_an_ablation_sets_one_thing_to_what_is_printed():
+    """Between the preset and a row only that differs, and it has the paper's value."""
+    printed, preset = (flat(config.load("bline", name).experiment()) for name in ("paper", "quick"))
+    size, cohort = {"clip.size"}, {"cohort.patients", "cohort.videos", "cohort.duration_s"}
+    rate = {"fit.learning_rate", "fit.schedule"}
+    rows = {"size": size, "cohort": cohort, "rate": rate, "both": cohort | rate}
+    for row, expected in rows.items():
+        found = flat(config.load("bline", "quick", (), f"paper_{row}").experiment())
+        assert {key for key in found if found[key] != preset[key]} == expected
+        assert all(found[key] == printed[key] for key in expected)
+    longer, both = (config.load("bline", "quick", (), f"paper_{row}") for row in ("longer", "both"))
+    epochs = both.fit.model_copy(update={"epochs": 12})
+    assert both.model_copy(update={"fit": epochs}) == longer
+
+
+def test_a_row_of_the_ablation_is_named_by_what_it_changes(study):
+    if study.name != "bline":
+        return
+    report = (study.out / "report" / "report.md").read_text(encoding="utf-8")
+    assert "… with a constant learning rate of 1e-4" in report
+    found = cells(study, "ablation")
+    run = study.run.models["paper_rate/c2d_lstm_a"].predictions
+    scores = f1_score(run["y_true"], run["p_1"] > run["p_0"])
+    assert found["paper_rate/c2d_lstm_a", "f1_pooled"]["value"] == pytest.approx(scores)
+    assert found["paper_size/c2d_lstm_a", "f1_pooled"]["value"] is None
 
 
 def test_learning_curves_share_a_test_set(study):

@@ -25,6 +25,7 @@ from lus_keras.experiments.reproduce.prepare import Prepared
 from lus_keras.experiments.reproduce.request import Request
 from lus_keras.experiments.reproduce.workers import choose_workers, seconds_a_fold
 from lus_keras.inference.overlay import overlay_video
+from lus_keras.inference.predict.find import read_calibration
 from lus_keras.papers import localization, robustness
 from lus_keras.papers.own import architecture
 from lus_keras.simulation import dataset as simulated
@@ -239,7 +240,9 @@ def _explain(
     """Lets trained networks be explained where a target of the paper asks for it."""
     plan, prepared, config = training.plan, training.prepared, training.variant.config
     asked = {entry for target in plan.targets for entry in targets.get(target, ())}
-    further = {"findings": plan.paper.findings} if module is localization else {}
+    further: dict[str, Any] = {}
+    if module is localization:
+        further["findings"] = plan.paper.findings
     for job in jobs:
         path = job.folder / getattr(module, "FILE", "explanations.npz")
         name = training.variant.entry(job.model)
@@ -252,6 +255,8 @@ def _explain(
         training.note(f"{'disturbing clips of' if module is robustness else 'explaining'} {name} …")
         model = plan.paper.network(job.model, config)
         model.load_weights(job.folder / WEIGHTS)
+        if getattr(module, "CALIBRATED", False):
+            further["temperature"] = (read_calibration(job.folder) or {}).get("temperature", 1.0)
         rows = job.fold.rows(prepared.source.index, "test")
         items = plan.data_of(training.variant).items
         arrays = module.explain(model, prepared.source, rows, config, items, **further)

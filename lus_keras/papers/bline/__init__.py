@@ -32,6 +32,11 @@ PROPOSED = ("c2d_lstm_a",)
 TRANSFER = ("scratch/c2d_lstm_a", "simulated/c2d_lstm_a", "tuned/c2d_lstm_a")
 # Eq. 1 as printed, beside the attention that the paper names.
 ATTENTION = ("c2d_lstm_a", "additive/c2d_lstm_a", "c2d_lstm")
+# What separates a preset's result from the paper's, one thing at a time as printed.
+ABLATION = (
+    "c2d_lstm_a",
+    *(f"paper_{part}/c2d_lstm_a" for part in ("size", "cohort", "rate", "both", "longer")),
+)
 # Not in the paper: parts of its networks exchanged.
 PARTS = (
     *(
@@ -77,6 +82,7 @@ PAPER = Paper(
         "transfer": TRANSFER,
         "localization": PROPOSED,
         "attention": ATTENTION,
+        "ablation": ABLATION,
         "beyond": (*MODELS, *PARTS),
         "learning-curve": tuple(f"{amount}/{name}" for amount in AMOUNTS for name in MODELS),
         "robustness": MODELS,
@@ -86,7 +92,9 @@ PAPER = Paper(
     build=build,
     loss=loss,
     metrics=metrics,
-    extras=frozenset({"attention", "localization", "beyond", "learning-curve", "robustness"}),
+    extras=frozenset(
+        {"attention", "ablation", "localization", "beyond", "learning-curve", "robustness"}
+    ),
     findings=("b_lines",),
     architecture="figure2",
 )

@@ -47,7 +47,7 @@ from lus_keras.evaluation.tables.layout import (
 )
 from lus_keras.evaluation.tables.studies import Amounts, Study, beyond_table, learning_table
 from lus_keras.papers.base import AMOUNTS, labels_of
-from lus_keras.papers.bline import MODELS, PARTS, TRANSFER
+from lus_keras.papers.bline import ABLATION, MODELS, PARTS, TRANSFER
 from lus_keras.papers.localization import table_of
 from lus_keras.papers.robustness import robustness_table
 
@@ -263,21 +263,42 @@ def per_video(predictions: pd.DataFrame, score: str = "mean") -> pd.DataFrame:
 @table
 def attention(run: PaperRun) -> Layout:
     """Eq. 1 as printed, the attention that the paper names, and none: a study of ours."""
-    largest = most_complete(run)
     labels = {
         "c2d_lstm_a": "Eq. 1 as printed: h·w",
         "additive/c2d_lstm_a": "Bahdanau, whom the paper names: v·tanh(W h)",
         "c2d_lstm": "No attention",
     }
+    return _compared(run, "attention", "Scores of temporal attention in C2D+LSTM+A", labels)
+
+
+@table
+def ablation(run: PaperRun) -> Layout:
+    """C2D+LSTM+A with one thing at a time as the paper has it, the rest as the preset has it."""
+    own, *others = ABLATION
+    network = LABELS[own]
+    labels = {own: f"{network} at preset {run.preset}"}
+    labels |= {name: f"… with {LABELS[name].removesuffix(f', {network}')}" for name in others}
+    title = "Ablation: one setting at a time as printed"
+    note = "Rows with 60 patients are tested on another cohort: their differences are not paired."
+    return _compared(run, "ablation", title, labels, note)
+
+
+def _compared(run: PaperRun, name: str, title: str, labels: dict[str, str], *notes: str) -> Layout:
+    largest = most_complete(run)
     return Layout(
         run,
-        "attention",
-        "Scores of temporal attention in C2D+LSTM+A",
+        name,
+        title,
         rows=(*model_rows(run, labels), *baseline_rows(run)),
         columns=(*HEADLINE, *POOLED, *VIDEO),
         headline=ids(HEADLINE),
         published="table1",
-        notes=(tested(largest, "clips", positives(largest)), FOLD_MEAN_NOTE, "Not in the paper."),
+        notes=(
+            tested(largest, "clips", positives(largest)),
+            FOLD_MEAN_NOTE,
+            *notes,
+            "Not in the paper.",
+        ),
     )
 
 
@@ -346,6 +367,7 @@ TABLES = {
     "transfer": transfer,
     "localization": table_of("c2d_lstm_a"),
     "attention": attention,
+    "ablation": ablation,
     "beyond": beyond_table(BEYOND),
     "learning_curve": learning_table(LEARNING),
     "robustness": robustness_table(BEYOND, MODELS),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from lus_keras.core.config import PaperConfig
 
+# Its probabilities are those of training, which divides logits by the fold's temperature.
+CALIBRATED = True
 TARGETS = dict.fromkeys(("results", "figure8", "figure9"), (NETWORK,))
 
 
@@ -26,11 +28,13 @@ def explain(
     rows: np.ndarray,
     config: PaperConfig,
     items: Sequence[Any],
+    temperature: float = 1.0,
 ) -> dict[str, np.ndarray]:
     """Predicts every video of the data set.
 
     Args:
         rows: `(n,)` rows of the test clips.
+        temperature: Logits are divided by it, see `fit.calibrate`.
 
     Returns:
         By column, all `(m,)` of m videos: `clip_id`, `video_id`, `patient_id`, `y_true`, `tested`
@@ -39,7 +43,7 @@ def explain(
     index = source.index
     every = np.arange(len(index))
     batches = make_batches(source, every, np.zeros(len(every), bool), config.fit.batch_size)
-    chances = to_probabilities(model.predict(batches, verbose=0))
+    chances = to_probabilities(model.predict(batches, verbose=0) / temperature)
     return {
         **{name: getattr(index, name) for name in ("clip_id", "video_id", "patient_id")},
         "y_true": index.label,
