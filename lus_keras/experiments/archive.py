@@ -4,15 +4,18 @@ An archive is a run directory. `lus-keras report` rebuilds its tables, and `lus-
 into a copy of it trains only the folds that are missing. It holds no weights, so it cannot predict.
 """
 
+import shlex
 import shutil
 from pathlib import Path
 
 from lus_keras.core.errors import RunError
 from lus_keras.core.files import atomic_write, sha256_of, write_file
-from lus_keras.evaluation.run_record import read_done
+from lus_keras.evaluation.run_record import read_done, read_record, write_record
 from lus_keras.evaluation.run_record.seeds import FILE as SEEDS
 
-RECORDS = ("run.json", "split.json")
+RUN, SPLIT = "run.json", "split.json"
+# Options that say how a machine ran a command, not what its numbers are.
+LOCAL = ("--out", "--workers")
 # Of a report what pages refer to; index.html, which has frames, is made again by `report`.
 REPORT = ("results.json", "tables/*", "figures/*.png")
 # Networks, drawn and in words.
@@ -35,17 +38,42 @@ def archive_run(run_dir: str | Path, destination: str | Path) -> list[Path]:
     source, target = Path(run_dir), Path(destination)
     if (source / SEEDS).is_file():
         written = [_copy(source / SEEDS, target / SEEDS)]
-        for record in sorted(source.glob(f"seed_*/{RECORDS[0]}")):
+        for record in sorted(source.glob(f"seed_*/{RUN}")):
             written += archive_run(record.parent, target / record.parent.name)
         return written + _archive_report(source, target)
-    if not (source / RECORDS[0]).is_file():
+    if not (source / RUN).is_file():
         raise RunError(f"{source}: holds no run.json. Name a run directory.")
-    written = [_copy(source / name, target / name) for name in RECORDS if (source / name).is_file()]
+    written = [_archive_record(source, target)]
+    if (source / SPLIT).is_file():
+        written.append(_copy(source / SPLIT, target / SPLIT))
     for done in sorted(source.glob("*/*/**/fold_*/DONE")):
         written += _archive_fold(done.parent, target / done.parent.relative_to(source))
     drawn = sorted(source.glob(DRAWINGS))
     written += [_copy(path, target / path.relative_to(source)) for path in drawn]
     return written + _archive_report(source, target)
+
+
+def _archive_record(source: Path, target: Path) -> Path:
+    """Writes run.json with the commands that anyone can run, without this machine's folders."""
+    record = read_record(source)
+    named = {
+        name: paper.model_copy(update={"command": portable(paper.command)})
+        for name, paper in record.papers.items()
+    }
+    target.mkdir(parents=True, exist_ok=True)
+    return write_record(target, record.model_copy(update={"papers": named}))
+
+
+def portable(command: str) -> str:
+    """A command line without the options that only concern the machine it ran on."""
+    kept: list[str] = []
+    words = iter(shlex.split(command))
+    for word in words:
+        if word in LOCAL:
+            next(words, None)
+        elif not word.startswith(tuple(f"{option}=" for option in LOCAL)):
+            kept.append(word)
+    return shlex.join(kept)
 
 
 def _archive_report(source: Path, target: Path) -> list[Path]:
