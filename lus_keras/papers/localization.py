@@ -43,8 +43,8 @@ METHODS = {
     "grad-cam": "Grad-CAM",
     "integrated": "Integrated gradients",
     "attention": "Spatial attention",
-    "center": "About the center (looks at nothing)",
-    "even": "Even (looks at nothing)",
+    "center": "Center map (ignores the input)",
+    "even": "Uniform map (ignores the input)",
 }
 COLUMNS = {
     "pointing": "Pointing game",
@@ -171,17 +171,17 @@ def table_of(network: str) -> Any:
         return Layout(
             run,
             TARGET,
-            f"Localization: do maps of {network.rpartition('/')[2]} lie on the finding",
+            f"Localization: maps of {network.rpartition('/')[2]} and the finding",
             rows=[Row(name, METHODS[name], _measured(found, name)) for name in methods],
             columns=columns_of(COLUMNS),
             notes=(
                 "Ours, not the paper's. Up to 16 test clips of the first fold that show the "
-                "finding, whose place the simulator knows; the class of the label is explained. "
-                "Pointing game: share of clips whose map is largest on the finding. Energy: share "
-                "of the map's sum on the "
-                "finding. Baseline: the finding's share of the picture, which chance would give. "
-                "Gains are differences to the maps of random weights, clip by clip; near 0, a map "
-                "shows the picture and not what was learned. Intervals are over patients.",
+                "finding, whose position is given by the simulator; the labeled class is "
+                "explained. Pointing game: share of clips whose map has its maximum on the "
+                "finding. Energy: share of the map's sum on the finding. Baseline: the finding's "
+                "share of the image area, expected by chance. Gains are differences from the maps "
+                "of the same network with random weights, clip by clip; a gain near 0 means that a "
+                "map shows the image, not what was learned. Intervals are over patients.",
             ),
         )
 

@@ -115,7 +115,7 @@ def _change(study: Study, judged: Mapping[str, Judged], name: str) -> Contrast |
 
 def _steps() -> dict[str, str]:
     """Levels in order, with what is printed of each."""
-    return {NONE: "as they are"} | {
+    return {NONE: "undisturbed"} | {
         f"{name}_{step}": f"{nuisance.label} {level:g}"
         for name, nuisance in NUISANCES.items()
         for step, level in enumerate(nuisance.levels, start=1)
@@ -146,13 +146,13 @@ def robustness_layout(run: PaperRun, study: Study, networks: Sequence[str]) -> L
     return Layout(
         run,
         TARGET,
-        "Robustness: test clips with one nuisance at a time turned up",
+        "Robustness: test clips with one nuisance of increasing strength",
         rows,
         (study.columns[0], CHANGE),
         notes=(
             f"Ours, not the paper's. Up to {MOST} test clips of the first fold, disturbed at the "
-            "size that networks are given; nothing is trained. Change: to the same clips as they "
-            "are, by paired bootstrap over patients.",
+            "input size of the networks; nothing is trained. Change: difference from the same "
+            "clips undisturbed, by paired bootstrap over patients.",
             *_broken(run, study, judged),
         ),
     )
@@ -194,13 +194,13 @@ def robustness_figure(
                     lines[study.labels[network]] = [point for point in found if point]
             if lines:
                 panels[nuisance.label] = lines
-                ticks[nuisance.label] = ["as is", *(f"{level:g}" for level in nuisance.levels)]
+                ticks[nuisance.label] = ["none", *(f"{level:g}" for level in nuisance.levels)]
         if not panels:
             return None
         return Drawing(
             TARGET,
             "Robustness",
-            "Bands: 95 % CI over patients. To the right, one nuisance is turned up step by step.",
+            "Bands: 95 % CI over patients. The strength of one nuisance increases to the right.",
             curves(panels, metric.label, ticks=ticks),
         )
 

@@ -370,7 +370,7 @@ def test_the_statistic_data_set_is_all_videos(complete):
     assert (cell.value, cell.published, cell.n_clips) == (pytest.approx(50), 41.06, 46)
     assert cell.note == "37 of these 46 videos were used for training"
     drawing = figures.figure9(run)
-    assert drawing.caption.endswith("46 videos were used for training, as of the paper's.")
+    assert drawing.caption.endswith("46 videos were used for training, as in the paper.")
     heights = [[bar.get_height() for bar in axes.patches] for axes in drawing.figure.axes]
     assert heights[0] == [4, 5, 8, 6]
     assert heights[2] == [45, 45, 0, 55]

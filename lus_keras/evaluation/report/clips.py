@@ -1,4 +1,4 @@
-"""Test clips of a run for the report's viewer: frames in one image, attention, labels, predictions."""
+"""Test clips of a run for the report's viewer: frames, frame weights, labels, predictions."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence

@@ -46,7 +46,7 @@ class Section:
 
     @property
     def banner(self) -> str:
-        """Warning to print above the results of a preset that is not the paper's protocol; or empty."""
+        """Warning above the results of a preset that is not the paper's protocol; else empty."""
         return self.run.banner
 
     @property
@@ -197,7 +197,7 @@ def _shown(tables: Sequence[Table], run: PaperRun) -> list[Table]:
 
 
 def _measured(table: Table) -> set[tuple[str, str, float]]:
-    """Row, metric and value of every cell with a value, without predictors that ignore the input."""
+    """Row, metric and value of cells that have one, without predictors that ignore the input."""
     return {
         (cell.row, cell.metric, cell.value)
         for cell in table.cells
@@ -217,7 +217,7 @@ def _fact(value: Any) -> str:
 
 
 def number(value: float | None, decimals: int, *, sign: bool = False) -> str:
-    """Prints a number with `decimals` digits after the point; a dash if it is None or not finite."""
+    """Prints a number with `decimals` digits after the point; a dash if None or not finite."""
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:{'+' if sign else ''}.{decimals}f}".replace("-", "−")

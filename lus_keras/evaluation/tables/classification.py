@@ -26,8 +26,8 @@ from lus_keras.evaluation.tables.layout import (
 
 BASELINE_LABELS = {"majority": "Majority class", "always_positive": "Always positive"}
 FOLD_MEAN_NOTE = (
-    "Mean of the folds' metrics, as the paper is read; a fold in which a metric is undefined is "
-    "left out of its mean and named."
+    "Mean of the metrics of the folds, which is our reading of the paper; folds in which a metric "
+    "is undefined are excluded from its mean and named."
 )
 HEADLINE = (
     Column("precision", "Precision", over_folds=True),

@@ -26,7 +26,7 @@ def classification_drawings(labels: Mapping[str, str], classes: Sequence[str]) -
             if model.predictions is not None
         }
 
-    pooled = "All out-of-fold predictions of a model together"
+    pooled = "All out-of-fold predictions of a model, pooled"
     return {
         "learning_curves": lambda run: _learning_curves(run, labels),
         **score_drawings(
@@ -40,12 +40,12 @@ def classification_drawings(labels: Mapping[str, str], classes: Sequence[str]) -
                 ),
                 "confusion": (
                     "Confusion matrices",
-                    "All out-of-fold predictions: counts, and shares of each row.",
+                    "All out-of-fold predictions, pooled: counts and percentages of each row.",
                     partial(plots.confusion_matrices, classes=classes),
                 ),
                 "reliability": (
                     "Reliability",
-                    "Ten bins of equal width; beneath, how many clips each holds.",
+                    "Ten bins of equal width; below, the number of clips in each.",
                     plots.reliability_diagram,
                 ),
             },
@@ -87,8 +87,8 @@ def claims_drawing(claims: Sequence[Claim]) -> Drawing | None:
     return Drawing(
         "claims",
         "Differences between models",
-        "Paired bootstrap over patients, and over seeds where there are several; from three "
-        "trainings on the order holds if the interval lies right of 0.",
+        "Paired bootstrap over patients, and over seeds if there are several. With at least three "
+        "trainings, a claim holds if its interval lies to the right of 0.",
         plots.forest_plot(rows, f"Difference in {labels[0]}"),
     )
 
@@ -100,6 +100,6 @@ def _learning_curves(run: PaperRun, labels: Mapping[str, str]) -> Drawing | None
     return Drawing(
         "learning_curves",
         "Learning curves",
-        "A thin line a fold, a thick one their mean.",
+        "Thin lines: folds; thick lines: their mean.",
         plots.learning_curves(histories),
     )

@@ -96,7 +96,7 @@ def _changes_note(changes: Mapping[str, str]) -> list[str]:
 def _seeds_note(layouts: Sequence[Layout]) -> str:
     return (
         f"Means over {len(layouts)} seeds, intervals over patients and seeds; counts in these "
-        f"notes are of seed {layouts[0].run.seed}."
+        f"notes refer to seed {layouts[0].run.seed}."
     )
 
 

@@ -88,7 +88,7 @@ def one_class(run: PaperRun, predictions: pd.DataFrame | None) -> str:
     if predictions is None or "y_true" not in predictions:
         return ""
     named = set(Scores.of(predictions).y_pred.tolist())
-    return f" (names one class only: {run.record.labels[named.pop()]})" if len(named) == 1 else ""
+    return f" (predicts only {run.record.labels[named.pop()]})" if len(named) == 1 else ""
 
 
 def tested(

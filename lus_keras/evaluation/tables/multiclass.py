@@ -30,7 +30,7 @@ from lus_keras.evaluation.tables.layout import Column, Judged, Number, Row, Sour
 TOTAL, VIDEO, MAJORITY = "total", "total_per_video", "majority"
 TOTAL_LABELS = {
     TOTAL: "Total",
-    VIDEO: "Total, one answer a video",
+    VIDEO: "Total, one prediction per video",
     MAJORITY: "Majority class (total)",
 }
 METRIC_LABELS = {
@@ -195,8 +195,8 @@ def class_drawings(
         predictions = run.model(model).predictions
         return {} if predictions is None else questions(predictions, classes)
 
-    absent = f"{tested} A class that none of it shows has no curve."
-    bins = f"{tested} Ten bins of equal width; beneath, how many each holds."
+    absent = f"{tested} Classes that do not occur have no curve."
+    bins = f"{tested} Ten bins of equal width; below, the number in each."
     plain = partial(plots.precision_recall_curves, prevalence=False)
     return score_drawings(
         scores,

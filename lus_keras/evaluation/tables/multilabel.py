@@ -19,14 +19,14 @@ from lus_keras.evaluation.tables.multiclass import METRIC_LABELS as CLASS_METRIC
 ALL, VIDEO, MAJORITY = "all", "all_per_video", "majority"
 ALL_LABELS = {
     ALL: "All signs (means)",
-    VIDEO: "All signs, one answer a video",
-    MAJORITY: "The more frequent answer (means)",
+    VIDEO: "All signs, one prediction per video",
+    MAJORITY: "More frequent answer (means)",
 }
 METRIC_LABELS = {
-    "positives": "Frames with it",
-    "patients": "Patients with it",
+    "positives": "Frames with the sign",
+    "patients": "Patients with the sign",
     **{metric: label for metric, label in CLASS_METRICS.items() if metric != "kappa"},
-    "exact_match": "All signs right",
+    "exact_match": "All signs correct",
 }
 COUNTS = ("positives", "patients")
 UNSEEN = "n/a: no tested frame shows it"
@@ -110,7 +110,7 @@ def mistakes(model: ModelRun, labels: Mapping[str, str]) -> list[plots.Picture]:
         label = int(wrong.argmax())
         if not wrong[label]:
             return None
-        said = "not seen, is there" if truth[0, label] else "seen, is not there"
+        said = "missed" if truth[0, label] else "false positive"
         return float(wrong[label]), f"{names[label]}:\n{said} ({wrong[label]:.0%})"
 
     return surest_mistakes(model, judge)

@@ -28,13 +28,13 @@ from lus_keras.evaluation.tables.multiclass import total_statistics
 
 COST = (
     Column("parameters", "Parameters", digits=0),
-    Column("step_ms", "Time a step (ms)", digits=1),
+    Column("step_ms", "Time per step (ms)", digits=1),
 )
 NOTES = (
-    "Ours, not the paper's: what the papers name as future work, by their protocol, on the same "
-    "folds. Baseline: the majority class.",
-    "Time a step: median over the steps of the last epoch but its first, on the machine of this "
-    "run. Difference: by paired bootstrap over the patients that both were tested on.",
+    "Ours, not the paper's: what the papers name as future work, with their protocol and on the "
+    "same folds. Baseline: the majority class.",
+    "Time per step: median over the steps of the last epoch except its first, on the machine of "
+    "this run. Difference: paired bootstrap over the patients on whom both were tested.",
 )
 
 
@@ -124,7 +124,7 @@ def beyond_table(study: Study) -> Callable[..., Table]:
         return Layout(
             run,
             "beyond",
-            "Beyond the paper: variants beside its networks",
+            "Beyond the paper: its networks and variants of them",
             [row(run, name, label) for name, label in study.labels.items() if asked],
             (*COST, *study.columns, gain),
             notes=NOTES,
@@ -149,7 +149,7 @@ def beyond_figure(study: Study) -> Callable[[PaperRun], Drawing | None]:
         return Drawing(
             "beyond",
             "Beyond the paper: quality against cost",
-            "Further up is better, further left is cheaper; the paper's networks come first.",
+            "Higher is better, further left is cheaper; the paper's networks are listed first.",
             quality_against_cost(points, COST[1].label, study.columns[0].label),
         )
 
@@ -187,7 +187,7 @@ class Amounts:
     published: int
 
 
-PATIENTS = Column("patients", "Patients to learn from", digits=0)
+PATIENTS = Column("patients", "Training patients", digits=0)
 
 
 def learning_table(amounts: Amounts) -> Callable[..., Table]:
@@ -218,14 +218,14 @@ def learning_layout(run: PaperRun, amounts: Amounts) -> Layout:
     return Layout(
         run,
         "learning_curve",
-        "How much data: quality by the number of patients to learn from",
+        "Learning curve: performance by the number of training patients",
         rows,
         (PATIENTS, *study.columns),
         notes=(
-            "Ours, not the paper's. One test set of patients for all rows; those to learn from are "
-            "drawn from the others, and more of them hold those that fewer do. The presets give "
-            "few patients more epochs, so that all networks take about as many steps.",
-            f"The paper has {amounts.published} patients, those to test on among them.",
+            "Ours, not the paper's. All rows share one test set of patients; training patients are "
+            "drawn from the others, and larger training sets include the smaller ones. The presets "
+            "train longer on fewer patients, so that the number of steps is about the same.",
+            f"The paper has {amounts.published} patients, including its test patients.",
             *(_overtaken(run, amounts, *pair) for pair in amounts.pairs),
         ),
     )
@@ -251,7 +251,7 @@ def _overtaken(run: PaperRun, amounts: Amounts, better: str, worse: str) -> str:
         contrast = amounts.study.contrast(run, f"{variant}/{better}", f"{variant}/{worse}")
         if contrast is not None:
             differences[learnt_from(run, variant)] = difference_of([contrast], run)
-    names = f"{amounts.networks[better]} against {amounts.networks[worse]}"
+    names = f"{amounts.networks[better]} compared with {amounts.networks[worse]}"
     if not differences:
         return f"{names}: not run."
     above = sure = None
@@ -265,9 +265,9 @@ def _overtaken(run: PaperRun, amounts: Amounts, better: str, worse: str) -> str:
         sure = count
     tried = f"of {', '.join(map(str, differences))} patients, seed {run.seed}"
     if above is None:
-        return f"{names}: not above it with the most patients ({tried})."
-    interval = f"with an interval above 0 from {sure} on" if sure else "with intervals that hold 0"
-    return f"{names}: above it from {above} patients on, {interval} ({tried})."
+        return f"{names}: not higher with the most patients ({tried})."
+    interval = f"interval above 0 from {sure} on" if sure else "intervals include 0"
+    return f"{names}: higher from {above} patients on, {interval} ({tried})."
 
 
 def learning_figure(amounts: Amounts) -> Callable[[PaperRun], Drawing | None]:
@@ -287,7 +287,7 @@ def learning_figure(amounts: Amounts) -> Callable[[PaperRun], Drawing | None]:
             return None
         return Drawing(
             "learning_curve",
-            "How much data",
+            "Learning curve",
             f"Bands: 95 % CI over patients. Dotted: the {amounts.published} patients of the paper.",
             curves(
                 {PATIENTS.label: lines}, metric.label, marked=float(amounts.published), log=True

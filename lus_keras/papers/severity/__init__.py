@@ -154,12 +154,12 @@ def notes(config: PaperConfig) -> list[str]:
     """Says where the backbone's first weights come from."""
     weights = options_of(SeverityOptions, config).weights
     if not _is_alexnet(config):
-        return ["ResNet18 starts from random values, that of the paper's authors from ImageNet."]
+        return ["ResNet18 starts from random weights, the paper's from ImageNet weights."]
     if weights:
         return [f"AlexNet starts from the weights in {weights}."]
     return [
-        "No ImageNet weights given (options.weights): AlexNet starts from random values, the "
-        "paper's from ImageNet."
+        "No ImageNet weights were given (options.weights): AlexNet starts from random weights, the "
+        "paper's from ImageNet weights."
     ]
 
 
