@@ -402,7 +402,7 @@ def test_the_table_is_that_of_the_predictions(world):
     exact = 100 * sk.accuracy_score(truth, said)
     assert cells["all", "exact_match"]["value"] == pytest.approx(exact)
     assert {cell["published"] for cell in cells.values()} == {None}
-    assert "Multi-label: each of four signs on its own" in printed
+    assert "Multi-label: each of four signs separately" in printed
     report = (folder / "run" / "report" / "report.md").read_text()
     assert "Ours, not the paper's, whose classes exclude each other" in report
     assert "Classification of four signs in single frames" not in report

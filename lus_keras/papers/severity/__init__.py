@@ -8,7 +8,7 @@ Run      lus-keras reproduce results --paper severity
 Differs  1. The data are private: the simulated cohort, public videos or the user's own take their
 place.
          2. The paper starts from ImageNet weights. Nothing is downloaded: without `options.weights`
-         the backbone starts from random values, and every output says so.
+         the backbone starts from random weights, which every output states.
          3. Test patients that the paper forces are forced only where they are named
          (`split.test_patients`).
          4. The paper chooses its epoch on the test set. That is one row; another chooses it on
