@@ -1,4 +1,4 @@
-"""Figures that every classifying paper shows beside its own."""
+"""Figures shown for every classification paper in addition to its own."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,7 +16,7 @@ Maker = Callable[[PaperRun], Drawing | None]
 def classification_drawings(labels: Mapping[str, str], classes: Sequence[str]) -> dict[str, Maker]:
     """Learning curves, ROC, precision–recall, confusion, reliability; the last class is positive.
 
-    Functions by figure id; each gives None as long as no fold has finished.
+    Functions by figure id; each gives None until a fold has finished.
     """
 
     def scores(run: PaperRun) -> dict[str, Scores]:
@@ -57,9 +57,9 @@ def score_drawings(
     scores_of: Callable[[PaperRun], dict[str, Scores]],
     figures: Mapping[str, tuple[str, str, Callable[[dict[str, Scores]], Figure]]],
 ) -> dict[str, Maker]:
-    """Functions by figure id that draw scores, None where a run has none.
+    """Functions by figure id that draw scores; each gives None for a run without scores.
 
-    A figure has a title, a caption, and what draws it.
+    A figure is given as title, caption and drawing function.
     """
 
     def maker(id_: str) -> Maker:
