@@ -2,7 +2,7 @@
 
 The originals were written for Keras 2. `TimeDistributed` and `BatchNormalization` restore its
 training behavior; both compute with `keras.ops` on every backend, and with TensorFlow's fused
-kernel where it is there.
+kernel where available.
 """
 
 from functools import partial
@@ -22,9 +22,9 @@ SCORINGS = ("dot", "additive", "gated")
 class TimeDistributed(keras.layers.TimeDistributed):
     """Applies a layer to every time step by folding time into the batch, as Keras 2 did.
 
-    Keras 3 calls the wrapped layer once a time step, so a normalization inside sees one step at a
-    time and updates its moving averages `t` times. Folded, it sees `b·t` frames as one batch and
-    updates once. The results at inference are the same; the graph is `t` times smaller.
+    Keras 3 calls the wrapped layer once per time step, so a normalization inside is given one step
+    at a time and updates its moving averages `t` times. Folded, it is given `b·t` frames as one
+    batch and updates once. The results at inference are the same; the graph is `t` times smaller.
 
         (b, t, …) → (b·t, …) → layer → (b·t, …) → (b, t, …)
 
@@ -57,7 +57,7 @@ class TimeDistributed(keras.layers.TimeDistributed):
 
 @_register
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalization with the numbers, and the speed, of Keras 2's fused kernel.
+    """Batch normalization with the results and the speed of Keras 2's fused kernel.
 
     For inputs of rank 4 and 5 Keras 2 used TensorFlow's fused kernel, whose moving variance
     follows the unbiased batch variance `n/(n-1)·var`; Keras 3 uses the biased one and computes the
@@ -193,10 +193,10 @@ def _max_pool_frames(frames: Tensor):
 
 @_register
 class TemporalAttention(keras.layers.Layer):
-    """Importance of every frame: `a = softmax(e)` over time.
+    """Frame weights: `a = softmax(e)` over time.
 
-    `dot` scores a frame by `e_t = h_t·w_a`, Eq. 1 and 2 of Kerdegari 2021. The paper names
-    Bahdanau's attention, which `additive` is: `e_t = v·tanh(W h_t)` with a square `W`. `gated`
+    `dot` scores a frame by `e_t = h_t·w_a` (Kerdegari 2021, Eq. 1 and 2). The paper cites
+    Bahdanau's attention, which is `additive`: `e_t = v·tanh(W h_t)` with a square `W`. `gated`
     multiplies the tanh by `sigmoid(U h_t)`, the pooling of multiple-instance learning (Ilse 2018,
     Eq. 9). A bias of the score would cancel in the softmax, so there is none.
 
@@ -227,10 +227,10 @@ class TemporalAttention(keras.layers.Layer):
         """Scores the frames.
 
         Args:
-            inputs: `(b, t, d)` float, one feature vector a frame.
+            inputs: `(b, t, d)` float, one feature vector per frame.
 
         Returns:
-            `(b, t)` float32 weights, each row sums to 1.
+            `(b, t)` float32 weights; each row sums to 1.
         """
         hidden = inputs
         if self.scoring != "dot":
@@ -246,7 +246,7 @@ class TemporalAttention(keras.layers.Layer):
         return input_shape[:-1]
 
     def compute_output_spec(self, inputs: Tensor) -> Tensor:
-        """Float32 whatever the compute dtype."""
+        """float32, whatever the compute dtype."""
         return keras.KerasTensor(inputs.shape[:-1], dtype="float32")
 
     def get_config(self) -> dict[str, Any]:
@@ -272,7 +272,7 @@ class AttentionPooling(keras.layers.Layer):
         self.pool = pool
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Weighs and pools.
+        """Weights and pools the frames.
 
         Args:
             inputs: `[(b, t, d) frames, (b, t) weights]`.
@@ -298,8 +298,8 @@ class AttentionPooling(keras.layers.Layer):
 class CoralLogits(keras.layers.Layer):
     """Logits of ordered classes from one score: `P(y > k) = sigmoid(score - threshold_k)`.
 
-    CORAL (Cao 2020). The thresholds are ordered by construction, so that the classes' chances,
-    whose logarithms are the logits, are never below 0.
+    CORAL (Cao 2020). The thresholds are ordered by construction, so that the probabilities of the
+    classes, whose logarithms are the logits, are never below 0.
 
     Args:
         classes: Number of classes.
@@ -317,7 +317,7 @@ class CoralLogits(keras.layers.Layer):
         )
 
     def call(self, inputs: Tensor) -> Tensor:
-        """`(b, 1)` scores → `(b, classes)` logarithms of chances."""
+        """`(b, 1)` scores → `(b, classes)` logarithms of probabilities."""
         steps = ops.concatenate([self.steps[:1], ops.softplus(self.steps[1:])])
         above = ops.sigmoid(ops.cast(inputs, "float32") - ops.cumsum(steps))
         chances = -ops.diff(ops.pad(above, ((0, 0), (1, 1)), constant_values=0), axis=-1)

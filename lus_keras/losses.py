@@ -1,7 +1,7 @@
 """Losses that Keras lacks.
 
-SORD is cross-entropy with soft labels for ordered classes. Labels that may apply together come
-packed in one integer a clip, see `multilabel`; each is a binary question of its own.
+SORD is cross-entropy with soft labels for ordered classes. Labels that may apply together are
+packed into one integer per clip, see `core.multilabel`, and are separate binary problems.
 """
 
 from collections.abc import Sequence
@@ -41,19 +41,19 @@ def sord(
         logits: `(b, K)` float, unbounded.
         scale: See `soft_labels`.
         zero_gap: See `soft_labels`.
-        kl: Subtract the entropy of the soft labels: the divergence is 0 at the best logits, the
-            gradient is the same.
+        kl: Whether to subtract the entropy of the soft labels: the divergence is 0 at the best
+            logits, the gradient is unchanged.
         class_weights: Factor for each of the K true classes; None is 1 for all. The factors are not
             normalized: a mean over clips divides by the number of clips, not by their sum.
 
     Returns:
-        `(b,)` float32 loss a clip; log K when all logits are equal and `kl` is off.
+        `(b,)` float32 loss per clip; log K if all logits are equal and `kl` is off.
 
     Raises:
-        ValueError: `class_weights` has not K entries.
+        ValueError: `class_weights` does not have K entries.
 
     References:
-        Corso 2023, Sec. V, who takes it without a gap; the soft labels are those of `soft_labels`.
+        Corso 2023, Sec. V (without a gap); soft labels as in `soft_labels`.
     """
     num_classes = logits.shape[-1]
     targets = soft_labels(num_classes, scale=scale, zero_gap=zero_gap)
@@ -78,7 +78,7 @@ def sord(
 
 @keras.saving.register_keras_serializable("lus_keras")
 class Sord(keras.losses.Loss):
-    """`sord` as a Keras loss: the mean over a batch, or what `reduction` says."""
+    """`sord` as a Keras loss, the mean over a batch unless `reduction` differs."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Sord(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable("lus_keras")
 class Coral(keras.losses.Loss):
-    """Loss of ordered classes (Cao 2020): the mean of K-1 binary questions, `is y above k?`."""
+    """Loss of ordered classes (Cao 2020): mean of K-1 binary cross-entropies of `y > k`."""
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Elementwise loss `(b,)` of labels `(b,)` and logits `(b, K)` of the classes."""
@@ -126,11 +126,11 @@ def label_set_cross_entropy(masks: Tensor, logits: Tensor) -> Tensor:
     """Binary cross-entropy of each label's sigmoid, the mean over labels.
 
     Args:
-        masks: `(b,)` or `(b, 1)` sets of labels as `multilabel.pack` gives them, any numeric dtype.
-        logits: `(b, K)` float, unbounded; logit k is of bit k.
+        masks: `(b,)` or `(b, 1)` sets of labels from `multilabel.pack`, any numeric dtype.
+        logits: `(b, K)` float, unbounded; logit k belongs to bit k.
 
     Returns:
-        `(b,)` float32 loss a clip; log 2 when all logits are 0.
+        `(b,)` float32 loss per clip; log 2 if all logits are 0.
     """
     logits = ops.cast(logits, "float32")
     answers = _bits(masks, logits.shape[-1])
@@ -138,7 +138,7 @@ def label_set_cross_entropy(masks: Tensor, logits: Tensor) -> Tensor:
 
 
 def label_set_accuracy(masks: Tensor, logits: Tensor) -> Tensor:
-    """Share of labels that are answered rightly, where a logit above 0 says that one applies.
+    """Share of labels that are predicted correctly; a label is predicted if its logit is above 0.
 
     Returns:
         `(b,)` float32 in 0 … 1.

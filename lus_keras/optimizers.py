@@ -1,4 +1,4 @@
-"""Adam in one pass, and PyTorch's SGD with coupled decay and rates by layer."""
+"""Adam in one pass, and PyTorch's SGD with coupled decay and learning rates by layer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +11,10 @@ from lus_keras.core.typing import Tensor
 
 @keras.saving.register_keras_serializable("lus_keras")
 class Adam(keras.optimizers.Adam):
-    """Keras's Adam, computed by TensorFlow's kernel for it.
+    """Keras's Adam, computed by TensorFlow's fused kernel.
 
-    Op by op, as Keras 3 writes it, the update passes a dozen times over all weights; with tens of
-    millions of them that is a seventh of a training step. The formula is the same.
+    Keras 3 computes the update op by op, in a dozen passes over all weights; with tens of millions
+    of weights that is a seventh of a training step. The formula is the same.
     """
 
     def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
@@ -55,30 +55,31 @@ def _handle(variable: Any) -> Any:
 
 @keras.saving.register_keras_serializable("lus_keras")
 class CoupledSGD(keras.optimizers.Optimizer):
-    """Stochastic gradient descent with the update of PyTorch.
+    """Stochastic gradient descent with PyTorch's update.
 
         g ← g + weight_decay·w        every parameter, biases and normalization included
         v ← momentum·v + g
         w ← w - rate·factor·v
 
-    Keras's own `weight_decay` is decoupled: it shrinks `w` beside the momentum. Here the decay goes
-    through the momentum, as an L2 penalty of `weight_decay/2` would, but stays out of the loss.
+    Keras's own `weight_decay` is decoupled: it shrinks `w` independently of the momentum. Here the
+    decay passes through the momentum, like an L2 penalty of `weight_decay/2`, but is not part of
+    the loss.
 
     Args:
-        learning_rate: Rate, or a schedule of it.
-        momentum: Share of the velocity kept at a step, 0 … 1.
+        learning_rate: Learning rate, or a schedule.
+        momentum: Share of the velocity kept in each step, 0 … 1.
         weight_decay: Factor of the decay, at least 0.
-        rate_multipliers: Factor of the rate by prefix of the layer's name; the longest prefix that
-            fits counts, other layers have factor 1.
+        rate_multipliers: Factor of the learning rate by prefix of the layer's name; the longest
+            matching prefix applies, other layers have factor 1.
         **kwargs: Other keywords of `keras.optimizers.Optimizer`, such as `global_clipnorm`.
 
     Raises:
-        ValueError: `momentum` or `weight_decay` is out of range, or, when it is built, a prefix
-            fits no layer.
+        ValueError: `momentum` or `weight_decay` is out of range, or, in `build`, a prefix matches
+            no layer.
 
     References:
-        `torch.optim.SGD`, as Corso 2023 uses it (Sec. V: rate 0.001, momentum 0.7, decay 0.001, the
-        convolutions ten times slower).
+        `torch.optim.SGD`, as used by Corso 2023 (Sec. V: learning rate 0.001, momentum 0.7, decay
+        0.001, a tenth of the rate for the convolutions).
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Errors that a user can cause, each with the exit code of the command line.
 
-A message names the file, the place, the rule that was broken and what to do. Readers collect every
-problem of a file before they raise, so one run shows all that has to be fixed.
+A message states file, place, cause and remedy. Readers collect all problems of a file before they
+raise an error, so that one run shows everything that has to be fixed.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ LEAKAGE = (
 
 
 class LusKerasError(Exception):
-    """Base of all errors raised for bad input; never raised itself."""
+    """Base class of all errors caused by invalid input; not raised itself."""
 
     exit_code = 1
 
@@ -24,7 +24,8 @@ class LusKerasError(Exception):
         """Joins problems into one error that lists the first ones and counts the rest.
 
         Args:
-            problems: One sentence a problem, each starting with `file, place:`.
+            problems: One sentence per problem, each starting with `file, place:`.
+            most: Number of problems listed.
         """
         problems = list(problems)
         listed = problems[:most]
@@ -40,7 +41,7 @@ class ConfigError(LusKerasError):
 
 
 class DataError(LusKerasError):
-    """Data are absent or unusable."""
+    """Data are missing or unusable."""
 
     exit_code = 3
 
@@ -54,7 +55,7 @@ class VideoError(DataError):
 
 
 class LeakageError(DataError):
-    """A patient is on both sides of a split."""
+    """A patient is in both training and test set of a split."""
 
 
 class RunError(LusKerasError):
@@ -64,6 +65,6 @@ class RunError(LusKerasError):
 
 
 class DivergedError(RunError):
-    """Training met a value that is not finite."""
+    """Training produced a value that is not finite."""
 
     exit_code = 5

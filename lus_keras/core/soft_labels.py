@@ -1,4 +1,4 @@
-"""Soft labels for ordered classes, without a word of Keras: losses and metrics share them."""
+"""Soft labels for ordered classes, independent of Keras, for losses and metrics."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ import numpy as np
 def soft_labels(num_classes: int, *, scale: float = 2.0, zero_gap: float = 0.0) -> np.ndarray:
     """Targets of SORD: `y_i = softmax_i(-scale·(s_t - s_i)²)` for every true class t.
 
-    Class i stands at `s_i = i`, class 0 at `-zero_gap`: a gap sets "healthy" further apart.
+    Class i is at `s_i = i`, class 0 at `-zero_gap`; a gap moves "healthy" further away.
 
     Args:
         num_classes: K, at least 2.
         scale: Factor of the squared distance, above 0; larger is closer to one-hot.
-        zero_gap: How far class 0 is moved away from class 1, at least 0.
+        zero_gap: Additional distance between class 0 and class 1, at least 0.
 
     Returns:
         `(K, K)` float64, row t sums to 1.

@@ -1,4 +1,4 @@
-"""A network of the user under a paper's protocol, from Python."""
+"""Evaluation of a user's network with a paper's protocol, from Python."""
 
 from __future__ import annotations
 
@@ -36,26 +36,29 @@ def evaluate(
     root: str | Path | None = None,
     out: str | Path | None = None,
 ) -> pd.DataFrame:
-    """Trains and tests a network of your own by a paper's protocol: folds by patient, its metrics.
+    """Trains and tests your own network with a paper's protocol, folds by patient, and metrics.
 
     Args:
-        build: Function of the keyword `input_shape`, and maybe of options such as `num_outputs`, to
-            an uncompiled Keras model whose last layer is named `logits`; or `file.py:function`.
-        data: `simulated`, a public data set or a manifest.
+        build: Function with the keyword `input_shape`, and optionally options such as
+            `num_outputs`, that returns an uncompiled Keras model whose last layer is named
+            `logits`; or `file.py:function`.
+        paper: Name of the paper, such as `bline`.
+        data: `simulated`, the name of a public data set, or the path of a manifest.
         preset: `paper`, `overnight`, `quick` or `smoke`.
-        target: Table of the paper; its first that tests networks if not given.
+        target: Table of the paper; if not given, its first one that tests networks.
         beside: Networks of the paper to train as well, such as `c2d_lstm_a`.
         overrides: `key=value` strings, as with `--set`.
-        seeds: Trainings, each of another seed; a claim gets a verdict from three on.
-        out: Run directory; one named after function, data and preset if not given.
+        seeds: Number of trainings with different seeds; verdicts on claims need at least three.
+        root: Folder of the data.
+        out: Run directory; if not given, named after function, data and preset.
 
     Returns:
-        Rows of the table, a row per network and metric: value, 95 % interval over patients, the
-        paper's number, counts. `attrs["run"]` is the run directory, which holds the report.
+        The table, one row per network and metric: value, 95 % interval over patients, published
+        number, counts. `attrs["run"]` is the run directory, which contains the report.
 
     Raises:
-        ConfigError: The function does not give a network that suits, or a name is wrong.
-        DataError: The data are absent or break a rule.
+        ConfigError: The network does not fit the paper, or a name or setting is wrong.
+        DataError: The data are missing or invalid.
         RunError: A fold failed or diverged.
     """
     own = from_file(build) if isinstance(build, str) else from_function(build)

@@ -1,8 +1,8 @@
-"""Where trained networks look in new videos, and whether that was learned.
+"""Saliency maps of trained networks on new videos, with a sanity check.
 
-Maps are made of the clips that say a video's class most clearly. Each is held against the map of
-the same network with random weights: a rank correlation near 1 means that the map shows the input,
-not what was learned (Adebayo et al. 2018).
+Maps are computed for the clips with the highest probability of a video's class. Each is compared
+with the map of the same network with random weights: a rank correlation near 1 means that the map
+shows the input, not what was learned (Adebayo et al. 2018).
 """
 
 import math
@@ -46,12 +46,12 @@ ENGINE_NAMES = {FAST: "fast (follows tf-keras-vis)", LIBRARY: "tf-keras-vis"}
 
 @dataclass(frozen=True)
 class Making:
-    """How maps are made; `order` and `engine` as `smooth_grad` has them.
+    """Settings of the maps; `order` and `engine` are those of `smooth_grad`.
 
     Attributes:
-        samples: Noisy copies of SmoothGrad, steps of integrated gradients.
-        noise: Of SmoothGrad, a share of a clip's range of values.
-        seed: Of the noise and of the random weights.
+        samples: Number of noisy copies (SmoothGrad) and of steps (integrated gradients).
+        noise: Standard deviation of SmoothGrad's noise, as a share of a clip's range of values.
+        seed: Seed of the noise and of the random weights.
     """
 
     samples: int = 20
@@ -66,11 +66,11 @@ class Explanation:
     """Maps of one clip.
 
     Attributes:
-        prediction: What the networks say of its video.
-        clip: Place of the clip in the prediction.
+        prediction: Prediction for its video.
+        clip: Index of the clip in the prediction.
         frames: `(t, h, w)` uint8 gray levels.
-        maps: By method, `(t, h, w)` float32 in 0 … 1.
-        random: By method, rank correlation with the map of random weights; NaN of a constant map.
+        maps: Method → map `(t, h, w)`, float32 in 0 … 1.
+        random: Method → rank correlation with the map for random weights; NaN if a map is constant.
     """
 
     prediction: VideoPrediction
@@ -98,18 +98,25 @@ def explain_video(
     damaged: bool = False,
     **making: Any,
 ) -> list[Explanation]:
-    """Explains the clips that show a class most clearly, with the first fold's network.
+    """Explains the clips with the highest probability of a class, with the first fold's network.
 
     Args:
-        methods: Some of `METHODS`.
-        explained: Name of the class; the video's predicted class, of all folds, if not given.
+        models: Networks from `load_models`.
+        video: As in `predict_video`.
+        clips: Number of clips.
+        methods: One or more of `vanilla`, `smooth`, `grad-cam` and `integrated`.
+        explained: Name of the class; if not given, the class that all folds together predict for
+            the video.
+        cropped: As in `predict_video`.
+        damaged: As in `predict_video`.
+        **making: Settings of the maps: `samples`, `noise`, `seed`, `order`, `engine`.
 
     Returns:
-        One explanation a clip, the clearest first.
+        One explanation per clip, in descending order of probability.
 
     Raises:
         VideoError: As `predict_video`.
-        ConfigError: A method or class is not known, or the backend is not TensorFlow.
+        ConfigError: A method or class is unknown, or the backend of Keras is not TensorFlow.
     """
     how = Making(**making)
     if explained and explained not in models.labels:

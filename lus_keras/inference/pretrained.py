@@ -1,4 +1,4 @@
-"""Networks by name: written from a trained run, loaded from a plain install."""
+"""Networks by name: registered from a trained run, loaded from a plain installation."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,10 +31,10 @@ TOLERANCE = 0.02
 
 
 def list_pretrained() -> dict[str, Entry]:
-    """What there is by name: networks that ship with the package and those of the user.
+    """Pretrained networks by name: those shipped with the package and the user's own.
 
     Returns:
-        Entries: architecture, contract, recipe and measured numbers.
+        Entry of each network: architecture, contract, recipe and measured performance.
 
     Raises:
         DataError: An entry is damaged.
@@ -47,15 +47,15 @@ def load_pretrained(name: str, *, fold: int | None = None) -> keras.Model:
 
     Args:
         name: One of `list_pretrained()`.
-        fold: Which of its folds, where it has several; the first if not given.
+        fold: Number of the fold; the first if not given.
 
     Returns:
-        Model from scaled clips (`data.pipeline.network_input`) to logits, uncompiled. Its attribute
-        `contract` says what it takes, what its outputs mean and what it may be used for.
+        Uncompiled model from scaled clips (`data.pipeline.network_input`) to logits. Its attribute
+        `contract` describes inputs, outputs and permitted use.
 
     Raises:
-        ConfigError: There is no such network or fold, or only its recipe is here.
-        DataError: A file is damaged or not the one of the entry.
+        ConfigError: There is no such network or fold, or only its recipe is available.
+        DataError: A file is damaged or does not match the hash in the entry.
     """
     network = load_registered(name, fold=fold).networks[0]
     network.contract = registry.find(name).entry.contract
@@ -71,18 +71,22 @@ def register(
     weights: bool = True,
     others: Sequence[Path] = (),
 ) -> list[Path]:
-    """Writes an entry from a trained run: weights in half precision, contract, recipe, numbers.
+    """Registers a trained network: weights in half precision, contract, recipe, performance.
 
     Args:
+        models: Networks of the folds of a run.
         name: Name of the entry, `paper/network`.
         root: Folder of the entries; the user's if not given.
-        backbone: Keep the layers of a picture network alone, for training to start from.
-        weights: Whether weights are written, or the recipe alone.
-        others: Runs that tested the same network on other data; their numbers are added.
+        backbone: Whether only the image backbone is kept, as initial weights for training.
+        weights: Whether the weights are written; otherwise only the recipe.
+        others: Runs that tested the same network on other data; their results are added.
+
+    Returns:
+        Files written.
 
     Raises:
-        ConfigError: The name cannot be used, or the network has no such backbone.
-        RunError: The run has no report, or half precision changes what the network says.
+        ConfigError: The name is invalid, or the network has no such backbone.
+        RunError: The run has no report, or half precision changes a probability by more than 0.02.
     """
     registry.check_name(name)
     description, run = models.description, run_folder(models.folders)
@@ -113,10 +117,10 @@ def register(
 
 
 def _measured(folder: Path, models: Ensemble) -> Measured:
-    """What a run, or a folder that `predict` wrote, says of a network.
+    """Results for a network in a run, or in a folder written by `predict`.
 
     Raises:
-        RunError: It says nothing of it.
+        RunError: There are none.
     """
     path = folder / METRICS
     if path.is_file():
@@ -156,7 +160,7 @@ def _data(record: Any, variant: str) -> dict[str, Any]:
 
 
 def _stored(models: Ensemble, *, backbone: bool) -> dict[str, dict[str, np.ndarray]]:
-    """File name → arrays as they are stored; those of a network in the order of its weights."""
+    """File name → stored arrays; those of a network are in the order of its weights."""
     if backbone:
         if len(models.networks) > 1:
             raise ConfigError("--backbone: takes one network. Choose its --fold.")
@@ -181,7 +185,7 @@ def _stored(models: Ensemble, *, backbone: bool) -> dict[str, dict[str, np.ndarr
 def _differences(
     models: Ensemble, stored: Mapping[str, Mapping[str, np.ndarray]]
 ) -> dict[str, float]:
-    """Largest change of a probability by half precision, on clips of noise.
+    """Largest change of a probability due to half precision, on clips of noise.
 
     Raises:
         RunError: It is larger than `TOLERANCE`, or not finite.

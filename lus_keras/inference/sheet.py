@@ -148,7 +148,7 @@ def under_heat(picture: np.ndarray, levels: np.ndarray, box: Box) -> np.ndarray:
 
 def _row_name(explanation: Explanation, method: str) -> str:
     random = explanation.random.get(method, math.nan)
-    told = "not defined" if math.isnan(random) else f"{random:.2f}"
+    told = "undefined" if math.isnan(random) else f"{random:.2f}"
     return f"{NAMES.get(method, method)}\nrandom weights: ρ = {told}"
 
 

@@ -1,6 +1,6 @@
-"""Networks: one module a family, each with a table `MODELS` of name → builder.
+"""Networks: one module per family, each with a table `MODELS` of name → builder.
 
-A module is found by its file, so a new family needs no list edited.
+Modules are found by their file name; a new family needs no registration.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def builders() -> dict[str, Callable[..., keras.Model]]:
-    """All builders by model name, in order of family and definition; imports Keras.
+    """Builders of all networks by name, in order of family and definition; imports Keras.
 
     Raises:
-        ConfigError: Keras' backend is not installed.
+        ConfigError: The backend of Keras is not installed.
     """
     check_backend()
     found: dict[str, Callable[..., keras.Model]] = {}
@@ -31,10 +31,10 @@ def builders() -> dict[str, Callable[..., keras.Model]]:
 
 
 def list_models() -> list[str]:
-    """Names that `build_model` takes; imports Keras.
+    """Names of all networks, for `build_model`; imports Keras.
 
     Returns:
-        Names, in order of family and definition.
+        Names in order of family and definition.
     """
     return list(builders())
 
@@ -44,18 +44,20 @@ def build_model(name: str, *, input_shape: tuple[int, ...], **options: Any) -> k
 
     Args:
         name: One of `list_models()`.
-        input_shape: Shape of one input without the batch axis, channels last: `(t, h, w, c)` of a
-            clip, `(h, w, c)` of a frame (`resnet152`) or of columns over time (`mmode_resnet18`).
-        **options: Keywords of that network's builder, such as `dropout` or `num_outputs`.
+        input_shape: Shape of one input without the batch axis, channels last: `(t, h, w, c)` for
+            a clip, `(h, w, c)` for a frame (`resnet152`) or for columns over time
+            (`mmode_resnet18`).
+        **options: Keyword arguments of the network's builder, such as `dropout` or `num_outputs`.
 
     Returns:
-        Model from float32 inputs `(b, …)`, scaled as the paper's configuration has it
-        (`clip.scaling`, mostly 0 … 1), to float32 logits `(b, k)`. Every network has the layers
-        `features` (pooled) and `logits` (last), and `attention`, `(b, t)` weights of the frames,
-        where there is one.
+        Model from float32 inputs `(b, …)`, scaled according to `clip.scaling` of the paper's
+        configuration (mostly 0 … 1), to float32 logits `(b, k)`. Every network has the layers
+        `features` (pooled) and `logits` (last); networks with temporal attention also have
+        `attention`, the frame weights `(b, t)`.
 
     Raises:
-        ValueError: The name is not known, or the builder refuses an option.
+        ConfigError: The backend of Keras is not installed.
+        ValueError: The name is unknown, or the builder rejects an option.
     """
     known = builders()
     if name not in known:

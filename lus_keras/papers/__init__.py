@@ -2,8 +2,8 @@
 
 papers/<name>/__init__.py   PAPER: network, loss, probabilities, targets
 papers/<name>/tables.py     LABELS, TABLES and, where the paper claims an order, CLAIMS
-papers/<name>/figures.py    FIGURES; they may stand in tables.py
-papers/<name>/explain.py    TARGETS, explain: what trained networks are asked further, such as maps
+papers/<name>/figures.py    FIGURES; these may also be in tables.py
+papers/<name>/explain.py    TARGETS, explain: further evaluation of trained networks, such as maps
 """
 
 import importlib
@@ -28,7 +28,7 @@ def get(name: str) -> Paper:
         name: One of `names()`.
 
     Raises:
-        ConfigError: There is no paper of that name.
+        ConfigError: There is no paper with that name.
     """
     if name not in names():
         raise ConfigError(f"unknown paper '{name}'.{config.did_you_mean(name, names())}")
@@ -36,13 +36,13 @@ def get(name: str) -> Paper:
 
 
 def results(name: str) -> PaperResults | None:
-    """Imports what a paper makes of its predictions.
+    """Tables, figures and claims of a paper.
 
     Args:
-        name: Name of the paper, such as a run's record gives it.
+        name: Name of the paper, as in the record of a run.
 
     Returns:
-        Tables, figures and claims; None where the paper declares none, or is not known.
+        Tables, figures and claims; None if the paper declares none or is unknown.
     """
     tables, figures = _part(name, "tables"), _part(name, "figures")
     if tables is None:
@@ -59,7 +59,7 @@ def explanation(name: str) -> ModuleType | None:
         name: One of `names()`.
 
     Returns:
-        The module, which has `TARGETS`, `explain` and maybe `OVERLAYS`; None where there is none.
+        The module, with `TARGETS`, `explain` and optionally `OVERLAYS`; None without.
     """
     return _part(name, "explain")
 

@@ -1,4 +1,4 @@
-"""What a paper module has to say; everything else is configuration."""
+"""The interface of a paper module; everything else is configuration."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def to_probabilities(logits: np.ndarray) -> np.ndarray:
     """Turns logits into probabilities of every class.
 
     Args:
-        logits: `(n, k)` of k classes; one column is the logit of the second of two.
+        logits: `(n, k)` for k classes; a single column is the logit of the second of two classes.
 
     Returns:
         `(n, classes)` float64, rows sum to 1.
@@ -49,7 +49,7 @@ def each_apart(logits: np.ndarray) -> np.ndarray:
     """Turns logits into probabilities of labels that may apply together.
 
     Args:
-        logits: `(n, k)` of k labels.
+        logits: `(n, k)` for k labels.
 
     Returns:
         `(n, k)` float64 sigmoids; rows need not sum to 1.
@@ -70,7 +70,7 @@ def cross_entropy(outputs: int) -> keras.losses.Loss:
 
 
 def accuracy(outputs: int) -> keras.metrics.Metric:
-    """Accuracy of logits, followed in training."""
+    """Accuracy computed from logits, logged in training."""
     import keras
 
     if outputs == 1:
@@ -79,7 +79,7 @@ def accuracy(outputs: int) -> keras.metrics.Metric:
 
 
 class Options(Section):
-    """What a paper's own code takes as `options`; a paper without any takes this one."""
+    """Base class of a paper's `options`; used by papers without any."""
 
 
 Kind = TypeVar("Kind", bound=Options)
@@ -146,7 +146,7 @@ def class_counts_text(predictions: pd.DataFrame | None, names: Sequence[str]) ->
 
 
 def network_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a paper's network settings that one of its networks has."""
+    """The settings of a paper's networks that apply to one of them."""
     from lus_keras.models import builders
     from lus_keras.models.options import settable
 
@@ -175,12 +175,13 @@ def _as_shipped(paper: str) -> PaperConfig:
 
 
 def _check_parameters(name: str, config: PaperConfig, found: int) -> None:
-    """Refuses a count of parameters that a network of the paper's own size does not have.
+    """Checks the number of parameters stated in the configuration.
 
-    That is a network of unchanged settings at `models.*.shape`; where that is null, at any size.
+    Applies to networks with unchanged settings and input shape `models.*.shape`, or any input
+    shape if that is null.
 
     Raises:
-        ConfigError: The count is another one.
+        ConfigError: The numbers differ.
     """
     entry, usual = config.models[name], _as_shipped(config.paper)
     same = entry.shape in (None, config.clip.shape) and config.clip.channels == usual.clip.channels
@@ -194,29 +195,29 @@ def _check_parameters(name: str, config: PaperConfig, found: int) -> None:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper as code.
+    """The code of a paper.
 
     Attributes:
         name: Name of its module and of its configuration.
-        targets: What can be reproduced, and the networks each target needs: `model`, or
-            `variant/model` of the configuration's `variants`.
-        build: Makes a network by name, uncompiled, from the configuration.
-        loss: Makes the loss of (labels, logits).
-        metrics: Makes the metrics followed in training.
-        decode: Logits `(n, k)` to probabilities `(n, classes)` of classes that exclude each other;
-            see `decoder`.
-        needs_real_data: Targets that cannot be had from simulated videos alone.
-        needs_frame_truth: Targets that compare with annotated frames.
-        watch: Makes the callbacks of Keras for a job and an epoch, for studies that log more than
-            losses; None if there are none.
-        notes: Sentences on a configuration that belong into every output; None if there are none.
-        fitted: Fills in settings that depend on the classes `(n,)` to train on; None if there are
-            none.
-        extras: Targets that are ours alone, so that `all` does not mean them.
-        findings: Masks of the simulator that maps are measured against, target `localization`.
-        architecture: Target that is the paper's drawing of its networks.
-        options: What its own code takes as `options` of the configuration.
-        check: Refuses settings that no section can tell to be wrong, before anything is planned.
+        targets: Tables and figures, each with the networks it needs: `model`, or `variant/model`
+            for a variant of the configuration.
+        build: Function that builds an uncompiled network by name from the configuration.
+        loss: Function that makes the loss of (labels, logits).
+        metrics: Function that makes the metrics logged in training.
+        decode: Function from logits `(n, k)` to probabilities `(n, classes)` of mutually exclusive
+            classes; see `decoder`.
+        needs_real_data: Targets that cannot be reproduced with simulated videos only.
+        needs_frame_truth: Targets that need annotated frames.
+        watch: Function that makes Keras callbacks for a job and an epoch, for studies that log more
+            than losses; None without.
+        notes: Function that gives sentences about a configuration for every output; None without.
+        fitted: Function that fills in settings that depend on the training classes `(n,)`; None
+            without.
+        extras: Targets that are not in the paper and not included in `all`.
+        findings: Masks of the simulator with which maps are compared, target `localization`.
+        architecture: Target that is the paper's drawing of its networks; empty without.
+        options: Type of the configuration's `options`.
+        check: Function that rejects invalid combinations of settings before anything is planned.
     """
 
     name: str
@@ -237,7 +238,7 @@ class Paper:
     check: Callable[[PaperConfig], Any] | None = None
 
     def network(self, name: str, config: PaperConfig) -> keras.Model:
-        """Makes a network by name: one of the paper's, or one of the user's beside them."""
+        """Builds a network by name, one of the paper's or one of the user's own."""
         if name in config.networks:
             from lus_keras.papers.own import build_own
 
@@ -247,5 +248,5 @@ class Paper:
         return model
 
     def decoder(self, multilabel: bool) -> Callable[[np.ndarray], np.ndarray]:
-        """What turns logits into probabilities: `decode`, or sigmoids where labels are apart."""
+        """Function from logits to probabilities: `decode`, or sigmoids if labels may co-occur."""
         return each_apart if multilabel else self.decode

@@ -1,9 +1,9 @@
-"""Whether maps of a network lie on the finding: simulated videos, whose findings are known.
+"""Comparison of saliency maps with the finding, on simulated videos, whose findings are known.
 
-Not in the papers. The class of the label is explained. A map is measured by the pointing game
-(Zhang et al. 2018: is its largest value on the finding?) and by its energy (Wang et al. 2020: the
-share of its sum there). Beside it stand a map about the center, an even map, and the maps of the
-same network with random weights (Adebayo et al. 2018).
+Not in the papers. The labeled class is explained. A map is evaluated by the pointing game (Zhang et
+al. 2018: is its maximum on the finding?) and by its energy (Wang et al. 2020: the share of its sum
+on the finding). For comparison there are a center map, a uniform map, and the maps of the same
+network with random weights (Adebayo et al. 2018).
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ METHODS = {
     "grad-cam": "Grad-CAM",
     "integrated": "Integrated gradients",
     "attention": "Spatial attention",
-    "center": "About the center (looks at nothing)",
-    "even": "Even (looks at nothing)",
+    "center": "Center map (ignores the input)",
+    "even": "Uniform map (ignores the input)",
 }
 COLUMNS = {
     "pointing": "Pointing game",
@@ -55,14 +55,14 @@ COLUMNS = {
 
 
 def measure(value: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
-    """Pointing game and energy of a map `(t, h, w)`; a map that is constant points by chance.
+    """Pointing game and energy of a map; a constant map points at random.
 
     Args:
-        value: Floats of 0 or more.
+        value: `(t, h, w)` floats, at least 0.
         mask: Booleans of the same shape.
 
     Returns:
-        Share of the map's largest values, and of its sum, that lie on the mask.
+        Share of the map's maxima, and of its sum, that lie on the mask.
     """
     energy, area = share_in(value, mask)
     return float(mask[value == value.max()].mean()), area if np.isnan(energy) else energy
@@ -76,10 +76,10 @@ def explain(
     items: Sequence[Any],
     findings: Sequence[str] = (),
 ) -> dict[str, np.ndarray]:
-    """Measures maps of test clips with a finding against the finding's place.
+    """Compares maps of test clips with the position of the finding.
 
     Args:
-        model: Trained network from clips to logits; its weights are as before afterwards.
+        model: Trained network from clips to logits; its weights are restored afterwards.
         rows: `(n,)` rows of the test clips.
         items: Videos in the order of the source; only plans of simulated ones are used.
         findings: Names of masks, which are joined.
@@ -115,7 +115,7 @@ def explain(
 def _chosen(
     source: ClipSource, rows: np.ndarray, items: Sequence[Any], findings: Sequence[str]
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Clips in which a finding is seen, evenly over the test set, with its mask `(t, h, w)`."""
+    """Clips that show a finding, spread evenly over the test set, with its mask `(t, h, w)`."""
     from lus_keras.simulation.dataset import SimulatedSource
 
     index, clip = source.index, source.clip
@@ -171,17 +171,17 @@ def table_of(network: str) -> Any:
         return Layout(
             run,
             TARGET,
-            f"Localization: do maps of {network.rpartition('/')[2]} lie on the finding",
+            f"Localization: maps of {network.rpartition('/')[2]} and the finding",
             rows=[Row(name, METHODS[name], _measured(found, name)) for name in methods],
             columns=columns_of(COLUMNS),
             notes=(
                 "Ours, not the paper's. Up to 16 test clips of the first fold that show the "
-                "finding, whose place the simulator knows; the class of the label is explained. "
-                "Pointing game: share of clips whose map is largest on the finding. Energy: share "
-                "of the map's sum on the "
-                "finding. Baseline: the finding's share of the picture, which chance would give. "
-                "Gains are differences to the maps of random weights, clip by clip; near 0, a map "
-                "shows the picture and not what was learned. Intervals are over patients.",
+                "finding, whose position is given by the simulator; the labeled class is "
+                "explained. Pointing game: share of clips whose map has its maximum on the "
+                "finding. Energy: share of the map's sum on the finding. Baseline: the finding's "
+                "share of the image area, expected by chance. Gains are differences from the maps "
+                "of the same network with random weights, clip by clip; a gain near 0 means that a "
+                "map shows the image, not what was learned. Intervals are over patients.",
             ),
         )
 

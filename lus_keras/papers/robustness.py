@@ -1,7 +1,7 @@
-"""When networks break: test clips with one nuisance at a time turned up.
+"""Robustness: test clips with one nuisance of increasing strength.
 
-Not in the papers. The clips are those that a network was tested on, of the first fold, in the same
-order; nothing is trained. Nuisances are those of `lus_keras.data.disturb`, at the networks' input.
+Not in the papers. The clips are test clips of the first fold, in the same order; nothing is
+trained. Nuisances are those of `lus_keras.data.disturb`, at the input size of the networks.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def explain(
     items: Sequence[Any],
     temperature: float = 1.0,
 ) -> dict[str, np.ndarray]:
-    """Predicts test clips as they are, and with each nuisance at each of its levels.
+    """Predicts test clips undisturbed, and with each nuisance at each of its levels.
 
     Args:
         model: Trained network from clips to logits.
@@ -92,7 +92,7 @@ def explain(
 
 
 def _judged(study: Study, found: Mapping[str, np.ndarray] | None) -> dict[str, Judged]:
-    """Statistics at every level that was predicted; nothing where the network was not disturbed."""
+    """Statistics at every level that was predicted; empty if none was."""
     if found is None:
         return {}
     columns = ("clip_id", "video_id", "patient_id", "y_true")
@@ -105,7 +105,7 @@ def _judged(study: Study, found: Mapping[str, np.ndarray] | None) -> dict[str, J
 
 
 def _change(study: Study, judged: Mapping[str, Judged], name: str) -> Contrast | None:
-    """The metric at a level minus that of the clips as they are; None where it was not run."""
+    """The metric at a level minus that of the undisturbed clips; None if it was not run."""
     if not {name, NONE} <= judged.keys():
         return None
     metric = study.columns[0].name
@@ -114,8 +114,8 @@ def _change(study: Study, judged: Mapping[str, Judged], name: str) -> Contrast |
 
 
 def _steps() -> dict[str, str]:
-    """Levels in order, with what is printed of each."""
-    return {NONE: "as they are"} | {
+    """Levels in order, with their printed names."""
+    return {NONE: "undisturbed"} | {
         f"{name}_{step}": f"{nuisance.label} {level:g}"
         for name, nuisance in NUISANCES.items()
         for step, level in enumerate(nuisance.levels, start=1)
@@ -146,13 +146,13 @@ def robustness_layout(run: PaperRun, study: Study, networks: Sequence[str]) -> L
     return Layout(
         run,
         TARGET,
-        "Robustness: test clips with one nuisance at a time turned up",
+        "Robustness: test clips with one nuisance of increasing strength",
         rows,
         (study.columns[0], CHANGE),
         notes=(
             f"Ours, not the paper's. Up to {MOST} test clips of the first fold, disturbed at the "
-            "size that networks are given; nothing is trained. Change: to the same clips as they "
-            "are, by paired bootstrap over patients.",
+            "input size of the networks; nothing is trained. Change: difference from the same "
+            "clips undisturbed, by paired bootstrap over patients.",
             *_broken(run, study, judged),
         ),
     )
@@ -161,7 +161,7 @@ def robustness_layout(run: PaperRun, study: Study, networks: Sequence[str]) -> L
 def _broken(
     run: PaperRun, study: Study, judged: Mapping[str, Mapping[str, Judged]]
 ) -> Iterator[str]:
-    """For each nuisance, from which level on each network is worse, the first to break first."""
+    """For each nuisance, the level from which each network is worse, the least robust first."""
     known = {name: found for name, found in judged.items() if found}
     for name, nuisance in NUISANCES.items() if known else ():
         first = {}
@@ -179,7 +179,7 @@ def _broken(
 def robustness_figure(
     study: Study, networks: Sequence[str]
 ) -> Callable[[PaperRun], Drawing | None]:
-    """The table as curves, one panel a nuisance; None as long as nothing has been disturbed."""
+    """The table as curves, one panel per nuisance; None without results."""
 
     def draw(run: PaperRun) -> Drawing | None:
         metric, panels, ticks = study.columns[0], {}, {}
@@ -194,13 +194,13 @@ def robustness_figure(
                     lines[study.labels[network]] = [point for point in found if point]
             if lines:
                 panels[nuisance.label] = lines
-                ticks[nuisance.label] = ["as is", *(f"{level:g}" for level in nuisance.levels)]
+                ticks[nuisance.label] = ["none", *(f"{level:g}" for level in nuisance.levels)]
         if not panels:
             return None
         return Drawing(
             TARGET,
             "Robustness",
-            "Bands: 95 % CI over patients. To the right, one nuisance is turned up step by step.",
+            "Bands: 95 % CI over patients. The strength of one nuisance increases to the right.",
             curves(panels, metric.label, ticks=ticks),
         )
 

@@ -1,4 +1,4 @@
-"""Plans of simulated cohorts: who is scanned, where, and with what drawn into the lung."""
+"""Plans of simulated cohorts: patients, zones and findings."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -26,24 +26,23 @@ MOST_REDRAWS = 20
 
 @dataclass(frozen=True)
 class VideoPlan:
-    """All that determines one simulated video; small, picklable, comparable.
+    """Everything that determines one simulated video; small, picklable, comparable.
 
     Attributes:
-        task: Name of the task the video is made for.
-        patient_id: Such as `sim-p003`.
-        exam_id: Such as `sim-p003-e2`.
-        video_id: Such as `sim-p003-e2-z07`.
-        zone: `1` … `12`.
-        drawn: Class whose causes are drawn; the label is what is then measured.
+        task: Name of the task.
+        patient_id: Id such as `sim-p003`.
+        exam_id: Id such as `sim-p003-e2`.
+        video_id: Id such as `sim-p003-e2-z07`.
+        zone: Zone, `1` … `12`.
+        drawn: Class whose causes are simulated; the label is measured afterwards.
         patient: Number of the patient in the cohort, from 0.
-        index: Number of the video within its patient, from 0.
-        difficulty: How weak B-lines and how frequent lookalikes are; 0 is easy, 1 the default.
+        index: Number of the video of its patient, from 0.
+        difficulty: Weakness of B-lines and frequency of lookalikes; 0 is easy, 1 the default.
         probe: `convex` or `linear`.
-        height: Rows of the frames as the scanner stores them.
-        width: Columns of the frames as the scanner stores them.
-        redraws: How often the video is drawn anew, at most, until what is measured is what is
-            drawn.
-        spread: How wide the ranges of body and scanner are; 1 is usual, 2 twice as wide.
+        height: Rows of the frames stored by the scanner.
+        width: Columns of the frames stored by the scanner.
+        redraws: Largest number of new draws until the measured class is the one drawn.
+        spread: Width of the parameter ranges of patients and scanners, as a multiple of the usual.
     """
 
     task: str
@@ -76,7 +75,7 @@ class VideoPlan:
 
     @property
     def key(self) -> Key:
-        """Identity of the video's random streams; it does not contain what is drawn."""
+        """Identity of the video's random streams; independent of the class drawn."""
         return (self.seed, self.patient, 1 + self.index)
 
 
@@ -128,20 +127,23 @@ def plan_cohort(
     lung_point_share: float = 0.0,
     spread: float = 1.0,
 ) -> list[VideoPlan]:
-    """Plans a cohort; nothing is rendered yet. Sizes that are not given are the paper's.
+    """Plans a cohort without rendering it. Sizes that are not given are the paper's.
 
     Args:
         task: Name of a task, such as `bline`.
-        videos: Number of videos, at least one a patient.
-        difficulty: Strength of lookalikes and weakness of findings; 0 is easy.
-        duration_s: Length of every video in seconds.
-        probe: `convex` or `linear`.
-        lengths_by_class: Only for sliding: whether videos with and without the finding have the
-            lengths that each has in the paper. The length then tells the class.
-        lung_point_share: Only for sliding: share of the videos without sliding, 0 … 1, that show
+        patients: Number of patients.
+        videos: Number of videos, at least one per patient.
+        seed: Seed of the cohort.
+        difficulty: Weakness of findings and strength of lookalikes, 0 … 4; 0 is easy.
+        duration_s: Duration of every video in seconds; as in the paper's data if not given.
+        fps: Frames per second; as in the paper's data if not given.
+        probe: `convex` or `linear`; the task's if not given.
+        lengths_by_class: Lung sliding only: whether videos of each class have that class's
+            durations in the paper. The duration then reveals the class.
+        lung_point_share: Lung sliding only: share, 0 … 1, of the videos without sliding that show
             a lung point instead. They have no label.
-        spread: Width of the ranges of `PatientParameters`, as a multiple of the usual one: patients
-            and scanners of another place.
+        spread: Width of the ranges of `PatientParameters`, 1 … 3 times the usual, for patients and
+            scanners of another site.
 
     Raises:
         ConfigError: A name is unknown or a number is out of range.

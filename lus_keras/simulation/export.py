@@ -1,8 +1,8 @@
-"""Simulated cohorts as files, so that everything downstream meets them as it meets real videos.
+"""Simulated cohorts as files, which are processed like real videos.
 
     out_dir/manifest.csv   videos/<video_id>.avi|.mp4   truth/<video_id>.csv   cohort.json
 
-File names, containers and sizes carry no label. The manifest is written last.
+File names, containers and sizes do not reveal the label. The manifest is written last.
 """
 
 import dataclasses
@@ -30,17 +30,17 @@ CONTAINERS = ((".avi", "mjpeg"), (".mp4", "mpeg4"))
 
 
 def container_of(plan: VideoPlan) -> tuple[str, str]:
-    """Returns suffix and codec of a video, by chance and whatever is drawn in it."""
+    """Suffix and codec of a video, chosen at random, independent of its class."""
     return CONTAINERS[int(random_stream(plan.key, "container").integers(len(CONTAINERS)))]
 
 
 def write_truth(truth: Truth | SlidingTruth, path: str | os.PathLike[str]) -> None:
-    """Writes a truth as CSV, one row a frame."""
+    """Writes a truth as CSV, one row per frame."""
     write_csv(path, truth.columns, truth.rows(), line_end="\n")
 
 
 def write_simulated_video(plan: VideoPlan, out_dir: Path, **options: Any) -> Video:
-    """Renders one video, writes it with its truth, gives its manifest row with path and hash."""
+    """Renders a video and writes it with its truth; returns its manifest row with path and hash."""
     simulated = simulate_video(plan, **options)
     suffix, codec = container_of(plan)
     path = out_dir / "videos" / f"{plan.video_id}{suffix}"
@@ -74,11 +74,15 @@ def write_cohort(
 
     Args:
         task: Name of a task, such as `bline`.
-        height: Rows of the frames; the scanner's when not given.
-        width: Columns of the frames; the scanner's when not given.
-        crop: `screen` or `sector`.
-        workers: Processes to render with; the files do not depend on it.
+        out_dir: Folder to create.
+        height: Rows of the frames; the scanner's if not given.
+        width: Columns of the frames; the scanner's if not given.
+        crop: `screen` or `sector`, see `simulate_video`.
+        workers: Number of processes; the files do not depend on it.
         **cohort: Options of `plan_cohort`.
+
+    Returns:
+        Path of the manifest.
 
     Raises:
         ConfigError: A name is unknown or a number is out of range.

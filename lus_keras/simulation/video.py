@@ -1,4 +1,4 @@
-"""One simulated video: frames, truth and manifest row."""
+"""One simulated video: frames, frame-level truth and manifest row."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -23,12 +23,12 @@ REDRAW_STEP = 10_000
 
 @dataclass(frozen=True)
 class SimulatedVideo:
-    """A rendered video and what can be seen in it.
+    """A rendered video with its truth.
 
     Attributes:
         frames: `(t, h, w)` uint8 gray levels.
-        truth: What can be seen, frame by frame, of the task's kind.
-        roi: Box `(x, y, w, h)` in pixels of what the task looks at: sector or pleura.
+        truth: Visible findings in each frame; the type depends on the task.
+        roi: Region of interest `(x, y, w, h)` in pixels: the sector, or the pleura.
     """
 
     plan: VideoPlan
@@ -38,7 +38,7 @@ class SimulatedVideo:
 
     @property
     def video(self) -> Video:
-        """Manifest row of the video; its labels are measured, not drawn."""
+        """Manifest row of the video; the labels are those measured."""
         return manifest_row(self.plan, self.truth, self.roi)
 
 
@@ -58,7 +58,7 @@ def manifest_row(plan: VideoPlan, truth: Any, roi: Box | None = None) -> Video:
 
 
 def measure_truth(plan: VideoPlan) -> Any:
-    """The truth that `simulate_video` gives at any size, without rendering."""
+    """The truth of a planned video without rendering; the same at any size of its frames."""
     with single_thread():
         return _measured(realized(plan))
 
@@ -68,10 +68,10 @@ def _measured(plan: VideoPlan) -> Any:
 
 
 def realized(plan: VideoPlan) -> VideoPlan:
-    """Draws a planned video anew until it shows what is drawn, where its plan asks for that.
+    """Redraws a planned video, at most `plan.redraws` times, until it shows the class drawn.
 
     Returns:
-        A plan without redraws; the first draw where none shows it.
+        The plan of the successful draw, without redraws; of the first draw if none succeeds.
     """
     labels = tasks.get(plan.task).labels
     draws = [
@@ -90,8 +90,9 @@ def simulate_video(
     """Renders a planned video; equal arguments give equal pixels.
 
     Args:
-        height: Rows of the frames, 16 … 4096; the plan's when not given.
-        width: Columns of the frames, 16 … 4096; the plan's when not given.
+        plan: Plan of the video.
+        height: Rows of the frames, 16 … 4096; the plan's if not given.
+        width: Columns of the frames, 16 … 4096; the plan's if not given.
         crop: `screen` renders the whole display with its annotations; with `sector` the bounding
             box of the scan sector fills the frame.
 
@@ -116,7 +117,12 @@ def simulate_video(
 
 
 def simulate_cohort(plans: Iterable[VideoPlan], **options: Any) -> Iterator[SimulatedVideo]:
-    """Renders videos one by one, so that a cohort never has to fit into memory."""
+    """Renders videos one by one, so that a cohort need not fit into memory.
+
+    Args:
+        plans: Plans of the videos.
+        **options: Options of `simulate_video`.
+    """
     for plan in plans:
         yield simulate_video(plan, **options)
 
@@ -124,7 +130,7 @@ def simulate_cohort(plans: Iterable[VideoPlan], **options: Any) -> Iterator[Simu
 def measure_speed(
     *, height: int = 480, width: int = 640, crop: str = "screen", videos: int = 6, seed: int = 0
 ) -> float:
-    """Measures frames per second of CPU time on one core, set-up and truth included.
+    """Rendered frames per second of CPU time on one core, including set-up and truth.
 
     Each of the `videos` is of another patient of the B-line cohort.
     """

@@ -275,12 +275,12 @@ def test_a_run_without_bad_videos_says_so_with_the_effect_on_n(without):
     record = json.loads((place / "run" / "run.json").read_text())["papers"]["bline"]
     assert (record["data"]["videos"], record["data"]["patients"]) == (7, 4)
     sentences = (
-        "2 of 10 videos cannot be decoded whole and are left out (data.on_bad=skip): "
-        "1 non-B-line, 1 B-line. 8 videos of 4 of 5 patients are left. "
+        "2 of 10 videos cannot be decoded completely and are excluded (data.on_bad=skip): "
+        "1 non-B-line, 1 B-line. 8 videos of 4 of 5 patients remain. "
         "v2: the file is cut short:",
-        "1 videos are shorter or smaller than one clip and give none: 0 non-B-line, 1 B-line; "
-        "0 patients have no other. v9.",
-        "14 of 98 frames, at the ends of 7 videos, fill no clip and are left out.",
+        "1 videos are shorter or smaller than one clip and are excluded: 0 non-B-line, 1 B-line; "
+        "0 patients have no other video. v9.",
+        "14 of 98 frames, at the ends of 7 videos, do not fill a clip and are dropped.",
     )
     report = (place / "run" / "report" / "report.md").read_text()
     for sentence in sentences:
@@ -359,7 +359,7 @@ def test_a_leak_that_is_asked_for_marks_every_table(folder, tmp_path):
     assert tables and all(line.startswith("### LEAKAGE: ") for line in tables)
     rows = json.loads((tmp_path / "run" / "report" / "results.json").read_text())["rows"]
     assert all("LEAKAGE" in row["note"] for row in rows if row["table"] == "table1")
-    assert "OPTIMISTIC: the epoch was selected on the clips that are tested." in report
+    assert "OPTIMISTIC: the epoch was selected on the test clips." in report
     # The mark is in the run: it stays when the report is rebuilt, and the same command continues.
     assert CliRunner().invoke(main, ["report", str(tmp_path / "run")]).exit_code == 0
     assert (tmp_path / "run" / "report" / "report.md").read_text() == report

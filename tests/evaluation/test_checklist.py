@@ -1,4 +1,4 @@
-"""Reporting checklists: every item is there, and what a run knows of itself stands in them."""
+"""Reporting checklists: no item is missing, and what a run recorded is filled in."""
 
 from dataclasses import replace
 
@@ -65,9 +65,9 @@ def test_every_answer_is_asked_for(section, document):
 def test_checklist_fields_are_what_the_run_recorded(section, document):
     found = answers(CLAIM, section, document[0])
     assert found["7"].startswith("Data set: simulated videos, no patients.")
-    assert found["10"] == "Clips: windows of 30 frames every 24 frames."
+    assert found["10"] == "Clips: windows of 30 frames, one every 24 frames."
     assert found["19"].startswith("2 folds by patient, stratified by label; seed 0.")
-    assert found["20"].startswith("Patients: none is on two sides")
+    assert found["20"].startswith("By patient: no patient is in more than one")
     assert "keras 3.15.1" in found["23"]
     assert "15 patients, 30 videos, 120 clips, 55 positives." in found["35"]
     cell = section.tables[0].cell("c2d_lstm_a", "f1")
@@ -97,16 +97,16 @@ def test_clips_that_are_divided_are_said_to_leak(tmp_path):
     settings = Settings.model_validate({"split": {"scheme": "as_published", "seed": 1}})
     changed = papers["bline"].record.model_copy(update={"config": settings})
     section = build_section(replace(papers["bline"], record=changed), declared("bline"))
-    assert answers(CLAIM, section, record)["20"].startswith("Clips: a patient may be on both")
+    assert answers(CLAIM, section, record)["20"].startswith("By clip: a patient may be in both")
 
 
 def test_variants_that_leak_are_named(tmp_path):
     record, papers = read_run(write_run(tmp_path, models=("c2d_lstm",), folds=2, patients=4))
     variants = {"": VariantRecord(folds=2), "leaky": VariantRecord(folds=2, leaks=True)}
     for chosen, expected in (
-        (variants, "none is on two sides; verified each time the split is read. Not so in leaky,"),
-        ({"leaky": variants["leaky"]}, "Clips: a patient may be on both sides"),
-        ({"": variants[""]}, "none is on two sides; verified each time the split is read."),
+        (variants, "one partition; verified each time the split is read. Except in leaky, whose"),
+        ({"leaky": variants["leaky"]}, "By clip: a patient may be in both the training and the"),
+        ({"": variants[""]}, "one partition; verified each time the split is read."),
     ):
         changed = papers["bline"].record.model_copy(update={"variants": chosen})
         section = build_section(replace(papers["bline"], record=changed), declared("bline"))
@@ -130,6 +130,37 @@ def test_a_paper_on_whole_videos_is_described_too(tmp_path):
     record, papers = read_run(write_severity(tmp_path / "run", nan_variants=()))
     section = build_section(papers["severity"], declared("severity"))
     found = answers(CLAIM, section, record)
-    assert "whole videos, padded (zero) or cut to 252 frames" in found["10"]
-    assert "on the test set, as the paper did: optimistic" in found["26"]
+    assert "whole videos, padded (zero) or truncated to 252 frames" in found["10"]
+    assert "on the test set, as in the paper; results are optimistic" in found["26"]
     assert found["36"].startswith("Videos by class, first fold: train: score_0 7, score_1 6")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"fit": {"calibrate": "temperature"}}, "Logits are divided by a temperature fitted on"),
+        ({"fit": {"calibrate": "none"}}, "Not done: probabilities are not recalibrated."),
+        ({"fit": {}}, "Not done: probabilities are not recalibrated."),
+    ],
+)
+def test_a_fitted_temperature_is_a_recalibration(tmp_path, changes, expected):
+    record, papers = read_run(write_run(tmp_path, models=("c2d_lstm",), folds=2, patients=4))
+    changed = papers["bline"].record.model_copy(update={"config": Settings.model_validate(changes)})
+    section = build_section(replace(papers["bline"], record=changed), declared("bline"))
+    found = answers(TRIPOD, section, record)
+    assert found["12f"].startswith(expected) and found["24"] == found["12f"]
+    assert found["13"].endswith(f"Recalibration: {found['12f']}")
+
+
+@pytest.mark.parametrize(
+    ("resize", "expected"), [("bilinear", "(bilinear with antialiasing)"), ("area", "(by area)")]
+)
+def test_the_kind_of_resizing_is_that_of_the_run(tmp_path, resize, expected):
+    record, papers = read_run(write_run(tmp_path, models=("c2d_lstm",), folds=2, patients=4))
+    clip = {"unit": "window", "size": [32, 64], "channels": 3, "resize": resize}
+    changed = papers["bline"].record.model_copy(
+        update={"config": Settings.model_validate({"clip": clip})}
+    )
+    section = build_section(replace(papers["bline"], record=changed), declared("bline"))
+    found = answers(CLAIM, section, record)["9"]
+    assert f"resized to 32 × 64 pixels {expected}; 3 channels" in found

@@ -188,7 +188,7 @@ def test_figure1_shows_the_clip_nearest_to_the_published_iou(complete):
     nearest = min(offered, key=lambda iou: abs(iou - 0.78))
     caption = bline_figures.figure1(run).caption
     assert f"({nearest:.0%})" in caption
-    assert "frame 2, without B-lines, has 0.2 and frame 12, with them, 1." in caption
+    assert "frame 2, without B-lines, has weight 0.2 and frame 12, with B-lines, 1." in caption
 
 
 def test_the_report_is_rebuilt_from_predictions_alone_byte_for_byte(small):
@@ -259,10 +259,10 @@ def test_a_network_that_names_one_class_is_called_that_and_has_no_interval_of_on
     assert cells(small)["table1", "c2d_lstm", "precision"]["ci_low"] is not None
     for name in ("index.html", "report.md", "tables/bline_table1.tex"):
         text = (small / "report" / name).read_text()
-        assert text.count("names one class only: B-line") >= 1, name
+        assert text.count("predicts only B-line") >= 1, name
         assert "1.000 (1.000 to 1.000)" not in text
     labels = bline_tables.table1(bline(small)).row_labels
-    assert [name for name, label in labels.items() if "one class" in label] == ["c2d_lstm"]
+    assert [name for name, label in labels.items() if "predicts only" in label] == ["c2d_lstm"]
 
 
 @pytest.mark.usefixtures("no_pictures")

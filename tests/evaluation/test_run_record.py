@@ -172,8 +172,8 @@ def test_facts_are_put_into_words_from_their_numbers():
             patients=4,
         )
     )
-    assert said.startswith("2 of 9 videos cannot be decoded whole")
-    assert "1 no, 1 yes. 7 videos of 3 of 4 patients are left. v1: cut; v2: empty" in said
+    assert said.startswith("2 of 9 videos cannot be decoded completely")
+    assert "1 no, 1 yes. 7 videos of 3 of 4 patients remain. v1: cut; v2: empty" in said
     many = [f"v{number}" for number in range(12)]
     said = sentence(facts.UnlabelledVideos(column="b_lines", videos=many))
     assert said.startswith("12 videos have no label in 'b_lines'") and said.endswith("v9, ….")

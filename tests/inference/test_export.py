@@ -102,6 +102,7 @@ def test_model_card_tells_data_metrics_licence_and_use(exported, trained):
     results = json.loads((trained.run / "report" / "results.json").read_text())["rows"]
     brier = next(r for r in results if (r["row"], r["metric"]) == ("c2d_lstm_a", "brier"))
     assert "4 patients, 8 videos" in card
+    assert "at 30.0 frames per second. Outputs: `probabilities`" in card
     assert f"| table1 | brier | {brier['value']:.3f} |" in card
     assert "For research only" in card
     assert "MIT" in card

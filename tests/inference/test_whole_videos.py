@@ -164,9 +164,12 @@ def check_export(trained, frames, out):
 
 def test_an_export_takes_whole_videos_and_says_how_it_pads_them(trained_padded, tmp_path):
     said = check_export(trained_padded, None, tmp_path / "out")
-    assert "what lacks is its last frame" in said["input"]["frames_note"]
+    assert "shorter ones padded with their last frame" in said["input"]["frames_note"]
 
 
 def test_an_export_takes_single_frames(trained_signs, tmp_path):
     said = check_export(trained_signs, 1, tmp_path / "out")
     assert said["labels"] == ["A line", "B line", "pleural effusion", "lung consolidation"]
+    assert said["input"]["frames_per_second"] is None
+    card = (tmp_path / "out" / "model_card.md").read_text()
+    assert "at the frame rate of the file. Outputs: `probabilities`" in card

@@ -361,7 +361,7 @@ def cells_of(out: Path, table="multilabel") -> dict:
 
 def test_none_and_several_take_part_and_the_unmarked_is_named(world):
     folder, printed = world
-    assert "1 videos have no label in 'signs' and are left out: v00." in printed
+    assert "1 videos have no label in 'signs' and are excluded: v00." in printed
     assert "46 clips of 23 videos of 23 patients, 18 A line, 18 B line, " in printed
     assert "8 none of them" in printed
     assert "[X] variants.multilabel.set.label_column = signs: ours, not the paper's" in printed
@@ -402,7 +402,7 @@ def test_the_table_is_that_of_the_predictions(world):
     exact = 100 * sk.accuracy_score(truth, said)
     assert cells["all", "exact_match"]["value"] == pytest.approx(exact)
     assert {cell["published"] for cell in cells.values()} == {None}
-    assert "Multi-label: each of four signs on its own" in printed
+    assert "Multi-label: each of four signs separately" in printed
     report = (folder / "run" / "report" / "report.md").read_text()
     assert "Ours, not the paper's, whose classes exclude each other" in report
     assert "Classification of four signs in single frames" not in report

@@ -229,7 +229,7 @@ def test_unknown_options_are_refused():
 
 
 def test_every_output_says_where_the_weights_are_from():
-    assert "random values" in severity.notes(config.load("severity"))[0]
+    assert "random weights" in severity.notes(config.load("severity"))[0]
     given = config.load("severity", "paper", ["options.weights=my.pth"])
     assert severity.notes(given) == ["AlexNet starts from the weights in my.pth."]
 
@@ -370,7 +370,7 @@ def test_the_statistic_data_set_is_all_videos(complete):
     assert (cell.value, cell.published, cell.n_clips) == (pytest.approx(50), 41.06, 46)
     assert cell.note == "37 of these 46 videos were used for training"
     drawing = figures.figure9(run)
-    assert drawing.caption.endswith("46 videos were used for training, as of the paper's.")
+    assert drawing.caption.endswith("46 videos were used for training, as in the paper.")
     heights = [[bar.get_height() for bar in axes.patches] for axes in drawing.figure.axes]
     assert heights[0] == [4, 5, 8, 6]
     assert heights[2] == [45, 45, 0, 55]
@@ -395,11 +395,11 @@ def test_figure_4_has_a_histogram_for_each_patient(complete):
 
 def test_figure_10_says_how_fine_its_mask_is(complete):
     run = paper_run(complete[0])
-    assert "The mask has 7 × 7 places. It" in figures.figure10(run).caption
+    assert "Masks of 7 × 7 positions are resized" in figures.figure10(run).caption
     masks = tuple(replace(frame, mask=frame.mask[:2, :2]) for frame in run.models[NETWORK].masks)
     models = {NETWORK: replace(run.models[NETWORK], masks=masks)}
     coarse = figures.figure10(replace(run, models=models)).caption
-    assert "2 × 2 places, the paper's 7 × 7" in coarse
+    assert "2 × 2 positions (paper: 7 × 7, as its frames are larger) are" in coarse
 
 
 def test_a_run_without_any_training_has_table1_and_says_not_run(tmp_path):

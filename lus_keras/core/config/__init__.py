@@ -1,9 +1,9 @@
-"""Experiment configurations: YAML in, checked models out. The only reader of YAML.
+"""Experiment configurations, read from YAML and validated; the only module that reads YAML.
 
-A paper's file holds every number and name of its experiment. A preset changes scale and what
-training at that scale needs, `--set` anything; both are merged before the check, so a wrong key or
-type is one line with its source, key, value and what is allowed. Types are strict: a quoted number
-is text, `true` is no number.
+A paper's file contains every number and name of its experiment. A preset changes the scale and the
+training settings for that scale, `--set` any key. Both are merged before validation, so an error is
+one line with source, key, value and what is allowed. Types are strict: a quoted number is text, and
+`true` is not a number.
 """
 
 import copy
@@ -76,7 +76,7 @@ __all__ = [
 
 
 def papers() -> list[str]:
-    """Names of the papers, one a file in `configs/`."""
+    """Names of all papers, one per file in `configs/`."""
     files = resources.files("lus_keras.configs").iterdir()
     return sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml"))
 
@@ -98,10 +98,10 @@ def load(
         preset: One of `PRESETS`.
         overrides: `section.key=value` strings; the value is read as YAML 1.2.
         variant: One of the configuration's `variants`; empty for none.
-        file: YAML of the user that changes the paper's, shaped as it; what it has under `presets`
-            counts in that preset alone.
-        check_model: Holds the networks' settings to their builders.
-        options: What the paper's own code takes as `options`; not checked if not given.
+        file: The user's YAML file with changes, in the structure of the paper's; entries under
+            `presets` apply only to that preset.
+        check_model: Validates the networks' settings against their builders.
+        options: Type of the paper's `options`; not validated if not given.
 
     Raises:
         ConfigError: The paper or preset is unknown, or keys or values are wrong; all are listed.

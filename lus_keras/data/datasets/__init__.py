@@ -1,7 +1,7 @@
-"""Data sets: one module a source, found by its file name; each gives a list of `Video`.
+"""Data sets: one module per source, found by its file name; each gives a list of `Video`.
 
-A source module has `NAME` and `load(root=None) -> Dataset`, and, if its data are files, `MARKER` (a
-file that shows a folder to be the data set) and `OBTAIN` (how to get it), which `find_root` uses.
+A source module has `NAME` and `load(root=None) -> Dataset`; if its data are files, also `MARKER` (a
+file that identifies the folder of the data set) and `OBTAIN` (how to get it), used by `find_root`.
 """
 
 import difflib
@@ -27,11 +27,11 @@ MAX_LOOKED_AT = 5_000
 
 @dataclass(frozen=True)
 class Dataset:
-    """Videos of one source and what has to be said beside every number from them.
+    """Videos of one source, with license and notes to print with every result.
 
     Attributes:
-        videos: What is present, in the order of the source.
-        cropped: Whether the frames show the ultrasound sector and nothing around it.
+        videos: Videos present, in the order of the source.
+        cropped: Whether the frames show only the ultrasound sector.
     """
 
     name: str
@@ -45,9 +45,9 @@ class Dataset:
 
 
 def names() -> list[str]:
-    """Names that `load` takes, sorted; a manifest's path is taken as well.
+    """Names of the data sets, sorted, for `load`, which also accepts the path of a manifest.
 
-    The simulated cohort is not among them: it has no files.
+    The simulated cohort is not included, as it has no files.
     """
     modules = (_import(module.name) for module in pkgutil.iter_modules(__path__))
     return sorted(module.NAME for module in modules if hasattr(module, "NAME"))
@@ -60,11 +60,11 @@ def load(
 
     Args:
         name_or_path: One of `names()`, or a path that ends in `.csv`.
-        root: Folder of the data; for a manifest, the folder its paths start from.
+        root: Folder of the data; for a manifest, the folder to which its paths are relative.
 
     Raises:
-        ConfigError: There is no data set of that name.
-        DataError: The data are absent or break a rule.
+        ConfigError: There is no data set with that name.
+        DataError: The data are missing or invalid.
     """
     text = os.fspath(name_or_path)
     if text not in names() and (importer := _importer(Path(text))):
@@ -75,7 +75,7 @@ def load(
 
 
 def _importer(path: Path) -> str:
-    """Which command makes a manifest of a file or folder; nothing of a CSV or an absent one."""
+    """Command that makes a manifest from a file or folder; empty for a CSV or a missing file."""
     quoted = shlex.quote(os.fspath(path))
     suffix = path.suffix.lower()
     if suffix in (".xlsx", ".xls", ".ods", ".tsv"):
@@ -107,14 +107,14 @@ def _importer(path: Path) -> str:
 def find_root(name: str, root: str | os.PathLike[str] | None = None) -> Path:
     """Finds the folder of a data set: `root`, else `LUS_KERAS_DATA`, else the user's cache.
 
-    Each may be the data set's folder itself or the folder that holds it under its name.
+    Each may be the folder of the data set or one that contains it under its name.
 
     Args:
         name: One of `names()`.
-        root: The only place to look at, if given.
+        root: The only place to search, if given.
 
     Raises:
-        ConfigError: There is no data set of that name.
+        ConfigError: There is no data set with that name.
         DataError: It is in none of the places; all of them are listed.
     """
     module = source(name)

@@ -1,10 +1,10 @@
-"""Manifest: one CSV row a video, who it belongs to and what is known of it.
+"""Manifest: one CSV row per video, with its patient and labels.
 
     video,patient_id,video_id,exam_id,zone,b_lines,segments,…
     p01/e1_z3.avi,p01,p01_e1_z3,e1,3,1,0.40-1.85;2.0-2.4,…
 
-`video` and `patient_id` are required; every other column may be left out. Ids are text: `010` stays
-`010`. A cell of `signs` is `a_lines;b_lines`, or `none`; an empty one means "not looked at".
+`video` and `patient_id` are required; all other columns are optional. Ids are text: `010` stays
+`010`. A cell of `signs` is `a_lines;b_lines`, or `none`; an empty cell means "not annotated".
 """
 
 from lus_keras.core.labels import SIGNS as SIGNS

@@ -1,4 +1,4 @@
-"""Reading a manifest: all that is wrong with it, at once, before anything is decoded."""
+"""Reading a manifest: all errors are reported at once, before anything is decoded."""
 
 import itertools
 import os
@@ -21,24 +21,25 @@ def read_manifest(
     labels: Sequence[str] = (),
     root: str | os.PathLike[str] | None = None,
 ) -> list[Video]:
-    """Reads a manifest and checks every row of it before anything is decoded.
+    """Reads a manifest and checks every row before anything is decoded.
 
-    Cells are text and are stripped; for a label that is a number `2.0` is read as 2, and `no`/`yes`
-    as 0/1. An empty `segments` cell means "not annotated", `none` means "looked at, no B-lines";
-    so it is with `signs` and the four signs.
-    Rows are numbered as a spreadsheet does: row 1 names the columns.
+    Cells are text and are stripped. For numeric labels `2.0` is read as 2, and `no` and `yes` as 0
+    and 1. An empty `segments` cell means "not annotated", `none` means "annotated, no B-lines";
+    likewise for `signs` and the four signs. Rows are numbered as in a spreadsheet: row 1 contains
+    the column names.
 
     Args:
         path: CSV file in UTF-8.
-        labels: Columns among `LABELS` that must be present and filled in every row.
-        root: Folder that paths start from and must stay in; the manifest's own if not given.
+        labels: Label columns that must be present and filled in every row.
+        root: Folder to which paths are relative and in which they must lie; the manifest's folder
+            if not given.
 
     Returns:
-        One `Video` a row, in the order of the file, with absolute paths of files that exist.
+        One `Video` per row, in the order of the file, with absolute paths of existing files.
 
     Raises:
-        ManifestError: The file cannot be read or breaks rules; all of them are listed at once.
-        ConfigError: `labels` names something that is not a label.
+        ManifestError: The file cannot be read or is invalid; all errors are listed.
+        ConfigError: `labels` contains a name that is not a label.
     """
     unknown = [label for label in labels if label not in LABELS]
     if unknown:

@@ -1,4 +1,4 @@
-"""What is known of a video, and how each column of a manifest is read."""
+"""The record of a video, and how each column of a manifest is read."""
 
 import dataclasses
 from collections.abc import Callable
@@ -24,17 +24,17 @@ class _Identity:
 # Fields of bases come in the reverse order of the bases: identity, labels, then those below.
 @dataclass(frozen=True)
 class Video(Labels, _Identity):
-    """One video and its labels; `None` wherever something is not known.
+    """One video and its labels; `None` for anything unknown.
 
     Attributes:
-        video: Path of the file or of a folder of numbered pictures, absolute once read; empty when
-            frames are rendered, not decoded.
-        patient_id: The unit of splits and of statistics.
-        video_id: Unique in its manifest.
-        b_lines: This and the other labels are described by `lus_keras.core.labels.Labels`.
+        video: Path of the file or of a folder of numbered images, absolute once read; empty for
+            frames that are rendered, not decoded.
+        patient_id: Patient, the unit of splits and of statistics.
+        video_id: Id, unique in the manifest.
+        b_lines: For this and the other labels see `lus_keras.core.labels.Labels`.
         roi: Region of interest `(x, y, w, h)` in pixels of the file.
-        fps: Frames per second of what has no clock: pictures, a file that states 0.
-        sha256: Hash of the file, or of the folder as `video.sha256_of_video` takes it.
+        fps: Frames per second of images, or of a file whose stated rate is 0.
+        sha256: Hash of the file or, for a folder, of `video.sha256_of_video`.
     """
 
     roi: Box | None = None

@@ -1,4 +1,4 @@
-"""Writing a manifest that can be read again."""
+"""Writing a manifest."""
 
 import csv
 import os
@@ -19,15 +19,17 @@ def write_manifest(
     *,
     root: str | os.PathLike[str] | None = None,
 ) -> None:
-    """Writes a manifest that `read_manifest` gives back unchanged, or else writes nothing.
+    """Writes a manifest from which `read_manifest` restores the same videos; else writes nothing.
 
-    Columns that no video fills are left out. The video files themselves need not exist yet.
+    Columns that are empty for all videos are omitted. The video files need not exist yet.
 
     Args:
-        root: Folder that paths are written relative to; the manifest's own if not given.
+        videos: Videos, one per row.
+        path: CSV file to create.
+        root: Folder to which paths are relative; the manifest's folder if not given.
 
     Raises:
-        ManifestError: A value breaks a rule of manifests, so that it could not be read again.
+        ManifestError: A value is not allowed in a manifest.
     """
     path = Path(path)
     folder = folder_of(path, root)

@@ -1,8 +1,8 @@
-"""Looking at data before anything is trained on them: check, show, count.
+"""Quality control of data before training: check, show, count.
 
     manifest, data set or folder → items → inspected in child processes → problems, tables, figures
 
-No file that is looked at is ever changed.
+No inspected file is ever changed.
 """
 
 from lus_keras.data.quality.check import Report, check

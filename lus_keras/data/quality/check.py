@@ -1,4 +1,4 @@
-"""`data check`: every video decoded once in a child process, and all that is wrong in one list."""
+"""`data check`: decodes every video once in a child process and lists all problems."""
 
 import json
 import os
@@ -22,11 +22,11 @@ MIN_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Checked:
-    """One video and what was found.
+    """One video and its problems.
 
     Attributes:
-        sha256: Hash of the file, for comparison with its source; empty where there is no file.
-        seen: What decoding showed; None if it could not be decoded.
+        sha256: Hash of the file, for comparison with its source; empty without a file.
+        seen: Result of decoding; None if the video could not be decoded.
     """
 
     item: Item
@@ -36,23 +36,23 @@ class Checked:
 
     @property
     def usable(self) -> bool:
-        """Whether nothing is an error."""
+        """Whether there is no error, only warnings or notes."""
         return not any(problem.level == "error" for problem in self.problems)
 
 
 @dataclass(frozen=True)
 class Report:
-    """The result of a check, one entry an item, in its order."""
+    """The result of a check, one entry per video, in their order."""
 
     target: Target
     videos: tuple[Checked, ...]
 
     def count(self, level: str) -> int:
-        """Number of problems of a level."""
+        """Number of problems of a level, `error`, `warning` or `note`."""
         return sum(problem.level == level for video in self.videos for problem in video.problems)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, as numbers and text."""
+        """The report as plain data for JSON."""
         return {
             "schema": SCHEMA,
             "target": self.target.name,
@@ -65,11 +65,11 @@ class Report:
         """Writes a manifest of the videos without errors, with their sha256.
 
         Args:
-            path: File to create; paths in it start from the root of the target.
+            path: File to create; paths in it are relative to the root of the target.
 
         Raises:
-            ConfigError: It would replace the manifest that was checked, or no patients are known.
-            DataError: No video is left.
+            ConfigError: It would replace the checked manifest, or patients are unknown.
+            DataError: No video without errors is left.
         """
         refuse_unless_fixable(self.target, path)
         kept: list[Video] = [
@@ -87,7 +87,7 @@ def refuse_unless_fixable(target: Target, path: Path) -> None:
     """Checks, before hours of decoding, that a clean manifest could be written.
 
     Raises:
-        ConfigError: It would replace the manifest that is checked, or no patients are known.
+        ConfigError: It would replace the checked manifest, or patients are unknown.
     """
     if target.manifest is not None and path.resolve() == target.manifest.resolve():
         raise ConfigError(f"{path}: is the manifest that is checked. Name another file.")
@@ -103,13 +103,17 @@ def check(
     limits: Limits | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Decodes every video of a target once and lists what is wrong.
+    """Decodes every video of a target once and lists all problems.
 
     Args:
-        progress: Called with (files done, files in all).
+        target: Videos to check.
+        min_seconds: Shorter videos are reported.
+        workers: Number of child processes.
+        limits: Memory and time of a child process; the defaults if not given.
+        progress: Called with (files done, total number of files).
 
     Returns:
-        The report; what is wrong with the data is in it, not raised.
+        The report; problems of the data are listed in it, not raised.
     """
     tasks = list(dict.fromkeys(_task(item) for item in target.items if item.path))
     outcomes = run_isolated(

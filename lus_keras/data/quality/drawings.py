@@ -1,4 +1,4 @@
-"""Figures of data: a video's contact sheet, a data set's distributions."""
+"""Figures of data: contact sheet of a video, distributions of a data set."""
 
 import json
 from pathlib import Path
@@ -25,13 +25,15 @@ COLUMNS = 6
 
 
 def contact_sheet(path: Path, video: Video | None = None, *, pictures: int = 12) -> Figure:
-    """Frames spread evenly over a video, above a time line of its frames and annotations.
+    """Frames spread evenly over a video, above a timeline of its frames and annotations.
 
     Args:
-        video: Its manifest row, whose labels and segments are drawn, or None.
+        path: Video file, or folder of numbered images.
+        video: Manifest row, whose labels and segments are drawn, or None.
+        pictures: Number of frames.
 
     Returns:
-        The figure; it shows what the file shows, so it comes under the file's license.
+        The figure; it contains frames of the file and is subject to its license.
 
     Raises:
         VideoError: The file cannot be decoded.

@@ -1,7 +1,7 @@
 """Splits: made once, written to `split.json`, verified whenever they are read.
 
-Proposing a split is scikit-learn's work; that no patient is on both sides is checked here,
-every time. Splits by clip, which break that rule, exist to show what it is worth, and say so.
+scikit-learn draws the splits; that no patient is in both training and test set is verified here
+every time. Splits by clip, which violate this rule, exist only to measure leakage and are marked.
 """
 
 from lus_keras.data.splits.files import read_own_split, read_splits, write_split

@@ -14,22 +14,24 @@ UNITS = ("patient", "clip")
 
 
 def write_split(path: Path, splits: dict[str, Split]) -> None:
-    """Writes the splits of a run, one a paper, with their hashes."""
+    """Writes the splits of a run, by paper or variant, with their hashes."""
     papers = {name: {**plain(split), "sha256": split.sha256} for name, split in splits.items()}
     write_json(path, {"schema": SCHEMA, "papers": papers})
 
 
 def read_splits(path: Path, *, allow_leak: bool = False) -> dict[str, Split]:
-    """Reads the splits of a run, one a paper.
+    """Reads the splits of a run.
 
     Args:
         path: `split.json` of a run; it need not exist.
+        allow_leak: Whether splits by clip are accepted.
 
     Returns:
-        Splits by paper, free of leaks; `verify` compares one with the data.
+        Splits by the name under which they were written, without leakage unless allowed; empty if
+        there is no file. `verify` compares a split with the data.
 
     Raises:
-        LeakageError: A patient is on both sides.
+        LeakageError: A patient is in both training and test set.
         DataError: The file is damaged or was edited.
     """
     if not path.exists():
@@ -48,15 +50,16 @@ def read_splits(path: Path, *, allow_leak: bool = False) -> dict[str, Split]:
 
 
 def read_own_split(path: Path, names: Sequence[str], *, allow_leak: bool = False) -> Split:
-    """Reads folds that the user brings, from `data split` or written by hand.
+    """Reads the user's own folds, from `data split` or written by hand.
 
     Args:
-        path: File of the form of `split.json`; hashes in it are not compared.
-        names: Entries to look for, in this order; the only entry is taken whatever its name.
+        path: File in the format of `split.json`; hashes in it are ignored.
+        names: Entries to look for, in this order; a single entry is used whatever its name.
+        allow_leak: Whether splits by clip are accepted.
 
     Raises:
-        LeakageError: A patient is on both sides.
-        DataError: The file is absent or damaged, or has none of the entries.
+        LeakageError: A patient is in both training and test set.
+        DataError: The file is missing or damaged, or has none of the entries.
     """
     remedy = "Write it with `lus-keras data split … --out split.json`."
     splits, _ = _read(path, remedy, hashed=False)

@@ -1,4 +1,4 @@
-"""Proposing splits: scikit-learn's work, seeded and verified."""
+"""Drawing splits with scikit-learn, from a seed, and verifying them."""
 
 import math
 import warnings
@@ -24,10 +24,10 @@ def make_kfold(patients: ArrayLike, labels: ArrayLike, *, folds: int, seed: int)
         patients: `(n,)` text, patient of every clip.
         labels: `(n,)` int, class of every clip.
         folds: Number of folds, at least 2.
-        seed: Seed of the division, 0 … 2³² - 1; the order of the rows does not matter.
+        seed: Seed of the split, 0 … 2³² - 1; the order of the rows does not matter.
 
     Raises:
-        DataError: There are fewer patients than folds, or less than two folds.
+        DataError: There are fewer patients than folds, or fewer than two folds.
     """
     groups, classes = _in_canonical_order(patients, labels)
     count = len(set(groups))
@@ -59,12 +59,12 @@ def make_holdout(
     Args:
         patients: `(n,)` text, patient of every clip.
         labels: `(n,)` int, class of every clip.
-        test_fraction: Share of the patients to draw for testing, 0 … 1; at least one is on each
-            side. 0 draws none beside `test_patients`.
+        test_fraction: Share of the patients drawn as the test set, 0 … 1; training and test set
+            have at least one patient each. 0 tests only `test_patients`.
         seed: Seed of the draw, 0 … 2³² - 1; the order of the rows does not matter.
         repeats: Number of folds, drawn with the seeds `seed`, `seed + 1`, ….
-        validation_fraction: Share of the other patients that choose an epoch, 0 … 1; 0 is none.
-        test_patients: Patients to test on whatever the seed, beside those that are drawn.
+        validation_fraction: Share of the other patients that selects the epoch, 0 … 1; 0 is none.
+        test_patients: Patients that are always tested, in addition to those drawn.
 
     Raises:
         DataError: There are too few patients, or a test patient is not in the data.
@@ -123,19 +123,20 @@ def make_clipwise(
     repeats: int = 1,
     validation_fraction: float = 0.0,
 ) -> Split:
-    """Divides clips, not patients: an upper limit that leaks, and is labeled so wherever it is.
+    """Splits by clip, not by patient, with leakage that is stated in every output.
 
-    "as_published" is the split that the printed counts of the lung-sliding paper imply: a fifth of
-    the clips, ordered negatives first, drawn by scikit-learn with the seed 1234 and not stratified.
-    "image" is a stratified draw.
+    "as_published" is the split implied by the printed counts of the lung-sliding paper: a fifth of
+    the clips, sorted with negatives first, drawn by scikit-learn with the seed 1234 without
+    stratification. "image" is a stratified draw.
 
     Args:
         clips: `(n,)` text, id of every clip.
         labels: `(n,)` int, class of every clip.
         scheme: "as_published" or "image".
-        test_fraction: Share of the clips to test on; "as_published" has its own.
+        test_fraction: Share of the clips drawn as the test set; "as_published" has its own.
         seed: Seed of the draw; "as_published" adds it to its own.
-        validation_fraction: Share of the other clips that choose an epoch; 0 is none.
+        repeats: Number of folds, drawn with consecutive seeds.
+        validation_fraction: Share of the other clips that selects the epoch; 0 is none.
     """
     names, classes = _in_canonical_order(clips, labels)
     # Negatives first: the order that gives the published counts.
@@ -160,14 +161,16 @@ def make_clipwise(
 
 
 def make_transfer(train: Iterable[str], test: Iterable[str], *, networks: int, seed: int) -> Split:
-    """Learns from all patients of one data set and tests on all of another.
+    """Trains on all patients of one data set and tests on all of another.
 
     Args:
-        networks: Number of folds; they differ in the networks' first weights alone.
-        seed: Seed of the run, kept for the record.
+        train: Patients of the training set.
+        test: Patients of the test set.
+        networks: Number of folds, which differ only in the networks' initial weights.
+        seed: Seed of the run, recorded in the split.
 
     Raises:
-        LeakageError: The data sets share ids of patients.
+        LeakageError: The data sets share patient ids.
     """
     learnt, tested = set(map(str, train)), set(map(str, test))
     folds = tuple(

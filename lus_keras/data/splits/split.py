@@ -1,4 +1,4 @@
-"""What a split is, and what it must not do."""
+"""Folds and splits, and their verification."""
 
 import hashlib
 import json
@@ -18,11 +18,11 @@ class Fold:
     """One division of the patients, or of the clips.
 
     Attributes:
-        fold: Number from 0.
-        train: Patients to learn from, sorted.
-        test: Patients to be tested on, sorted.
-        validation: Patients that choose an epoch, sorted; in neither of the others.
-        unit: "patient", or "clip" where all three are ids of clips.
+        fold: Number of the fold, from 0.
+        train: Training patients, sorted.
+        test: Test patients, sorted.
+        validation: Patients that select the epoch, sorted; in neither of the others.
+        unit: "patient", or "clip" if all three are ids of clips.
     """
 
     fold: int
@@ -42,9 +42,9 @@ class Split:
     """All folds of an experiment and how they were drawn.
 
     Attributes:
-        scheme: "kfold" (every patient is tested once), "holdout" (each fold draws anew),
-            "as_published" or "image" (clips are divided, not patients) or "transfer" (one data set
-            is learned from, another tested on).
+        scheme: "kfold" (every patient is tested once), "holdout" (an independent draw per fold),
+            "as_published" or "image" (split by clip, not by patient) or "transfer" (trained on one
+            data set, tested on another).
         folds: The folds, numbered from 0.
     """
 
@@ -59,12 +59,12 @@ class Split:
 
     @property
     def by_clip(self) -> bool:
-        """Whether clips are divided, not patients."""
+        """Whether the split is by clip, not by patient."""
         return any(fold.unit == "clip" for fold in self.folds)
 
     @property
     def leaks(self) -> bool:
-        """Whether clips of one patient may be on both sides."""
+        """Whether a patient may be in both training and test set."""
         return self.by_clip or any(True for _ in leaks(self))
 
 

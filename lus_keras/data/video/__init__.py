@@ -3,8 +3,8 @@
     path → magic bytes → container, codec, size allowed? → frames with time stamps → crop, resize,
     resample in time → uint8 (t, h, w)
 
-Headers lie about the number and the rate of frames, so frames are counted by decoding and placed by
-their own time stamps. Decoding holds one frame at a time, unless a whole video is asked for.
+Headers are unreliable for the number and the rate of frames, so frames are counted by decoding and
+placed by their time stamps. One frame is in memory at a time, unless a whole video is requested.
 """
 
 from lus_keras.data.video.decode import iter_frames as iter_frames

@@ -1,6 +1,6 @@
-"""Decoding: a file to frames in order of display, each with its time stamp.
+"""Decoding: a file to frames in display order, each with its time stamp.
 
-A folder of numbered pictures is a video, too; as it has no clock, its frame rate has to be given.
+A folder of numbered images is also a video; it has no time stamps, so its frame rate is required.
 """
 
 import heapq
@@ -57,19 +57,19 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
 def iter_frames(
     path: str | os.PathLike[str], *, grayscale: bool = True, picture_fps: float | None = None
 ) -> Iterator[tuple[float, np.ndarray]]:
-    """Decodes frame by frame, in order of display.
+    """Decodes a video frame by frame, in display order.
 
     Args:
-        path: Video file, or folder of numbered pictures.
-        grayscale: Brightness 0 … 255 if true, RGB if not.
-        picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
+        path: Video file, or folder of numbered images.
+        grayscale: Gray levels 0 … 255 if true, RGB if false.
+        picture_fps: Frames per second of images, or of a file whose stated rate is 0.
 
     Yields:
         Time stamp in seconds, strictly increasing from 0, and `(h, w)` or `(h, w, 3)` uint8.
 
     Raises:
-        VideoError: The file cannot be opened or holds no frame, too many, or frames of two sizes;
-            or a folder of pictures comes without frame rate.
+        VideoError: The file cannot be opened, has no frame, too many, or frames of different sizes;
+            or a folder of images has no frame rate.
     """
     path = Path(path)
     to_pixels = pixel_converter(path, grayscale)
@@ -80,15 +80,15 @@ def iter_frames(
 def read_video(
     path: str | os.PathLike[str], *, grayscale: bool = True, picture_fps: float | None = None
 ) -> DecodedVideo:
-    """Decodes a whole video; a file that was cut short gives the frames that are there.
+    """Decodes a whole video into memory; a truncated file gives the frames that it contains.
 
     Args:
-        path: Video file, or folder of numbered pictures.
-        grayscale: Brightness 0 … 255 if true, RGB if not.
-        picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
+        path: Video file, or folder of numbered images.
+        grayscale: Gray levels 0 … 255 if true, RGB if false.
+        picture_fps: Frames per second of images, or of a file whose stated rate is 0.
 
     Returns:
-        Frames, time stamps, and what is wrong with them.
+        Frames, time stamps and damage.
 
     Raises:
         VideoError: As `iter_frames`.

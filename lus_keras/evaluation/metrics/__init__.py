@@ -1,14 +1,14 @@
-"""Metrics: pure functions on arrays, and confidence intervals whose unit is the patient.
+"""Metrics: pure functions on arrays, and confidence intervals over patients.
 
     confusion      counts → precision, recall, F1, specificity, accuracy, κ
     ranking        probabilities → ROC-AUC, PR-AUC
-    localisation   attention + frame-level truth → IoU, hits, and what no model at all would score
-    saliency       maps against each other and against a region
+    localisation   attention + frame-level truth → IoU, hits, and values expected by chance
+    saliency       maps compared with each other and with a region
     bootstrap      any of these, resampled over patients: intervals and paired differences
     records        clips by patient and fold, estimates, differences
-    statistics     the form in which the bootstrap takes them
+    statistics     metrics in the form that the bootstrap needs
     ordinal        ordered classes: errors by distance, soft labels, the best constant prediction
-    scores         predictions.csv → the statistics that tables are made of
+    scores         predictions.csv → the statistics in the tables
 
 Undefined is NaN everywhere, never 0: precision without a positive prediction, ROC-AUC of one class.
 """

@@ -1,9 +1,9 @@
 """Confidence intervals over patients, for any statistic that can be written with patient weights.
 
-Clips of one patient resemble each other, so the patient is what is drawn: with replacement, all
-clips of a drawn patient, 2,000 times. A draw is a vector of weights, how often each patient came
-up; a statistic is prepared once from the clips and then maps weights `(r, patients)` to `(r,)`.
-Weights of 1 give the value on the data themselves, so a value and its interval share their code.
+Clips of one patient are correlated, so patients are drawn: with replacement, including all clips of
+a drawn patient, 2,000 times. A draw is a vector of weights, the number of times each patient was
+drawn; a statistic is prepared once from the clips and then maps weights `(r, patients)` to `(r,)`.
+Weights of 1 give the value for the data themselves, so a value and its interval use the same code.
 """
 
 from functools import lru_cache
@@ -42,11 +42,17 @@ def interval(values: Floats) -> tuple[float, float, float]:
 def patient_bootstrap(
     statistic: Weighted, n_patients: int, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float, float]:
-    """Interval over patients, as `interval`; its ends are NaN for fewer than two patients.
+    """Bootstrap interval over patients.
 
     Args:
-        statistic: Maps weights `(r, n_patients)` float64 (times each patient was drawn) to `(r,)`.
-        seed: Seed of the draws; equal seeds draw equal patients.
+        statistic: Function from weights `(r, n_patients)` float64 (number of times each patient was
+            drawn) to values `(r,)`.
+        n_patients: Number of patients.
+        resamples: Number of resamples.
+        seed: Seed of the draws; equal seeds draw the same patients.
+
+    Returns:
+        As `interval`; the ends are NaN for fewer than two patients.
     """
     if n_patients < 2:
         return np.nan, np.nan, 0.0
@@ -61,7 +67,16 @@ def estimate(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Estimate:
-    """Value (of all clips, or the folds' mean), interval over patients, spread across folds."""
+    """Value, 95 % interval over patients, and values of the folds.
+
+    Args:
+        statistic: The metric.
+        clusters: Patient and fold of every clip.
+        over_folds: Whether the value is the mean of the folds' metrics; otherwise the metric of all
+            clips pooled.
+        resamples: Number of resamples.
+        seed: Seed of the draws.
+    """
     if not len(clusters.patients):
         return Estimate(np.nan, np.nan, np.nan)
     whole = _of_all(fold_mean(statistic, clusters) if over_folds else statistic, clusters)
@@ -80,7 +95,7 @@ def estimate(
 
 
 def point(statistic: Statistic, clusters: Clusters, *, over_folds: bool = False) -> float:
-    """Value of a metric without an interval, of `estimate`; NaN where undefined."""
+    """Value of a metric as in `estimate`, without an interval; NaN if undefined."""
     if not len(clusters.patients):
         return np.nan
     whole = _of_all(fold_mean(statistic, clusters) if over_folds else statistic, clusters)
@@ -95,12 +110,15 @@ def paired_difference(
     others: Clusters | None = None,
     seed: int = 0,
 ) -> Difference:
-    """Tests a claimed order of two models; both see the same drawn patients.
+    """Difference of two networks' metrics by paired bootstrap: the same patients for both.
 
     Args:
-        better: Statistic of the model claimed to be better.
-        others: Those of the other model's clips, of the same patients, where it was tested on
-            others; the same clips in the same order if not given.
+        better: Metric of the network claimed to be better.
+        worse: Metric of the other network.
+        clusters: Patient and fold of every clip of the better network.
+        others: Those of the other network if its clips differ, of the same patients; the same clips
+            in the same order if not given.
+        seed: Seed of the draws.
     """
     others = clusters if others is None else others
     count = clusters.n_patients
@@ -124,7 +142,7 @@ def independent_difference(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """First - second on two sets of clips, patients drawn independently; NaN if undefined."""
+    """First minus second on two sets of clips, patients drawn independently; NaN if undefined."""
     one, other = (_of_all(*side) for side in (first, second))
     counts = [clusters.n_patients for _, clusters in (first, second)]
     value = _value(one, counts[0]) - _value(other, counts[1])
@@ -144,7 +162,7 @@ def _value(statistic: Weighted, n_patients: int) -> float:
 
 
 def fold_mean(statistic: Statistic, clusters: Clusters) -> Statistic:
-    """Mean over the folds in which a statistic is defined, for any draw of patients; else NaN."""
+    """Mean over the folds in which a statistic is defined, for any patient weights; else NaN."""
 
     def of_clips(clips: Ints) -> Weighted:
         parts = _of_folds(statistic, clusters, clips)
@@ -159,7 +177,7 @@ def fold_mean(statistic: Statistic, clusters: Clusters) -> Statistic:
 
 
 def fold_values(statistic: Statistic, clusters: Clusters) -> tuple[float, ...]:
-    """A metric in each fold, in fold order; NaN where undefined."""
+    """Values of a metric in each fold, in fold order; NaN if undefined."""
     parts = _of_folds(statistic, clusters, np.arange(len(clusters.patients)))
     return tuple(_value(part, clusters.n_patients) for part in parts)
 

@@ -1,8 +1,8 @@
 """Metrics of a confusion matrix, for one matrix or a whole stack of resampled ones.
 
-Every function takes `confusion (…, k, k)`, rows = truth, columns = prediction, and gives `(…)`
-float64 in 0 … 1, κ at most 1. `positive` picks the class that counts as positive against all
-others, so the same code serves two classes (positive = 1) and one class against the rest.
+Every function takes `confusion (…, k, k)`, rows = truth, columns = prediction, and returns `(…)`
+float64 in 0 … 1, κ in -1 … 1. `positive` is the class that counts as positive against all others,
+so the same code serves two classes (positive = 1) and one class against the rest.
 """
 
 from typing import Any
@@ -20,31 +20,31 @@ def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, classes: int = 2) -> 
 
 
 def precision(confusion: ArrayLike, positive: int = 1) -> Floats:
-    """TP / (TP + FP); NaN where nothing is predicted positive."""
+    """TP / (TP + FP); NaN without positive predictions."""
     hits, predicted, _, _ = _margins(confusion, positive)
     return _ratio(hits, predicted)
 
 
 def recall(confusion: ArrayLike, positive: int = 1) -> Floats:
-    """TP / (TP + FN), also called sensitivity; NaN where nothing is positive."""
+    """TP / (TP + FN), also called sensitivity; NaN without positive clips."""
     hits, _, actual, _ = _margins(confusion, positive)
     return _ratio(hits, actual)
 
 
 def f1(confusion: ArrayLike, positive: int = 1) -> Floats:
-    """2 TP / (2 TP + FP + FN); NaN only where nothing is positive and nothing predicted so."""
+    """2 TP / (2 TP + FP + FN); NaN only without positive clips and positive predictions."""
     hits, predicted, actual, _ = _margins(confusion, positive)
     return _ratio(2 * hits, predicted + actual)
 
 
 def specificity(confusion: ArrayLike, positive: int = 1) -> Floats:
-    """TN / (TN + FP); NaN where nothing is negative."""
+    """TN / (TN + FP); NaN without negative clips."""
     hits, predicted, actual, total = _margins(confusion, positive)
     return _ratio(total - predicted - actual + hits, total - actual)
 
 
 def accuracy(confusion: ArrayLike) -> Floats:
-    """Share of clips on the diagonal (micro-F1 of one class a clip); NaN without clips."""
+    """Share of correct predictions (= micro-F1 with one class per clip); NaN without clips."""
     confusion = np.asarray(confusion, np.float64)
     return _ratio(np.trace(confusion, axis1=-2, axis2=-1), confusion.sum((-2, -1)))
 
@@ -52,8 +52,8 @@ def accuracy(confusion: ArrayLike) -> Floats:
 def cohen_kappa(confusion: ArrayLike, quadratic: bool = False) -> Floats:
     """Agreement beyond chance, 1 - Σ w·observed / Σ w·expected.
 
-    NaN where chance alone agrees fully (one class on both sides). `quadratic` weighs an error by
-    its squared distance (ordered classes) instead of by 1.
+    NaN if agreement by chance is complete (a single class in truth and prediction). `quadratic`
+    weights an error by its squared distance (ordered classes) instead of by 1.
     """
     confusion = np.asarray(confusion, np.float64)
     classes = np.arange(confusion.shape[-1])

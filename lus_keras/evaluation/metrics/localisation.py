@@ -1,8 +1,8 @@
-"""Where in time: attention weights against annotated frames.
+"""Temporal localization: frame weights compared with annotated frames.
 
-All arrays are `(n, t)`: n clips of t frames. `truth` holds 1 (annotated), 0 (not) or -1 (unknown);
-a clip with any unknown frame scores NaN. Scores are `(n,)` float64 in 0 … 1, one a clip. The paper
-states neither the threshold nor the clips it counts; both are arguments and printed with the table.
+All arrays are `(n, t)`: n clips of t frames. `truth` is 1 (annotated), 0 (not) or -1 (unknown); a
+clip with any unknown frame scores NaN. Scores are `(n,)` float64 in 0 … 1, one per clip. The paper
+states neither the threshold nor the clips it uses; both are arguments and printed with the table.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ Mask = NDArray[np.bool_]
 
 
 def minmax(attention: ArrayLike) -> Floats:
-    """Stretches each clip's weights to 0 … 1, float64; constant weights become 0."""
+    """Rescales each clip's weights to 0 … 1, float64; constant weights become 0."""
     attention = np.asarray(attention, np.float64)
     low = attention.min(axis=1, keepdims=True)
     spread = attention.max(axis=1, keepdims=True) - low
@@ -26,10 +26,10 @@ def temporal_iou(attention: ArrayLike, truth: ArrayLike, threshold: float = 0.5)
     """Overlap |P ∩ G| / |P ∪ G| of P = {t: min-max attention ≥ threshold} and G = {t: truth = 1}.
 
     Args:
-        threshold: Share of the way from a clip's lowest weight to its highest, in (0, 1].
+        threshold: Threshold of the rescaled weights, in (0, 1].
 
     Returns:
-        NaN for unknown truth or if P and G are both empty.
+        `(n,)` float64 in 0 … 1; NaN for unknown truth or if P and G are both empty.
 
     Raises:
         ValueError: The shapes differ or `threshold` is outside (0, 1].
@@ -57,15 +57,15 @@ def representative_frame_hit(attention: ArrayLike, truth: ArrayLike) -> Floats:
 
 
 def random_frame_hit(truth: ArrayLike) -> Floats:
-    """Chance that a frame drawn at random is annotated: |G| / t, exact, nothing is drawn."""
+    """Probability that a random frame is annotated, |G| / t (exact, without sampling)."""
     truth = np.asarray(truth)
     return np.where(known(truth), (truth == 1).mean(1), np.nan)
 
 
 def random_frame_localised(truth: ArrayLike, alphas: Sequence[float]) -> Floats:
-    """Chance that one frame drawn at random reaches each α, `(n, a)`, NaN for unknown truth.
+    """Probability that one random frame reaches each α, `(n, a)`; NaN for unknown truth.
 
-    A single frame inside G overlaps it by 1 / |G|, any other frame by 0.
+    The IoU of a single frame inside G is 1 / |G|, that of any other frame 0.
     """
     truth = np.asarray(truth)
     annotated = (truth == 1).sum(1)
@@ -80,14 +80,18 @@ def all_frames_iou(truth: ArrayLike) -> Floats:
 
 
 def population(truth: ArrayLike, predicted_positive: ArrayLike, which: str = "gt_pos") -> Mask:
-    """Clips that localization is counted over.
+    """Selects the clips in which localization is evaluated.
 
     Args:
-        predicted_positive: `(n,)` booleans, what the classifier said of the clip.
+        truth: `(n, t)`.
+        predicted_positive: `(n,)` booleans, whether the network predicts the clip positive.
         which: `gt_pos`, all clips with an annotated frame, or `tp`, those also predicted positive.
 
+    Returns:
+        `(n,)` booleans.
+
     Raises:
-        ValueError: `which` is neither.
+        ValueError: `which` is invalid.
     """
     truth = np.asarray(truth)
     positive = known(truth) & (truth == 1).any(1)
@@ -99,7 +103,7 @@ def population(truth: ArrayLike, predicted_positive: ArrayLike, which: str = "gt
 
 
 def known(truth: ArrayLike) -> Mask:
-    """Marks clips whose every frame is annotated as 1 or 0."""
+    """`(n,)` booleans: clips in which all frames are annotated as 1 or 0."""
     return np.all(np.asarray(truth) >= 0, axis=1)
 
 

@@ -1,6 +1,6 @@
-"""Metrics of ordered classes: severity scores 0 … K-1, and predictors that look at nothing.
+"""Metrics of ordered classes, severity scores 0 … K-1, and predictors that ignore the input.
 
-`matrix` is `(…, k, k)`: counts, rows = truth; what is made of it is `(…)` float64.
+`matrix` is `(…, k, k)`, counts with rows = truth; results are `(…)` float64.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ SMALLEST = 1e-9
 
 
 def macro_f1(matrix: ArrayLike) -> Floats:
-    """Mean F1 of the classes that occur or are predicted; NaN where there is none at all."""
+    """Mean F1 of the classes that occur or are predicted; NaN without clips."""
     classes = range(np.shape(matrix)[-1])
     each = np.stack([confusion.f1(matrix, positive=k) for k in classes])
     return confusion._ratio(np.nansum(each, axis=0), (~np.isnan(each)).sum(0))
@@ -33,25 +33,31 @@ def mean_absolute_error(matrix: ArrayLike) -> Floats:
 
 
 def within(matrix: ArrayLike, classes: int = 1) -> Floats:
-    """Share of predictions at most so many classes away from the truth; NaN without clips."""
+    """Share of predictions at most `classes` away from the truth; NaN without clips."""
     return _mean_of_distance(matrix, _distances(matrix) <= classes)
 
 
 def soft_cross_entropy(
     y_true: ArrayLike, probabilities: ArrayLike, targets: ArrayLike
 ) -> NDArray[np.float64]:
-    """`(n,)` cross-entropies of predictions with row y of `(k, k)` soft labels.
+    """Cross-entropy of predictions with soft labels.
 
-    Probabilities below 1e-9 count as that.
+    Args:
+        y_true: `(n,)` classes 0 … k-1.
+        probabilities: `(n, k)`; values below 1e-9 are raised to it.
+        targets: `(k, k)` soft labels, row y for class y.
+
+    Returns:
+        `(n,)` float64.
     """
     logs = np.log(np.maximum(np.asarray(probabilities, np.float64), SMALLEST))
     return -(np.asarray(targets)[np.asarray(y_true, np.int64)] * logs).sum(axis=1)
 
 
 def summed_batch_loss(losses: ArrayLike, batch_size: int) -> float:
-    """Sum of the batches' mean losses divided by the number of clips: divided once too often.
+    """Sum of the batches' mean losses divided by the number of clips, that is, divided twice.
 
-    Of full batches it is the mean loss divided by the batch size. NaN without clips.
+    With full batches it is the mean loss divided by the batch size. NaN without clips.
     """
     losses = np.asarray(losses, np.float64)
     if not len(losses):
@@ -61,21 +67,21 @@ def summed_batch_loss(losses: ArrayLike, batch_size: int) -> float:
 
 
 def best_constant(y_true: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
-    """Probabilities `(k,)` that, given for every clip, have the lowest mean cross-entropy.
+    """Constant probabilities `(k,)` with the lowest mean cross-entropy over all clips.
 
-    They are the mean of the clips' soft labels; the loss is then their entropy.
+    They are the mean of the clips' soft labels; the loss is their entropy.
     """
     return np.asarray(targets, np.float64)[np.asarray(y_true, np.int64)].mean(axis=0)
 
 
 def constant_baseline(scores: Scores, targets: ArrayLike) -> Scores:
-    """The predictor that gives `best_constant` of `(k, k)` soft labels for every clip."""
+    """Scores of the predictor that gives `best_constant` for every clip; `targets` `(k, k)`."""
     constant = best_constant(scores.y_true, targets)
     return replace(scores, probabilities=np.tile(constant, (len(scores.y_true), 1)))
 
 
 def ordinal_statistics(scores: Scores, targets: ArrayLike) -> dict[str, Statistic]:
-    """Every metric for ordered classes, by name, `loss` counted with `(k, k)` soft labels.
+    """All metrics for ordered classes, by name; `loss` uses the `(k, k)` soft labels `targets`.
 
     `accuracy` is micro-F1, `kappa` has quadratic weights.
     """

@@ -1,4 +1,4 @@
-"""Metrics of probabilities, by scikit-learn; the areas are NaN where one class is missing.
+"""Metrics of probabilities, by scikit-learn; the areas are NaN if a class is missing.
 
 scikit-learn takes as long to import as a video to predict, so it is imported where it is called.
 """
@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 
 def roc_auc(y_true: ArrayLike, scores: ArrayLike) -> float:
-    """Chance that a positive clip scores above a negative one; a tie counts one half.
+    """Probability that a positive clip scores above a negative one; ties count one half.
 
     NaN unless both classes are present.
     """
@@ -22,7 +22,7 @@ def roc_auc(y_true: ArrayLike, scores: ArrayLike) -> float:
 def pr_auc(y_true: ArrayLike, scores: ArrayLike) -> float:
     """Average precision: Σ (recall step) × precision, without interpolation.
 
-    The prevalence for constant scores; NaN unless both classes are present.
+    Equal to the prevalence for constant scores; NaN unless both classes are present.
     """
     if len(np.unique(y_true)) < 2:
         return float("nan")
@@ -32,9 +32,9 @@ def pr_auc(y_true: ArrayLike, scores: ArrayLike) -> float:
 
 
 def log_loss_of(y_true: ArrayLike, probabilities: ArrayLike) -> float:
-    """Mean negative logarithm of the probability of what is true.
+    """Mean negative log-likelihood of the labels.
 
-    Truth is `(n,)` classes, or `(n, k)` of 0 or 1 where each label is judged on its own.
+    Labels are classes `(n,)`, or 0 and 1 `(n, k)` for labels that are predicted separately.
     """
     truth, chances = np.asarray(y_true), np.asarray(probabilities, np.float64)
     if truth.ndim == 1:

@@ -1,4 +1,4 @@
-"""What metrics are counted over and what comes of them: clusters of clips, estimates, differences.
+"""Inputs and results of metrics: clusters of clips, estimates, differences.
 
 Undefined is NaN throughout.
 """
@@ -20,7 +20,7 @@ LEAST_SEEDS = 3
 
 @dataclass(frozen=True)
 class Clusters:
-    """Patient, 0 … n_patients-1, and fold that tested it, of every clip, `(n,)` int64."""
+    """Patient (0 … n_patients-1) and test fold of every clip, `(n,)` int64."""
 
     patients: Ints
     folds: Ints
@@ -37,15 +37,15 @@ class Clusters:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A metric with what is needed to judge it; NaN wherever it is undefined.
+    """A metric with its interval and spread; NaN if undefined.
 
     Attributes:
-        ci_low: 2.5th percentile of the patient bootstrap.
+        ci_low: 2.5th percentile of the bootstrap over patients.
         ci_high: 97.5th percentile.
         folds: The metric in each fold, in fold order.
         undefined: Share of resamples in which the metric was undefined; they were dropped.
         over_folds: Whether `value` is the mean of `folds`.
-        seeds: The metric of each seed's training, where `value` is their mean; empty for one.
+        seeds: The metric for each seed, if `value` is their mean; empty for a single training.
     """
 
     value: float
@@ -60,12 +60,12 @@ class Estimate:
 
     @property
     def fold_sd(self) -> float:
-        """SD across folds (ddof 1); says how folds differ and is not a confidence interval."""
+        """SD across folds (ddof 1), the spread of the folds; not a confidence interval."""
         return _sd(self.folds)
 
     @property
     def seed_sd(self) -> float:
-        """SD across seeds (ddof 1): how much trainings differ by chance; NaN for one."""
+        """SD across seeds (ddof 1), the variation between trainings; NaN for one."""
         return _sd(self.seeds)
 
 
@@ -99,15 +99,15 @@ class Difference:
 
     @property
     def judged(self) -> bool:
-        """Whether there are trainings enough for a verdict."""
+        """Whether there are enough trainings for a verdict."""
         return self.n_seeds >= LEAST_SEEDS
 
     @property
     def verdict(self) -> str:
         """`holds` if the interval lies above 0, `fails` if below, otherwise `undecided`.
 
-        Fewer than three trainings have none: the interval then leaves out, or hardly knows, how
-        much trainings differ by chance.
+        Fewer than three trainings have no verdict, because the interval then does not cover the
+        variation between trainings.
         """
         if not self.judged:
             return f"{'one training' if self.n_seeds == 1 else 'two trainings'}: no verdict"

@@ -1,9 +1,9 @@
-"""Reports: every table, claim and figure of a run, rebuilt from saved predictions alone.
+"""Reports: every table, claim and figure of a run, rebuilt from saved predictions only.
 
     run ─▶ what the paper declares ─▶ tables, claims, drawings ─▶ section ─▶ write
                                                               html, markdown, csv, json, png
 
-A paper hands over a `PaperResults`; nothing here knows which papers there are.
+Papers pass a `PaperResults`; this package does not depend on any paper.
 """
 
 from lus_keras.evaluation.report.write import write_report

@@ -1,9 +1,8 @@
-"""Reporting checklists: items that a run can answer are answered, the others left to the authors.
+"""Reporting checklists: items that a run can answer are filled in, the others left to the authors.
 
-Items are in `checklists/*.csv`, in words of our own: `item` (its number), `section`, `asks`, `fill`
-(which macro of `templates/checklist.j2` answers it), `says` (the answer, where it is the same for
-every run) and `remains` (what is left to the authors even so). Answers come from run.json and the
-results alone.
+Items are in `checklists/*.csv`, paraphrased: `item` (its number), `section`, `asks`, `fill` (the
+macro of `templates/checklist.j2` that answers it), `says` (the answer, if it is the same for every
+run) and `remains` (what the authors have to add). Answers use only run.json and the results.
 """
 
 import csv
@@ -29,7 +28,7 @@ TO_FILL = "to be filled by the authors"
 
 @dataclass(frozen=True)
 class Checklist:
-    """A published checklist; its items lie in a file in `checklists/`."""
+    """A published checklist; its items are in a file in `checklists/`."""
 
     file: str
     title: str
@@ -53,10 +52,10 @@ CHECKLISTS = (
 
 @dataclass(frozen=True)
 class Item:
-    """An item of a checklist and what a run says to it.
+    """An item of a checklist with the answer of a run.
 
     Attributes:
-        answer: What the run says; empty where it says nothing.
+        answer: The run's answer; empty if it has none.
     """
 
     number: str
@@ -73,7 +72,7 @@ def read_items(checklist: Checklist) -> list[dict[str, str]]:
 
 
 def fill(checklist: Checklist, section: Section, record: RunRecord) -> list[Item]:
-    """Answers what a run can answer."""
+    """Items of a checklist with the answers that a run can give."""
     answers = checklist_fields(section, record)
     items = []
     for row in read_items(checklist):
@@ -85,7 +84,7 @@ def fill(checklist: Checklist, section: Section, record: RunRecord) -> list[Item
 
 
 def checklist_fields(section: Section, record: RunRecord) -> dict[str, Callable[[], str]]:
-    """What a run can say of itself, by the checklists' `fill`; what it does not know is empty."""
+    """Functions that answer from a run's records, by `fill` of the checklists; empty if unknown."""
     module = template("checklist.j2").make_module(
         {
             "section": section,
@@ -109,14 +108,14 @@ def _on_one_line(macro: Callable[[], str]) -> Callable[[], str]:
 
 
 def _input_shape(section: Section) -> list[object]:
-    """Frames, rows, columns and channels that a network takes; a single frame has no frames."""
+    """Frames, rows, columns and channels of a network's input; without frames for single frames."""
     clip = section.run.settings.clip
     time = [] if clip.unit == "frame" else [clip.frames]
     return [*time, *(clip.tile or clip.size or ()), clip.channels or 1]
 
 
 def _measured(section: Section) -> Iterator[tuple[Table, Cell]]:
-    """Of each table its last headline number: what a paper proposes stands last in its tables."""
+    """The last headline number of each table: in a paper's tables, what it proposes comes last."""
     for table in section.tables:
         cells = [
             cell
@@ -139,15 +138,15 @@ def _failing(section: Section) -> list[str]:
 
 
 def checklist_markdown(sections: Sequence[Section], record: RunRecord) -> str:
-    """Both checklists for every paper of a run, as Markdown that ends in a newline."""
+    """Both checklists for every paper of a run, as Markdown with a final newline."""
     lines = [
         "# Reporting checklists",
         "",
         f"> {RESEARCH_USE}",
         "",
-        "Filled from what the run recorded. What it cannot know is left to the authors; an answer "
-        "here says what was done, not that it was enough. Items are in words of our own: the "
-        "published checklists, which are linked, are what counts.",
+        "Filled in from the records of the run; what it did not record is left to the authors. An "
+        "answer states what was done, not whether it is sufficient. Items are paraphrased; the "
+        "linked published checklists are authoritative.",
         "",
     ]
     for section in sections:

@@ -1,4 +1,4 @@
-"""Test clips of a run for the report's viewer: frames in one picture, attention, truth, answers."""
+"""Test clips of a run for the report's viewer: frames, frame weights, labels, predictions."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,13 +15,13 @@ from lus_keras.evaluation.report.sprites import Sprite, make_sprite, mask_source
 from lus_keras.evaluation.run_record import Example, ModelRun, PaperRun
 
 MOST_CLIPS = 6
-# Of clips that keep the rate of their files; and what browsers can keep up with.
+# Interval of clips at the frame rate of their files; and the shortest that browsers can display.
 PLAYED_MS, SHORTEST_MS = 100, 33
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Attention of one network at the frames shown, stretched to 0 … 1 over the clip."""
+    """Frame weights of one network at the frames shown, rescaled to 0 … 1 over the clip."""
 
     label: str
     colour: str
@@ -33,12 +33,14 @@ class ViewedClip:
     """A clip as the viewer shows it.
 
     Attributes:
-        answers: Network as it is printed, class it names, and its probability.
+        truth: Label of the clip.
+        answers: For each network its printed name, predicted class, and that class's probability.
         frames: Numbers of the frames shown within the clip, from 1.
-        seconds: Their times from the clip's start; empty if the frame rate is not known.
-        annotated: 1, 0, or -1 where not known, of the frames shown; empty without truth of frames.
-        mask: Name of a network and its spatial masks as a `data:` address, frames where `sprite`
-            has them; None without.
+        seconds: Their times from the start of the clip; empty if the frame rate is unknown.
+        total: Number of frames of the clip.
+        annotated: 1 or 0, -1 if unknown, for each frame shown; empty without frame-level truth.
+        mask: Printed name of a network and its spatial masks as a `data:` address, arranged like
+            the frames of `sprite`; None without masks.
     """
 
     id: str
@@ -56,24 +58,24 @@ class ViewedClip:
 
     @property
     def first(self) -> int:
-        """Place of the frame shown at first: of the last curve's highest weight, or the middle."""
+        """Index of the frame shown first: the highest weight of the last curve, or the middle."""
         if not self.curves:
             return len(self.frames) // 2
         return int(np.argmax(self.curves[-1].values))
 
     @property
     def named_curves(self) -> list[tuple[str, tuple[float, ...]]]:
-        """Networks as they are printed, with their attention."""
+        """Printed names of the networks with their frame weights."""
         return [(curve.label, curve.values) for curve in self.curves]
 
     @property
     def colours(self) -> dict[str, str]:
-        """Color of the curve of each network that has one."""
+        """Color of each curve, by the printed name of its network."""
         return {curve.label: curve.colour for curve in self.curves}
 
     @property
     def interval_ms(self) -> int:
-        """Time from one frame shown to the next when the clip is played."""
+        """Time between frames when the clip is played, in milliseconds."""
         if len(self.seconds) < 2:
             return PLAYED_MS
         return max(round(1000 * (self.seconds[1] - self.seconds[0])), SHORTEST_MS)
@@ -81,7 +83,7 @@ class ViewedClip:
 
 @dataclass(frozen=True)
 class _Kept:
-    """A clip that a network was tested on and that was kept with its frames."""
+    """A test clip of a network that was saved with its frames."""
 
     model: ModelRun
     example: Example
@@ -93,12 +95,16 @@ class _Kept:
 def viewed_clips(
     run: PaperRun, labels: Mapping[str, str], most: int = MOST_CLIPS
 ) -> list[ViewedClip]:
-    """Chooses test clips that were kept with their frames, of every class by turns.
+    """Selects test clips that were saved with their frames, alternating between classes.
 
-    Networks that were tested on the same clip share it: its frames stand once.
+    A clip that several networks were tested on is included once.
+
+    Args:
+        labels: Printed names of the networks, by their names.
+        most: Largest number of clips.
 
     Returns:
-        The clips; none of a paper on single frames, or where no frames were kept.
+        The clips; empty for a paper on single frames, or if no frames were saved.
     """
     shared: dict[tuple[str, bytes], list[_Kept]] = {}
     for model in run.models.values():
@@ -132,7 +138,7 @@ def _kept(model: ModelRun) -> Iterator[_Kept]:
 
 
 def _over_folds(groups: Sequence[list[_Kept]]) -> list[list[_Kept]]:
-    """The first of every fold, then the second of every fold, and so on: other patients first."""
+    """The first of every fold, then the second of every fold, and so on, for different patients."""
     folds: dict[int, list[list[_Kept]]] = {}
     for group in groups:
         folds.setdefault(group[0].example.fold, []).append(group)

@@ -1,8 +1,8 @@
-"""Names and sentences of data, settings and files, made harmless in Markdown."""
+"""Escapes text from data, settings and files for Markdown."""
 
 import re
 
-# A link or picture, of whatever a name holds, would be followed or loaded by whoever looks at it.
+# A link or image inside a name would be followed or loaded by the reader.
 _LINK = re.compile(r"\](?=[(\[])")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _BACKTICKS = re.compile(r"`+")
@@ -21,17 +21,17 @@ class Bold(str):
 
 
 def escaped(text: str) -> str:
-    """Keeps text from acting as HTML, as a link or as a picture.
+    """Escapes text so that it is neither HTML nor a link nor an image.
 
     Returns:
-        Markdown that shows the text; what is between backticks is not told apart, as whether they
-        make it code depends on all that follows.
+        Markdown that shows the text. Text between backticks is escaped as well, because whether it
+        is code depends on what follows.
     """
     return _LINK.sub(r"]\\", _ENTITY.sub("&amp;", text).replace("<", "&lt;"))
 
 
 def code(text: str) -> str:
-    """Prints text as code, whatever backticks it holds."""
+    """Prints text as inline code, even if it contains backticks."""
     text = " ".join(text.split())
     longest = max((len(found) for found in _BACKTICKS.findall(text)), default=0)
     fence, space = "`" * (longest + 1), " " if longest else ""
@@ -39,7 +39,7 @@ def code(text: str) -> str:
 
 
 def marked(text: str) -> str:
-    """Prints `Code`, `Bold` or plain text as what its type says it is."""
+    """Prints text according to its type: `Code`, `Bold` or plain."""
     if isinstance(text, Code):
         return code(text)
     return f"**{escaped(text)}**" if isinstance(text, Bold) else escaped(str(text))

@@ -1,4 +1,4 @@
-"""The report as one HTML file that loads nothing: style, script and pictures are inside."""
+"""The report as one self-contained HTML file: styles, script and images are embedded."""
 
 import base64
 import hashlib
@@ -21,9 +21,15 @@ def report_html(
     pictures: Mapping[str, bytes],
     versions: Mapping[str, Any],
 ) -> str:
-    """Writes the report with provenance, and pictures as PNG by path.
+    """The report as HTML.
 
-    A policy in its head forbids browsers to load anything and to run scripts but the viewer's own.
+    Its content security policy forbids loading anything and running any script but the viewer's.
+
+    Args:
+        sections: One section per paper.
+        provenance: Name → value, printed at the end.
+        pictures: PNG files by their path in the report.
+        versions: Versions of packages, for the citation.
     """
     script = (TEMPLATES / "viewer.js").read_text("utf-8")
     return template("report.html.j2", autoescape=True).render(
@@ -46,7 +52,7 @@ def report_html(
 def template(
     name: str, filters: Mapping[str, Callable[..., str]] | None = None, **options: Any
 ) -> jinja2.Template:
-    """Loads a template with `filters` of its own; `options` are those of `jinja2.Environment`."""
+    """Loads a template with additional `filters`; `options` are those of `jinja2.Environment`."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -59,9 +65,9 @@ def template(
 
 
 def annotated_spans(clip: ViewedClip) -> list[tuple[float, float]]:
-    """Left edge and width of each run of annotated frames, in hundredths of the plot's width.
+    """Left edge and width of each run of annotated frames, in percent of the plot's width.
 
-    Half a frame is added on either side.
+    Half a frame is added on each side.
     """
     step = _step(clip)
     spans, start = [], None
@@ -76,7 +82,7 @@ def annotated_spans(clip: ViewedClip) -> list[tuple[float, float]]:
 
 
 def curve_points(clip: ViewedClip, values: Sequence[float]) -> str:
-    """SVG points of an attention curve of 0 … 1, 100 wide and 40 high, the highest weight at 3."""
+    """SVG points of a curve of values in 0 … 1, in a box 100 wide and 40 high (1 at y = 3)."""
     step = _step(clip)
     return " ".join(
         f"{place * step:.2f},{37 - 34 * value:.2f}" for place, value in enumerate(values)
@@ -88,13 +94,13 @@ def _step(clip: ViewedClip) -> float:
 
 
 def bibtex_paper(section: Section) -> str:
-    """BibTeX of the paper, of what its record says."""
+    """BibTeX entry of the paper, from its record."""
     said = section.run.record
     return paper_entry(section.run.paper, said.title, said.authors, said.venue, said.doi)
 
 
 def bibtex_software(versions: Mapping[str, Any]) -> str:
-    """An entry of this package."""
+    """BibTeX entry of this package."""
     fields = {
         "title": "{lus_keras: lung-ultrasound deep learning in Keras 3}",
         "author": "{The lus_keras authors}",

@@ -1,4 +1,4 @@
-"""Tables and claims as LaTeX, for papers: booktabs, plain characters, one file a table."""
+"""Tables and claims in LaTeX for papers: booktabs, plain characters, one file per table."""
 
 import re
 import unicodedata
@@ -48,11 +48,11 @@ ESCAPES = {
 
 
 def escape(text: str) -> str:
-    """Escapes text for LaTeX, and turns signs that older engines lack into commands.
+    """Escapes text for LaTeX and replaces symbols that older engines lack with commands.
 
     Returns:
-        Text that LaTeX sets as it reads; letters with accents stay (UTF-8), and other signs that
-        have no command here become the nearest plain ones.
+        Text that LaTeX prints as written. Letters with accents are kept (UTF-8); symbols without a
+        command here become the nearest ASCII characters, or "?".
     """
     return "".join(map(_escaped, text))
 
@@ -67,10 +67,10 @@ def _escaped(character: str) -> str:
 
 
 def table_latex(section: Section, table: Table) -> str:
-    r"""Writes the metrics that the paper prints: published, ours with its interval, baseline.
+    r"""The metrics that the paper prints: published, ours with interval, fold SD, baseline.
 
     Returns:
-        A `table` for `\\input`, or a `longtable` of a long one; needs the package booktabs.
+        A `table` for `\\input`, or a `longtable` of more than 45 lines; needs the package booktabs.
     """
     groups = []
     for row, label in table.row_labels.items():
@@ -83,13 +83,13 @@ def table_latex(section: Section, table: Table) -> str:
 
 
 def claims_latex(section: Section) -> str:
-    """Writes the paper's claims with the differences found, as `table_latex` writes tables."""
+    """The paper's claims with the measured differences, in the form of `table_latex`."""
     columns = ("", "Published", "Ours", "95 % CI", "Verdict")
     groups = [(claim.text, claim_rows(claim)) for claim in section.claims]
     notes = (
         "Paired bootstrap over patients (and over seeds where there are several), 2,000 resamples; "
-        "from three trainings on a claim holds if the interval lies above 0, fails if below, and "
-        "is undecided otherwise; fewer trainings give no verdict.",
+        "with at least three trainings, a claim holds if the interval lies above 0, fails if it "
+        "lies below 0, and is undecided otherwise; with fewer, there is no verdict.",
         *dict.fromkeys(claim.note for claim in section.claims if claim.note),
     )
     return _render(section, "claims", "Claims of the paper, tested", columns, groups, notes)

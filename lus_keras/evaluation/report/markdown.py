@@ -16,7 +16,7 @@ from lus_keras.evaluation.tables.cells import Claim, Table
 
 
 def report_markdown(sections: Sequence[Section], provenance: Mapping[str, Any]) -> str:
-    """The report as Markdown, ending in a newline; pictures are links to `figures/`."""
+    """The report as Markdown with a final newline; images are links to `figures/`."""
     lines = ["# Report", "", f"> {RESEARCH_USE}", ""]
     for section in sections:
         lines += _section(section)
@@ -33,8 +33,8 @@ def _section(section: Section) -> list[str]:
     lines += [escaped(section.citation), ""] if section.citation else []
     lines += [f"> **{section.banner}**", ""] if section.banner else []
     if section.simulated:
-        text = "No patient was examined; these numbers say how the pipeline behaves, not how well"
-        lines += [f"> **SIMULATED DATA.** {text} the method works in a clinic.", ""]
+        text = "No patient was examined; these numbers show how the pipeline behaves, not how well"
+        lines += [f"> **SIMULATED DATA.** {text} the method works in the clinic.", ""]
     facts = [("data", run.dataset), ("preset", run.preset), ("seed", str(run.seed))]
     facts += [("command", Code(run.record.command))] if run.record.command else []
     lines += _grid(("", ""), facts + section.data_facts)

@@ -1,4 +1,4 @@
-"""One paper's part of a report, in the form that both HTML and Markdown print."""
+"""The section of one paper, from which HTML and Markdown are written."""
 
 import json
 import math
@@ -23,11 +23,11 @@ RESEARCH_USE = "Research use only. Not a medical device; not for diagnosis."
 
 @dataclass(frozen=True)
 class Section:
-    """What is printed of one paper.
+    """The section of one paper.
 
     Attributes:
-        warnings: What is missing or wrong with the run, one sentence each.
-        embed_frames: Whether frames of videos that were not simulated may be shown as well.
+        warnings: What is missing from the run or wrong with it, one sentence each.
+        embed_frames: Whether frames of videos that are not simulated may be shown as well.
     """
 
     run: PaperRun
@@ -41,17 +41,17 @@ class Section:
 
     @property
     def simulated(self) -> bool:
-        """Whether the data came out of the simulator."""
+        """Whether the videos are simulated."""
         return self.run.simulated
 
     @property
     def banner(self) -> str:
-        """What has to stand above every number of a preset that is no protocol."""
+        """Warning above the results of a preset that is not the paper's protocol; else empty."""
         return self.run.banner
 
     @property
     def shows_frames(self) -> bool:
-        """Whether frames may be shown: those of real videos only if asked for."""
+        """Whether frames may be shown: those of real videos only on request."""
         return self.simulated or self.embed_frames
 
     def shows(self, drawing: Drawing) -> bool:
@@ -60,12 +60,12 @@ class Section:
 
     @property
     def verdicts(self) -> dict[str, int]:
-        """How many claims hold, fail, are undecided or not tested."""
+        """Number of claims by verdict: holds, fails, undecided, not tested, or no verdict."""
         return dict(Counter(claim.verdict for claim in self.claims))
 
     @property
     def citation(self) -> str:
-        """Authors, venue and DOI of the paper, as far as they are recorded."""
+        """Authors, venue and DOI of the paper, those that are recorded."""
         record = self.run.record
         doi = f"https://doi.org/{record.doi}" if record.doi else ""
         return ", ".join(filter(None, (record.authors, record.venue, doi)))
@@ -78,7 +78,7 @@ class Section:
 
     @property
     def choices(self) -> Sequence[ChoiceRecord]:
-        """Settings the paper leaves open or that were overridden, with their labels."""
+        """Settings that the paper leaves open or that were overridden, with their labels."""
         return self.run.record.choices
 
     @property
@@ -99,22 +99,22 @@ class Section:
 
     @property
     def data_notes(self) -> list[str]:
-        """Sentences on the data."""
+        """Sentences about the data."""
         facts = [sentence(fact) for fact in self.run.record.data.facts]
         return [*_seed_notes(self.run), *facts]
 
     def facts_on(self, *topics: Topic) -> list[str]:
-        """Those of the sentences on the data that are about any of some topics."""
+        """Sentences about the data that are on any of `topics`."""
         return [sentence(fact) for fact in self.run.record.data.facts if fact.topic in topics]
 
     @property
     def inconsistencies(self) -> Sequence[str]:
-        """Where the paper disagrees with itself."""
+        """Contradictions within the paper."""
         return self.run.record.inconsistencies
 
     @property
     def hashes(self) -> list[tuple[str, str]]:
-        """File → sha256, of all that the numbers rest on."""
+        """File and its SHA-256, of all files that the numbers are computed from."""
         return [pair for model in self.run.models.values() for pair in model.hashes.items()]
 
 
@@ -128,12 +128,12 @@ def build_section(
     """Makes every table, claim and figure that a paper declares.
 
     Args:
-        declared: What the paper makes of its results; None if it makes nothing.
-        others: Results of further seeds; figures and clips are those of `run`.
-        embed_frames: Show frames of videos that were not simulated, too.
+        declared: Tables, claims and figures of the paper; None if it declares none.
+        others: Runs of further seeds; figures and clips are those of `run`.
+        embed_frames: Also show frames of videos that are not simulated.
 
     Returns:
-        The section; with a warning instead of tables for a paper that declares none.
+        The section; if the paper declares no tables, it contains only a warning.
     """
     title = run.record.title
     if not run.record.simulated:
@@ -166,19 +166,19 @@ def _seed_notes(run: PaperRun) -> list[str]:
     if run.seeds_vary == "cohort":
         anew = f"the simulated cohort, {anew}"
     return [
-        f"Seeds {', '.join(map(str, run.seeds))}: {anew} drawn again for each. "
-        "Values are means over seeds; figures, clips and counts of the data are those of seed "
+        f"Seeds {', '.join(map(str, run.seeds))}: {anew} are drawn anew for each. "
+        "Values are means over seeds; figures, clips and counts of the data refer to seed "
         f"{run.seed}."
     ]
 
 
 def watermarked(table: Table, run: PaperRun) -> Table:
-    """Marks a table as worthless where all of its run rests on splits that leak.
+    """Marks a table if every split of its run leaks.
 
-    Where only some variants leak, the paper's own tables say which.
+    If only some variants leak, the paper's own tables name them.
 
     Returns:
-        The table, marked in its title, notes and cells where that is so.
+        The table, marked in title, notes and cells if all splits leak.
     """
     if not run.variants or not all(variant.leaks for variant in run.variants.values()):
         return table
@@ -188,7 +188,7 @@ def watermarked(table: Table, run: PaperRun) -> Table:
 
 
 def _shown(tables: Sequence[Table], run: PaperRun) -> list[Table]:
-    """Tables that were asked for, and those that hold something that these do not."""
+    """Tables that were requested, and those with numbers that the requested ones do not show."""
     if run.record.targets is None:
         return list(tables)
     asked = {target.replace("-", "_") for target in run.record.targets}
@@ -197,7 +197,7 @@ def _shown(tables: Sequence[Table], run: PaperRun) -> list[Table]:
 
 
 def _measured(table: Table) -> set[tuple[str, str, float]]:
-    """Row, metric and value of every cell that has one; what looks at nothing has one always."""
+    """Row, metric and value of cells that have one, without predictors that ignore the input."""
     return {
         (cell.row, cell.metric, cell.value)
         for cell in table.cells
@@ -206,7 +206,7 @@ def _measured(table: Table) -> set[tuple[str, str, float]]:
 
 
 def plain(value: Any) -> str:
-    """Prints a setting: text as it is, numbers and lists as JSON."""
+    """Prints a setting: text unchanged, numbers and lists as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -217,16 +217,16 @@ def _fact(value: Any) -> str:
 
 
 def number(value: float | None, decimals: int, *, sign: bool = False) -> str:
-    """Prints a number, or a dash where there is none or it is not finite."""
+    """Prints a number with `decimals` digits after the point; a dash if None or not finite."""
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:{'+' if sign else ''}.{decimals}f}".replace("-", "−")
 
 
 def interval(cell: Cell, decimals: int) -> str:
-    """Prints the confidence interval; empty where there is none.
+    """Prints the confidence interval; empty if there is none.
 
-    Such as `(0.70 to 0.90)`, of several seeds `(0.70 to 0.90; SD of 3 seeds 0.02)`.
+    For example `(0.70 to 0.90)`, for several seeds `(0.70 to 0.90; SD of 3 seeds 0.02)`.
     """
     if cell.ci_low is None or cell.ci_high is None:
         return ""
@@ -237,7 +237,7 @@ def interval(cell: Cell, decimals: int) -> str:
 
 
 def claim_rows(claim: Claim) -> list[tuple[str, str, str, str, str]]:
-    """Prints a claim: what is compared, published, ours, interval and verdict of each metric."""
+    """Cells of a claim, one row per metric: comparison, published, ours, interval and verdict."""
     pair = f"{claim.better} − {claim.worse}"
     if not claim.comparisons:
         return [(pair, "–", "n/a", "", claim.verdict)]
@@ -253,7 +253,7 @@ def claim_rows(claim: Claim) -> list[tuple[str, str, str, str, str]]:
 
 
 def _warnings(run: PaperRun, labels: Mapping[str, str]) -> list[str]:
-    """Says which models are incomplete or diverged; models the run never asked for are no fault."""
+    """Sentences on networks of the run that are incomplete or diverged."""
     warnings = []
     of_seed = f", seed {run.seed}" if len(run.seeds) > 1 else ""
     for name, model in run.models.items():
@@ -271,7 +271,7 @@ def _warnings(run: PaperRun, labels: Mapping[str, str]) -> list[str]:
 
 
 def _other_versions(run: PaperRun, labels: Mapping[str, str]) -> list[str]:
-    """Says which networks another version of this package trained."""
+    """Sentences on networks that were trained by another version of this package."""
     found: dict[str, list[str]] = {}
     for name, model in run.models.items():
         for version in sorted({mark.lus_keras for mark in model.fingerprints.values()}):

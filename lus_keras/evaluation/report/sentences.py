@@ -1,4 +1,4 @@
-"""Facts of a run in words, the same in reports, model cards and the terminal."""
+"""Facts about a run in words, the same in reports, model cards and the terminal."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -28,23 +28,23 @@ def _damaged(fact: facts.DamagedVideos) -> str:
     lost = len(fact.problems)
     problems = "; ".join(f"{video}: {text}" for video, text in fact.problems.items())
     return (
-        f"{lost} of {fact.videos_kept + lost} videos cannot be decoded whole and are left out "
+        f"{lost} of {fact.videos_kept + lost} videos cannot be decoded completely and are excluded "
         f"(data.on_bad=skip): {counted(fact.by_class)}. {fact.videos_kept} videos of "
-        f"{fact.patients_kept} of {fact.patients} patients are left. {problems}"
+        f"{fact.patients_kept} of {fact.patients} patients remain. {problems}"
     )
 
 
 def _unlabelled(fact: facts.UnlabelledVideos) -> str:
     return (
-        f"{len(fact.videos)} videos have no label in '{fact.column}' and are left out: "
+        f"{len(fact.videos)} videos have no label in '{fact.column}' and are excluded: "
         f"{_listed(fact.videos)}."
     )
 
 
 def _without_clip(fact: facts.VideosWithoutClip) -> str:
     return (
-        f"{len(fact.videos)} videos are shorter or smaller than one clip and give none: "
-        f"{counted(fact.by_class)}; {fact.patients} patients have no other. "
+        f"{len(fact.videos)} videos are shorter or smaller than one clip and are excluded: "
+        f"{counted(fact.by_class)}; {fact.patients} patients have no other video. "
         f"{_listed(fact.videos)}."
     )
 
@@ -58,15 +58,15 @@ def _padded(fact: facts.PaddedVideos) -> str:
 
 def _cut(fact: facts.CutVideos) -> str:
     return (
-        f"{fact.videos} videos are longer than {fact.frames} frames and lose their end; the "
-        f"longest has {fact.longest}. Set clip.frames to keep it."
+        f"{fact.videos} videos are longer than {fact.frames} frames and are truncated; the "
+        f"longest has {fact.longest} frames. Raise clip.frames to keep them whole."
     )
 
 
 def _unused_frames(fact: facts.UnusedFrames) -> str:
     return (
-        f"{fact.frames} of {fact.of} frames, at the ends of {fact.videos} videos, fill no clip "
-        "and are left out."
+        f"{fact.frames} of {fact.of} frames, at the ends of {fact.videos} videos, do not fill a "
+        "clip and are dropped."
     )
 
 
@@ -80,7 +80,7 @@ def _other_protocol(fact: facts.OtherProtocol) -> str:
     changes = "; ".join(f"{c.setting} {c.value} (paper: {c.paper})" for c in fact.changes)
     return (
         f"Preset '{fact.preset}' is not the paper's protocol: {changes}. A claim tested at another "
-        "scale says little about the paper's."
+        "scale says little about the paper's claim."
     )
 
 
@@ -95,8 +95,6 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     facts.LearntElsewhere: _learnt_elsewhere,
     facts.OwnFolds: lambda fact: f"The {fact.folds} folds are the user's own (--split).",
     facts.Leakage: lambda _: LEAKAGE,
-    facts.ChosenOnTest: lambda _: (
-        "OPTIMISTIC: the epoch was selected on the clips that are tested."
-    ),
+    facts.ChosenOnTest: lambda _: "OPTIMISTIC: the epoch was selected on the test clips.",
     facts.OtherProtocol: _other_protocol,
 }

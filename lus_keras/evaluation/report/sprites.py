@@ -19,9 +19,10 @@ class Sprite:
     """Frames side by side in one JPEG, row by row.
 
     Attributes:
-        height: Of a frame in pixels.
-        width: Of a frame in pixels.
-        shown: Places of the frames that are in it, among those given.
+        columns: Frames per row.
+        height: Height of a frame in pixels.
+        width: Width of a frame in pixels.
+        shown: Indices of the frames included, among those given.
     """
 
     jpeg: bytes
@@ -33,19 +34,19 @@ class Sprite:
 
     @property
     def source(self) -> str:
-        """The picture as a `data:` address."""
+        """The image as a `data:` address."""
         return _jpeg_source(self.jpeg)
 
 
 def make_sprite(frames: NDArray[np.uint8], most_bytes: int = MOST_BYTES) -> Sprite:
-    """Puts frames into one JPEG, coarser and at last fewer of them until it is small enough.
+    """Puts frames into one JPEG; lowers its quality, then drops frames, until it is small enough.
 
     Args:
-        frames: `(t, h, w)` uint8 gray levels, at least one.
-        most_bytes: Size that it may have; a single frame may be larger.
+        frames: `(t, h, w)` uint8 gray levels, at least one frame.
+        most_bytes: Largest size; a single frame may be larger.
 
     Returns:
-        The picture; sides over 160 pixels are scaled down.
+        The image; frames whose longer side exceeds 160 pixels are scaled down.
     """
     scale = min(1.0, LONGEST_SIDE / max(frames.shape[1:]))
     height, width = (max(1, round(side * scale)) for side in frames.shape[1:])
@@ -66,9 +67,14 @@ def make_sprite(frames: NDArray[np.uint8], most_bytes: int = MOST_BYTES) -> Spri
 
 
 def mask_source(masks: NDArray[np.uint8], sprite: Sprite) -> str:
-    """`data:` address of a JPEG: masks `(t, h', w')` uint8 of all frames, placed like its frames.
+    """Masks in one JPEG, arranged like the frames of a sprite.
 
-    A mask has 32 pixels a side, to be stretched over its frame.
+    Args:
+        masks: `(t, h', w')` uint8, one mask per frame of the clip.
+        sprite: Image of the frames.
+
+    Returns:
+        `data:` address; each mask has 32 × 32 pixels, to be stretched over its frame.
     """
     side = (MASK_SIDE, MASK_SIDE)
     small = np.stack(

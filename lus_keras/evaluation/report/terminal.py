@@ -1,4 +1,4 @@
-"""The tables that were asked for, printed on the terminal at the end of a run."""
+"""The requested tables, printed on the terminal at the end of a run."""
 
 from collections.abc import Collection, Sequence
 
@@ -16,7 +16,7 @@ def print_tables(
     """Prints published | ours (95 % interval) of a report's tables.
 
     Args:
-        wanted: `(paper, target)` pairs; targets that are no tables are passed over.
+        wanted: `(paper, target)` pairs; targets that are not tables are ignored.
     """
     asked = {(paper, target.replace("-", "_")) for paper, target in wanted}
     for banner in dict.fromkeys(section.banner for section in sections if section.banner):
@@ -41,7 +41,7 @@ def _rendered(table: Table, *, simulated: bool) -> RichTable:
 
 
 def cell_text(cell: Cell | None, table: Table) -> str:
-    """Prints a cell as `published | ours (95 % interval)`, or why neither number exists."""
+    """A cell as `published | ours (95 % interval)`, or the reason why neither number exists."""
     if cell is None:
         return ""
     if cell.value is None and cell.published is None:

@@ -30,15 +30,16 @@ def write_report(
 
     Args:
         run_dir: Run directory with run.json and finished folds, or folder of runs of several seeds.
-        declared: Finds what a paper makes of its predictions, by its name.
-        embed_frames: Put frames of videos that were not simulated into index.html and report.md,
-            too; their license has to allow it.
+        declared: Function from the name of a paper to its tables, claims and figures, such as
+            `lus_keras.papers.results`.
+        embed_frames: Also include frames of videos that are not simulated in index.html and
+            report.md; their license has to permit it.
 
     Returns:
         Files written under `<run_dir>/report`, index.html first.
 
     Raises:
-        RunError: run.json is absent or damaged, or a finished fold cannot be used.
+        RunError: run.json is missing or damaged, or a finished fold is damaged or was changed.
     """
     return write_sections(run_dir, build_sections(run_dir, declared, embed_frames=embed_frames))
 
@@ -46,7 +47,7 @@ def write_report(
 def build_sections(
     run_dir: str | Path, declared: Declared, *, embed_frames: bool = False
 ) -> list[Section]:
-    """Computes what a report says: a section a paper; takes and raises what `write_report` does."""
+    """Computes the sections of a report, one per paper; arguments and errors as `write_report`."""
     runs = read_runs(run_dir)
     return [
         build_section(
@@ -57,7 +58,7 @@ def build_sections(
 
 
 def write_sections(run_dir: str | Path, sections: Sequence[Section]) -> list[Path]:
-    """Writes sections of `build_sections` as the report of a run, see `write_report`."""
+    """Writes sections from `build_sections` as the report of a run; see `write_report`."""
     for folder in ("report", "report/tables", "report/figures"):
         remove_abandoned(Path(run_dir) / folder)
     record, papers = read_runs(run_dir)[0]
@@ -92,7 +93,7 @@ def write_sections(run_dir: str | Path, sections: Sequence[Section]) -> list[Pat
 
 def _picture(section: Section, drawing: Drawing) -> bytes:
     if section.simulated:
-        # A picture travels without its report, so it has to say itself what it shows.
+        # Figures are shared without their report, so each states that it is simulated.
         drawing.figure.suptitle("SIMULATED DATA", x=0.99, ha="right", fontsize=8, color="#8a1c1c")
     return png_bytes(drawing.figure)
 
@@ -113,7 +114,7 @@ def _results_json(
 
 
 def _seeds(papers: Mapping[str, PaperRun]) -> dict[str, Any]:
-    """Which seeds values are means over; nothing in the report of one run."""
+    """Seeds that values are means over; empty for a single run."""
     first = next(iter(papers.values()), None)
     if first is None or not first.seeds:
         return {}
@@ -135,7 +136,7 @@ def _csv(table: Table) -> str:
 
 
 def _provenance(record: RunRecord) -> dict[str, Any]:
-    """What run.json says of seed, machine and versions, without what it does not know."""
+    """Seed, machine and versions recorded in run.json, without empty entries."""
     device = record.device.model_dump()
     found = {
         "seed": record.seed,

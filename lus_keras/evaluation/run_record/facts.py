@@ -1,4 +1,4 @@
-"""What has to be said of the data of a run, as facts; `report.sentences` puts them into words."""
+"""Facts about the data of a run that outputs must state; worded by `report.sentences`."""
 
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Topic(StrEnum):
-    """What a fact is about, so that a reader finds those it wants."""
+    """Topic of a fact, by which outputs select."""
 
     SIMULATION = "simulation"
     DATASET = "dataset"
@@ -34,7 +34,7 @@ class _OfTraining(_Fact):
 
 
 class Remark(_Fact):
-    """A sentence of a data set or a paper, in its own words."""
+    """A sentence from a data set or a paper."""
 
     kind: Literal["remark"] = "remark"
     topic: Topic
@@ -42,10 +42,10 @@ class Remark(_Fact):
 
 
 class DamagedVideos(_Exclusion):
-    """Videos that cannot be decoded whole and were left out.
+    """Videos that cannot be decoded completely and were excluded.
 
     Attributes:
-        problems: Video → what is wrong with it.
+        problems: Video → description of its damage.
     """
 
     kind: Literal["damaged"] = "damaged"
@@ -57,7 +57,7 @@ class DamagedVideos(_Exclusion):
 
 
 class UnlabelledVideos(_Exclusion):
-    """Videos without the label, which were left out."""
+    """Videos without the label, which were excluded."""
 
     kind: Literal["unlabelled"] = "unlabelled"
     column: str
@@ -65,7 +65,7 @@ class UnlabelledVideos(_Exclusion):
 
 
 class VideosWithoutClip(_Exclusion):
-    """Videos shorter or smaller than one clip, and patients that have no other video."""
+    """Videos shorter or smaller than one clip, and number of patients without another video."""
 
     kind: Literal["without_clip"] = "without_clip"
     by_class: dict[str, int]
@@ -84,7 +84,7 @@ class PaddedVideos(_OfData):
 
 
 class CutVideos(_Exclusion):
-    """Videos longer than the clip made of each."""
+    """Videos longer than a clip, which were truncated."""
 
     kind: Literal["cut"] = "cut"
     videos: int
@@ -93,7 +93,7 @@ class CutVideos(_Exclusion):
 
 
 class UnusedFrames(_OfData):
-    """Frames, of those of all videos that give a clip, at the ends of videos that fill none."""
+    """Frames at the ends of videos that do not fill a clip, of all frames of the videos used."""
 
     kind: Literal["unused_frames"] = "unused_frames"
     frames: int
@@ -102,7 +102,7 @@ class UnusedFrames(_OfData):
 
 
 class LearntElsewhere(_OfTraining):
-    """Another data set was learned from, `first` if training went on within the folds."""
+    """Training on another data set; `first` if followed by training within the folds."""
 
     kind: Literal["learnt_elsewhere"] = "learnt_elsewhere"
     dataset: str
@@ -110,26 +110,26 @@ class LearntElsewhere(_OfTraining):
 
 
 class OwnFolds(_OfTraining):
-    """The folds are the user's."""
+    """The folds are the user's own."""
 
     kind: Literal["own_folds"] = "own_folds"
     folds: int
 
 
 class Leakage(_OfTraining):
-    """Clips of one patient are learned from and tested on."""
+    """Clips of one patient are in both training and test set."""
 
     kind: Literal["leakage"] = "leakage"
 
 
 class ChosenOnTest(_OfTraining):
-    """The epoch is chosen on the clips that are tested."""
+    """The epoch was selected on the test clips."""
 
     kind: Literal["chosen_on_test"] = "chosen_on_test"
 
 
 class Change(_Fact):
-    """A setting that is not the paper's, with the run's value and the paper's as text."""
+    """A setting that differs from the paper's, with both values as text."""
 
     setting: str
     value: str

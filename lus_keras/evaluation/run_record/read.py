@@ -1,4 +1,4 @@
-"""Reads a run directory; whatever cannot be trusted is an error that names the file."""
+"""Reads a run directory; damaged or changed files raise errors that name them."""
 
 import zipfile
 import zlib
@@ -40,8 +40,14 @@ ADVICE = (
 def read_run(run_dir: str | Path) -> tuple[RunRecord, dict[str, PaperRun]]:
     """Reads run.json and the finished folds of every paper it names.
 
+    Args:
+        run_dir: Run directory.
+
+    Returns:
+        The record of the run, and its papers by name.
+
     Raises:
-        RunError: run.json is absent or damaged, or a finished fold cannot be used.
+        RunError: run.json is missing or damaged, or a finished fold is damaged or was changed.
     """
     run_dir = Path(run_dir)
     record = read_record(run_dir)
@@ -165,11 +171,11 @@ def read_predictions(path: Path) -> pd.DataFrame:
 
     Returns:
         Columns `clip_id, video_id, patient_id` (text), `fold, y_true` (int64), `p_0 … p_k`
-        (float64, 0 … 1, rows summing to 1). Where labels may apply together, `y_0 … y_k` (0 or 1)
-        in place of `y_true`, and rows need not sum to 1.
+        (float64, 0 … 1, rows summing to 1). For labels that may apply together, `y_0 … y_k` (0 or
+        1) instead of `y_true`, and rows need not sum to 1.
 
     Raises:
-        RunError: The file is absent, lacks a column, repeats a clip or holds impossible numbers.
+        RunError: The file is missing, lacks a column, repeats a clip or contains invalid numbers.
     """
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False)

@@ -1,4 +1,4 @@
-"""What run.json holds, as types: what was run, on what, with what."""
+"""Types of run.json: settings, data, software and machine of a run."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal
@@ -37,13 +37,13 @@ class _Record(BaseModel):
 
 
 class DataRecord(_Record):
-    """Data of a variant, counted; None where nothing was counted.
+    """Counts of a variant's data; None if not counted.
 
     Attributes:
-        videos: Videos that give a clip.
+        videos: Videos with at least one clip.
         positives: Clips of any class but the first.
-        frame_truth: Whether single frames are annotated.
-        facts: What has to be said of the data.
+        frame_truth: Whether frames are annotated.
+        facts: Facts about the data that outputs must state.
     """
 
     patients: int | None = None
@@ -140,7 +140,7 @@ class VariantRecord(_Record):
 
     Attributes:
         config: Its settings; None if they were not recorded.
-        leaks: Whether a patient may be on both sides of its split.
+        leaks: Whether a patient may be in both training and test set.
         videos: Its videos, counted; None if they were not.
         fingerprint: What its numbers depend on; None if that was not recorded.
     """
@@ -174,12 +174,12 @@ class PaperRecord(_Record):
 
     Attributes:
         doi: Its DOI; empty without.
-        simulated: Whether the data came out of the simulator.
+        simulated: Whether the videos are simulated.
         seed: Seed of the run; also seeds the bootstrap.
         labels: Classes, in the order of their numbers.
-        targets: What was asked for; None if that was not recorded.
+        targets: Requested targets; None if not recorded.
         models: Networks, `model` or `variant/model`, in the order of the tables.
-        model_titles: What is printed of each network of the paper.
+        model_titles: Printed name of each network of the paper.
         changes: Settings by which a network differs from the preset's, as its row's title has them.
         choices: Settings that the paper leaves open or that were changed.
         published: The paper's own numbers, as its configuration has them.

@@ -1,4 +1,4 @@
-"""What a run holds once it is read: papers, models, finished folds."""
+"""Content of a run: papers, models, finished folds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ BANNERS = {
 
 @dataclass(frozen=True)
 class Attention:
-    """Attention weights of tested clips.
+    """Frame weights of test clips.
 
     Attributes:
         clip_ids: `(n,)` text, unique within a fold.
@@ -37,13 +37,13 @@ class Attention:
 
 @dataclass(frozen=True)
 class Example:
-    """Frames of a tested clip, kept for figures.
+    """Frames of a test clip, saved for figures.
 
     Attributes:
-        frames: `(t, h, w)` uint8; padding is left out.
-        step: Frames of the clip from one of them to the next.
-        length: Frames of the clip, padding left out.
-        masks: `(t, h', w')` uint8 spatial masks of the frames, 255 for 1; None without.
+        frames: `(t, h, w)` uint8, without padding.
+        step: Frames of the clip from one saved frame to the next.
+        length: Number of frames of the clip, without padding.
+        masks: `(t, h', w')` uint8 spatial masks of the frames, 255 for 1; None without masks.
     """
 
     clip_id: str
@@ -56,10 +56,10 @@ class Example:
 
 @dataclass(frozen=True)
 class MaskedFrame:
-    """A frame of a tested clip and the spatial mask a network laid over it.
+    """A frame of a test clip and the spatial mask of a network.
 
     Attributes:
-        frame: Its place in the clip, from 0.
+        frame: Index in the clip, from 0.
         pixels: `(h, w)` uint8.
         mask: `(h', w')` float32 in 0 … 1.
     """
@@ -73,7 +73,7 @@ class MaskedFrame:
 
 @dataclass(frozen=True)
 class ModelRun:
-    """Everything the finished folds of one model left behind.
+    """Results of the finished folds of one network.
 
     Attributes:
         name: Model, as in `list_models()`, or `variant/model`.
@@ -130,7 +130,7 @@ class PaperRun:
 
     @property
     def simulated(self) -> bool:
-        """Whether the data came out of the simulator; a manifest's name does not make it so."""
+        """Whether the videos are simulated, as recorded; the name of a manifest does not decide."""
         return self.record.simulated
 
     @property
@@ -140,7 +140,7 @@ class PaperRun:
 
     @property
     def banner(self) -> str:
-        """What has to stand above every number of a preset that is no protocol; empty else."""
+        """Warning above the results of a preset that is not the paper's protocol; else empty."""
         return BANNERS.get(self.preset, "")
 
     @property
@@ -149,7 +149,7 @@ class PaperRun:
         return self.record.seed
 
     def folds_of(self, name: str) -> int:
-        """Folds that a complete run of a network, `model` or `variant/model`, has."""
+        """Number of folds of a complete run of a network, `model` or `variant/model`."""
         variant = self.record.variant_of(name)
         return variant.folds if variant else self.record.folds
 
@@ -160,21 +160,21 @@ class PaperRun:
 
     @property
     def leaking(self) -> Sequence[str]:
-        """Variants in whose split a patient may be on both sides."""
+        """Variants in which a patient may be in both training and test set."""
         return [name for name, variant in self.variants.items() if variant.leaks]
 
     @property
     def settings(self) -> Settings:
-        """Settings the run was made with, without any variant's changes."""
+        """Settings of the run, without the changes of any variant."""
         return self.record.config
 
     def settings_of(self, name: str) -> Settings:
-        """Settings of a network's variant; the run's own where the variant is not known."""
+        """Settings of a network's variant; those of the run if the variant is unknown."""
         variant = self.record.variant_of(name)
         return (variant.config if variant else None) or self.settings
 
     def with_own(self, labels: Mapping[str, str]) -> dict[str, str]:
-        """Adds the user's networks in the same variants: network → what is printed."""
+        """Adds the user's networks in the same variants: network → printed name."""
         variants = dict.fromkeys(name.rpartition("/")[0] for name in labels)
         own = {
             entry: self.record.model_titles.get(entry, name)
@@ -190,16 +190,16 @@ class PaperRun:
         return self.record.published
 
     def published_value(self, table: str, row: str, metric: str) -> float | None:
-        """Looks up a printed number; None where the paper prints none."""
+        """Published number of a cell; None if the paper prints none."""
         value = self.published.get(table, {}).get(row, {}).get(metric)
         return None if value is None else float(value)
 
     def model(self, name: str) -> ModelRun:
-        """Finds a model, or an empty stand-in for one that was not run."""
+        """Results of a network; empty results if it was not run."""
         return self.models.get(name, ModelRun(name))
 
     def status(self, name: str) -> str:
-        """What is missing of a model: `""`, or such as `3/5 folds; fold 2 diverged at epoch 4`."""
+        """What a network lacks, such as `3/5 folds; fold 2 diverged at epoch 4`; else empty."""
         model = self.model(name)
         if name not in self.models:
             return "not run"

@@ -1,7 +1,7 @@
-"""Settings that a run was made with, as run.json keeps them.
+"""Settings of a run as stored in run.json.
 
-They are kept as they were, whatever a later version makes of them; only keys that a report reads
-are typed.
+They are kept unchanged, even if a later version has other settings; only the keys that a report
+reads are typed.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from pydantic import (
 
 
 class _Settings(BaseModel):
-    """Keys that are not named are kept, in their order; those that were not there stay away."""
+    """Unknown keys are kept in their order; absent keys are not added when written."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     _keys: tuple[str, ...] = PrivateAttr(default=())
@@ -49,13 +49,14 @@ class ClipSettings(_Settings):
     tile: tuple[int, int] | None = None
     per_video: int = 1
     channels: int | None = None
+    resize: str = ""
     crop: str = ""
     scaling: str = ""
     padding: str = ""
 
 
 class SplitSettings(_Settings):
-    """How the data were divided, as `core.config.SplitConfig` has it."""
+    """How the data were split, as `core.config.SplitConfig` has it."""
 
     scheme: str = ""
     folds: int | None = None
@@ -70,10 +71,11 @@ class FitSettings(_Settings):
 
     select: str = ""
     batch_size: int | None = None
+    calibrate: str = "none"
 
 
 class TransferSettings(_Settings):
-    """Data sets that were learned from, in place of the tested one or before it."""
+    """Data sets used for training, instead of the tested one or before it."""
 
     train_on: str | None = None
     pretrain: str | None = None

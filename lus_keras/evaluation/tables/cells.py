@@ -1,4 +1,4 @@
-"""What a report is made of: cells, tables, claims and drawings."""
+"""The parts of a report: cells, tables, claims and figures."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,23 +9,26 @@ from matplotlib.figure import Figure
 
 from lus_keras.evaluation.metrics import Difference, Estimate
 
-# Rows of predictors without skill, which stand in tables beside the networks.
+# Rows of predictors without skill, for comparison with the networks.
 SKILL_FREE = {"majority", "always_positive", "constant", "random_frame", "all_frames"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of one table; the row of results.json. None stands for "undefined" or "none".
+    """One cell of a table, a row of results.json. None means undefined or not available.
 
     Attributes:
-        row: Row id, mostly a model.
+        row: Row id, usually a network.
+        published: The paper's number.
+        value: Our number.
         fold_sd: SD across folds (ddof 1), not a confidence interval.
-        ci_low: Low end of the 95 % bootstrap interval over patients.
-        baseline: What a predictor without any skill scores on the same clips.
-        n_clips: Clips (in video-level rows: videos) behind `value`.
-        n_seeds: Trainings, each of another seed, behind `value`; 1 in the report of one run.
-        seed_sd: SD across seeds (ddof 1); None for one.
-        note: What a reader has to know of this number.
+        ci_low: Lower end of the 95 % bootstrap interval over patients.
+        ci_high: Upper end.
+        baseline: Value of a predictor without skill on the same clips.
+        n_clips: Number of clips (of videos in video-level metrics).
+        n_seeds: Number of trainings with different seeds; 1 for a single run.
+        seed_sd: SD across seeds (ddof 1); None for a single run.
+        note: What a reader has to know about this number.
     """
 
     paper: str
@@ -55,11 +58,11 @@ class Table:
     """A table: cells by row and metric.
 
     Attributes:
-        title: Full sentence without its final point.
-        row_labels: Row id → what is printed, in order.
-        metric_labels: Metric id → what is printed, in order.
-        headline: Metrics the paper itself prints; the others are shown folded away.
-        digits_of: Metrics in another unit than the rest, with their digits after the point.
+        title: Title without a full stop.
+        row_labels: Row id → printed name, in order.
+        metric_labels: Metric id → printed name, in order.
+        headline: Metrics that the paper prints; the others are in a collapsed section.
+        digits_of: Digits after the point of metrics in a different unit than the rest.
     """
 
     id: str
@@ -82,7 +85,7 @@ class Table:
         return self.digits_of.get(metric, self.published_decimals)
 
     def missing(self, row: str, metrics: Iterable[str]) -> str:
-        """Why a row has no number of ours at all: the note that all its cells share, else empty."""
+        """Why a row has none of our numbers: the note shared by all its cells; else empty."""
         cells = [cell for metric in metrics if (cell := self.cell(row, metric))]
         notes = {cell.note for cell in cells}
         if len(notes) != 1 or any(cell.value is not None for cell in cells):
@@ -107,13 +110,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Claim:
-    """An order the paper claims, and what the patients here say of it.
+    """A claim of the paper that one network is better, and its test.
 
     Attributes:
-        better: Label of the model claimed to be better.
-        comparisons: The metric the verdict rests on first, then the extras; empty if not testable.
-        n_patients: Patients that both models were tested on.
-        note: Why it is incomplete or was not tested.
+        better: Printed name of the network claimed to be better.
+        comparisons: First the metric that decides the verdict, then others; empty if not testable.
+        n_patients: Patients on whom both networks were tested.
+        note: Why the test is incomplete or missing.
     """
 
     id: str
@@ -128,7 +131,7 @@ class Claim:
 
     @property
     def verdict(self) -> str:
-        """Verdict of the first comparison, as `Difference` has it, or `not tested`."""
+        """Verdict of the first comparison, see `Difference`, or `not tested`."""
         return self.comparisons[0].difference.verdict if self.comparisons else "not tested"
 
     def cells(self, paper: str) -> list[Cell]:
@@ -154,8 +157,8 @@ class Drawing:
 
     Attributes:
         id: Id, also the stem of the file.
-        caption: What is to be seen and how it was chosen.
-        frames: Whether it shows frames of videos, which not every license lets pass on.
+        caption: What the figure shows and how it was selected.
+        frames: Whether it shows frames of videos, which not every license permits to share.
     """
 
     id: str
@@ -174,17 +177,17 @@ def cell_from(
     scale: float = 1.0,
     note: str = "",
 ) -> Cell:
-    """Turns an estimate into a cell, NaN into None, and adds what was undefined to the note.
+    """Turns an estimate into a cell; NaN becomes None, and the note states what was undefined.
 
     Args:
-        baseline: Skill-free value, unscaled; NaN counts as none.
-        scale: Factor from the estimate's unit to the table's (100 for per cent).
+        baseline: Value of a predictor without skill, unscaled; NaN counts as none.
+        scale: Factor from the estimate's unit to the table's (100 for percent).
     """
 
     def scaled(value: float | None) -> float | None:
         return None if value is None else finite(value * scale)
 
-    # Equal ends, as of a recall of 1, say nothing of what other patients would give.
+    # Equal ends, as for a recall of 1, do not quantify the variation between patients.
     flat = estimate.ci_low == estimate.ci_high
     return Cell(
         *address,
@@ -222,7 +225,7 @@ def _undefined_note(estimate: Estimate) -> str:
 
 
 def join_notes(*notes: str) -> str:
-    """Joins the notes that say something."""
+    """Joins notes that are not empty."""
     return "; ".join(note for note in notes if note)
 
 

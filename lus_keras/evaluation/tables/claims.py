@@ -1,7 +1,7 @@
-"""Orders that a paper claims, tested by paired bootstrap over patients, and over seeds if several.
+"""A paper's claims, tested by paired bootstrap over patients, and over seeds if there are several.
 
-A side of a claim is a network, or several whose mean counts. Where both sides were tested on the
-same clips these are compared; networks of two data sets are compared on the patients they share.
+A side of a claim is a network, or the mean of several. Networks tested on the same clips are
+compared on these; networks of two data sets are compared on the patients that both tested.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,13 @@ from lus_keras.evaluation.tables.layout import Contrast, Side
 METRIC_NAMES = {"f1": "F1", "roc_auc": "ROC-AUC", "accuracy": "Accuracy", "recall": "Sensitivity"}
 # Names of a metric in printed tables.
 PRINTED = {"recall": ("recall", "sensitivity")}
-# Presets that are the paper's own protocol; what is tested at another scale says so.
+# Presets that are the paper's own protocol; claims tested with others are marked.
 AS_PRINTED = ("", "paper")
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A claim of the configuration: networks, of several the mean counts, and deciding metric."""
+    """A claim of the configuration: networks (of several the mean) and the deciding metric."""
 
     id: str
     text: str
@@ -51,15 +51,16 @@ class _Wanted:
 def compared(
     runs: Sequence[PaperRun], tables: Sequence[str], labels: Mapping[str, str]
 ) -> list[Claim]:
-    """Tests every order the paper claims, on pooled predictions.
+    """Tests every claim of the paper on pooled predictions.
 
     Args:
-        runs: The paper's run, or those of several seeds; the record of the first holds `claims`
+        runs: The paper's run, or those of several seeds; the record of the first contains `claims`
             with `id, text, better, worse, metric`.
-        tables: Tables whose published numbers are compared; the first that has one counts.
+        tables: Tables with the published numbers; the first that has a number is used.
+        labels: Printed name of each network.
 
     Returns:
-        One claim each, with ROC-AUC as an extra; a verdict from three seeds on.
+        The claims, with ROC-AUC as an additional metric; verdicts need at least three seeds.
     """
     wanted = map(_Wanted.of, runs[0].record.claims)
     return [_claim(runs, tables, labels, claim) for claim in wanted]
@@ -103,7 +104,7 @@ def _named(names: Sequence[str], labels: Mapping[str, str]) -> str:
 
 
 def _tested(run: PaperRun, wanted: _Wanted) -> list[pd.DataFrame] | None:
-    """Predictions of every network of a claim on what they share; None if that is nothing."""
+    """Predictions of every network of a claim on shared clips or patients; None without any."""
     frames = [run.model(name).predictions for name in wanted.names]
     known = [frame for frame in frames if frame is not None]
     if len(known) < len(frames):
@@ -134,7 +135,7 @@ def _compare(
 
 
 def _mean(sides: Sequence[Side]) -> Side:
-    """Mean of a metric over networks, which were tested on the same patients."""
+    """Mean of a metric over networks tested on the same patients."""
     if len(sides) == 1:
         return sides[0]
 
@@ -147,7 +148,7 @@ def _mean(sides: Sequence[Side]) -> Side:
 
 
 def _published(run: PaperRun, tables: Sequence[str], wanted: _Wanted, metric: str) -> float | None:
-    """Difference of what is printed; None where the paper does not print all of it."""
+    """Difference of the published numbers; None if one is not published."""
     means = []
     for names in (wanted.better, wanted.worse):
         values = [_printed(run, tables, name, metric) for name in names]

@@ -1,4 +1,4 @@
-"""Rows that every two-class paper needs."""
+"""Rows and columns of the tables of two-class papers."""
 
 from collections.abc import Mapping
 
@@ -26,8 +26,8 @@ from lus_keras.evaluation.tables.layout import (
 
 BASELINE_LABELS = {"majority": "Majority class", "always_positive": "Always positive"}
 FOLD_MEAN_NOTE = (
-    "Mean of the folds' metrics, as the paper is read; a fold in which a metric is undefined is "
-    "left out of its mean and named."
+    "Mean of the metrics of the folds, which is our reading of the paper; folds in which a metric "
+    "is undefined are excluded from its mean and named."
 )
 HEADLINE = (
     Column("precision", "Precision", over_folds=True),
@@ -52,7 +52,7 @@ VIDEO = (
 
 
 def model_rows(run: PaperRun, labels: Mapping[str, str]) -> list[Row]:
-    """One row a two-class network, the user's own last; baseline: the clips' majority class."""
+    """One row per two-class network, the user's own last; baseline: the majority class."""
     return [
         Row(
             name,
@@ -65,7 +65,7 @@ def model_rows(run: PaperRun, labels: Mapping[str, str]) -> list[Row]:
 
 
 def baseline_rows(run: PaperRun, *, prefix: str = "", title: str = "") -> list[Row]:
-    """The two predictors that look at nothing, on the clips of the most complete network."""
+    """Two predictors that ignore the input, on the clips of the most complete network."""
     predictions = most_complete(run)
     return [
         Row(f"{prefix}{name}", f"{title}{label.lower() if title else label}",
@@ -101,6 +101,6 @@ def paired(better: pd.DataFrame, worse: pd.DataFrame, statistic: str) -> Contras
 
 
 def binary_side(frame: pd.DataFrame, statistic: str) -> Side:
-    """A statistic of `binary_statistics` of a two-class network on some of its predictions."""
+    """One of `binary_statistics` of a two-class network on some of its predictions."""
     scores = Scores.of(frame)
     return binary_statistics(scores)[statistic], scores.clusters

@@ -1,4 +1,4 @@
-"""What a paper makes of its predictions, as it hands it to a report."""
+"""Tables, figures and claims that a paper passes to a report."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,8 @@ class PaperResults:
     Attributes:
         labels: Printed name of each row, by its id.
         tables: Function that makes a table, by target.
-        figures: Function that makes a figure, by target; None where the run has nothing to draw.
-        compared: Tables whose published numbers the claims of the run's record are about; none
-            where the paper claims no order.
+        figures: Function that makes a figure, by target; it gives None without data to draw.
+        compared: Tables with the published numbers of the claims; empty without claims.
     """
 
     labels: Mapping[str, str]
@@ -26,9 +25,9 @@ class PaperResults:
     compared: Sequence[str] = ()
 
     def claims(self, *runs: PaperRun) -> list[Claim]:
-        """Tests the orders that the paper claims, as the record of the first run lists them."""
+        """Tests the paper's claims, as listed in the record of the first run."""
         return claims.compared(runs, self.compared, self.labels) if self.compared else []
 
 
-# Finds what a paper declares by the paper's name; None where it declares nothing.
+# From the name of a paper to its results; None if it declares none.
 Declared = Callable[[str], PaperResults | None]

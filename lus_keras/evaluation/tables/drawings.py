@@ -1,4 +1,4 @@
-"""Figures that every classifying paper shows beside its own."""
+"""Figures shown for every classification paper in addition to its own."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,7 +16,7 @@ Maker = Callable[[PaperRun], Drawing | None]
 def classification_drawings(labels: Mapping[str, str], classes: Sequence[str]) -> dict[str, Maker]:
     """Learning curves, ROC, precision–recall, confusion, reliability; the last class is positive.
 
-    Functions by figure id; each gives None as long as no fold has finished.
+    Functions by figure id; each gives None until a fold has finished.
     """
 
     def scores(run: PaperRun) -> dict[str, Scores]:
@@ -26,7 +26,7 @@ def classification_drawings(labels: Mapping[str, str], classes: Sequence[str]) -
             if model.predictions is not None
         }
 
-    pooled = "All out-of-fold predictions of a model together"
+    pooled = "All out-of-fold predictions of a model, pooled"
     return {
         "learning_curves": lambda run: _learning_curves(run, labels),
         **score_drawings(
@@ -40,12 +40,12 @@ def classification_drawings(labels: Mapping[str, str], classes: Sequence[str]) -
                 ),
                 "confusion": (
                     "Confusion matrices",
-                    "All out-of-fold predictions: counts, and shares of each row.",
+                    "All out-of-fold predictions, pooled: counts and percentages of each row.",
                     partial(plots.confusion_matrices, classes=classes),
                 ),
                 "reliability": (
                     "Reliability",
-                    "Ten bins of equal width; beneath, how many clips each holds.",
+                    "Ten bins of equal width; below, the number of clips in each.",
                     plots.reliability_diagram,
                 ),
             },
@@ -57,9 +57,9 @@ def score_drawings(
     scores_of: Callable[[PaperRun], dict[str, Scores]],
     figures: Mapping[str, tuple[str, str, Callable[[dict[str, Scores]], Figure]]],
 ) -> dict[str, Maker]:
-    """Functions by figure id that draw scores, None where a run has none.
+    """Functions by figure id that draw scores; each gives None for a run without scores.
 
-    A figure has a title, a caption, and what draws it.
+    A figure is given as title, caption and drawing function.
     """
 
     def maker(id_: str) -> Maker:
@@ -87,8 +87,8 @@ def claims_drawing(claims: Sequence[Claim]) -> Drawing | None:
     return Drawing(
         "claims",
         "Differences between models",
-        "Paired bootstrap over patients, and over seeds where there are several; from three "
-        "trainings on the order holds if the interval lies right of 0.",
+        "Paired bootstrap over patients, and over seeds if there are several. With at least three "
+        "trainings, a claim holds if its interval lies to the right of 0.",
         plots.forest_plot(rows, f"Difference in {labels[0]}"),
     )
 
@@ -100,6 +100,6 @@ def _learning_curves(run: PaperRun, labels: Mapping[str, str]) -> Drawing | None
     return Drawing(
         "learning_curves",
         "Learning curves",
-        "A thin line a fold, a thick one their mean.",
+        "Thin lines: folds; thick lines: their mean.",
         plots.learning_curves(histories),
     )

@@ -1,4 +1,4 @@
-"""The one loop of every table: estimate, interval, baseline, cell."""
+"""Computes tables: estimate, interval, baseline and cell for every row and column."""
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ _ESTIMATES: weakref.WeakKeyDictionary[Statistic, dict[tuple[bool, int], Estimate
 
 
 def table(declare: Callable[[PaperRun], Layout]) -> Callable[..., Table]:
-    """Turns a declaration (a function of a run) into a function from runs of seeds to a table."""
+    """Turns a declaration (a function of a run) into a function from runs to a table."""
 
     @wraps(declare)
     def make(*runs: PaperRun) -> Table:
@@ -48,11 +48,11 @@ def tabulate(layouts: Sequence[Layout]) -> Table:
     """Estimates every cell of a table.
 
     Args:
-        layouts: The declaration of each seed's run, at least one; rows, titles and notes are those
-            of the first.
+        layouts: The layout of each seed's run, at least one; rows, titles and notes are those of
+            the first.
 
     Returns:
-        The table; of several seeds, values are means over them.
+        The table; for several seeds, values are means over them.
     """
     first = layouts[0]
     changes = first.run.record.changes
@@ -69,7 +69,7 @@ def tabulate(layouts: Sequence[Layout]) -> Table:
         id=first.id,
         title=first.title,
         cells=cells,
-        # With the settings by which a row's network is not the preset's.
+        # With the settings in which a row's network differs from the preset.
         row_labels={
             row.id: f"{row.label} [{changes[row.id]}]" if changes.get(row.id) else row.label
             for row in first.rows
@@ -88,7 +88,7 @@ def tabulate(layouts: Sequence[Layout]) -> Table:
 
 
 def _changes_note(changes: Mapping[str, str]) -> list[str]:
-    """The same, for tables whose rows are no networks."""
+    """Note on changed settings, for tables whose rows are not networks."""
     said = "; ".join(map(": ".join, changes.items()))
     return [f"Settings that were changed: {said}."] if said else []
 
@@ -96,20 +96,20 @@ def _changes_note(changes: Mapping[str, str]) -> list[str]:
 def _seeds_note(layouts: Sequence[Layout]) -> str:
     return (
         f"Means over {len(layouts)} seeds, intervals over patients and seeds; counts in these "
-        f"notes are of seed {layouts[0].run.seed}."
+        f"notes refer to seed {layouts[0].run.seed}."
     )
 
 
 def _cell(
     layout: Layout, row: str, column: Column, given: Sequence[tuple[Quantity, str]], seeds: int
 ) -> Cell:
-    """One cell of what each seed's run gives, with that run's note."""
+    """One cell from the quantities and notes of all seeds."""
     run = layout.run
     address = (run.paper, layout.id, row, column.id)
     empty = Cell(
         *address, published=run.published_value(layout.published or layout.id, *address[2:])
     )
-    # A seed that has not been trained yet gives no number: the others are not held up by it.
+    # Seeds that are not trained yet have no number and are ignored.
     usable = [pair for pair in given if getattr(pair[0], "value", 0) is not None] or list(given)
     note = join_notes(*dict.fromkeys(note for _, note in usable))
     if 0 < len(usable) < seeds:
@@ -182,7 +182,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def difference_of(contrasts: Sequence[Contrast], run: PaperRun) -> Difference:
-    """First minus second with its interval over patients, and over seeds where there are several.
+    """First minus second with its interval over patients, and over seeds if there are several.
 
     The seed of the run, which is the first, seeds the draws.
     """
@@ -225,7 +225,7 @@ def _estimated(measures: Sequence[Measure], over_folds: bool, run: PaperRun) -> 
 
 
 def _corrected(layout: Layout, cell: Cell) -> Cell:
-    """Says where a printed number is known to be wrong, and what it should be."""
+    """Adds a note to published numbers that are known to be wrong."""
     for entry in layout.run.published.get("corrections", []):
         if (entry["table"], entry["row"], entry["metric"]) == (cell.table, cell.row, cell.metric):
             note = f"printed {entry['printed']:g}, corrected {entry['corrected']:g}: {entry['why']}"

@@ -1,4 +1,4 @@
-"""Statistics of a set of predictions, made once however many columns and tables show them."""
+"""Statistics of a set of predictions, computed once for all columns and tables."""
 
 import weakref
 from collections.abc import Callable
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 def once_per_frame(make: Callable[P, T]) -> Callable[P, T]:
-    """Remembers results by data frame, as long as it lives, and hashable further arguments."""
+    """Caches results by data frame, during its lifetime, and by hashable further arguments."""
     known: dict[tuple[Any, ...], T] = {}
 
     @wraps(make)
@@ -41,10 +41,10 @@ def once_per_frame(make: Callable[P, T]) -> Callable[P, T]:
 
 @once_per_frame
 def binary(predictions: pd.DataFrame, video: bool = False) -> Judged:
-    """Judges a two-class network; its baseline is the majority class.
+    """Statistics of a two-class network; the baseline is the majority class.
 
     Args:
-        video: One prediction a video instead of one a clip.
+        video: Whether there is one prediction per video instead of one per clip.
     """
     scores = _scores(predictions, video)
     baselines = binary_statistics(majority_baseline(scores))
@@ -53,7 +53,7 @@ def binary(predictions: pd.DataFrame, video: bool = False) -> Judged:
 
 @once_per_frame
 def without_skill(predictions: pd.DataFrame, video: bool, name: str) -> Judged:
-    """Judges `majority` or `always_positive`, which look at nothing, as `binary` does networks."""
+    """Statistics of `majority` or `always_positive`, which ignore the input; see `binary`."""
     make = {"majority": majority_baseline, "always_positive": always_positive}[name]
     scores = make(_scores(predictions, video))
     return Judged(scores.clusters, binary_statistics(scores))
@@ -70,35 +70,37 @@ def most_complete(run: PaperRun) -> pd.DataFrame | None:
 
 
 def missing(run: PaperRun, name: str) -> str:
-    """What a row (`model` or `variant/model`) lacks: folds, or everything; empty if complete."""
+    """What a row (`model` or `variant/model`) lacks, some or all folds; empty if complete."""
     return run.status(name) or (
         "" if run.model(name).predictions is not None else "no finished fold"
     )
 
 
 def one_class(run: PaperRun, predictions: pd.DataFrame | None) -> str:
-    """Says that a network gives every clip the same class, so that its numbers are that class's.
+    """Remark on a network that predicts the same class for every clip.
 
     Args:
-        predictions: Rows of predictions.csv of classes that exclude each other, or None.
+        predictions: Rows of predictions.csv with mutually exclusive classes, or None.
 
     Returns:
-        What follows the network's name; empty where it tells clips apart.
+        Text to follow the network's name; empty if it predicts several classes.
     """
     if predictions is None or "y_true" not in predictions:
         return ""
     named = set(Scores.of(predictions).y_pred.tolist())
-    return f" (names one class only: {run.record.labels[named.pop()]})" if len(named) == 1 else ""
+    return f" (predicts only {run.record.labels[named.pop()]})" if len(named) == 1 else ""
 
 
 def tested(
     predictions: pd.DataFrame | None, unit: str = "", detail: str = "", *, prefix: str = "Tested: "
 ) -> str:
-    """Says how many patients, videos and clips a table rests on.
+    """Sentence on the number of patients, videos and clips of a table.
 
     Args:
         predictions: Rows of predictions.csv; None if no fold has finished.
-        unit: What a row of it is called; empty where it is a video.
+        unit: Name of a row of it; empty if it is a video.
+        detail: Text after the counts.
+        prefix: Text before the counts.
     """
     if predictions is None:
         return "No fold has finished yet."
@@ -109,7 +111,7 @@ def tested(
 
 
 def positives(predictions: pd.DataFrame | None) -> str:
-    """Continues the counts by how many clips are positive, for `tested`."""
+    """Number of positive clips, as `detail` of `tested`."""
     if predictions is None:
         return ""
     count = int((predictions["y_true"] > 0).sum())
@@ -117,7 +119,7 @@ def positives(predictions: pd.DataFrame | None) -> str:
 
 
 def only(run: PaperRun, *names: str, variant: str = "") -> PaperRun:
-    """The run with some of its networks."""
+    """The run with only some of its networks: those named, and those of a variant."""
     kept = {
         name: model
         for name, model in run.models.items()

@@ -1,4 +1,4 @@
-"""What a table declares: rows, columns, and where each number comes from."""
+"""Declaration of a table: rows, columns, and the source of each number."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ class Column:
 
     Attributes:
         statistic: Its name among the statistics of a set of predictions; `id` if empty.
-        over_folds: Mean over folds; otherwise all out-of-fold predictions together.
-        video: One prediction a video instead of one a clip.
-        scale: Factor from the statistic's unit to the table's: 100 for per cent.
-        digits: Digits printed after the point, of ours and of published numbers; None for those of
-            the table.
+        over_folds: Whether it is the mean over folds; otherwise all out-of-fold predictions are
+            pooled.
+        video: Whether there is one prediction per video instead of one per clip.
+        scale: Factor from the statistic's unit to the table's: 100 for percent.
+        digits: Digits after the point of our and published numbers; None for those of the table.
     """
 
     id: str
@@ -41,9 +41,9 @@ class Measure:
     """A statistic to be estimated, with its interval over patients.
 
     Attributes:
-        baseline: The same of a predictor without skill: a statistic of the same clips, or its
+        baseline: The same for a predictor without skill: a statistic of the same clips, or its
             value.
-        undefined: Note in place of the row's where the statistic is undefined.
+        undefined: Note that replaces the row's if the statistic is undefined.
     """
 
     statistic: Statistic
@@ -54,7 +54,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Number:
-    """A number in the table's unit without an interval; its note stands before the row's."""
+    """A number in the table's unit without an interval; its note precedes the row's."""
 
     value: float | None = None
     baseline: float | None = None
@@ -69,9 +69,9 @@ class Contrast:
     """A statistic of one set of predictions minus that of another.
 
     Attributes:
-        second: The other ones; where `paired`, of the same patients.
-        paired: Draw the same patients for both; otherwise each side's on its own.
-        judged: Whether a difference above 0 is what is claimed, so that the note is a verdict.
+        second: The other set; if `paired`, of the same patients.
+        paired: Whether the same patients are drawn for both; otherwise independently.
+        judged: Whether a difference above 0 is claimed, so that the note is a verdict.
     """
 
     first: Side
@@ -81,13 +81,13 @@ class Contrast:
 
 
 Quantity = Measure | Number | Contrast
-# A set of predictions by column: what a row measures; None where the row has no such cell.
+# From a column to the quantity of a row; None if the row has no such cell.
 Source = Callable[[Column], Quantity | None]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row; its source gives what is measured in a column, None where there is no cell."""
+    """One row; its source gives the quantity in a column, None without a cell."""
 
     id: str
     label: str
@@ -97,12 +97,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Layout:
-    """A table before anything of it is estimated.
+    """A table before its numbers are estimated.
 
     Attributes:
-        run: The paper's run; its record holds the published numbers.
-        headline: Metrics the paper itself prints; all if empty.
-        published: Table under which published numbers stand; `id` if empty.
+        run: The paper's run; its record contains the published numbers.
+        headline: Metrics that the paper prints; all if empty.
+        published: Table with the published numbers; `id` if empty.
     """
 
     run: PaperRun
@@ -118,21 +118,21 @@ class Layout:
 
 
 def own_patients(run: PaperRun) -> bool:
-    """Whether seeds have patients of their own: each drew its simulated cohort anew."""
+    """Whether each seed has its own patients, that is, its own simulated cohort."""
     return run.seeds_vary == "cohort"
 
 
 def nothing(_: Column) -> None:
-    """A row that has its name and no cell."""
+    """Source of a row without cells."""
 
 
 def numbers(values: Mapping[str, Quantity | None]) -> Source:
-    """A row of known values by metric; metrics that are not named have no cell."""
+    """Source of a row of given values by metric; other metrics have no cell."""
     return lambda column: values.get(column.id)
 
 
 def columns_of(labels: Mapping[str, str], **same: float | bool) -> list[Column]:
-    """Columns that differ in nothing but their names."""
+    """Columns that differ only in their names."""
     return [Column(id_, label, **same) for id_, label in labels.items()]  # type: ignore[arg-type]
 
 
@@ -146,7 +146,8 @@ class Judged:
     """A set of predictions with all its statistics.
 
     Attributes:
-        baselines: Those of the predictor without skill on the same clips.
+        baselines: Statistics of the predictor without skill on the same clips.
+        undefined: Note on undefined statistics.
     """
 
     clusters: Clusters
@@ -155,7 +156,7 @@ class Judged:
     undefined: str = ""
 
     def __call__(self, column: Column) -> Measure | None:
-        """Gives what is measured in a column; None where there is no such statistic."""
+        """The quantity in a column; None if there is no such statistic."""
         if column.name not in self.statistics:
             return None
         baseline = self.baselines.get(column.name)

@@ -1,4 +1,4 @@
-"""Cells and figures of papers whose classes exclude each other, each class against the rest."""
+"""Cells and figures for mutually exclusive classes, each class against the rest."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -30,7 +30,7 @@ from lus_keras.evaluation.tables.layout import Column, Judged, Number, Row, Sour
 TOTAL, VIDEO, MAJORITY = "total", "total_per_video", "majority"
 TOTAL_LABELS = {
     TOTAL: "Total",
-    VIDEO: "Total, one answer a video",
+    VIDEO: "Total, one prediction per video",
     MAJORITY: "Majority class (total)",
 }
 METRIC_LABELS = {
@@ -42,7 +42,7 @@ METRIC_LABELS = {
     "kappa": "κ",
     "roc_auc": "ROC-AUC",
 }
-# Digits of what is printed in its own unit where all others are per cent.
+# Digits of the metrics that are not printed in percent.
 PLAIN = {"kappa": 4, "roc_auc": 3}
 ABSENT = "n/a: no tested frame is of this class"
 
@@ -77,7 +77,7 @@ def total_statistics(scores: Scores) -> dict[str, Statistic]:
 
 
 def class_columns() -> list[Column]:
-    """Columns of such a table: per cent, κ and ROC-AUC in their own unit."""
+    """Columns of such a table, in percent except κ and ROC-AUC."""
     return [
         Column(id_, label, scale=1 if id_ in PLAIN else 100, digits=PLAIN.get(id_))
         for id_, label in METRIC_LABELS.items()
@@ -85,11 +85,12 @@ def class_columns() -> list[Column]:
 
 
 def class_rows(run: PaperRun, table: str, model: str, classes: Mapping[str, str]) -> list[Row]:
-    """Rows of one network: one row per class, then all together, a video, and no skill.
+    """Rows of one network: each class, all together, all per video, and the majority class.
 
     Args:
         table: Table id; a run without results shows the cells that are published under it.
-        classes: Row id → what is printed, in the order of the classes.
+        model: Network.
+        classes: Row id → printed name, in the order of the classes.
 
     Returns:
         Rows whose baseline is the majority class.
@@ -112,7 +113,7 @@ def class_rows(run: PaperRun, table: str, model: str, classes: Mapping[str, str]
 
 @once_per_frame
 def judged_classes(predictions: pd.DataFrame) -> list[Source]:
-    """Judges each class against the rest, all classes, a video, and the majority class."""
+    """Statistics of each class against the rest, all, all per video, and the majority class."""
     scores = Scores.of(predictions)
     baseline, videos = majority_baseline(scores), Scores.of(video_level(predictions))
     occurring = present_classes(scores.y_true)
@@ -142,7 +143,7 @@ def _absent(scores: Scores) -> Source:
 
 
 def one_against_rest(scores: Scores, classes: Mapping[str, str]) -> dict[str, Scores]:
-    """Splits scores of k classes into k of two classes, by what is printed, for curves."""
+    """Splits scores of k classes into k two-class scores by printed name, for curves."""
     chances = scores.probabilities
     return {
         label: Scores(
@@ -155,7 +156,7 @@ def one_against_rest(scores: Scores, classes: Mapping[str, str]) -> dict[str, Sc
 
 
 def mistakes(model: ModelRun, classes: Mapping[str, str]) -> list[plots.Picture]:
-    """Kept frames that the network was surest of and wrong about, with truth and answer beneath."""
+    """Saved frames of the most confident errors, with label and prediction below."""
     labels = list(classes.values())
 
     def judge(row: pd.DataFrame) -> tuple[float, str] | None:
@@ -181,13 +182,16 @@ def class_drawings(
     """ROC and precision–recall curves and reliability of a network, each class against the rest.
 
     Args:
-        prefix: What the ids of the figures begin with.
-        asked: What is asked of each class, for the titles.
-        scores_of: Makes scores of two classes by what is printed, from predictions and `classes`;
+        model: Network.
+        classes: Row id → printed name, in the order of the classes.
+        tested: Sentence on the test set, for the captions.
+        prefix: Prefix of the ids of the figures.
+        asked: How each class is evaluated, for the titles.
+        scores_of: Function from predictions and `classes` to two-class scores by printed name;
             each class against the rest if not given.
 
     Returns:
-        Functions by figure id; each gives None as long as no fold has finished.
+        Functions by figure id; each gives None until a fold has finished.
     """
     questions = scores_of or (lambda found, named: one_against_rest(Scores.of(found), named))
 
@@ -195,8 +199,8 @@ def class_drawings(
         predictions = run.model(model).predictions
         return {} if predictions is None else questions(predictions, classes)
 
-    absent = f"{tested} A class that none of it shows has no curve."
-    bins = f"{tested} Ten bins of equal width; beneath, how many each holds."
+    absent = f"{tested} Classes that do not occur have no curve."
+    bins = f"{tested} Ten bins of equal width; below, the number in each."
     plain = partial(plots.precision_recall_curves, prevalence=False)
     return score_drawings(
         scores,

@@ -1,4 +1,4 @@
-"""Cells and figures of labels that may apply together, each judged on its own."""
+"""Cells and figures for labels that may apply together, each evaluated separately."""
 
 from collections.abc import Mapping
 
@@ -19,14 +19,14 @@ from lus_keras.evaluation.tables.multiclass import METRIC_LABELS as CLASS_METRIC
 ALL, VIDEO, MAJORITY = "all", "all_per_video", "majority"
 ALL_LABELS = {
     ALL: "All signs (means)",
-    VIDEO: "All signs, one answer a video",
-    MAJORITY: "The more frequent answer (means)",
+    VIDEO: "All signs, one prediction per video",
+    MAJORITY: "More frequent answer (means)",
 }
 METRIC_LABELS = {
-    "positives": "Frames with it",
-    "patients": "Patients with it",
+    "positives": "Frames with the sign",
+    "patients": "Patients with the sign",
     **{metric: label for metric, label in CLASS_METRICS.items() if metric != "kappa"},
-    "exact_match": "All signs right",
+    "exact_match": "All signs correct",
 }
 COUNTS = ("positives", "patients")
 UNSEEN = "n/a: no tested frame shows it"
@@ -34,7 +34,7 @@ EVERYWHERE = "n/a: every tested frame shows it"
 
 
 def label_columns() -> list[Column]:
-    """Columns of such a table: per cent, counts and ROC-AUC in their own unit."""
+    """Columns of such a table, in percent except counts and ROC-AUC."""
     plain = {"roc_auc": 3, **dict.fromkeys(COUNTS, 0)}
     return [
         Column(id_, label, scale=1 if id_ in plain else 100, digits=plain.get(id_))
@@ -43,9 +43,9 @@ def label_columns() -> list[Column]:
 
 
 def label_rows(run: PaperRun, model: str, labels: Mapping[str, str]) -> list[Row]:
-    """Rows of one network: one row per label, then all of them, a video, and no skill.
+    """Rows of one network: each label, all labels, all per video, and the baseline.
 
-    The baseline gives each label's more frequent answer, "no" of equals.
+    The baseline predicts the more frequent answer for each label, "no" if equally frequent.
     """
     predictions, note = run.model(model).predictions, missing(run, model)
     named = {**labels, **ALL_LABELS}
@@ -62,7 +62,7 @@ def label_rows(run: PaperRun, model: str, labels: Mapping[str, str]) -> list[Row
 
 @once_per_frame
 def judged_labels(predictions: pd.DataFrame) -> list[Source]:
-    """Judges every label, all of them together, a video, and the more frequent answers."""
+    """Statistics of every label, all labels, all per video, and the more frequent answers."""
     scores, videos = label_scores(predictions), label_scores(video_level(predictions))
     answers = [majority_baseline(one) for one in scores]
     baseline = set_statistics(answers)
@@ -95,12 +95,12 @@ def _undefined(scores: Scores) -> str:
 
 
 def apart(predictions: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Scores]:
-    """Scores of each label by what is printed, class 1 = it applies, for curves."""
+    """Scores of each label by printed name, class 1 = it applies, for curves."""
     return dict(zip(labels.values(), label_scores(predictions), strict=True))
 
 
 def mistakes(model: ModelRun, labels: Mapping[str, str]) -> list[plots.Picture]:
-    """Kept frames that the network was surest of and wrong about; label and probability beneath."""
+    """Saved frames of the most confident errors, with label and probability below."""
     names = list(labels.values())
 
     def judge(row: pd.DataFrame) -> tuple[float, str] | None:
@@ -110,7 +110,7 @@ def mistakes(model: ModelRun, labels: Mapping[str, str]) -> list[plots.Picture]:
         label = int(wrong.argmax())
         if not wrong[label]:
             return None
-        said = "not seen, is there" if truth[0, label] else "seen, is not there"
+        said = "missed" if truth[0, label] else "false positive"
         return float(wrong[label]), f"{names[label]}:\n{said} ({wrong[label]:.0%})"
 
     return surest_mistakes(model, judge)

@@ -1,4 +1,4 @@
-"""Tables of studies that go beyond the papers: variants, amounts of data; ours, not published."""
+"""Tables of studies beyond the papers: variants of networks, amounts of training data."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from lus_keras.evaluation.tables.multiclass import total_statistics
 
 COST = (
     Column("parameters", "Parameters", digits=0),
-    Column("step_ms", "Time a step (ms)", digits=1),
+    Column("step_ms", "Time per step (ms)", digits=1),
 )
 NOTES = (
-    "Ours, not the paper's: what the papers name as future work, by their protocol, on the same "
-    "folds. Baseline: the majority class.",
-    "Time a step: median over the steps of the last epoch but its first, on the machine of this "
-    "run. Difference: by paired bootstrap over the patients that both were tested on.",
+    "Ours, not the paper's: what the papers name as future work, with their protocol and on the "
+    "same folds. Baseline: the majority class.",
+    "Time per step: median over the steps of the last epoch except its first, on the machine of "
+    "this run. Difference: paired bootstrap over the patients on whom both were tested.",
 )
 
 
 @dataclass(frozen=True)
 class Study:
-    """What a paper compares in its study of variants.
+    """Networks and metrics of a study of variants.
 
     Attributes:
-        labels: Network, `model` or `variant/model`, → what is printed; the paper's own come first.
-        best: The network that the paper's own table calls best.
-        columns: Metrics; the first is the one that is compared.
+        labels: Network, `model` or `variant/model`, → printed name; the paper's own come first.
+        best: The best network according to the paper.
+        columns: Metrics; differences are those of the first.
         multiclass: Whether there are more than two classes.
     """
 
@@ -59,7 +59,7 @@ class Study:
         return _of_classes(predictions) if self.multiclass else binary(predictions)
 
     def contrast(self, run: PaperRun, first: str, second: str) -> Contrast | None:
-        """First network less the second on the patients both tested; None where there is none."""
+        """First network minus the second on the patients of both; None if there are none."""
         found = [run.model(name).predictions for name in (first, second)]
         known = [frame for frame in found if frame is not None]
         if len(known) < len(found):
@@ -97,14 +97,14 @@ def _measured(study: Study, model: ModelRun) -> Source:
 
 
 def _cost(model: ModelRun, name: str) -> float | None:
-    """Mean over folds of what the last epoch says; None where no fold has it."""
+    """Mean over folds of a column of history.csv in the last epoch; None if no fold has it."""
     last = [frame[name].iloc[-1] for frame in model.histories.values() if name in frame]
     known = [value for value in last if not pd.isna(value)]
     return float(sum(known) / len(known)) if known else None
 
 
 def beyond_table(study: Study) -> Callable[..., Table]:
-    """A table of the paper's networks and of variants of them, with what they cost."""
+    """A table of the paper's networks and their variants, with their cost."""
     gain = Column("gain", f"{study.columns[0].label}: difference to {study.labels[study.best]}")
 
     def row(run: PaperRun, name: str, label: str) -> Row:
@@ -124,7 +124,7 @@ def beyond_table(study: Study) -> Callable[..., Table]:
         return Layout(
             run,
             "beyond",
-            "Beyond the paper: variants beside its networks",
+            "Beyond the paper: its networks and variants of them",
             [row(run, name, label) for name, label in study.labels.items() if asked],
             (*COST, *study.columns, gain),
             notes=NOTES,
@@ -134,7 +134,7 @@ def beyond_table(study: Study) -> Callable[..., Table]:
 
 
 def beyond_figure(study: Study) -> Callable[[PaperRun], Drawing | None]:
-    """Quality against cost of what the table holds; None as long as nothing has finished."""
+    """Metric against cost of the networks in the table; None until one has finished."""
     make = beyond_table(study)
 
     def draw(run: PaperRun) -> Drawing | None:
@@ -149,7 +149,7 @@ def beyond_figure(study: Study) -> Callable[[PaperRun], Drawing | None]:
         return Drawing(
             "beyond",
             "Beyond the paper: quality against cost",
-            "Further up is better, further left is cheaper; the paper's networks come first.",
+            "Higher is better, further left is cheaper; the paper's networks are listed first.",
             quality_against_cost(points, COST[1].label, study.columns[0].label),
         )
 
@@ -157,7 +157,7 @@ def beyond_figure(study: Study) -> Callable[[PaperRun], Drawing | None]:
 
 
 def point_of(x: float, cell: Cell | None) -> Point | None:
-    """A cell with its interval, which is the value itself where all resamples agree, for a figure.
+    """A point of a figure from a cell; without an interval, its ends are the value.
 
     Returns:
         `x`, value and interval; None where there is no value.
@@ -170,14 +170,14 @@ def point_of(x: float, cell: Cell | None) -> Point | None:
 
 @dataclass(frozen=True)
 class Amounts:
-    """Networks trained on falling numbers of patients.
+    """Networks trained on different numbers of patients.
 
     Attributes:
-        study: What is measured of each.
+        study: Metrics of the networks.
         variants: Variants of the configuration, from few patients to many.
-        networks: Networks of it → what is printed.
-        pairs: Networks whose order is asked for: better, worse.
-        published: Patients of the paper.
+        networks: Network → printed name.
+        pairs: Networks to compare: better, worse.
+        published: Number of patients in the paper.
     """
 
     study: Study
@@ -187,7 +187,7 @@ class Amounts:
     published: int
 
 
-PATIENTS = Column("patients", "Patients to learn from", digits=0)
+PATIENTS = Column("patients", "Training patients", digits=0)
 
 
 def learning_table(amounts: Amounts) -> Callable[..., Table]:
@@ -218,14 +218,14 @@ def learning_layout(run: PaperRun, amounts: Amounts) -> Layout:
     return Layout(
         run,
         "learning_curve",
-        "How much data: quality by the number of patients to learn from",
+        "Learning curve: performance by the number of training patients",
         rows,
         (PATIENTS, *study.columns),
         notes=(
-            "Ours, not the paper's. One test set of patients for all rows; those to learn from are "
-            "drawn from the others, and more of them hold those that fewer do. The presets give "
-            "few patients more epochs, so that all networks take about as many steps.",
-            f"The paper has {amounts.published} patients, those to test on among them.",
+            "Ours, not the paper's. All rows share one test set of patients; training patients are "
+            "drawn from the others, and larger training sets include the smaller ones. The presets "
+            "train longer on fewer patients, so that the number of steps is about the same.",
+            f"The paper has {amounts.published} patients, including its test patients.",
             *(_overtaken(run, amounts, *pair) for pair in amounts.pairs),
         ),
     )
@@ -238,20 +238,20 @@ def _amount(amounts: Amounts, run: PaperRun, name: str) -> Source:
 
 
 def learnt_from(run: PaperRun, variant: str) -> int | None:
-    """Patients that networks of a variant learned from; None where it was not run."""
+    """Number of training patients of a variant; None if it was not run."""
     found = run.variants.get(variant)
     fit = found.config.model_dump().get("fit", {}) if found and found.config else {}
     return fit.get("patients")
 
 
 def _overtaken(run: PaperRun, amounts: Amounts, better: str, worse: str) -> str:
-    """From which number of patients on one network is better than another, of those tried."""
+    """Sentence on the number of patients, of those tested, from which one network is better."""
     differences = {}
     for variant in amounts.variants:
         contrast = amounts.study.contrast(run, f"{variant}/{better}", f"{variant}/{worse}")
         if contrast is not None:
             differences[learnt_from(run, variant)] = difference_of([contrast], run)
-    names = f"{amounts.networks[better]} against {amounts.networks[worse]}"
+    names = f"{amounts.networks[better]} compared with {amounts.networks[worse]}"
     if not differences:
         return f"{names}: not run."
     above = sure = None
@@ -265,13 +265,13 @@ def _overtaken(run: PaperRun, amounts: Amounts, better: str, worse: str) -> str:
         sure = count
     tried = f"of {', '.join(map(str, differences))} patients, seed {run.seed}"
     if above is None:
-        return f"{names}: not above it with the most patients ({tried})."
-    interval = f"with an interval above 0 from {sure} on" if sure else "with intervals that hold 0"
-    return f"{names}: above it from {above} patients on, {interval} ({tried})."
+        return f"{names}: not higher with the most patients ({tried})."
+    interval = f"interval above 0 from {sure} on" if sure else "intervals include 0"
+    return f"{names}: higher from {above} patients on, {interval} ({tried})."
 
 
 def learning_figure(amounts: Amounts) -> Callable[[PaperRun], Drawing | None]:
-    """The learning curves as a figure; None as long as nothing has finished."""
+    """The learning curves as a figure; None until a network has finished."""
 
     def draw(run: PaperRun) -> Drawing | None:
         metric = amounts.study.columns[0]
@@ -287,7 +287,7 @@ def learning_figure(amounts: Amounts) -> Callable[[PaperRun], Drawing | None]:
             return None
         return Drawing(
             "learning_curve",
-            "How much data",
+            "Learning curve",
             f"Bands: 95 % CI over patients. Dotted: the {amounts.published} patients of the paper.",
             curves(
                 {PATIENTS.label: lines}, metric.label, marked=float(amounts.published), log=True

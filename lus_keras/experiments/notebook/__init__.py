@@ -1,4 +1,4 @@
-"""What a notebook shows of a paper, without noise: network, run, tables and pictures.
+"""Helpers for notebooks: run a paper, and show its network, tables and figures.
 
 from lus_keras.experiments import notebook
 run = notebook.reproduce("bline", "table1", preset="smoke", out="runs/demo")
@@ -40,7 +40,7 @@ __all__ = [
 
 
 def start() -> None:
-    """Starts TensorFlow without its notices and lets tables show whole sentences."""
+    """Starts TensorFlow without its messages and lets pandas show full texts in tables."""
     from lus_keras.core.environment import start_tensorflow
 
     start_tensorflow()
@@ -59,21 +59,27 @@ def reproduce(
     root: str | Path | None = None,
     seeds: int = 1,
 ) -> Path:
-    """Does what the command `lus-keras reproduce` does, and prints nothing.
+    """Equivalent of the command `lus-keras reproduce`, without output.
 
     Args:
+        paper: Name of the paper, such as `bline`.
         *targets: Tables and figures, such as `table1`.
+        out: Run directory; finished folds in it are kept.
         preset: `paper`, `overnight`, `quick` or `smoke`.
-        models: Only these networks; all that the targets need where none is given.
-        data: `simulated`, a public data set or a manifest.
+        models: Networks to train; if not given, all that the targets need.
+        data: `simulated`, the name of a public data set, or the path of a manifest.
         overrides: `key=value` strings, as with `--set`.
-        networks: Networks of your own: `file.py:function`, or functions.
-        seeds: Trainings, each of another seed.
+        networks: Your own networks: `file.py:function`, or functions.
+        root: Folder of the data.
+        seeds: Number of trainings with different seeds.
+
+    Returns:
+        The run directory.
 
     Raises:
         ConfigError: A name or setting is wrong.
-        DataError: The data are absent or break a rule.
-        RunError: A network failed or diverged; what is finished is kept.
+        DataError: The data are missing or invalid.
+        RunError: A network failed or diverged; finished folds are kept.
     """
     from lus_keras.core.environment import start_tensorflow
     from lus_keras.core.progress import Console, Reporter

@@ -1,4 +1,4 @@
-"""Pictures small enough for a notebook: figures, simulated frames."""
+"""Images small enough for a notebook: figures, simulated frames."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture, `image/png` or `image/jpeg`, that notebooks show as it is."""
+    """An image, `image/png` or `image/jpeg`, that notebooks display."""
 
     content: bytes = field(repr=False)
     kind: str = "image/png"
@@ -29,16 +29,16 @@ class Picture:
 
 
 def picture(source: Path | Figure, *, width: int = 800, photo: bool = False) -> Picture:
-    """Makes a small picture of a figure or a PNG, so that a notebook stays small.
+    """Converts a figure or a PNG to a small image.
 
     Args:
         source: Figure, or path of a PNG.
-        width: Width in pixels; a narrower source keeps its own.
-        photo: Whether it is mostly frames, which JPEG keeps in less; else it is a PNG of 64
+        width: Largest width in pixels.
+        photo: Whether the figure consists mostly of frames: then JPEG, otherwise a PNG with 64
             colors.
 
     Raises:
-        FileNotFoundError: There is no such PNG.
+        FileNotFoundError: The PNG does not exist.
     """
     from PIL import Image
 
@@ -61,10 +61,13 @@ def figure(run: str | Path, name: str, *, width: int = 800, photo: bool = False)
     """Shows a figure of a run's report.
 
     Args:
-        name: Stem of its file, such as `bline_figure1`.
+        run: Run directory.
+        name: Stem of the file, such as `bline_figure1`.
+        width: See `picture`.
+        photo: See `picture`.
 
     Raises:
-        RunError: The report has no such figure; those it has are named.
+        RunError: The report has no such figure; the message lists those available.
     """
     folder = Path(run) / "report" / "figures"
     path = folder / f"{name}.png"
@@ -75,7 +78,7 @@ def figure(run: str | Path, name: str, *, width: int = 800, photo: bool = False)
 
 
 def frames(task: str, *, per_class: int = 3, seed: int = 0, width: int = 640) -> Picture:
-    """Shows simulated frames of each class; captions tell patient and measured label."""
+    """Simulated frames of each class; captions state patient and measured label."""
     from lus_keras.simulation import contact_sheet
 
     shown = contact_sheet.simulated_pictures(task, per_class=per_class, seed=seed)

@@ -1,4 +1,4 @@
-"""Tables of a notebook: a network, a run's results and claims, a protocol's choices."""
+"""Tables for notebooks: a network, results and claims of a run, settings of a protocol."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ UNTOLD = ("InputLayer", "ReLU", "Activation", "ZeroPadding2D", "ZeroPadding3D", 
 
 
 def network(model: keras.Model) -> pd.DataFrame:
-    """Draws a network as a table: a row for layers whose names start with the same word.
+    """Summary of a network, one row per group of layers whose names start with the same word.
 
     Returns:
-        Columns `part`, `layers`, `output` (shape without the batch) and `parameters`; the last row
-        is the whole network.
+        Columns `part`, `layers`, `output` (shape without the batch axis) and `parameters`; the
+        last row is the whole network.
     """
     parts: dict[str, list[Any]] = {}
     for layer in model.layers:
@@ -58,10 +58,13 @@ def table(run: str | Path, paper: str, target: str, *, metrics: Sequence[str] = 
     """Reads a table of a run, `published | ours (95 % interval over patients)`.
 
     Args:
-        metrics: Metrics to show; those that the paper prints where none is given.
+        run: Run directory.
+        paper: Name of the paper.
+        target: Table, such as `table1`.
+        metrics: Metrics to show; if not given, those that the paper prints.
 
     Returns:
-        One row per network, one column per metric; rows of which nothing is known are left out.
+        One row per network, one column per metric; rows without any number are omitted.
 
     Raises:
         ConfigError: The paper has no such table.
@@ -89,16 +92,17 @@ def table(run: str | Path, paper: str, target: str, *, metrics: Sequence[str] = 
 
 
 def committed(name: str) -> Path:
-    """Finds results that the repository holds.
+    """Path of results in the repository.
 
     Args:
         name: Folder in `docs/results`.
 
     Returns:
-        The folder with its figures, tables and `results.json`.
+        The folder with figures, tables and `results.json`.
 
     Raises:
-        RunError: It is not there, as in a package installed without its repository.
+        RunError: The folder does not exist, for example if the package was installed without its
+            repository.
     """
     folder = Path(__file__).parents[3] / "docs" / "results" / name
     if not folder.is_dir():
@@ -113,15 +117,16 @@ def recorded(
 
     Args:
         name: Folder in `docs/results`.
-        rows: Names of rows, with how to call them.
-        metrics: Names of metrics, with how to call them.
-        digits: Decimals of ours.
+        target: Table, such as `table1`.
+        rows: Printed names by row id.
+        metrics: Printed names by metric id.
+        digits: Digits after the point of our numbers.
 
     Returns:
-        One row per network, one column per metric; a dash stands for what is not known.
+        One row per network, one column per metric; a dash for missing numbers.
 
     Raises:
-        RunError: The repository does not hold these results.
+        RunError: The repository does not contain these results.
     """
     folder = committed(name)
     nested = folder / "report" / "results.json"
@@ -151,10 +156,10 @@ def _recorded_cell(cell: Mapping[str, Any], digits: int):
 
 
 def claims(run: str | Path, paper: str) -> pd.DataFrame:
-    """Reads what became of the orders that a paper claims.
+    """Reads the verdicts on a paper's claims.
 
     Returns:
-        One row per claim: verdict, and the difference with its 95 % interval over patients.
+        One row per claim: verdict, and difference with its 95 % interval over patients.
 
     Raises:
         RunError: The run cannot be read.
@@ -186,11 +191,12 @@ def _difference(claim: Any) -> str:
 
 
 def choices(paper: str, *labels: str) -> pd.DataFrame:
-    """Lists the settings of a paper's protocol with the label of where each comes from.
+    """Lists the settings of a paper's protocol with their sources.
 
     Args:
-        *labels: Only these: P printed in the paper, C public code, D derived from published
-            numbers, I indirect evidence, X our choice. All where none is given.
+        paper: Name of the paper.
+        *labels: Sources to show: P printed in the paper, C public code, D derived from published
+            numbers, I indirect evidence, X our choice. All if none is given.
 
     Returns:
         Columns `value`, `label` and `why`, by setting.

@@ -1,4 +1,4 @@
-"""Carries a request out: frames, split, folds that are not done yet, report."""
+"""Executes a request: frames, split, training of unfinished folds, report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from lus_keras.experiments.reproduce.train import OVERLAYS, Training, train
 
 @dataclass
 class Result:
-    """What came of a request; `sections` are those of its report."""
+    """Result of a request; `sections` are those of its report."""
 
     out: Path
     targets: set[tuple[str, str]] = field(default_factory=set)
@@ -32,19 +32,21 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0 if every job is done, 5 if one diverged, 4 if one failed."""
+        """0 if all jobs are done, 5 if one diverged, 4 if one failed."""
         statuses = {outcome.status for outcome in self.outcomes}
         return 4 if "failed" in statuses else 5 if "diverged" in statuses else 0
 
 
 def reproduce(request: Request, reporter: Reporter, plans: Sequence[Plan] | None = None) -> Result:
-    """Does everything a request needs: data, split, training of what is not done yet, report.
+    """Executes a request: prepares data and split, trains unfinished folds, writes the report.
 
     Args:
-        plans: What `plan` made of the request, where that was asked before TensorFlow was loaded.
+        request: The request.
+        reporter: Receives progress and messages.
+        plans: Result of `plan` for this request, if it was computed before TensorFlow was loaded.
 
     Raises:
-        ConfigError: As `plan`; options do not go together, or the folder holds a run of another
+        ConfigError: As `plan`; options conflict, or the folder contains a run of a different
             experiment.
         DataError: As `plan`; or a video cannot be decoded, or the split leaks.
         RunError: run.json is damaged.
@@ -68,7 +70,7 @@ def reproduce(request: Request, reporter: Reporter, plans: Sequence[Plan] | None
 
 
 def _train(request: Request, reporter: Reporter, plans: Sequence[Plan], result: Result) -> None:
-    """Trains what one run lacks, of all papers together."""
+    """Trains the unfinished folds of a run, for all papers together."""
     out = run_folder(request)
     out.mkdir(parents=True, exist_ok=True)
     result.targets |= {(item.paper.name, target) for item in plans for target in item.targets}
@@ -85,7 +87,7 @@ def _train(request: Request, reporter: Reporter, plans: Sequence[Plan], result: 
 
 
 def _prepare(plan: Plan, request: Request, out: Path, reporter: Reporter) -> list[Prepared]:
-    """Says what a paper's plan holds, and stores frames, divisions and the record of the run."""
+    """Reports a paper's plan and stores frames, splits and the record of the run."""
     name, settings = plan.paper.name, plan.config
     reporter.note(f"{name}: {settings.title} ({settings.authors}, {settings.venue})")
     known = [plan.data, *map(plan.data_of, plan.variants)]
@@ -110,7 +112,7 @@ def _prepare(plan: Plan, request: Request, out: Path, reporter: Reporter) -> lis
 
 
 def _write_architectures(plan: Plan, out: Path) -> list[Path]:
-    """Writes the networks of a paper as text and, where they fit a page, draws them."""
+    """Writes the networks of a paper as text and, if they fit on a page, as drawings."""
     from lus_keras.core.style import png_bytes
     from lus_keras.models.architecture import MOST_LAYERS, describe_architecture, draw_architecture
 

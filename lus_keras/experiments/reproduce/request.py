@@ -1,4 +1,4 @@
-"""What is asked for: targets, papers and settings, and the folder its run goes to."""
+"""Requests: targets, papers and settings, and the run directory."""
 
 import hashlib
 import importlib.util
@@ -19,10 +19,10 @@ from lus_keras.simulation import dataset as simulated
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for; fields are the options of `lus-keras reproduce`.
+    """A request; the fields are the options of `lus-keras reproduce`.
 
-    `workers` None leaves it to the machine, see `choose_workers`. `data_seed` draws the simulated
-    cohort; None means `seed`.
+    `workers` None chooses a number for the machine, see `choose_workers`. `data_seed` is the seed
+    of the simulated cohort; None is `seed`.
     """
 
     targets: tuple[str, ...]
@@ -56,7 +56,7 @@ class Request:
 
     @property
     def own_networks(self) -> list[OwnNetwork]:
-        """Networks of the user, as files or functions name them."""
+        """The user's own networks, given as files or functions."""
         return [from_file(n) if isinstance(n, str) else from_function(n) for n in self.networks]
 
     @property
@@ -71,7 +71,7 @@ class Request:
 
 
 def run_folder(request: Request) -> Path:
-    """Folder of the run: `--out`, or a name that is the same for the same experiment."""
+    """Run directory: `--out`, or a name that is the same for equal requests."""
     if request.out:
         return request.out
     data = Path(request.data).stem if request.data.endswith(".csv") else request.data
@@ -94,7 +94,7 @@ def run_folder(request: Request) -> Path:
 
 
 def targets_by_paper(request: Request) -> dict[str, list[str]]:
-    """Targets by paper; `table1` is every paper's, `bline/table1` one paper's."""
+    """Targets by paper; `table1` applies to every paper, `bline/table1` to one."""
     names = request.papers or tuple(papers.names())
     available = {name: papers.get(name).targets for name in names}
     everything = sorted({target for targets in available.values() for target in targets})
@@ -135,15 +135,15 @@ def _refuse_simulated(wanted: dict[str, list[str]], data: str) -> None:
 
 
 def data_name(data: str) -> str:
-    """Name of the data set in paths: a manifest's stem, any other name as it is."""
+    """Name of the data set in paths: the stem of a manifest, any other name unchanged."""
     return Path(data).stem if data.lower().endswith(".csv") else data
 
 
 def check_engine(request: Request) -> None:
-    """Refuses options that do not go together, before anything is done.
+    """Rejects conflicting options before anything is done.
 
     Raises:
-        ConfigError: They do not; all that is wrong is listed.
+        ConfigError: Options conflict; all conflicts are listed.
     """
     problems, several = [], (request.workers or 1) > 1
     if request.engine == "ray" and several:
@@ -159,14 +159,14 @@ def check_engine(request: Request) -> None:
 
 
 def requests_by_seed(request: Request) -> list[Request]:
-    """Splits a request for several trainings into one a seed.
+    """Splits a request for several trainings into one request per seed.
 
     Returns:
-        A request a seed, from `seed` on, each with a folder of its own; the request itself where
-        one training is wanted. With `seeds` the simulated cohort stays that of `seed`.
+        One request per seed, with consecutive seeds from `seed` and a folder each; the request
+        itself for a single training. With `seeds` the simulated cohort remains that of `seed`.
 
     Raises:
-        ConfigError: Seeds and cohorts are both asked for, or new cohorts of data that are not
+        ConfigError: Both seeds and cohorts are requested, or cohorts for data that are not
             simulated.
     """
     count = max(request.seeds, request.cohorts)
@@ -194,7 +194,7 @@ def requests_by_seed(request: Request) -> list[Request]:
 
 
 def _own_folds(request: Request, seed: int) -> tuple[str, ...]:
-    """Folds of a seed; the first has the configuration's, a split of the user's stays."""
+    """Overrides with the seed of the split; unchanged for the first seed and a user's own split."""
     if request.split or seed == request.seed:
         return request.overrides
     return (*request.overrides, f"split.seed={seed}")

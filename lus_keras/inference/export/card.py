@@ -31,7 +31,7 @@ OUTPUTS = {
     "logits": "unbounded, mean over folds; with several folds their softmax is not `probabilities`",
     "attention": "weights of the frames, rows sum to 1; mean over folds",
 }
-# Of networks that judge each label on its own.
+# For networks that predict each label separately.
 APART = {
     "probabilities": "of each label in `labels` separately, none or several may apply; mean "
     "over folds",
@@ -46,7 +46,7 @@ USE = (
 def contract(
     models: Ensemble, format: str, differences: Mapping[str, float], hashes: Mapping[str, str]
 ) -> dict[str, Any]:
-    """contract.json: what a caller has to give and gets, and the sha256 of the files."""
+    """contract.json: inputs and outputs of the model, and the SHA-256 of its files."""
     said = OUTPUTS | (APART if models.description.multilabel else {})
     return {
         "schema": 1,
@@ -80,10 +80,10 @@ def _input(models: Ensemble) -> dict[str, Any]:
         "frames_per_second": clip.fps,
         "frames": clip.frames,
         "frames_note": {
-            "video": "a whole video; what is longer is cut off, what lacks is "
-            + ("its last frame" if clip.padding == "last" else "0 after scaling"),
+            "video": "a whole video; longer ones are truncated, shorter ones padded with "
+            + ("their last frame" if clip.padding == "last" else "0 after scaling"),
             "frame": "single frames: the axis has length 1",
-        }.get(clip.unit, "exactly so many, resampled by time stamp"),
+        }.get(clip.unit, "exactly this number, resampled by time stamp"),
         "crop": crop,
         "crop_note": CROPS[crop],
         "picture_size": list(clip.size),
@@ -104,7 +104,7 @@ def _scaled_input(models: Ensemble) -> dict[str, Any]:
         "shape": [None, *clip.shape],
         "values": config.SCALINGS[clip.scaling],
         "frames_per_second": clip.fps,
-        "note": "as `lus_keras.data.pipeline.network_input` gives them; "
+        "note": "as returned by `lus_keras.data.pipeline.network_input`; "
         "loading needs lus_keras.models",
     }
 
@@ -114,12 +114,12 @@ def model_card(
     said: Mapping[str, Any],
     elsewhere: Mapping[str, Sequence[Mapping[str, Any]]] = {},
 ) -> str:
-    """model_card.md: where a model comes from, how good it was, what it is for.
+    """model_card.md: use, training data, performance and limits of a model.
 
     Args:
         models: The network.
         said: Its contract.
-        elsewhere: Rows as in results.json of further data sets that it was tested on, by name.
+        elsewhere: Rows of results.json for further data sets on which it was tested, by name.
     """
     description = models.description
     settings = config.load(description.paper)
@@ -159,7 +159,7 @@ def model_card(
 
 
 def title_of(description: Description, record: PaperRecord | None) -> str:
-    """Printed name of a network: the run's, the paper's, or its own."""
+    """Printed name of a network: from the run, the paper, or its own name."""
     entry = config.load(description.paper).models.get(description.model)
     titles = record.model_titles if record else {}
     return titles.get(description.model) or (entry.title if entry else description.model)
@@ -171,10 +171,12 @@ def _usage(models: Ensemble, said: Mapping[str, Any]) -> str:
     outputs = ", ".join(f"`{name}`" for name in said["outputs"])
     folds = f"{len(models.folders)} fold" + "s" * (len(models.folders) > 1)
     labels = escaped(", ".join(models.labels))
+    fps = given["frames_per_second"]
+    rate = "at the frame rate of the file" if fps is None else f"at {fps} frames per second"
     kind = "Labels, none or several of which apply" if models.description.multilabel else "Classes"
     return (
-        f"Input `{given['name']}`: {given['dtype']}, {shape}, at {given['frames_per_second']} "
-        f"frames per second. Outputs: {outputs}. {kind}: {labels}. {folds}. "
+        f"Input `{given['name']}`: {given['dtype']}, {shape}, {rate}. Outputs: {outputs}. "
+        f"{kind}: {labels}. {folds}. "
         f"Details: `{'entry' if said['format'] == 'safetensors' else 'contract'}.json`."
     )
 
@@ -194,7 +196,7 @@ def _data_lines(record: PaperRecord | None, data: DataRecord) -> list[str]:
 
 
 def _calibration(models: Ensemble) -> str:
-    """What probabilities were fitted to, and the operating point, of each fold."""
+    """Temperature and operating point of each fold; empty without calibration."""
     lines = []
     for folder, said in zip(models.folders, models.calibrations, strict=False):
         line = f"- {folder.name}: logits divided by {said['temperature']:.3g}"
@@ -223,7 +225,7 @@ def _limits(record: PaperRecord | None) -> str:
 
 
 def recipe(record: PaperRecord | None) -> str:
-    """The command that trained a network, without the places of files; empty if not recorded."""
+    """The command that trained a network, without paths; empty if not recorded."""
     words = shlex.split(record.command) if record else []
     kept, dropped = [], False
     for word in words:
@@ -236,7 +238,7 @@ def recipe(record: PaperRecord | None) -> str:
 
 
 def measured_rows(run: Path | None, description: Description) -> list[dict[str, Any]]:
-    """Rows of results.json about a network that have a value; none without a report."""
+    """Rows of results.json about a network that have a value; empty without a report."""
     entry = "/".join(filter(None, (description.variant, description.model)))
     whole = _tables_of(description.paper, entry)
     record = paper_record(run, description.paper)
@@ -266,7 +268,7 @@ def _metrics(rows: Sequence[Mapping[str, Any]], entry: str) -> str:
 
 
 def _tables_of(paper: str, entry: str) -> set[str]:
-    """Tables that rest on this network alone, whose rows are classes or labels."""
+    """Tables of this network only, whose rows are classes or labels."""
     targets = papers.get(paper).targets.items()
     return {target.replace("-", "_") for target, entries in targets if entries == (entry,)}
 
@@ -289,7 +291,7 @@ def _interval(row: Mapping[str, Any]) -> str:
 
 
 def paper_record(run: Path | None, paper: str) -> PaperRecord | None:
-    """What run.json says of a paper; None where it cannot be read, as the card says then."""
+    """Record of a paper in run.json; None if it cannot be read, which the card states."""
     try:
         return read_record(run).papers.get(paper) if run else None
     except RunError:
@@ -297,7 +299,7 @@ def paper_record(run: Path | None, paper: str) -> PaperRecord | None:
 
 
 def _measured(run: Path | None) -> list[dict[str, Any]]:
-    """Rows of results.json; none where it cannot be read, as the card says then."""
+    """Rows of results.json; empty if it cannot be read, which the card states."""
     try:
         return json.loads((run / "report/results.json").read_text("utf-8"))["rows"] if run else []
     except (OSError, ValueError, KeyError, TypeError):

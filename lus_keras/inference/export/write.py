@@ -1,4 +1,4 @@
-"""Exports networks: written beside its place, checked, then moved there."""
+"""Exports networks: written to a temporary folder, checked, then moved into place."""
 
 import os
 import shutil
@@ -22,16 +22,17 @@ def export_models(
     """Exports the folds of a network as one model.
 
     Args:
-        out: Folder to create; one that holds an earlier export is replaced.
+        models: Networks from `load_models`.
+        out: Folder to create; an earlier export in it is replaced.
         format: "saved_model", "onnx", or "keras", which takes scaled inputs and needs this package.
 
     Returns:
-        The files, and the differences that `check_export` found.
+        Files written, and the largest differences found by `check_export`, by output.
 
     Raises:
-        ConfigError: The format is not known or its packages are missing, or `out` holds other
+        ConfigError: The format is unknown or its packages are missing, or `out` contains other
             files.
-        RunError: The export differs from the networks; nothing is left of it.
+        RunError: The export's outputs differ from those of the networks; it is removed.
     """
     if format not in FORMATS:
         raise ConfigError(f"--format must be one of {', '.join(FORMATS)}. Received {format!r}.")

@@ -5,9 +5,9 @@
     video ─▶ stream   clips as training cut them, a few at a time
           ─▶ video    probabilities a clip, a video, a patient ─▶ write   CSV, JSON, pictures
 
-A network is built again by its paper from `model.json`, which holds all that shape and input depend
-on; nothing of a run's other files is needed. Networks compute in float32, whatever they were
-trained in. Memory does not grow with the length of a video.
+A network is rebuilt by its paper from `model.json`, which contains everything that its shape and
+input depend on; no other file of the run is needed. Networks compute in float32, whatever the
+precision of training. Memory use does not grow with the length of a video.
 """
 
 from lus_keras.inference.predict.load import Ensemble, load_models

@@ -1,4 +1,4 @@
-"""Networks of finished folds, built again and put side by side."""
+"""Networks of finished folds, rebuilt and combined."""
 
 import inspect
 import os
@@ -29,12 +29,12 @@ from lus_keras.papers.own import rebuilt
 
 @dataclass(frozen=True)
 class Ensemble:
-    """The folds of one network; what they say is averaged.
+    """The folds of one network; their predictions are averaged.
 
     Attributes:
-        networks: From inputs to logits, float32.
-        predictors: The same, to a dictionary of `logits` and what `WATCHED` names.
-        calibrations: What each was calibrated to; none where none was.
+        networks: Networks from inputs to logits, float32.
+        predictors: The same networks with a dictionary of outputs: `logits` and those in `WATCHED`.
+        calibrations: Calibration of each network; empty without.
     """
 
     description: Description
@@ -45,7 +45,7 @@ class Ensemble:
 
     @property
     def temperatures(self) -> tuple[float, ...]:
-        """What each network's logits are divided by before they become probabilities."""
+        """Temperature of each network, by which its logits are divided; 1 without calibration."""
         if not self.calibrations:
             return (1.0,) * len(self.networks)
         return tuple(said["temperature"] for said in self.calibrations)
@@ -67,7 +67,7 @@ class Ensemble:
 
     @property
     def watched(self) -> tuple[str, ...]:
-        """Which of `WATCHED` the network has."""
+        """The outputs in `WATCHED` that the network has."""
         return tuple(name for name in WATCHED if name in self.predictors[0].output)
 
     def decode(self, logits: np.ndarray) -> np.ndarray:
@@ -79,12 +79,12 @@ class Ensemble:
         """Predicts a batch of clips.
 
         Args:
-            clips: `(b, t, h, w, c)` uint8, as `ClipSource.read` gives them.
-            length: `(b,)` frames that exist.
+            clips: `(b, t, h, w, c)` uint8, as returned by `ClipSource.read`.
+            length: `(b,)` number of frames of each clip without padding.
 
         Returns:
-            `probabilities (b, classes)` float64, the mean over folds of each fold's; `logits
-            (b, k)` and what `watched` names, means over folds, float32.
+            `probabilities (b, classes)` float64, mean of the folds' probabilities; `logits (b, k)`
+            and the outputs in `watched`, float32, means over folds.
         """
         values = network_input(clips, length, self.clip)
         outputs = [predictor.predict_on_batch(values) for predictor in self.predictors]
@@ -107,13 +107,15 @@ def load_models(
     """Loads the finished folds of one network of a run.
 
     Args:
-        path: Run directory, any folder within it down to a fold's, or the name of a pretrained
-            network.
-        variant: Variant, where the run has several; "" is none.
+        path: Run directory, a folder within it, or the name of a pretrained network.
+        paper: Paper, if the run has several.
+        model: Network, if the run has several.
+        variant: Variant, if the run has several; "" is the paper's own protocol.
+        fold: Number of a single fold; all finished folds if not given.
 
     Raises:
         RunError: There is no finished fold, a file is damaged, or weights do not fit the network.
-        ConfigError: What is asked for is not there, or several networks are meant.
+        ConfigError: The requested network does not exist, or the request is ambiguous.
     """
     path = Path(path)
     if not path.exists() and registry.is_registered(path.as_posix()):
@@ -136,14 +138,16 @@ def load_models(
 
 
 def load_registered(name: str, *, fold: int | None = None) -> Ensemble:
-    """Loads a network that ships with the package or that the user registered.
+    """Loads a network that is shipped with the package or was registered by the user.
 
     Args:
         name: One of `registry.names()`.
+        fold: Number of a single fold; all folds if not given.
 
     Raises:
-        ConfigError: There is no such network or fold, or only its recipe is here.
-        DataError: A file is damaged, is not the one of the entry, or does not fit the network.
+        ConfigError: There is no such network or fold, or only its recipe is available.
+        DataError: A file is damaged, does not match the hash in the entry, or does not fit the
+            network.
     """
     found = registry.find(name)
     if found.entry.kind != "network":
@@ -177,7 +181,7 @@ def ensemble(
     networks: Sequence[keras.Model],
     calibrations: Sequence[dict[str, Any]] = (),
 ) -> Ensemble:
-    """Puts networks of one description side by side; all of them are calibrated, or none."""
+    """Combines networks with the same description; either all are calibrated or none."""
     predictors = tuple(map(predictor_of, networks))
     parts = tuple(folders), tuple(networks), predictors, tuple(calibrations)
     return Ensemble(description, *parts)
@@ -197,14 +201,14 @@ def _check_options(description: Description) -> None:
 
 
 def build_network(description: Description) -> keras.Model:
-    """Builds a network again, with new weights.
+    """Rebuilds a network, with new weights.
 
-    Shape and options are those of model.json. The paper's file fills in the rest of a
-    configuration, which no network depends on.
+    Shape and options are those of model.json; other settings, on which no network depends, are
+    those of the paper's file.
 
     Raises:
-        ConfigError: The paper is not known.
-        RunError: The paper has no such network, or it refuses the options.
+        ConfigError: The paper is unknown.
+        RunError: The paper has no such network, or the network rejects the options.
     """
     if description.network is not None:
         return _build_own(description)
@@ -228,10 +232,10 @@ def build_network(description: Description) -> keras.Model:
 
 
 def _build_own(description: Description) -> keras.Model:
-    """A network of the user from its layers; its file is not run, as files may come from anywhere.
+    """Rebuilds a user's network from its layers; its file, which may be untrusted, is not run.
 
     Raises:
-        RunError: It has layers that only its file knows, or cannot be built.
+        RunError: It has layers defined only in its file, or cannot be built.
     """
     network = description.network or {}
     source = f"{network.get('file')}:{network.get('function')}"

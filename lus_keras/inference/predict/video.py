@@ -1,4 +1,4 @@
-"""Probabilities of a video, clip by clip, and of patients from their videos."""
+"""Probabilities of clips, videos and patients."""
 
 import math
 import os
@@ -27,20 +27,20 @@ MOST_CLIPS = 8
 
 @dataclass(frozen=True)
 class VideoPrediction:
-    """What networks say of one video.
+    """Predictions for one video.
 
     Attributes:
         video: Its manifest row, or one made from its path.
-        cropped: Whether it was taken to show the sector alone.
-        cuts: Where the n clips lie, in frames at `fps`.
-        fps: Frames a second that clips are counted in; None if the file does not say.
-        frames: Frames of the video at that rate.
+        cropped: Whether the video was treated as showing only the sector.
+        cuts: Positions of the n clips, in frames at `fps`.
+        fps: Frame rate of the clips in Hz; None if the file states none.
+        frames: Number of frames of the video at that rate.
         logits: `(n, k)` float32, means over folds.
         probabilities: `(n, classes)` float64, means over folds; rows sum to 1, unless `multilabel`.
-        attention: `(n, t)` float32 weights of the frames, means over folds; None without attention.
-        masks: `(n, t, h', w')` float32 in 0 … 1; None unless asked for and there.
-        damage: What the file has lost, where it was predicted all the same; empty of a whole one.
-        multilabel: Whether each label is judged on its own, so that none or several may apply.
+        attention: `(n, t)` float32 frame weights, means over folds; None without attention.
+        masks: `(n, t, h', w')` float32 in 0 … 1; None unless requested and available.
+        damage: Description of damage to the file; empty if it is intact.
+        multilabel: Whether each label is predicted separately, so that none or several may apply.
     """
 
     video: Video
@@ -59,42 +59,42 @@ class VideoPrediction:
 
     @property
     def clip_ids(self) -> list[str]:
-        """Ids as in predictions.csv."""
+        """Ids of the clips, as in predictions.csv."""
         return [f"{self.video.video_id}{cut.suffix}" for cut in self.cuts]
 
     @property
     def mean(self) -> np.ndarray:
-        """`(classes,)` probabilities of the video: the mean over its clips."""
+        """`(classes,)` probabilities of the video, means over its clips."""
         return self.probabilities.mean(axis=0)
 
     @property
     def predicted(self) -> int:
-        """Class of the video, or its likeliest label; the first of equals."""
+        """Predicted class of the video, or its most probable label; the first of equals."""
         return int(self.mean.argmax())
 
     @property
     def answer(self) -> str:
-        """Name of the class; of labels apart, all with a probability above 1/2, or `none`."""
+        """Name of the predicted class; with `multilabel`, all labels above 0.5, or `none`."""
         if not self.multilabel:
             return self.labels[self.predicted]
         said = [name for name, chance in zip(self.labels, self.mean, strict=True) if chance > 0.5]
         return ";".join(said) or "none"
 
     def start_s(self, number: int) -> float:
-        """Second at which a clip starts; NaN if the frame rate is not known."""
+        """Start of a clip in seconds; NaN if the frame rate is unknown."""
         return self.cuts[number].first / self.fps if self.fps else math.nan
 
     def end_s(self, number: int) -> float:
-        """Second at which a clip ends."""
+        """End of a clip in seconds; NaN if the frame rate is unknown."""
         cut = self.cuts[number]
         return (cut.first + cut.length) / self.fps if self.fps else math.nan
 
     def representative(self) -> tuple[int, int]:
-        """The clip that says the video's class most clearly, and its frame of highest weight.
+        """The clip with the highest probability of the video's class, and its frame of most weight.
 
         Returns:
-            Place of the clip, and frame of the video at `fps`. Without attention it is the middle
-            frame. The first of equals each.
+            Index of the clip, and frame of the video at `fps` (without attention, the middle frame
+            of the clip). Among equals, the first.
         """
         clip = int(self.probabilities[:, self.predicted].argmax())
         cut = self.cuts[clip]
@@ -111,18 +111,19 @@ def predict_video(
     masks: bool = False,
     damaged: bool = False,
 ) -> VideoPrediction:
-    """Predicts every clip of a video; it is decoded once, a few clips at a time.
+    """Predicts every clip of a video, which is decoded once, a few clips at a time.
 
     Args:
-        video: File or folder of pictures, or a manifest row, whose region of interest, frame rate
-            of pictures and ids are used.
-        cropped: Whether it shows the sector alone; None as the videos that were learned from.
-        masks: Keep spatial masks, where the network has them.
-        damaged: Whether a file that lost its end, or frames, is predicted from what can be read.
+        models: Networks from `load_models`.
+        video: File, folder of images, or manifest row, whose region of interest, frame rate of
+            images and ids are used.
+        cropped: Whether the video shows only the sector; None is as in the training videos.
+        masks: Whether spatial masks are kept, if the network has them.
+        damaged: Whether a damaged file is predicted from what can be read of it.
 
     Raises:
-        VideoError: It cannot be decoded, is too short or too small, lacks a region of interest, is
-            damaged, or is not the file that its manifest row states the hash of.
+        VideoError: The video cannot be decoded, is too short or too small for a clip, lacks a
+            region of interest, is damaged, or does not match the hash in its manifest row.
     """
     row = video if isinstance(video, Video) else as_video(video)
     _check(row, models)
@@ -186,7 +187,7 @@ def predictions_apart(predictions: Sequence[VideoPrediction]) -> list[VideoPredi
 
 
 def by_patient(predictions: Iterable[VideoPrediction]) -> dict[str, np.ndarray]:
-    """Patient id → `(classes,)` mean probabilities of the patient's videos, each counted alike."""
+    """Patient id → `(classes,)` probabilities, means over the patient's videos."""
     videos: dict[str, list[np.ndarray]] = {}
     for prediction in predictions:
         videos.setdefault(prediction.video.patient_id, []).append(prediction.mean)

@@ -26,23 +26,23 @@ def vanilla_saliency(
     chunk: int = 8,
     engine: str = FAST,
 ) -> Floats:
-    """Absolute gradient of a class's logit by every pixel (Simonyan et al. 2014).
+    """Absolute gradient of a class logit with respect to every pixel (Simonyan et al. 2014).
 
     Args:
         model: Network from inputs `(b, …, c)` to logits `(b, k)`.
-        clips: `(b, …, c)` float, as the network takes them.
-        output: Class of each clip, or of all; None is the class that the network predicts. A
-            network of one logit has the classes 1 and 0, and the score of 0 is minus the logit.
-        chunk: Clips computed at once.
-        engine: One of `ENGINES`: our compiled gradients, or the call of tf-keras-vis.
+        clips: `(b, …, c)` float, scaled as the network's input.
+        output: Class to explain, one per clip or one for all; None is the predicted class. A
+            network with one logit has the classes 1 and 0; the score of class 0 is minus the logit.
+        chunk: Number of clips per batch.
+        engine: `fast` (our compiled gradients) or `tf-keras-vis`.
 
     Returns:
-        `(b, …)` float32 in 0 … 1: the maximum over channels, each map stretched from its minimum to
-        its maximum.
+        `(b, …)` float32 in 0 … 1: maximum over channels, each map rescaled from its minimum and
+        maximum to 0 … 1.
 
     Raises:
-        ConfigError: Keras computes with another backend than TensorFlow.
-        ValueError: `clips`, `output`, `chunk` or `engine` does not fit.
+        ConfigError: The backend of Keras is not TensorFlow.
+        ValueError: `clips`, `output`, `chunk` or `engine` is invalid.
     """
     _check_choice("engine", engine, ENGINES)
     require_tensorflow()
@@ -71,15 +71,15 @@ def smooth_grad(
 ) -> Floats:
     """Gradient averaged over noisy copies of each clip (Smilkov et al. 2017).
 
-    A copy's noise depends on seed, clip and copy alone, so that both engines have the same. Other
-    arguments, result and errors are those of `vanilla_saliency`.
+    The noise depends only on the seed, the clip and the number of the copy, so both engines use the
+    same noise. Other arguments, result and errors are those of `vanilla_saliency`.
 
     Args:
         output: As in `vanilla_saliency`; the predicted class is that of the clip without noise.
-        samples: Noisy copies of each clip.
+        samples: Number of noisy copies of each clip.
         noise: Standard deviation of the noise as a share of the clip's range of values.
-        chunk: Copies computed at once.
-        seed: Of the noise, 0 or more.
+        chunk: Number of copies per batch.
+        seed: Seed of the noise, at least 0.
         order: `mean_abs` averages absolute gradients, as tf-keras-vis does; `abs_mean` takes the
             absolute value of the averaged gradient, as Smilkov et al. define it.
     """
@@ -124,15 +124,15 @@ def integrated_gradients(
     Other arguments are those of `vanilla_saliency`.
 
     Args:
-        steps: Places on the path, the middles of equal parts of it.
-        chunk: Places computed at once.
+        steps: Number of points on the path, the midpoints of equal intervals.
+        chunk: Number of points per batch.
 
     Returns:
-        `(b, …)` float32 in 0 … 1: the absolute sum over channels, stretched.
+        `(b, …)` float32 in 0 … 1: absolute value of the sum over channels, rescaled.
 
     Raises:
-        ConfigError: Keras computes with another backend than TensorFlow.
-        ValueError: An argument is out of range or does not fit.
+        ConfigError: The backend of Keras is not TensorFlow.
+        ValueError: An argument is invalid.
     """
     parts = path_contributions(model, clips, output, steps=steps, chunk=chunk)
     return _stretched(np.abs(parts.sum(axis=-1)))
@@ -146,9 +146,9 @@ def path_contributions(
     steps: int = 20,
     chunk: int = 10,
 ) -> Floats:
-    """Integrated gradients with their sign, `(b, …, c)`; arguments as `integrated_gradients` has.
+    """Signed integrated gradients, `(b, …, c)`; arguments as in `integrated_gradients`.
 
-    Their sum is the score of the clip minus that of the baseline, as far as `steps` are enough.
+    With enough `steps`, their sum approaches the score of the clip minus that of the baseline.
     """
     require_tensorflow()
     clips = _checked(model, clips, steps=steps, chunk=chunk)
@@ -226,19 +226,19 @@ def grad_cam(
     *,
     layer: str | None = None,
 ) -> Floats:
-    """Class activation map, by tf-keras-vis (Selvaraju et al. 2017).
+    """Gradient-weighted class activation map, by tf-keras-vis (Selvaraju et al. 2017).
 
     Other arguments are those of `vanilla_saliency`.
 
     Args:
-        layer: Name of a layer with maps; None is `last_convolution`.
+        layer: Name of the layer with feature maps; None is `last_convolution`.
 
     Returns:
         `(b, …)` float32 in 0 … 1, interpolated to the size of the clips.
 
     Raises:
-        ConfigError: Keras computes with another backend than TensorFlow.
-        ValueError: `clips`, `output` or `layer` does not fit.
+        ConfigError: The backend of Keras is not TensorFlow.
+        ValueError: `clips`, `output` or `layer` is invalid.
     """
     require_tensorflow()
     clips = _checked(model, clips)
@@ -247,19 +247,20 @@ def grad_cam(
 
 
 def last_convolution(model: keras.Model) -> str:
-    """Name of the last convolution whose maps tell places apart.
+    """Name of the last convolution whose feature maps have spatial resolution.
 
-    One filter alone is a mask, not features, and maps one pixel high or wide, as those of deep
-    networks on small tiles, say nothing of place: both are passed over where there is another.
+    A convolution with a single filter is a mask, not features. Feature maps one pixel high or wide,
+    as in deep networks on small tiles, have no spatial information; such layers are skipped if
+    there is another one.
 
     Args:
-        model: Network whose convolutions are layers of its own, or within `TimeDistributed`.
+        model: Network whose convolutions are its own layers or wrapped in `TimeDistributed`.
 
     Returns:
         Name of the layer.
 
     Raises:
-        ValueError: There is no convolution of more than one filter.
+        ValueError: There is no convolution with more than one filter.
     """
     kinds = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
     found = []

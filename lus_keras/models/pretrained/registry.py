@@ -1,10 +1,10 @@
-"""Named weights: those that ship with the package and those that the user registered.
+"""Named weights: those shipped with the package and those registered by the user.
 
 <root>/<name>/entry.json           network, preprocessing, recipe, measured numbers, sha256
               fold_<k>.safetensors  weights: matrices and kernels in half precision
               card.md               model card
 
-The user's folder comes first. Nothing is downloaded.
+The user's folder takes precedence. Nothing is downloaded.
 """
 
 import os
@@ -43,7 +43,7 @@ class WeightsFile(_Part):
 
 
 class Recipe(_Part):
-    """How a network was trained: the command, and with which code; empty where not recorded."""
+    """How a network was trained: command, seed, versions and commit; empty if not recorded."""
 
     command: str = ""
     seed: int | None = None
@@ -52,7 +52,7 @@ class Recipe(_Part):
 
 
 class Measured(_Part):
-    """Rows of a run's results.json that are about the network, and the data they were taken on."""
+    """Rows of results.json about the network, and the data on which they were measured."""
 
     dataset: str
     simulated: bool
@@ -61,18 +61,18 @@ class Measured(_Part):
 
 
 class Entry(_Part):
-    """All of entry.json.
+    """Content of entry.json.
 
     Attributes:
-        name: Such as `bline/c2d_lstm_a`.
-        kind: A whole network, or a backbone that training can start from.
-        description: As model.json has it: architecture and preprocessing.
-        contract: As contract.json of an exported model has it.
-        parameters: Counted parameters of one network, all of them.
-        files: Weights, a file a fold; none where only the recipe ships.
+        name: Name, such as `bline/c2d_lstm_a`.
+        kind: A whole network, or a backbone as initial weights for training.
+        description: Architecture and preprocessing, as in model.json.
+        contract: Inputs and outputs, as in contract.json of an exported model.
+        parameters: Number of parameters of one network, including those that are not trained.
+        files: Files of weights, one per fold; empty if only the recipe is available.
         data: Counts and license of the training data.
-        calibrations: What each network was calibrated to, in the order of `files`; or none.
-        measured: How good it was, on one or several data sets.
+        calibrations: Calibration of each network, in the order of `files`; empty without.
+        measured: Performance on one or several data sets.
     """
 
     version: Literal[1] = Field(default=1, alias="schema")
@@ -91,7 +91,7 @@ class Entry(_Part):
 
 @dataclass(frozen=True)
 class Registered:
-    """An entry and the folder it lies in; `ships` tells the package's from the user's."""
+    """An entry and its folder; `ships` is true for entries of the package."""
 
     entry: Entry
     folder: Path
@@ -99,7 +99,7 @@ class Registered:
 
     @property
     def size(self) -> int:
-        """Bytes of all weights."""
+        """Size of all weights in bytes."""
         return sum(file.size for file in self.entry.files)
 
 
@@ -113,7 +113,7 @@ def user_root() -> Path:
 
 
 def names() -> list[str]:
-    """Names of all entries, sorted; none is read."""
+    """Names of all entries, sorted; the entries are not read."""
     found = {
         path.parent.relative_to(root).as_posix()
         for root in (user_root(), SHIPPED)
@@ -123,17 +123,17 @@ def names() -> list[str]:
 
 
 def check_name(name: str) -> None:
-    """Refuses what cannot name an entry.
+    """Rejects an invalid name of an entry.
 
     Raises:
-        ConfigError: It is not `paper/network`.
+        ConfigError: The name is not of the form `paper/network`.
     """
     if not _NAME.fullmatch(name) or ".." in name:
         raise ConfigError(f"--as {name}: must be PAPER/NAME of letters, digits, '_', '-' and '.'.")
 
 
 def is_registered(name: str) -> bool:
-    """Whether there is an entry of this name."""
+    """Whether there is an entry with this name."""
     return bool(_NAME.fullmatch(name)) and ".." not in name and _folder(name) is not None
 
 
@@ -149,10 +149,10 @@ def find(name: str) -> Registered:
         name: One of `names()`.
 
     Returns:
-        The entry; the user's where the package has one of this name too.
+        The entry; the user's if the package also has one with this name.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: There is no such entry.
         DataError: entry.json is damaged.
     """
     folder = _folder(name) if is_registered(name) else None
@@ -170,13 +170,13 @@ def find(name: str) -> Registered:
 
 
 def read_arrays(found: Registered, file: WeightsFile) -> dict[str, np.ndarray]:
-    """Reads a file of weights, once its hash is that of the entry.
+    """Reads a file of weights after verifying its hash.
 
     Returns:
         float32 arrays by name, sorted.
 
     Raises:
-        DataError: The file is absent, is another one, or is damaged.
+        DataError: The file is missing or damaged, or its hash differs from that in the entry.
     """
     path = found.folder / Path(file.name).name
     try:
@@ -193,17 +193,17 @@ def read_arrays(found: Registered, file: WeightsFile) -> dict[str, np.ndarray]:
 
 
 def load_backbone(name: str) -> dict[str, np.ndarray]:
-    """Weights that training can start from, under PyTorch's names.
+    """Initial weights of a backbone, under PyTorch's names.
 
     Args:
-        name: An entry that is a backbone, such as `severity/alexnet`.
+        name: Name of a registered backbone, such as `severity/alexnet`.
 
     Returns:
-        float32 arrays by name, as `load_torch_weights` takes them.
+        float32 arrays by name, for `load_torch_weights`.
 
     Raises:
-        ConfigError: There is no such entry, it is a whole network, or only its recipe is here.
-        DataError: A file is damaged or not the one of the entry.
+        ConfigError: There is no such entry, it is a whole network, or only its recipe is available.
+        DataError: A file is damaged or does not match the hash in the entry.
     """
     found = find(name)
     if found.entry.kind != "backbone":
@@ -216,7 +216,7 @@ def needed_files(found: Registered) -> tuple[WeightsFile, ...]:
     """Files of weights of an entry.
 
     Raises:
-        ConfigError: Only its recipe is here.
+        ConfigError: Only its recipe is available.
     """
     name = found.entry.name
     if not found.entry.files:
@@ -227,9 +227,9 @@ def needed_files(found: Registered) -> tuple[WeightsFile, ...]:
 
 
 def halved(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Arrays as they are stored: kernels in half precision, vectors and what overflows in single.
+    """Arrays for storage: kernels in half precision, vectors and arrays that overflow in single.
 
-    Vectors are biases and statistics of normalization: few numbers of a wide range.
+    Vectors are biases and statistics of normalization: few numbers with a wide range.
     """
     stored = {}
     for name, values in arrays.items():
@@ -243,11 +243,16 @@ def halved(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def write_entry(
     root: Path, entry: Entry, weights: Mapping[str, Mapping[str, np.ndarray]], card: str
 ) -> list[Path]:
-    """Writes an entry beside its place and moves it there; one of the same name is replaced.
+    """Writes an entry to a temporary folder, then moves it into place; replaces an existing one.
 
     Args:
-        entry: The entry; its `files` are those that are written.
-        weights: File name → arrays as they are stored.
+        root: Folder of the entries.
+        entry: The entry; its `files` are replaced by those written.
+        weights: File name → arrays, see `halved`.
+        card: Text of card.md.
+
+    Returns:
+        Files written.
     """
     from safetensors.numpy import save_file
 

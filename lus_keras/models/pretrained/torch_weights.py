@@ -1,7 +1,7 @@
-"""Weights under PyTorch's names, in and out of the networks that come from PyTorch.
+"""Import and export of weights under PyTorch's names, for networks that come from PyTorch.
 
-Names and shapes are those of torchvision's AlexNet (`features.*`) and ResNet152, and of the
-severity network as its authors' code lays it out (`features`, `attention`, `lstm`, `fc`).
+Names and shapes are those of torchvision's AlexNet (`features.*`) and ResNet152, and those of the
+severity network in its author's code (`features`, `attention`, `lstm`, `fc`).
 """
 
 import re
@@ -42,13 +42,13 @@ Turn = Callable[[Arrays], Arrays]
 
 @dataclass(frozen=True)
 class TorchLoad:
-    """What became of every name.
+    """Result of loading weights, by array name.
 
     Attributes:
-        loaded: Names whose values the network has taken.
-        skipped: Names that were given and not used, with the reason.
-        missing: Names that were not given; these parts of the network are as they were.
-        taken_off: What stood before names, such as `model_state_dict/` or `module.`.
+        loaded: Names of the arrays that were loaded into the network.
+        skipped: Names of arrays that were given but not used, with the reason.
+        missing: Names of arrays that were not given; these parts of the network are unchanged.
+        taken_off: Prefixes removed from names, such as `model_state_dict/` or `module.`.
     """
 
     loaded: tuple[str, ...]
@@ -82,21 +82,22 @@ class _Part:
 
 
 def load_torch_weights(model: keras.Model, mapping: Mapping[str, Any] | str | Path) -> TorchLoad:
-    """Fills a network with weights under PyTorch's names; nothing is changed if one is wrong.
+    """Loads weights under PyTorch's names into a network; on an error nothing is changed.
 
-    A network's own complete state dict fits, and so does torchvision's AlexNet (for the backbone
-    of `alexnet_attention_bilstm`) or ResNet152. The backbone must be complete; `attention` and
-    `lstm` must be complete or absent; a last layer `fc` of another shape is skipped.
+    The weights may be the network's complete state dict, or that of torchvision's AlexNet (for the
+    backbone of `alexnet_attention_bilstm`) or ResNet152. The backbone must be complete; `attention`
+    and `lstm` must be complete or absent; a last layer `fc` of a different shape is skipped.
 
     Args:
         model: `alexnet_attention_bilstm`, or `resnet152` of variant v1.5.
         mapping: Arrays by name in PyTorch's layout (out, in, kh, kw), or a file of them: `.npz`,
-            `.safetensors` or `.pth`, which is read without being run. Names may begin with keys of
-            a checkpoint (`model_state_dict/`) and modules that wrap the network (`backbone.`);
-            `module.` and `_orig_mod.` may stand anywhere. Or the name of a registered backbone.
+            `.safetensors` or `.pth`, which is read without executing code. Names may begin with
+            keys of a checkpoint (`model_state_dict/`) and modules that wrap the network
+            (`backbone.`); `module.` and `_orig_mod.` may occur anywhere. Alternatively, the name
+            of a registered backbone.
 
     Returns:
-        Names that were loaded, skipped with reasons, and missing; `str()` of it is one line.
+        Names that were loaded, skipped (with reasons) and missing; `str()` gives one line.
 
     Raises:
         ConfigError: The network has no counterpart in PyTorch.
@@ -153,13 +154,13 @@ def _without_place(given: Iterable[str], known: Collection[str]) -> dict[str, st
 
 
 def to_torch_state(model: keras.Model) -> dict[str, np.ndarray]:
-    """Weights of a network under PyTorch's names, in its layout: what `load_torch_weights` takes.
+    """Weights of a network under PyTorch's names and in its layout, for `load_torch_weights`.
 
     Args:
         model: `alexnet_attention_bilstm`, or `resnet152` of variant v1.5.
 
     Returns:
-        float32 arrays by name. PyTorch's LSTM has two biases: ours is the first, the second is 0.
+        float32 arrays by name. PyTorch's LSTM has two biases: the first is ours, the second is 0.
 
     Raises:
         ConfigError: The network has no counterpart in PyTorch.

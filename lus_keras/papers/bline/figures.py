@@ -49,12 +49,12 @@ def figure1(run: PaperRun) -> Drawing | None:
     return Drawing(
         "figure1",
         "Figure 1. Attention over one clip",
-        f"Of {len(usable)} test clips kept with their frames, the one whose IoU "
-        f"({ious[place]:.0%}) is nearest to the {wanted:.0%} of the paper's example, so a "
-        "chosen clip, not a typical one. Attention is stretched to 0 … 1 (min-max); its weights as "
-        "they are stand beside it on an axis from 0, on which even attention is flat. The seven "
-        "frames spread evenly over its attention, from the lowest to the highest weight (printed "
-        f"beneath); a green border marks frames annotated as B-line.{_printed_weights(run)}",
+        f"Of {len(usable)} test clips saved with their frames, the one whose IoU "
+        f"({ious[place]:.0%}) is closest to the {wanted:.0%} of the paper's example; it is "
+        "selected, not typical. Attention is rescaled to 0 … 1 (min-max); the weights themselves "
+        "are plotted on a second axis from 0, on which uniform attention is flat. The seven frames "
+        "are spread evenly over the range of attention, from the lowest to the highest weight "
+        f"(below each); a green border marks frames annotated as B-line.{_printed_weights(run)}",
         plots.attention_curve(attention.weights[place], attention.truth[place], frames, title),
         frames=True,
     )
@@ -66,8 +66,8 @@ def _printed_weights(run: PaperRun) -> str:
     if without is None or having is None:
         return ""
     return (
-        f" In the paper's example frame 2, without B-lines, has {without:g} and frame 12, with "
-        f"them, {having:g}."
+        f" In the paper's example, frame 2, without B-lines, has weight {without:g} and frame 12, "
+        f"with B-lines, {having:g}."
     )
 
 

@@ -110,10 +110,10 @@ def table2(run: PaperRun) -> Layout:
         {id_: f"IoU ≥ {alpha:g}" for id_, alpha in alphas.items()},
         rules,
         (
-            f"Predicted frames: attention, min-max per clip, ≥ {threshold:g}. The paper does not "
-            "state its threshold.",
+            f"Predicted frames: attention, rescaled to 0 … 1 per clip, ≥ {threshold:g}. The paper "
+            "does not state its threshold.",
             _population_sentence(run),
-            "Mean over folds. Baseline: one frame drawn at random, expected value.",
+            "Mean over folds. Baseline: expected value of one frame drawn at random.",
         ),
     )
 
@@ -135,8 +135,8 @@ def representative_frame(run: PaperRun) -> Layout:
         rules,
         (
             _population_sentence(run),
-            "Mean over folds; of equal weights the first counts. Baseline: one frame drawn at "
-            "random, expected value.",
+            "Mean over folds; the first of equal weights counts. Baseline: expected value of one "
+            "frame drawn at random.",
         ),
     )
 
@@ -223,10 +223,10 @@ def localisation(run: PaperRun) -> LocalisationConfig:
 def _population_sentence(run: PaperRun) -> str:
     counted = {
         "gt_pos": "all test clips with an annotated B-line frame",
-        "tp": "test clips with an annotated B-line frame that the network called positive",
+        "tp": "test clips with an annotated B-line frame that the network predicts positive",
     }
     which = localisation(run).population
-    return f"Counted: {counted[which]} ({which}). The paper does not state which clips it counts."
+    return f"Evaluated: {counted[which]} ({which}). The paper does not state which clips it uses."
 
 
 WITHIN, SIMULATED, TUNED = TRANSFER
@@ -265,7 +265,7 @@ def attention(run: PaperRun) -> Layout:
     """Eq. 1 as printed, the attention that the paper names, and none: a study of ours."""
     labels = {
         "c2d_lstm_a": "Eq. 1 as printed: h·w",
-        "additive/c2d_lstm_a": "Bahdanau, whom the paper names: v·tanh(W h)",
+        "additive/c2d_lstm_a": "Bahdanau, cited by the paper: v·tanh(W h)",
         "c2d_lstm": "No attention",
     }
     return _compared(run, "attention", "Scores of temporal attention in C2D+LSTM+A", labels)
@@ -334,15 +334,16 @@ def transfer(run: PaperRun) -> Layout:
     return Layout(
         run,
         "transfer",
-        "Transfer: performance of training on simulated videos",
+        "Transfer: networks trained on simulated videos, tested on these videos",
         rows=(*model_rows(averaged, TRANSFER_LABELS), *baseline_rows(averaged), *gains),
         columns=TRANSFER_COLUMNS,
         notes=(
             "Not in the paper. No label of these videos was used to make the simulated ones or to "
-            f"train on them. A video's probability is {SCORES[score]} of its clips'; where "
-            "several networks trained on the simulated videos, whose probabilities are averaged.",
-            "Gain: difference to training on these videos only, by paired patient bootstrap. "
-            "Baseline: the majority class.",
+            f"train on them. The probability of a video is {SCORES[score]} of those of its clips; "
+            "if several networks were trained on the simulated videos, their probabilities are "
+            "averaged.",
+            "Gain: difference from training on these videos only, by paired bootstrap over "
+            "patients. Baseline: the majority class.",
         ),
     )
 

@@ -8,7 +8,7 @@ Run      lus-keras reproduce results --paper severity
 Differs  1. The data are private: the simulated cohort, public videos or the user's own take their
 place.
          2. The paper starts from ImageNet weights. Nothing is downloaded: without `options.weights`
-         the backbone starts from random values, and every output says so.
+         the backbone starts from random weights, which every output states.
          3. Test patients that the paper forces are forced only where they are named
          (`split.test_patients`).
          4. The paper chooses its epoch on the test set. That is one row; another chooses it on
@@ -154,12 +154,12 @@ def notes(config: PaperConfig) -> list[str]:
     """Says where the backbone's first weights come from."""
     weights = options_of(SeverityOptions, config).weights
     if not _is_alexnet(config):
-        return ["ResNet18 starts from random values, that of the paper's authors from ImageNet."]
+        return ["ResNet18 starts from random weights, the paper's from ImageNet weights."]
     if weights:
         return [f"AlexNet starts from the weights in {weights}."]
     return [
-        "No ImageNet weights given (options.weights): AlexNet starts from random values, the "
-        "paper's from ImageNet."
+        "No ImageNet weights were given (options.weights): AlexNet starts from random weights, the "
+        "paper's from ImageNet weights."
     ]
 
 

@@ -50,7 +50,7 @@ def figure3(run: PaperRun) -> Drawing | None:
     return Drawing(
         "figure3",
         "Figure 3. Lengths of the videos by score",
-        "Frames as they are stored here, at the frame rate that is set; the paper's at their own.",
+        "Data in use: frames at the configured frame rate; published: at the rate of the files.",
         drawings.histograms(panels),
     )
 
@@ -70,8 +70,8 @@ def figure4(run: PaperRun) -> Drawing | None:
     return Drawing(
         "figure4",
         "Figure 4. Lengths of the videos of each patient",
-        f"{len(shown)} of {len(lengths)} patients, a histogram each; above it, how many videos. "
-        "Of the paper's histograms only the number of videos of each patient is known"
+        f"{len(shown)} of {len(lengths)} patients, one histogram each, with the number of videos. "
+        "Of the paper's histograms, only the number of videos per patient is known"
         + (f": {printed}." if printed else "."),
         drawings.patient_histograms(shown),
     )
@@ -111,7 +111,7 @@ def figure8(run: PaperRun) -> Drawing | None:
     return Drawing(
         "figure8",
         "Figure 8. Confusion matrix",
-        f"{seen} The paper's network names score 2 for every video.",
+        f"{seen} The paper's network predicts score 2 for every video.",
         plots.count_matrices(panels, CLASSES),
     )
 
@@ -133,7 +133,7 @@ def figure9(run: PaperRun) -> Drawing | None:
     return Drawing(
         "figure9",
         "Figure 9. Errors by score",
-        f"Videos of a score that are called another one. {seen}",
+        f"Videos of each score with a wrong prediction. {seen}",
         drawings.bars(panels, "true score", "errors"),
     )
 
@@ -145,14 +145,14 @@ def figure10(run: PaperRun) -> Drawing | None:
     if not rows:
         return None
     height, width = next(iter(rows.values()))[0].mask.shape
-    coarser = "" if (height, width) == PAPER_MASK else ", the paper's 7 × 7: its frames are larger"
+    coarser = "" if (height, width) == PAPER_MASK else " (paper: 7 × 7, as its frames are larger)"
     return Drawing(
         "figure10",
         "Figure 10. Attention masks",
-        "The middle frames of eight test videos spread evenly over all, not chosen by eye; title: "
-        f"video / frame. The mask has {height} × {width} places{coarser}. It is stretched "
-        "bilinearly to the frame; its colors span the network's own range, which is printed, or "
-        "0.05 where that is less.",
+        "The middle frames of eight test videos, spread evenly over the test set and selected "
+        f"automatically; title: video / frame. Masks of {height} × {width} positions{coarser} are "
+        "resized bilinearly to the frame; colors span the range of the network's masks, which is "
+        "printed, or 0.05 if that range is smaller.",
         drawings.masked_frames(rows),
         frames=True,
     )
@@ -190,7 +190,7 @@ def _by_epoch(
     return Drawing(
         target,
         title,
-        "Epochs are counted from 1, the paper's from 0; of its curve only some values can be read.",
+        "Epochs are counted from 1 (paper: from 0); only some values of its curve are legible.",
         drawings.epoch_curve(ours, printed, ylabel, _guides(run, quantity, scale)),
     )
 
@@ -215,7 +215,7 @@ def _matrices(run: PaperRun) -> tuple[dict[str, np.ndarray], str]:
         if frame is not None:
             scores = Scores.of(frame)
             matrices[title] = confusion_matrix(scores.y_true, scores.y_pred, len(CLASSES))
-    said = f"All videos: {every[1]}, as of the paper's." if every else "Ours: test videos only."
+    said = f"All videos: {every[1]}, as in the paper." if every else "Ours: test videos only."
     return matrices, said
 
 

@@ -83,9 +83,9 @@ def gradient_figure(run: PaperRun) -> Drawing | None:
     return Drawing(
         "nan_gradients",
         "NaN study: gradients by layer",
-        "Median over the steps of an epoch of the norm of each layer's gradient, before clipping; "
-        "the band reaches from the smallest to the largest step of the first convolution. A red "
-        "line marks the first number that is not finite.",
+        "Norm of each layer's gradient before clipping, median over the steps of an epoch; the "
+        "band spans the smallest to the largest step of the first convolution. A red line marks "
+        "the first number that is not finite.",
         drawings.gradient_panels(logs, OWN_COLUMNS, FIRST),
     )
 

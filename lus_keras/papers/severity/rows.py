@@ -23,18 +23,18 @@ CLASSES = ("score 0", "score 1", "score 2", "score 3")
 ALL_VIDEOS = "all_videos"
 NAN_LABELS = {
     "nan_baseline": "As published",
-    "nan_leaky": "LeakyReLU for ReLU and sigmoid",
+    "nan_leaky": "LeakyReLU instead of ReLU and sigmoid",
     "nan_last_frame": "Padded with the last frame",
-    "nan_glorot": "BiLSTM from Glorot",
-    "nan_orthogonal": "BiLSTM orthogonal, forget bias 1",
+    "nan_glorot": "BiLSTM with Glorot initialization",
+    "nan_orthogonal": "BiLSTM with orthogonal initialization, forget bias 1",
     "nan_batch_1": "Batches of 1",
     "nan_batch_2": "Batches of 2",
     "nan_batch_8": "Batches of 8",
     "nan_batch_16": "Batches of 16",
-    "nan_resnet18": "ResNet18 for AlexNet",
-    "nan_masked": "Cure: padding masked",
-    "nan_clipped": "Cure: gradients clipped to norm 1",
-    "nan_weighted": "Cure: classes weighted",
+    "nan_resnet18": "ResNet18 instead of AlexNet",
+    "nan_masked": "Remedy: padding masked",
+    "nan_clipped": "Remedy: gradients clipped to norm 1",
+    "nan_weighted": "Remedy: classes weighted",
 }
 LABELS = {
     NETWORK: "As published (test-selected)",
@@ -114,5 +114,6 @@ def weights_note(run: PaperRun) -> str:
     if weights := run.settings.options.get("weights"):
         return f"AlexNet started from the weights in {weights}."
     return (
-        "AlexNet started from random values; the paper had ImageNet weights, none were given here."
+        "AlexNet started from random weights; the paper used ImageNet weights, none were given "
+        "here."
     )

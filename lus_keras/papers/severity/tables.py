@@ -80,15 +80,15 @@ NAN_COLUMNS = columns_of(
     }
 )
 RESULT_NOTE = (
-    "The first row is the paper's protocol: its epoch is the one of lowest loss on the test set, "
-    "so its numbers are too good by an unknown amount, and its last incomplete batch of test "
-    "videos is left out. The second keeps patients back to choose the epoch. The third also trains "
-    'as random first weights need it. All videos: the paper\'s "statistic data set", on which the '
-    "first row's network is run again; it says nothing of new patients."
+    "The first row is the paper's protocol: the epoch is that of the lowest loss on the test set, "
+    "so its results are optimistic by an unknown amount, and the last, incomplete batch of test "
+    "videos is dropped. The second selects the epoch on validation patients. The third also uses "
+    'training settings for random initial weights. All videos: the paper\'s "statistic data set", '
+    "on which the network of the first row is evaluated; it says nothing about new patients."
 )
 VARIANT_NOTE = (
-    "Masked: the BiLSTM skips padded frames. Weighted: SORD times the inverse of each score's "
-    "share in the videos to train on; the losses printed are without these weights."
+    "Masked: the BiLSTM skips padded frames. Weighted: SORD weighted by the inverse of each "
+    "score's share of the training videos; printed losses are without these weights."
 )
 
 
@@ -115,7 +115,7 @@ def table1(run: PaperRun) -> Layout:
         columns,
         decimals=0,
         published_decimals=0,
-        notes=("Counts of the data in use, beside those of the paper's private data.",),
+        notes=("Counts of the data in use and of the paper's private data.",),
     )
 
 
@@ -155,9 +155,10 @@ def _layout(run: PaperRun, id_: str, title: str, names: tuple[str, ...], note: s
             *dict.fromkeys(counted),
             weights_note(run),
             "Loss, divided twice: the sum of the batches' mean losses divided by the number of "
-            "videos, as the paper prints it; of full batches it is the mean loss over their size.",
-            "The best constant prediction is the mean of the tested videos' soft labels: it knows "
-            "their shares and nothing else.",
+            "videos, as the paper prints it; with full batches it is the mean loss divided by the "
+            "batch size.",
+            "The best constant prediction is the mean of the soft labels of the test videos; it "
+            "depends only on their class shares.",
         ),
     )
 
@@ -238,12 +239,12 @@ def nan_study(run: PaperRun) -> Layout:
         decimals=2,
         published_decimals=0,
         notes=(
-            "A dash under NaN: every number was finite. The paper found NaN after epoch 35 on "
-            "Apple's MPS, and with LeakyReLU, the last frame as padding and other first weights "
-            "too; its hooks saw them start near the attention.",
-            "The paper blames batches of 4 and deep backbones: batches of 1 to 16 and a ResNet18, "
-            "the backbone of its author's earlier code, test that. A larger batch makes fewer "
-            "steps an epoch.",
+            "A dash under NaN: all numbers were finite. The paper found NaN after epoch 35 on "
+            "Apple's MPS, also with LeakyReLU, with the last frame as padding and with other "
+            "initial weights; its hooks located the onset near the attention.",
+            "The paper attributes them to batches of 4 and deep backbones; batches of 1 to 16 and "
+            "a ResNet18, the backbone of its author's earlier code, test this. Larger batches mean "
+            "fewer steps per epoch.",
             "Norms are of a layer's gradient before clipping, kernel and bias together, at every "
             "step; medians over the steps of an epoch.",
             weights_note(run),
@@ -280,7 +281,7 @@ STUDIED = {
     NETWORK: LABELS[NETWORK],
     VAL_SELECTED: LABELS[VAL_SELECTED],
     **{name: f"{LABELS[name]} (ours)" for name in (SCRATCH, MASKED, WEIGHTED)},
-    CORAL: "CORAL for SORD (ours)",
+    CORAL: "CORAL instead of SORD (ours)",
 }
 BEYOND = Study(
     STUDIED,

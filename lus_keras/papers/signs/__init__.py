@@ -153,8 +153,8 @@ def notes(config: PaperConfig) -> list[str]:
     if not config.multilabel:
         return []
     return [
-        "Multi-label, which is ours and not the paper's: each of the four signs is judged on its "
-        "own, and what shows none or several of them takes part."
+        "Multi-label, which is ours and not the paper's: each of the four signs is predicted "
+        "separately, and frames that show none or several of them are included."
     ]
 
 

@@ -29,9 +29,9 @@ def figure4(run: PaperRun) -> Drawing | None:
     return Drawing(
         "figure4",
         "Figure 4. Confusion matrix",
-        "Frames of the test patients: counts, and shares of each row. A: A line, B: B line, PE: "
-        "pleural effusion, LC: lung consolidation. The paper's own counts are not reconstructed: "
-        "no matrix of whole numbers gives all of its Table 1.",
+        "Frames of the test patients: counts and percentages of each row. A: A line, B: B line, "
+        "PE: pleural effusion, LC: lung consolidation. The paper's own counts are not "
+        "reconstructed: no matrix of whole numbers yields all of its Table 1.",
         drawing.figure,
     )
 
@@ -44,8 +44,8 @@ def gallery(run: PaperRun) -> Drawing | None:
     return mistakes_drawing(
         "mistakes",
         "The most confident mistakes",
-        "Of the test frames named wrongly, those with the highest probability, as the network sees "
-        "them: truth → answer (probability).",
+        "Of the misclassified test frames, those with the highest probability, as the network "
+        "receives them: label → prediction (probability).",
         mistakes(run.model(MODEL), CLASSES),
     )
 
@@ -55,8 +55,8 @@ def multilabel_gallery(run: PaperRun) -> Drawing | None:
     return mistakes_drawing(
         f"{PREFIX}mistakes",
         "The most confident mistakes, multi-label",
-        "Of the test frames with a wrong answer to any of the four questions, those whose wrong "
-        "answer is the surest, as the network sees them: sign, answer (its probability).",
+        "Of the test frames with a wrong prediction for any of the four signs, those with the most "
+        "confident one, as the network receives them: sign, error (probability of the error).",
         label_mistakes(run.model(MULTILABEL), CLASSES),
     )
 
@@ -66,7 +66,7 @@ def multilabel_curves(run: PaperRun) -> Drawing | None:
     drawing = _SHARED["learning_curves"](only(run, MULTILABEL))
     if drawing is None:
         return None
-    caption = f"{drawing.caption} Accuracy: the share of answers that are right, four a frame."
+    caption = f"{drawing.caption} Accuracy: share of correct predictions, four per frame."
     title = f"{drawing.title}, multi-label"
     return replace(drawing, id=f"{PREFIX}{drawing.id}", title=title, caption=caption)
 
@@ -87,7 +87,7 @@ FIGURES: dict[str, Maker] = {
         CLASSES,
         TESTED,
         prefix=PREFIX,
-        asked="each sign on its own",
+        asked="each sign separately",
         scores_of=apart,
     ),
     f"{PREFIX}learning_curves": multilabel_curves,

@@ -34,8 +34,8 @@ def figure1(run: PaperRun) -> Drawing | None:
     return Drawing(
         "figure1",
         "Figure 1. Four signs, SIMULATED",
-        "Pictures of the simulator, in which the sign was measured to be seen, with what the "
-        "paper's caption says of it; the paper's pictures are of patients and private.",
+        "Simulated images in which the sign is measurably visible, with its description from the "
+        "paper's caption; the paper's own images are of patients and private.",
         picture_grid(pictures),
     )
 
@@ -68,9 +68,9 @@ def figure2(run: PaperRun) -> Drawing | None:
     return Drawing(
         "figure2",
         "Figure 2. Preprocessing, step by step, SIMULATED",
-        "One simulated picture with B-lines, through the steps and settings of this run. The "
-        "paper's own steps are shown in a picture that was not available: these are ours, as "
-        "done to files. The simulated cohort is rendered with its sector known.",
+        "One simulated image with B-lines after each step, with the settings of this run. The "
+        "figure with the paper's own steps was not available: these are ours, as applied to "
+        "files. For the simulated cohort the sector is known and not detected.",
         picture_grid([Picture(p, title, said) for title, (p, said) in shown.items()], columns=3),
     )
 

@@ -23,8 +23,8 @@ CLASSES = dict(
     zip(SIGNS, ("A line", "B line", "Pleural effusion", "Lung consolidation"), strict=True)
 )
 SIMULATED = (
-    "A simulated video shows one sign, measured in the picture; A-lines beside another sign are "
-    "not measured and count as not seen."
+    "A simulated video shows one sign, measured in the image; A-lines in addition to another sign "
+    "are not measured and count as absent."
 )
 
 
@@ -34,7 +34,7 @@ def table1(run: PaperRun) -> Layout:
     columns = class_columns()
     predictions = run.model(MODEL).predictions
     counts = class_counts_text(predictions, tuple(CLASSES.values()))
-    unknown = "" if predictions is None else " The paper's images of one test set are not known."
+    unknown = "" if predictions is None else " The number of test images in the paper is not known."
     return Layout(
         run,
         "table1",
@@ -48,10 +48,11 @@ def table1(run: PaperRun) -> Layout:
             weights_note(run),
             "A class: one against the rest, accuracy = (TP + TN) / N. Total: precision, "
             "specificity, F1 and recall are means over the classes that occur; accuracy is the "
-            "share of frames named rightly, which is another quantity than the mean recall, though "
+            "share of correctly classified frames, which differs from the mean recall, although "
             "the paper prints one number for both.",
-            "n/a: undefined, as the precision of a class that is never named, and so the mean over "
-            "classes, or of a class that no tested frame shows. Baseline: the majority class.",
+            "n/a: undefined, such as the precision of a class that is never predicted, and hence "
+            "the mean over classes, or of a class without test frames. Baseline: the majority "
+            "class.",
         ),
     )
 
@@ -66,7 +67,7 @@ def multilabel(run: PaperRun) -> Layout:
     return Layout(
         run,
         "multilabel",
-        "Multi-label: each of four signs on its own in single frames (%), not in the paper",
+        "Multi-label: each of four signs separately in single frames (%), not in the paper",
         label_rows(run, MULTILABEL, CLASSES),
         columns,
         headline=[id_ for id_ in ids(columns) if id_ != "patients"],
@@ -74,16 +75,16 @@ def multilabel(run: PaperRun) -> Layout:
         notes=(
             "[X] Ours, not the paper's, whose classes exclude each other: one ResNet152 with four "
             "sigmoid outputs and the mean of four binary cross-entropies. A frame may show none or "
-            "several signs. No number here can be held against the paper's Table 1.",
+            "several signs. These numbers are not comparable with the paper's Table 1.",
             counted,
             *simulated,
             weights_note(run),
-            "A sign is said to be seen where its probability is above 0.5. All signs: means over "
-            "the signs that occur, and the share of frames whose four answers are all right; the "
-            "mean accuracy over all four is 1 − Hamming loss.",
-            "n/a: undefined, as the recall of a sign that no tested frame shows; –: undefined, as "
-            "the precision of a sign that is never said to be seen, and so the mean. Baseline: "
-            "always the more frequent answer, sign by sign.",
+            "A sign is predicted if its probability is above 0.5. All signs: means over the signs "
+            "that occur, and the share of frames with four correct predictions; the mean accuracy "
+            "over all four is 1 − Hamming loss.",
+            "n/a: undefined, such as the recall of a sign that no test frame shows; –: undefined, "
+            "such as the precision of a sign that is never predicted, and hence the mean. "
+            "Baseline: the more frequent answer, sign by sign.",
         ),
     )
 
@@ -113,7 +114,7 @@ def weights_note(run: PaperRun) -> str:
         return f"Initial weights: those of {file}, given by the user; the last layer is new.{then}"
     return (
         f"Initial weights: random.{then} No file of ImageNet weights was given (options.weights), "
-        "and none is fetched; the paper does not say what it starts from."
+        "and none is downloaded; the paper does not state its initial weights."
     )
 
 

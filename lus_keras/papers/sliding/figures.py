@@ -47,8 +47,8 @@ def figure5(run: PaperRun) -> Drawing | None:
         "Figure 5. Where the network looks",
         f"Test tile {maps['clip_id'][0]}, the first of those with sliding; frames {step} apart. "
         f"First row: input; then {', '.join(methods)}. Saliency and SmoothGrad ({how}) by the "
-        f"engine {ENGINE_NAMES.get(engine, engine)}; explained: the class {explained}. Each map is "
-        "drawn as shares of the 99.5th percentile of its values over the whole clip.",
+        f"engine {ENGINE_NAMES.get(engine, engine)}; explained class: {explained}. Each map is "
+        "scaled to the 99.5th percentile of its values over the clip.",
         plots.map_sheet(frames, methods, shown),
         frames=True,
     )

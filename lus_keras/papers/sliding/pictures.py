@@ -56,7 +56,7 @@ def figure3(run: PaperRun) -> Drawing | None:
     x, y, w, h = video.roi
     figure, (whole, region) = _pictures(video, 2)
     whole.add_patch(Rectangle((x, y), w, h, fill=False, ec=ORANGE, lw=2))
-    whole.set_title("the region that is marked", fontsize=9)
+    whole.set_title("marked region", fontsize=9)
     region.images[0].set_data(video.frames[0][y : y + h, x : x + w])
     region.images[0].set_extent((0, w, h, 0))
     for top, left in tiles((h, w), (TILE, TILE), (TILE, TILE)):
@@ -66,8 +66,8 @@ def figure3(run: PaperRun) -> Drawing | None:
         region.add_patch(Rectangle((left, top), TILE, TILE, fill=False, **style))
     region.set_title(f"tiles of {TILE} pixels; orange: first two rows", fontsize=9)
     caption = (
-        f"{SIMULATED} The rectangle is the region that the simulated cohort comes with: the widest "
-        "space between ribs, from the pleura downwards. Real videos are marked by hand."
+        f"{SIMULATED} The rectangle is the region of interest of the simulated cohort: the widest "
+        "intercostal space, from the pleura downward. Real videos are marked by hand."
     )
     return Drawing("figure3", "Figure 3. The marked pleural area", caption, figure)
 

@@ -53,7 +53,7 @@ LEAKY = "2_30x30_leaky"
 CLAIMS = ("table4", "table5")
 MMODE_NOTE = (
     "M-mode: a ResNet-18 on columns of the marked region over the frames of a clip, as in a study "
-    "that the paper cites (Jaščur et al. 2021); a column stands where other rows have a tile."
+    "that the paper cites (Jaščur et al. 2021); columns take the place of tiles."
 )
 HEADLINE = (
     Column("accuracy", "Accuracy"),
@@ -113,8 +113,8 @@ def _layout(
         published=published,
         notes=(
             *(_population(run, variant) for variant in variants),
-            "Positive: sliding is present. Baseline: the majority class of the same tiles. A tile "
-            "is counted once, the interval is over patients.",
+            "Positive: sliding present. Baseline: the majority class of the same tiles. Each tile "
+            "counts once; intervals are over patients.",
             *((MMODE_NOTE,) if CITED in names else ()),
             *_leaking(run, variants),
             *notes,
@@ -157,18 +157,18 @@ table3 = _plain("table3", "Table 3. Tiles of 90 × 90 pixels", TABLE3)
 table4 = _plain("table4", "Table 4. All data sets and networks", (*TABLE1, *TABLE2, *TABLE3, CITED))
 table5 = _plain(
     "table5",
-    "Table 5. The rows the paper calls best, beside a network on M-mode slices",
+    "Table 5. The networks the paper calls best, and a network on M-mode slices",
     TABLE5,
     "The published M-mode numbers are of that study.",
 )
 
 pleura = _plain(
     "pleura",
-    "The pleura alone: the first row of tiles of 30 × 30 pixels, beside two rows",
+    "Pleura only: the first row of tiles of 30 × 30 pixels, compared with two rows",
     PLEURA,
-    "The pleura alone is the paper's future work (its conclusion) and was not published; two rows "
-    "stand beside it with what Table 1 prints. Where the line is oblique, part of it lies in the "
-    "second row.",
+    "The paper's conclusion names tiles of the pleura only as future work and has no numbers for "
+    "them; those of two rows are from Table 1. Where the pleural line is oblique, part of it lies "
+    "in the second row.",
     published="table1",
 )
 
@@ -181,14 +181,14 @@ def leakage(run: PaperRun) -> Layout:
     """
     titles = {name: LABELS[name] for name in DEPTHS}
     gains = [
-        Row(f"leakage_gain/{name}", f"Gain by the split by tile, {title}", _gain(run, name))
+        Row(f"leakage_gain/{name}", f"Gain from splitting by tile, {title}", _gain(run, name))
         for name, title in titles.items()
     ]
     note = (
-        "Gain: metric of the split by tile minus that of the split by patient; the two test sets "
-        "are resampled independently, each over its patients."
+        "Gain: metric with the split by tile minus that with the split by patient; the two test "
+        "sets are resampled independently, each over its patients."
     )
-    title = "Leakage: the same networks and tiles, divided by patient and by tile"
+    title = "Leakage: the same networks and tiles, split by patient and by tile"
     return _layout(run, "leakage", title, LEAKAGE, rows=gains, notes=(note,))
 
 
@@ -222,12 +222,12 @@ def explanations(run: PaperRun) -> Layout:
         rows=[Row(method, label, _mapped(run, method)) for method, label in methods.items()],
         columns=columns_of(SHARES),
         notes=(
-            "Tiles of the uppermost row, which holds the pleural line. Baseline: the share of the "
-            "area, which an even map would give. A correlation near 1 with the maps of random "
+            "Tiles of the uppermost row, which contains the pleural line. Baseline: the share of "
+            "the area, expected of a uniform map. A correlation near 1 with the maps of random "
             "weights would mean that the maps show the input, not what was learned. Maps of "
-            "random weights are not even: shortcuts of these networks take every second pixel "
-            "from the upper left on, so maps lean to that corner even without training. A "
-            "share says something if it differs from that of random weights, too.",
+            "random weights are not uniform: shortcuts of these networks subsample every second "
+            "pixel from the upper left, so maps lean toward that corner even without training. A "
+            "share is meaningful only if it also differs from that of random weights.",
         ),
     )
 
