@@ -196,7 +196,7 @@ def _read_index(path: Path, count: int, mark: Mapping[str, Any]) -> dict[str, An
 def _problem(
     path: Path, index: Mapping[str, Any], count: int, mark: Mapping[str, Any]
 ) -> str | None:
-    """What is wrong with a store: a reason to warn of, "" for what needs no word; None if nothing."""
+    """What is wrong with a store: a reason to warn of, or "" without one; None if nothing is."""
     if index["sha256"] != index_hash(index):
         return "has an index that was edited"
     rows = [video_from_json(entry["video"]) for entry in index["videos"]]

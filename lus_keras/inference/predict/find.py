@@ -11,6 +11,7 @@ from lus_keras.core.config import ClipConfig, did_you_mean
 from lus_keras.core.errors import ConfigError, RunError
 from lus_keras.core.files import read_json, sha256_of
 from lus_keras.core.former_names import renamed_entry
+from lus_keras.evaluation.run_record import read_done
 from lus_keras.models.pretrained import registry
 
 CALIBRATION = "calibration.json"
@@ -101,6 +102,7 @@ def find_network(
             "--variant, or name its folder."
         )
     found = chosen[0]
+    _refuse_foreign(found)
     if fold is None:
         return found
     folders = tuple(folder for folder in found.folders if folder.name == f"fold_{fold}")
@@ -130,6 +132,29 @@ def _networks(path: Path) -> list[Found]:
     for folder in folders:
         groups.setdefault(folder.parent, []).append(folder)
     return [Found(read_description(group[0]), tuple(group)) for group in groups.values()]
+
+
+def _refuse_foreign(found: Found) -> None:
+    """Refuses folders that hold other folds than they are named for, and folds of several runs.
+
+    Raises:
+        RunError: There are some; all are named. Folds of several versions may stand together.
+    """
+    marks = {folder: read_done(folder).fingerprint for folder in found.folders}
+    known = {folder: mark for folder, mark in marks.items() if mark}
+    problems = []
+    for folder, mark in known.items():
+        first = next(iter(known.values()))
+        # A fold that was copied for itself may have any name.
+        number = folder.name if folder.name.startswith("fold_") else mark.fold
+        own = {"versions": mark.versions, "lus_keras": mark.lus_keras, "fold": number}
+        expected = first.model_copy(update={**own, "model": found.description.model})
+        problems += [
+            f"{folder / 'DONE'}: is of another run: {text}" for text in expected.differences(mark)
+        ]
+    if problems:
+        advice = "Delete these folds, or copy those of one run; --fold does not choose among runs."
+        raise RunError.from_problems([*problems, advice], most=len(problems) + 1)
 
 
 def _fold_folders(path: Path) -> list[Path]:
