@@ -189,3 +189,33 @@ def test_a_thread_that_a_stop_tears_apart_shows_no_traceback(stops):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
     assert ("torn apart" in done.stderr) is not stops
+
+
+AT_ONCE = """
+import sys
+from lus_keras.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    assert not {"tensorflow", "keras"} & set(sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        (("predict", "nowhere", "exam.avi"), 4, "nowhere: is not a folder. Name a run directory"),
+        (("explain", "nowhere", "exam.avi", "--out", "x"), 4, "nowhere: is not a folder."),
+        (("export", "nowhere", "--out", "x"), 4, "nowhere: is not a folder."),
+        (("export", "nowhere", "--as", "../x"), 2, "--as ../x: must be PAPER/NAME"),
+        (("predict", "bline/c2d_lstm_b", "exam.avi"), 4, "Did you mean 'bline/c2d_lstm_a'?"),
+        (("predict", "bline/c2d_lstm_a", "exam.avi", "--fold", "99"), 2, "has no fold_99"),
+    ],
+)
+def test_a_wrong_run_is_told_before_tensorflow_is_loaded(tmp_path, command, code, words):
+    arguments = [sys.executable, "-c", AT_ONCE, *command]
+    done = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (code, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: ") and words in line
+    assert list(tmp_path.iterdir()) == []

@@ -64,6 +64,55 @@ class Found:
     folders: tuple[Path, ...]
 
 
+def check_named(
+    path: Path,
+    *,
+    paper: str | None = None,
+    model: str | None = None,
+    variant: str | None = None,
+    fold: int | None = None,
+) -> None:
+    """Refuses what `load_models` would not find, before Keras is imported; takes what it takes.
+
+    Raises:
+        RunError: As `find_network`.
+        ConfigError: As `find_network` or `find_registered`.
+        DataError: The entry of a pretrained network is damaged.
+    """
+    if not path.exists() and registry.is_registered(path.as_posix()):
+        find_registered(path.as_posix(), fold=fold)
+    else:
+        find_network(path, paper=paper, model=model, variant=variant, fold=fold)
+
+
+def find_registered(
+    name: str, *, fold: int | None = None
+) -> tuple[registry.Registered, dict[str, registry.WeightsFile]]:
+    """Finds a network that ships with the package or that the user registered.
+
+    Args:
+        name: One of `registry.names()`.
+
+    Returns:
+        The entry, and its files of weights by their stems; one alone with `fold`.
+
+    Raises:
+        ConfigError: There is no such network or fold, or only its recipe is here.
+        DataError: The entry is damaged.
+    """
+    found = registry.find(name)
+    if found.entry.kind != "network":
+        raise ConfigError(
+            f"'{name}' is a backbone, which training starts from: --set options.weights={name}"
+        )
+    files = {Path(file.name).stem: file for file in registry.needed_files(found)}
+    if fold is None:
+        return found, files
+    if f"fold_{fold}" not in files:
+        raise ConfigError(f"'{name}' has no fold_{fold}. It has: {', '.join(files)}.")
+    return found, {f"fold_{fold}": files[f"fold_{fold}"]}
+
+
 def find_network(
     path: Path,
     *,
