@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import errno
 import hashlib
 import itertools
 import json
@@ -45,9 +46,13 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         Path in the same folder that the block has to write.
 
     Raises:
-        OSError: The disk is full, the folder cannot be written, or the block wrote no file.
+        OSError: The disk is full, the folder cannot be written, `path` is a device or a pipe, or
+            the block wrote no file.
     """
     path = Path(path)
+    # A rename would put a file in the place of /dev/null, for every program of the machine.
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EEXIST, "is a device, a pipe or a socket, not a file", os.fspath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     if (os.getpid(), path.parent) not in _cleared:
         _cleared.add((os.getpid(), path.parent))

@@ -144,3 +144,14 @@ def test_a_long_name_of_any_letters_is_written(tmp_path):
     for name in ("超" * 80 + ".csv", "é" * 120 + ".csv", "v" * 251 + ".csv"):
         write_file(tmp_path / name, "x")
         assert (tmp_path / name).read_text() == "x"
+
+
+def test_a_pipe_or_a_device_is_never_replaced(tmp_path):
+    """As root, a rename onto /dev/null takes it from every program of the machine."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(FileExistsError, match="is a device, a pipe or a socket, not a file"):
+            write_file(tmp_path / name, "x")
+    assert (tmp_path / "pipe").is_fifo() and (tmp_path / "link").is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]

@@ -155,12 +155,15 @@ def _vouched(done: Mapping[int, Path]) -> dict[int, Done]:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    """A table of numbers that training wrote, such as history.csv."""
+    """A table of numbers that training wrote, such as history.csv, with a row an epoch or step."""
     try:
-        return pd.read_csv(path)
+        table = pd.read_csv(path)
     except UNREADABLE as error:
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise RunError(f"{path}: cannot be read ({reason}). Train the fold again.") from None
+    if "epoch" not in table:
+        raise RunError(f"{path}: has no column 'epoch'. Train the fold again.")
+    return table
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
