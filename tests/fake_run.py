@@ -114,6 +114,7 @@ def record(models=MODELS, folds=5, **changes) -> RunRecord:
     }
     return RunRecord(
         papers={"bline": PaperRecord.model_validate(paper | changes)},
+        seed=changes.get("seed", 0),
         versions={"lus_keras": "0.1.0", "keras": "3.15.1", "tensorflow": "2.21.0"},
         device=DeviceRecord(platform="CPU", cores=2),
         git_commit="0123456789abcdef0123456789abcdef01234567",

@@ -57,7 +57,7 @@ def _stopped(number: signal.Signals) -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    echo(f"Error: {message}", err=True)
+    echo(f"Error: {last_resort.readable(message)}", err=True)
     sys.exit(code)
 
 

@@ -61,6 +61,10 @@ def export(
     """
     if (out is None) == (name is None):
         raise ConfigError("export: give --out FOLDER, or --as PAPER/NAME to register it.")
+    from lus_keras.models.pretrained import registry
+
+    if name is not None:
+        registry.check_name(name)
     models = load(run, options)
     if name is not None:
         from lus_keras.inference.pretrained import register

@@ -40,6 +40,7 @@ _VIDEO = click.option("--video", metavar="TEMPLATE", help="Path from columns, '{
 
 def _finish(imported: Imported) -> None:
     """Says what was used and what was not, and names the files."""
+    from lus_keras.data.importers.timing import doubts_of
     from lus_keras.data.manifest.balance import one_class_warnings
 
     videos = imported.videos
@@ -56,6 +57,8 @@ def _finish(imported: Imported) -> None:
         echo(note)
     for warning in one_class_warnings(videos):
         echo(f"Warning: {imported.manifest}: {warning}", err=True)
+    for warning in doubts_of(video.video for video in videos):
+        echo(f"Warning: {warning}", err=True)
     if imported.warning:
         echo(f"Warning: {imported.manifest}: {imported.warning}", err=True)
     name_files([imported.manifest, *imported.others])

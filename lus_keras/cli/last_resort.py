@@ -3,6 +3,7 @@
 import errno
 import io
 import lzma
+import re
 import sys
 import traceback
 import warnings
@@ -22,6 +23,8 @@ CONFIG, DATA, PARTIAL, FAULT = 2, 3, 4, 1
 PACKAGE = Path(__file__).parents[1]
 FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+# Longer words than these are cut; paths of disks are shorter as a rule.
+LONGEST = 1_000
 DAMAGED = (zlib.error, lzma.LZMAError, zipfile.BadZipFile, EOFError)
 
 
@@ -44,6 +47,12 @@ def explained(error: Exception) -> tuple[str, int]:
         )
     if isinstance(error, UnicodeError):
         return f"{_place(error)}: text is not UTF-8 ({_reason(error)}). Save it as UTF-8.", DATA
+    if isinstance(error, ValueError) and "has an empty name" in str(error):
+        return f"{_place(error)}: the name of a file is empty. Name a file.", CONFIG
+    if isinstance(error, ValueError) and "null byte" in str(error):
+        return f"{_place(error)}: a name holds a zero byte, as no file's does. Correct it.", DATA
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):
+        return f"{_place(error)}: {_reason(error)}: a link leads to itself. Check the path.", DATA
     if isinstance(error, DAMAGED):
         return (
             f"{_place(error)}: a compressed file is damaged ({_reason(error)}). Copy it again, or "
@@ -88,6 +97,15 @@ def _of_system(error: OSError) -> tuple[str, int]:
 
 def _reason(error: Exception) -> str:
     return _short(next(iter(str(error).splitlines()), type(error).__name__).rstrip("."))
+
+
+def readable(message: str) -> str:
+    """A message without what nobody reads: words of thousands of letters, quoted from a file."""
+    return re.sub(rf"\S{{{LONGEST},}}", lambda found: _middle_cut(found[0]), message)
+
+
+def _middle_cut(word: str) -> str:
+    return f"{word[: LONGEST // 2]}…{word[-LONGEST // 4 :]}"
 
 
 def _short(text: str, most: int = 200) -> str:

@@ -243,7 +243,11 @@ def load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemb
         decodes: Whether videos follow, so that their decoder starts meanwhile.
     """
     from lus_keras.core.environment import start_tensorflow
+    from lus_keras.inference.predict.find import check_named
 
+    chosen = {name: options[name] for name in ("paper", "model", "variant", "fold")}
+    # A wrong path is told at once, not after TensorFlow was loaded.
+    check_named(run, **chosen)
     if decodes:
         from lus_keras.data.cache.stream import start_decoder
 
@@ -251,9 +255,7 @@ def load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemb
     start_tensorflow()
     from lus_keras.inference.predict import load_models
 
-    return load_models(
-        run, **{name: options[name] for name in ("paper", "model", "variant", "fold")}
-    )
+    return load_models(run, **chosen)
 
 
 def _rows(

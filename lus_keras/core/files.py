@@ -2,21 +2,30 @@
 
 import codecs
 import csv
+import errno
 import hashlib
 import itertools
 import json
 import os
+import platform
 import re
+import shutil
 import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 # File systems take 255 bytes; suffixes and temporary names are added.
 MAX_NAME, MAX_BYTES = 100, 180
+# This machine in names of unfinished files: process numbers of another one mean nothing here.
+_MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:4]
+_MARK = len(_MACHINE) + 8
+_UNFINISHED = re.compile(r"\.tmp-(\d+)-([0-9a-f]+)-")
+# Folders that a process has looked through for leftovers.
+_cleared: set[tuple[int, Path]] = set()
 
 
 @contextmanager
@@ -24,7 +33,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Lends a temporary path beside `path` and moves it there once the block has ended well.
 
     The temporary name ends as `path` does, so writers that look at the suffix do the right thing.
-    If the block raises, `path` keeps what it held before and the temporary file is removed.
+    If the block raises, `path` keeps what it held before and the temporary file is removed. The
+    first call for a folder also removes what killed processes left there.
 
         with atomic_write("predictions.csv") as temporary_path:
             temporary_path.write_text("clip_id,…")
@@ -36,14 +46,18 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         Path in the same folder that the block has to write.
 
     Raises:
-        OSError: The disk is full, the folder cannot be written, or the block wrote no file.
+        OSError: The disk is full, the folder cannot be written, `path` is a device or a pipe, or
+            the block wrote no file.
     """
     path = Path(path)
+    # A rename would put a file in the place of /dev/null, for every program of the machine.
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EEXIST, "is a device, a pipe or a socket, not a file", os.fspath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A name may be as long as file systems allow; only its end matters to writers.
-    temporary_path = path.with_name(
-        f".tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}-{path.name[-MAX_NAME:]}"
-    )
+    if (os.getpid(), path.parent) not in _cleared:
+        _cleared.add((os.getpid(), path.parent))
+        remove_abandoned(path.parent)
+    temporary_path = unfinished_path(path)
     try:
         yield temporary_path
         _flush_to_disk(temporary_path)
@@ -53,6 +67,13 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     # The rename itself lives in the folder: without this a power cut may undo it.
     if os.name == "posix":
         _flush_to_disk(path.parent)
+
+
+def unfinished_path(path: Path) -> Path:
+    """A path beside one that is to be written, which says whose it is, see `remove_abandoned`."""
+    # A name may be as long as file systems allow; only its end matters to writers.
+    end = os.fsencode(path.name)[-MAX_BYTES:].decode(errors="ignore")
+    return path.with_name(f".tmp-{os.getpid()}-{_MACHINE}{uuid.uuid4().hex[:8]}-{end}")
 
 
 def write_file(path: str | os.PathLike[str], content: str | bytes) -> None:
@@ -162,11 +183,17 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Removes what writers of `atomic_write` that have ended left in a folder, if it exists."""
+    """Removes files and folders that processes which have ended left unfinished in a folder.
+
+    Those of other machines, which may share it, stay.
+    """
     for path in folder.glob(".tmp-*"):
-        number = path.name.split("-")[1]
-        if number.isdigit() and not _runs(int(number)):
-            path.unlink(missing_ok=True)
+        found = _UNFINISHED.match(path.name)
+        # Names of before machines were in them are those of files.
+        ours = found and (found[2].startswith(_MACHINE) or len(found[2]) < _MARK)
+        if found and ours and not _runs(int(found[1])):
+            with suppress(OSError):  # another process may be doing the same
+                shutil.rmtree(path) if len(found[2]) == _MARK and path.is_dir() else path.unlink()
 
 
 def _runs(process: int) -> bool:

@@ -1,6 +1,7 @@
 """Errors that nothing foresaw are one line with cause, place, remedy and the documented code."""
 
 import errno
+import itertools
 import os
 import resource
 import signal
@@ -45,6 +46,9 @@ ERRORS = {
     "zlib": (zlib.error("Error -3 while\ndecompressing"), 3, "a compressed file is damaged"),
     "yaml": (YAMLError("odd"), 2, "not valid YAML"),
     "nested": (RecursionError("maximum depth"), 3, "nested too deeply"),
+    "zero byte": (ValueError("embedded null byte"), 3, "a name holds a zero byte"),
+    "loop": (RuntimeError("Symlink loop from 'x/a'"), 3, "'x/a': a link leads to itself"),
+    "no name": (ValueError("PosixPath('.') has an empty name"), 2, "Name a file"),
     "fault": (KeyError("clip"), 1, "This is a bug in lus_keras"),
 }
 
@@ -89,6 +93,13 @@ def test_a_full_disk_leaves_the_report_that_was_there(run, small_disk):
     assert after == before
 
 
+# Each stands for ten of the one before: ten billion values, which no message may spell out.
+ALIASES = ", ".join(
+    f"&{name} [{','.join([f'*{before}'] * 10)}]"
+    for before, name in itertools.pairwise("abcdefghij")
+)
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
@@ -97,7 +108,9 @@ def test_a_full_disk_leaves_the_report_that_was_there(run, small_disk):
         ("[" * 200 + "]" * 200, "nested too deeply|must be"),
         ("!!python/object:os.system x", "could not determine a constructor"),
         ("{", "expected"),
-        ("&a [*a]", "must be|could not"),
+        ("&a [*a]", "stand for more than 100,000 values"),
+        ("!!bool maybe", "maybe"),
+        ("[&a [x,x,x,x,x,x,x,x,x,x], " + ALIASES + "]", "stand for more than 100,000 values"),
     ],
 )
 def test_values_that_cannot_be_read_are_told_in_one_line(value, reason):
@@ -112,6 +125,7 @@ def test_values_that_cannot_be_read_are_told_in_one_line(value, reason):
     [
         ("history.csv", b'epoch,loss\n1,"0.5\n2,0.4\n'),
         ("history.csv", b""),
+        ("history.csv", b"[]"),
         ("history.csv", b"\xff\xfe\x00"),
         ("attention.npz", b"PK\x03\x04 and nothing"),
         ("attention.npz", b""),
@@ -144,6 +158,15 @@ def test_a_name_as_long_as_a_disk_allows_is_written(tmp_path):
     assert path.read_text() == "x"
     with pytest.raises(OSError, match="too long"), atomic_write(tmp_path / ("v" * 256)) as other:
         other.write_text("x")
+
+
+def test_what_a_message_quotes_does_not_flood_the_terminal(tmp_path):
+    path = tmp_path / "deep.json"
+    path.write_text("[" * 100_000)
+    result = call("data", "split", path, "--label", "b_lines")
+    assert result.exit_code == 3 and len(result.stderr) < 5_000
+    assert f"{path}, row 1: unknown column '[[[" in result.stderr
+    assert "[[['. Known columns: video" in result.stderr
 
 
 def test_output_that_is_not_utf8_shows_question_marks():
@@ -189,3 +212,33 @@ def test_a_thread_that_a_stop_tears_apart_shows_no_traceback(stops):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
     assert ("torn apart" in done.stderr) is not stops
+
+
+AT_ONCE = """
+import sys
+from lus_keras.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    assert not {"tensorflow", "keras"} & set(sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        (("predict", "nowhere", "exam.avi"), 4, "nowhere: is not a folder. Name a run directory"),
+        (("explain", "nowhere", "exam.avi", "--out", "x"), 4, "nowhere: is not a folder."),
+        (("export", "nowhere", "--out", "x"), 4, "nowhere: is not a folder."),
+        (("export", "nowhere", "--as", "../x"), 2, "--as ../x: must be PAPER/NAME"),
+        (("predict", "bline/c2d_lstm_b", "exam.avi"), 4, "Did you mean 'bline/c2d_lstm_a'?"),
+        (("predict", "bline/c2d_lstm_a", "exam.avi", "--fold", "99"), 2, "has no fold_99"),
+    ],
+)
+def test_a_wrong_run_is_told_before_tensorflow_is_loaded(tmp_path, command, code, words):
+    arguments = [sys.executable, "-c", AT_ONCE, *command]
+    done = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (code, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: ") and words in line
+    assert list(tmp_path.iterdir()) == []

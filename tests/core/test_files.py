@@ -1,10 +1,15 @@
 """A file is whole or untouched, whatever stops its writer."""
 
 import hashlib
+import os
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
-from lus_keras.core.files import atomic_write, sha256_of
+from lus_keras.core.files import atomic_write, sha256_of, unfinished_path, write_file
+from lus_keras.models.pretrained.registry import Entry, write_entry
 
 
 def test_a_finished_block_replaces_the_file_and_leaves_nothing_else(tmp_path):
@@ -91,3 +96,62 @@ def test_sha256_is_that_of_the_bytes(tmp_path):
     content = bytes(range(256)) * 10_000
     path.write_bytes(content)
     assert sha256_of(path) == hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def ended():
+    """Number of a process that has ended."""
+    code = "import os; print(os.getpid())"
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    ).stdout.strip()
+
+
+def test_what_a_killed_process_left_is_cleared_by_the_next_that_writes(tmp_path, ended):
+    machine = unfinished_path(tmp_path / "x").name.split("-")[2][:4]
+    other = f"{(int(machine, 16) + 1) % 16**4:04x}"
+    gone = [f".tmp-{ended}-{machine}01234567-m.csv", f".tmp-{ended}-01234567-m.csv"]
+    kept = [
+        f".tmp-{os.getpid()}-{machine}01234567-m.csv",  # being written
+        f".tmp-{ended}-{other}01234567-m.csv",  # of another machine
+        *(".tmp-notes", f".tmp-{ended}-notes", "m.csv"),
+    ]
+    for name in (*gone, *kept):
+        (tmp_path / name).write_text("half")
+    for folder in (f".tmp-{ended}-{machine}01234567-model", f".tmp-{ended}-ab-mine"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "part").write_text("half")
+    write_file(tmp_path / "m.csv", "whole")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {*kept, f".tmp-{ended}-ab-mine"}
+    assert (tmp_path / "m.csv").read_text() == "whole"
+
+
+def test_a_registration_that_was_killed_leaves_no_folder_for_long(tmp_path, ended):
+    out = tmp_path / "mine" / "c2d"
+    left = unfinished_path(out)
+    left = left.with_name(left.name.replace(f"-{os.getpid()}-", f"-{ended}-"))
+    left.mkdir(parents=True)
+    (left / "fold_0.safetensors").write_bytes(b"half")
+    entry = Entry(name="mine/c2d", title="", description={}, contract={}, parameters=2)
+    files = write_entry(tmp_path, entry, {"fold_0.safetensors": {"w": np.zeros(2)}}, "card")
+    assert [path.name for path in files] == ["card.md", "entry.json", "fold_0.safetensors"]
+    assert [path.name for path in out.parent.iterdir()] == ["c2d"]
+
+
+def test_a_long_name_of_any_letters_is_written(tmp_path):
+    """File systems count bytes: 84 letters of three bytes are as long as a name may be."""
+    for name in ("超" * 80 + ".csv", "é" * 120 + ".csv", "v" * 251 + ".csv"):
+        write_file(tmp_path / name, "x")
+        assert (tmp_path / name).read_text() == "x"
+
+
+def test_a_pipe_or_a_device_is_never_replaced(tmp_path):
+    """As root, a rename onto /dev/null takes it from every program of the machine."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(FileExistsError, match="is a device, a pipe or a socket, not a file"):
+            write_file(tmp_path / name, "x")
+    assert (tmp_path / "pipe").is_fifo() and (tmp_path / "link").is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]

@@ -441,6 +441,87 @@ def test_a_store_that_lies_under_the_name_of_another_is_never_taken(cache, make_
         np.testing.assert_array_equal(open_store(others, SPEC).frames(), expected)
 
 
+def _reshape(index):
+    """As many bytes, other pictures."""
+    for entry in index["videos"]:
+        entry["size"] = entry["size"][::-1]
+
+
+EDITS = {
+    "size": _reshape,
+    "hashes": lambda index: [entry.pop("sha256") for entry in index["videos"]],
+    "hash": lambda index: index["videos"][0].update(sha256="0" * 64),
+    "label": lambda index: index["videos"][1]["video"].update(b_lines="yes"),
+    "order": lambda index: index["videos"].reverse(),
+    "left out": lambda index: index["bad"].update({"1": "gone"}) or index["videos"].pop(),
+    "settings": lambda index: index["fingerprint"]["settings"].update(fps=1.0),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_index_that_was_edited_is_never_taken(cache, make_videos, decoded, edit):
+    """Also by a process that has read the store before, and where only the index changed."""
+    videos = make_videos(2)
+    store = open_store(videos, SPEC)
+    expected, path = store.frames().copy(), store.path / "index.json"
+    content = json.loads(path.read_text())
+    EDITS[edit](content)
+    path.write_text(json.dumps(content))
+    with pytest.warns(UserWarning, match="has an index that was edited"):
+        again = open_store(videos, SPEC, on_bad="skip")
+    assert again == store and len(decoded) == 4
+    np.testing.assert_array_equal(again.frames(), expected)
+
+
+def test_a_store_whose_index_has_no_hash_is_replaced_without_a_word(cache, make_videos, decoded):
+    videos = make_videos(2)
+    path = open_store(videos, SPEC).path / "index.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({key: content[key] for key in content if key != "sha256"}))
+    open_store(videos, SPEC)
+    assert json.loads(path.read_text()) == content and len(decoded) == 4
+
+
+@pytest.mark.parametrize("name", ["frames.u8", "index.json"])
+def test_parts_of_two_stores_that_were_swapped_are_never_taken(cache, make_videos, name):
+    """Both hold two videos of one size, so that only contents tell them apart."""
+    sets = make_videos(2), make_videos(4)[2:]
+    stores = [open_store(videos, SPEC) for videos in sets]
+    expected = [store.frames().copy() for store in stores]
+    one, other = (store.path / name for store in stores)
+    parts = one.read_bytes(), other.read_bytes()
+    assert len(parts[0]) == len(parts[1]) or name == "index.json"
+    one.write_bytes(parts[1])
+    other.write_bytes(parts[0])
+    for videos, frames in zip(sets, expected, strict=True):
+        with pytest.warns(UserWarning, match="Its videos are decoded again"):
+            np.testing.assert_array_equal(open_store(videos, SPEC).frames(), frames)
+
+
+@pytest.mark.parametrize("damage", ["overwritten", "truncated", "replaced", "removed"])
+def test_frames_that_change_once_they_are_open_are_not_read(cache, make_videos, damage):
+    """Training opens the store at every batch, in processes that did not verify it."""
+    store, other = open_store(make_videos(2), SPEC), open_store(make_videos(4)[2:], SPEC)
+    worker = replace(store)
+    frames = store.path / "frames.u8"
+    whole = frames.read_bytes()
+    if damage == "overwritten":
+        frames.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+    elif damage == "truncated":
+        os.truncate(frames, len(whole) - 1)
+    elif damage == "replaced":
+        shutil.copy(other.path / "frames.u8", frames)
+    else:
+        frames.unlink()
+    for opened in (store, worker):
+        for read in (opened.views, opened.frames):
+            with pytest.raises(DataError, match=f"{store.path}: the cache changed while it was"):
+                read()
+    # The same bytes, written anew, are as good.
+    frames.write_bytes(whole)
+    assert worker.views()(1)[0, 0, 0, 0] == store.frames()[6, 0, 0, 0] == 10
+
+
 def test_frames_are_hashed_once_a_process(cache, make_videos, monkeypatch):
     videos = make_videos(2)
     open_store(videos, SPEC)
@@ -452,6 +533,7 @@ def test_frames_are_hashed_once_a_process(cache, make_videos, monkeypatch):
 def _edit(path, change):
     content = json.loads(path.read_text())
     change(content)
+    content["sha256"] = verify.index_hash(content)
     path.write_text(json.dumps(content))
 
 

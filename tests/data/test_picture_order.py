@@ -27,6 +27,8 @@ def order(*stems):
         ("1.8", "1.9", "1.10"),
         ("frame1", "frame2_512x512", "frame3_512x512"),
         ("5", "10", "15", "20"),
+        ("235958", "235959", "000000", "000001"),  # even steps of time
+        ("000000", "080000", "160000", "240000"),  # and of numbers
     ],
 )
 def test_the_number_that_makes_a_run_counts(stems):
@@ -43,6 +45,21 @@ def test_the_number_that_makes_a_run_counts(stems):
         ("2021-01-01T11:59:59.966667", "2021-01-01T12:00:00", "2021-01-01T12:00:00.033333"),
         ("12-00-59-966", "12-01-00-000", "12-01-00-033"),
         ("img_0.967", "img_1.000", "img_1.033"),
+        # Day first, across midnight, the end of a month and of a year.
+        ("31-12-2020_23-59-58", "31-12-2020_23-59-59", "01-01-2021_00-00-00"),
+        ("31012021_235959", "01022021_000000", "01022021_000001"),
+        ("img_31.01.2021 23.59.59.966", "img_01.02.2021 00.00.00.000"),
+        ("01-02-2021_23-59-59-900", "02-02-2021_00-00-00-000", "02-02-2021_00-00-00-100"),
+        # Month first, as only that makes a date, or a video, of both.
+        ("12-31-2020_23-59-59", "01-01-2021_00-00-00"),
+        ("02-28-2021_23-59-59", "03-01-2021_00-00-00"),
+        ("09-01-2021_12-00-00", "09-01-2021_12-00-01"),
+        # Years of two digits, last and first.
+        ("scan_311220_235959", "scan_010121_000000", "scan_010121_000001"),
+        ("201231_235959", "210101_000000", "210101_000001"),
+        # No date at all: a gap of half a day is midnight.
+        ("23-59-59-900", "23-59-59-966", "00-00-00-033"),
+        ("31Jan 23-59-59-966", "1Feb 00-00-00-000", "1Feb 00-00-00-033"),
     ],
 )
 def test_times_are_ordered_by_the_whole_stamp(stems):
@@ -56,6 +73,14 @@ def test_times_are_ordered_by_the_whole_stamp(stems):
             ("frame1_3", "frame2_1", "frame3_2"),
             ("frame1_3.png, frame2_1", "frame2_1.png, frame3_2"),
         ),
+        (
+            ("12-01-2021_12-00-00", "01-02-2021_12-00-00"),
+            ("by the time, day first 12-01", "by the time, month first 01-02"),
+        ),
+        (
+            ("235958", "235959", "000000", "000002"),
+            ("by the time of day 235958.png", "by the last number 000000.png"),
+        ),
         (("vol1_3", "vol2_1", "vol2_9"), ("vol1_3.png, vol2_1", "vol2_1.png, vol1_3")),
     ],
 )
@@ -63,6 +88,16 @@ def test_where_two_orders_could_be_both_are_shown(stems, readings):
     with pytest.raises(Ambiguous, match="two orders are possible") as caught:
         order(*stems)
     assert all(reading in str(caught.value) for reading in readings)
+
+
+def test_times_across_midnight_are_a_second_apart():
+    for names in (
+        ("31-12-2020_23-59-59.png", "01-01-2021_00-00-00.png"),
+        ("311220_235959.png", "010121_000000.png"),
+        ("23-59-59-000.png", "00-00-00-000.png"),
+    ):
+        first, second = read_order(names).values
+        assert second - first == 1
 
 
 def write(folder, names):

@@ -6,6 +6,7 @@ import zipfile
 import pytest
 
 from lus_keras.core.errors import DataError
+from lus_keras.data.importers.number_format import shown_as
 from lus_keras.data.importers.sheet import read_sheet
 from lus_keras.data.importers.table import import_table
 from lus_keras.data.manifest import read_manifest
@@ -258,3 +259,76 @@ def test_an_id_that_excel_turned_into_a_date_is_told(tmp_path):
         content = book(tmp_path / "a.xlsx", [["video", "patient_id"], ["v1.avi", value]])
         told = refused(tmp_path, content.read_bytes(), "s.xlsx")
         assert f"holds a date or time, {shown}. Was" in told
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "shown"),
+    [
+        (1, '"P"000', "P001"),
+        (1234, '"P"000', "P1234"),
+        (1, "\\P000", "P001"),
+        (7, '"pat "0', "pat 7"),
+        (7, '0" A"', "7 A"),
+        (1234567, "000-0000", "123-4567"),
+        (12345678, "000-0000", "1234-5678"),
+        (5, "##0", "5"),
+        (0, "#", ""),
+        (5, "000", "005"),
+        (-5, "000", "-005"),
+        (-5, '0;"minus "0', "minus 5"),
+        (0, '"yes";;"no"', "no"),
+        (3, '[Red]"P"00', "P03"),
+        (3, "General", "3"),
+        (3, "", "3"),
+        (3, "@", "3"),
+        # Without words of their own, formats only dress a number.
+        (1234, "#,##0", "1234"),
+        (1234, "_-* #,##0_-;-* #,##0_-", "1234"),
+        (3, "0.00", "3"),
+        (3, "0%", "3"),
+        (3, '0.0" mm"', None),
+        (3, 'General" a"', None),
+        (1, '[=1]"P"0;0', None),
+    ],
+)
+def test_a_number_is_shown_as_a_spreadsheet_shows_it(value, number_format, shown):
+    assert shown_as(value, number_format) == shown
+
+
+def with_formats(tmp_path, cells):
+    """Imports rows of (patient, format, score, format), one video each."""
+    rows = [["video", "patient_id", "severity"]]
+    for number, (patient, _, score, _) in enumerate(cells):
+        (tmp_path / f"v{number}.avi").touch()
+        rows.append([f"v{number}.avi", patient, score])
+
+    def change(page):
+        for number, (_, one, _, other) in enumerate(cells, start=2):
+            page[f"B{number}"].number_format = one
+            page[f"C{number}"].number_format = other
+
+    return import_table(book(tmp_path / "t.xlsx", rows, change), tmp_path / "m.csv")
+
+
+def test_ids_are_those_that_are_shown_and_labels_those_that_are_stored(tmp_path):
+    """A format and a text that show one patient neither split nor merge it with another."""
+    shown = '"P"000'
+    cells = [(1, shown, 2, '0" points"'), ("P001", "General", 3, "General")]
+    cells += [(1, "General", 1, '"yes";;"no"'), (2, shown, 0, "General")]
+    done = with_formats(tmp_path, cells)
+    assert [row.patient_id for row in done.videos] == ["P001", "P001", "1", "P002"]
+    assert [row.severity for row in done.videos] == [2, 3, 1, 0]
+    (note,) = done.notes
+    assert (
+        "'severity': numbers are read, such as 2, which a spreadsheet shows as '2 points'" in note
+    )
+
+
+def test_an_id_in_a_format_that_is_not_understood_is_an_error_of_its_rows(tmp_path):
+    cells = [(1, '[=1]"P"0;0', 2, "General"), (2, '0.0"x"', 2, "General"), (3, "0", 1, "General")]
+    with pytest.raises(DataError) as caught:
+        with_formats(tmp_path, cells)
+    text = str(caught.value)
+    assert "row 2: column 'patient_id': holds the number 1 in a format whose words are not" in text
+    assert "row 3" in text and "row 4" not in text and "Format the column as text" in text
+    assert not (tmp_path / "m.csv").exists()

@@ -1,14 +1,17 @@
 """Videos are read as every player shows them: which way up, from when on, and to their end."""
 
 import io
+import json
 from fractions import Fraction
 
 import av
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import ExifTags, Image, ImageOps
 
+from lus_keras.cli import main
 from lus_keras.core.errors import VideoError
 from lus_keras.data import video
 from lus_keras.data.importers.timing import fit_segment, measure
@@ -288,3 +291,76 @@ def test_a_tiff_of_several_pages_is_refused(tmp_path):
     first.save(tmp_path / "1.tif", save_all=True, append_images=others)
     with pytest.raises(VideoError, match="holds 3 pages"):
         video.read_video(tmp_path, picture_fps=9)
+
+
+def write_streams(path, *, aspect=None, sizes=((HEIGHT, WIDTH),)):
+    """An MP4 of several video streams, whose pixels have a shape."""
+    with av.open(str(path), "w") as container:
+        streams = []
+        for number, (height, width) in enumerate(sizes):
+            stream = container.add_stream("mpeg4", rate=25)
+            stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+            if aspect:
+                stream.codec_context.sample_aspect_ratio = aspect
+            streams.append((stream, np.full((height, width), 60 + 90 * number, np.uint8)))
+        for number in range(30):
+            for stream, picture in streams:
+                frame = picture.copy()
+                frame[number, :30] = 220
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="gray")))
+        for stream, _ in streams:
+            container.mux(stream.encode())
+    return path
+
+
+SECOND = ((HEIGHT, WIDTH), (32, 32))
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "cause", "remedy"),
+    [
+        (
+            {"aspect": Fraction(4, 3)},
+            "pixel-aspect",
+            "(4:3): players show 64×48 as 85×48",
+            "setsar",
+        ),
+        (
+            {"aspect": Fraction(1, 2)},
+            "pixel-aspect",
+            "(1:2): players show 64×48 as 32×48",
+            "setsar",
+        ),
+        ({"sizes": SECOND}, "streams", "the first, 64×48, is read, and not 32×32", "-map 0:v:1"),
+    ],
+)
+def test_what_a_header_says_and_reading_does_not_follow_is_warned_of(
+    tmp_path, options, kind, cause, remedy
+):
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        write_streams(folder / name, **options)
+    write_streams(folder / "plain.mp4", aspect=Fraction(1, 1))
+    seen = video.inspect_video(folder / "a.mp4")
+    assert (seen.height, seen.width) == (HEIGHT, WIDTH)
+    (found,) = [p for p in problems_of(seen, "a.mp4", None, min_seconds=1) if p.level == "warning"]
+    assert found.code == kind and cause in found.cause and remedy in found.remedy
+    assert not video.inspect_video(folder / "plain.mp4").doubts
+    rows = "".join(f"{name},p{name[0]}\n" for name in ("a.mp4", "b.mp4", "plain.mp4"))
+    (tmp_path / "labels.csv").write_text("video,patient_id\n" + rows)
+    arguments = ["data", "import-table", str(tmp_path / "labels.csv"), str(folder), "--out"]
+    done = CliRunner().invoke(main, [*arguments, str(tmp_path / "m.csv")])
+    assert done.exit_code == 0, done.output
+    (warning,) = done.stderr.splitlines()
+    assert warning.startswith(f"Warning: {folder / 'a.mp4'}: ")
+    assert cause in warning and remedy in warning
+    assert warning.endswith(f"This holds for 1 more: {folder / 'b.mp4'}.")
+
+
+def test_a_check_in_a_child_hands_doubts_on(tmp_path):
+    write_streams(tmp_path / "a.mp4", aspect=Fraction(4, 3))
+    done = CliRunner().invoke(main, ["data", "check", str(tmp_path), "--json"])
+    (found,) = json.loads(done.stdout)["videos"][0]["problems"]
+    assert (found["code"], found["level"]) == ("pixel-aspect", "warning")
+    assert done.exit_code == 0

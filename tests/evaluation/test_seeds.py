@@ -108,9 +108,7 @@ def seeds(tmp_path_factory) -> Path:
     for seed in range(3):
         folder = seed_folder(out, seed)
         fake_run.write_run(folder, folds=3, patients=12)
-        record = json.loads((folder / "run.json").read_text())
-        record["papers"]["bline"]["seed"] = seed
-        (folder / "run.json").write_text(json.dumps(record))
+        fake_run.write_record(folder, fake_run.record(folds=3, seed=seed))
         for path in sorted(folder.rglob("predictions.csv")):
             table = pd.read_csv(path, dtype={"patient_id": str})
             noise = np.random.default_rng([seed, len(path.parts)]).normal(0, 0.1, len(table))

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from fake_run import fold_dir, write_run
+from fake_run import fold_dir, record, write_record, write_run
 
 from lus_keras.core.errors import RunError
 from lus_keras.core.files import sha256_of
@@ -129,6 +129,7 @@ def test_runs_of_several_seeds_are_archived_with_their_report(run, tmp_path):
     write_seeds(source, (0, 1, 2), "training")
     for seed in (0, 1):
         shutil.copytree(run, seed_folder(source, seed))
+        write_record(seed_folder(source, seed), record(MODELS, 2, seed=seed))
     write_report(source)
     archive_run(source, target)
     before = (target / "report" / "results.json").read_bytes()

@@ -1,6 +1,7 @@
 """A fold knows what it belongs to: folds of two experiments never stand in one folder."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from filelock import FileLock
 
 from lus_keras import __version__
 from lus_keras.core.environment import start_tensorflow
-from lus_keras.core.errors import ConfigError, RunError
+from lus_keras.core.errors import ConfigError, DataError, RunError
+from lus_keras.core.files import write_file, write_json
 from lus_keras.evaluation.run_record import (
     Fingerprint,
     VariantRecord,
@@ -23,6 +25,8 @@ from lus_keras.evaluation.run_record import (
     write_record,
 )
 from lus_keras.evaluation.run_record.done import vouch_further
+from lus_keras.evaluation.run_record.seeds import read_runs, seed_folder, write_seeds
+from lus_keras.evaluation.run_record.store import record_hash
 from lus_keras.experiments import checkpoint
 from lus_keras.experiments.checkpoint import Checkpoint
 from lus_keras.experiments.report import write_report
@@ -30,9 +34,10 @@ from lus_keras.experiments.report import write_report
 start_tensorflow()
 
 from lus_keras.core.config import load  # noqa: E402
-from lus_keras.data.splits import Fold  # noqa: E402
+from lus_keras.data.splits import Fold, Split, write_split  # noqa: E402
 from lus_keras.experiments.training.fold import FoldJob  # noqa: E402
 from lus_keras.experiments.training.marks import is_done, refuse_foreign, tidy  # noqa: E402
+from lus_keras.inference.predict.find import find_network  # noqa: E402
 
 MARK = Fingerprint(
     settings={"fit": {"epochs": 2, "learning_rate": 0.1}, "label_column": "b_lines"},
@@ -191,6 +196,147 @@ def test_a_report_reads_results_of_another_version_and_says_which(run):
     said = f"Trained by lus_keras 0.0.9, reported by {__version__}: C2D+LSTM."
     for name in ("report.md", "index.html"):
         assert said in (run / "report" / name).read_text()
+
+
+def test_what_was_made_later_counts_only_once_a_mark_vouches_for_it(run):
+    """Maps of another run laid beside a fold; or a stop between the maps and their mark."""
+    folder = fold_dir(run, "c2d_lstm", 0)
+    np.savez(folder / "explanations.npz", maps=np.ones(3))
+    assert read_run(run)[1]["bline"].model("c2d_lstm").explanations is None
+    vouch_further(folder, "explanations.npz")
+    assert read_run(run)[1]["bline"].model("c2d_lstm").explanations["maps"].tolist() == [1, 1, 1]
+
+
+def test_gradients_that_no_mark_knows_are_refused(run):
+    path = fold_dir(run, "c2d_lstm", 0) / "gradients.csv"
+    path.write_text("epoch,batch,loss\n1,1,0.5\n")
+    with pytest.raises(RunError, match=f"{path}: is not listed in DONE"):
+        read_run(run)
+
+
+def test_a_fold_folder_that_was_renamed_is_told_by_its_rows(tmp_path):
+    """As version 1 left it, without a word of whose it is."""
+    run = write_run(tmp_path, models=("c2d_lstm",), folds=2, patients=4)
+    fold_dir(run, "c2d_lstm", 1).rename(fold_dir(run, "c2d_lstm", 7))
+    path = fold_dir(run, "c2d_lstm", 7) / "predictions.csv"
+    with pytest.raises(RunError, match=f"{path}: holds predictions of fold 1. Was the folder"):
+        read_run(run)
+
+
+EDITS = {
+    "seed": lambda paper: paper.update(seed=5),
+    "preset": lambda paper: paper.update(preset="paper"),
+    "threshold": lambda paper: paper["config"]["localisation"].update(threshold=0.4),
+    "published": lambda paper: paper["published"]["table1"]["c2d_lstm"].update(f1=0.9),
+    "folds": lambda paper: paper.update(folds=1),
+    "number": lambda paper: paper["data"].update(patients=500),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_record_that_was_edited_is_refused(run, edit):
+    path = run / "run.json"
+    content = json.loads(path.read_text())
+    EDITS[edit](content["papers"]["bline"])
+    path.write_text(json.dumps(content, indent=1))
+    with pytest.raises(RunError, match=f"{path}: was changed after it was written"):
+        write_report(run)
+    # Laid out otherwise, it says the same; and files of before have no hash.
+    path.write_text(json.dumps(json.loads(json.dumps(content)) | {"sha256": record_hash(content)}))
+    read_run(run)
+    del content["sha256"]
+    path.write_text(json.dumps(content))
+    read_run(run)
+
+
+HALVES = (Fold(0, ("a", "b"), ("c", "d")), Fold(1, ("c", "d"), ("a", "b")))
+OTHERS = (Fold(0, ("a", "c"), ("b", "d")), Fold(1, ("b", "d"), ("a", "c")))
+
+
+def test_a_report_refuses_folds_that_are_not_the_runs(run):
+    mark = MARK.model_copy(update={"split": Split("kfold", 0, HALVES).sha256})
+    variants = {"": VariantRecord(folds=2, fingerprint=mark)}
+    write_record(run, record(("c2d_lstm",), 2, variants=variants))
+    for fold in (0, 1):
+        remark(run, fold, split=mark.split)
+    path = run / "split.json"
+    write_split(path, {"bline": Split("kfold", 0, HALVES)})
+    write_report(run)
+    write_split(path, {"bline": Split("kfold", 0, OTHERS)})
+    with pytest.raises(RunError, match=f"{path}: bline: holds other folds than those of run.json"):
+        write_report(run)
+    path.write_text(path.read_text().replace('"a"', '"e"'))
+    with pytest.raises(DataError, match="the file was edited"):
+        write_report(run)
+
+
+@pytest.fixture
+def seeds(tmp_path):
+    """Runs of two seeds that say what they belong to."""
+    path = tmp_path / "seeds"
+    for seed in (0, 1):
+        write_run(seed_folder(path, seed), models=("c2d_lstm",), folds=2, patients=4)
+        seed_record(path, seed)
+    write_seeds(path, (0, 1), "training")
+    return path
+
+
+def seed_record(path, seed, **changes):
+    folder, mark = seed_folder(path, seed), MARK.model_copy(update={"seed": seed, **changes})
+    one = record(
+        ("c2d_lstm",), 2, seed=seed, variants={"": VariantRecord(folds=2, fingerprint=mark)}
+    )
+    write_record(folder, one.model_copy(update={"seed": seed}))
+    for fold in (0, 1):
+        remark(folder, fold, seed=seed, **changes)
+
+
+def test_a_seed_that_was_copied_is_not_counted_twice(seeds):
+    assert [found.seed for found, _ in read_runs(seeds)] == [0, 1]
+    shutil.rmtree(seed_folder(seeds, 1))
+    shutil.copytree(seed_folder(seeds, 0), seed_folder(seeds, 1))
+    with pytest.raises(RunError, match=r"seed_1/run\.json: is of seed 0, not 1\."):
+        read_runs(seeds)
+
+
+@pytest.mark.parametrize("change", ["settings", "data", "split", "code"])
+def test_seeds_of_different_runs_are_not_averaged(seeds, change):
+    changes, message = CHANGES[change]
+    seed_record(seeds, 1, **changes)
+    if change in ("split", "code"):
+        # A seed draws its folds anew; versions are reported.
+        assert len(read_runs(seeds)) == 2
+        return
+    key = message.partition(" was")[0]
+    with pytest.raises(RunError, match=f"{seeds / 'seeds.json'}: seed 1, bline: {key} was"):
+        read_runs(seeds)
+    if change == "data":
+        write_file(seeds / "seeds.json", '{"schema": 1, "seeds": [0, 1], "vary": "cohort"}')
+        assert len(read_runs(seeds)) == 2
+
+
+def test_networks_of_two_runs_are_not_averaged(run):
+    """`predict` builds its mean from all folds of a network."""
+    folders = [fold_dir(run, "c2d_lstm", fold) for fold in (0, 1)]
+    described = {"schema": 1, "paper": "bline", "variant": "", "model": "c2d_lstm", "options": {}}
+    described |= {"labels": ["no", "yes"], "clip": load("bline").clip.model_dump(mode="json")}
+    for fold, folder in enumerate(folders):
+        write_json(folder / "model.json", described)
+        (folder / "model.weights.h5").write_text("w")
+        vouch(folder, ["model.json", "model.weights.h5"], MARK.of_fold("c2d_lstm", f"fold_{fold}"))
+    assert find_network(run).folders == tuple(folders)
+    for changes, message in CHANGES.values():
+        other = MARK.of_fold("c2d_lstm", "fold_1").model_copy(update=changes)
+        vouch(folders[1], ["model.json", "model.weights.h5"], other)
+        if "lus_keras" in changes or changes == {"fold": "fold_1"}:
+            assert len(find_network(run).folders) == 2
+            continue
+        key = message.partition(" was")[0]
+        with pytest.raises(RunError, match=f"{folders[1] / 'DONE'}: is of another run: {key} was"):
+            find_network(run)
+    vouch(folders[1], ["model.json", "model.weights.h5"], MARK.of_fold("c2d_lstm", "fold_0"))
+    with pytest.raises(RunError, match="fold was 'fold_1', is now 'fold_0'"):
+        find_network(run)
 
 
 # A busy machine takes minutes to start TensorFlow.

@@ -254,6 +254,12 @@ def safetensors(header: object, values: bytes = SIX) -> bytes:
         {"dtype": "F32", "shape": [6], "data_offsets": [24, 0]},
         {"dtype": "F4", "shape": [6], "data_offsets": [0, 24]},
         {"dtype": ["F32"], "shape": [6], "data_offsets": [0, 24]},
+        {"dtype": "F32", "shape": [6], "data_offsets": [-24, 0]},
+        {"dtype": "F32", "shape": [6], "data_offsets": [0, 24.0]},
+        {"dtype": "F32", "shape": [6], "data_offsets": [0, 2**64]},
+        {"dtype": "F64", "shape": [6], "data_offsets": [0, 24]},
+        {"dtype": "F32", "shape": [2**62, 2**62], "data_offsets": [0, 24]},
+        {"dtype": "F32", "shape": 6, "data_offsets": [0, 24]},
         {"dtype": "F32", "shape": [6]},
         [],
     ],
@@ -268,11 +274,42 @@ def test_safetensors_must_lie_within_their_file(tmp_path, entry):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\xff" * 8, struct.pack("<Q", 9) + b"{}", safetensors([]), b"\2" + 9 * b"\0"]
+    "content",
+    [
+        b"",
+        b"\xff" * 8,
+        struct.pack("<Q", 9) + b"{}",
+        struct.pack("<Q", 2**62) + b"{}",
+        struct.pack("<Q", 2) + b"{]",
+        struct.pack("<Q", 2) + b"\xff\xfe",
+        safetensors([]),
+        b"\2" + 9 * b"\0",
+    ],
 )
 def test_safetensors_need_a_header(tmp_path, content):
     path = tmp_path / "w.safetensors"
     path.write_bytes(content)
+    with pytest.raises(DataError, match=r"w\.safetensors: damaged"):
+        read_state(path)
+
+
+@pytest.mark.parametrize("spans", [((0, 16), (8, 24)), ((0, 24), (0, 24)), ((0, 8), (16, 24))])
+def test_safetensors_must_neither_overlap_nor_leave_gaps(tmp_path, spans):
+    """One array would be given the numbers of another."""
+
+    def header(*spans):
+        return {
+            name: {"dtype": "F32", "shape": [(end - start) // 4], "data_offsets": [start, end]}
+            for name, (start, end) in zip("ab", spans, strict=True)
+        }
+
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(safetensors(header((0, 8), (8, 24))))
+    assert {name: list(values) for name, values in read_state(path).items()} == {
+        "a": [0, 1],
+        "b": [2, 3, 4, 5],
+    }
+    path.write_bytes(safetensors(header(*spans)))
     with pytest.raises(DataError, match=r"w\.safetensors: damaged"):
         read_state(path)
 

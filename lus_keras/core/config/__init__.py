@@ -45,6 +45,8 @@ from lus_keras.core.labels import REGISTRY
 
 PRESETS = ("paper", "overnight", "quick", "smoke")
 D = TypeVar("D", PublicDescription, SimulatedDescription, PrivateDescription)
+# Values that a file or an option may hold, what aliases stand for included.
+MAX_VALUES = 100_000
 # Says what is wrong with `model`: the networks' builders know, this room does not.
 ModelCheck = Callable[[Mapping[str, Any]], Iterable[str]]
 
@@ -263,11 +265,14 @@ def _parsed(text: str) -> Any:
 
 def _read_yaml(text: str, source: str) -> Any:
     try:
-        return copy.deepcopy(_parsed(text))
+        values = copy.deepcopy(_parsed(text))
+        _refuse_bomb(values)
+        return values
     # Tags and numbers that cannot be read raise what Python does; deep nesting, RecursionError.
     except (
         YAMLError,
         ValueError,
+        LookupError,
         TypeError,
         AttributeError,
         ArithmeticError,
@@ -279,6 +284,24 @@ def _read_yaml(text: str, source: str) -> Any:
         if isinstance(error, RecursionError):
             reason = "it is nested too deeply"
         raise ConfigError(f"{source}{place}: not valid YAML: {reason}. Correct it.") from None
+
+
+def _refuse_bomb(values: Any) -> None:
+    """Refuses text whose aliases stand for more than anybody writes, or for themselves.
+
+    Raises:
+        ValueError: It does.
+    """
+    waiting, count = [values], 0
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            value = [*value, *value.values()]
+        if isinstance(value, list | tuple | set):
+            count += len(value)
+            waiting += value
+        if count > MAX_VALUES:
+            raise ValueError(f"its aliases (*) stand for more than {MAX_VALUES:,} values")
 
 
 def _read_mapping(text: str, source: str) -> dict[str, Any]:

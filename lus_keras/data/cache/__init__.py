@@ -2,7 +2,7 @@
 
     <cache>/frames/<key>/frames.u8    (t, h, w, c) uint8 of one video after another
     <cache>/frames/<key>/index.json   number, size and sha256 of the frames and manifest row of each
-                                      video; what all of them depend on
+                                      video; what all of them depend on; its own sha256
 
 The key is a hash of what the pixels depend on: the files' contents (or what computes the frames)
 and the `FrameSpec`. Nothing here imports TensorFlow, so the processes that decode start quickly.
@@ -11,7 +11,7 @@ and the `FrameSpec`. Nothing here imports TensorFlow, so the processes that deco
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -33,7 +33,13 @@ from lus_keras.data.cache.load import (
     video_from_json,
 )
 from lus_keras.data.cache.spec import FrameSource, FrameSpec, Item
-from lus_keras.data.cache.verify import frames_are_intact
+from lus_keras.data.cache.verify import (
+    FRAMES,
+    Stamp,
+    frames_are_intact,
+    index_hash,
+    stamp_of,
+)
 from lus_keras.data.manifest import Video
 
 __all__ = [
@@ -50,6 +56,7 @@ class FrameStore:
         videos: Manifest rows, labels included, in the order of the items.
         sizes: `(h, w)` of each video's frames in pixels.
         channels: 1 gray, 3 RGB.
+        stamp: Tells whether the frames are still those that were verified; None if none were.
     """
 
     path: Path
@@ -59,31 +66,53 @@ class FrameStore:
     channels: int
     key: str
     skipped: tuple[tuple[Video, str], ...] = ()
+    stamp: Stamp | None = field(default=None, compare=False)
 
     def frames(self) -> np.ndarray:
         """`(n, h, w, c)` uint8 memory map of all frames, which must be of one size; read-only.
 
         Raises:
             ValueError: Videos differ in size; `views` takes them one by one.
+            DataError: As `views`.
         """
         if len(set(self.sizes)) != 1:
             raise ValueError(f"frames are of {len(set(self.sizes))} sizes. Use `views`.")
         shape = (sum(self.counts), *self.sizes[0], self.channels)
-        return np.memmap(self.path / "frames.u8", np.uint8, "r", shape=shape)
+        return self._map()[: math.prod(shape)].reshape(shape)
 
     def views(self) -> Callable[[int], np.ndarray]:
         """Opens the store for reading; do so in each process.
 
         Returns:
             Function from a video's place to its `(t, h, w, c)` uint8 frames, a read-only view.
+
+        Raises:
+            DataError: The frames are gone, or others than were verified when the store was opened.
         """
-        flat, ends = np.memmap(self.path / "frames.u8", np.uint8, "r"), self._ends
+        flat, ends = self._map(), self._ends
 
         def view(number: int) -> np.ndarray:
             shape = (self.counts[number], *self.sizes[number], self.channels)
             return flat[ends[number] - math.prod(shape) : ends[number]].reshape(shape)
 
         return view
+
+    def _map(self) -> np.memmap:
+        """All bytes of the frames; hashed again if they were written to since they were."""
+        try:
+            if self.stamp and stamp_of(self.path) != self.stamp:
+                index = read_json(self.path / "index.json")
+                said = index["fingerprint"]["data"], index["sha256"]
+                same = said == (self.key, index_hash(index))
+                if not (same and frames_are_intact(self.path, index)):
+                    raise ValueError("other frames than were written")
+            return np.memmap(self.path / FRAMES, np.uint8, "r")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise DataError(
+                f"{self.path}: the cache changed while it was read ({reason}). Run the command "
+                "again, which decodes the videos again; finished folds are kept."
+            ) from error
 
     @cached_property
     def _ends(self) -> list[int]:
@@ -147,23 +176,12 @@ def _read_index(path: Path, count: int, mark: Mapping[str, Any]) -> dict[str, An
     """
     try:
         index = read_json(path / "index.json")
-        rows = [video_from_json(entry["video"]) for entry in index["videos"]]
-        pixels = [entry["count"] * math.prod(entry["size"]) for entry in index["videos"]]
-        whole = (path / "frames.u8").stat().st_size == sum(pixels) * index["channels"]
-        whole = whole and len(rows) + len(index["bad"]) == count
-        if not whole or index["version"] != STORE_VERSION:
+        # Stores of before there was a hash of the index are as those of another version.
+        if index["version"] != STORE_VERSION or "sha256" not in index:
             return None
-        said = index["fingerprint"]
-        foreign = [name for name in ("settings", "data") if said[name] != mark[name]]
-        if said != mark and not foreign:
-            return None
-        if foreign:
-            one, now = (side[foreign[0]] for side in (said, mark))
-            problem = f"is of other {foreign[0]}: {one}, not {now}"
-        elif frames_are_intact(path, index):
-            return index
-        else:
-            problem = "holds other frames than were written"
+        problem = _problem(path, index, count, mark)
+        if not problem:
+            return index if problem is None else None
         warnings.warn(
             f"{path}: the cache {problem}. Its videos are decoded again; look at the disk if this "
             "was not you.",
@@ -173,6 +191,27 @@ def _read_index(path: Path, count: int, mark: Mapping[str, Any]) -> dict[str, An
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return None
+
+
+def _problem(
+    path: Path, index: Mapping[str, Any], count: int, mark: Mapping[str, Any]
+) -> str | None:
+    """What is wrong with a store: a reason to warn of, or "" without one; None if nothing is."""
+    if index["sha256"] != index_hash(index):
+        return "has an index that was edited"
+    rows = [video_from_json(entry["video"]) for entry in index["videos"]]
+    pixels = [entry["count"] * math.prod(entry["size"]) for entry in index["videos"]]
+    whole = (path / FRAMES).stat().st_size == sum(pixels) * index["channels"]
+    if not whole or len(rows) + len(index["bad"]) != count:
+        return ""
+    said = index["fingerprint"]
+    foreign = [name for name in ("settings", "data") if said[name] != mark[name]]
+    if foreign:
+        one, now = (side[foreign[0]] for side in (said, mark))
+        return f"is of other {foreign[0]}: {one}, not {now}"
+    if said != mark:
+        return ""
+    return None if frames_are_intact(path, index) else "holds other frames than were written"
 
 
 def _store(path: Path, items: Sequence[Item], key: str, index: dict[str, Any]) -> FrameStore:
@@ -195,4 +234,5 @@ def _store(path: Path, items: Sequence[Item], key: str, index: dict[str, Any]) -
             for number, problem in sorted(bad.items())
             if isinstance(item := items[number], Video)
         ),
+        stamp=stamp_of(path),
     )

@@ -27,6 +27,7 @@ from lus_keras.data.cache.key import STORE_VERSION
 from lus_keras.data.cache.load import load_item, write_stored
 from lus_keras.data.cache.spec import FrameSource, FrameSpec, Item
 from lus_keras.data.cache.stream import with_name
+from lus_keras.data.cache.verify import FRAMES, index_hash
 from lus_keras.data.manifest import Video
 
 Progress = Callable[[int, int], None]
@@ -75,6 +76,7 @@ def build_store(
             )
         index["fingerprint"] = dict(fingerprint)
         index["bad"] = {str(number): problem for number, problem in bad.items()}
+        index["sha256"] = index_hash(index)
         write_file(unfinished / "index.json", json.dumps(index))
         if path.exists():
             shutil.rmtree(path)
@@ -113,7 +115,7 @@ def _write_frames(
     entries: list[dict[str, Any]] = []
     bad: dict[int, str] = {}
     with (
-        (folder / "frames.u8").open("wb") as stream,
+        (folder / FRAMES).open("wb") as stream,
         closing(load_all(items, spec, folder, workers)) as all_loaded,
     ):
         for number, loaded in enumerate(all_loaded):

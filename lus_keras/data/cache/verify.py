@@ -1,31 +1,45 @@
-"""Whether the frames of a store are those that were written: once a process, not at every batch."""
+"""Whether a store is what was written: hashed once a process, not at every batch."""
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 _CHUNK = 1 << 22
-# Stores that this process has read: path, size, time of change in nanoseconds, and inode.
-_verified: set[tuple[str, int, int, int]] = set()
+FRAMES = "frames.u8"
+# Size, time of change in nanoseconds, and inode of a file of frames.
+Stamp = tuple[int, int, int]
+# Stores that this process has read: path, stamp, hash of the index.
+_verified: set[tuple[str, Stamp, str]] = set()
+
+
+def index_hash(index: Mapping[str, Any]) -> str:
+    """sha256 of all that an index says but of this hash itself."""
+    said = {key: value for key, value in index.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def stamp_of(path: Path) -> Stamp:
+    """What tells that the frames of a store were written to, without reading them."""
+    status = (path / FRAMES).stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def frames_are_intact(path: Path, index: Mapping[str, Any]) -> bool:
     """Hashes the frames of each video, unless this process has done so since they were written.
 
     Args:
-        index: Its index, with a hash for each video.
+        index: Its index, which is intact itself, with a hash for each video.
 
     Returns:
         False if a byte differs, or a hash is missing.
     """
-    frames = path / "frames.u8"
-    status = frames.stat()
-    seen = str(frames), status.st_size, status.st_mtime_ns, status.st_ino
+    seen = str(path), stamp_of(path), index["sha256"]
     if seen in _verified:
         return True
-    with frames.open("rb") as stream:
+    with (path / FRAMES).open("rb") as stream:
         for entry in index["videos"]:
             left = entry["count"] * math.prod(entry["size"]) * index["channels"]
             hashed = hashlib.sha256()

@@ -7,13 +7,14 @@ import re
 import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.core.files import read_text
 from lus_keras.core.safe_text import unguard
+from lus_keras.data.importers.number_format import shown_as
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^"\n])"?[,;\t]*', re.IGNORECASE)
@@ -28,6 +29,9 @@ _TEXT_FORMULA = re.compile(r'="([^"]*)"')
 # How a workbook begins, whatever its name: of today, and of before 2007.
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
+# By row and place, what is shown in place of a cell's text; None where that is not known.
+_Shown = dict[tuple[int, int], str | None]
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -37,11 +41,14 @@ class Sheet:
         header: Names of the columns, stripped; empty where a column has none.
         rows: Number of the row as a spreadsheet counts, and its cells by column; not blank.
         others: Sheets of the workbook that were not read.
+        shown: By row and column, what a spreadsheet shows in place of the number that is stored;
+            None where its format is not understood.
     """
 
     header: tuple[str, ...]
     rows: tuple[tuple[int, dict[str, str]], ...]
     others: tuple[str, ...] = ()
+    shown: Mapping[tuple[int, str], str | None] = field(default_factory=dict)
 
 
 def read_sheet(path: Path) -> Sheet:
@@ -63,8 +70,13 @@ def read_sheet(path: Path) -> Sheet:
         )
     if path.suffix.lower() == ".xlsx" or magic.startswith(_ZIP):
         # A cell of a sheet has its column, so that only what lies beyond the header does not fit.
-        rows, others = _read_xlsx(path)
-        return replace(_fitted(path, rows, "columns", False), others=others)
+        rows, others, shown = _read_xlsx(path)
+        sheet = _fitted(path, rows, "columns", False)
+        names = dict(enumerate(sheet.header))
+        by_column = {
+            (row, names[place]): text for (row, place), text in shown.items() if place in names
+        }
+        return replace(sheet, others=others, shown=by_column)
     table, delimiter = _read_csv(path)
     rows = {number: row for number, row in enumerate(table, start=1) if any(row)}
     return _fitted(path, rows, DELIMITERS.get(delimiter, repr(delimiter)), True)
@@ -174,8 +186,8 @@ def _ends_with_delimiters(header: Sequence[str], rows: list[list[str]], between:
     )
 
 
-def _read_xlsx(path: Path) -> tuple[dict[int, list[str]], tuple[str, ...]]:
-    """Rows of the first sheet that is not hidden, by number, and the names of others like it.
+def _read_xlsx(path: Path) -> tuple[dict[int, list[str]], tuple[str, ...], _Shown]:
+    """Rows of the first sheet that is not hidden, the names of others like it, and what is shown.
 
     By openpyxl itself, as pandas drops the formats that show `010`.
     """
@@ -188,8 +200,8 @@ def _read_xlsx(path: Path) -> tuple[dict[int, list[str]], tuple[str, ...]]:
         _refuse_bomb(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            values, others = _cells(path, stored=True)
-            formulas, _ = _cells(path, stored=False)
+            values, others, shown = _cells(path, stored=True)
+            formulas, _, _ = _cells(path, stored=False)
     except DataError:
         raise
     except OSError as error:
@@ -208,7 +220,7 @@ def _read_xlsx(path: Path) -> tuple[dict[int, list[str]], tuple[str, ...]]:
             "in a spreadsheet and save it, or paste the values."
         )
     rows = {number: _row(cells) for number, cells in values.items()}
-    return {number: row for number, row in rows.items() if row}, others
+    return {number: row for number, row in rows.items() if row}, others, shown
 
 
 def _refuse_bomb(path: Path) -> None:
@@ -218,8 +230,11 @@ def _refuse_bomb(path: Path) -> None:
         raise DataError(f"{path}: unpacks to {unpacked:,} bytes. Save the sheet as 'CSV UTF-8'.")
 
 
-def _cells(path: Path, stored: bool) -> tuple[dict[int, dict[int, str]], tuple[str, ...]]:
-    """Texts of cells with stored values, or with formulas, by row and place; names of others."""
+def _cells(path: Path, stored: bool) -> tuple[dict[int, dict[int, str]], tuple[str, ...], _Shown]:
+    """Texts of cells with stored values, or with formulas, by row and place; names of others.
+
+    Also what is shown of cells in place of their text.
+    """
     import openpyxl
 
     # Opened here, as openpyxl looks at a file's name and not at what it is.
@@ -229,21 +244,34 @@ def _cells(path: Path, stored: bool) -> tuple[dict[int, dict[int, str]], tuple[s
         sheet = (shown or book.worksheets)[0]
         # Several programs write a wrong size; without it openpyxl reads what is there.
         sheet.reset_dimensions()
-        found = {}
+        found, differ = {}, dict[tuple[int, int], str | None]()
         for number, row in enumerate(sheet.iter_rows(), start=1):
             if number > _MOST_ROWS:
                 raise DataError(f"{path}: has more rows than Excel. Save the sheet again.")
             filled = {place: _cell_text(c) for place, c in enumerate(row) if c.value is not None}
             if filled:
                 found[number] = filled
+            for place, cell in enumerate(row):
+                text = _shown_text(cell)
+                if text != filled.get(place, text):
+                    differ[number, place] = text
         book.close()
-    return found, tuple(other.title for other in shown if other is not sheet)
+    return found, tuple(other.title for other in shown if other is not sheet), differ
 
 
 def _row(cells: Mapping[int, str]) -> list[str]:
     """A row up to its last cell with a text."""
     last = max((place for place, text in cells.items() if text), default=-1)
     return [cells.get(place, "") for place in range(last + 1)]
+
+
+def _shown_text(cell: Any) -> str | None:
+    """What is shown of a whole number; of other cells their text."""
+    value = cell.value
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if not whole or isinstance(value, bool) or abs(value) >= _EXACT:
+        return _cell_text(cell)
+    return shown_as(int(value), cell.number_format or "")
 
 
 def _cell_text(cell: Any) -> str:

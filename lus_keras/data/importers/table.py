@@ -14,7 +14,7 @@ from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.data.fields import is_excel_error, is_missing, names_nobody
 from lus_keras.data.importers import Imported
 from lus_keras.data.importers.naming import find_videos, manifest_root, match_video, video_id_of
-from lus_keras.data.importers.sheet import read_sheet
+from lus_keras.data.importers.sheet import Sheet, read_sheet
 from lus_keras.data.importers.values import ValueMap, plain
 from lus_keras.data.manifest import COLUMNS, REQUIRED, Video, write_manifest
 
@@ -84,12 +84,14 @@ class SheetRows:
     Attributes:
         rows: By video, number of the row and fields of the manifest.
         others: Sheets of a workbook that were not read.
+        differing: By column that a spreadsheet shows otherwise, a number and how it is shown.
     """
 
     rows: dict[Path, tuple[int, dict[str, Any]]]
     unused: tuple[str, ...]
     given: int = 0
     others: tuple[str, ...] = ()
+    differing: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -103,6 +105,12 @@ class SheetRows:
             told.append(
                 f"Only the first sheet is read, not {', '.join(map(repr, self.others))}. Move a "
                 "sheet to the first place, or save it as a file of its own."
+            )
+        for name, (value, shown) in self.differing.items():
+            said = "in words of its format" if shown is None else f"as {shown!r}"
+            told.append(
+                f"Column {name!r}: numbers are read, such as {value}, which a spreadsheet shows "
+                f"{said}. If the words count, format the column as text and type them."
             )
         return tuple(told)
 
@@ -124,7 +132,12 @@ def read_rows(
         found = find_videos(options.videos or [sheet.parent])
     problems: dict[str, list[int]] = defaultdict(list)
     rows: dict[Path, tuple[int, dict[str, Any]]] = {}
-    for number, row in table.rows:
+    differing: dict[str, tuple[str, str | None]] = {}
+    for number, stored in table.rows:
+        row = _as_shown(number, stored, table, _read_as_shown(columns, options), problems)
+        for name in stored:
+            if (number, name) in table.shown and row[name] == stored[name]:
+                differing.setdefault(name, (stored[name], table.shown[number, name]))
         fields = _read_row(number, row, columns, (found, required), options, problems)
         path = fields.get("video")
         if path and rows.setdefault(path, (number, fields))[0] != number:
@@ -136,7 +149,39 @@ def read_rows(
             f"{sheet}, {_numbers(where)}: {problem}" for problem, where in problems.items()
         )
     unused = tuple(name for name in table.header if name and name not in columns)
-    return SheetRows(rows, unused, len(found), table.others)
+    differing = {name: seen for name, seen in differing.items() if name in columns}
+    return SheetRows(rows, unused, len(found), table.others, differing)
+
+
+def _read_as_shown(columns: Mapping[str, str], options: TableOptions) -> set[str]:
+    """Columns that name something, so that what people see there counts: `P001`, not 1."""
+    parsed = string.Formatter().parse(options.video or "")
+    return {name for name, column in columns.items() if column in _IDS} | {
+        name for _, name, _, _ in parsed if name
+    }
+
+
+def _as_shown(
+    number: int,
+    row: Mapping[str, str],
+    table: Sheet,
+    names: Iterable[str],
+    problems: dict[str, list[int]],
+) -> dict[str, str]:
+    """A row whose ids are those that a spreadsheet shows; formats not understood are problems."""
+    cells = dict(row)
+    for name in names:
+        if (number, name) not in table.shown:
+            continue
+        text = table.shown[number, name]
+        if text is None:
+            problems[
+                f"column {name!r}: holds the number {row[name]} in a format whose words are not "
+                "understood. Format the column as text and type the id as it is shown."
+            ].append(number)
+        else:
+            cells[name] = text
+    return cells
 
 
 def _video(fields: dict[str, Any], root: Path) -> Video:

@@ -2,14 +2,16 @@
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import av
 
-from lus_keras.core.errors import LusKerasError, VideoError
+from lus_keras.core.errors import MAX_LISTED, LusKerasError, VideoError
 from lus_keras.core.labels import Segments
 from lus_keras.core.sandbox import ChildDied, stream_isolated
 from lus_keras.data.video import probe
@@ -80,6 +82,33 @@ def decode_times(text: str) -> Iterator[dict[str, Any]]:
         times_s.append(frame.time_s)
         end_s = frame.time_s + frame.duration_s
     yield asdict(Length(tuple(times_s), end_s, info.width, info.height, *_clock_s(path)))
+
+
+def doubts_of(paths: Iterable[str]) -> Iterator[str]:
+    """Warnings of what headers say and reading does not follow, one a kind, with count and files.
+
+    Headers are read in a child process; a file that cannot be read is told of elsewhere.
+    """
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for path in dict.fromkeys(paths):
+        with suppress(LusKerasError):
+            for part in stream_isolated(_header_doubts, path):
+                assert isinstance(part, dict)
+                found[part["kind"]].append((path, part["text"]))
+    for files in found.values():
+        path, text = files[0]
+        more = f" This holds for {len(files) - 1} more: {_listed(files[1:])}." if files[1:] else ""
+        yield f"{path}: {text}{more}"
+
+
+def _listed(files: Sequence[tuple[str, str]]) -> str:
+    shown = ", ".join(path for path, _ in files[:MAX_LISTED])
+    return f"{shown}, …" if len(files) > MAX_LISTED else shown
+
+
+def _header_doubts(path: str) -> Iterator[dict[str, Any]]:
+    for kind, text in probe(path).doubts:
+        yield {"kind": kind, "text": text}
 
 
 def _clock_s(path: Path) -> tuple[float, float]:

@@ -82,6 +82,8 @@ def _integrity(seen: Inspection, video: Video | None) -> Iterator[Problem]:
             f"the header says {declared} frames, {frames} decode.",
             "Nothing: edit lists, dropped frames and pipes make headers differ from what is shown.",
         )  # fmt: skip
+    for code, text in seen.doubts:
+        yield Problem.of_sentences(code, "warning", text)
     for note in seen.notes:
         yield Problem("reading", "note", note, "Nothing: it is read so everywhere.")
 

@@ -53,6 +53,7 @@ class Inspection:
     change: float
     fingerprint: str
     notes: tuple[str, ...] = ()
+    doubts: tuple[tuple[str, str], ...] = ()
 
     @property
     def fps(self) -> float:
@@ -111,6 +112,7 @@ def inspect_video(path: str | os.PathLike[str], *, picture_fps: float | None = N
         change=change,
         fingerprint=fingerprint(first),
         notes=info.notes,
+        doubts=info.doubts,
     )
 
 
@@ -159,4 +161,5 @@ def inspect_to_json(text: str) -> dict[str, Any]:
 def inspection_from_json(values: dict[str, Any]) -> Inspection:
     """Inverse of `inspect_to_json`."""
     lists = {name: tuple(values[name]) for name in ("corrupt_frames", "notes")}
-    return Inspection(**{**values, **lists})
+    doubts = tuple((name, text) for name, text in values["doubts"])
+    return Inspection(**{**values, **lists, "doubts": doubts})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from lus_keras.core.errors import VideoError
@@ -76,7 +77,35 @@ def _check_stream(path: Path, container: InputContainer, container_format: str) 
         start_s=start_s,
         index_outside=indexed and index_leaves_file(stream, path.stat().st_size),
         notes=(note,) if start_s * (fps or 1) >= 1 else (),
+        doubts=tuple(_doubts(container, stream)),
     )
+
+
+def _doubts(container: InputContainer, stream: VideoStream) -> Iterator[tuple[str, str]]:
+    """What a header says that is not followed: other streams, and pixels that are not square."""
+    others = [
+        other
+        for other in container.streams.video
+        if other is not stream and not other.disposition & Disposition.attached_pic
+    ]
+    if others:
+        sizes = ", ".join(f"{other.width}×{other.height}" for other in others)
+        yield (
+            "streams",
+            f"holds {len(others) + 1} video streams, of which the first, {stream.width}×"
+            f"{stream.height}, is read, and not {sizes}. See in a player which one is meant; "
+            "`ffmpeg -i FILE -map 0:v:1 -c copy NEW` keeps the second one alone.",
+        )
+    aspect = stream.sample_aspect_ratio
+    if aspect and aspect > 0 and aspect != 1:
+        shown = round(stream.width * aspect)
+        yield (
+            "pixel-aspect",
+            f"its pixels are not square ({aspect.numerator}:{aspect.denominator}): players show "
+            f"{stream.width}×{stream.height} as {shown}×{stream.height}, here it is read as "
+            "stored, so that shapes and angles differ from videos with square pixels. If the "
+            "header is right, convert it: `ffmpeg -i FILE -vf scale=iw*sar:ih,setsar=1 NEW`.",
+        )
 
 
 def _starts_after_sound(container: InputContainer, stream: VideoStream) -> float:

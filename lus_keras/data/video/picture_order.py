@@ -2,24 +2,37 @@
 
 `frame8_1.png` may hold the number 8 and a score of 1, or the number 1 of part 8. The number that
 makes a run over all pictures of a folder is the one that counts them; where two do, and in two
-orders, nobody but the user can tell. Names that state a time are ordered by the whole of it.
+orders, nobody but the user can tell. Names that state a time are ordered by the whole of it; of
+ways to read a date, such as day or month first, the one that makes a video of the pictures.
 """
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
+from functools import partial
+
+from lus_keras.data.video.formats import MAX_SECONDS
 
 _NUMBER = re.compile(r"\d+", re.ASCII)
 _EPOCH = datetime(1970, 1, 1)
+_DAY_S = 86_400
 # Date and time of day, with or without marks between, and a fraction of a second.
+_TIME = r"([01]\d|2[0-3])[-_.:h]?([0-5]\d)[-_.:m]?([0-5]\d)(?:[-_.,s]?(\d{1,9}))?(?!\d)"
 _DATED = re.compile(
-    r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])[-_ T.]{0,2}"
-    r"([01]\d|2[0-3])[-_.:h]?([0-5]\d)[-_.:m]?([0-5]\d)(?:[-_.,s]?(\d{1,9}))?(?!\d)",
+    r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])[-_ T.]{0,2}" + _TIME,
     re.ASCII,
 )
+_YEAR_LAST = re.compile(
+    r"(?<!\d)(\d\d)[-_. ]?(\d\d)[-_. ]?((?:19|20)\d\d)[-_ T.]{0,2}" + _TIME, re.ASCII
+)
+_SHORT_YEAR = re.compile(r"(?<!\d)(\d\d)[-_. ]?(\d\d)[-_. ]?(\d\d)[-_ T.]{1,2}" + _TIME, re.ASCII)
+# Places of year, month and day in these.
+_DAY_FIRST, _MONTH_FIRST, _YEAR_FIRST = (2, 1, 0), (2, 0, 1), (0, 1, 2)
+_WALL = re.compile(r"(?<!\d)([01]\d|2[0-3])[-_.:h]?([0-5]\d)[-_.:m]?([0-5]\d)()(?!\d)", re.ASCII)
 _CLOCK = re.compile(
     r"(?<!\d)(\d{2})[-_.:h]([0-5]\d)[-_.:m]([0-5]\d)[-_.,s](\d{3}|\d{6}|\d{9})(?!\d)", re.ASCII
 )
@@ -31,6 +44,7 @@ _DECIMAL = re.compile(r"(?<!\d)(\d{1,9})[.,](\d{1,18})(?!\d)", re.ASCII)
 _MILLISECONDS = 3
 # A decimal number may be a score as well: times of a video are about evenly spaced.
 _UNEVEN = 1.5
+_Way = Callable[[re.Match[str]], Fraction]
 
 
 @dataclass(frozen=True)
@@ -104,8 +118,7 @@ def read_order(names: Sequence[str]) -> Reading:
 def _readings(stems: Sequence[str]) -> Iterator[Reading]:
     """All ways to read the names, the last number of each name last."""
     times, rest = _times(stems)
-    if times is not None:
-        yield times
+    yield from times
     numbers = [_NUMBER.findall(stem) for stem in rest]
     if all(numbers) and len({len(row) for row in numbers}) == 1:
         columns = list(zip(*numbers, strict=True))
@@ -114,7 +127,8 @@ def _readings(stems: Sequence[str]) -> Iterator[Reading]:
                 yield _integers(f"number {place} of {len(columns)}", column)
     elif all(numbers):
         yield _integers("the first number", [row[0] for row in numbers])
-    if times is None:
+    if not times:
+        yield from _past_midnight(stems)
         yield _integers("the last number", [_NUMBER.findall(stem)[-1] for stem in stems])
 
 
@@ -130,23 +144,62 @@ def _integers(name: str, column: Sequence[str]) -> Reading:
     return Reading(name, tuple(Fraction(int(text)) for text in column))
 
 
-def _times(stems: Sequence[str]) -> tuple[Reading | None, list[str]]:
+def _times(stems: Sequence[str]) -> tuple[list[Reading], list[str]]:
     """Times that all names state and that differ, and what is left of the names without them."""
     if len(stems) < 2:
-        return None, list(stems)
-    for pattern, read in _TIMES:
+        return [], list(stems)
+    for pattern, ways in _TIMES:
         found = [pattern.search(stem) for stem in stems]
         matches = [match for match in found if match is not None]
         if len(matches) < len(stems) or not _may_be_times(pattern, matches):
             continue
-        try:
-            reading = Reading("the time", tuple(read(match) for match in matches), True)
-        except ValueError:  # the 31st of February
-            continue
-        if reading.is_unique and (pattern is not _DECIMAL or _is_even(reading.values)):
+        readings = list(_times_of(matches, ways))
+        if pattern is _CLOCK:
+            readings = [_unwrapped(reading) for reading in readings]
+        if readings and (pattern is not _DECIMAL or _is_even(readings[0].values)):
             left = [m.string[: m.start()] + m.string[m.end() :] for m in matches]
-            return reading, left
-    return None, list(stems)
+            return readings, left
+    return [], list(stems)
+
+
+def _times_of(matches: Sequence[re.Match[str]], ways: Mapping[str, _Way]) -> Iterator[Reading]:
+    """Readings that differ: the one of a video's length, or all where none or several have it."""
+    found = []
+    for name, read in ways.items():
+        with suppress(ValueError):  # the 31st of February
+            reading = Reading(name, tuple(map(read, matches)), True)
+            found += [reading] if reading.is_unique else []
+    short = [reading for reading in found if _span(reading) <= MAX_SECONDS]
+    yield from {reading.order: reading for reading in short or found}.values()
+
+
+def _span(reading: Reading) -> Fraction:
+    return max(reading.values) - min(reading.values)
+
+
+def _past_midnight(stems: Sequence[str]) -> Iterator[Reading]:
+    """Numbers such as 235959 and 000000, if they may be times of a video that passes midnight."""
+    matches = [match for stem in stems if (match := _WALL.search(stem))]
+    if len(matches) == len(stems):
+        # A number as well as a time: whichever makes a run of even steps counts.
+        times = Reading("the time of day", tuple(map(_clock, matches)))
+        passed = _unwrapped(times)
+        if passed != times and passed.is_unique:
+            yield passed
+
+
+def _unwrapped(reading: Reading) -> Reading:
+    """Times of day of pictures taken one after another: after a gap of half a day, the day before.
+
+    A video lasts minutes, so that 23:59:59 comes before 00:00:00.
+    """
+    ordered = sorted(reading.values)
+    gaps = [(high - low, high) for low, high in itertools.pairwise(ordered)]
+    gap, first = max(gaps, default=(Fraction(0), Fraction(0)))
+    if gap <= _DAY_S // 2:
+        return reading
+    values = (value if value >= first else value + _DAY_S for value in reading.values)
+    return replace(reading, values=tuple(values))
 
 
 def _may_be_times(pattern: re.Pattern[str], matches: Sequence[re.Match[str]]) -> bool:
@@ -157,8 +210,11 @@ def _may_be_times(pattern: re.Pattern[str], matches: Sequence[re.Match[str]]) ->
     return len(lengths) <= 1
 
 
-def _dated(match: re.Match[str]) -> Fraction:
-    year, month, day, hour, minute, second = (int(text) for text in match.groups()[:6])
+def _dated(match: re.Match[str], places: tuple[int, int, int] = _YEAR_FIRST) -> Fraction:
+    numbers = [int(text) for text in match.groups()[:6]]
+    year, month, day = (numbers[place] for place in places)
+    hour, minute, second = numbers[3:]
+    year += 2000 if year < 100 else 0
     moment = datetime(year, month, day, hour, minute, second)
     whole = (moment - _EPOCH) // (datetime(1970, 1, 1, 0, 0, 1) - _EPOCH)
     return whole + _fraction(match[7] or "")
@@ -177,11 +233,17 @@ def _fraction(digits: str) -> Fraction:
     return Fraction(int(digits), 10 ** len(digits)) if digits else Fraction(0)
 
 
-_TIMES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction]], ...] = (
-    (_DATED, _dated),
-    (_SINCE_1970, _seconds),
-    (_CLOCK, _clock),
-    (_DECIMAL, _seconds),
+_DATES = {
+    "the time, day first": partial(_dated, places=_DAY_FIRST),
+    "the time, month first": partial(_dated, places=_MONTH_FIRST),
+}
+_TIMES: tuple[tuple[re.Pattern[str], Mapping[str, _Way]], ...] = (
+    (_DATED, {"the time": _dated}),
+    (_YEAR_LAST, _DATES),
+    (_SHORT_YEAR, _DATES | {"the time, year first": _dated}),
+    (_SINCE_1970, {"the time": _seconds}),
+    (_CLOCK, {"the time": _clock}),
+    (_DECIMAL, {"the time": _seconds}),
 )
 
 

@@ -23,6 +23,7 @@ class VideoInfo:
             sound; times of frames are counted from the first frame.
         index_outside: Whether an index names frames that lie beyond the end of the file.
         notes: What is worth knowing, a sentence each; nothing has to be done about it.
+        doubts: What only the user can judge: short names, and sentences with cause and remedy.
     """
 
     container: str
@@ -34,6 +35,7 @@ class VideoInfo:
     start_s: float = 0.0
     index_outside: bool = False
     notes: tuple[str, ...] = ()
+    doubts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ UNREADABLE = (
 # do not vouch for them.
 READ = ("predictions.csv", "attention.npz", "history.csv", "examples.npz", "masks.npz")
 MADE_LATER = ("explanations.npz", "localization.npz", "robustness.npz")
+GRADIENTS = "gradients.csv"
 ADVICE = (
     "Its numbers are not what training wrote. Restore the file, or delete DONE beside it and run "
     "the command again to train the fold again."
@@ -110,13 +111,13 @@ def read_model(folder: Path, relative_to: Path) -> ModelRun:
     }
     marks = _vouched(done)
     gradients = {
-        fold: _read_table(path / "gradients.csv")
+        fold: _read_table(path / GRADIENTS)
         for fold, path in sorted(folds.items())
-        if (fold in done or fold in diverged) and (path / "gradients.csv").is_file()
+        if (fold in done or fold in diverged) and (path / GRADIENTS).is_file()
     }
     if not done:
         return ModelRun(folder.name, diverged=diverged, gradients=gradients)
-    frames = {fold: read_predictions(path / "predictions.csv") for fold, path in done.items()}
+    frames = {fold: _read_fold(path / "predictions.csv", fold) for fold, path in done.items()}
     return ModelRun(
         name=folder.name,
         predictions=pd.concat(frames.values(), ignore_index=True),
@@ -138,7 +139,7 @@ def read_model(folder: Path, relative_to: Path) -> ModelRun:
             for fold, path in done.items()
         },
         fingerprints={fold: mark.fingerprint for fold, mark in marks.items() if mark.fingerprint},
-        **{Path(name).stem: _read_later(done, name) for name in MADE_LATER},
+        **{Path(name).stem: _read_later(done, marks, name) for name in MADE_LATER},
     )
 
 
@@ -148,7 +149,9 @@ def _vouched(done: Mapping[int, Path]) -> dict[int, Done]:
     problems = []
     for fold, path in done.items():
         mark = marks[fold]
-        needed = [*READ, *(name for name in (*MADE_LATER, "gradients.csv") if name in mark.sha256)]
+        # Folds of before version 2 do not vouch for gradients, and do not say whose they are.
+        needed = [*READ, *(name for name in MADE_LATER if name in mark.sha256)]
+        needed += [GRADIENTS] if GRADIENTS in mark.sha256 or mark.fingerprint else []
         problems += disowned(path, mark, needed)
         if "predictions.csv" not in mark.sha256 and not problems:
             problems.append(f"{path / 'predictions.csv'}: is missing.")
@@ -158,12 +161,15 @@ def _vouched(done: Mapping[int, Path]) -> dict[int, Done]:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    """A table of numbers that training wrote, such as history.csv."""
+    """A table of numbers that training wrote, such as history.csv, with a row an epoch or step."""
     try:
-        return pd.read_csv(path)
+        table = pd.read_csv(path)
     except UNREADABLE as error:
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise RunError(f"{path}: cannot be read ({reason}). Train the fold again.") from None
+    if "epoch" not in table:
+        raise RunError(f"{path}: has no column 'epoch'. Train the fold again.")
+    return table
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
@@ -199,6 +205,18 @@ def read_predictions(path: Path) -> pd.DataFrame:
     problems = _impossible(frame, chances, truth)
     if problems:
         raise RunError.from_problems(f"{path}, {problem}" for problem in problems)
+    return frame
+
+
+def _read_fold(path: Path, fold: int) -> pd.DataFrame:
+    """Predictions of a fold, which say themselves which it is."""
+    frame = read_predictions(path)
+    others = sorted(set(frame["fold"]) - {fold})
+    if others:
+        raise RunError(
+            f"{path}: holds predictions of fold {', '.join(map(str, others))}. Was the folder "
+            "copied or renamed? Delete it, and run the command again to train the fold again."
+        )
     return frame
 
 
@@ -258,11 +276,16 @@ def _read_examples(done: Mapping[int, Path]) -> tuple[Example, ...]:
     return tuple(examples)
 
 
-def _read_later(done: Mapping[int, Path], name: str) -> dict[str, NDArray[Any]] | None:
-    """Arrays of the first fold that was explained."""
-    for folder in done.values():
-        path = folder / name
-        if path.is_file():
+def _read_later(
+    done: Mapping[int, Path], marks: Mapping[int, Done], name: str
+) -> dict[str, NDArray[Any]] | None:
+    """Arrays of the first fold that was explained; those that its mark does not know are not made.
+
+    A run that is stopped between the two makes them anew.
+    """
+    for fold, folder in done.items():
+        path, mark = folder / name, marks[fold]
+        if path.is_file() and (name in mark.sha256 or mark.fingerprint is None):
             return _read_arrays(path, None)
     return None
 

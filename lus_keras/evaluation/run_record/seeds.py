@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lus_keras.core.errors import RunError
 from lus_keras.core.files import read_json, write_file
 from lus_keras.evaluation.run_record.read import read_run
-from lus_keras.evaluation.run_record.record import RunRecord
+from lus_keras.evaluation.run_record.record import Fingerprint, RunRecord
 from lus_keras.evaluation.run_record.run import PaperRun
 
 FILE = "seeds.json"
@@ -36,6 +36,19 @@ class Seeds(BaseModel):
 def seed_folder(run_dir: str | Path, seed: int) -> Path:
     """Run directory of one seed."""
     return Path(run_dir) / f"seed_{seed}"
+
+
+def run_folders(run_dir: str | Path) -> list[Path]:
+    """Run directories of a folder: itself, or those of its seeds that have begun.
+
+    Raises:
+        RunError: seeds.json is damaged.
+    """
+    path = Path(run_dir) / FILE
+    if not path.exists():
+        return [Path(run_dir)]
+    folders = [seed_folder(run_dir, seed) for seed in _read(path).seeds]
+    return [folder for folder in folders if (folder / "run.json").exists()]
 
 
 def write_seeds(run_dir: Path, seeds: Sequence[int], vary: str) -> None:
@@ -70,25 +83,71 @@ def read_runs(run_dir: str | Path) -> list[Run]:
         left out.
 
     Raises:
-        RunError: A file is absent or damaged, or no seed has begun.
+        RunError: A file is absent or damaged, a seed is of another run, or none has begun.
     """
     path = Path(run_dir) / FILE
     if not path.exists():
         return [read_run(run_dir)]
     found = _read(path)
     folders = [seed_folder(run_dir, seed) for seed in found.seeds]
-    begun = [folder for folder in folders if (folder / "run.json").exists()]
+    begun = {
+        seed: folder
+        for seed, folder in zip(found.seeds, folders, strict=True)
+        if (folder / "run.json").exists()
+    }
     if not begun:
         raise RunError(f"{path}: none of its seeds has begun. Run the command again.")
     runs = []
-    for folder in begun:
+    for seed, folder in begun.items():
         record, papers = read_run(folder)
+        if record.seed != seed:
+            raise RunError(
+                f"{folder / 'run.json'}: is of seed {record.seed}, not {seed}. Was the folder "
+                "copied or renamed? Delete it, and run the command again."
+            )
         marked = {
             name: replace(paper, seeds=found.seeds, seeds_vary=found.vary)
             for name, paper in papers.items()
         }
         runs.append((record, marked))
+    _refuse_mixed(path, found, runs)
     return runs
+
+
+def _refuse_mixed(path: Path, found: Seeds, runs: Sequence[Run]) -> None:
+    """Refuses to average runs that differ in more than their seed.
+
+    Raises:
+        RunError: Seeds differ in settings, or in data that they should share; all are named.
+    """
+    first, problems = _marks(runs[0]), []
+    for run in runs[1:]:
+        for place, mark in _marks(run).items():
+            if place not in first:
+                continue
+            # What a seed may change; versions are reported.
+            own = {"seed": mark.seed, "split": mark.split, "versions": mark.versions}
+            own |= {"lus_keras": mark.lus_keras}
+            own |= {"data": mark.data} if found.vary == "cohort" else {}
+            problems += [
+                f"{path}: seed {run[0].seed}, {place}: {text}"
+                for text in first[place].model_copy(update=own).differences(mark)
+            ]
+    if problems:
+        advice = (
+            "These seeds are of different runs. Delete the folders of those that do not belong."
+        )
+        raise RunError.from_problems([*problems, advice], most=len(problems) + 1)
+
+
+def _marks(run: Run) -> dict[str, Fingerprint]:
+    """What the numbers of a run depend on, by paper and variant."""
+    return {
+        f"{name}/{variant}".rstrip("/"): entry.fingerprint
+        for name, paper in run[1].items()
+        for variant, entry in paper.variants.items()
+        if entry.fingerprint
+    }
 
 
 def of_paper(runs: Sequence[Run], name: str) -> list[PaperRun]:

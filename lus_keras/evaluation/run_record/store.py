@@ -1,6 +1,12 @@
-"""Writes and reads run.json; files of versions before are brought to this one's form."""
+"""Writes and reads run.json; files of versions before are brought to this one's form.
 
+The file ends with the hash of all else that it says, for what a report prints of seed, settings and
+published numbers to be what the run was made with.
+"""
+
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +17,7 @@ from lus_keras.core.files import read_json, write_file
 from lus_keras.evaluation.run_record.migrate import migrated
 from lus_keras.evaluation.run_record.record import VERSION, RunRecord
 
-FILE = "run.json"
+FILE, HASH = "run.json", "sha256"
 
 
 def write_record(run_dir: Path, record: RunRecord) -> Path:
@@ -21,9 +27,16 @@ def write_record(run_dir: Path, record: RunRecord) -> Path:
         OSError: It cannot be written; a file that was there is as it was.
     """
     path = run_dir / FILE
-    text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False)
+    content = record.model_dump(mode="json")
+    text = json.dumps({**content, HASH: record_hash(content)}, indent=1, ensure_ascii=False)
     write_file(path, text + "\n")
     return path
+
+
+def record_hash(content: Mapping[str, Any]) -> str:
+    """sha256 of what a run.json says, but of the hash itself."""
+    said = {key: value for key, value in content.items() if key != HASH}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def read_record(run_dir: Path) -> RunRecord:
@@ -33,7 +46,7 @@ def read_record(run_dir: Path) -> RunRecord:
         The record; of a file of an earlier version in this version's form.
 
     Raises:
-        RunError: The file is absent, damaged, or of a version that is not known.
+        RunError: The file is absent, damaged, edited, or of a version that is not known.
     """
     path = run_dir / FILE
     try:
@@ -49,6 +62,18 @@ def read_record(run_dir: Path) -> RunRecord:
             f"{path}: is of version {version!r}; this is lus_keras for versions 1 to {VERSION}. "
             "Use the version of lus_keras that wrote it."
         )
+    # Files of before there was a hash have none.
+    edited = HASH in content and content[HASH] != record_hash(content)
+    record = _validated(path, {k: v for k, v in content.items() if k != HASH}, version)
+    if edited:
+        raise RunError(
+            f"{path}: was changed after it was written: its {HASH} differs. Restore the file, or "
+            "delete it and run the command again; finished folds are kept."
+        )
+    return record
+
+
+def _validated(path: Path, content: dict[str, Any], version: int) -> RunRecord:
     try:
         if version < VERSION:
             content = migrated(content, version)

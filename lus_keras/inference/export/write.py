@@ -2,11 +2,16 @@
 
 import os
 import shutil
-import uuid
 from pathlib import Path
 
 from lus_keras.core.errors import ConfigError, RunError
-from lus_keras.core.files import sha256_of, write_file, write_json
+from lus_keras.core.files import (
+    remove_abandoned,
+    sha256_of,
+    unfinished_path,
+    write_file,
+    write_json,
+)
 from lus_keras.inference.export import preprocess
 from lus_keras.inference.export.card import contract, model_card
 from lus_keras.inference.export.check import check_export
@@ -40,7 +45,8 @@ def export_models(
     out = Path(os.path.normpath(Path(out).absolute()))
     _refuse_foreign(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.with_name(f".tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}-{out.name}")
+    remove_abandoned(out.parent)
+    unfinished = unfinished_path(out)
     unfinished.mkdir()
     try:
         write_format(format, models, unfinished)

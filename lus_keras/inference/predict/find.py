@@ -11,6 +11,7 @@ from lus_keras.core.config import ClipConfig, did_you_mean
 from lus_keras.core.errors import ConfigError, RunError
 from lus_keras.core.files import read_json, sha256_of
 from lus_keras.core.former_names import renamed_entry
+from lus_keras.evaluation.run_record import read_done
 from lus_keras.models.pretrained import registry
 
 CALIBRATION = "calibration.json"
@@ -63,6 +64,55 @@ class Found:
     folders: tuple[Path, ...]
 
 
+def check_named(
+    path: Path,
+    *,
+    paper: str | None = None,
+    model: str | None = None,
+    variant: str | None = None,
+    fold: int | None = None,
+) -> None:
+    """Refuses what `load_models` would not find, before Keras is imported; takes what it takes.
+
+    Raises:
+        RunError: As `find_network`.
+        ConfigError: As `find_network` or `find_registered`.
+        DataError: The entry of a pretrained network is damaged.
+    """
+    if not path.exists() and registry.is_registered(path.as_posix()):
+        find_registered(path.as_posix(), fold=fold)
+    else:
+        find_network(path, paper=paper, model=model, variant=variant, fold=fold)
+
+
+def find_registered(
+    name: str, *, fold: int | None = None
+) -> tuple[registry.Registered, dict[str, registry.WeightsFile]]:
+    """Finds a network that ships with the package or that the user registered.
+
+    Args:
+        name: One of `registry.names()`.
+
+    Returns:
+        The entry, and its files of weights by their stems; one alone with `fold`.
+
+    Raises:
+        ConfigError: There is no such network or fold, or only its recipe is here.
+        DataError: The entry is damaged.
+    """
+    found = registry.find(name)
+    if found.entry.kind != "network":
+        raise ConfigError(
+            f"'{name}' is a backbone, which training starts from: --set options.weights={name}"
+        )
+    files = {Path(file.name).stem: file for file in registry.needed_files(found)}
+    if fold is None:
+        return found, files
+    if f"fold_{fold}" not in files:
+        raise ConfigError(f"'{name}' has no fold_{fold}. It has: {', '.join(files)}.")
+    return found, {f"fold_{fold}": files[f"fold_{fold}"]}
+
+
 def find_network(
     path: Path,
     *,
@@ -101,6 +151,7 @@ def find_network(
             "--variant, or name its folder."
         )
     found = chosen[0]
+    _refuse_foreign(found)
     if fold is None:
         return found
     folders = tuple(folder for folder in found.folders if folder.name == f"fold_{fold}")
@@ -130,6 +181,29 @@ def _networks(path: Path) -> list[Found]:
     for folder in folders:
         groups.setdefault(folder.parent, []).append(folder)
     return [Found(read_description(group[0]), tuple(group)) for group in groups.values()]
+
+
+def _refuse_foreign(found: Found) -> None:
+    """Refuses folders that hold other folds than they are named for, and folds of several runs.
+
+    Raises:
+        RunError: There are some; all are named. Folds of several versions may stand together.
+    """
+    marks = {folder: read_done(folder).fingerprint for folder in found.folders}
+    known = {folder: mark for folder, mark in marks.items() if mark}
+    problems = []
+    for folder, mark in known.items():
+        first = next(iter(known.values()))
+        # A fold that was copied for itself may have any name.
+        number = folder.name if folder.name.startswith("fold_") else mark.fold
+        own = {"versions": mark.versions, "lus_keras": mark.lus_keras, "fold": number}
+        expected = first.model_copy(update={**own, "model": found.description.model})
+        problems += [
+            f"{folder / 'DONE'}: is of another run: {text}" for text in expected.differences(mark)
+        ]
+    if problems:
+        advice = "Delete these folds, or copy those of one run; --fold does not choose among runs."
+        raise RunError.from_problems([*problems, advice], most=len(problems) + 1)
 
 
 def _fold_folders(path: Path) -> list[Path]:

@@ -13,11 +13,12 @@ import numpy as np
 
 from lus_keras import papers
 from lus_keras.core import config
-from lus_keras.core.errors import ConfigError, DataError, RunError
+from lus_keras.core.errors import DataError, RunError
 from lus_keras.data.pipeline import network_input
 from lus_keras.inference.predict.find import (
     Description,
     find_network,
+    find_registered,
     read_calibration,
     read_description,
 )
@@ -149,18 +150,10 @@ def load_registered(name: str, *, fold: int | None = None) -> Ensemble:
         DataError: A file is damaged, does not match the hash in the entry, or does not fit the
             network.
     """
-    found = registry.find(name)
-    if found.entry.kind != "network":
-        raise ConfigError(
-            f"'{name}' is a backbone, which training starts from: --set options.weights={name}"
-        )
-    files = {Path(file.name).stem: file for file in registry.needed_files(found)}
-    wanted = files if fold is None else {f"fold_{fold}": files.get(f"fold_{fold}")}
+    found, wanted = find_registered(name, fold=fold)
     description = Description.model_validate(found.entry.description)
     networks = []
-    for stem, file in wanted.items():
-        if file is None:
-            raise ConfigError(f"'{name}' has no {stem}. It has: {', '.join(files)}.")
+    for file in wanted.values():
         network = build_network(description)
         arrays = list(registry.read_arrays(found, file).values())
         if [values.shape for values in arrays] != [tuple(w.shape) for w in network.weights]:
@@ -171,7 +164,8 @@ def load_registered(name: str, *, fold: int | None = None) -> Ensemble:
         network.set_weights(arrays)
         networks.append(network)
     folders = [found.folder / stem for stem in wanted]
-    known = dict(zip(files, found.entry.calibrations, strict=False))
+    stems = (Path(file.name).stem for file in found.entry.files)
+    known = dict(zip(stems, found.entry.calibrations, strict=False))
     return ensemble(description, folders, networks, [known[s] for s in wanted if s in known])
 
 

@@ -10,7 +10,6 @@ The user's folder takes precedence. Nothing is downloaded.
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lus_keras.core.config import did_you_mean
 from lus_keras.core.errors import ConfigError, DataError
-from lus_keras.core.files import sha256_of
+from lus_keras.core.files import remove_abandoned, sha256_of, unfinished_path
 from lus_keras.models.pretrained.torch_files.safetensors import read_safetensors
 
 SHIPPED = Path(__file__).parent / "weights"
@@ -258,7 +257,8 @@ def write_entry(
 
     out = root / entry.name
     out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.with_name(f".tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    remove_abandoned(out.parent)
+    unfinished = unfinished_path(out)
     unfinished.mkdir()
     try:
         files = []
