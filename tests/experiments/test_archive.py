@@ -8,7 +8,7 @@ from fake_run import fold_dir, record, write_record, write_run
 
 from lus_keras.core.errors import RunError
 from lus_keras.core.files import sha256_of
-from lus_keras.evaluation.run_record import read_record, write_record
+from lus_keras.evaluation.run_record import read_record
 from lus_keras.evaluation.run_record.seeds import seed_folder, write_seeds
 from lus_keras.experiments.archive import MAX_FIGURE_BYTES, archive_run, portable
 from lus_keras.experiments.report import write_report
@@ -57,19 +57,19 @@ def test_an_archived_fold_is_finished_and_has_no_weights(run, tmp_path):
 
 def test_an_archive_names_no_folder_of_the_machine(run, tmp_path):
     """Its command is the run's, but for where it lay and by how many processes."""
-    record = read_record(run)
+    kept = read_record(run)
     command = "lus-keras reproduce table1 --set 'model.filters=[3, 4]' --out '/a b/c' --workers 2"
     named = {
-        name: paper.model_copy(update={"command": command}) for name, paper in record.papers.items()
+        name: paper.model_copy(update={"command": command}) for name, paper in kept.papers.items()
     }
     (tmp_path / "run").mkdir()
-    write_record(tmp_path / "run", record.model_copy(update={"papers": named}))
+    write_record(tmp_path / "run", kept.model_copy(update={"papers": named}))
     archive_run(tmp_path / "run", tmp_path / "archive")
     archived = read_record(tmp_path / "archive")
     (paper,) = archived.papers.values()
     assert paper.command == "lus-keras reproduce table1 --set 'model.filters=[3, 4]'"
     same = {"papers": {"bline": paper.model_copy(update={"command": command})}}
-    assert archived.model_copy(update=same) == record.model_copy(update={"papers": named})
+    assert archived.model_copy(update=same) == kept.model_copy(update={"papers": named})
     assert portable("x --out=/a --workers=3 --preset quick") == "x --preset quick"
 
 
