@@ -163,7 +163,7 @@ def test_a_name_as_long_as_a_disk_allows_is_written(tmp_path):
 def test_what_a_message_quotes_does_not_flood_the_terminal(tmp_path):
     path = tmp_path / "deep.json"
     path.write_text("[" * 100_000)
-    result = call("data", "split", path, "--label", "b_lines")
+    result = call("data", "split", path, "--label", "b_lines", "--out", tmp_path / "s.json")
     assert result.exit_code == 3 and len(result.stderr) < 5_000
     assert f"{path}, row 1: unknown column '[[[" in result.stderr
     assert "[[['. Known columns: video" in result.stderr
