@@ -140,7 +140,7 @@ def test_frames_of_real_data_are_left_out_unless_asked_for(real):
     figure1 = base64.b64encode((real / "report/figures/bline_figure1.png").read_bytes()).decode()
     assert "image/jpeg" not in page
     assert figure1 not in page
-    assert "Frames of covid-blues are left out" in page
+    assert "Frames of covid-blues are omitted" in page
     assert "figure1.png" not in markdown
     assert "bline_roc.png" in markdown
     write_report(real, embed_frames=True)
