@@ -122,3 +122,7 @@ def test_the_protocol_of_a_run_lists_only_changes_that_have_an_effect():
     changed = {change.setting: change.value for change in fact.changes}
     assert changed["clip.size"] == "[16, 16]"
     assert not any(setting.startswith(("transfer.", "cohort.")) for setting in changed)
+    request = Request(("results",), ("severity",), preset="smoke")
+    (fact,) = _protocol_facts(plan(request)[0], request)
+    # As the configuration has it.
+    assert ("1.0", "null") in {(c.value, c.paper) for c in fact.changes if c.setting == "clip.fps"}

@@ -7,6 +7,7 @@ import platform
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -230,12 +231,16 @@ def _protocol_facts(plan: Plan, request: Request) -> Iterator[Fact]:
     elsewhere = any(variant.learnt for variant in plan.variants)
     silent = ("cohort.",) if elsewhere else ("cohort.", "transfer.")
     changes = [
-        facts.Change(setting=key, value=str(ours[key]), paper=str(paper.get(key)))
+        facts.Change(setting=key, value=_as_in_yaml(ours[key]), paper=_as_in_yaml(paper.get(key)))
         for key in ours
         if ours[key] != paper.get(key) and not key.startswith(silent)
     ]
     if changes:
         yield facts.OtherProtocol(preset=request.preset, changes=changes)
+
+
+def _as_in_yaml(value: Any) -> str:
+    return "null" if value is None else str(value)
 
 
 def _data_hash(source: ClipSource) -> str:
