@@ -441,7 +441,10 @@ def test_every_real_video_can_be_used(name):
         pytest.skip(f"LUS_KERAS_DATA holds no {name}: its videos are NOT checked")
     report = quality.check(quality.find_target(Path(root, name)), workers=2)
     assert report.count("error") == 0
-    assert {p.code for v in report.videos for p in v.problems} <= {"misnamed", "too-short"}
+    known = {"misnamed", "too-short"}
+    # Headers of a few videos of POCUS give pixels of 9:8.
+    known |= {"pixel-aspect"} if name == "pocus" else set()
+    assert {p.code for v in report.videos for p in v.problems} <= known
 
 
 @pytest.mark.parametrize("name", sorted(main.commands["data"].commands))
