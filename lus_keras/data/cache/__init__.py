@@ -1,11 +1,12 @@
-"""Decoded frames on disk: a video is decoded, or rendered, once and then read by a memory map.
+"""Decoded frames on disk: a video is decoded or rendered once and then read by memory map.
 
-    <cache>/frames/<key>/frames.u8    (t, h, w, c) uint8 of one video after another
-    <cache>/frames/<key>/index.json   number, size and sha256 of the frames and manifest row of each
-                                      video; what all of them depend on; its own sha256
+    <cache>/frames/<key>/frames.u8    (t, h, w, c) uint8, the videos concatenated
+    <cache>/frames/<key>/index.json   per video: number, size and sha256 of its frames, and its
+                                      manifest row; what all frames depend on; its own sha256
 
-The key is a hash of what the pixels depend on: the files' contents (or what computes the frames)
-and the `FrameSpec`. Nothing here imports TensorFlow, so the processes that decode start quickly.
+The key is a hash of everything the pixels depend on: the contents of the files (or whatever
+computes the frames) and the `FrameSpec`. This package does not import TensorFlow, so that decoding
+processes start quickly.
 """
 
 import math
@@ -50,13 +51,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class FrameStore:
-    """A readable store.
+    """A store that is ready to be read.
 
     Attributes:
-        videos: Manifest rows, labels included, in the order of the items.
+        videos: Manifest rows, including labels, in the order of the items.
         sizes: `(h, w)` of each video's frames in pixels.
-        channels: 1 gray, 3 RGB.
-        stamp: Tells whether the frames are still those that were verified; None if none were.
+        channels: 1 for gray, 3 for RGB.
+        stamp: File status when the frames were verified, to detect later changes; None disables
+            the comparison.
     """
 
     path: Path
@@ -69,10 +71,10 @@ class FrameStore:
     stamp: Stamp | None = field(default=None, compare=False)
 
     def frames(self) -> np.ndarray:
-        """`(n, h, w, c)` uint8 memory map of all frames, which must be of one size; read-only.
+        """Read-only memory map `(n, h, w, c)` uint8 of all frames, which must have the same size.
 
         Raises:
-            ValueError: Videos differ in size; `views` takes them one by one.
+            ValueError: Frame sizes differ between videos; use `views` to read them one by one.
             DataError: As `views`.
         """
         if len(set(self.sizes)) != 1:
@@ -81,13 +83,14 @@ class FrameStore:
         return self._map()[: math.prod(shape)].reshape(shape)
 
     def views(self) -> Callable[[int], np.ndarray]:
-        """Opens the store for reading; do so in each process.
+        """Opens the store for reading; to be called in each process.
 
         Returns:
-            Function from a video's place to its `(t, h, w, c)` uint8 frames, a read-only view.
+            Function from the index of a video to a read-only view `(t, h, w, c)` uint8 of its
+            frames.
 
         Raises:
-            DataError: The frames are gone, or others than were verified when the store was opened.
+            DataError: The frames are missing or have changed since the store was opened.
         """
         flat, ends = self._map(), self._ends
 
@@ -98,7 +101,7 @@ class FrameStore:
         return view
 
     def _map(self) -> np.memmap:
-        """All bytes of the frames; hashed again if they were written to since they were."""
+        """All bytes of the frames, verified again if the file has changed since it was opened."""
         try:
             if self.stamp and stamp_of(self.path) != self.stamp:
                 index = read_json(self.path / "index.json")
@@ -116,7 +119,7 @@ class FrameStore:
 
     @cached_property
     def _ends(self) -> list[int]:
-        """Bytes up to the end of each video; counted once, as stores are opened at every batch."""
+        """End of each video in bytes; computed once because stores are opened for every batch."""
         pixels = (
             count * math.prod(size) for count, size in zip(self.counts, self.sizes, strict=True)
         )
@@ -131,18 +134,19 @@ def open_store(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> FrameStore:
-    """Opens the store of the items, and builds it first where it is not there or is damaged.
+    """Opens the store of the items; builds it first if it is missing or damaged.
 
     Args:
-        on_bad: Whether a video that cannot be decoded whole is an error or is left out.
-        progress: Called with (videos done, videos in all) while building.
+        on_bad: Whether a video that cannot be decoded completely is an error or is skipped.
+        workers: Number of decoding processes.
+        progress: Called with (videos done, total number of videos) during the build.
 
     Raises:
-        VideoError: Videos have no region of interest that is asked for, or cannot be decoded
-            whole, or none can; all of them are listed.
-        LeakageError: One file stands under two patients.
-        DataError: There is nothing to store, a file is not the one of the manifest, or the cache
-            cannot be written.
+        VideoError: Videos lack a required region of interest or cannot be decoded completely, or no
+            video can; all of them are listed.
+        LeakageError: One file belongs to two patients.
+        DataError: There is nothing to store, a file differs from the one in the manifest, or the
+            cache cannot be written.
     """
     if not items:
         raise DataError("the data set has no video. Add videos.")
@@ -152,7 +156,7 @@ def open_store(
     path = cache_root() / "frames" / key
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Two runs that start together build the store once.
+        # Two runs that start at the same time build the store only once.
         with FileLock(path.with_suffix(".lock")):
             mark, skip = store_fingerprint(key, spec), on_bad == "skip"
             index = _read_index(path, len(items), mark)
@@ -168,15 +172,15 @@ def open_store(
 
 
 def _read_index(path: Path, count: int, mark: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The index of a whole store of `count` videos; None if anything is absent or damaged.
+    """The index of a complete store of `count` videos; None if anything is missing or damaged.
 
     Warns:
-        UserWarning: Frames differ from those that were written, or are of other data or settings; a
-            store of another version of this package, or of a decoder, is replaced without a word.
+        UserWarning: Frames differ from those written or belong to other data or settings. A store
+            of another version of this package or of a decoder is replaced silently.
     """
     try:
         index = read_json(path / "index.json")
-        # Stores of before there was a hash of the index are as those of another version.
+        # Stores whose index has no hash predate it and are treated as another version.
         if index["version"] != STORE_VERSION or "sha256" not in index:
             return None
         problem = _problem(path, index, count, mark)
@@ -196,7 +200,7 @@ def _read_index(path: Path, count: int, mark: Mapping[str, Any]) -> dict[str, An
 def _problem(
     path: Path, index: Mapping[str, Any], count: int, mark: Mapping[str, Any]
 ) -> str | None:
-    """What is wrong with a store: a reason to warn of, or "" without one; None if nothing is."""
+    """Reason to warn about a store, "" to rebuild it silently, or None if it is valid."""
     if index["sha256"] != index_hash(index):
         return "has an index that was edited"
     rows = [video_from_json(entry["video"]) for entry in index["videos"]]
@@ -217,7 +221,7 @@ def _problem(
 def _store(path: Path, items: Sequence[Item], key: str, index: dict[str, Any]) -> FrameStore:
     bad = {int(number): problem for number, problem in index["bad"].items()}
     kept = [item for number, item in enumerate(items) if number not in bad]
-    # Labels of real videos come from the caller: correcting one must not decode everything again.
+    # Labels of real videos come from the caller, so that correcting one does not require decoding.
     videos = tuple(
         item if isinstance(item, Video) else video_from_json(entry["video"])
         for item, entry in zip(kept, index["videos"], strict=True)

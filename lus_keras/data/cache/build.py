@@ -1,4 +1,4 @@
-"""Building a store: space is checked, videos are decoded side by side, the folder appears whole."""
+"""Building a store: checks disk space, decodes in parallel and creates the folder atomically."""
 
 import hashlib
 import json
@@ -32,13 +32,13 @@ from lus_keras.data.manifest import Video
 
 Progress = Callable[[int, int], None]
 
-# Below this number of plans, and of videos a child, processes take longer to start than they save.
+# With fewer plans, or fewer videos per child, starting processes takes longer than it saves.
 FEW_ITEMS = 16
 FEW_VIDEOS = 8
 LIMITS = Limits(cpu_s=300, wall_s=900)
-# Bad videos that one message names.
+# Largest number of unusable videos named in one message.
 MAX_BAD = 1000
-# Videos a process may be ahead of the one that is written: bounds what waits in memory.
+# Number of videos by which decoding may run ahead of writing; bounds the memory.
 AHEAD = 4
 
 
@@ -55,14 +55,14 @@ def build_store(
     """Writes a store; the caller holds its lock.
 
     Args:
-        progress: Called with (videos done, videos in all).
-        skip: Whether videos that cannot be used are left out and recorded.
+        progress: Called with (videos done, total number of videos).
+        skip: Whether unusable videos are skipped and recorded.
 
     Raises:
-        VideoError: Videos cannot be decoded whole, or none can; all of them are listed.
-        DataError: There is too little space.
+        VideoError: Videos cannot be decoded completely, or none can; all of them are listed.
+        DataError: There is too little disk space.
     """
-    # We hold the lock of this key: what lies here is of a process that was killed.
+    # The lock of this key is held, so anything found here was left by a killed process.
     for leftover in path.parent.glob(f".tmp-*-{path.name}"):
         shutil.rmtree(leftover, ignore_errors=True)
     _check_space(path.parent, items, spec)
@@ -86,9 +86,9 @@ def build_store(
 
 
 def _check_space(folder: Path, items: Sequence[Item], spec: FrameSpec) -> None:
-    """Refuses to start what cannot end; files are not counted, only decoding tells their length."""
+    """Refuses rendered videos that exceed the free space; the length of files is not yet known."""
     if spec.crop == "roi":
-        return  # only rendering tells the size of a region
+        return  # the size of a region is known only after rendering
     computed = [item for item in items if not isinstance(item, Video)]
     frames = sum(source.frame_count(spec.fps) for source in computed)
     needed = frames * math.prod(spec.size) * spec.channels
@@ -111,7 +111,7 @@ def _advice(bad: int, count: int) -> str:
 def _write_frames(
     folder: Path, items: Sequence[Item], spec: FrameSpec, workers: int, progress: Progress | None
 ) -> tuple[dict[str, Any], dict[int, str]]:
-    """Writes all frames to one file; returns the index, and what is wrong by place of the video."""
+    """Writes all frames to one file; returns the index, and problems by index of the video."""
     entries: list[dict[str, Any]] = []
     bad: dict[int, str] = {}
     with (
@@ -146,13 +146,13 @@ Loaded = tuple[np.ndarray, Video] | str
 def load_all(
     items: Sequence[Item], spec: FrameSpec, folder: Path, workers: int
 ) -> Generator[Loaded]:
-    """Frames and manifest row of each item, or what is wrong with it, in the order of the items.
+    """Frames and manifest row of each item, or a description of its problem, in item order.
 
     Args:
-        folder: Where files may be kept meanwhile.
+        folder: Folder for temporary files.
 
     Yields:
-        `(t, h, w, c)` uint8 and the row; or one sentence or more.
+        Frames `(t, h, w, c)` uint8 and the manifest row; or a message of one or more sentences.
     """
     decoded = _decode_all([i for i in items if isinstance(i, Video)], spec, folder, workers)
     rendered = _render_all([i for i in items if not isinstance(i, Video)], spec, workers)
@@ -164,7 +164,7 @@ def load_all(
 def _decode_all(
     videos: Sequence[Video], spec: FrameSpec, folder: Path, workers: int
 ) -> Generator[Loaded]:
-    """Decodes in child processes with limits: a file that crashes or stalls one costs a message."""
+    """Decodes in limited child processes; a file that crashes or stalls one yields a message."""
     parts = [folder / f"{number}.u8" for number in range(len(videos))]
     tasks = [
         json.dumps({"video": asdict(video), "spec": asdict(spec), "path": os.fspath(part)})
@@ -185,7 +185,7 @@ def _decode_all(
 
 
 def _render_all(items: Sequence[FrameSource], spec: FrameSpec, workers: int) -> Generator[Loaded]:
-    """What `load_item` gives of sources that compute; our own code, so it needs no limits."""
+    """Results of `load_item` for computed sources; this is our own code and needs no limits."""
     if workers <= 1 or len(items) < FEW_ITEMS:
         yield from (load_item(item, spec) for item in items)
         return

@@ -1,4 +1,4 @@
-"""Near copies of one video under two patients, found by the pictures that are trained on."""
+"""Near copies of one video under two patients, found in the frames used for training."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,12 @@ from lus_keras.data.video import first_fingerprint
 
 
 def copies_warning(store: FrameStore) -> str:
-    """One sentence on videos of two patients that begin alike, with a count and examples.
+    """Warning about videos of different patients with similar first frames.
 
-    Simulated videos are left out: they are rendered, not copied.
+    Simulated videos are excluded because they are rendered, not copied.
 
     Returns:
-        The warning, or nothing where there is no such pair.
+        One sentence with a count and examples; empty if there is no such pair.
     """
     view = store.views()
     fingerprints = {
@@ -29,6 +29,6 @@ def copies_warning(store: FrameStore) -> str:
 
 
 def _grey(frames: np.ndarray) -> Iterator[np.ndarray]:
-    """Frames `(h, w)` uint8, one at a time."""
+    """Frames `(t, h, w, c)` uint8 as gray frames `(h, w)` uint8, one at a time."""
     for frame in frames:
         yield frame[..., 0] if frame.shape[-1] == 1 else frame.mean(axis=-1).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What a store's pixels depend on, as one hash; files that are not what they say are refused."""
+"""One hash of everything the pixels of a store depend on; mismatching files are refused."""
 
 import hashlib
 import json
@@ -18,20 +18,20 @@ from lus_keras.data.video.formats import container_format_of
 from lus_keras.data.video.truncation import has_clock
 
 STORE_VERSION = 4
-# Packages that decide pixels.
+# Packages whose version affects the pixels.
 PACKAGES = ("av", "opencv-python-headless", "numpy")
 
 
 def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
-    """Hashes the contents of files, or what computes the frames, and how frames are stored.
+    """Hashes the contents of files, or whatever computes the frames, and the `FrameSpec`.
 
     Returns:
         24 hexadecimal digits.
 
     Raises:
         VideoError: A file cannot be read; all are listed.
-        DataError: A file is not the one of the manifest.
-        LeakageError: One file stands under two patients.
+        DataError: A file differs from the one in the manifest.
+        LeakageError: One file belongs to two patients.
     """
     hashes = _file_hashes([item for item in items if isinstance(item, Video)])
     content: list[Any] = [STORE_VERSION, spec.key()]
@@ -41,16 +41,16 @@ def store_key(items: Sequence[Item], spec: FrameSpec) -> str:
         else:
             content.append([hashes[item.video], item.roi])
             if not _has_clock(Path(item.video)):
-                # The manifest's frame rate places the frames.
+                # Without time stamps, the manifest's frame rate determines the frame times.
                 content.append(item.fps)
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
 
 def store_fingerprint(key: str, spec: FrameSpec) -> dict[str, Any]:
-    """What the frames of a store depend on, as its index says it.
+    """Everything the frames of a store depend on, as recorded in its index.
 
     Returns:
-        `settings`, `data` (the key), `lus_keras` and `versions`, as JSON holds them.
+        `settings`, `data` (the key), `lus_keras` and `versions`, as JSON types.
     """
     mark = {
         "settings": asdict(spec),
@@ -62,7 +62,7 @@ def store_fingerprint(key: str, spec: FrameSpec) -> dict[str, Any]:
 
 
 def hash_problem(video: Video, digest: str) -> str | None:
-    """What is wrong if the manifest row states another hash than that of the file."""
+    """Error message if the hash in the manifest row differs from that of the file, else None."""
     if not video.sha256 or video.sha256 == digest:
         return None
     return (
@@ -75,11 +75,11 @@ def _has_clock(path: Path) -> bool:
     try:
         return has_clock(path, "pictures" if path.is_dir() else container_format_of(path))
     except VideoError:
-        return True  # told when it is decoded
+        return True  # the error is reported on decoding
 
 
 def _file_hashes(videos: Sequence[Video]) -> dict[str, str]:
-    """Hash of each file by path; a stated hash is verified: a stale one would give old frames."""
+    """Hash of each file by path; hashes in the manifest are verified against the files."""
     hashes: dict[str, str] = {}
     missing, changed = [], []
     for video in videos:

@@ -1,4 +1,4 @@
-"""One video, or one plan of a video, to the frames that are stored."""
+"""From one video, or the plan of a simulated one, to the stored frames."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,8 +20,8 @@ def load_item(item: Item, spec: FrameSpec) -> tuple[np.ndarray, Video] | str:
     """Decodes or renders one video.
 
     Returns:
-        Frames `(t, h, w, c)` uint8 and the manifest row; or, as it must cross process borders, the
-        message of what is wrong with the video.
+        Frames `(t, h, w, c)` uint8 and the manifest row; or an error message instead of an
+        exception, since the result crosses process boundaries.
     """
     if not isinstance(item, Video):
         return item.render(spec)
@@ -39,16 +39,16 @@ def iter_stored(
     tally: Tally | None = None,
     most: int = MAX_FRAMES,
 ) -> Iterator[np.ndarray]:
-    """Decodes a video to the frames that are stored, one at a time.
+    """Decodes a video to the stored frames, one at a time.
 
     Args:
-        require_intact: As in `iter_resampled`; so are the others.
+        require_intact: This and the following arguments are as in `iter_resampled`.
 
     Yields:
         `(h, w, c)` uint8, at least one.
 
     Raises:
-        VideoError: The file cannot be decoded, or something of it is lost.
+        VideoError: The file cannot be decoded, or `require_intact` is set and it is damaged.
     """
     inside = sector_inside(video, spec)
     options = reading(video, spec)
@@ -60,14 +60,14 @@ def iter_stored(
 
 
 def write_stored(text: str) -> dict[str, Any]:
-    """Decodes a video to a file of raw frames: what an isolated child does for a store.
+    """Decodes a video to a file of raw frames; runs in an isolated child process.
 
     Args:
-        text: JSON of `video` and `spec`, fields by name, and `path` to write.
+        text: JSON with `video` and `spec`, their fields by name, and the `path` to write to.
 
     Returns:
-        `count` and `size` of the frames; or `refused`, number and text, where the system refused to
-        write them.
+        `count` and `size` of the frames; or `refused`, the error number and text if the operating
+        system refused to write them.
     """
     task = json.loads(text)
     count, size = 0, (0, 0)
@@ -83,29 +83,30 @@ def write_stored(text: str) -> dict[str, Any]:
 
 
 def video_from_json(row: Mapping[str, Any]) -> Video:
-    """A manifest row from JSON, whose lists become the tuples they were."""
+    """A manifest row from JSON; lists are converted back to tuples."""
     return Video(**{name: as_tuples(value) for name, value in row.items()})
 
 
 def spec_from_json(fields: Mapping[str, Any]) -> FrameSpec:
-    """How frames are wanted, from JSON."""
+    """A `FrameSpec` from JSON."""
     return FrameSpec(**{name: as_tuples(value) for name, value in fields.items()})
 
 
 def as_tuples(value: Any) -> Any:
-    """A value from JSON, whose lists become the tuples they were."""
+    """A value from JSON with lists converted back to tuples."""
     return tuple(map(as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def reading(video: Video, spec: FrameSpec) -> dict[str, Any]:
-    """How a video is read for a store: what training does to a file is said here alone.
+    """How a video is read for a store; the only definition of the preprocessing for training.
 
     Returns:
-        Keywords of `iter_resampled`; the first seconds are decoded where the
-        sector has to be found.
+        Keyword arguments of `iter_resampled`. Decodes the first seconds if the sector has to be
+        found.
 
     Raises:
-        VideoError: The file cannot be decoded, or a region of interest is wanted and not given.
+        VideoError: The file cannot be decoded, or a required region of interest is missing or
+            exceeds the frame.
     """
     options: dict[str, Any] = {
         "fps": spec.fps,
@@ -131,10 +132,10 @@ def reading(video: Video, spec: FrameSpec) -> dict[str, Any]:
 
 
 def sector_inside(video: Video, spec: FrameSpec) -> np.ndarray | None:
-    """Which pixels of a stored frame are kept, where what lies outside the sector is set to 0.
+    """Mask of the pixels of a stored frame that lie inside the sector; the others are set to 0.
 
     Returns:
-        `(h, w, 1)` uint8, 1 inside; None where nothing is set to 0.
+        `(h, w, 1)` uint8, 1 inside and 0 outside; None if no pixel is set to 0.
 
     Raises:
         VideoError: The file cannot be decoded.
@@ -149,10 +150,10 @@ def sector_inside(video: Video, spec: FrameSpec) -> np.ndarray | None:
 
 
 def check_regions(items: Sequence[Item]) -> None:
-    """Refuses real videos without a region of interest, before any is opened.
+    """Refuses real videos without a region of interest before any is opened.
 
     Raises:
-        VideoError: Videos have none; one message names all of them.
+        VideoError: Videos have no region of interest; one message names all of them.
     """
     videos = [item for item in items if isinstance(item, Video)]
     without = [repr(video.video_id) for video in videos if video.roi is None]

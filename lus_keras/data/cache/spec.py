@@ -1,4 +1,4 @@
-"""What the cache stores: how frames are wanted, and where they come from."""
+"""What the cache stores: the format of the frames, and where they come from."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -15,13 +15,13 @@ class FrameSpec:
 
     Attributes:
         size: `(height, width)` in pixels.
-        fps: Frames a second after resampling by time stamp; None keeps every frame of the file.
-        crop: "sector" crops to the manifest's region of interest, or where there is none to the
-            ultrasound sector; "none" keeps the whole picture; "roi" scales the whole picture to
-            `size` and then crops to the region of interest, which keeps its own size.
-        channels: 1 gray, 3 RGB.
-        mask: Whether what lies outside the ultrasound sector is set to 0; simulated frames that are
-            cropped to it show nothing else.
+        fps: Frames per second after resampling by time stamp; None keeps every frame of the file.
+        crop: "sector" crops to the manifest's region of interest or, if there is none, to the
+            ultrasound sector; "none" keeps the whole frame; "roi" scales the whole frame to `size`
+            and then crops to the region of interest, whose size varies between videos.
+        channels: 1 for gray, 3 for RGB.
+        mask: Whether pixels outside the ultrasound sector are set to 0. Simulated frames cropped
+            to the sector contain nothing else.
         resize: "area", or "bilinear" with antialiasing.
     """
 
@@ -33,16 +33,16 @@ class FrameSpec:
     resize: str = "area"
 
     def key(self) -> dict[str, Any]:
-        """What of it decides the pixels, by name."""
+        """Fields that affect the pixels, by name."""
         fields = asdict(self)
         if self.resize == "area":
-            # As before there was a choice: frames that are stored stay valid.
+            # Omitted as before the option existed, so that stored frames stay valid.
             del fields["resize"]
         return fields
 
     @classmethod
     def of(cls, clip: ClipConfig, *, cropped: bool = False) -> "FrameSpec":
-        """How frames are stored for clips; not cropped if they show the sector alone."""
+        """Storage format for clips; frames that already show only the sector are not cropped."""
         crop = "none" if cropped and clip.crop == "sector" else clip.crop
         channels = clip.channels if clip.colour else 1
         mask = clip.mask and crop == "sector"
@@ -50,25 +50,25 @@ class FrameSpec:
 
 
 class FrameSource(Protocol):
-    """A video that is computed and not decoded, such as a simulated one; it must be picklable."""
+    """A video that is computed rather than decoded, such as a simulated one; must be picklable."""
 
     @property
     def video_id(self) -> str:
-        """Id of the video, unique in its data set."""
+        """Id of the video, unique within its data set."""
         ...
 
     def identity(self) -> list[Any]:
-        """All that the pixels depend on, as JSON: part of the cache's key."""
+        """Everything the pixels depend on, as JSON types; part of the cache key."""
         ...
 
     def frame_count(self, fps: float | None) -> int:
-        """Number of frames at a frame rate; None keeps the video's own."""
+        """Number of frames at a frame rate in frames per second; None keeps the video's own."""
         ...
 
     def render(self, spec: FrameSpec) -> tuple[np.ndarray, Video]:
-        """Frames `(t, h, w, c)` uint8 as `spec` has them, and the manifest row with its labels."""
+        """Frames `(t, h, w, c)` uint8 according to `spec`, and the manifest row with labels."""
         ...
 
 
-# A file on disk, or something that computes its frames.
+# A file on disk, or a source that computes its frames.
 Item = Video | FrameSource

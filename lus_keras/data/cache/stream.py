@@ -1,6 +1,6 @@
-"""Videos decoded in a child process with limits and handed over frame by frame: nothing is stored.
+"""Videos decoded in a limited child process and passed on frame by frame; nothing is stored.
 
-One child serves all videos of a program, one after another, and decodes while its parent computes.
+One child serves all videos of a program in turn and decodes while its parent computes.
 """
 
 import json
@@ -30,11 +30,11 @@ from lus_keras.data.video.integrity import REMEDY, Tally, losses_of
 
 @dataclass
 class Found:
-    """What decoding a video has told; all of it once the last frame is taken.
+    """Findings of decoding a video; complete once the last frame has been consumed.
 
     Attributes:
-        frames: Frames, at the rate wanted.
-        lost: What a damaged file has lost, a sentence each.
+        frames: Number of frames at the requested rate.
+        lost: Losses of a damaged file, one sentence each.
     """
 
     frames: int = 0
@@ -43,13 +43,13 @@ class Found:
 
 @dataclass(frozen=True)
 class Look:
-    """What the start of a video tells.
+    """Properties found at the start of a video.
 
     Attributes:
-        size: `(height, width)` of its pictures in pixels.
-        fps: Frames a second that the file states, or None.
-        box: What a store crops to, `(x, y, w, h)` in pixels of the file; None for all of it.
-        region: What it crops to once frames are scaled, in pixels of the scaled frame, or None.
+        size: `(height, width)` of its frames in pixels.
+        fps: Frames per second stated by the file, or None.
+        box: Crop before scaling, `(x, y, w, h)` in pixels of the file; None for the whole frame.
+        region: Crop after scaling, `(x, y, w, h)` in pixels of the scaled frame; None for none.
     """
 
     size: tuple[int, int]
@@ -59,25 +59,26 @@ class Look:
 
 
 def start_decoder() -> None:
-    """Starts the child that decodes, for what takes long to import to be imported meanwhile."""
+    """Starts the decoding child early, so that its slow imports overlap with other work."""
     start_ahead(_decode)
 
 
 def stream_stored(
     video: Video, spec: FrameSpec, *, damaged: bool = False, found: Found | None = None
 ) -> Iterator[np.ndarray]:
-    """The frames that a store would hold, decoded in a child process.
+    """The frames that a store would contain, decoded in a child process.
 
     Args:
-        damaged: Whether what is left of a damaged file is given; otherwise it is an error.
-        found: Takes what the video was found to be.
+        damaged: Whether the readable frames of a damaged file are returned; otherwise damage is an
+            error.
+        found: Filled with the findings of decoding.
 
     Yields:
         `(h, w, c)` uint8, read-only, at least one.
 
     Raises:
-        VideoError: The file cannot be decoded, kills or stalls the decoder, or something of it is
-            lost.
+        VideoError: The file cannot be decoded, crashes or stalls the decoder, or is damaged and
+            `damaged` is not set.
     """
     found = found or Found()
     with closing(_ask("stored", video, spec, damaged=damaged)) as parts:
@@ -92,17 +93,17 @@ def stream_stored(
 def stream_pictures(
     video: Video, fps: float | None, size: tuple[int, int] | None = None
 ) -> Generator[np.ndarray]:
-    """Whole frames in color, decoded in a child process.
+    """Uncropped color frames, decoded in a child process.
 
     Args:
-        fps: Frames a second; None keeps every frame.
-        size: `(height, width)` to scale to; None keeps the file's.
+        fps: Frames per second; None keeps every frame.
+        size: `(height, width)` to scale to; None keeps the size of the file.
 
     Yields:
         `(h, w, 3)` uint8 RGB, read-only, at least one.
 
     Raises:
-        VideoError: The file cannot be decoded, or kills or stalls the decoder.
+        VideoError: The file cannot be decoded, or crashes or stalls the decoder.
     """
     with closing(_ask("pictures", video, fps=fps, size=size)) as parts:
         for part in parts:
@@ -111,15 +112,15 @@ def stream_pictures(
 
 
 def count_stored(video: Video, fps: float | None) -> int:
-    """Frames of a video at a rate, see `count_resampled`; decoded in a child process."""
+    """Number of frames of a video at a rate, see `count_resampled`; uses a child process."""
     return int(_told(_ask("count", video, fps=fps))["count"])
 
 
 def look_at(video: Video, spec: FrameSpec) -> Look:
-    """Size, rate and cropping of a video, found in a child process.
+    """Size, frame rate and crop of a video, determined in a child process.
 
     Raises:
-        VideoError: As `stream_stored`; or a region of interest is wanted and not given.
+        VideoError: As `stream_stored`; or a required region of interest is missing.
     """
     told = _told(_ask("look", video, spec))
     return Look(**{name: as_tuples(value) for name, value in told.items()})
@@ -141,13 +142,13 @@ def _ask(kind: str, video: Video, spec: FrameSpec | None = None, **more: Any) ->
 
 
 def with_name(video: Video, problem: str) -> str:
-    """What is wrong with a video, as its own error or the death of its decoder tells it, named."""
+    """A problem of a video, prefixed with its path unless the message already names the video."""
     named = problem.startswith((video.video, "video '"))
     return problem if named else f"{video.video}: {problem} {REMEDY}"
 
 
 def _decode(text: str) -> Iterator[Part]:
-    """Runs in the child; see `stream_stored` and its neighbors for what is asked."""
+    """Serves the requests of `stream_stored` and the functions beside it; runs in the child."""
     task = json.loads(text)
     video, spec = video_from_json(task["video"]), task["spec"] and spec_from_json(task["spec"])
     if task["kind"] == "stored":

@@ -1,4 +1,4 @@
-"""From videos to clips: where they are cut, their labels and their frame-level truth."""
+"""From videos to clips: their positions, labels and frame-level labels."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,26 +25,26 @@ __all__ = [
     "windows",
 ]
 
-# Segment ends and time stamps are decimal text read as binary; a millisecond is far below a frame.
+# Tolerance for decimal text converted to binary; a millisecond is far shorter than a frame.
 TIME_TOLERANCE_S = 1e-3
 UNKNOWN = -1
 
 
 @dataclass(frozen=True)
 class ClipIndex:
-    """Clips as columns: `n` pieces of decoded videos.
+    """Columns of `n` clips cut from decoded videos.
 
     Attributes:
-        clip_id: `(n,)` text, `<video_id>@<first frame>`, of tiles with `+<row>+<column>`.
+        clip_id: `(n,)` text, `<video_id>@<first frame>`, followed by `+<row>+<column>` for tiles.
         video_id: `(n,)` text.
         patient_id: `(n,)` text.
-        video: `(n,)` int64, place of the clip's video among the videos.
-        first: `(n,)` int64, the clip's first frame in its video.
-        length: `(n,)` int64, frames that exist; the rest of a clip is padding.
+        video: `(n,)` int64, index of the clip's video.
+        first: `(n,)` int64, index of the clip's first frame in its video.
+        length: `(n,)` int64, number of real frames; the rest of a clip is padding.
         corner: `(n, 2)` int64, topmost row and leftmost column of the clip.
         label: `(n,)` int64 class.
-        truth: `(n, t)` int8 per frame: 1, 0, or `UNKNOWN` where there is no frame-level truth.
-        frames: `t`, frames a clip.
+        truth: `(n, t)` int8 per frame: 1, 0, or `UNKNOWN` without frame-level labels.
+        frames: `t`, frames per clip.
         size: `(h, w)` of a clip in pixels.
     """
 
@@ -64,18 +64,18 @@ class ClipIndex:
         return len(self.clip_id)
 
     def rows_of(self, patients: Iterable[str]) -> np.ndarray:
-        """Rows of all clips of the patients, ascending int64."""
+        """Rows of all clips of the patients, int64 in ascending order."""
         return np.flatnonzero(np.isin(self.patient_id, sorted(patients)))
 
     def rows_named(self, clip_ids: Iterable[str]) -> np.ndarray:
-        """Rows of the clips with these ids, ascending int64."""
+        """Rows of the clips with these ids, int64 in ascending order."""
         return np.flatnonzero(np.isin(self.clip_id, sorted(clip_ids)))
 
 
 def frames_in_segments(
     count: int, fps: float, segments: Sequence[tuple[float, float]]
 ) -> np.ndarray:
-    """`(count,)` bool of frames whose time `i / fps` lies in a segment in s, start ≤ t < end."""
+    """`(count,)` bool, frames whose time `i / fps` is in a segment in s, start ≤ t < end."""
     times_s = np.arange(count) / fps + TIME_TOLERANCE_S
     marked = np.zeros(count, bool)
     for start, end in segments:
@@ -92,17 +92,17 @@ def index_clips(
 ) -> ClipIndex:
     """Cuts videos into clips and labels them.
 
-    With frame-level truth a clip is positive if at least `clip.min_frames` of its frames are
-    (B-lines only); without, it inherits the label of its video. A sign becomes its place in
-    `SIGNS`, several signs the number that `multilabel.pack` gives.
+    With frame-level labels (B-lines only), a clip is positive if at least `clip.min_frames` of its
+    frames are; otherwise it inherits the label of its video. A sign becomes its index in `SIGNS`,
+    several signs the number that `multilabel.pack` returns.
 
     Args:
-        counts: Frames of each video, as decoded.
-        sizes: `(height, width)` of each video's frames, as decoded.
+        counts: Number of decoded frames of each video.
+        sizes: `(height, width)` of the decoded frames of each video.
 
     Raises:
-        DataError: A video has neither label nor frame-level truth, or no video is large enough for
-            one clip; or `clip.short` refuses short ones.
+        DataError: A video has neither a label nor frame-level labels, no video is large enough for
+            one clip, or `clip.short` refuses short videos.
     """
     _check_labels(videos, label_column)
     if clip.short == "error":
@@ -146,7 +146,7 @@ def _check_labels(videos: Sequence[Video], label_column: str) -> None:
 
 
 def is_short(count: int, clip: ClipConfig) -> bool:
-    """Whether a video of `count` frames is shorter than a window."""
+    """Whether a video of `count` frames is shorter than a window; False for other units."""
     return clip.unit in ("window", "tile") and count < clip.frames
 
 
@@ -163,9 +163,9 @@ def _refuse_short(videos: Sequence[Video], counts: Sequence[int], clip: ClipConf
 
 
 def class_of(video: Video, label_column: str) -> int:
-    """Class of a labeled video; with frame-level truth, whether any of it is positive.
+    """Class of a labeled video; with frame-level labels, whether any of them is positive.
 
-    A sign is its place in `SIGNS`, several are packed, see `multilabel`.
+    A sign is its index in `SIGNS`; several signs are packed, see `multilabel`.
     """
     if has_truth(video, label_column):
         return int(bool(_intervals(video, label_column)))
@@ -173,17 +173,17 @@ def class_of(video: Video, label_column: str) -> int:
 
 
 def is_labelled(video: Video, label_column: str) -> bool:
-    """Whether a video's clips can be given a class: by its label, or by its frame-level truth."""
+    """Whether a video's clips have a class, from its label or its frame-level labels."""
     return getattr(video, label_column) is not None or has_truth(video, label_column)
 
 
 def has_truth(video: Video, label_column: str) -> bool:
-    """Whether single frames of a video are annotated."""
+    """Whether a video has frame-level labels."""
     return _intervals(video, label_column) is not None
 
 
 def _intervals(video: Video, label_column: str) -> Segments | None:
-    """Frame-level truth of a label, in seconds; None where there is none."""
+    """Positive intervals of a label in seconds; None without frame-level labels."""
     column = REGISTRY[label_column].frames
     return getattr(video, column) if column else None
 

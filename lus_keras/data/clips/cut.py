@@ -1,4 +1,4 @@
-"""Where clips lie in a video: windows in time, tiles in space, whole videos, single frames."""
+"""Positions of clips in a video: windows in time, tiles in space, whole videos, single frames."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from lus_keras.core.config import ClipConfig
 
 @dataclass(frozen=True)
 class Cut:
-    """One clip; `length` frames exist, the rest is padded, `suffix` tells it from the others."""
+    """One clip: `length` real frames, the rest padding; `suffix` makes its id unique."""
 
     first: int
     length: int
@@ -56,10 +56,11 @@ def cut_video(count: int, size: tuple[int, int], clip: ClipConfig) -> Iterator[C
     """Cuts one video.
 
     Args:
+        count: Number of frames of the video.
         size: `(height, width)` of its frames in pixels.
 
     Yields:
-        The clips in the order of time, then row by row.
+        The clips in temporal order, and row by row within a window.
     """
     if clip.unit == "video":
         yield Cut(0, min(count, clip.frames), 0, 0, "")
@@ -75,7 +76,7 @@ def cut_video(count: int, size: tuple[int, int], clip: ClipConfig) -> Iterator[C
 
 
 def window_cuts(first: int, length: int, size: tuple[int, int], clip: ClipConfig) -> Iterator[Cut]:
-    """Clips of one window, `length` frames of which exist: itself, or its tiles row by row."""
+    """Clips of one window with `length` real frames: the window itself, or its tiles by row."""
     if clip.unit != "tile" or clip.tile is None:
         yield Cut(first, length, 0, 0, f"@{first:04d}")
         return

@@ -1,11 +1,11 @@
-"""Importers: what users have annotated elsewhere becomes a manifest that `read_manifest` takes.
+"""Importers: convert annotations made elsewhere to a manifest that `read_manifest` accepts.
 
     via            projects of the VGG Image Annotator, versions 2 and 3
-    frame_folders  folders of numbered pictures, patient/exam/zone
+    frame_folders  folders of numbered images, patient/exam/zone
     dicom          multi-frame ultrasound, de-identified
     table          any sheet with one row per video
 
-Each gives an `Imported`, or one error that lists everything that has to be mended.
+Each returns an `Imported`, or raises one error that lists everything to be corrected.
 """
 
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from lus_keras.data.manifest import Video
 
 @dataclass(frozen=True)
 class Imported:
-    """What an importer wrote.
+    """Result of an importer.
 
     Attributes:
-        notes: Sentences on what was and what was not used.
+        notes: Sentences on what was used and what was not.
     """
 
     manifest: Path
@@ -30,5 +30,5 @@ class Imported:
 
     @property
     def warning(self) -> str:
-        """One sentence on patient ids that look alike, or nothing."""
+        """One sentence on similar patient ids; empty if there are none."""
         return warning_of_ids(video.patient_id for video in self.videos)

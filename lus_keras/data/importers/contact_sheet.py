@@ -1,4 +1,4 @@
-"""Contact sheets: pages of pictures with their ids, for a person to look at."""
+"""Contact sheets: pages of images with their ids for visual inspection."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +13,11 @@ COLUMNS, ROWS = 4, 5
 
 
 def write_contact_sheets(tiles: Sequence[tuple[str, np.ndarray]], folder: Path) -> list[Path]:
-    """Writes pages of at most 20 pictures.
+    """Writes pages of at most 20 images.
 
     Args:
-        tiles: Id and `(h, w)` uint8 picture.
-        folder: Where `contact_sheet_<n>.png` are written.
+        tiles: Pairs of an id and an image `(h, w)` uint8.
+        folder: Folder to which `contact_sheet_<n>.png` are written.
 
     Returns:
         Paths of the pages.

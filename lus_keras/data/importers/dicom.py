@@ -1,10 +1,10 @@
-"""DICOM cines to videos without anything that identifies: pixels of the ultrasound region only.
+"""DICOM cines as de-identified videos that contain only pixels of the ultrasound region.
 
     out/videos/<hash>.avi|.mkv   out/manifest.csv   out/contact_sheet_<n>.png
 
-Ids are keyed hashes, all outside the region and a band at the top are black, and files are named in
-messages by their place in the sorted list only. Text *inside* the region cannot be found by rule:
-the contact sheets are for a person to look at before anything is shared.
+Ids are keyed hashes. A band at the top and everything outside the region are black. Messages refer
+to files only by their number in the sorted list. Text *inside* the region cannot be detected by
+rule: a person must inspect the contact sheets before anything is shared.
 """
 
 import importlib.util
@@ -50,10 +50,10 @@ class DicomOptions:
     """How files are read.
 
     Attributes:
-        frame_rate: Frames per second, whatever files state.
-        region: Tissue `(x, y, w, h)` where a file states none.
-        banner: Share of the picture's height, from the top, that is black in any case.
-        codec: ffv1 (nothing is lost) or mjpeg (smaller).
+        frame_rate: Frames per second; overrides what files state.
+        region: Tissue `(x, y, w, h)` in pixels, for files that state no region.
+        banner: Share of the image height, from the top, that is always set to black.
+        codec: ffv1 (lossless) or mjpeg (smaller).
     """
 
     frame_rate: float | None = None
@@ -70,18 +70,18 @@ def import_dicom(
 ) -> Imported:
     """Writes the cines of DICOM files as videos with a manifest and contact sheets.
 
-    One frame is held at a time. Other objects (stills, Doppler, reports) are passed over.
+    Only one frame is in memory at a time. Other objects (stills, Doppler, reports) are skipped.
 
     Args:
-        key: File with the secret for the ids; keep it, so that the same patient keeps the same id.
+        key: File with the secret key of the ids; keep it so that a patient's id stays the same.
 
     Returns:
-        The manifest, its rows in the order of their hashes, and the contact sheets.
+        The manifest, its rows sorted by hash, and the contact sheets.
 
     Raises:
-        ConfigError: The extra `dicom` is not installed, or the key is missing, short or inside the
-            folder that is to be shared.
-        DataError: Files are damaged or say too little; all of them are listed, by number only.
+        ConfigError: The extra `dicom` is not installed, or the key is missing, too short or inside
+            the folder to be shared.
+        DataError: Files are damaged or incomplete; all of them are listed, by number only.
     """
     options = options or DicomOptions()
     out, key = Path(out).absolute(), Path(key).absolute()
@@ -118,7 +118,7 @@ def import_dicom(
 
 
 def _dicom_files(places: Sequence[str | os.PathLike[str]]) -> list[Path]:
-    """Files that begin as DICOM does, sorted; never the index of a medium, which names others."""
+    """Sorted files that begin like DICOM, without the index of a medium (DICOMDIR)."""
     found: set[Path] = set()
     for number, place in enumerate(map(Path, places), start=1):
         if not place.exists():
@@ -155,14 +155,14 @@ def _read_headers(
     if problems:
         raise DataError.from_problems(problems)
     kept = _without_copies(found, key, skipped)
-    # In the order of names, patients could be told apart by their places in the alphabet.
+    # Sorted by hash: the order of file names could reveal the alphabetical order of patients.
     return sorted(kept, key=lambda read: read[2].video_id), skipped
 
 
 def _without_copies(
     found: Sequence[_Read], key: bytes, skipped: Counter[str]
 ) -> list[tuple[str, Path, Header]]:
-    """Leaves out files whose pixels are there; cines that share an id only get one of their own."""
+    """Removes copies with equal id and pixels; different cines that share an id get new ids."""
     by_id: dict[str, list[_Read]] = defaultdict(list)
     for read in found:
         by_id[read[2].video_id].append(read)
@@ -171,7 +171,7 @@ def _without_copies(
         if len(group) == 1:
             kept += group
             continue
-        # Backwards, so that of copies the first is kept.
+        # Reversed, so that the first of several copies is kept.
         shown = {digest(path, header.pixels): (n, path, header) for n, path, header in group[::-1]}
         if len(shown) < len(group):
             skipped["copy of another file"] += len(group) - len(shown)
@@ -189,7 +189,7 @@ def _without_copies(
 def _write_cine(
     path: Path, header: Header, out: Path, options: DicomOptions
 ) -> tuple[Video, np.ndarray]:
-    """Writes one video; returns its row and the brightest value of each pixel, `(h, w)` uint8."""
+    """Writes one video; returns its row and the maximum of each pixel over time, `(h, w)` uint8."""
     mask = tissue_mask(header, options.banner)
     if not mask.any():
         raise DataError("no tissue is left below the banner. Give a smaller --banner.")
@@ -225,10 +225,10 @@ def _write_cine(
 
 
 def tissue_mask(header: Header, banner: float) -> np.ndarray:
-    """Where pixels are kept: in a region with tissue, and below the band at the top.
+    """Mask of the pixels to keep: inside a tissue region and below the band at the top.
 
     Args:
-        banner: Height of the band as a share of the picture's, 0 … 1.
+        banner: Height of the band as a share of the image height, 0 … 1.
 
     Returns:
         `(h, w)` bool.
@@ -245,7 +245,7 @@ def _banner_cuts(header: Header, banner: float) -> bool:
 
 
 def _pixels(path: Path, header: Header) -> Iterator[np.ndarray]:
-    """Decodes frame by frame: `(h, w)` or `(h, w, 3)` RGB uint8; 0 is black."""
+    """Decoded frames `(h, w)` or `(h, w, 3)` RGB uint8, one at a time; 0 is black."""
     size = header.height, header.width
     for pixels in iter_pixels(path, header.pixels, size, header.frames):
         yield 255 - pixels if header.inverted else pixels

@@ -1,6 +1,6 @@
-"""What a DICOM header has to say before its pixels are read: kind, size, time, where the sector is.
+"""The parts of a DICOM header needed before pixels are read: kind, size, timing, tissue region.
 
-No value of a header is ever part of a message: names, dates and ids of patients are among them.
+Messages never contain header values, which include names, dates and ids of patients.
 """
 
 import hmac
@@ -21,30 +21,30 @@ from lus_keras.data.video.formats import MAX_FRAMES, MAX_PIXELS
 ULTRASOUND_CINE = ("1.2.840.10008.5.1.4.1.1.3.1", "1.2.840.10008.5.1.4.1.1.3")
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _FIRST_GROUPS = (b"\x02\0", b"\x08\0")
-# Regions: spatial format 1 is a picture in two dimensions, data type 1 is tissue, 2 to 4 Doppler.
+# Regions: spatial format 1 is a two-dimensional image; data type 1 is tissue, 2 to 4 are Doppler.
 _PICTURE, _TISSUE, _DOPPLER = 1, 1, (2, 3, 4)
 MIN_KEY_BYTES = 16
 
 
 class NotACine(Exception):
-    """The file is whole, but not what is imported; the text says what it is."""
+    """The file is intact but of a kind that is not imported; the text states the kind."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """A cine that can be imported.
+    """Header of a cine that can be imported.
 
     Attributes:
         patient_id: Keyed hash of the patient's id.
         exam_id: Keyed hash of the study's id.
-        video_id: Keyed hash of the file's own id.
-        spellings: Keyed hashes of what is left of the patient's id once its spelling is taken away.
-        person: Keyed hash of what else tells people apart: name, date of birth, issuer of the id.
+        video_id: Keyed hash of the SOP instance UID.
+        spellings: Keyed hashes of the patient's id after normalization of its spelling.
+        person: Keyed hash of the other identifiers: name, date of birth, issuer of the id.
         times_s: Time stamp of each frame, from 0.
-        fps: Frames per second, on average.
+        fps: Mean frames per second.
         boxes: Regions that show tissue, `(x, y, w, h)` in pixels.
         inverted: Whether 0 is white.
-        notes: What is worth knowing; no value that could identify is among them.
+        notes: Remarks for the user without identifying values.
     """
 
     patient_id: str
@@ -64,15 +64,15 @@ class Header:
 
     @property
     def is_even(self) -> bool:
-        """Whether frames follow each other at a constant rate, to a millisecond."""
+        """Whether the frame rate is constant, to within a millisecond."""
         return all(abs(time - index / self.fps) < 1e-3 for index, time in enumerate(self.times_s))
 
 
 def read_key(path: Path) -> bytes:
-    """Reads the secret that ids are hashed with.
+    """Reads the secret key with which ids are hashed.
 
     Raises:
-        ConfigError: There is none, or it is too short to be one.
+        ConfigError: The key is missing or too short.
     """
     how = "python -c 'import secrets; print(secrets.token_hex(32))' > FILE"
     try:
@@ -85,7 +85,7 @@ def read_key(path: Path) -> bytes:
 
 
 def keyed_hash(key: bytes, kind: str, text: str) -> str:
-    """First 12 hexadecimal digits of HMAC-SHA256; without the key nobody can try ids out."""
+    """First 12 hexadecimal digits of an HMAC-SHA256; without the key, ids cannot be guessed."""
     return hmac.new(key, f"{kind}:{text}".encode(), "sha256").hexdigest()[:12]
 
 
@@ -95,17 +95,19 @@ def read_header(
     """Reads and checks the header of one file.
 
     Args:
-        frame_rate: Frames per second, whatever the file states.
-        region: Where tissue is shown, for files that do not say so.
+        key: Secret key of the ids.
+        frame_rate: Frames per second; overrides what the file states.
+        region: Tissue `(x, y, w, h)` in pixels, for files that state no region.
 
     Raises:
-        NotACine: It is another kind of object.
-        DataError: It is damaged, states no time or place, or is too large. The text names no file.
+        NotACine: The file is another kind of object.
+        DataError: The file is damaged, states no frame times or no region, or is too large. The
+            text does not name the file.
     """
     pixels, notes = None, list[str]()
     try:
         with path.open("rb") as stream, warnings.catch_warnings():
-            # Warnings quote values.
+            # Warnings quote header values.
             warnings.simplefilter("ignore")
             dataset = _read_dataset(stream)
             problems = list(_problems(dataset))
@@ -118,7 +120,7 @@ def read_header(
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror}). Copy it again.") from None
     except Exception as error:
-        # Whatever a parser raises on damaged bytes may quote them.
+        # Errors that a parser raises on damaged bytes may quote them.
         raise DataError(f"is damaged ({type(error).__name__}). Copy it again.") from None
     if problems or pixels is None:
         raise DataError(" ".join(problems))
@@ -145,16 +147,16 @@ def read_header(
 
 
 def _person(dataset: Any) -> Iterator[str]:
-    """Name, date of birth and issuer of the id, without what is only another way to write them."""
+    """Name, date of birth and issuer of the id, with normalized spelling."""
     for name in ("PatientName", "PatientBirthDate", "IssuerOfPatientID"):
         text = str(dataset.get(name, "") or "")
         yield "" if names_nobody(text) else spelling_key(text)
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file begins as DICOM does, with its preamble or, as older archives write, without.
+    """Whether a file begins like DICOM, with a preamble or, as from older archives, without.
 
-    Without one it begins with a short element of group 2 or 8, in little-endian order.
+    Without a preamble it begins with a short element of group 2 or 8 in little-endian order.
     """
     with path.open("rb") as stream:
         start = stream.read(132)
@@ -166,7 +168,7 @@ def _read_dataset(stream: BinaryIO) -> Any:
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-    # Wherever it stands: a deflated file would be inflated without bound.
+    # Searched at any position: a deflated file would be inflated without limit.
     with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if content.find(_DEFLATED) >= 0:
             raise DataError("is deflated, which cannot be read. Export it uncompressed or as JPEG.")

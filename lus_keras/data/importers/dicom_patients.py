@@ -1,4 +1,4 @@
-"""Who DICOM files belong to, compared before ids are hashes; no message holds an id."""
+"""Consistency of the patients of DICOM files; messages contain no ids."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,17 +11,17 @@ _SHOWN = 5
 
 
 def check_patients(headers: Iterable[tuple[str, Path, Header]]) -> list[str]:
-    """Looks for one person under two ids, and for two people under one.
+    """Looks for one person with two ids, and for two people with one id.
 
     Args:
-        headers: Number of each file as messages name it, its path, and what it says.
+        headers: Number of each file as used in messages, its path, and its header.
 
     Returns:
-        Warnings of patient ids that look alike, and of ids that several people have, with counts
-        and examples.
+        Warnings about similar patient ids and about ids shared by several people, with counts and
+        examples.
 
     Raises:
-        DataError: One study (StudyInstanceUID) stands under two patients; all are listed.
+        DataError: One study (StudyInstanceUID) has two patient ids; all cases are listed.
     """
     studies: dict[str, dict[str, str]] = defaultdict(dict)
     spellings: dict[str, dict[str, str]] = defaultdict(dict)

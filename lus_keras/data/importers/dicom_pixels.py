@@ -1,4 +1,4 @@
-"""The pixels of a DICOM cine: where they lie in the file, how they are stored, frame by frame."""
+"""The pixels of a DICOM cine: their position and format in the file, and decoding by frame."""
 
 import hashlib
 import io
@@ -21,16 +21,16 @@ Storage = Literal["native", "frames", "video"]
 _PIXEL_DATA = {"little": b"\xe0\x7f\x10\x00", "big": b"\x7f\xe0\x00\x10"}
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _PHOTOMETRIC = (*_GREY, "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
-# MPEG-2, H.264 and HEVC streams by the start of their transfer syntax, and FFmpeg's name of each.
+# FFmpeg's names of MPEG-2, H.264 and HEVC streams, by the first parts of their transfer syntax.
 _VIDEO = {
     **{f"1.2.840.10008.1.2.4.{number}": "mpegvideo" for number in (100, 101)},
     **{f"1.2.840.10008.1.2.4.{number}": "h264" for number in range(102, 107)},
     **{f"1.2.840.10008.1.2.4.{number}": "hevc" for number in (107, 108)},
 }
-# Streams that lie in a container, by their first bytes.
+# First bytes of streams wrapped in a container.
 _CONTAINERS = ((0, b"\0\0\1\xba", "mpeg"), (4, b"ftyp", "mov"), (0, b"\x47", "mpegts"))
 _CHUNK = 1 << 20
-# Bytes a pixel of native values; those of JPEG 2000 do not exist natively.
+# Bytes per pixel of native values; the color spaces of JPEG 2000 have no native form.
 _BYTES = {**dict.fromkeys((*_GREY, "PALETTE COLOR"), 1), "YBR_FULL_422": 2}
 _BYTES |= {"RGB": 3, "YBR_FULL": 3}
 
@@ -40,12 +40,12 @@ class Pixels:
     """How the pixels of a file are stored.
 
     Attributes:
-        storage: "native": byte by byte; "frames": each compressed; "video": one stream.
-        colours: As in PhotometricInterpretation, but for bytes that prove something else.
-        start: Place of the first byte of the values, or of the first item.
-        length: Bytes of native values.
-        planar: Whether native colors lie plane by plane.
-        swapped: Whether native bytes lie in pairs of which the second comes first.
+        storage: "native": uncompressed; "frames": each frame compressed; "video": one stream.
+        colours: PhotometricInterpretation, corrected if the number of bytes contradicts it.
+        start: Offset of the first value, or of the first item, in bytes.
+        length: Number of bytes of native values.
+        planar: Whether native colors are stored plane by plane.
+        swapped: Whether native bytes are swapped in pairs.
     """
 
     storage: Storage
@@ -58,13 +58,13 @@ class Pixels:
 
 
 def read_pixels(dataset: Any, stream: BinaryIO) -> tuple[Pixels | None, list[str], list[str]]:
-    """Finds the pixels of a dataset and compares them with what its header says.
+    """Finds the pixels of a dataset and compares them with its header.
 
     Args:
-        stream: The file, at the element of the pixels.
+        stream: The file, positioned at the pixel data element.
 
     Returns:
-        How they are stored, None if they are not fit to be read; what is wrong; notes.
+        Storage of the pixels, None if they cannot be read; problems; notes.
     """
     syntax = dataset.file_meta.TransferSyntaxUID
     order: Literal["little", "big"] = "little" if syntax.is_little_endian else "big"
@@ -89,10 +89,10 @@ def read_pixels(dataset: Any, stream: BinaryIO) -> tuple[Pixels | None, list[str
 
 
 def _fit(dataset: Any, native: Pixels) -> tuple[Pixels | None, list[str], list[str]]:
-    """Compares the number of bytes with the number of frames; one may be added to make it even.
+    """Compares the number of bytes with the number of frames, allowing one byte of padding.
 
-    A tag may be left over from a compressed original: the number of bytes a pixel tells, and three
-    are red, green and blue.
+    PhotometricInterpretation may be left over from a compressed original. The number of bytes per
+    pixel then decides: one is read as gray, three are read as RGB.
     """
     frames, pixels = int(dataset.NumberOfFrames), int(dataset.Rows) * int(dataset.Columns)
     stated = _BYTES.get(native.colours, 0)
@@ -113,20 +113,20 @@ def _wrong_count(dataset: Any, found: int) -> list[str]:
 
 
 def _count_items(dataset: Any, stream: BinaryIO) -> int:
-    """Frames that the table of offsets lists; what the header states if the table is empty."""
+    """Number of frames in the basic offset table; that of the header if the table is empty."""
     from pydicom.encaps import parse_basic_offsets
 
     return len(parse_basic_offsets(stream)) or int(dataset.NumberOfFrames)
 
 
 def _codec(syntax: str) -> str | None:
-    """FFmpeg's name of a stream; syntaxes for streams in several parts add a number."""
+    """FFmpeg's name of a stream, or None; the suffix of fragmentable syntaxes is ignored."""
     root = ".".join(syntax.split(".")[:9])
     return _VIDEO.get(root)
 
 
 def digest(path: Path, pixels: Pixels) -> str:
-    """Hash of the bytes of the pixels: two files of one id may show two things."""
+    """Hash of the pixel bytes, because two files with the same id may differ."""
     hashed = hashlib.sha256()
     with path.open("rb") as stream:
         stream.seek(pixels.start)
@@ -140,17 +140,18 @@ def digest(path: Path, pixels: Pixels) -> str:
 def iter_pixels(
     path: Path, pixels: Pixels, size: tuple[int, int], frames: int
 ) -> Iterator[np.ndarray]:
-    """Decodes frame by frame, in a child process with limits.
+    """Decodes frame by frame in a limited child process.
 
     Args:
-        size: `(h, w)`.
+        size: `(h, w)` of the frames in pixels.
+        frames: Number of frames.
 
     Yields:
         `(h, w)` or `(h, w, 3)` RGB uint8, read-only.
 
     Raises:
-        DataError: They cannot be decoded, or kill or stall the decoder; nothing that is read is
-            quoted.
+        DataError: The pixels cannot be decoded, or crash or stall the decoder; the message quotes
+            nothing from the file.
     """
     task = {"path": os.fspath(path), "pixels": asdict(pixels), "size": size, "frames": frames}
     try:
@@ -164,10 +165,10 @@ def iter_pixels(
 
 
 def decode_pixels(text: str) -> Iterator[np.ndarray]:
-    """`iter_pixels` within the child.
+    """Child process of `iter_pixels`.
 
     Args:
-        text: JSON of its arguments by name.
+        text: JSON with the arguments of `iter_pixels` by name.
     """
     task = json.loads(text)
     pixels, size, frames = Pixels(**task["pixels"]), tuple(task["size"]), task["frames"]
@@ -184,7 +185,7 @@ def decode_pixels(text: str) -> Iterator[np.ndarray]:
         except (GeneratorExit, DataError):
             raise
         except Exception as error:
-            # Decoders may quote what they read.
+            # Messages of decoders may quote the data.
             raise DataError(_undecoded(pixels, count, error)) from None
     if count != frames:
         raise DataError(f"states {frames} frames and holds {count}. Copy it again.")
@@ -227,7 +228,7 @@ def _as_shown(
         grey = values.reshape(size)
         return grey if lut is None else lut[grey]
     if pixels.colours == "YBR_FULL_422":
-        # Of two neighbours: both brightnesses, then the color that they share.
+        # Each pair of neighboring pixels: two luminances, then the shared chrominance.
         pairs = values.reshape(height, width // 2, 4)
         colours = np.repeat(pairs[..., 2:], 2, axis=1)
         ybr = np.concatenate([pairs[..., :2].reshape(height, width, 1), colours], axis=-1)
@@ -240,7 +241,7 @@ def _as_shown(
 
 
 def _palette(path: Path) -> np.ndarray:
-    """`(256, 3)` uint8 RGB of each value."""
+    """Palette `(256, 3)` uint8 RGB, indexed by pixel value."""
     import pydicom
     from pydicom.pixels import apply_color_lut
 
@@ -260,7 +261,7 @@ def _compressed(
 
 
 def _stream(path: Path, pixels: Pixels, size: tuple[int, int], frames: int) -> Iterator[np.ndarray]:
-    """One video of all frames, in any number of parts."""
+    """Decodes one video stream of all frames, in any number of fragments."""
     from pydicom.encaps import generate_fragments, parse_basic_offsets
 
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""When the frames of a DICOM cine were taken: several elements may say so, and not say the same."""
+"""Frame times of a DICOM cine, which several elements may state and may contradict."""
 
 import math
 from typing import Any
@@ -9,23 +9,27 @@ from lus_keras.core.errors import DataError
 
 _ELEMENTS = ("FrameTimeVector", "FrameTime", "CineRate", "RecommendedDisplayFrameRate")
 _POINTED = {0x00181063: "FrameTime", 0x00181065: "FrameTimeVector"}
-# Frames a second that a probe may take; what lies outside is a wrong unit or a typing error.
+# Plausible frames per second; values outside result from a wrong unit or a typing error.
 _POSSIBLE = (1, 1000)
-# Rates that differ by less are rounded.
+# Relative difference below which rates are considered equal, as rates may be rounded.
 _SAME_RATE = 0.02
 
 
 def frame_times(dataset: Any, frame_rate: float | None) -> tuple[tuple[float, ...], list[str]]:
     """Time stamps of all frames.
 
-    FrameIncrementPointer names the element that counts; without it, it is the first that is
-    there. A rate that the user gives counts before all of them.
+    FrameIncrementPointer names the element that applies; without it, the first one present does. A
+    rate given by the user overrides all of them.
+
+    Args:
+        frame_rate: Frames per second given by the user, or None.
 
     Returns:
-        Seconds from 0, and notes on elements that say something else.
+        Seconds from 0, and notes on elements that disagree.
 
     Raises:
-        DataError: No element states a time for every frame, and no rate is given.
+        DataError: No element states a time for every frame and no rate is given, or the stated
+            rate is implausible.
     """
     frames = int(dataset.NumberOfFrames)
     stated = {name: times for name in _ELEMENTS if (times := _read(dataset, name, frames))}
@@ -59,7 +63,7 @@ def _pointed(dataset: Any) -> str | None:
 
 
 def _read(dataset: Any, name: str, frames: int) -> tuple[float, ...] | None:
-    """Times by one element; None if it is absent, or states none that can be."""
+    """Frame times in s stated by one element; None if it is absent or its values are invalid."""
     value = dataset.get(name)
     if value is None or value == "":
         return None

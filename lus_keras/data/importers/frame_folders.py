@@ -1,6 +1,6 @@
-"""Folders of numbered pictures, patient/exam/zone/*.jpg, as a manifest whose videos are folders.
+"""Folders of numbered images, patient/exam/zone/*.jpg, as a manifest whose videos are folders.
 
-Nothing is copied or encoded again: a folder is read as a video, in the order of the numbers.
+Nothing is copied or re-encoded: a folder is read as a video in the order of the numbers.
 """
 
 import os
@@ -18,7 +18,7 @@ from lus_keras.data.video import probe
 from lus_keras.data.video.pictures import missing_numbers, stamped_rate
 
 _LEVELS = {"patient": "patient_id", "exam": "exam_id", "zone": "zone", "-": ""}
-# Rates that differ by less are one.
+# Relative difference below which rates are considered equal.
 _SAME_RATE = 0.01
 _LISTED = 10
 
@@ -31,24 +31,24 @@ def import_frame_folders(
     layout: str = "patient/exam/zone",
     root: Path | None = None,
 ) -> Imported:
-    """Writes a manifest of all folders of pictures below a folder.
+    """Writes a manifest of all folders of images below a folder.
 
-    Every picture is decoded once, so that a damaged one, or one of another size, is found now.
+    Every image is decoded once, so that damaged images and differing sizes are detected now.
 
     Args:
-        folder: Where the levels of `layout` begin.
-        out: Manifest to write, in a folder above the pictures.
-        fps: Frames per second that the pictures were taken at; None where names state times, which
-            count in any case.
-        layout: What each level of folders is: patient, exam, zone, or - for nothing.
-        root: Folder that the manifest's paths start from; its own if None.
+        folder: Folder in which the levels of `layout` begin.
+        out: Manifest to write, in a folder above the images.
+        fps: Frames per second at which the images were acquired. Times in file names override it;
+            None requires them.
+        layout: Meaning of each folder level: patient, exam, zone, or - for none.
+        root: Folder to which the manifest's paths are relative; the manifest's own if None.
 
     Returns:
-        The manifest; numbers that are left out and levels that differ are told in the notes.
+        The manifest; its notes mention missing numbers and differing frame rates.
 
     Raises:
-        ConfigError: `layout` is written otherwise.
-        DataError: Folders or pictures break rules; all of them are listed.
+        ConfigError: `layout` is malformed.
+        DataError: Folders or images violate rules; all of them are listed.
     """
     levels = _parse_layout(layout)
     folder, out = Path(os.path.normpath(Path(folder).absolute())), Path(out)
@@ -110,7 +110,7 @@ def _read_levels(relative: Path, levels: Sequence[str], layout: str) -> dict[str
 
 
 def _check(path: Path, rate: float, fps: float | None) -> list[str]:
-    """Decodes all pictures; returns what is worth to be known."""
+    """Decodes all images; returns notes."""
     measure(path, rate)
     notes = [f"{path}: {note}" for note in probe(path).notes]
     if fps is not None and abs(rate / fps - 1) > _SAME_RATE:

@@ -1,4 +1,4 @@
-"""From annotations to a manifest: joined with a sheet of labels, and what silence means."""
+"""From annotations to a manifest: joins a sheet of labels and treats missing annotations."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -17,14 +17,15 @@ FREE_OF_B_LINES = {"b_lines": 0, "segments": ()}
 
 @dataclass(frozen=True)
 class Joining:
-    """What annotations are joined with.
+    """Other sources that annotations are joined with.
 
     Attributes:
-        names: How patients are read out of file names; None if something else tells them.
+        names: How patients are read from file names; None if another source states them.
         sheet: Labels in a sheet, one row per video.
-        is_free: Asked of each video of which nothing says whether it has B-lines: whether it has
-            none. None asks nothing: silence is not absence.
-        root: Folder that the manifest's paths start from; its own if None.
+        is_free: Called for each video about whose B-lines nothing is stated; returns whether the
+            video is free of them. With None such videos stay unlabeled: a missing annotation does
+            not mean absence.
+        root: Folder to which the manifest's paths are relative; the manifest's own if None.
     """
 
     names: NamePattern | None = None
@@ -42,18 +43,20 @@ def write_joined(
     problems: list[str],
     describe: Callable[[Set[Path]], Iterable[str]] = lambda kept: (),
 ) -> Imported:
-    """Joins what annotations, file names and a sheet say of each video, and writes the manifest.
+    """Joins annotations, file names and a sheet for each video, and writes the manifest.
 
     Args:
-        annotated: Columns of the manifest by video; nothing of a video without a label.
-        problems: What has to be mended already; contradictions are added.
-        describe: Sentences on what annotations were not used, given the videos that are kept.
+        annotated: Manifest columns by video; empty for a video without labels.
+        found: All videos found.
+        out: Manifest to write.
+        problems: Problems found so far; contradictions are appended.
+        describe: Returns sentences on unused annotations, given the videos that are kept.
 
     Returns:
-        The manifest, and what was joined.
+        The manifest, with notes on what was joined.
 
     Raises:
-        DataError: There are problems, or no video has a label; all of them are listed.
+        DataError: There are problems, all of which are listed, or no video has a label.
     """
     sheet = _sheet(found, joining, problems)
     rows = {path: dict(columns) for path, columns in annotated.items()}
@@ -106,10 +109,10 @@ def _sheet(found: Sequence[Path], joining: Joining, problems: list[str]) -> Shee
 
 
 def _add(row: dict[str, Any], columns: Mapping[str, Any], place: str) -> Iterable[str]:
-    """Adds columns to a row in place; gives what contradicts it."""
+    """Adds columns to a row in place; returns the contradictions."""
     denied = [name for name, value in columns.items() if row.setdefault(name, value) != value]
     for name in denied:
-        # Where it is said whether there are B-lines at all, when they are follows from it.
+        # A contradiction in `b_lines` implies that in `segments`, which is not reported again.
         if name != "segments" or "b_lines" not in denied:
             yield (
                 f"{place}: `{name}` is {format_field(name, columns[name])!r} here and "
@@ -141,14 +144,14 @@ def _notes(sheet: SheetRows, free: Sequence[Path], joining: Joining) -> Iterable
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first five of some names, and how many more there are."""
+    """The first five names and the number of further ones, as text."""
     names = list(names)
     more = f", … {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(names[:5]) + more
 
 
 def check_patients(joining: Joining, source: Path) -> None:
-    """Refuses annotations whose patients nothing tells.
+    """Refuses annotations for which no source states the patients.
 
     Raises:
         ConfigError: There is neither a pattern nor a sheet.

@@ -1,4 +1,4 @@
-"""What file names tell: which video an annotation means, and whose video it is."""
+"""Information in file names: the video an annotation refers to, and its patient."""
 
 import difflib
 import os
@@ -18,20 +18,21 @@ _GROUPS = {"patient": "patient_id", "exam": "exam_id", "zone": "zone"}
 
 @dataclass(frozen=True)
 class NamePattern:
-    r"""How `patient_id`, `exam_id` and `zone` are read out of a file's name.
+    r"""How `patient_id`, `exam_id` and `zone` are read from a file name.
 
-    The pattern has to fit the whole name without its suffix, or, if it holds a `/`, the end of the
-    path: `(?P<patient>p\d+)_(?P<exam>e\d+)_(?P<zone>z\d+)` fits `p01_e1_z3.avi`.
+    The pattern has to match the whole name without its suffix or, if it contains a `/`, the end of
+    the path: `(?P<patient>p\d+)_(?P<exam>e\d+)_(?P<zone>z\d+)` matches `p01_e1_z3.avi`.
     """
 
     pattern: re.Pattern[str]
 
     @classmethod
     def parse(cls, text: str) -> "NamePattern":
-        """Compiles what the user wrote.
+        """Compiles a pattern given by the user.
 
         Raises:
-            ConfigError: It is no regular expression, or has no group `patient`, or another one.
+            ConfigError: The text is not a regular expression, lacks the group `patient`, or has an
+                unknown group.
         """
         try:
             pattern = re.compile(rf"(?:.*/)?(?:{text})")
@@ -48,10 +49,10 @@ class NamePattern:
         return cls(pattern)
 
     def read(self, path: Path) -> dict[str, Any]:
-        """Reads the fields of a manifest out of a path.
+        """Reads manifest fields from a path.
 
         Raises:
-            ValueError: The pattern does not fit, or the patient would be blank.
+            ValueError: The pattern does not match, or the patient would be blank.
         """
         name = path if path.is_dir() else path.with_suffix("")
         match = self.pattern.fullmatch(name.as_posix())
@@ -63,16 +64,16 @@ class NamePattern:
 
 
 def find_videos(places: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Lists videos: files as they are given, and all videos in folders and their subfolders.
+    """Lists videos: the files given, and all videos in the folders given and their subfolders.
 
     Args:
-        places: Files and folders; a folder of pictures is one video.
+        places: Files and folders; a folder of images is one video.
 
     Returns:
-        Absolute paths, sorted, each once.
+        Absolute paths, sorted, without duplicates.
 
     Raises:
-        DataError: A place does not exist, or there is no video at all.
+        DataError: A path does not exist, or there is no video at all.
     """
     found: set[Path] = set()
     problems = []
@@ -106,18 +107,18 @@ def _videos_below(folder: Path) -> Iterable[Path]:
 
 
 def match_video(name: str, videos: Sequence[Path]) -> Path:
-    """Finds the video that is meant by a name, which may be a path, or that of a transcode.
+    """Finds the video that a name refers to; the name may be a path or that of a transcode.
 
-    A file of the same name comes first, then one of the same stem, case and Unicode form aside.
-    Where several are left, folders that the name states decide.
+    A file with the same name takes precedence over one with the same stem; differences in case and
+    Unicode form are ignored. If several files remain, the folders in the name decide.
 
     Raises:
-        ValueError: None fits, or several do.
+        ValueError: No video matches, or several do.
     """
     wanted = PurePosixPath(name.replace("\\", "/"))
     candidates = [path for path in videos if fold(path.name) == fold(wanted.name)]
     if not candidates:
-        # The name of an exported frame's video comes without a suffix.
+        # Names derived from exported frames lack the suffix of the video.
         stems = {fold(wanted.stem), fold(wanted.name)}
         candidates = [path for path in videos if fold(path.stem) in stems]
     if not candidates:
@@ -136,7 +137,7 @@ def match_video(name: str, videos: Sequence[Path]) -> Path:
 
 
 def _common_folders(path: Path, wanted: PurePosixPath) -> int:
-    """Number of folders, from the file upwards, that two paths share."""
+    """Number of folders that two paths share, counted upward from the file."""
     count = 0
     for own, other in zip(reversed(path.parts[:-1]), reversed(wanted.parts[:-1]), strict=False):
         if fold(own) != fold(other):
@@ -146,19 +147,20 @@ def _common_folders(path: Path, wanted: PurePosixPath) -> int:
 
 
 def fold(text: str) -> str:
-    """A name without case and Unicode form."""
+    """A name with case and Unicode form normalized (NFKC, casefolded)."""
     return unicodedata.normalize("NFKC", text).casefold()
 
 
 def manifest_root(out: Path, root: Path | None, videos: Iterable[Path]) -> Path:
-    """Folder that the manifest's paths start from, all videos inside of it.
+    """Folder to which the manifest's paths are relative; it contains all videos.
 
     Args:
-        root: What the user asks for; the manifest's own folder if None.
+        out: Path of the manifest.
+        root: Folder requested by the user; the manifest's own folder if None.
         videos: Absolute paths.
 
     Raises:
-        DataError: Videos lie elsewhere; says where the manifest could be.
+        DataError: Videos are outside the folder; the message suggests a place for the manifest.
     """
     folder = Path(os.path.normpath(Path(out.parent if root is None else root).absolute()))
     videos = list(videos)
@@ -174,6 +176,6 @@ def manifest_root(out: Path, root: Path | None, videos: Iterable[Path]) -> Path:
 
 
 def video_id_of(path: Path, root: Path) -> str:
-    """Name of a video in a manifest: its path below the root, without suffix."""
+    """Id of a video in a manifest: its path relative to the root, without suffix."""
     relative = path.relative_to(root)
     return (relative if path.is_dir() else relative.with_suffix("")).as_posix()

@@ -1,4 +1,4 @@
-"""What a spreadsheet shows of a whole number: `P001` of 1 in the format `"P"000`."""
+"""How a spreadsheet displays a whole number: 1 in the format `"P"000` is shown as `P001`."""
 
 import re
 from collections.abc import Iterator
@@ -8,20 +8,21 @@ _TOKEN = re.compile(
     r"|(?P<plain>[-+(): $€£/!&~'^={}<>])|(?P<end>;)|(?P<other>.)",
     re.DOTALL,
 )
-# A part that holds for some values only, such as [=1].
+# A section that applies to some values only, such as [=1].
 _CONDITION = re.compile(r"\[[<>=]")
 _BLANK = {"0": "0", "#": "", "?": " "}
 
 
 def shown_as(value: int, number_format: str) -> str | None:
-    """Text that a spreadsheet shows of a whole number.
+    """Text that a spreadsheet displays for a whole number.
 
     Args:
-        number_format: As Excel writes it; `General` shows the number.
+        value: The number stored in the cell.
+        number_format: Excel format code; `General` displays the number unchanged.
 
     Returns:
-        The text, stripped; None where a format has words of its own and is not understood. Of
-        formats without words that group digits or show decimals, percent or powers, the number.
+        The text, stripped. Unsupported formats (grouped digits, decimals, percent, powers,
+        conditions) give the plain number, or None if they contain literal text.
     """
     if number_format in ("", "General", "@"):
         return str(value)
@@ -32,14 +33,14 @@ def shown_as(value: int, number_format: str) -> str | None:
     number = 1 if value < 0 and len(parts) > 1 else 2 if value == 0 and len(parts) > 2 else 0
     part = parts[number]
     if any(kind == "other" for kind, _ in part):
-        # Decimals, powers, thousands and the like.
+        # Decimals, powers, thousands separators and so on.
         return None if words else str(value)
     sign = "-" if value < 0 and number == 0 else ""
     return (sign + _filled(part, str(abs(value)) if value else "")).strip()
 
 
 def _parts(number_format: str) -> Iterator[list[tuple[str, str]]]:
-    """Kinds and texts of what a format holds: of positive numbers, of negative ones, of 0."""
+    """Sections of a format (positive numbers, negative ones, 0) as pairs of kind and text."""
     part: list[tuple[str, str]] = []
     for match in _TOKEN.finditer(number_format):
         kind = str(match.lastgroup)
@@ -52,7 +53,7 @@ def _parts(number_format: str) -> Iterator[list[tuple[str, str]]]:
 
 
 def _filled(part: list[tuple[str, str]], digits: str) -> str:
-    """Puts digits in their places from the right; the first place takes all that are left."""
+    """Fills placeholders with digits from the right; the first one takes all remaining digits."""
     places = [place for place, (kind, _) in enumerate(part) if kind == "digit"]
     texts = [text for _, text in part]
     for place in reversed(places):

@@ -1,7 +1,7 @@
-"""What was marked in the page of `lus-keras data annotate`, as a manifest.
+"""Annotations made on the page of `lus-keras data annotate`, as a manifest.
 
-Times are those of the frames that were marked, by decoding; a video is known by its hash, so that
-marks cannot be laid on another version of it.
+Times are the decoded times of the marked frames. Videos are identified by their hash, so that
+annotations cannot be applied to another version of a video.
 """
 
 import os
@@ -30,13 +30,13 @@ class _Model(BaseModel):
 
 
 class Marked(_Model):
-    """What was marked in one video; labels are text as in a manifest.
+    """Annotations of one video; labels are text as in a manifest.
 
     Attributes:
-        video: Path below the folder that the page's videos shared.
-        fps: Frames per second of what has no clock.
-        patient_id: Blank if it was not filled in.
-        intervals: First and last frame with B-lines, both included.
+        video: Path relative to the common folder of the page's videos.
+        fps: Frames per second of videos without time stamps.
+        patient_id: Blank if not filled in.
+        intervals: First and last frame with B-lines, both inclusive.
         roi: Region of interest `(x, y, w, h)` in pixels of the file.
     """
 
@@ -55,7 +55,7 @@ class Marked(_Model):
 
 
 class Annotations(_Model):
-    """The file that the page saves."""
+    """Content of the file saved by the page."""
 
     format: Literal["lus-keras annotations"]
     version: Literal[1]
@@ -68,13 +68,16 @@ def import_page(
     out: str | os.PathLike[str],
     joining: Joining | None = None,
 ) -> Imported:
-    """Turns what was marked in a page into a manifest.
+    """Converts the annotations saved by a page to a manifest.
 
     Args:
-        videos: Files and folders; the JSON's own folder if none.
+        saved: JSON file saved by the page.
+        videos: Files and folders; the folder of the JSON file if empty.
+        out: Manifest to write.
 
     Raises:
-        DataError: The file is of another kind, or does not fit the videos; all of it is listed.
+        DataError: The file is of another kind or does not match the videos; all problems are
+            listed.
     """
     saved, joining = Path(saved), joining or Joining()
     found = find_videos(videos or [saved.parent])
@@ -110,7 +113,7 @@ def _read(path: Path) -> Annotations:
 
 
 def _columns(marked: Marked, path: Path, place: str, problems: list[str]) -> dict[str, Any]:
-    """Columns of the manifest; those of a video without any mark are its ids alone."""
+    """Manifest columns of a video, without blank ones."""
     if sha256_of_video(path) != marked.sha256:
         raise ValueError(
             f"{path} is not the file that was annotated: its sha256 differs. Give the folder of "
@@ -135,7 +138,7 @@ def _columns(marked: Marked, path: Path, place: str, problems: list[str]) -> dic
 def _segments(
     marked: Marked, path: Path, place: str, b_lines: int | None, problems: list[str]
 ) -> Any:
-    """Intervals in seconds; none where B-lines are denied, and None where nothing is said."""
+    """Intervals in s; empty if B-lines are stated to be absent, None if nothing is stated."""
     if b_lines == 0 and marked.intervals:
         problems.append(
             f"{place}: `b_lines` is 0, and {len(marked.intervals)} intervals with B-lines are "

@@ -1,4 +1,4 @@
-"""Reading a sheet, CSV or Excel, as text; a row that does not fit the header is never guessed."""
+"""Reads a CSV or Excel sheet as text; rows that do not match the header are refused."""
 
 import importlib.util
 import io
@@ -19,17 +19,17 @@ from lus_keras.data.importers.number_format import shown_as
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^"\n])"?[,;\t]*', re.IGNORECASE)
 _MOST_CELLS = 10_000
-# What a sheet of Excel can have, and what a workbook may unpack to.
+# Largest number of rows in Excel, and largest uncompressed size of a workbook in bytes.
 _MOST_ROWS = 1 << 20
 _MOST_UNPACKED = 256 << 20
-# Excel keeps fifteen digits of a number.
+# Excel stores numbers with fifteen digits.
 _EXACT = 10**15
-# A cell that Excel was told to take as text, `="007"`.
+# A cell forced to be text in Excel, `="007"`.
 _TEXT_FORMULA = re.compile(r'="([^"]*)"')
-# How a workbook begins, whatever its name: of today, and of before 2007.
+# First bytes of workbooks, whatever their names: current ones, and those from before 2007.
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
-# By row and place, what is shown in place of a cell's text; None where that is not known.
+# By row and column index, what is displayed instead of a cell's text; None if unknown.
 _Shown = dict[tuple[int, int], str | None]
 
 
@@ -38,11 +38,11 @@ class Sheet:
     """A sheet as text.
 
     Attributes:
-        header: Names of the columns, stripped; empty where a column has none.
-        rows: Number of the row as a spreadsheet counts, and its cells by column; not blank.
+        header: Names of the columns, stripped; empty for columns without a name.
+        rows: Row number as in a spreadsheet, and cells by column; without blank rows.
         others: Sheets of the workbook that were not read.
-        shown: By row and column, what a spreadsheet shows in place of the number that is stored;
-            None where its format is not understood.
+        shown: By row and column, what a spreadsheet displays instead of the stored number; None if
+            the format is not supported.
     """
 
     header: tuple[str, ...]
@@ -52,15 +52,15 @@ class Sheet:
 
 
 def read_sheet(path: Path) -> Sheet:
-    """Reads a CSV in UTF-8 or marked UTF-16, or a workbook's first sheet that is not hidden.
+    """Reads a CSV file, or the first visible sheet of a workbook.
 
-    Cells of a CSV are told apart by commas, semicolons or tabs. Blank rows are passed over, also
-    before the header.
+    A CSV is in UTF-8, or in UTF-16 with a byte-order mark; its cells are separated by commas,
+    semicolons or tabs. Blank rows are skipped, also before the header.
 
     Raises:
-        ConfigError: `.xlsx` is read without the extra `excel`.
-        DataError: It cannot be read, or rows have more or fewer cells than the header; all of them
-            are named.
+        ConfigError: The file is an `.xlsx` and the extra `excel` is not installed.
+        DataError: The file cannot be read, or rows have more or fewer cells than the header; the
+            rows are listed.
     """
     magic = _first_bytes(path)
     if magic == _OLE:
@@ -69,7 +69,7 @@ def read_sheet(path: Path) -> Sheet:
             "Save it as .xlsx or 'CSV UTF-8'."
         )
     if path.suffix.lower() == ".xlsx" or magic.startswith(_ZIP):
-        # A cell of a sheet has its column, so that only what lies beyond the header does not fit.
+        # Cells of a workbook have a fixed column; only cells beyond the header are errors.
         rows, others, shown = _read_xlsx(path)
         sheet = _fitted(path, rows, "columns", False)
         names = dict(enumerate(sheet.header))
@@ -91,7 +91,7 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _read_csv(path: Path) -> tuple[list[list[str]], str]:
-    """Cells of all rows, stripped, and the delimiter."""
+    """Stripped cells of all rows, and the delimiter."""
     import pandas
 
     try:
@@ -103,7 +103,7 @@ def _read_csv(path: Path) -> tuple[list[list[str]], str]:
     if "\0" in text:
         raise DataError(f"{path}: holds zero bytes, as UTF-16 does. Save it as 'CSV UTF-8'.")
     first, _, rest = text.partition("\n")
-    # Excel reads a first line `sep=;` as an order, and does not count it as a row.
+    # Excel takes a first line `sep=;` as a directive and does not count it as a row.
     stated = _SEPARATOR_LINE.fullmatch(first.strip(" \r"))
     if stated:
         text, first = rest, rest.partition("\n")[0]
@@ -116,7 +116,7 @@ def _read_csv(path: Path) -> tuple[list[list[str]], str]:
     if most > _MOST_CELLS:
         raise DataError(f"{path}: a row has {most} cells. Name a sheet with one row per video.")
     try:
-        # The Python engine alone tells a cell that is absent (not a text) from one that is empty.
+        # Only the Python engine distinguishes missing cells (not text) from empty ones.
         frame = pandas.read_csv(
             io.StringIO(text), sep=delimiter, engine="python", header=None, names=range(most),
             dtype=str, keep_default_na=False, skip_blank_lines=False, index_col=False,
@@ -135,15 +135,15 @@ def _csv_text(cell: str) -> str:
 
 
 def _fitted(path: Path, table: Mapping[int, list[str]], between: str, exact: bool) -> Sheet:
-    """Names the cells of rows; the first is the header.
+    """Assigns the cells of each row to the columns of the header, which is the first row.
 
     Args:
-        table: Cells by number of the row, of rows that are not blank.
-        between: What lies between cells, for the message.
-        exact: Whether a row may not have fewer cells than the header, either.
+        table: Cells by row number, without blank rows.
+        between: Name of the delimiter, for the message.
+        exact: Whether rows with fewer cells than the header are errors, too.
 
     Raises:
-        DataError: There is no row, or rows do not fit the header.
+        DataError: There is no row after the header, or rows do not match the header.
     """
     first = next(iter(table), 1)
     rows = list(table.items())[1:]
@@ -173,10 +173,10 @@ def _fitted(path: Path, table: Mapping[int, list[str]], between: str, exact: boo
 
 
 def _ends_with_delimiters(header: Sequence[str], rows: list[list[str]], between: str) -> bool:
-    """Whether each row ends with a delimiter too many, and nothing but that can be meant.
+    """Whether every row certainly ends with one superfluous delimiter.
 
-    A decimal comma in every row and an empty last column would look the same: where two numbers
-    lie side by side in a sheet with commas, that is not excluded.
+    In a comma-separated sheet, a decimal comma in every row before an empty last column would look
+    the same. The answer is therefore False if two adjacent cells of any row are whole numbers.
     """
     if not all(len(row) == len(header) + 1 and not row[-1] and row[-2] for row in rows):
         return False
@@ -187,9 +187,9 @@ def _ends_with_delimiters(header: Sequence[str], rows: list[list[str]], between:
 
 
 def _read_xlsx(path: Path) -> tuple[dict[int, list[str]], tuple[str, ...], _Shown]:
-    """Rows of the first sheet that is not hidden, the names of others like it, and what is shown.
+    """Rows of the first visible sheet, names of the other visible ones, and displayed texts.
 
-    By openpyxl itself, as pandas drops the formats that show `010`.
+    Uses openpyxl directly because pandas drops number formats, such as the one that shows `010`.
     """
     if importlib.util.find_spec("openpyxl") is None:
         raise ConfigError(
@@ -207,7 +207,7 @@ def _read_xlsx(path: Path) -> tuple[dict[int, list[str]], tuple[str, ...], _Show
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
     except Exception as error:
-        # openpyxl raises what its parsers do: of zip, of XML, its own.
+        # openpyxl raises its own errors and those of its zip and XML parsers.
         raise DataError(f"{path}: is not an Excel sheet ({error}). Save it again.") from error
     bare = [
         f"row {number}"
@@ -231,18 +231,19 @@ def _refuse_bomb(path: Path) -> None:
 
 
 def _cells(path: Path, stored: bool) -> tuple[dict[int, dict[int, str]], tuple[str, ...], _Shown]:
-    """Texts of cells with stored values, or with formulas, by row and place; names of others.
+    """Texts of cells by row and column index, names of the other sheets, and displayed texts.
 
-    Also what is shown of cells in place of their text.
+    Args:
+        stored: Whether cells with formulas give their stored values; otherwise the formulas.
     """
     import openpyxl
 
-    # Opened here, as openpyxl looks at a file's name and not at what it is.
+    # Opened here because openpyxl judges a file by its name, not by its content.
     with path.open("rb") as stream:
         book = openpyxl.load_workbook(stream, read_only=True, data_only=stored)
         shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
         sheet = (shown or book.worksheets)[0]
-        # Several programs write a wrong size; without it openpyxl reads what is there.
+        # Several programs write wrong dimensions; after a reset openpyxl reads all cells.
         sheet.reset_dimensions()
         found, differ = {}, dict[tuple[int, int], str | None]()
         for number, row in enumerate(sheet.iter_rows(), start=1):
@@ -260,13 +261,13 @@ def _cells(path: Path, stored: bool) -> tuple[dict[int, dict[int, str]], tuple[s
 
 
 def _row(cells: Mapping[int, str]) -> list[str]:
-    """A row up to its last cell with a text."""
+    """Cells of a row up to the last one that is not empty."""
     last = max((place for place, text in cells.items() if text), default=-1)
     return [cells.get(place, "") for place in range(last + 1)]
 
 
 def _shown_text(cell: Any) -> str | None:
-    """What is shown of a whole number; of other cells their text."""
+    """Displayed text of a whole number, None if unknown; the text of any other cell."""
     value = cell.value
     whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     if not whole or isinstance(value, bool) or abs(value) >= _EXACT:
@@ -275,7 +276,7 @@ def _shown_text(cell: Any) -> str | None:
 
 
 def _cell_text(cell: Any) -> str:
-    """Text of a cell as it is shown: `010` where 10 is formatted so, `2` for 2.0."""
+    """Text of a cell as displayed: `010` for 10 in the format `000`, `2` for 2.0."""
     value = cell.value
     if value is None:
         return ""
@@ -284,7 +285,7 @@ def _cell_text(cell: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and abs(value) >= _EXACT:
-        # Shown as Excel shows it: the digits behind the fifteenth are lost.
+        # As Excel displays it: digits after the fifteenth are lost.
         return f"{value:.14E}"
     if isinstance(value, int) and re.fullmatch("0+", cell.number_format or ""):
         return str(value).zfill(len(cell.number_format))

@@ -1,4 +1,4 @@
-"""Any sheet with one row per video, CSV or Excel, as a manifest."""
+"""Any CSV or Excel sheet with one row per video, as a manifest."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from lus_keras.data.importers.sheet import Sheet, read_sheet
 from lus_keras.data.importers.values import ValueMap, plain
 from lus_keras.data.manifest import COLUMNS, REQUIRED, Video, write_manifest
 
-# Names of columns, as `plain` leaves them, beside those of a manifest.
+# Names of columns, normalized by `plain`, in addition to those of a manifest.
 _OTHER_NAMES = {
     **dict.fromkeys(("file", "filename", "videofile", "path", "clip"), "video"),
     **dict.fromkeys(("patient", "subject", "subjectid", "pid", "case"), "patient_id"),
@@ -28,20 +28,20 @@ _OTHER_NAMES = {
     **dict.fromkeys(("lungsliding", "pleuralsliding"), "sliding"),
     **dict.fromkeys(("framerate", "hz"), "fps"),
 }
-# As Excel stores a date, or a time of day, that somebody typed as `3-1` or `1:03`.
+# Dates and times of day as stored by Excel when somebody types `3-1` or `1:03`.
 _DATE = re.compile(r"\d{4}-\d\d-\d\d 00:00:00|\d\d:\d\d:\d\d", re.ASCII)
 _IDS = ("video", "patient_id", "video_id", "exam_id", "zone")
 
 
 @dataclass(frozen=True)
 class TableOptions:
-    """How a sheet is understood.
+    """How a sheet is interpreted.
 
     Attributes:
-        columns: Field of the manifest by column of the sheet; a column of the same name needs none.
+        columns: Manifest field by column of the sheet; not needed for columns of the same name.
         video: Template of a video's path from the sheet's columns, such as `{patient}/{zone}`.
-        videos: Files and folders with the videos; the sheet's own folder if none.
-        root: Folder that the manifest's paths start from; its own if None.
+        videos: Files and folders with the videos; the sheet's own folder if empty.
+        root: Folder to which the manifest's paths are relative; the manifest's own if None.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -54,17 +54,20 @@ class TableOptions:
 def import_table(
     sheet: str | os.PathLike[str], out: str | os.PathLike[str], options: TableOptions | None = None
 ) -> Imported:
-    """Turns a sheet into a manifest; ids stay text.
+    """Converts a sheet to a manifest; ids stay text.
 
     Args:
-        sheet: CSV in UTF-8 with commas, semicolons or tabs; or the first sheet of an `.xlsx`.
+        sheet: CSV in UTF-8 with commas, semicolons or tabs; or the first visible sheet of an
+            `.xlsx`.
+        out: Manifest to write.
 
     Returns:
-        The manifest; columns and videos that were not used are told in the notes.
+        The manifest; its notes list unused columns and videos.
 
     Raises:
-        ConfigError: Columns are mapped wrongly, or `.xlsx` is read without the extra `excel`.
-        DataError: Cells break rules; every word that is not known is listed once, with its rows.
+        ConfigError: The mapping of columns is wrong, or the sheet is an `.xlsx` and the extra
+            `excel` is not installed.
+        DataError: Cells violate rules; every unknown word is listed once, with its rows.
     """
     sheet, out, options = Path(sheet), Path(out), options or TableOptions()
     read = read_rows(sheet, None, options)
@@ -79,12 +82,13 @@ def import_table(
 
 @dataclass(frozen=True)
 class SheetRows:
-    """What a sheet says.
+    """Content of a sheet.
 
     Attributes:
-        rows: By video, number of the row and fields of the manifest.
+        rows: Row number and manifest fields, by video.
         others: Sheets of a workbook that were not read.
-        differing: By column that a spreadsheet shows otherwise, a number and how it is shown.
+        differing: For columns whose numbers are displayed differently than they are stored: one
+            number, and how it is displayed.
     """
 
     rows: dict[Path, tuple[int, dict[str, Any]]]
@@ -95,7 +99,7 @@ class SheetRows:
 
     @property
     def told(self) -> tuple[str, ...]:
-        """Sentences on columns that were not used, with what they may be, and on other sheets."""
+        """Sentences on unused columns with suggestions, other sheets, and displayed numbers."""
         told = []
         if self.unused:
             hint = _mapping(_suggested(self.unused))
@@ -124,7 +128,8 @@ def read_rows(
     """Reads a sheet and finds the video of each row.
 
     Args:
-        found: Videos that there are; those of the options if None.
+        found: Available videos; those of the options if None.
+        required: Manifest fields that the sheet must provide.
     """
     table = read_sheet(sheet)
     columns = _columns(sheet, table.header, options, required)
@@ -154,7 +159,7 @@ def read_rows(
 
 
 def _read_as_shown(columns: Mapping[str, str], options: TableOptions) -> set[str]:
-    """Columns that name something, so that what people see there counts: `P001`, not 1."""
+    """Columns of identifiers, which are read as displayed: `P001`, not 1."""
     parsed = string.Formatter().parse(options.video or "")
     return {name for name, column in columns.items() if column in _IDS} | {
         name for _, name, _, _ in parsed if name
@@ -168,7 +173,7 @@ def _as_shown(
     names: Iterable[str],
     problems: dict[str, list[int]],
 ) -> dict[str, str]:
-    """A row whose ids are those that a spreadsheet shows; formats not understood are problems."""
+    """A row with identifiers as displayed by a spreadsheet; unsupported formats are problems."""
     cells = dict(row)
     for name in names:
         if (number, name) not in table.shown:
@@ -190,12 +195,12 @@ def _video(fields: dict[str, Any], root: Path) -> Video:
 
 
 def _stated(column: str, text: str) -> str:
-    """Text of a cell; nothing where a word says that nothing is known.
+    """Text of a cell; empty if a word states that the value is unknown.
 
-    In a label column `none` may be a value, "looked at, nothing there", and is left as it is.
+    In a label column `none` may be a value ("examined, nothing found") and is kept.
 
     Raises:
-        ValueError: The cell holds an error value of Excel, or an id that was turned into a date.
+        ValueError: The cell contains an Excel error value, or an id that Excel converted to a date.
     """
     if is_excel_error(text):
         raise ValueError(f"holds {text!r}, an error value of Excel. Correct its formula.")
@@ -217,7 +222,7 @@ def _numbers(rows: Sequence[int]) -> str:
 def _columns(
     sheet: Path, header: Sequence[str], options: TableOptions, required: Sequence[str]
 ) -> dict[str, str]:
-    """Field of the manifest by column of the sheet."""
+    """Manifest field by column of the sheet."""
     absent = [name for name in options.columns if name not in header]
     needed = {name for _, name, _, _ in string.Formatter().parse(options.video or "") if name}
     absent += sorted(needed - set(header))
@@ -243,7 +248,7 @@ def _columns(
 
 
 def _suggested(header: Iterable[str]) -> dict[str, str]:
-    """Fields that columns of a sheet may be, told by their names."""
+    """Manifest fields that columns may correspond to, judging by their names."""
     known = {plain(name): name for name in COLUMNS} | _OTHER_NAMES
     near = {name: known[plain(name)] for name in header if plain(name) in known}
     return {name: column for name, column in near.items() if list(near.values()).count(column) == 1}

@@ -1,4 +1,4 @@
-"""How long videos last, by decoding; and intervals of time."""
+"""Durations of videos, measured by decoding, and time intervals."""
 
 import json
 import os
@@ -20,15 +20,15 @@ from lus_keras.data.video.decode import decode, open_video
 
 @dataclass(frozen=True)
 class Length:
-    """What decoding tells of a video's time.
+    """Size and timing of a video, found by decoding.
 
     Attributes:
         times_s: Time stamp of each frame, from 0.
         duration_s: Time at which the last frame ends.
-        offset_s: Time of the first frame on the clock of the container, which browsers show: the
-            time by which the picture starts after the sound; 0 without sound.
-        container_end_s: Time on that clock at which the container ends, sound included; 0 if it
-            does not say.
+        offset_s: Time of the first frame on the container's clock, which browsers display: the
+            delay of the picture relative to the sound; 0 without sound.
+        container_end_s: Time on that clock at which the container ends, including sound; 0 if
+            unknown.
     """
 
     times_s: tuple[float, ...]
@@ -40,22 +40,22 @@ class Length:
 
     @property
     def frame_s(self) -> float:
-        """Mean time a frame is shown, in seconds."""
+        """Mean duration of a frame in seconds."""
         return self.duration_s / len(self.times_s)
 
     def ends_s(self) -> list[float]:
-        """Time at which each frame ends."""
+        """Time at which each frame ends, in seconds."""
         return [*self.times_s[1:], self.duration_s]
 
 
 def measure(path: Path, picture_fps: float | None = None) -> Length:
-    """Decodes a video for its time stamps, in a child process with limits; keeps no pixel.
+    """Decodes a video for its time stamps in a limited child process; keeps no pixels.
 
     Args:
-        picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
+        picture_fps: Frames per second of images, or of a file whose stated rate is 0.
 
     Raises:
-        VideoError: It cannot be decoded, or kills or stalls its decoder.
+        VideoError: The video cannot be decoded, or crashes or stalls its decoder.
     """
     task = json.dumps({"path": os.fspath(path), "fps": picture_fps})
     try:
@@ -69,10 +69,13 @@ def measure(path: Path, picture_fps: float | None = None) -> Length:
 
 
 def decode_times(text: str) -> Iterator[dict[str, Any]]:
-    """`measure` within the child: what `Length` holds, once.
+    """Child process of `measure`.
 
     Args:
-        text: JSON of `path` and `fps`.
+        text: JSON with `path` and `fps`.
+
+    Yields:
+        The fields of a `Length` by name, once.
     """
     task = json.loads(text)
     path, picture_fps = Path(task["path"]), task["fps"]
@@ -85,9 +88,9 @@ def decode_times(text: str) -> Iterator[dict[str, Any]]:
 
 
 def doubts_of(paths: Iterable[str]) -> Iterator[str]:
-    """Warnings of what headers say and reading does not follow, one a kind, with count and files.
+    """Warnings about header statements that are ignored, one per kind, with count and files.
 
-    Headers are read in a child process; a file that cannot be read is told of elsewhere.
+    Headers are read in a child process. Unreadable files are reported elsewhere.
     """
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for path in dict.fromkeys(paths):
@@ -112,11 +115,11 @@ def _header_doubts(path: str) -> Iterator[dict[str, Any]]:
 
 
 def _clock_s(path: Path) -> tuple[float, float]:
-    """When the picture starts and when the container ends, on the clock of the container."""
+    """Start of the picture and end of the container in s, on the container's clock."""
     if path.is_dir():
         return 0.0, 0.0
     with open_video(path) as (container, stream, _):
-        # What lies before 0, such as the lead-in of a sound, is not played.
+        # Data before time 0, such as the priming samples of audio, are not played.
         zero_s = max(0.0, (container.start_time or 0) / av.time_base)
         start_s = float((stream.start_time or 0) * (stream.time_base or 0))
         first_s = (container.start_time or 0) / av.time_base
@@ -125,15 +128,15 @@ def _clock_s(path: Path) -> tuple[float, float]:
 
 
 def merge_segments(segments: Iterable[tuple[float, float]]) -> Segments:
-    """Joins intervals that overlap or touch; a time lies in the result iff it lay in one of them.
+    """Union of intervals; overlapping or adjacent ones are merged.
 
     `[(2, 3), (0, 1), (0.5, 2)]` becomes `((0, 3),)`.
 
     Args:
-        segments: Intervals start ≤ t < end, start < end, in any order.
+        segments: Intervals start ≤ t < end with start < end, in any order.
 
     Returns:
-        Intervals in order, with gaps between them.
+        Intervals in ascending order with gaps between them.
     """
     merged: list[tuple[float, float]] = []
     for start, end in sorted(segments):
@@ -145,20 +148,20 @@ def merge_segments(segments: Iterable[tuple[float, float]]) -> Segments:
 
 
 def segments_of_frames(marked: Sequence[bool], length: Length) -> Segments:
-    """Intervals in which marked frames are shown, one for each run of them.
+    """Time intervals in s of marked frames, one per run.
 
     Args:
-        marked: One mark a frame of the video.
+        marked: Whether each frame of the video is marked.
     """
     shown = zip(marked, length.times_s, length.ends_s(), strict=True)
     return merge_segments((start, end) for mark, start, end in shown if mark)
 
 
 def fit_segment(times_s: tuple[float, float], length: Length) -> tuple[float, float]:
-    """Moves a segment from the clock of the container to that of the picture, and checks it.
+    """Converts a segment from the container's clock to that of the picture, and checks it.
 
-    A start before the picture, where the sound starts first, is set to its start; an end up to one
-    frame too late, or at the end of a sound that lasts longer, is set to its end.
+    A start before the picture, if the sound begins earlier, is set to the start of the picture. An
+    end up to one frame too late, or at the end of longer sound, is set to the end of the picture.
 
     Args:
         times_s: Start and end as annotated, in seconds on the clock of the container.
@@ -167,7 +170,7 @@ def fit_segment(times_s: tuple[float, float], length: Length) -> tuple[float, fl
         Start and end in seconds from the first frame.
 
     Raises:
-        ValueError: It is reversed or empty, or leaves the video by more than a frame.
+        ValueError: The segment is reversed or empty, or exceeds the video by more than a frame.
     """
     received = f"Received [{times_s[0]:g}, {times_s[1]:g}]"
     if not times_s[0] < times_s[1]:

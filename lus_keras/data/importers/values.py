@@ -1,4 +1,4 @@
-"""Users' words for labels: which word stands for which value of a manifest."""
+"""Users' words for labels and the manifest values they denote."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +15,7 @@ _NOT = ("non", "no", "not", "without")
 
 
 def plain(text: str) -> str:
-    """A word without case, blanks, hyphens and a plural s: `B-Lines` is `bline`."""
+    """A word without case, blanks, punctuation and final s: `B-Lines` becomes `bline`."""
     return re.sub(r"[\W_]", "", text.casefold()).removesuffix("s")
 
 
@@ -30,7 +30,7 @@ class ValueMap:
         """Reads `COLUMN:WORD=VALUE`, such as `sign:B line=b_lines`.
 
         Raises:
-            ConfigError: A text is written otherwise, or names no column of a manifest.
+            ConfigError: A text is malformed, or names no column of a manifest.
         """
         words: dict[str, dict[str, str]] = {}
         for text in texts:
@@ -45,14 +45,14 @@ class ValueMap:
         return cls(words)
 
     def knows(self, column: str, text: str) -> bool:
-        """Whether the user says what a word stands for."""
+        """Whether the user has mapped a word of a column."""
         return _exact(text) in self.words.get(column, {})
 
     def read(self, column: str, text: str) -> Any:
-        """Value of a manifest's column for the user's word; None if the word stands for a blank.
+        """Manifest value of a user's word; None if the word is mapped to a blank.
 
         Raises:
-            ValueError: The word is not known; says how to map it.
+            ValueError: The word is unknown; the message explains how to map it.
         """
         mapped = self.words.get(column, {}).get(_exact(text))
         if mapped == "":
@@ -66,7 +66,7 @@ class ValueMap:
 
 
 def _known_spelling(column: str, text: str) -> str:
-    """The value of a column of names that a word means in any writing, else the word."""
+    """The name in a column of names that a word spells in any form, else the word itself."""
     label = REGISTRY.get(column)
     names = label.values if isinstance(label, OneOf) else ()
     return next((name for name in names if plain(name) == plain(text)), text)
@@ -77,10 +77,13 @@ def _exact(word: str) -> str:
 
 
 def pairs(option: str, texts: Iterable[str], known: Iterable[str]) -> dict[str, str]:
-    """Reads options `NAME=FIELD`, the field among `known`.
+    """Reads options `NAME=FIELD` with fields among `known`; returns fields by name.
+
+    Args:
+        option: Name of the option, for the message.
 
     Raises:
-        ConfigError: A text is written otherwise, a field is unknown, or a name comes twice.
+        ConfigError: A text is malformed, a field is unknown, or a name occurs twice.
     """
     found: dict[str, str] = {}
     known = list(known)
@@ -96,14 +99,15 @@ def pairs(option: str, texts: Iterable[str], known: Iterable[str]) -> dict[str, 
 
 
 def finding_test(findings: Iterable[str]) -> Callable[[str, str], bool | None]:
-    """Function that says whether an attribute's word means that the finding is there.
+    """Function from an attribute and its word to whether the finding is present.
 
-    It is true for `B-line` (in any writing), or for an attribute `B-lines` with the word `yes`,
-    false for `non-B-line`, `no B-lines`, or an attribute `B-lines` with the word `no`, and None for
-    all other words.
+    The function returns True for `B-line` (in any spelling) and for an attribute `B-lines` with the
+    word `yes`; False for `non-B-line`, `no B-lines`, and an attribute `B-lines` with the word `no`;
+    None for all other words.
 
     Args:
-        findings: Names of the finding; `*` is any word, or none, that does not deny B-lines.
+        findings: Names of the finding; `*` also accepts any other word, or none, that does not deny
+            B-lines.
     """
     findings = list(findings)
     anything = "*" in findings

@@ -1,7 +1,7 @@
-"""VIA projects to manifests: segments and labels of videos, by the time stamps of the videos.
+"""VIA projects as manifests: segments and labels of videos, by the time stamps of the videos.
 
-A video without annotation is not a negative video: it counts as free of B-lines only where a label
-of the whole video says so. Time is in seconds, start ≤ t < end, as in the annotated file.
+A video without annotations is not a negative video: it counts as free of B-lines only if a label
+of the whole video states this. Times are in seconds, start ≤ t < end, as in the annotated file.
 """
 
 import os
@@ -23,12 +23,12 @@ from lus_keras.data.importers.via_read import read_project
 
 @dataclass(frozen=True)
 class ViaOptions:
-    """How a project is understood.
+    """How a project is interpreted.
 
     Attributes:
-        joining: Whose videos they are, labels from a sheet, and what silence means.
-        frames: How pictures of VIA 2 name their video and frame.
-        annotated: Files that were annotated, where they are transcodes of the videos.
+        joining: Sources of patients and further labels, and the treatment of unlabeled videos.
+        frames: How images of VIA 2 name their video and frame.
+        annotated: Annotated files, if they are transcodes of the videos.
     """
 
     joining: Joining
@@ -43,16 +43,17 @@ def import_via(
     out: str | os.PathLike[str],
     options: ViaOptions,
 ) -> Imported:
-    """Turns a VIA project and the videos it is about into a manifest.
+    """Converts a VIA project and its videos to a manifest.
 
     Args:
-        project: JSON of VIA 2 or 3, or the CSV of either.
-        videos: Files and folders; the project's own folder if none.
+        project: JSON or CSV of VIA 2 or 3.
+        videos: Files and folders; the project's own folder if empty.
+        out: Manifest to write.
 
     Raises:
-        ConfigError: Pictures are annotated and no pattern says which frames they are; or no
-            annotation has an attribute that is mapped.
-        DataError: The project or its fit to the videos breaks rules; all of them are listed.
+        ConfigError: Images are annotated and no pattern maps them to frames, or no annotation has
+            a mapped attribute.
+        DataError: The project violates rules or does not match the videos; all problems are listed.
     """
     project, out = Path(project), Path(out)
     check_patients(options.joining, project)
@@ -94,7 +95,7 @@ def _check_labels(project: Path, content: Project, options: ViaOptions) -> None:
 def _group(
     content: Project, found: list[Path], options: ViaOptions, problems: list[str]
 ) -> dict[Path, list[Annotation]]:
-    """Annotations by video; files of the project without annotation have none."""
+    """Annotations by video; empty for files of the project without annotations."""
     groups: dict[Path, list[Annotation]] = defaultdict(list)
     annotations: Sequence[Annotation] = content.annotations
     if content.version == 2 and options.frames:
@@ -137,10 +138,10 @@ def _compare_transcodes(
     lengths: Mapping[Path, Length],
     problems: list[str],
 ) -> dict[Path, Length]:
-    """Time in a transcode is time in the video only if both last equally long.
+    """Checks that transcodes are as long as their videos, so that their times are equivalent.
 
     Returns:
-        Lengths, on the clock of the file that was annotated where it is there.
+        Lengths of the videos, with the clock of the annotated file if there is one.
     """
     clocked = dict(lengths)
     for path, (first, *_) in groups.items():

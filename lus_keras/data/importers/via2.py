@@ -1,4 +1,4 @@
-"""VIA 2, which annotates pictures only: its project, its annotation export, and its region CSV."""
+"""VIA 2, which annotates images only: its project, its annotation export, and its region CSV."""
 
 import csv
 import json
@@ -22,14 +22,14 @@ CSV_COLUMNS = (
 
 
 class Region(Model):
-    """A shape in a picture."""
+    """A shape in an image."""
 
     shape_attributes: dict[str, Any] = Field(default_factory=dict)
     region_attributes: dict[str, Any] = Field(default_factory=dict)
 
 
 class Picture(Model):
-    """A picture with its labels; old files number their regions."""
+    """An image with its labels; old files store regions by number."""
 
     filename: str
     regions: list[Region] | dict[str, Region] = Field(default_factory=list)
@@ -37,32 +37,32 @@ class Picture(Model):
 
 
 class Described(Model):
-    """An attribute as a project describes it."""
+    """Definition of an attribute in a project."""
 
     options: dict[str, Any] = Field(default_factory=dict)
 
 
 class Attributes(Model):
-    """Attributes of files and of regions, by name."""
+    """Definitions of the attributes of files and of regions, by name."""
 
     file: dict[str, Described] = Field(default_factory=dict)
     region: dict[str, Described] = Field(default_factory=dict)
 
 
 class Via2(Model):
-    """Pictures by their key."""
+    """Images by their key."""
 
     metadata: dict[str, Picture]
     attributes: Attributes = Field(default_factory=Attributes)
 
 
 def is_picture(value: Any) -> bool:
-    """Whether an entry of an annotation export is one of VIA 2."""
+    """Whether a value is an entry of a VIA 2 annotation export."""
     return isinstance(value, dict) and {"filename", "regions"} <= set(value)
 
 
 def project_of(path: Path, content: Via2, pointer: str) -> Project:
-    """Annotations of pictures."""
+    """Annotations of images as a `Project`."""
     annotations = []
     for key, picture in content.metadata.items():
         place = f"{path}, {pointer}/{key}"
@@ -85,7 +85,7 @@ def project_of(path: Path, content: Via2, pointer: str) -> Project:
 
 
 def is_region_csv(text: str) -> bool:
-    """Whether a text is `via_region_data.csv`, also where a spreadsheet has saved it anew."""
+    """Whether a text is `via_region_data.csv`, possibly resaved by a spreadsheet."""
     header, _ = _header(text)
     return header[:3] == list(CSV_COLUMNS[:3]) and "region_shape_attributes" in header
 
@@ -97,10 +97,10 @@ def _header(text: str) -> tuple[list[str], str]:
 
 
 def pictures_of_csv(text: str, problems: list[str]) -> Via2:
-    """Reads `via_region_data.csv`: one row per region, or one of a picture without regions.
+    """Reads `via_region_data.csv`: one row per region, or one row for an image without regions.
 
     Args:
-        problems: What has to be corrected is appended.
+        problems: Problems to be corrected are appended.
     """
     header, delimiter = _header(text)
     pictures: dict[str, dict[str, Any]] = {}
@@ -150,7 +150,12 @@ def _rectangle(shape: Mapping[str, Any]) -> Box | None:
 def _words(
     attributes: Mapping[str, Any], described: Mapping[str, Described]
 ) -> Iterator[tuple[str, str]]:
-    """A text, or for ticked boxes `{option: true}`; a number of an option is its description."""
+    """Pairs of attribute and word; ids of options are replaced by their descriptions.
+
+    Args:
+        attributes: A text by attribute, or `{option: true}` for check boxes.
+        described: Definitions of the attributes.
+    """
     for name, value in attributes.items():
         words = [word for word, on in value.items() if on] if isinstance(value, dict) else [value]
         options = described[name].options if name in described else {}

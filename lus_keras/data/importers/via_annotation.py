@@ -1,4 +1,4 @@
-"""What one annotation of VIA is, and what its codes stand for."""
+"""One VIA annotation, and the meaning of its codes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 RECTANGLE = 2
 BLANK = ("", "_DEFAULT")
-# Types of attributes: check boxes, radio buttons, a list.
+# Types of attributes with options: check boxes, radio buttons, a list.
 _CHOICES = ("2", "3", "4")
 
 Box = tuple[float, float, float, float]
 
 
 class Model(BaseModel):
-    """Base of what is checked by its types."""
+    """Base class of the validated parts of a file."""
 
-    # Ids are written as numbers or as text, depending on the version.
+    # Ids are numbers or text, depending on the version.
     model_config = ConfigDict(coerce_numbers_to_str=True, extra="ignore")
 
 
 class Attribute(Model):
-    """An attribute of VIA 3, its options by id."""
+    """An attribute of VIA 3 with its options by id."""
 
     aname: str
     type: str = ""
@@ -29,7 +29,7 @@ class Attribute(Model):
 
     @property
     def lacks_options(self) -> bool:
-        """Whether one is to choose among options, and there are none."""
+        """Whether the attribute requires options but has none."""
         return self.type in _CHOICES and not self.options
 
 
@@ -38,12 +38,12 @@ class Annotation:
     """One annotation of one file.
 
     Attributes:
-        file: Name of the annotated file, as the annotator saw it.
-        times_s: Nothing for the whole file, one instant, or start and end, in seconds.
-        box: Rectangle `(x, y, w, h)` in pixels, if it has one.
-        other_shape: Whether it has a shape that is no rectangle.
-        words: Pairs of an attribute's name and a word that was chosen or written.
-        frame: Frame of the video, from 0, where a picture of it was annotated.
+        file: Name of the annotated file, as seen by the annotator.
+        times_s: Empty for the whole file, one instant, or start and end, in seconds.
+        box: Rectangle `(x, y, w, h)` in pixels, if any.
+        other_shape: Whether the annotation has a shape other than a rectangle.
+        words: Pairs of an attribute's name and a chosen or written word.
+        frame: Frame of the video, from 0, if an image of it was annotated.
     """
 
     place: str
@@ -57,11 +57,11 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Project:
-    """What one file holds.
+    """Content of one project or export.
 
     Attributes:
-        version: 2 or 3.
-        annotations: In the order of the file.
+        version: Version of VIA, 2 or 3.
+        annotations: Annotations in the order of the file.
         files: Names of all files of the project, annotated or not.
     """
 
@@ -77,7 +77,15 @@ def resolve_words(
     place: str,
     problems: list[str],
 ) -> Iterator[tuple[str, str]]:
-    """Resolves what was chosen, an option's id, several with commas, or the word itself."""
+    """Pairs of an attribute's name and the word that a value denotes.
+
+    Args:
+        chosen: Value by attribute: the id of an option, several ids with commas, or a word.
+        names: Names of the attributes by key.
+        options: Words by id of the option, by attribute.
+        place: Position in the file, for messages.
+        problems: Problems to be corrected are appended.
+    """
     for key, value in chosen.items():
         value = value.strip()
         if value in BLANK:
@@ -104,14 +112,14 @@ def resolve_words(
 
 
 def read_shape(xy: list[float]) -> tuple[Box | None, bool]:
-    """Rectangle of VIA 3's coordinates if they are one, and whether they are another shape."""
+    """Rectangle from VIA 3 coordinates, or None, and whether they are another shape."""
     if len(xy) == 5 and xy[0] == RECTANGLE:
         return (xy[1], xy[2], xy[3], xy[4]), False
     return None, bool(xy)
 
 
 def check_shape(xy: list[float], place: str) -> list[str]:
-    """What is wrong with a shape."""
+    """Problems of a shape."""
     if xy and xy[0] == RECTANGLE and len(xy) != 5:
         return [f"{place}/xy: a rectangle is [2, x, y, w, h]. Received {xy}. Draw it again."]
     return []

@@ -1,4 +1,4 @@
-"""The CSV that VIA 3 exports: comments that start with #, then one annotation a row."""
+"""The CSV exported by VIA 3: comments that start with #, then one annotation per row."""
 
 import csv
 import json
@@ -22,11 +22,11 @@ _SEGMENT_COLUMNS = "metadata_id,file_list,temporal_segment_start,temporal_segmen
 
 
 def parse_csv(path: Path, text: str, problems: list[str]) -> Project:
-    """Reads the text of an export; appends to `problems` what has to be corrected.
+    """Reads the text of an export; appends problems to be corrected to `problems`.
 
     Raises:
-        DataError: The table of attributes is damaged, or numbers of options stand for words that
-            the file does not hold.
+        DataError: The table of attributes is damaged, or the file does not contain the words that
+            its option ids denote.
     """
     header = _SEGMENT_COLUMNS.split(",")
     names: dict[str, str] = {}
@@ -74,10 +74,10 @@ def _is_comment(line: str) -> bool:
 
 
 def _rows(lines: Sequence[str], count: int) -> list[list[str]]:
-    """Rows of cells, also where a spreadsheet has put another delimiter between them."""
-    # Comments become blank lines, so that a row keeps its number.
+    """Rows of cells, also if a spreadsheet has changed the delimiter."""
+    # Comments become blank lines, so that row numbers are preserved.
     kept = ["" if _is_comment(line) else line for line in lines]
-    # A table of attributes is divided into more cells than a row has: all are padded to its width.
+    # A spreadsheet splits the attribute table at its commas and pads all rows to its width.
     readings = [
         [[*row[:count], *filter(None, row[count:])] for row in csv.reader(kept, delimiter=mark)]
         for mark in _DELIMITERS
@@ -87,7 +87,7 @@ def _rows(lines: Sequence[str], count: int) -> list[list[str]]:
 
 
 def _as_exported(comment: str) -> str:
-    """A comment as VIA wrote it: spreadsheets divide it at its commas, and quote the pieces."""
+    """A comment as written by VIA, before a spreadsheet split it at commas and quoted the parts."""
     for delimiter in _DELIMITERS:
         joined = ",".join(next(csv.reader([comment], delimiter=delimiter))).rstrip(",;\t ")
         with suppress(ValueError):
@@ -97,7 +97,7 @@ def _as_exported(comment: str) -> str:
 
 
 def coded(chosen: Mapping[str, str], options: Container[str]) -> list[str]:
-    """Attributes whose value is the number of an option, or of several, that is not listed."""
+    """Attributes without known options whose value is one or more option ids."""
     return [
         key
         for key, value in chosen.items()
@@ -106,10 +106,10 @@ def coded(chosen: Mapping[str, str], options: Container[str]) -> list[str]:
 
 
 def _refuse_codes(path: Path, coded: Mapping[str, Sequence[int]]) -> None:
-    """Refuses a file whose numbers of options could mean anything: 0 may be "present".
+    """Refuses a file with unresolved option ids: 0 may mean "present".
 
     Raises:
-        DataError: There are such numbers; names all attributes that have them.
+        DataError: There are such ids; all attributes concerned are listed.
     """
     if coded:
         listed = "; ".join(
@@ -125,9 +125,9 @@ def _refuse_codes(path: Path, coded: Mapping[str, Sequence[int]]) -> None:
 
 
 def _csv_attributes(path: Path, text: str) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Names of attributes, and options of those that are described in full.
+    """Names of all attributes, and options of those that are fully defined.
 
-    Older versions write names only; then what an option's number stands for is not known.
+    Older versions export names only, so that the meaning of option ids is unknown.
     """
     try:
         content = json.loads(text)
@@ -149,7 +149,7 @@ def _csv_times(cells: Mapping[str, str]) -> tuple[float, ...]:
     if "temporal_coordinates" in cells:
         times = tuple(float(value) for value in json.loads(cells["temporal_coordinates"]))
     else:
-        # Both are empty where the whole file is labeled, the end where an instant is marked.
+        # Both are empty for labels of the whole file; the end is empty for an instant.
         columns = ("temporal_segment_start", "temporal_segment_end")
         stated = [cells[column].strip() for column in columns]
         if not stated[0] and stated[1]:

@@ -1,4 +1,4 @@
-"""Exported frames that were annotated as pictures: which video, and which frame of it."""
+"""Exported frames annotated as images: the video and the frame number of each."""
 
 import re
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from lus_keras.data.importers.via_annotation import Annotation
 
 @dataclass(frozen=True)
 class FramePattern:
-    """How a picture's name tells its video and its frame.
+    """How the name of an image encodes its video and frame.
 
     Attributes:
-        pattern: Groups `video` and `frame`; has to fit the name without its suffix.
+        pattern: Pattern with the groups `video` and `frame` that matches the name without suffix.
         first: Number of the first frame, 0 or 1.
     """
 
@@ -23,10 +23,10 @@ class FramePattern:
 
     @classmethod
     def parse(cls, text: str, first: int = 0) -> "FramePattern":
-        """Compiles what the user wrote.
+        """Compiles a pattern given by the user.
 
         Raises:
-            ConfigError: It is no regular expression, or lacks a group.
+            ConfigError: The text is not a regular expression, or lacks a group.
         """
         try:
             pattern = re.compile(text)
@@ -45,13 +45,13 @@ class FramePattern:
 def gather_pictures(
     annotations: Sequence[Annotation], pattern: FramePattern, problems: list[str]
 ) -> list[Annotation]:
-    """Gives each annotation of a picture its video and frame.
+    """Assigns a video and a frame to each annotation of an image.
 
     Args:
-        problems: What has to be mended is appended.
+        problems: Problems to be corrected are appended.
 
     Returns:
-        The annotations of pictures that the pattern fits, `file` being the video's name.
+        The annotations of images that match the pattern; `file` is the name of the video.
     """
     gathered = []
     unfit = set()

@@ -1,4 +1,4 @@
-"""What the annotations of one video say: columns of its manifest row."""
+"""From the annotations of one video to the columns of its manifest row."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ ROI_NAMES = ("roi", "region of interest", "pleura", "pleural area", "pleural lin
 
 @dataclass(frozen=True)
 class Reading:
-    """Which words of a project mean what.
+    """Meaning of the words of a project.
 
     Attributes:
         findings: Names of B-lines; `*` makes every segment count.
-        labels: Column of the manifest by attribute of whole files.
+        labels: Manifest column by attribute of whole files.
         values: Words for the values of these columns.
-        roi_names: Names of rectangles that are the region of interest.
+        roi_names: Names of rectangles that mark the region of interest.
     """
 
     findings: tuple[str, ...] = FINDINGS
@@ -33,10 +33,12 @@ class Reading:
 
 @dataclass(frozen=True)
 class Labels:
-    """What is known of one video.
+    """Labels of one video.
 
     Attributes:
-        unused: What the annotations hold besides, and how often.
+        columns: Manifest columns with known values.
+        unused: Unused annotations and their counts.
+        segmented: Whether any segment with B-lines was annotated.
     """
 
     columns: dict[str, Any]
@@ -46,7 +48,7 @@ class Labels:
 
 @dataclass
 class _Found:
-    """What the annotations of one video hold, as it is gathered."""
+    """Content of the annotations of one video, collected while reading."""
 
     length: Length
     reading: Reading
@@ -66,10 +68,10 @@ def read_labels(
     """Reads all annotations of a video.
 
     Args:
-        problems: What has to be mended is appended.
+        problems: Problems to be corrected are appended.
 
     Returns:
-        Columns that are known; a video of which nothing is said has none.
+        The labels; `columns` is empty if the annotations state nothing about the video.
     """
     found = _Found(length, reading)
     for annotation in annotations:
@@ -120,7 +122,7 @@ def _quoted(annotation: Annotation) -> str:
 
 
 def _read_file_label(annotation: Annotation, found: _Found) -> None:
-    """Labels of the whole file: columns the user has mapped, else whether the finding is there."""
+    """Labels of the whole file: mapped columns, otherwise whether the finding is present."""
     names = [name for name in found.reading.findings if name != "*"]
     is_finding = finding_test(names or FINDINGS)
     for name, word in annotation.words:
@@ -154,7 +156,7 @@ def _read_column(
 
 
 def _read_frame(annotation: Annotation, found: _Found) -> None:
-    """A picture's label is the truth of its frame; one without label is not known."""
+    """Takes the label of an image as that of its frame; frames without label stay unknown."""
     frame, count = annotation.frame or 0, len(found.length.times_s)
     if frame >= count:
         found.problems.append(
@@ -194,7 +196,7 @@ def _read_box(annotation: Annotation, found: _Found) -> None:
 
 
 def _b_lines(found: _Found) -> dict[str, Any]:
-    """Columns `b_lines` and `segments`; silence is not absence."""
+    """Columns `b_lines` and `segments`; a missing annotation does not mean absence."""
     stated = set(found.presence)
     stated |= {bool(found.columns["b_lines"])} if "b_lines" in found.columns else set()
     shown = bool(found.segments) or any(found.frames.values())

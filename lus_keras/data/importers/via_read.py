@@ -1,8 +1,8 @@
-"""Reading what the VGG Image Annotator (VIA) writes, and checking it; nothing is interpreted yet.
+"""Reads and validates files of the VGG Image Annotator (VIA) without interpreting the labels.
 
 VIA 3 project (JSON)   videos: temporal segments, labels of files, rectangles in frames
-VIA 3 export (CSV)     the same, one annotation a line, under comments that start with #
-VIA 2 project, annotation export (JSON) or region export (CSV)   pictures only
+VIA 3 export (CSV)     the same, one annotation per line, below comments that start with #
+VIA 2 project, annotation export (JSON) or region export (CSV)   images only
 """
 
 import io
@@ -36,7 +36,7 @@ class _File(Model):
     src: str | None = ""
 
     def name(self) -> str:
-        """Path or address as far as VIA knows it, which tells files of one name apart."""
+        """Path or URL if VIA stores one, to distinguish files of the same name; else the name."""
         src = self.src or ""
         if not src or src.startswith(("data:", "blob:")):
             return self.fname
@@ -62,7 +62,7 @@ class _Via3(Model):
 
 
 def read_project(path: Path) -> Project:
-    """Reads a file of VIA, whichever of its formats it has.
+    """Reads a VIA file in any of its formats.
 
     Args:
         path: JSON or CSV in UTF-8.
@@ -71,8 +71,8 @@ def read_project(path: Path) -> Project:
         The annotations; each names a file of the project.
 
     Raises:
-        DataError: It cannot be read or is of another kind; or places of it break rules, all of
-            which are listed, each as a JSON pointer.
+        DataError: The file cannot be read, is of another kind, or violates rules; all violations
+            are listed with their positions.
     """
     try:
         text = io.StringIO(read_text(path), newline=None).read()
@@ -127,7 +127,7 @@ def _via3(path: Path, project: _Via3, problems: list[str]) -> Project:
     problems += _files_of_one_name(project)
     options = {key: attribute.options for key, attribute in project.attribute.items()}
     names = {key: attribute.aname for key, attribute in project.attribute.items()}
-    # An attribute that is not known is a problem of its own.
+    # Unknown attributes are reported separately.
     listed = {*(set(options) - {key for key, a in project.attribute.items() if a.lacks_options})}
     for key, metadata in project.metadata.items():
         place = f"/metadata/{key}"
