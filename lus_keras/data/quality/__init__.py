@@ -1,4 +1,4 @@
-"""Quality control of data before training: check, show, count.
+"""Quality control of data before training: checks, figures, statistics.
 
     manifest, data set or folder → items → inspected in child processes → problems, tables, figures
 

@@ -136,7 +136,7 @@ def _task(item: Item) -> str:
 def _checked(item: Item, outcome: Outcome | None, min_seconds: float) -> Checked:
     problems = list(item.problems)
     if isinstance(outcome, str):
-        # A message may be about a picture inside a folder.
+        # A message may concern an image inside a folder.
         ours = outcome.startswith((f"{item.path}: ", f"{item.path}{os.sep}"))
         text = outcome.removeprefix(item.path).removeprefix(": ").removeprefix(os.sep)
         problems.append(

@@ -1,4 +1,4 @@
-"""Figures of data: contact sheet of a video, distributions of a data set."""
+"""Figures of data: contact sheet of a video, similar videos, distributions of a data set."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def contact_sheet(path: Path, video: Video | None = None, *, pictures: int = 12)
     Args:
         path: Video file, or folder of numbered images.
         video: Manifest row, whose labels and segments are drawn, or None.
-        pictures: Number of frames.
+        pictures: Number of frames to show.
 
     Returns:
         The figure; it contains frames of the file and is subject to its license.
@@ -56,13 +56,17 @@ def contact_sheet(path: Path, video: Video | None = None, *, pictures: int = 12)
 
 
 def pairs_figure(report: Report, *, most: int = 12) -> Figure | None:
-    """Videos that look alike, side by side, for somebody to decide whether one is a copy.
+    """Pairs of similar videos side by side, to decide visually whether one is a copy.
+
+    Args:
+        report: Report of a check.
+        most: Largest number of pairs to show.
 
     Returns:
-        The figure, a pair a row; None if no two videos look alike.
+        The figure with one pair per row; None if no two videos look alike.
 
     Raises:
-        VideoError: A file has changed and cannot be decoded any more.
+        VideoError: A file has changed since the check and can no longer be decoded.
     """
     by_name = {checked.item.name: checked.item for checked in report.videos}
     pairs = [
@@ -86,7 +90,7 @@ def pairs_figure(report: Report, *, most: int = 12) -> Figure | None:
 
 
 def _first_visible(item: Item) -> np.ndarray:
-    """The frame that fingerprints are taken of: the first that is not dark, or the first of all."""
+    """The frame used for the fingerprint: the first that is not dark, else the first."""
     first: np.ndarray | None = None
     for _, pixels in iter_frames(item.path, picture_fps=item.video.fps if item.video else None):
         first = pixels if first is None else first
@@ -97,7 +101,7 @@ def _first_visible(item: Item) -> np.ndarray:
 
 
 def statistics_figure(statistics: Statistics) -> Figure:
-    """Durations, frame rates, picture sizes and labels of a data set, one panel each."""
+    """Durations, frame rates, frame sizes and labels of a data set, one panel each."""
     figure = Figure(figsize=(10, 6.4), layout="constrained")
     panels = figure.subplots(2, 2)
     _histogram(panels[0, 0], statistics.durations_s, "duration, s")
@@ -132,7 +136,7 @@ def _inspected(path: Path, fps: float | None) -> Inspection:
 def _frames_at(
     path: Path, numbers: set[int], fps: float | None
 ) -> tuple[np.ndarray, dict[int, np.ndarray]]:
-    """Times of all frames, and the pixels `(h, w, 3)` of some."""
+    """Times of all frames in s, and pixels `(h, w, 3)` RGB uint8 of some frames by index."""
     times_s, frames = [], {}
     for number, (time_s, pixels) in enumerate(iter_frames(path, grayscale=False, picture_fps=fps)):
         times_s.append(time_s)
@@ -180,7 +184,7 @@ def _time_line(
 
 
 def _histogram(axes: Axes, values: np.ndarray, label: str) -> None:
-    # Rates that differ in the last bit only are one rate.
+    # Rates that differ only by rounding errors are one rate.
     values = values.round(3)
     alike = len(np.unique(values)) == 1
     bins = [values[0] - 0.5, values[0] + 0.5] if alike else min(30, max(5, len(values) // 4))

@@ -1,4 +1,4 @@
-"""`data check --as`: an owner's copy of a paper's private data held to what the paper states."""
+"""`data check --as`: compares an owner's copy of a paper's private data with the paper."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from lus_keras.data.quality.check import Report
 from lus_keras.data.tiling import published_counts
 from lus_keras.data.video import Inspection
 
-# Rates of files, such as 29.97, and those that are printed.
+# Relative tolerance between rates of files, such as 29.97, and printed rates.
 FPS_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """One thing that a paper states.
+    """One statement of a paper about its data.
 
     Attributes:
         what: The quantity.
-        expected: What the paper states, as printed; empty where it states nothing.
-        found: What the copy has, as printed.
-        agrees: Whether these are the same; None where the paper states nothing.
+        expected: Value in the paper, as text; empty if the paper does not state it.
+        found: Value in the copy, as text.
+        agrees: Whether the two agree; None if the paper does not state a value.
     """
 
     what: str
@@ -96,7 +96,7 @@ def _labels(
 def _clips(
     expected: PrivateExpected, settings: PaperConfig, report: Report
 ) -> Iterator[Expectation]:
-    """Clips of two seconds and the like: windows in time, whatever their tiles."""
+    """Numbers of clips as windows in time, without division into tiles."""
     if not expected.clips:
         return
     whole = settings.clip.model_copy(update={"unit": "window", "tile": None})
@@ -106,7 +106,7 @@ def _clips(
 
 
 def _cut(report: Report, clip: ClipConfig, column: str) -> Counter[str]:
-    """Clips by label, of labeled videos that decode; of tiles, those that have a region."""
+    """Clips by label of the labeled, decodable videos; for tiles, of those with a region only."""
     counts: Counter[str] = Counter()
     for video, checked in _seen(report):
         if not is_labelled(video, column) or (clip.unit == "tile" and video.roi is None):
@@ -127,7 +127,7 @@ def _size(seen: Inspection) -> tuple[int, int]:
 
 
 def _seen(report: Report) -> Iterator[tuple[Video, Inspection]]:
-    """Rows whose video decodes, and what decoding showed."""
+    """Manifest rows of the decodable videos with their inspections."""
     for checked in report.videos:
         if checked.item.video and checked.seen:
             yield checked.item.video, checked.seen
@@ -160,7 +160,7 @@ def _same(rate: float, expected: float) -> bool:
 
 
 def _durations(expected: PrivateExpected, column: str, report: Report) -> Iterator[Expectation]:
-    """Lengths as they are printed, in whole seconds."""
+    """Ranges of durations, compared in whole seconds as printed."""
     if expected.duration_s:
         lengths = [seen.duration_s for _, seen in _seen(report)]
         yield _range("duration, s", expected.duration_s, lengths)
@@ -206,7 +206,7 @@ def _one_spelling(report: Report, column: str) -> Expectation:
 
 
 def _segments_agree(report: Report, column: str) -> Expectation:
-    """A label and its annotated frames say the same."""
+    """Whether labels of videos and their frame-level labels agree."""
     frames = REGISTRY[column].frames
     wrong = [
         checked.item.name
@@ -224,7 +224,7 @@ def _regions_inside(report: Report, column: str) -> Expectation:
     return _rule("every region of interest lies inside its picture", wrong)
 
 
-# The rules that `checks` of a description may name.
+# Rules that a description may list under `checks`.
 RULES: dict[str, Callable[[Report, str], Expectation]] = {
     "one_spelling": _one_spelling,
     "segments_agree": _segments_agree,
@@ -235,7 +235,7 @@ RULES: dict[str, Callable[[Report, str], Expectation]] = {
 def _test_sets(
     groups: Sequence[Sequence[str]], settings: PaperConfig, videos: Sequence[Video]
 ) -> Iterator[Expectation]:
-    """Which of several test sets gives the counts of training and test set that are printed."""
+    """Determines which of several test sets gives the printed counts of training and test set."""
     printed = settings.published["table1"]
     wanted = {side: [printed[side][name] for name in settings.labels] for side in printed}
     labelled = [video for video in videos if is_labelled(video, settings.label_column)]
@@ -256,7 +256,7 @@ def _sides(counts: Mapping[str, Sequence[int]]) -> str:
 
 
 def _tiles(settings: PaperConfig, report: Report) -> Iterator[Expectation]:
-    """Tiles of every data set of Figure 4, its impossible total corrected."""
+    """Numbers of tiles of every data set of Figure 4, whose impossible total is corrected."""
     present, absent = reversed(REGISTRY[settings.label_column].values)
     for name, printed in published_counts().items():
         changes = settings.variants[name].set["clip"]
@@ -267,5 +267,5 @@ def _tiles(settings: PaperConfig, report: Report) -> Iterator[Expectation]:
 
 
 def contradictions(found: Sequence[Expectation]) -> int:
-    """Number of statements that the copy contradicts."""
+    """Number of statements contradicted by the copy."""
     return sum(row.agrees is False for row in found)

@@ -1,4 +1,4 @@
-"""The rules: what numbers of an inspection, and of several, are problems, and what to do."""
+"""Rules that derive problems and remedies from one or several inspections."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,12 +22,13 @@ USUAL_FPS = (5.0, 120.0)
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, or worth knowing.
+    """One problem or remark.
 
     Attributes:
         code: Short name, such as `truncated`.
-        level: "error": cannot be used as it is; "warning": look at it; "note": dealt with.
-        other: Name of the video that this one looks like, where that is the problem.
+        level: "error": unusable without correction; "warning": to be inspected; "note": handled
+            automatically.
+        other: Name of the similar video, if similarity is the problem.
     """
 
     code: str
@@ -38,7 +39,7 @@ class Problem:
 
     @classmethod
     def of_sentences(cls, code: str, level: Level, text: str) -> "Problem":
-        """A message of this package, whose last sentence says what to do."""
+        """A problem from a message of this package, whose last sentence is the remedy."""
         cause, _, remedy = text.rstrip(". ").rpartition(". ")
         return cls(code, level, f"{cause}.", f"{remedy}.") if cause else cls(code, level, text, "")
 
@@ -46,10 +47,16 @@ class Problem:
 def problems_of(
     seen: Inspection, path: str, video: Video | None, *, min_seconds: float
 ) -> Iterator[Problem]:
-    """What is wrong with one video that decodes.
+    """Problems of one decodable video.
+
+    Args:
+        seen: Inspection of the video.
+        path: Path of the file.
+        video: Manifest row, if any.
+        min_seconds: Shorter videos are reported.
 
     Yields:
-        Problems, the gravest first.
+        Problems, the most severe first.
     """
     yield from _integrity(seen, video)
     yield from _picture(seen, min_seconds)
@@ -61,7 +68,7 @@ def problems_of(
             f"is named {suffix or 'without suffix'}, but holds {seen.container}.",
             f"It is decoded all the same; rename it to {SUFFIXES[seen.container][0]}.",
         )  # fmt: skip
-    # Lost frames leave gaps, which would only say the same again.
+    # Lost frames leave gaps, which would only repeat the same problem.
     yield from () if seen.corrupt_frames else _timing(seen)
 
 
@@ -128,7 +135,7 @@ def _timing(seen: Inspection) -> Iterator[Problem]:
 
 
 def _row(seen: Inspection, video: Video) -> Iterator[Problem]:
-    """What the manifest says against what the file shows."""
+    """Contradictions between manifest and file."""
     if video.roi is not None:
         x, y, width, height = video.roi
         if x + width > seen.width or y + height > seen.height:
@@ -151,14 +158,14 @@ Who = tuple[str, str | None]
 
 
 def copies(seen: Mapping[int, Inspection], who: Sequence[Who]) -> Iterator[tuple[int, Problem]]:
-    """Videos that are there twice: the same bytes, or first frames that look alike.
+    """Duplicate videos: identical bytes, or similar first frames.
 
     Args:
-        seen: Inspections by number of the video.
-        who: Name and patient (None if not known) of every video.
+        seen: Inspections by index of the video.
+        who: Name and patient (None if unknown) of every video.
 
     Yields:
-        Number of a video and its problem.
+        Index of a video and its problem.
     """
     by_hash: dict[str, list[int]] = defaultdict(list)
     for number, inspection in seen.items():

@@ -1,4 +1,4 @@
-"""`data split`: a division of a manifest's patients, and who is on which side of it."""
+"""`data split`: splits of the patients of a manifest, and their composition."""
 
 import os
 from collections.abc import Iterable
@@ -19,11 +19,11 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class Labels:
-    """What a split is drawn from, one entry a video.
+    """Patients and classes from which a split is drawn, one entry per video.
 
     Attributes:
-        classes: Class of each video, 0 …; a sign is its place in `SIGNS`, several are packed, see
-            `multilabel`.
+        classes: Class of each video, from 0. A sign is its index in `SIGNS`; several signs are
+            packed, see `multilabel`.
     """
 
     name: str
@@ -37,8 +37,8 @@ def read_labels(
     """Reads the patients and one label of a manifest.
 
     Raises:
-        ConfigError: `label` cannot be split by.
-        ManifestError: The manifest breaks a rule, or lacks the label somewhere.
+        ConfigError: Splits cannot be drawn by `label`.
+        ManifestError: The manifest violates a rule, or the label of a video is missing.
     """
     if label not in CLASSES:
         raise ConfigError(f"--label: must be one of {', '.join(CLASSES)}. Received {label!r}.")
@@ -48,7 +48,7 @@ def read_labels(
 
 
 def make(labels: Labels, *, folds: int | None, test_fraction: float | None, seed: int) -> Split:
-    """Draws folds, or one test set if `test_fraction` is given."""
+    """Draws folds, or a single test set if `test_fraction` is given."""
     classes: ArrayLike = labels.classes
     if labels.name in MULTILABEL:
         classes = rarest_first(labels.patients, labels.classes)
@@ -58,11 +58,11 @@ def make(labels: Labels, *, folds: int | None, test_fraction: float | None, seed
 
 
 def verified(path: Path, labels: Labels) -> dict[str, Split]:
-    """Reads splits and compares every one with the data.
+    """Reads splits by name and compares each with the data.
 
     Raises:
         LeakageError: A patient is on both sides.
-        DataError: The file is absent, damaged, or names other patients than the data.
+        DataError: The file is missing or damaged, or its patients differ from those of the data.
     """
     if not path.is_file():
         raise DataError(f"{path}: does not exist. Write it with `data split … --out {path}`.")
@@ -73,7 +73,7 @@ def verified(path: Path, labels: Labels) -> dict[str, Split]:
 
 
 def table(name: str, split: Split, labels: Labels) -> Table:
-    """Patients, videos and positives on each side of each fold."""
+    """Numbers of patients, videos and positive videos on each side of each fold."""
     title = f"{name}: {split.scheme}, seed {split.seed}"
     columns = ("fold", "side", "patients", "videos", f"{labels.name} > 0")
     shown = Table(*columns, title=title, title_justify="left")

@@ -1,4 +1,4 @@
-"""`data stats`: patients, videos and labels, and how long, large and fast the videos are."""
+"""`data stats`: patients, videos and labels; durations, sizes and frame rates of the videos."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from lus_keras.data.video import Inspection
 
 @dataclass(frozen=True)
 class Statistics:
-    """Numbers of a data set, measured by decoding.
+    """Statistics of a data set, measured by decoding.
 
     Attributes:
-        rows: Quantity and value, as printed.
-        label_counts: Label → value → number of videos; "not labeled" where there is none.
-        durations_s: `(n,)` of the videos that decode.
+        rows: Pairs of a quantity and its value, as text.
+        label_counts: Label → value → number of videos; "not labeled" for videos without the label.
+        durations_s: `(n,)` durations of the decodable videos.
         sizes: `(n, 2)` width and height in pixels.
         fps: `(n,)` mean frames per second.
     """
@@ -33,7 +33,7 @@ class Statistics:
 
 
 def statistics_of(report: Report) -> Statistics:
-    """Sums up a report; videos with errors count as rows but are not measured."""
+    """Summarizes a report; videos with errors are counted but not measured."""
     videos = [checked.item.video for checked in report.videos if checked.item.video]
     seen = [checked.seen for checked in report.videos if checked.seen]
     per_patient = Counter(video.patient_id for video in videos)

@@ -13,18 +13,18 @@ from lus_keras.data.quality.stats import Statistics
 
 
 def escape(text: str) -> str:
-    """Text that neither markup nor characters that steer a terminal are read out of."""
+    """Text in which markup and terminal control characters have no effect."""
     return escape_markup(printable(text))
 
 
-# Pairs that look alike grow with the square of the videos; the table shows so many.
+# Largest number of similar pairs in the table, as it may grow with the square of the videos.
 MOST_PAIRS = 10
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
 def problem_table(report: Report) -> Table:
-    """One row a problem: video, what is wrong, the cause, what to do."""
+    """Table of problems, one per row: video, problem, cause and remedy."""
     table = Table("video", "problem", "cause", "what to do", title_justify="left")
     pairs = 0
     for checked in report.videos:
@@ -55,7 +55,7 @@ def verdict(report: Report) -> str:
 
 
 def expectation_table(said: PrivateDescription, rows: Sequence[Expectation]) -> Table:
-    """What a paper states of its data beside what a copy has, one row a statement."""
+    """Table of the paper's statements about its data and the values of a copy, one per row."""
     title = f"{said.name}: {said.title} (license: {said.license})"
     table = Table("", "expected", "found", "", title=escape(title), title_justify="left")
     for row in rows:
@@ -71,7 +71,7 @@ def expectation_verdict(said: PrivateDescription, rows: Sequence[Expectation]) -
 
 
 def statistics_table(statistics: Statistics) -> Table:
-    """Quantity and value, one row each."""
+    """Table of statistics with one quantity per row."""
     table = Table("", "", title=statistics.title, title_justify="left", show_header=False)
     for name, value in statistics.rows:
         table.add_row(escape(name), escape(value))

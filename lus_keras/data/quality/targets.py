@@ -1,4 +1,4 @@
-"""What is looked at: the rows of a manifest, a data set by name, or the videos of a folder."""
+"""Targets of a check: the rows of a manifest, a named data set, or the videos of a folder."""
 
 import os
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from lus_keras.data.video.formats import VIDEO_SUFFIXES
 
 @dataclass(frozen=True)
 class Item:
-    """One video to look at.
+    """One video to be inspected.
 
     Attributes:
-        name: As shown: the path from the root, or the row where the path was refused.
-        path: File, absolute; empty where there is none to open.
+        name: Name for display: the path relative to the root, or the row if the path was refused.
+        path: Absolute path; empty if there is no file to open.
         video: Manifest row, or None in a plain folder.
-        problems: What is known to be wrong before anything is opened.
+        problems: Problems known before any file is opened.
     """
 
     name: str
@@ -34,10 +34,10 @@ class Item:
 
 @dataclass(frozen=True)
 class Target:
-    """What was asked for.
+    """The videos requested.
 
     Attributes:
-        manifest: The manifest's file, if it is one.
+        manifest: Path of the manifest if the target is one, else None.
     """
 
     name: str
@@ -49,18 +49,18 @@ class Target:
 def find_target(
     name_or_path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None
 ) -> Target:
-    """Finds the videos to look at; none is opened, and absent ones are problems, not errors.
+    """Finds the videos to inspect without opening any; missing files are problems, not errors.
 
     Args:
         name_or_path: A manifest that ends in `.csv`, a folder, or the name of a data set.
-        root: Folder of the data set, or the one that a manifest's paths start from.
+        root: Folder of the data set, or the folder to which a manifest's paths are relative.
 
     Returns:
-        The target, with at least one item.
+        The target with at least one item.
 
     Raises:
         ConfigError: There is no such folder or data set, or it has no files.
-        DataError: The manifest or data set cannot be read, or the folder holds no video.
+        DataError: The manifest or data set cannot be read, or the folder contains no video.
     """
     text = os.fspath(name_or_path)
     if text.lower().endswith(".csv"):
@@ -99,7 +99,7 @@ def _of_manifest(path: Path, root: str | os.PathLike[str] | None) -> Target:
             hint = f"Is it {nearest[name]!r}? " if name in nearest else ""
             remedy = f"{hint}Correct the path, or copy the file there."
             problems.append(Problem("missing", "error", f"is not in {folder}.", remedy))
-        # One warning for all: a manifest may hold thousands of rows of such patients.
+        # One warning for all: a manifest may contain thousands of such rows.
         if told and first_alike in (None, video.patient_id):
             problems.append(Problem.of_sentences("patients-alike", "warning", told))
             told = ""
@@ -118,7 +118,7 @@ def _of_folder(folder: Path) -> Target:
 
 
 def _items_below(folder: Path) -> Iterator[Item]:
-    """Files named as videos; links to folders are not followed, links that leave are refused."""
+    """Files with a video suffix; links to folders are skipped, links out of the folder refused."""
     real = folder.resolve()
     for parent, folders, files in os.walk(folder):
         folders.sort()

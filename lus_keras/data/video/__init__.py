@@ -1,10 +1,11 @@
 """Video files to pixels and time stamps, and back: the only decoder of the package (PyAV).
 
-    path → magic bytes → container, codec, size allowed? → frames with time stamps → crop, resize,
-    resample in time → uint8 (t, h, w)
+    path → magic bytes → container, codec and size allowed? → frames with time stamps → crop,
+    resize, resample in time → uint8 (t, h, w)
 
-Headers are unreliable for the number and the rate of frames, so frames are counted by decoding and
-placed by their time stamps. One frame is in memory at a time, unless a whole video is requested.
+Headers are unreliable for the number and rate of frames, so frames are counted by decoding and
+positioned by their time stamps. Only one frame is in memory at a time, unless a whole video is
+requested.
 """
 
 from lus_keras.data.video.decode import iter_frames as iter_frames

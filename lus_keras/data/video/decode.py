@@ -26,23 +26,24 @@ from lus_keras.data.video.pictures import decode_pictures, probe_pictures
 from lus_keras.data.video.records import DecodedVideo, Frame, VideoInfo, as_shown
 from lus_keras.data.video.truncation import has_clock
 
-# Pictures by which decoding may run ahead of display, in any codec.
+# Largest number of frames, in any codec, by which decoding order may run ahead of display order.
 MAX_REORDERED = 16
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
-    """Reads a header and checks it against what may be decoded.
+    """Reads a header and checks it against the supported formats.
 
-    The first picture is decoded, as only it tells which way up the video is shown.
+    The first frame is decoded, because only it contains the orientation of the video.
 
     Args:
-        path: Video file, or folder of numbered pictures, whose first is looked at.
+        path: Video file, or folder of numbered images, of which the first is read.
 
     Returns:
-        Container, codec and size, all of them allowed.
+        Container, codec and size, all of them supported.
 
     Raises:
-        VideoError: Not a plain file, not a video, or of a kind or size that is not decoded.
+        VideoError: The path is not a regular file or not a video, or its format or size is not
+            supported.
     """
     path = Path(path)
     if path.is_dir():
@@ -68,8 +69,8 @@ def iter_frames(
         Time stamp in seconds, strictly increasing from 0, and `(h, w)` or `(h, w, 3)` uint8.
 
     Raises:
-        VideoError: The file cannot be opened, has no frame, too many, or frames of different sizes;
-            or a folder of images has no frame rate.
+        VideoError: The file cannot be opened, has no frames, too many frames or frames of different
+            sizes; or a folder of images has no frame rate.
     """
     path = Path(path)
     to_pixels = pixel_converter(path, grayscale)
@@ -88,7 +89,7 @@ def read_video(
         picture_fps: Frames per second of images, or of a file whose stated rate is 0.
 
     Returns:
-        Frames, time stamps and damage.
+        Frames, time stamps and damaged frames.
 
     Raises:
         VideoError: As `iter_frames`.
@@ -109,12 +110,18 @@ def read_video(
 def decode(
     path: Path, picture_fps: float | None = None, most: int | None = None
 ) -> Iterator[Frame]:
-    """Yields at least one frame, or raises `VideoError`; pixels are not converted yet.
+    """Decodes a video to frames whose pixels are not converted yet.
 
     Args:
-        path: Video file, or folder of numbered pictures.
-        picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
-        most: Frames of a file that may be decoded; None is 20,000.
+        path: Video file, or folder of numbered images.
+        picture_fps: Frames per second of images, or of a file whose stated rate is 0.
+        most: Largest number of frames to decode from a file; None is 20,000.
+
+    Yields:
+        Frames in display order, at least one.
+
+    Raises:
+        VideoError: As `iter_frames`.
     """
     if path.is_dir():
         yield from decode_pictures(path, picture_fps)
@@ -135,7 +142,7 @@ def decode(
 
 
 def orientation_of(path: Path, container: str) -> Callable[[av.VideoFrame], Orientation]:
-    """Function from picture to which way up it is shown, told by the container or by EXIF."""
+    """Function from a decoded frame to its orientation, stored in the container or in EXIF."""
     if container not in STILLS:
         return Orientation.of
     orientation = exif_orientation(path)
@@ -143,9 +150,9 @@ def orientation_of(path: Path, container: str) -> Callable[[av.VideoFrame], Orie
 
 
 def pixel_converter(path: Path, grayscale: bool) -> Callable[[Frame], np.ndarray]:
-    """Function from frame to uint8 pixels as they are shown, turned where the file says so.
+    """Function from a frame to uint8 pixels in the orientation in which they are displayed.
 
-    It keeps its scaler, which halves the time a frame.
+    The function reuses its scaler, which halves the time per frame.
     """
     reformatter = VideoReformatter()
     pixel_format = "gray" if grayscale else "rgb24"
@@ -201,10 +208,10 @@ def _frames(
                 f"{path}: frame {count} is shown at {last_s:.0f} s; at most {MAX_SECONDS} s are "
                 "decoded. Cut it into parts, or re-mux it if its time stamps are wrong."
             )
-        # Durations go with packets: where these are reordered they belong to other pictures.
+        # Durations belong to packets: if these are reordered, they apply to other frames.
         shown_s = (0 if reordered and mean_s else picture.duration or 0) * clock_s
         if reordered and info.container == "avi":
-            # Its header may count fields, so that the mean rate is twice that of pictures.
+            # The header may count fields, so that its mean rate is twice the frame rate.
             shown_s = gap_s
         shown_s = shown_s or mean_s or clock_s
         damaged = bool(picture.is_corrupt) or follows_loss
@@ -217,9 +224,9 @@ def _frames(
 def _pictures(
     container: InputContainer, stream: VideoStream
 ) -> Iterator[tuple[av.VideoFrame, bool]]:
-    """Decodes whatever can be; the flag marks the first picture after a packet that could not.
+    """Decodes all decodable packets; the flag marks the first frame after an undecodable packet.
 
-    A loss at the very end marks the last picture, which is held back until that is known.
+    A loss at the very end marks the last frame, which is held back until that is known.
     """
     follows_loss, held = False, None
     for packet in _packets(container, stream):
@@ -240,10 +247,10 @@ def _pictures(
 def _by_sorted_times(
     pictures: Iterator[tuple[av.VideoFrame, bool]],
 ) -> Iterator[tuple[av.VideoFrame, bool]]:
-    """Gives pictures, which come in order of display, their time stamps in rising order.
+    """Reassigns time stamps in ascending order to frames, which arrive in display order.
 
-    AVI has one time a packet, in order of decoding: with pictures that are predicted from later
-    ones the stamps are those of the video, but in another order.
+    AVI has one time stamp per packet, in decoding order. With frames predicted from later ones, the
+    time stamps are correct as a set but in a different order.
     """
     waiting: deque[tuple[av.VideoFrame, bool]] = deque()
     stamps: list[int] = []
@@ -265,5 +272,5 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Pack
     try:
         yield from container.demux(stream)
     except av.FFmpegError:
-        # The file ends here. None makes the decoder hand out what it still holds.
+        # The file ends here; None flushes the decoder.
         yield None

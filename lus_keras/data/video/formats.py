@@ -1,4 +1,4 @@
-"""What may be decoded at all: containers, codecs and sizes, checked before FFmpeg sees the file."""
+"""Supported containers, codecs and sizes, checked before FFmpeg opens a file."""
 
 import stat
 from pathlib import Path
@@ -8,17 +8,17 @@ from lus_keras.core.errors import VideoError
 _MPEG = ("h264", "hevc", "mpeg4", "msmpeg4", "msmpeg4v2", "msmpeg4v3", "mpeg1video", "mpeg2video")
 _OTHER = ("wmv1", "wmv2", "wmv3", "vc1", "av1", "flv1", "h263", "theora", "prores", "dvvideo")
 _STILL = ("mjpeg", "gif", "png", "apng", "bmp", "tiff")
-# By FFmpeg's name of the codec, whichever library decodes it.
+# FFmpeg's names of the codecs, whichever library decodes them.
 CODECS = frozenset((*_MPEG, *_OTHER, *_STILL, "rawvideo", "ffv1", "vp8", "vp9"))
 MAX_PIXELS = 4096**2
 MAX_FRAMES = 20_000
-# Of a video that is decoded and let go frame by frame: an hour at 120 fps.
+# Largest number of frames of a video that is streamed frame by frame: an hour at 120 fps.
 MAX_STREAMED = 432_000
 MAX_SECONDS = 3_600
 MAX_BYTES = 8 << 30
 
-# Start of the file: (offset, bytes, demuxer). Naming the demuxer keeps FFmpeg from guessing, which
-# would follow a playlist under the name of a video.
+# Start of the file: (offset, bytes, demuxer). Naming the demuxer prevents FFmpeg from probing, by
+# which it would follow a playlist that is named like a video.
 _MAGIC = (
     (8, b"AVI ", "avi"),
     *((4, box, "mov") for box in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")),
@@ -33,13 +33,13 @@ _MAGIC = (
     (0, b"FLV\x01", "flv"),
     (0, b"OggS", "ogg"),
 )
-# The chunk of a PNG that announces several pictures; it comes before the first of them.
+# PNG chunk that announces an animation; it precedes the first image.
 _ANIMATED_PNG = b"acTL"
-# A transport stream has no beginning of its own: packets of 188 bytes, after 4 bytes of time on
-# cameras and discs, each begin with this byte.
+# A transport stream has no header. Its packets of 188 bytes each begin with this byte; on cameras
+# and discs, 4 bytes of time code precede each packet.
 _TS_SYNC = b"\x47"
 _TS_PACKETS = ((0, 188), (4, 192))
-# Suffixes that tell the truth about a container.
+# Correct file suffixes of each container.
 SUFFIXES = {
     "avi": (".avi", ".divx"),
     "mov": (".mp4", ".mov", ".m4v", ".3gp", ".3g2", ".qt"),
@@ -56,7 +56,7 @@ SUFFIXES = {
     "png_pipe": (".png",),
 }
 STILLS = ("jpeg_pipe", "png_pipe")
-# Of videos that are not decoded: a folder that holds one names it instead of passing it over.
+# Suffixes of unsupported videos: reported, not silently skipped, if found in a folder.
 _BARE_STREAMS = (".h264", ".264", ".h265", ".265", ".hevc", ".av1", ".obu", ".mjpeg", ".mjpg")
 _OTHER_CONTAINERS = (".rm", ".rmvb", ".swf", ".mxf", ".ivf", ".y4m", ".dv", ".wtv", ".webp")
 FOREIGN_SUFFIXES = (*_BARE_STREAMS, *_OTHER_CONTAINERS)
@@ -69,16 +69,16 @@ VIDEO_SUFFIXES = frozenset(
 
 
 def container_format_of(path: Path) -> str:
-    """Recognizes the container by the first bytes, whatever the name says.
+    """Recognizes the container by its first bytes, whatever the file is named.
 
     Args:
-        path: File to look at; it is not opened unless it is a plain one.
+        path: File to examine; opened only if it is a regular file.
 
     Returns:
         A key of `SUFFIXES`, which is also FFmpeg's name of the demuxer.
 
     Raises:
-        VideoError: Not a plain file, too large, or not a video.
+        VideoError: The file is not a regular file, too large, or not a video.
     """
     try:
         status = path.stat()
@@ -112,6 +112,6 @@ def container_format_of(path: Path) -> str:
 
 
 def _is_transport_stream(start: bytes, first: int, length: int) -> bool:
-    """Whether three packets follow one another; three bytes that agree by chance are 1 in 2²⁴."""
+    """Whether three consecutive packets begin with the sync byte; by chance, 1 in 2²⁴."""
     places = [first + number * length for number in range(3)]
     return all(start[place : place + 1] == _TS_SYNC for place in places)

@@ -1,4 +1,4 @@
-"""Looking at a whole video once, in constant memory, for what can be wrong with it."""
+"""Inspects a whole video in one pass and constant memory to detect problems."""
 
 import json
 import os
@@ -20,19 +20,23 @@ VISIBLE = 32
 
 @dataclass(frozen=True)
 class Inspection:
-    """What decoding all of a video shows.
+    """Properties of a completely decoded video.
 
     Attributes:
-        sha256: Hash of the file, or of the folder as `sha256_of_video` takes it.
-        declared_frames: What the header says, or None.
-        duration_s: Time stamp of the last frame plus the time it is shown.
-        shortest_s: Shortest time between two frames; 0 if there is one frame only.
-        cut_short: Whether bytes are missing at the end, where the container tells.
+        sha256: Hash of the file or folder, see `sha256_of_video`.
+        frames: Number of decoded frames.
+        declared_frames: Number of frames stated by the header, or None.
+        duration_s: Time stamp of the last frame plus its duration.
+        shortest_s: Shortest time between two frames; 0 if there is only one frame.
+        median_s: Median time between two frames; 0 if there is only one frame.
+        longest_s: Longest time between two frames; 0 if there is only one frame.
+        cut_short: Whether bytes are missing at the end; False if the container does not reveal it.
+        corrupt_frames: Indices of frames that are damaged or follow a lost one.
         brightest: Largest gray value of all frames, 0 … 255.
-        contrast: Largest difference of two gray values within a frame, 0 … 255.
-        change: Largest mean absolute difference of a frame to the one before, gray values.
-        fingerprint: 256 bits in hexadecimal of the first frame that is not dark; few of them
-            differ between copies that were encoded anew.
+        contrast: Largest difference between two gray values within a frame, 0 … 255.
+        change: Largest mean absolute difference between consecutive frames, in gray values.
+        fingerprint: 256 bits in hexadecimal of the first frame that is not dark; only few bits
+            differ between re-encoded copies.
     """
 
     sha256: str
@@ -62,14 +66,15 @@ class Inspection:
 
 
 def inspect_video(path: str | os.PathLike[str], *, picture_fps: float | None = None) -> Inspection:
-    """Decodes every frame and keeps numbers only.
+    """Decodes every frame and keeps only summary numbers.
 
     Args:
-        path: Video file, or folder of numbered pictures.
-        picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
+        path: Video file, or folder of numbered images.
+        picture_fps: Frames per second of images, or of a file whose stated rate is 0.
 
     Raises:
-        VideoError: The file cannot be opened, or holds no frame, too many, or frames of two sizes.
+        VideoError: The file cannot be opened, or has no frames, too many frames or frames of
+            different sizes.
     """
     path = Path(path)
     info = probe(path)
@@ -81,7 +86,7 @@ def inspect_video(path: str | os.PathLike[str], *, picture_fps: float | None = N
     for frame in decode(path, picture_fps):
         pixels = to_pixels(frame)
         low, high = (int(value) for value in cv2.minMaxLoc(pixels)[:2])
-        # Some recordings fade in from black, which would make them all alike.
+        # Some recordings fade in from black, which would make all of them look alike.
         if first is None or not visible:
             first, visible = pixels, high - low >= VISIBLE
         brightest, contrast = max(brightest, high), max(contrast, high - low)
@@ -117,7 +122,7 @@ def inspect_video(path: str | os.PathLike[str], *, picture_fps: float | None = N
 
 
 def fingerprint(pixels: np.ndarray) -> str:
-    """256 bits: whether each of 16×16 areas is brighter than its neighbor to the left.
+    """256 bits: whether each of 16 × 16 areas is brighter than its left neighbor.
 
     Args:
         pixels: `(h, w)` uint8.
@@ -130,13 +135,16 @@ def fingerprint(pixels: np.ndarray) -> str:
 
 
 def first_fingerprint(frames: Iterable[np.ndarray]) -> str:
-    """Fingerprint of the first frame that is not dark, or of the first of all.
+    """Fingerprint of the first frame that is not dark, or of the first frame if all are dark.
 
     Args:
-        frames: `(h, w)` uint8 each, at least one.
+        frames: Frames `(h, w)` uint8, at least one.
 
     Returns:
         64 hexadecimal digits.
+
+    Raises:
+        ValueError: There is no frame.
     """
     first: np.ndarray | None = None
     for pixels in frames:
@@ -149,10 +157,10 @@ def first_fingerprint(frames: Iterable[np.ndarray]) -> str:
 
 
 def inspect_to_json(text: str) -> dict[str, Any]:
-    """`inspect_video` as a child process is asked for it and returns it.
+    """`inspect_video` with JSON types, for a child process.
 
     Args:
-        text: JSON of `path` and `fps`, the arguments of `inspect_video`.
+        text: JSON with `path` and `fps`, the arguments of `inspect_video`.
     """
     task = json.loads(text)
     return asdict(inspect_video(task["path"], picture_fps=task["fps"]))

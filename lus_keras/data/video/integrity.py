@@ -1,4 +1,4 @@
-"""What a file has lost, told once all of it has been decoded."""
+"""Losses of a file, determined after it has been decoded completely."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Loss:
 
     Attributes:
         code: "truncated" (the end is missing) or "corrupt" (frames are damaged).
-        cause: What was found, one sentence.
+        cause: The finding, in one sentence.
     """
 
     code: Literal["truncated", "corrupt"]
@@ -31,14 +31,14 @@ class Tally:
     """Counts frames as they are decoded.
 
     Attributes:
-        corrupt: Numbers of those that are damaged or follow a lost one.
+        corrupt: Indices of frames that are damaged or follow a lost one.
     """
 
     frames: int = 0
     corrupt: list[int] = field(default_factory=list)
 
     def counted(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """Hands frames on."""
+        """Passes frames on and counts them."""
         for frame in frames:
             if frame.corrupt:
                 self.corrupt.append(self.frames)
@@ -49,17 +49,18 @@ class Tally:
 def losses(
     frames: int, declared_frames: int | None, corrupt_frames: Sequence[int], cut_short: bool
 ) -> Iterator[Loss]:
-    """What is lost of a file.
+    """Losses of a file.
 
     Args:
-        declared_frames: What the header says, or None.
-        corrupt_frames: Numbers of frames that are damaged or follow a lost one, ascending.
+        frames: Number of decoded frames.
+        declared_frames: Number of frames stated by the header, or None.
+        corrupt_frames: Indices of frames that are damaged or follow a lost one, ascending.
         cut_short: Whether bytes are missing at the end, see `lost_its_end`.
 
     Yields:
         A missing end first, then damaged frames.
     """
-    # The header's number of frames is no proof: healthy files state others.
+    # The number of frames in the header is no proof: it may be wrong in intact files.
     if cut_short:
         of = f" of {declared_frames}" if declared_frames and declared_frames > frames else ""
         yield Loss("truncated", f"the file is cut short: {frames}{of} frames decode.")
@@ -72,25 +73,26 @@ def losses(
 
 
 def losses_of(path: Path, tally: Tally) -> list[Loss]:
-    """What is lost of a file that was decoded to its end.
+    """Losses of a file that was decoded to its end.
 
     Returns:
-        As `losses`; empty for a whole file.
+        As `losses`; empty for an intact file.
     """
     info = probe(path)
     return list(losses(tally.frames, info.declared_frames, tally.corrupt, lost_its_end(path, info)))
 
 
 def lost_its_end(path: Path, info: VideoInfo) -> bool:
-    """Whether bytes prove that the end of a file is missing; never of a folder of pictures."""
+    """Whether the bytes prove that the end of a file is missing; False for a folder of images."""
     return path.is_file() and (info.index_outside or is_cut_short(path, info.container))
 
 
 def refuse_losses(path: Path, tally: Tally) -> None:
-    """Refuses a file of which something is lost.
+    """Refuses a truncated or damaged file.
 
     Args:
-        path: Video file, or folder of pictures, that was decoded to its end.
+        path: Video file, or folder of images, that was decoded to its end.
+        tally: Frames counted while decoding.
 
     Raises:
         VideoError: The end is missing, or frames are damaged.
@@ -101,7 +103,7 @@ def refuse_losses(path: Path, tally: Tally) -> None:
 
 
 def _ranges(numbers: Sequence[int], most: int = 5) -> str:
-    """0, 1, 2, 5 as `0–2, 5`."""
+    """Ranges of ascending numbers: 0, 1, 2, 5 gives `0–2, 5`."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][1] + 1:

@@ -1,4 +1,4 @@
-"""Opening a file: what its header says, checked against what may be decoded."""
+"""Opens a file and checks its header against the supported formats."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,16 +14,16 @@ from lus_keras.data.video.formats import CODECS, MAX_PIXELS, MAX_STREAMED, conta
 from lus_keras.data.video.records import VideoInfo
 from lus_keras.data.video.truncation import index_leaves_file
 
-# Containers whose index is read before anything is decoded.
+# Containers whose index is read completely before decoding.
 _INDEXED = ("avi", "mov")
-# A decoder that meets what no encoder writes gives an error instead of a picture made up of
-# neighbors. Of the 270 videos of the two public data sets not one is judged otherwise for it.
+# On data that no encoder writes, the decoder raises an error instead of concealing it with
+# neighboring pixels. The verdict on the 270 videos of the two public data sets is the same.
 _STRICT = "crccheck+bitstream+buffer+explode"
 
 
 @contextmanager
 def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, VideoInfo]]:
-    """Opens a file that passed every check; what FFmpeg raises meanwhile becomes `VideoError`."""
+    """Opens a file and checks it; errors of FFmpeg inside the context become `VideoError`."""
     container_format = container_format_of(path)
     options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
     try:
@@ -32,9 +32,9 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, VideoI
         ) as container:
             info = _check_stream(path, container, container_format)
             stream = container.streams.video[0]
-            # A picture may also grow after the header has been read.
+            # The frame size may also grow after the header has been read.
             stream.codec_context.options = {"max_pixels": str(MAX_PIXELS), "err_detect": _STRICT}
-            # Threads conceal errors in an order of their own: one keeps damaged files repeatable.
+            # With several threads, error concealment is not deterministic for damaged files.
             stream.codec_context.thread_count = 1
             yield container, stream, info
     except av.FFmpegError as error:
@@ -50,7 +50,7 @@ def _check_stream(path: Path, container: InputContainer, container_format: str) 
         raise VideoError(f"{path}: holds no video stream. Name another file.")
     stream = container.streams.video[0]
     context = stream.codec_context
-    # Libraries that decode have names of their own: libdav1d decodes av1.
+    # Decoding libraries have their own names: libdav1d decodes av1.
     codec = "unknown" if context is None else context.codec.canonical_name
     if context is None or codec not in CODECS:
         raise VideoError(
@@ -58,7 +58,7 @@ def _check_stream(path: Path, container: InputContainer, container_format: str) 
             f"{', '.join(sorted(CODECS))}."
         )
     if not 0 < context.width * context.height <= MAX_PIXELS:
-        # FFmpeg reports no size at all for a picture that is over max_pixels.
+        # FFmpeg reports no size at all for frames above max_pixels.
         size = f"{context.width}×{context.height}" if context.width else "unknown, or too large"
         raise VideoError(
             f"{path}: picture size is {size}; at most 4096² pixels are decoded. Scale it down."
@@ -82,7 +82,7 @@ def _check_stream(path: Path, container: InputContainer, container_format: str) 
 
 
 def _doubts(container: InputContainer, stream: VideoStream) -> Iterator[tuple[str, str]]:
-    """What a header says that is not followed: other streams, and pixels that are not square."""
+    """Properties in a header that are ignored: further streams and non-square pixels."""
     others = [
         other
         for other in container.streams.video
@@ -109,7 +109,7 @@ def _doubts(container: InputContainer, stream: VideoStream) -> Iterator[tuple[st
 
 
 def _starts_after_sound(container: InputContainer, stream: VideoStream) -> float:
-    """Seconds from the first sound to the first picture; 0 if there is no sound, or a later one."""
+    """Seconds from the first sound to the first frame; 0 if sound is absent or starts later."""
     starts_s = [
         float(sound.start_time * sound.time_base)
         for sound in container.streams.audio
@@ -117,5 +117,5 @@ def _starts_after_sound(container: InputContainer, stream: VideoStream) -> float
     ]
     if not starts_s or stream.start_time is None or stream.time_base is None:
         return 0.0
-    # Sound may begin before 0 with what its encoder needs to start, which is not played.
+    # Sound may begin before time 0 with priming samples of its encoder, which are not played.
     return max(0.0, float(stream.start_time * stream.time_base) - max(0.0, min(starts_s)))

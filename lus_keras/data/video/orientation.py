@@ -1,7 +1,7 @@
-"""Which way up a picture is shown: the display matrix of MP4 and MOV, and EXIF orientation.
+"""Orientation of displayed frames: the display matrix of MP4 and MOV, and EXIF orientation.
 
-A telephone held upright stores its pictures lying on their side, together with a matrix that says
-how to turn them. FFmpeg hands the matrix on and turns nothing; every player and browser turns.
+A phone held upright stores frames rotated by a quarter turn, together with a matrix that describes
+the rotation. FFmpeg passes the matrix on without applying it; all players and browsers apply it.
 """
 
 import struct
@@ -13,19 +13,19 @@ import av
 import numpy as np
 from av.sidedata.sidedata import SideData, Type
 
-# The first five of nine numbers, a, b, u, c, d, of which the third is of no use here.
+# The first five of nine numbers: a, b, u, c, d; u is not needed.
 _MATRIX = struct.Struct("=2i4x2i")
-# A turn by other than quarters is not shown by browsers; rounding of writers is far below this.
+# Browsers ignore rotations other than quarter turns; rounding errors are far below this tolerance.
 _ROUNDING = 0.02
 
 
 @dataclass(frozen=True)
 class Orientation:
-    """How stored pixels become the picture that is shown; the order is that of the attributes.
+    """Transformation from stored to displayed pixels, applied in the order of the attributes.
 
     Attributes:
-        flip_rows: Whether the first row is then shown last.
-        flip_columns: Whether the first column is then shown last.
+        flip_rows: Whether the order of the rows is then reversed.
+        flip_columns: Whether the order of the columns is then reversed.
     """
 
     transposed: bool = False
@@ -34,33 +34,33 @@ class Orientation:
 
     @classmethod
     def of(cls, picture: av.VideoFrame) -> "Orientation":
-        """Reads the matrix that goes with a decoded picture; upright where there is none."""
+        """Orientation from the display matrix of a decoded frame; upright if there is none."""
         try:
             beside = cast(Iterable[SideData], picture.side_data)
             found = {data.type: bytes(data) for data in beside}
-        except ValueError:  # PyAV does not know another kind of data beside it
+        except ValueError:  # PyAV does not support another kind of side data in the frame
             return cls.of_rotation(picture.rotation)
         matrix = found.get(Type.DISPLAYMATRIX, b"")
         return cls.of_matrix(*_MATRIX.unpack_from(matrix)) if len(matrix) >= _MATRIX.size else cls()
 
     @classmethod
     def of_rotation(cls, degrees: float) -> "Orientation":
-        """Reads an angle, counted against the clock, which is rounded to quarter turns."""
+        """Orientation from a counterclockwise angle, rounded to quarter turns."""
         return (cls(), cls(True, True, False), cls(False, True, True), cls(True, False, True))[
             round(degrees / 90) % 4
         ]
 
     @classmethod
     def of_exif(cls, value: int) -> "Orientation":
-        """Reads EXIF's tag Orientation, 1 … 8; upright for any other value."""
+        """Orientation from the EXIF tag Orientation, 1 … 8; upright for any other value."""
         return _EXIF.get(value, cls())
 
     @classmethod
     def of_matrix(cls, a: int, b: int, c: int, d: int) -> "Orientation":
-        """Reads a display matrix.
+        """Orientation from a display matrix.
 
-        A stored pixel at (column, row) is shown at (a·column + c·row, b·column + d·row), up to a
-        shift and a scale.
+        A stored pixel at (column, row) is displayed at (a·column + c·row, b·column + d·row), up to
+        translation and scale.
 
         Args:
             a: Column to column.
@@ -69,7 +69,7 @@ class Orientation:
             d: Row to row.
 
         Returns:
-            The quarter turn or mirror image it stands for; upright for any other matrix.
+            The quarter turn or reflection; upright for any other matrix.
         """
         largest = max(abs(value) for value in (a, b, c, d))
         small = _ROUNDING * largest
@@ -81,17 +81,17 @@ class Orientation:
 
     @property
     def upright(self) -> bool:
-        """Whether pixels are shown as they are stored."""
+        """Whether pixels are displayed as stored."""
         return not (self.transposed or self.flip_rows or self.flip_columns)
 
     def turned(self, pixels: np.ndarray) -> np.ndarray:
-        """The picture that is shown.
+        """The displayed image.
 
         Args:
             pixels: `(h, w)` or `(h, w, c)` as stored.
 
         Returns:
-            `(h, w)` or, transposed, `(w, h)`, with the channels if there are any; contiguous.
+            `(h, w)` or, transposed, `(w, h)`, followed by the channels, if any; contiguous.
         """
         if self.upright:
             return pixels
@@ -101,7 +101,7 @@ class Orientation:
         return np.ascontiguousarray(shown)
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """`(width, height)` of the picture that is shown, of those that are stored."""
+        """Displayed `(width, height)` for a stored width and height."""
         return (height, width) if self.transposed else (width, height)
 
 

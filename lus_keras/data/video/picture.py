@@ -1,4 +1,4 @@
-"""One picture: JPEG, PNG, BMP or TIFF, of 8 bits a channel or of more."""
+"""One image: JPEG, PNG, BMP or TIFF with 8 or more bits per channel."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from lus_keras.core.errors import VideoError
 from lus_keras.data.video.formats import MAX_PIXELS
 from lus_keras.data.video.orientation import Orientation
 
-# First bytes and FFmpeg's name for a single picture of the kind.
+# First bytes of each image format, and FFmpeg's name of its demuxer.
 _MAGIC = (
     (b"\xff\xd8\xff", "jpeg_pipe"),
     (b"\x89PNG\r\n\x1a\n", "png_pipe"),
@@ -20,21 +20,21 @@ _MAGIC = (
     (b"II\x2a\0", "tiff_pipe"),
     (b"MM\0\x2a", "tiff_pipe"),
 )
-# What Pillow raises of damaged files; a picture that it does not know is an OSError.
+# Exceptions that Pillow raises for damaged files; for unknown formats it raises an OSError.
 _UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
-# What detectors and converters give; a picture that uses 11 bits has a range of 12.
+# Bit depths of detectors and converters; an image that uses 11 bits has a range of 12.
 DEPTHS = (8, 10, 12, 14, 16)
 
 
 def read_picture(path: Path) -> tuple[av.VideoFrame, str]:
-    """Decodes one picture whose first bytes are those of its kind.
+    """Decodes one image, whose format is recognized by its first bytes.
 
     Returns:
-        The picture as it is stored, and FFmpeg's name of its codec.
+        The image as stored, and FFmpeg's name of its codec.
 
     Raises:
-        VideoError: It cannot be read, is of another kind, damaged or too large, or holds several
-            pages or numbers that are not whole.
+        VideoError: The image cannot be read, is of another format, damaged or too large, or has
+            several pages or non-integer pixel values.
     """
     try:
         with path.open("rb") as file:
@@ -69,7 +69,7 @@ def read_picture(path: Path) -> tuple[av.VideoFrame, str]:
 
 
 def exif_orientation(path: Path) -> Orientation:
-    """Which way up a picture is shown, as its file says; upright if it cannot be read."""
+    """EXIF orientation of an image file; upright if it cannot be read."""
     try:
         with Image.open(path) as image:
             return Orientation.of_exif(image.getexif().get(ExifTags.Base.Orientation, 1))
@@ -78,7 +78,7 @@ def exif_orientation(path: Path) -> Orientation:
 
 
 def _refuse_pages(path: Path) -> None:
-    """FFmpeg would show the first page of a stack and pass the others over."""
+    """Refuses files with several pages, of which FFmpeg would silently read only the first."""
     try:
         with Image.open(path) as image:
             pages = getattr(image, "n_frames", 1)
@@ -89,18 +89,18 @@ def _refuse_pages(path: Path) -> None:
 
 
 def component_bits(picture: av.VideoFrame) -> int:
-    """Bits of the deepest channel of a picture as it is stored."""
+    """Largest number of bits per channel of an image as stored."""
     return max((int(component.bits) for component in picture.format.components), default=8)
 
 
 def bits_used(paths: Sequence[Path]) -> int:
-    """Bits that the brightest pixel of all pictures needs, rounded up to one of `DEPTHS`.
+    """Number of bits required by the brightest pixel of all images, rounded up to `DEPTHS`.
 
     Args:
-        paths: Pictures of one video; one scale for all keeps their brightness comparable.
+        paths: Images of one video; a common scale keeps their brightness comparable.
 
     Raises:
-        VideoError: One cannot be decoded.
+        VideoError: An image cannot be decoded.
     """
     used = 0
     for path in paths:
@@ -113,20 +113,20 @@ def bits_used(paths: Sequence[Path]) -> int:
 
 
 def as_8_bits(picture: av.VideoFrame, used: int) -> av.VideoFrame:
-    """Scales a deep picture to 0 … 255 by the bits that are used.
+    """Scales an image with more than 8 bits per channel to 0 … 255 by its used bits.
 
     Args:
-        picture: More than 8 bits a channel.
-        used: Bits of them, 8 … 16.
+        picture: Image with more than 8 bits per channel.
+        used: Number of bits used, 8 … 16.
 
     Returns:
-        Gray or RGB with 8 bits a channel.
+        Gray or RGB image with 8 bits per channel.
     """
     shallow = (_deep_pixels(picture) >> (used - 8)).astype(np.uint8)
     return av.VideoFrame.from_ndarray(shallow, format="gray" if shallow.ndim == 2 else "rgb24")
 
 
 def _deep_pixels(picture: av.VideoFrame) -> np.ndarray:
-    """`(h, w)` or `(h, w, 3)` uint16."""
+    """Gray `(h, w)` or RGB `(h, w, 3)` uint16."""
     grey = len(picture.format.components) < 3
     return picture.reformat(format="gray16le" if grey else "rgb48le").to_ndarray()

@@ -1,9 +1,10 @@
-"""The order of numbered pictures, read out of their names: the number that counts, or a time.
+"""The order of numbered images, read from their names: the number that counts them, or a time.
 
-`frame8_1.png` may hold the number 8 and a score of 1, or the number 1 of part 8. The number that
-makes a run over all pictures of a folder is the one that counts them; where two do, and in two
-orders, nobody but the user can tell. Names that state a time are ordered by the whole of it; of
-ways to read a date, such as day or month first, the one that makes a video of the pictures.
+`frame8_1.png` may be image 8 with a score of 1, or image 1 of part 8. The number that forms an
+arithmetic sequence over all images of a folder is the one that counts them. If two numbers do so
+and give different orders, only the user can decide. Names that contain a time are ordered by the
+complete time; among several readings of a date, such as day or month first, the one whose time span
+is that of a video applies.
 """
 
 import itertools
@@ -20,7 +21,7 @@ from lus_keras.data.video.formats import MAX_SECONDS
 _NUMBER = re.compile(r"\d+", re.ASCII)
 _EPOCH = datetime(1970, 1, 1)
 _DAY_S = 86_400
-# Date and time of day, with or without marks between, and a fraction of a second.
+# Date and time of day, with or without separators, and a fraction of a second.
 _TIME = r"([01]\d|2[0-3])[-_.:h]?([0-5]\d)[-_.:m]?([0-5]\d)(?:[-_.,s]?(\d{1,9}))?(?!\d)"
 _DATED = re.compile(
     r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])[-_ T.]{0,2}" + _TIME,
@@ -30,30 +31,31 @@ _YEAR_LAST = re.compile(
     r"(?<!\d)(\d\d)[-_. ]?(\d\d)[-_. ]?((?:19|20)\d\d)[-_ T.]{0,2}" + _TIME, re.ASCII
 )
 _SHORT_YEAR = re.compile(r"(?<!\d)(\d\d)[-_. ]?(\d\d)[-_. ]?(\d\d)[-_ T.]{1,2}" + _TIME, re.ASCII)
-# Places of year, month and day in these.
+# Positions of year, month and day in these patterns.
 _DAY_FIRST, _MONTH_FIRST, _YEAR_FIRST = (2, 1, 0), (2, 0, 1), (0, 1, 2)
 _WALL = re.compile(r"(?<!\d)([01]\d|2[0-3])[-_.:h]?([0-5]\d)[-_.:m]?([0-5]\d)()(?!\d)", re.ASCII)
 _CLOCK = re.compile(
     r"(?<!\d)(\d{2})[-_.:h]([0-5]\d)[-_.:m]([0-5]\d)[-_.,s](\d{3}|\d{6}|\d{9})(?!\d)", re.ASCII
 )
-# Seconds since 1970 have ten digits; milli-, micro- or nanoseconds may follow without a mark.
+# Seconds since 1970 have ten digits; milli-, micro- or nanoseconds may follow without a separator.
 _SINCE_1970 = re.compile(
     r"(?<!\d)(1\d{9})(?:[.,](\d{1,18})|[_-]?(\d{3}|\d{6}|\d{9}))(?!\d)", re.ASCII
 )
 _DECIMAL = re.compile(r"(?<!\d)(\d{1,9})[.,](\d{1,18})(?!\d)", re.ASCII)
 _MILLISECONDS = 3
-# A decimal number may be a score as well: times of a video are about evenly spaced.
+# A decimal number may also be a score; frame times are approximately evenly spaced.
 _UNEVEN = 1.5
 _Way = Callable[[re.Match[str]], Fraction]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to read the names.
+    """One interpretation of the names.
 
     Attributes:
-        values: One number a picture, in the order the names were given in.
-        is_time: Whether they are seconds.
+        name: The number or time that is used, for messages.
+        values: One number per image, in the order of the names.
+        is_time: Whether the values are times in seconds.
     """
 
     name: str
@@ -62,17 +64,17 @@ class Reading:
 
     @property
     def order(self) -> tuple[int, ...]:
-        """Places of the names, sorted by their values."""
+        """Indices of the names, sorted by value."""
         return tuple(sorted(range(len(self.values)), key=self.values.__getitem__))
 
     @property
     def is_unique(self) -> bool:
-        """Whether no two pictures have the same value."""
+        """Whether no two images have the same value."""
         return len(set(self.values)) == len(self.values)
 
     @property
     def is_run(self) -> bool:
-        """Whether the values are whole numbers in steps of one size, or times."""
+        """Whether the values are unique, and either evenly spaced or times."""
         ordered = sorted(self.values)
         steps = {high - low for low, high in itertools.pairwise(ordered)}
         return self.is_unique and (self.is_time or len(steps) <= 1)
@@ -84,20 +86,20 @@ def _is_even(values: Sequence[Fraction]) -> bool:
 
 
 class Ambiguous(ValueError):
-    """Names can be read in two orders, or in none; the text says so."""
+    """Names allow two orders, or none; the text explains which."""
 
 
 def read_order(names: Sequence[str]) -> Reading:
-    """Finds the number or the time that puts pictures in order.
+    """Finds the number or time that determines the order of images.
 
     Args:
         names: File names, each with a number before its suffix.
 
     Returns:
-        The reading, whose values differ from picture to picture.
+        The reading; its values are unique.
 
     Raises:
-        Ambiguous: Two readings that are equally good give two orders, or two pictures share their
+        Ambiguous: Two equally plausible readings give different orders, or two images share a
             number in every reading.
     """
     stems = [name.rpartition(".")[0] for name in names]
@@ -111,12 +113,12 @@ def read_order(names: Sequence[str]) -> Reading:
     if len(orders) > 1:
         ways = "; ".join(_shown(names, reading) for reading in list(orders.values())[:3])
         raise Ambiguous(f"two orders are possible: {ways}. Rename them so that one number is left.")
-    # A time says more than a number that gives the same order.
+    # A time carries more information than a number that gives the same order.
     return next((reading for reading in candidates if reading.is_time), candidates[-1])
 
 
 def _readings(stems: Sequence[str]) -> Iterator[Reading]:
-    """All ways to read the names, the last number of each name last."""
+    """All readings of the names; the last is that by the last number of each name."""
     times, rest = _times(stems)
     yield from times
     numbers = [_NUMBER.findall(stem) for stem in rest]
@@ -133,7 +135,7 @@ def _readings(stems: Sequence[str]) -> Iterator[Reading]:
 
 
 def _all_numbers(stems: Sequence[str]) -> Iterator[Reading]:
-    """The numbers of each name from left to right, one behind the other, if there are several."""
+    """Reading by all numbers of each name in lexicographic order, if there are several."""
     rows = [tuple(int(text) for text in _NUMBER.findall(stem)) for stem in stems]
     if len({len(row) for row in rows}) == 1 and len(rows[0]) > 1:
         ranks = {row: Fraction(rank) for rank, row in enumerate(sorted(set(rows)))}
@@ -145,7 +147,7 @@ def _integers(name: str, column: Sequence[str]) -> Reading:
 
 
 def _times(stems: Sequence[str]) -> tuple[list[Reading], list[str]]:
-    """Times that all names state and that differ, and what is left of the names without them."""
+    """Readings by unique times that all names contain, and the names without these times."""
     if len(stems) < 2:
         return [], list(stems)
     for pattern, ways in _TIMES:
@@ -163,10 +165,10 @@ def _times(stems: Sequence[str]) -> tuple[list[Reading], list[str]]:
 
 
 def _times_of(matches: Sequence[re.Match[str]], ways: Mapping[str, _Way]) -> Iterator[Reading]:
-    """Readings that differ: the one of a video's length, or all where none or several have it."""
+    """Distinct orders by time; only those with the time span of a video, if there are any."""
     found = []
     for name, read in ways.items():
-        with suppress(ValueError):  # the 31st of February
+        with suppress(ValueError):  # invalid dates such as February 31
             reading = Reading(name, tuple(map(read, matches)), True)
             found += [reading] if reading.is_unique else []
     short = [reading for reading in found if _span(reading) <= MAX_SECONDS]
@@ -178,10 +180,10 @@ def _span(reading: Reading) -> Fraction:
 
 
 def _past_midnight(stems: Sequence[str]) -> Iterator[Reading]:
-    """Numbers such as 235959 and 000000, if they may be times of a video that passes midnight."""
+    """Reading of numbers such as 235959 and 000000 as times of a video that spans midnight."""
     matches = [match for stem in stems if (match := _WALL.search(stem))]
     if len(matches) == len(stems):
-        # A number as well as a time: whichever makes a run of even steps counts.
+        # May be a number or a time: `read_order` decides.
         times = Reading("the time of day", tuple(map(_clock, matches)))
         passed = _unwrapped(times)
         if passed != times and passed.is_unique:
@@ -189,9 +191,9 @@ def _past_midnight(stems: Sequence[str]) -> Iterator[Reading]:
 
 
 def _unwrapped(reading: Reading) -> Reading:
-    """Times of day of pictures taken one after another: after a gap of half a day, the day before.
+    """Times of day with midnight resolved: values before a gap of more than 12 h are the next day.
 
-    A video lasts minutes, so that 23:59:59 comes before 00:00:00.
+    A video lasts minutes, so that 23:59:59 precedes 00:00:00.
     """
     ordered = sorted(reading.values)
     gaps = [(high - low, high) for low, high in itertools.pairwise(ordered)]
@@ -203,7 +205,7 @@ def _unwrapped(reading: Reading) -> Reading:
 
 
 def _may_be_times(pattern: re.Pattern[str], matches: Sequence[re.Match[str]]) -> bool:
-    """Whether fractions of a second can be told from counts that stand behind the seconds."""
+    """Whether digits after the seconds are fractions of a second rather than counters."""
     lengths = {len(match[pattern.groups] or "") for match in matches} - {0}
     if pattern is _DECIMAL:
         return max(lengths) >= _MILLISECONDS
@@ -253,7 +255,7 @@ def _shown(names: Sequence[str], reading: Reading) -> str:
 
 
 def _shared(names: Sequence[str], reading: Reading) -> str:
-    """Names that share a number, each group once."""
+    """Message on names that share a number, one sentence per group."""
     groups: dict[Fraction, list[str]] = {}
     for name, value in zip(names, reading.values, strict=True):
         groups.setdefault(value, []).append(name)

@@ -1,6 +1,6 @@
-"""A folder of numbered pictures as a video: 1.jpg, 2.jpg, …, 10.jpg in the order of the numbers.
+"""A folder of numbered images as a video: 1.jpg, 2.jpg, …, 10.jpg in the order of the numbers.
 
-Pictures have no clock, unless their names state times: whoever reads them has to give the rate.
+Images have no time stamps unless their names contain times: the caller has to give the frame rate.
 """
 
 import hashlib
@@ -27,35 +27,35 @@ from lus_keras.data.video.picture_order import Ambiguous, read_order
 from lus_keras.data.video.records import Frame, VideoInfo, as_shown
 
 _NUMBER = re.compile(r"\d", re.ASCII)
-# Rates that differ by less are one: manifests hold rounded numbers.
+# Relative difference below which rates are considered equal: manifests contain rounded numbers.
 _SAME_RATE = 0.01
 
 
 def picture_paths(folder: str | os.PathLike[str]) -> list[Path]:
-    """Lists the pictures of a folder in the order of their numbers, not of their names.
+    """Lists the images of a folder in the order of their numbers, not of their names.
 
     Args:
-        folder: Folder of files that end in one of `PICTURE_SUFFIXES`; other and hidden files are
-            passed over.
+        folder: Folder with files that end in one of `PICTURE_SUFFIXES`; other and hidden files are
+            ignored.
 
     Returns:
-        At least one path.
+        Paths, at least one.
 
     Raises:
-        VideoError: There is no picture or are too many, one has no number, two have the same, two
-            orders are possible, or one is not a plain file inside the folder.
+        VideoError: There are no images or too many, one has no number, two have the same number,
+            two orders are possible, or one is not a regular file inside the folder.
     """
     return [path for _, path in _in_order(Path(folder))[1]]
 
 
 def stamped_rate(folder: str | os.PathLike[str]) -> float | None:
-    """Mean frames per second of pictures whose names state times; None for all others."""
+    """Mean frames per second of images whose names contain times; None for all others."""
     is_time, numbered = _in_order(Path(folder))
     return float((len(numbered) - 1) / (numbered[-1][0] - numbered[0][0])) if is_time else None
 
 
 def _in_order(folder: Path) -> tuple[bool, list[tuple[Fraction, Path]]]:
-    """Whether names state times, and pictures with their number or time in seconds, in order."""
+    """Whether names contain times, and the images in order with their numbers or times in s."""
     try:
         paths = [
             path
@@ -93,10 +93,10 @@ def _problems(folder: Path, paths: list[Path]) -> Iterator[str]:
 
 
 def missing_numbers(folder: str | os.PathLike[str]) -> list[range]:
-    """Numbers that are left out between the first and the last of numbered pictures.
+    """Numbers missing between the first and the last image.
 
     Returns:
-        Runs of numbers, in order; none where names state times.
+        Ranges of numbers in ascending order; empty if the names contain times.
     """
     is_time, numbered = _in_order(Path(folder))
     numbers = [] if is_time else [int(number) for number, _ in numbered]
@@ -105,26 +105,26 @@ def missing_numbers(folder: str | os.PathLike[str]) -> list[range]:
 
 
 def sha256_of_video(path: str | os.PathLike[str]) -> str:
-    """Hashes a video file, or a folder of pictures over their names and contents in order.
+    """Hash of a video file, or of the names and contents of a folder of images in order.
 
     Returns:
-        64 hexadecimal digits in lower case. The folder's own name does not count.
+        64 hexadecimal digits in lower case, independent of the name of the folder.
 
     Raises:
-        VideoError: A folder is not one of numbered pictures.
+        VideoError: The folder does not contain numbered images.
     """
     path = Path(path)
     if not path.is_dir():
         return sha256_of(path)
     digest = hashlib.sha256()
     for picture in picture_paths(path):
-        # No file name holds a zero byte, so no two lists of pictures give the same text.
+        # File names contain no zero bytes, so different lists of images give different texts.
         digest.update(f"{picture.name}\0{sha256_of(picture)}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
 def probe_pictures(folder: Path) -> VideoInfo:
-    """What the first picture says of the video; the number of frames is that of the pictures."""
+    """Properties of the video from its first image; the number of frames is that of the images."""
     paths = picture_paths(folder)
     picture, codec = read_picture(paths[0])
     stored = VideoInfo(
@@ -139,18 +139,18 @@ def probe_pictures(folder: Path) -> VideoInfo:
 
 
 def decode_pictures(folder: Path, fps: float | None) -> Iterator[Frame]:
-    """Decodes the pictures in order, picture i at time i / fps, or where its name says.
+    """Decodes the images in order; image i is at time i / fps, or at the time in its name.
 
     Args:
-        fps: Frames per second; None takes the times that names state. Another rate than that of
-            the names replaces their times.
+        fps: Frames per second; None uses the times in the names. A rate that differs from theirs
+            replaces the times.
 
     Yields:
-        One frame a picture; a number that is left out leaves no gap in time.
+        One frame per image; missing numbers leave no gap in time.
 
     Raises:
-        VideoError: `fps` is missing or not positive, or a picture is damaged, of another kind or of
-            another size than the first.
+        VideoError: `fps` is missing or not positive, or an image is damaged, of another format, or
+            of another size than the first.
     """
     is_time, numbered = _in_order(folder)
     times_s = _times_s(folder, fps, is_time, [number for number, _ in numbered])
@@ -173,7 +173,7 @@ def decode_pictures(folder: Path, fps: float | None) -> Iterator[Frame]:
 
 
 def _times_s(folder: Path, fps: float | None, is_time: bool, stated: list[Fraction]) -> list[float]:
-    """Time of each picture from 0, and the time at which the last one ends."""
+    """Time of each image in s, from 0, followed by the end of the last one."""
     if is_time:
         mean = (stated[-1] - stated[0]) / (len(stated) - 1)
         if fps is None or abs(fps * mean - 1) < _SAME_RATE:

@@ -1,4 +1,4 @@
-"""What decoding hands on."""
+"""Records that decoding returns."""
 
 from dataclasses import dataclass, replace
 
@@ -10,20 +10,21 @@ from lus_keras.data.video.orientation import UPRIGHT, Orientation
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a header says, before anything is decoded.
+    """Properties of a video according to its header.
 
     Attributes:
-        container: A key of `SUFFIXES`, or pictures for a folder.
+        container: A key of `SUFFIXES`, or `pictures` for a folder.
         codec: One of `CODECS`.
-        width: Pixels of the picture that is shown, turned as its file says.
-        height: Pixels of the picture that is shown.
-        fps: Average frames per second, or None.
+        width: Width in pixels of the displayed frame, after rotation as stated by the file.
+        height: Height in pixels of the displayed frame.
+        fps: Mean frames per second, or None.
         declared_frames: Number of frames, or None; often wrong.
-        start_s: Seconds by which the picture starts after the sound. Players count time from the
-            sound; times of frames are counted from the first frame.
-        index_outside: Whether an index names frames that lie beyond the end of the file.
-        notes: What is worth knowing, a sentence each; nothing has to be done about it.
-        doubts: What only the user can judge: short names, and sentences with cause and remedy.
+        start_s: Delay of the first frame relative to the sound in seconds. Players count time from
+            the sound; frame times are counted from the first frame.
+        index_outside: Whether an index refers to frames beyond the end of the file.
+        notes: Remarks that require no action, one sentence each.
+        doubts: Issues that only the user can judge: pairs of a short name and sentences with cause
+            and remedy.
     """
 
     container: str
@@ -45,10 +46,10 @@ class DecodedVideo:
     Attributes:
         frames: `(t, h, w)`, or `(t, h, w, 3)` RGB, uint8.
         times_s: `(t,)` float64, seconds, strictly increasing from 0.
-        duration_s: Time stamp of the last frame plus the time it is shown.
-        corrupt_frames: Indices of frames the decoder had to guess at, or that follow a lost one;
-            the last, if what came after it was lost.
-        declared_frames: What the header says, or None; often wrong.
+        duration_s: Time stamp of the last frame plus its duration.
+        corrupt_frames: Indices of frames that the decoder had to conceal or that follow a lost one;
+            the last frame if data after it were lost.
+        declared_frames: Number of frames stated by the header, or None; often wrong.
     """
 
     frames: np.ndarray
@@ -60,7 +61,7 @@ class DecodedVideo:
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded frame, its pixels neither converted nor turned yet."""
+    """One decoded frame whose pixels are neither converted nor rotated yet."""
 
     picture: av.VideoFrame
     time_s: float
@@ -70,7 +71,7 @@ class Frame:
 
 
 def as_shown(info: VideoInfo, orientation: Orientation) -> VideoInfo:
-    """Size and notes of a video whose pictures are turned."""
+    """Properties of a video with size and notes adapted to the orientation of its frames."""
     if orientation.upright:
         return info
     width, height = orientation.size(info.width, info.height)

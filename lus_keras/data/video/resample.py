@@ -1,4 +1,4 @@
-"""Resampling in time and in space while decoding, so that only the result is ever held."""
+"""Resampling in time and space during decoding, so that only the result is kept in memory."""
 
 import itertools
 import math
@@ -58,18 +58,18 @@ def resample_indices(
 
 
 def read_resampled(path: str | os.PathLike[str], **how: Any) -> np.ndarray:
-    """Decodes once and keeps only cropped, resized frames at `fps`, those of `resample_indices`.
+    """Cropped and resized frames of a video at `fps`, chosen as by `resample_indices`.
 
     Args:
-        path: Video file, or folder of numbered pictures.
-        how: Keywords of `iter_resampled`, but for `most`.
+        path: Video file, or folder of numbered images.
+        how: Keyword arguments of `iter_resampled` except `most`.
 
     Returns:
         `(t, h, w)`, or `(t, h, w, 3)` RGB, uint8; t = round(duration * fps), at least one, or the
-        number of frames where `fps` is None.
+        number of frames if `fps` is None.
 
     Raises:
-        VideoError: As `iter_resampled`; more than 20,000 frames come out.
+        VideoError: As `iter_resampled`; the result exceeds 20,000 frames.
         ValueError: `fps` is not positive.
     """
     return np.stack(list(iter_resampled(path, most=MAX_FRAMES, **how)))
@@ -89,29 +89,29 @@ def iter_resampled(
     tally: Tally | None = None,
     most: int = MAX_STREAMED,
 ) -> Iterator[np.ndarray]:
-    """Gives resampled frames one by one; memory does not grow with the video.
+    """Resampled frames, one at a time; memory does not grow with the length of the video.
 
     Args:
-        path: Video file, or folder of numbered pictures.
-        fps: Frames per second wanted, positive; None keeps every frame as it is.
-        size: `(h, w)` to resize to, by area, or linearly if an axis grows; None keeps the size.
-        box: `(x, y, w, h)` to crop to before that, pixels of the file; None keeps the whole.
-        region: `(x, y, w, h)` to crop to after that, pixels of the resized frame.
-        grayscale: Brightness 0 … 255 if true, RGB if not.
-        picture_fps: Frames per second of what has no clock: pictures, a file that states 0.
-        antialias: Resize bilinearly with antialiasing, as torchvision and Pillow, whether an axis
-            grows or not.
-        require_intact: Whether a file that lost its end, or frames, is an error once all has been
-            decoded.
-        tally: Counts the frames of the file, for `losses_of` to tell what it has lost.
-        most: Frames that may be decoded, and that may come out.
+        path: Video file, or folder of numbered images.
+        fps: Target frames per second, positive; None keeps every frame unchanged.
+        size: `(h, w)` to resize to, by area, or bilinearly if an axis grows; None keeps the size.
+        box: Crop `(x, y, w, h)` before resizing, in pixels of the file; None keeps the whole frame.
+        region: Crop `(x, y, w, h)` after resizing, in pixels of the resized frame.
+        grayscale: Gray levels 0 … 255 if true, RGB if false.
+        picture_fps: Frames per second of images, or of a file whose stated rate is 0.
+        antialias: Resize bilinearly with antialiasing, like torchvision and Pillow, whether or not
+            an axis grows.
+        require_intact: Whether a truncated or damaged file is an error, raised after the last
+            frame.
+        tally: Counts the frames of the file, so that `losses_of` can determine its losses.
+        most: Largest number of frames to decode and to return.
 
     Yields:
-        `(h, w)` or `(h, w, 3)` RGB uint8, at least one; a frame shown twice is one array.
+        `(h, w)` or `(h, w, 3)` RGB uint8, at least one; repeated frames are the same array.
 
     Raises:
-        VideoError: As `iter_frames`, when the place is reached; `box` or `region` leaves the frame;
-            more than `most` frames; the file is not whole.
+        VideoError: As `iter_frames`, at the frame concerned; `box` or `region` exceeds the frame;
+            there are more than `most` frames; the file is not intact.
         ValueError: `fps` is not positive.
     """
     path = Path(path)
@@ -135,13 +135,12 @@ def count_resampled(
     picture_fps: float | None = None,
     most: int = MAX_STREAMED,
 ) -> int:
-    """Number of frames that `iter_resampled` gives; decodes the whole file.
+    """Number of frames, at least 1, that `iter_resampled` yields; decodes the whole file.
 
     Args:
-        fps: Frames per second wanted, positive; None keeps every frame.
-
-    Returns:
-        1 or more.
+        fps: Target frames per second, positive; None keeps every frame.
+        picture_fps: As in `iter_resampled`.
+        most: As in `iter_resampled`.
 
     Raises:
         VideoError: As `iter_resampled`.
@@ -153,7 +152,7 @@ def count_resampled(
 def _schedule(
     path: Path, fps: float | None, picture_fps: float | None, most: int, tally: Tally
 ) -> Iterator[Frame]:
-    """Yields the frame that stands for each output, not converted yet."""
+    """Yields the source frame of each output frame, with unconverted pixels."""
     frames = tally.counted(decode(path, picture_fps, most))
     if fps is None:
         for count, frame in enumerate(frames, start=1):
@@ -164,7 +163,7 @@ def _schedule(
     if not 0 < fps < math.inf:
         raise ValueError(f"`fps` must be positive. Received: fps={fps}.")
     previous = next(frames)
-    # The file may end before an output's time is up: outputs wait until it is known not to.
+    # The file may end before the time of an output: outputs wait until this is excluded.
     waiting: deque[Frame] = deque()
     chosen = given = 0
     try:
@@ -191,9 +190,9 @@ def _count_outputs(duration_s: float, fps: float, most: int = MAX_FRAMES) -> int
 
 
 def _outputs_until(midpoint_s: float, fps: float, *, start: int, most: int) -> int:
-    """Number of outputs that are not later than `midpoint_s`; the first `start` are known to be."""
+    """Number of outputs not later than `midpoint_s`; this is known for the first `start`."""
     count = start
-    # Written as in resample_indices, to the last bit: the two must choose alike.
+    # The same expression as in resample_indices, as both must agree to the last bit.
     while count / fps - _TIE_S <= midpoint_s:
         count += 1
         if count > most:
@@ -211,20 +210,20 @@ def _fitter(
             pixels = _cropped(path, pixels, box)
         if size is not None and pixels.shape[:2] != tuple(size):
             pixels = resized(pixels, size, antialias=antialias)
-        # A copy, so that what is cut away can be freed.
+        # A copy, so that the memory of the full frame can be freed.
         return pixels if region is None else _cropped(path, pixels, region).copy()
 
     return fit
 
 
 def resized(pixels: np.ndarray, size: Size, *, antialias: bool = False) -> np.ndarray:
-    """Resizes a picture.
+    """Resizes an image.
 
     Args:
         pixels: `(h, w)` or `(h, w, 3)` uint8.
-        size: `(height, width)` wanted.
-        antialias: Bilinearly, over as many pixels as one of the result covers, as torchvision and
-            Pillow; otherwise by area, or linearly if an axis grows.
+        size: Target `(height, width)` in pixels.
+        antialias: Bilinear resizing whose filter covers the extent of an output pixel, like
+            torchvision and Pillow; otherwise by area, or bilinearly if an axis grows.
 
     Returns:
         `(height, width)` or `(height, width, 3)` uint8.

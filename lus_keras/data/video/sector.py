@@ -1,4 +1,4 @@
-"""Finding the ultrasound sector in a frame that also shows text, scales and black."""
+"""Finds the ultrasound sector in frames that also show text, scales and a black background."""
 
 import functools
 import itertools

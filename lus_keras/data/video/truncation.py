@@ -1,7 +1,7 @@
-"""What the bytes of a file prove of its end: chunks and boxes that stop short, told undecoded.
+"""Detects truncated files by incomplete chunks and boxes, without decoding.
 
-A number of frames that a header states proves nothing: edit lists hide frames, recorders count
-fields or dropped frames, and what writes to a pipe never learns how many there were.
+The number of frames in a header proves nothing: edit lists hide frames, recorders count fields or
+dropped frames, and programs that write to a pipe cannot add the number afterwards.
 """
 
 import os
@@ -11,16 +11,16 @@ from typing import BinaryIO
 from av.video.stream import VideoStream
 
 _HEAD = 1 << 16
-# What a writer that cannot go back leaves as a length.
+# Placeholder lengths left by writers that cannot seek back.
 _NOT_STATED = (0, 0xFFFFFFFF)
 _LISTS = (b"RIFF", b"LIST")
-# AVI states in its main header that it has an index, which stands at the end.
+# Flag in the main header of an AVI that announces an index at the end of the file.
 _HAS_INDEX = 0x10
 _BOXES = frozenset(
     b"ftyp moov mdat wide free skip moof mfra uuid udta sidx styp ssix emsg prft meta pdin".split()
 )
 _SIZE_64 = 1
-# More than the longest packet of an MPEG program stream, so that a pack header is among them.
+# Bytes to read; more than the longest packet of an MPEG program stream, to include a pack header.
 _MPEG_TAIL = 1 << 18
 _PACK = b"\0\0\1\xba"
 _PROGRAM_END = b"\xb9"
@@ -31,13 +31,13 @@ _GIF_IMAGE, _GIF_EXTENSION, _GIF_TRAILER = b"\x2c", b"\x21", b"\x3b"
 
 
 def is_cut_short(path: Path, container: str) -> bool:
-    """Follows the structure of a file as far as its bytes go.
+    """Whether the structure of a file extends beyond its last byte.
 
-    Frames that are lost with the end of a file cannot be seen by decoding where the header counts
-    none, as in GIF, or too few to be sure, as in an AVI that lost its last tenth.
+    Decoding cannot reveal frames lost at the end if the header states no number, as in GIF, or if
+    the difference is too small to be conclusive, as in an AVI that lost its last tenth.
 
     Returns:
-        True if bytes are missing; False if none are, or if the container does not tell.
+        True if bytes are missing; False if none are, or if the container does not reveal it.
     """
     walk = {
         "avi": _avi_is_cut,
@@ -54,22 +54,24 @@ def is_cut_short(path: Path, container: str) -> bool:
 
 
 def index_leaves_file(stream: VideoStream, size: int) -> bool:
-    """Whether an index that the container holds names a frame that lies beyond the file's end.
+    """Whether the index of a container refers to a frame beyond the end of the file.
 
     Args:
-        stream: Of an AVI or MOV, opened but not decoded: FFmpeg adds to other indices as it reads.
+        stream: Stream of an AVI or MOV, opened but not decoded; for other containers FFmpeg extends
+            the index while reading.
+        size: Size of the file in bytes.
     """
     return any(entry.pos + entry.size > size for entry in stream.index_entries)
 
 
 def has_clock(path: Path, container: str) -> bool:
-    """Whether times of frames are known.
+    """Whether frame times are known.
 
-    Pictures have none, nor has an AVI whose header gives its rate as 0, for which FFmpeg would
-    silently take 25 frames per second.
+    Images have none, nor does an AVI whose header states a rate of 0, for which FFmpeg would
+    silently assume 25 frames per second.
 
     Returns:
-        False if only somebody who knows can tell the frame rate.
+        False if the user must provide the frame rate.
     """
     if container == "pictures":
         return False
@@ -89,14 +91,14 @@ def has_clock(path: Path, container: str) -> bool:
 
 
 def _chunk(stream: BinaryIO, start: int) -> tuple[bytes, int]:
-    """Name and length of the chunk of a RIFF file at a place; no name where the file ends."""
+    """Name and length of the chunk at an offset of a RIFF file; the name is empty at the end."""
     stream.seek(start)
     head = stream.read(8)
     return (head[:4], int.from_bytes(head[4:], "little")) if len(head) == 8 else (b"", 0)
 
 
 def _avi_is_cut(stream: BinaryIO, size: int) -> bool:
-    """RIFF lists follow one another; each holds chunks, the pictures in a list of their own."""
+    """AVI: consecutive RIFF lists that contain chunks; frames are in a list of their own."""
     start, indexed = 0, False
     while (found := _chunk(stream, start))[0] == b"RIFF":
         stated = found[1] not in _NOT_STATED
@@ -116,14 +118,14 @@ def _avi_is_cut(stream: BinaryIO, size: int) -> bool:
         if not stated:
             return False
         if end > size:
-            # The length alone may be wrong: with the index, which comes last, the file is whole.
+            # The length may be wrong: a file with its index, which comes last, is complete.
             return not indexed and _announces_index(stream)
         start = end + found[1] % 2
     return False
 
 
 def _last_chunk_is_cut(stream: BinaryIO, place: int, size: int) -> bool:
-    """Follows the pictures of a list whose length was never filled in."""
+    """Follows the chunks of a list whose length was never filled in."""
     while place + 8 <= size:
         kind, length = _chunk(stream, place)
         if kind in _LISTS:
@@ -151,14 +153,14 @@ def _announces_index(stream: BinaryIO) -> bool:
 
 
 def _mov_is_cut(stream: BinaryIO, size: int) -> bool:
-    """Boxes follow one another; a length of 0 means "to the end", 1 that 64 bits follow."""
+    """MOV: consecutive boxes; length 0 means "to the end", 1 that a 64-bit length follows."""
     start = 0
     while start + 8 <= size:
         stream.seek(start)
         length, kind = int.from_bytes(stream.read(4), "big"), stream.read(4)
         if length == _SIZE_64:
             length = int.from_bytes(stream.read(8), "big")
-        # What is no box is something that was added behind the last.
+        # Anything other than a known box was appended after the last one.
         if length < 8 or kind not in _BOXES:
             return False
         start += length
@@ -168,10 +170,10 @@ def _mov_is_cut(stream: BinaryIO, size: int) -> bool:
 
 
 def _mpeg_is_cut(stream: BinaryIO, size: int) -> bool:
-    """Packs of packets follow one another, to the end or to something else, such as stuffing.
+    """MPEG: consecutive packs of packets, to the end or to other data, such as stuffing.
 
-    A program stream states no length of its own, so a file cut between two packets looks whole
-    here; the decoder then tells, unless the cut lies between two pictures as well.
+    A program stream states no total length, so that a file cut between two packets looks complete
+    here. The decoder detects the loss unless the cut is also between two frames.
     """
     stream.seek(max(0, size - _MPEG_TAIL))
     tail = stream.read()
@@ -179,7 +181,7 @@ def _mpeg_is_cut(stream: BinaryIO, size: int) -> bool:
     if place < 0:
         return False
     while len(start := tail[place : place + 14]) >= len(_PACK):
-        # Lower codes are of the video within.
+        # Lower codes belong to the video stream.
         if start[:3] != _PACK[:3] or start[3] < _PACK[3] - 1:
             return False
         place += _mpeg_length(start)
@@ -187,7 +189,7 @@ def _mpeg_is_cut(stream: BinaryIO, size: int) -> bool:
 
 
 def _mpeg_length(start: bytes) -> int:
-    """Bytes of what starts so, as far as it states them: an end, a header of a pack, a packet."""
+    """Length in bytes of the program end, pack header or packet that starts with these bytes."""
     code = start[3:4]
     if code == _PROGRAM_END:
         return 4
@@ -199,7 +201,7 @@ def _mpeg_length(start: bytes) -> int:
 
 
 def _ts_is_cut(stream: BinaryIO, size: int) -> bool:
-    """Packets of one length follow one another; a rest that begins as one does is a part of one."""
+    """MPEG-TS: packets of equal length; a remainder that begins with a sync byte is truncated."""
     for length in _TS_LENGTHS:
         sync = length - min(_TS_LENGTHS)
         places = [sync, sync + length, size - size % length + sync]
@@ -215,7 +217,7 @@ def _byte(stream: BinaryIO, place: int) -> bytes:
 
 
 def _matroska_is_cut(stream: BinaryIO, size: int) -> bool:
-    """Elements of the segment follow one another; a length of ones means that none is stated."""
+    """Matroska: consecutive elements; a length of all ones means that it is not stated."""
     place = 0
     while place < size:
         kind, length, inside = _element(stream, place)
@@ -243,7 +245,7 @@ def _open_segment_is_cut(stream: BinaryIO, place: int, size: int) -> bool:
 
 
 def _element(stream: BinaryIO, place: int) -> tuple[bytes, int | None, int]:
-    """Id, length or None if it is not stated, and place of the content of a Matroska element."""
+    """Id, length (None if not stated) and offset of the content of a Matroska element."""
     stream.seek(place)
     head = stream.read(12)
     id_bytes = 9 - head[0].bit_length() if head and head[0] else 0
@@ -257,7 +259,7 @@ def _element(stream: BinaryIO, place: int) -> tuple[bytes, int | None, int]:
 
 
 def _gif_is_cut(stream: BinaryIO, size: int) -> bool:
-    """Blocks follow one another up to the trailer; what comes behind it does not belong to it."""
+    """GIF: consecutive blocks up to the trailer; data after it do not belong to the image."""
     stream.seek(0)
     head = stream.read(13)
     if len(head) < 13:

@@ -1,4 +1,4 @@
-"""Writing frames to a video file, whole or not at all."""
+"""Writes frames to a video file, atomically."""
 
 import itertools
 import math
@@ -22,7 +22,7 @@ _MATROSKA_CLOCK = Fraction(1, 1000)
 
 @dataclass(frozen=True)
 class _Encoding:
-    """An encoder of FFmpeg, the pixel formats it is given, and its settings for high quality."""
+    """An FFmpeg encoder, its input pixel formats, and its settings for high quality."""
 
     encoder: str
     gray: str = "yuv420p"
@@ -53,20 +53,20 @@ def write_video(
     *,
     times_s: Sequence[float] | None = None,
 ) -> None:
-    """Encodes frames, `rawvideo` and `ffv1` without loss; at a constant rate without `times_s`.
+    """Encodes frames; `rawvideo` and `ffv1` are lossless.
 
     Args:
-        path: File to create or replace; its suffix chooses the container.
+        path: File to create or replace; its suffix determines the container.
         frames: `(t, h, w)` grayscale or `(t, h, w, 3)` RGB uint8, or an iterable of such frames,
-            which is used up one by one.
+            which is consumed one frame at a time.
         fps: Frames per second, positive.
         codec: mjpeg, rawvideo, ffv1 or mpeg4 for .avi; mpeg4 or h264 for .mp4.
-        times_s: Time stamp of each frame in seconds, increasing by a millisecond at least, for
-            .mkv only; None places frame i at i / fps.
+        times_s: Time stamp of each frame in seconds, increasing by at least a millisecond, for
+            .mkv only; with None the rate is constant and frame i is at i / fps.
 
     Raises:
-        VideoError: The codec does not go with the container or is not built in, `fps` is not
-            positive, or the frames are none, not uint8 or of several shapes.
+        VideoError: The codec is not available for the container or not built in, `fps` is not
+            positive, there are no frames, or they are not uint8 or differ in shape.
     """
     path = Path(path)
     encoding = _encoding(path, codec)
@@ -116,7 +116,7 @@ def _encode(
     encoding: _Encoding,
     times_s: Sequence[float] | None,
 ) -> None:
-    # MPEG-4 keeps the clock in 16 bits, so the fraction has to be short.
+    # MPEG-4 stores the clock in 16 bits, which limits the denominator.
     rate = Fraction(fps).limit_denominator(1001)
     clock = 1 / rate if times_s is None else _MATROSKA_CLOCK
     shape = None
