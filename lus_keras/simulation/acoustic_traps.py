@@ -1,4 +1,4 @@
-"""Vertical artifacts as tasks draw them: traps where they can be seen, lookalikes anywhere."""
+"""Vertical artifacts drawn by the tasks: traps at visible positions, lookalikes anywhere."""
 
 import numpy as np
 
@@ -18,20 +18,20 @@ FLICKER_DB, FLICKER_S = 1.5, 0.2
 
 
 def span_mm(acquisition: Acquisition, motion: Motion) -> tuple[float, float]:
-    """Part of the lung that can come into view, mm."""
+    """Range of positions along the lung that can come into view, mm."""
     half, (low, high) = acquisition.half_width_mm, motion.lung_range_mm
     return -half - high, half - low
 
 
 def clear_places(acquisition: Acquisition) -> np.ndarray:
-    """Places on the probe that no rib shades and no edge cuts, `(n,)` float64 mm."""
+    """Positions on the probe without rib shadow and away from the edges, `(n,)` float64 mm."""
     places = np.linspace(-0.8, 0.8, 161) * acquisition.half_width_mm
     passes = transmission(acquisition, places)
     return places[passes >= 0.5 * passes.max()]
 
 
 def flicker(acquisition: Acquisition, motion: Motion, name: str, count: int) -> np.ndarray:
-    """Brightness changes of `count` artifacts, power, `(count, t)` float32."""
+    """Random power factors of `count` artifacts over time, `(count, t)` float32."""
     rng, fps = acquisition.rng(f"{name}.flicker"), acquisition.plan.fps
     frames = motion.lung_mm.size
     paths = [ornstein_uhlenbeck(rng, frames, fps, FLICKER_S) for _ in range(count)]
@@ -41,7 +41,7 @@ def flicker(acquisition: Acquisition, motion: Motion, name: str, count: int) -> 
 def _show_first_trap(
     acquisition: Acquisition, motion: Motion, position_mm: np.ndarray, elevation_mm: np.ndarray
 ) -> None:
-    """Moves the first trap, in place, to where it can be seen at one random moment."""
+    """Moves the first trap, in place, to a position where it is visible at one random moment."""
     rng = acquisition.rng("traps.first")
     moment, choice, offset = rng.integers(motion.lung_mm.size), rng.random(), rng.uniform(-1.0, 1.0)
     clear = clear_places(acquisition)
@@ -50,7 +50,7 @@ def _show_first_trap(
 
 
 def narrow_traps(acquisition: Acquisition, motion: Motion, count: int) -> VerticalArtefacts:
-    """Draws causes of separate B-lines, weaker the harder the cohort; the first can be seen."""
+    """Draws causes of separate B-lines, weaker at higher difficulty; the first one is in view."""
     trap = draw_many(TrapParameters, acquisition.plan.key, count)
     low, high = span_mm(acquisition, motion)
     position, elevation = low + (high - low) * trap["place"], trap["elevation_mm"]
@@ -72,15 +72,15 @@ def narrow_traps(acquisition: Acquisition, motion: Motion, count: int) -> Vertic
 def z_lines(
     acquisition: Acquisition, motion: Motion, slip_range_mm: tuple[float, float] = (0.0, 0.0)
 ) -> VerticalArtefacts:
-    """Draws Z-lines, whatever the class of the video.
+    """Draws Z-lines, independent of the class of the video.
 
     Args:
-        slip_range_mm: Places across the image plane over which lines are spread, beyond their
-            own distribution. Where the class decides how far the lung slips, this is the range
-            of both classes, or the number of lines in a frame would tell them apart.
+        slip_range_mm: Elevational range over which lines are spread, in addition to their own
+            distribution. If the class determines how far the lung slips, this must be the range of
+            both classes; otherwise the number of lines in a frame would reveal the class.
 
     Returns:
-        Any number of Z-lines; in a frame about as many are seen whatever the range.
+        Any number of Z-lines; the number visible in a frame is about the same for any range.
     """
     low_slip, high_slip = slip_range_mm
     wider = 1 + (high_slip - low_slip) / ELEVATION_SPAN_MM

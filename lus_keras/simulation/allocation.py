@@ -1,32 +1,35 @@
-"""Videos, classes and lengths, dealt out so that a cohort looks as its paper's.
+"""Allocation of videos, classes and lengths, so that a cohort resembles that of its paper.
 
-Lengths are drawn apart from classes: how long a video is must not tell what it shows.
+Lengths are drawn independently of classes: the length of a video must not reveal its class.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-# Concentration of a patient's own mixture of classes; the smaller, the more alike the videos of
-# one patient are.
+# Concentration of a patient's own mixture of classes; smaller values make the videos of one patient
+# more alike.
 MIXTURE_STRENGTH = 3.0
 # a + b of the symmetric beta prior; 2 gives videos of one patient a label correlation of 1/3.
 PRIOR_STRENGTH = 2.0
 
 
 def videos_per_patient(patients: int, videos: int, rng: np.random.Generator) -> np.ndarray:
-    """Shares videos out: one each, the rest at random; `(patients,)` int64, sum `videos`."""
+    """Number of videos per patient, `(patients,)` int64: one each, the rest at random."""
     return 1 + rng.multinomial(videos - patients, np.full(patients, 1 / patients))
 
 
 def positive_shares(patients: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws each patient's prior of the finding, 0 … 1, in pairs of p and 1 - p."""
+    """Draws each patient's probability of the finding, 0 … 1, in pairs of p and 1 - p."""
     half = rng.beta(PRIOR_STRENGTH / 2, PRIOR_STRENGTH / 2, (patients + 1) // 2)
     return rng.permutation(np.concatenate([half, 1 - half])[:patients])
 
 
 def draw_classes(counts: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """Chooses videos with the finding, `(n,)` bool a patient; both occur from two videos on."""
+    """Chooses videos with the finding, `(n,)` bool per patient.
+
+    Both classes occur if there are two or more videos.
+    """
     shares = positive_shares(len(counts), rng)
     chosen = [rng.random(n) < share for n, share in zip(counts, shares, strict=True)]
     everything = np.concatenate(chosen)
@@ -38,7 +41,10 @@ def draw_classes(counts: np.ndarray, rng: np.random.Generator) -> list[np.ndarra
 def draw_patient_classes(
     counts: np.ndarray, share: float, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Chooses patients with the finding in all videos, `(n,)` bool each; both occur from two on."""
+    """Chooses patients with the finding in all videos, `(n,)` bool per patient.
+
+    Both classes occur if there are two or more patients.
+    """
     patients = len(counts)
     positives = int(np.clip(round(share * patients), 1, max(patients - 1, 1)))
     chosen = rng.permutation(np.arange(patients) < positives)
@@ -46,7 +52,7 @@ def draw_patient_classes(
 
 
 def quotas(total: int, shares: Sequence[float]) -> np.ndarray:
-    """Splits a number by shares, largest remainders first; each part at least 1 if possible."""
+    """Splits a number by shares (largest remainder method); each part is at least 1 if possible."""
     exact = np.asarray(shares, float) / np.sum(shares) * total
     count = np.floor(exact).astype(np.int64)
     for k in np.argsort(count - exact, kind="stable")[: total - int(count.sum())]:
@@ -61,16 +67,17 @@ def quotas(total: int, shares: Sequence[float]) -> np.ndarray:
 def allocate_classes(
     counts: np.ndarray, shares: Sequence[float], rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Deals a deck of k classes to videos, each patient preferring some of them.
+    """Allocates k classes to videos, with a preference of each patient for some classes.
 
-    One `(n,)` int64 array of class numbers a patient; over all, exactly `quotas`.
+    Returns:
+        One `(n,)` int64 array of class indices per patient; the totals are exactly `quotas`.
     """
     prior = np.asarray(shares, float) / np.sum(shares)
     mixtures = rng.dirichlet(MIXTURE_STRENGTH * prior, len(counts)) + 1e-6
     owners = np.repeat(np.arange(len(counts)), counts)
     left, dealt = quotas(len(owners), shares), np.zeros(len(owners), np.int64)
     for video in rng.permutation(len(owners)):
-        # The deck thins as it is dealt, hence the mixture relative to the cohort's.
+        # The remaining classes become fewer, hence the mixture relative to that of the cohort.
         weight = mixtures[owners[video]] / prior * left
         dealt[video] = rng.choice(len(prior), p=weight / weight.sum())
         left[dealt[video]] -= 1
@@ -80,14 +87,14 @@ def allocate_classes(
 def draw_lengths(
     lengths: Sequence[tuple[int, int]], count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draws numbers of frames from a histogram; shuffles it if `count` is its sum."""
+    """Draws numbers of frames from a histogram; a permutation of it if `count` is its sum."""
     frames, videos = np.array(lengths).T
     pool = np.repeat(frames, videos)
     return rng.permutation(pool) if count == len(pool) else rng.choice(pool, count)
 
 
 def skewed_lengths(shortest_s: float, longest_s: float, skew: float, count: int) -> np.ndarray:
-    """Rising lengths from shortest to longest; skew 1 spreads evenly, more makes most short."""
+    """Ascending lengths in s; skew 1 is uniform, larger values favor short lengths."""
     return shortest_s + (longest_s - shortest_s) * np.linspace(0, 1, count) ** skew
 
 
@@ -97,14 +104,15 @@ def allocate_lengths(
     order: np.ndarray,
     by_class: bool,
 ) -> np.ndarray:
-    """Deals lengths of two classes to videos.
+    """Allocates the lengths of two classes to videos.
 
     Args:
-        class_lengths_s: Shortest, longest and skew of videos without and with the finding.
-        positive: `(n,)` bool, which videos have it.
+        class_lengths_s: Shortest length, longest length and skew of videos without and with the
+            finding.
+        positive: `(n,)` bool, videos with the finding.
         order: `(n,)` int64, a permutation.
-        by_class: Whether each class gets its own lengths; otherwise all go into one deck, so that
-            a video's length tells nothing.
+        by_class: Whether each class receives its own lengths; otherwise all are pooled, so that the
+            length of a video does not reveal its class.
 
     Returns:
         `(n,)` float64, seconds; the same lengths in either case.

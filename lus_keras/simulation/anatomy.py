@@ -1,7 +1,7 @@
 """Chest wall, ribs, pleura, lung haze and reverberation in flattened beam space.
 
-All maps are `(rows, beams)` float32 echo power; lung maps are wider, as the lung slides under the
-beams. Reference level and units are those of `parameters`.
+All maps are `(rows, beams)` float32 echo power; maps of the lung are wider because it slides under
+the beams. The reference level and units are those of `parameters`.
 """
 
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ from lus_keras.simulation.texture import from_db, smooth_field, smooth_profile, 
 SKIN_MM = 2.5
 PLEURA_EDGE_MM = 0.25
 CAP_MM = 0.7
-# Beyond 30° nothing more is lost: echoes there come from roughness, not from the mirror.
+# The loss saturates at 30°, where echoes come from roughness instead of specular reflection.
 MAX_INCIDENCE_DEG = 30.0
-# Share of the specular loss that diffuse echoes under the pleura suffer too.
+# Share of the specular loss that also applies to diffuse echoes under the pleura.
 DIFFUSE_SHARE = 0.25
 
 
 @dataclass(frozen=True)
 class ChestWall:
-    """The wall and what the reverberation needs of it.
+    """The chest wall and its parts needed for the reverberation.
 
     Attributes:
         power: `(rows, beams)` echo power of the wall with ribs, their shadows, and clutter.
         tissue: `(rows, beams)` echo power of the tissue without ribs.
-        above: `(rows, 1)` 1 above the pleura, 0 below.
-        speckle: `(rows, beams)` the tissue's speckle, mean 1.
+        above: `(rows, 1)` smooth step, 1 above the pleura, 0 below.
+        speckle: `(rows, beams)` speckle of the tissue, mean 1.
     """
 
     power: np.ndarray
@@ -40,7 +40,7 @@ class ChestWall:
 
 
 def rib_centres(acquisition: Acquisition) -> np.ndarray:
-    """Places of the ribs that can shade the view, mm, `(n,)` float64; none between two ribs."""
+    """Centers of the ribs that can shade the view, `(n,)` float64 mm; empty if none cross it."""
     if not acquisition.video.shows_ribs:
         return np.empty(0)
     pitch = acquisition.patient.rib_pitch_mm * acquisition.video.rib_pitch_scale
@@ -49,38 +49,41 @@ def rib_centres(acquisition: Acquisition) -> np.ndarray:
 
 
 def rib_top_mm(acquisition: Acquisition, distance_mm: np.ndarray) -> np.ndarray:
-    """Depth of a rib's surface at `(n,)` distances from its center, mm, flattened."""
+    """Flattened depth of a rib's surface in mm at `(n,)` distances from its center in mm."""
     bow = 2.5 * (2 * distance_mm / acquisition.patient.rib_width_mm) ** 2
     return acquisition.pleura_mm - acquisition.video.rib_height_mm + bow
 
 
 def _shadow_profile(acquisition: Acquisition, distance_mm: np.ndarray) -> np.ndarray:
-    """Shade of one rib, 0 … 1, at a distance from its center."""
+    """Shade of one rib, 0 … 1, at distances from its center in mm."""
     edge = distance_mm - acquisition.patient.rib_width_mm / 2
     return soft_step(-2 * edge / acquisition.video.rib_edge_mm)
 
 
 def acoustic_window(acquisition: Acquisition, lateral_mm: np.ndarray) -> np.ndarray:
-    """Power that passes between the ribs at `(n,)` mm, 0 … 1, small behind a rib."""
+    """Share of power that passes between the ribs at `(n,)` positions in mm, 0 … 1."""
     distance = np.abs(lateral_mm[None] - rib_centres(acquisition)[:, None])
     shade = _shadow_profile(acquisition, distance).max(0, initial=0)
     return from_db(-acquisition.video.rib_shadow_db * shade)
 
 
 def specular_loss_db(acquisition: Acquisition, lateral_mm: np.ndarray) -> np.ndarray:
-    """Loss of the mirror echo with incidence, dB ≤ 0, at `(n,)` places in mm."""
+    """Loss of the specular echo due to oblique incidence, dB ≤ 0, at `(n,)` positions in mm."""
     incidence = np.minimum(np.abs(acquisition.incidence_deg(lateral_mm)), MAX_INCIDENCE_DEG)
     return -acquisition.video.specular_loss_db * (incidence / 10) ** 2
 
 
 def transmission(acquisition: Acquisition, lateral_mm: np.ndarray) -> np.ndarray:
-    """Power from under the pleura at `(n,)` mm, 0 … 1: rib shadows, oblique incidence."""
+    """Share of power returned from below the pleura at `(n,)` positions in mm, 0 … 1.
+
+    Includes rib shadows and oblique incidence.
+    """
     diffuse = from_db(DIFFUSE_SHARE * specular_loss_db(acquisition, lateral_mm))
     return acoustic_window(acquisition, lateral_mm) * diffuse
 
 
 def _layers_db(acquisition: Acquisition) -> np.ndarray:
-    """Echogenicity of skin, fat and muscle against depth, `(rows, 1)` float32."""
+    """Echogenicity of skin, fat and muscle by depth, `(rows, 1)` float32 dB."""
     depth = acquisition.row_depth_mm
     patient, video = acquisition.patient, acquisition.video
     fat_end = acquisition.pleura_mm * video.fat_fraction
@@ -138,14 +141,14 @@ def chest_wall(acquisition: Acquisition) -> ChestWall:
 
 
 def pleural_line(acquisition: Acquisition, shift_mm: np.ndarray | float = 0.0) -> np.ndarray:
-    """Axial profile 0 … 1, `(rows, 1 or n)`, of the pleural line, shifted downwards by mm."""
+    """Axial profile of the pleural line, `(rows, 1 or n)` in 0 … 1, shifted downward by mm."""
     thickness = acquisition.video.pleura_thickness_mm + 0.4 * acquisition.row_mm
     distance = acquisition.row_depth_mm - (acquisition.pleura_mm + shift_mm)
     return np.exp(-0.5 * (distance / thickness) ** 2)
 
 
 def reverberation(acquisition: Acquisition, wall: ChestWall, a_line_db: float) -> np.ndarray:
-    """Folds the wall by the pleural depth, `(rows, beams)`: A-lines, and copies of the wall."""
+    """Echo power of A-lines and copies of the wall, `(rows, beams)`, by folding at the pleura."""
     depth, pleura = acquisition.row_depth_mm, acquisition.pleura_mm
     per_trip_db = acquisition.patient.reverberation_db
     trip = np.floor(depth / pleura)
@@ -161,8 +164,9 @@ def reverberation(acquisition: Acquisition, wall: ChestWall, a_line_db: float) -
     level = acquisition.video.pleura_db + a_line_db + jag
     level = level + specular_loss_db(acquisition, acquisition.lateral_mm)
     copies = 0.7 * source[source_row] * from_db(per_trip_db * trip)
-    # An A-line lies across the border of two trips: one loss for all of it, or it would step down
-    # in its middle and its center lie too shallow. The first, the pleura, is drawn elsewhere.
+    # An A-line spans the border of two round trips. A single loss applies to all of it; otherwise
+    # its level would drop in the middle and its center be too shallow. The pleura is drawn
+    # elsewhere.
     nearest = np.round(depth / pleura)
     line_trip = np.where(nearest > 1, nearest - 0.5, trip)
     lines = from_db(level) * mirror * (0.5 + 0.5 * grain) * from_db(per_trip_db * line_trip)
@@ -178,9 +182,11 @@ def haze_db(acquisition: Acquisition, depth_mm: np.ndarray) -> np.ndarray:
 def lung(
     acquisition: Acquisition, lung_mm: np.ndarray, defects: PleuralDefects | None = None
 ) -> np.ndarray:
-    """Builds the lung, `(rows, n)` power: the pleural line that slides, and the haze under it.
+    """Echo power of the lung, `(rows, n)`: the sliding pleural line and the haze below it.
 
-    Its columns are places in mm along the lung; the line is indented or broken at defects.
+    Args:
+        lung_mm: `(n,)` positions along the lung.
+        defects: Positions where the line is indented or broken.
     """
     shape = (acquisition.rows, lung_mm.size)
     grain = speckle(acquisition.rng("lung.speckle"), shape, *acquisition.blur)

@@ -1,4 +1,4 @@
-"""Vertical artifacts: B-lines and their lookalikes, tied to the lung."""
+"""Vertical artifacts, B-lines and their lookalikes, which move with the lung."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class VerticalArtefacts:
 
     Attributes:
         kind: k names, `b_line` or `z_line`.
-        position_mm: `(k,)` place along the lung.
+        position_mm: `(k,)` position along the lung.
         width_mm: `(k,)` lateral size (SD).
         gain_db: `(k,)` power at the pleura.
         slope_db_cm: `(k,)` decay with depth.
-        reach_mm: `(k,)` depth below the pleura at which it ends; infinite for a B-line.
+        reach_mm: `(k,)` depth below the pleura at which the artifact ends; infinite for a B-line.
         visibility: `(k, t)` factor ≥ 0 from elevational position and flicker.
     """
 
@@ -54,7 +54,7 @@ class VerticalArtefacts:
         return VerticalArtefacts(self.kind + other.kind, *(np.concatenate(p) for p in pairs))
 
     def decay(self, depth_below_mm: np.ndarray) -> np.ndarray:
-        """`(k, n)` power at `(n,)` mm below the pleura, without the cut at the pleura."""
+        """`(k, n)` power at `(n,)` depths in mm below the pleura, not cut off above it."""
         below = np.maximum(depth_below_mm, 0)[None]
         power = from_db(self.gain_db[:, None] - self.slope_db_cm[:, None] * below / 10)
         with np.errstate(invalid="ignore"):
@@ -62,12 +62,12 @@ class VerticalArtefacts:
         return power * end
 
     def lateral(self, beam_mm: np.ndarray, lung_mm: np.ndarray, psf_mm: float) -> np.ndarray:
-        """Power across the beams in every frame, visibility included.
+        """Power across the beams in every frame, including visibility.
 
         Args:
-            beam_mm: `(n,)` lateral position of the beams.
+            beam_mm: `(n,)` lateral positions of the beams.
             lung_mm: `(t,)` path of the lung.
-            psf_mm: Lateral point spread (SD), which widens what is narrower.
+            psf_mm: Lateral point spread (SD), which widens the artifacts.
 
         Returns:
             `(t, k, n)` float32.
@@ -76,23 +76,23 @@ class VerticalArtefacts:
         width = np.hypot(self.width_mm, psf_mm)[None, :, None]
         offset = ((beam_mm[None, None] - centre) / width).astype(np.float32)
         power = np.exp(-0.5 * offset**2) * self.visibility.T[:, :, None].astype(np.float32)
-        # Nothing is that faint, and arithmetic with denormal numbers is ten times as slow.
+        # Values this small are invisible, and arithmetic with denormal numbers is ten times slower.
         power[power < NEGLIGIBLE] = 0
         return power
 
     def erasure(self, lateral: np.ndarray) -> np.ndarray:
-        """What B-lines at `lateral` `(t, k, n)` leave of the A-lines: `(t, n)` in 0 … 1."""
+        """Share of A-line power left by B-lines with power `lateral` `(t, k, n)`: `(t, n)`."""
         return 1 / (1 + np.float32(ERASURE) * lateral[:, self.is_trap].sum(1))
 
 
 @dataclass(frozen=True)
 class Pathology:
-    """What a task draws into the lung.
+    """Findings drawn into the lung by a task.
 
     Attributes:
-        a_line_db: Strength of the A-lines beyond what reverberation alone gives.
-        defects: Where the pleural line is indented or broken.
-        lung_point: Where sliding lung borders on air that rests.
+        a_line_db: Strength of the A-lines relative to that of reverberation alone.
+        defects: Positions where the pleural line is indented or broken.
+        lung_point: Border between sliding lung and motionless air.
     """
 
     artefacts: VerticalArtefacts
@@ -106,10 +106,10 @@ class Pathology:
 def elevational_visibility(
     elevation_mm: np.ndarray, slice_mm: np.ndarray, slip_mm: np.ndarray
 ) -> np.ndarray:
-    """How much of an artifact lies in the image plane while the lung slips across it.
+    """Share of an artifact in the image plane while the lung moves across it.
 
     Args:
-        elevation_mm: `(k,)` distance from the plane at slip 0.
+        elevation_mm: `(k,)` distance from the image plane at slip 0.
         slice_mm: `(k,)` elevational size (SD).
         slip_mm: `(t,)` motion across the plane.
 

@@ -1,4 +1,4 @@
-"""Airless lung under the pleura: dark or liver-like, with a shredded bright border."""
+"""Airless lung below the pleura: dark or liver-like, with a bright, shredded border."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,17 @@ import numpy as np
 from lus_keras.simulation.geometry import Acquisition
 from lus_keras.simulation.texture import from_db, smooth_field, smooth_profile, soft_step, speckle
 
-# Thinner than this, nothing airless is left between the shreds.
+# Below this thickness no airless lung remains between the shreds.
 MIN_THICKNESS_MM = 0.8
 BORDER_MM = 0.8
-# Correlation (SD, mm) and relative depth of the shreds, fine and broad; those of a deep
-# consolidation are no longer than those of one of 12 mm.
+# Correlation (SD, mm) and relative depth of fine and broad shreds; those of deeper consolidations
+# are no longer than those of one 12 mm deep.
 SHREDS, MAX_SHREDDED_MM = ((0.8, 0.14), (3.0, 0.18)), 12.0
 BORDER_RIPPLE_DB = 3.0
-# The border of hepatised lung is smoother in shape, brighter here and fainter there.
+# The border of hepatized lung has a smoother shape but a more variable brightness.
 DEEP_SHREDS = ((1.2, 0.07), (6.0, 0.22))
 DEEP_RIPPLE_DB, DEEP_RIPPLE_MM, RIPPLE_MM = 6.0, 4.0, 1.5
-# Air-filled bronchi: share of the field's SD above which there is one, and its size (SD, mm).
+# Air-filled bronchi: threshold of a random field in SD, and their axial and lateral size (SD, mm).
 BRONCHUS_THRESHOLD = 1.8
 BRONCHUS_MM = (0.6, 1.6)
 BRONCHUS_DB = -3.0
@@ -26,15 +26,15 @@ BRONCHUS_DB = -3.0
 
 @dataclass(frozen=True)
 class Consolidation:
-    """The consolidations of one video, tied to the lung.
+    """The consolidations of one video, which move with the lung.
 
     Attributes:
-        position_mm: `(k,)` place of the middle along the lung.
-        half_width_mm: `(k,)` half of the size along the pleura.
+        position_mm: `(k,)` center along the lung.
+        half_width_mm: `(k,)` half of the extent along the pleura.
         depth_mm: `(k,)` greatest depth below the pleura.
         echo_db: Echogenicity of the airless lung.
-        border_db: Brightness of the border to aerated lung.
-        has_bronchograms: Whether air is left in the bronchi.
+        border_db: Brightness of the border with aerated lung.
+        has_bronchograms: Whether there are air bronchograms.
     """
 
     position_mm: np.ndarray
@@ -45,7 +45,7 @@ class Consolidation:
     has_bronchograms: bool = False
 
     def thickness_mm(self, acquisition: Acquisition, lung_mm: np.ndarray) -> np.ndarray:
-        """`(n,)` mm of airless layer, shreds included, along the lung; 0 where it is aerated."""
+        """`(n,)` thickness of the airless layer in mm along the lung; 0 where it is aerated."""
         offset = (lung_mm[None] - self.position_mm[:, None]) / self.half_width_mm[:, None]
         smooth = self.depth_mm[:, None] * np.clip(1 - offset**2, 0, 1) ** 0.6
         shred = np.zeros(lung_mm.size)
@@ -58,7 +58,7 @@ class Consolidation:
         return np.where(thickness >= MIN_THICKNESS_MM, thickness, 0.0)
 
     def mask(self, acquisition: Acquisition, lung_mm: np.ndarray) -> np.ndarray:
-        """Where the lung is airless, `(rows, n)` float32 in 0 … 1."""
+        """Mask of airless lung, `(rows, n)` float32 in 0 … 1."""
         thickness = self.thickness_mm(acquisition, lung_mm)[None]
         below = acquisition.row_depth_mm - acquisition.pleura_mm
         edge = 0.3 + 0.5 * acquisition.row_mm
@@ -92,10 +92,10 @@ class Consolidation:
         return (from_db(level) * line).astype(np.float32)
 
     def paint(self, acquisition: Acquisition, lung_mm: np.ndarray, lung: np.ndarray) -> np.ndarray:
-        """Replaces aerated lung by airless lung.
+        """Replaces aerated lung with airless lung.
 
         Args:
-            lung_mm: `(n,)` places along the lung, the columns of `lung`.
+            lung_mm: `(n,)` positions along the lung, of the columns of `lung`.
             lung: `(rows, n)` echo power of aerated lung.
 
         Returns:

@@ -1,9 +1,9 @@
-"""Contact sheets: simulated frames by class, real ones beside them, and what both look like.
+"""Contact sheets: simulated frames by class beside real ones, and statistics of their appearance.
 
-    rows of frames, several patients a class       histogram │ spectrum │ mean images
-    M-mode and x-t under each frame (sliding only)
+    rows of frames, several patients per class     histogram │ spectrum │ mean images
+    M-mode and x-t below each frame (sliding only)
 
-Every sheet says which frames are simulated.
+Every sheet states which frames are simulated.
 """
 
 import itertools
@@ -26,7 +26,7 @@ from lus_keras.simulation.validation.view import cut, view_box
 SIDE = 350
 # Rows kept above the line, and rows of an M-mode.
 MARGIN, STRIP_ROWS = 40, 90
-# Seconds of a video that are read or rendered.
+# Duration that is read or rendered, in s.
 SECONDS = 2.0
 LABEL_OF_TASK = {"bline": "b_lines", "sliding": "sliding", "severity": "severity", "signs": "sign"}
 PICTURE_INCHES = 1.75
@@ -37,9 +37,9 @@ class Picture:
     """One frame of a sheet.
 
     Attributes:
-        group: Row of the sheet it belongs to, such as `SIMULATED: score_2`.
-        frame: `(350, 350)` uint8, the sector filling it.
-        strips: `(90, t)` M-mode and `(t, 350)` x-t uint8; empty where motion is not of interest.
+        group: Row of the sheet, such as `SIMULATED: score_2`.
+        frame: `(350, 350)` uint8, filled by the sector.
+        strips: `(90, t)` M-mode and `(t, 350)` x-t uint8; empty if motion is not of interest.
     """
 
     group: str
@@ -49,15 +49,15 @@ class Picture:
 
 
 def motion_strips(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Shows motion at the brightest line of the middle, which is taken for the pleura.
+    """M-mode and x-t image at the brightest line in the center, which is taken as the pleura.
 
     Args:
         frames: `(t, 350, 350)` uint8.
 
     Returns:
-        M-mode `(90, t)`: the middle column from above the line downwards, time to the right; and
-        x-t `(t, 350)`: what lies just under the line, time downwards. Lung that slides gives
-        grain in the first and slanting streaks in the second, lung that rests gives bars.
+        M-mode `(90, t)`: the central column from above the line downward, time to the right; and
+        x-t `(t, 350)`: the rows just below the line, time downward. A sliding lung appears granular
+        in the first and as slanted streaks in the second, a lung without sliding as bars.
     """
     middle = frames.shape[2] // 2
     profile = frames[:, :, middle - 20 : middle + 20].mean((0, 2))
@@ -68,11 +68,11 @@ def motion_strips(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def simulated_pictures(task: str, *, per_class: int, seed: int) -> list[Picture]:
-    """Renders frames of each class, every one of another patient.
+    """Renders frames of each class, each of a different patient.
 
     Returns:
-        Pictures, class by class; a picture is of the class that was drawn, its caption tells the
-        label that was measured.
+        Images by class. The group is the class that was drawn; the caption states the measured
+        label.
     """
     count = 12 * per_class
     plans = plan_cohort(task, patients=count, videos=count, seed=seed, duration_s=SECONDS)
@@ -90,16 +90,16 @@ def simulated_pictures(task: str, *, per_class: int, seed: int) -> list[Picture]
 
 
 def _best_frame(truth: Any, frames: int) -> int:
-    """A frame on which the finding is seen, if the truth knows of one; the middle one if not."""
+    """A frame that shows the finding if the truth contains one, else the middle frame."""
     shown = np.flatnonzero(getattr(truth, "b_line_frames", ()))
     return int(shown[len(shown) // 2]) if len(shown) else frames // 2
 
 
 def real_pictures(videos: Sequence[Video], task: str, *, per_class: int) -> list[Picture]:
-    """Takes frames from the middle of real videos, grouped by the task's label if they have it.
+    """Takes frames from the middle of real videos, grouped by the task's label if available.
 
     Returns:
-        Pictures, each patient once a group; files that cannot be decoded are left out.
+        Images, at most one per patient and group; files that cannot be decoded are skipped.
     """
     label = LABEL_OF_TASK[task]
     groups: dict[str, list[Video]] = {}
@@ -134,7 +134,11 @@ def _pictures_of(videos: Sequence[Video], group: str, task: str) -> Iterator[Pic
 def contact_sheet(
     task: str, simulated: Sequence[Picture], real: Sequence[Picture], source: str
 ) -> Figure:
-    """Draws a sheet of simulated pictures, at least one, and real ones beside them if any."""
+    """Draws a sheet of simulated images, at least one, with real ones beside them if there are any.
+
+    Args:
+        source: Name of the real data.
+    """
     groups: dict[str, list[Picture]] = {}
     for picture in (*simulated, *real):
         groups.setdefault(picture.group, []).append(picture)

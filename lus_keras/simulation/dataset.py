@@ -30,7 +30,7 @@ LICENSE = SAID.license
 
 @dataclass(frozen=True)
 class SimulatedSource:
-    """A planned video as the cache takes it, a `FrameSource`."""
+    """A planned video as a `FrameSource` for the cache."""
 
     plan: VideoPlan
 
@@ -40,16 +40,16 @@ class SimulatedSource:
         return self.plan.video_id
 
     def identity(self) -> list[Any]:
-        """Version of the simulator and the plan: all that the pixels depend on."""
+        """Version of the simulator and the plan: everything the pixels depend on."""
         plan = asdict(self.plan)
-        # As before there were any: frames that are stored stay valid.
+        # Defaults are omitted as before these fields existed, so that stored frames stay valid.
         for name, usual in {"redraws": 0, "spread": 1.0}.items():
             if plan[name] == usual:
                 del plan[name]
         return [SIM_VERSION, plan]
 
     def frame_count(self, fps: float | None) -> int:
-        """Number of frames at a frame rate; None keeps the video's own."""
+        """Number of frames at a frame rate in frames per second; None keeps the video's own."""
         return len(self._indices(fps))
 
     def render(self, spec: FrameSpec) -> tuple[np.ndarray, Video]:
@@ -65,21 +65,22 @@ class SimulatedSource:
         return np.repeat(frames, spec.channels, axis=-1), simulated.video
 
     def masks(self, first: int, count: int, clip: ClipConfig) -> dict[str, np.ndarray]:
-        """Where findings can be seen in frames as they are stored, see `finding_masks`.
+        """Masks of visible findings in the stored frames, see `finding_masks`.
 
         Args:
-            first: First frame, at the clips' rate.
-            clip: How videos are scaled and cropped; of `roi`, masks are of the whole picture.
+            first: First frame, at the frame rate of the clips.
+            count: Number of frames.
+            clip: How videos are scaled and cropped; with crop `roi`, masks cover the whole frame.
 
         Returns:
-            By name, `(count, h, w)` bool.
+            Masks `(count, h, w)` bool by name of the finding.
         """
         frames = self._indices(clip.fps)[first : first + count]
         crop = "sector" if clip.crop == "sector" else "screen"
         return finding_masks(self.plan, frames, clip.size, crop)
 
     def _indices(self, fps: float | None) -> np.ndarray:
-        """Frames of the rendered video that stand for it at a frame rate, `(t,)` int64."""
+        """Indices of the rendered frames that represent the video at a frame rate, `(t,)` int64."""
         count, own = self.plan.frames, self.plan.fps
         if fps is None:
             return np.arange(count)
@@ -87,7 +88,7 @@ class SimulatedSource:
 
 
 def sources(plans: Iterable[VideoPlan]) -> list[SimulatedSource]:
-    """Planned videos as the cache takes them."""
+    """Planned videos as frame sources for the cache."""
     return [SimulatedSource(plan) for plan in plans]
 
 
@@ -98,6 +99,6 @@ def plan(task: str, cohort: CohortConfig, seed: int) -> list[VideoPlan]:
         task: Name of the paper, which is the simulator's task.
 
     Raises:
-        ConfigError: The simulator refuses a size.
+        ConfigError: A setting of the cohort is out of range.
     """
     return plan_cohort(task, seed=seed, **cohort.model_dump())

@@ -9,7 +9,7 @@ from lus_keras.simulation.parameters import ContactParameters, draw_many
 from lus_keras.simulation.texture import from_db, ornstein_uhlenbeck, speckle
 
 NOISE_FRAMES = 3
-# Level, dB below white, at which 0 dB is shown.
+# Display level of 0 dB, in dB below white.
 HEADROOM_DB = 8.0
 CONTACT_S = 0.6
 MIN_ANNOTATED_HEIGHT = 200
@@ -17,7 +17,7 @@ ZONE_LABELS = ("L1", "L2", "L3", "L4", "L5", "L6", "R1", "R2", "R3", "R4", "R5",
 
 
 def _contact_bands(acquisition: Acquisition) -> np.ndarray:
-    """Bands fixed to the probe, in videos with and without findings, `(beams,)` dB."""
+    """Gain bands fixed to the probe, in videos with and without findings, `(beams,)` dB."""
     difficulty, key = acquisition.plan.difficulty, acquisition.plan.key
     rng = acquisition.rng("display.contact")
     dark, has_streak, bright = int(rng.integers(0, 3)), rng.random(), int(rng.integers(1, 3))
@@ -36,9 +36,9 @@ def _contact_bands(acquisition: Acquisition) -> np.ndarray:
 
 
 def contact_gain(acquisition: Acquisition, motion: Motion) -> np.ndarray:
-    """Gain of the contact bands, which wax and wane as breathing presses the chest to the probe.
+    """Gain of the contact bands, which vary as breathing presses the chest against the probe.
 
-    Without this swing, any band that changes in time would be a B-line.
+    Without this variation, any band that changes over time would be a B-line.
 
     Returns:
         `(t, beams)` float32, dB.
@@ -51,10 +51,10 @@ def contact_gain(acquisition: Acquisition, motion: Motion) -> np.ndarray:
 
 
 def gain_map(acquisition: Acquisition) -> np.ndarray:
-    """Gain that stays: TGC error, focus, fall-off at the edges.
+    """Gain that is constant over time: TGC error, focus, fall-off at the edges.
 
     Returns:
-        `(rows, beams)` float32, dB; the level shown is echo power in dB plus this and the
+        `(rows, beams)` float32, dB. The display level is the echo power in dB plus this and the
         contact gain, from 0 (black) to the dynamic range (white).
     """
     patient, video, depth = acquisition.patient, acquisition.video, acquisition.row_depth_mm
@@ -75,7 +75,11 @@ def noise_level(acquisition: Acquisition) -> np.ndarray:
 
 
 def noise_bank(acquisition: Acquisition) -> np.ndarray:
-    """`(n, rows, 2 beams)` noise, mirrored and repeated sideways, to be cut at random columns."""
+    """Power of electronic noise, to be cut at random columns.
+
+    Returns:
+        `(n, rows, 2 * beams)` for `n` frames, mirrored copies included.
+    """
     axial, lateral = acquisition.blur
     rng = acquisition.rng("noise.speckle")
     blur = max(0.8 * axial, 0.5), max(0.5 * lateral, 0.5)
@@ -91,12 +95,13 @@ def grey_map(acquisition: Acquisition) -> np.ndarray:
 
 
 def overlay(acquisition: Acquisition, height: int, width: int) -> np.ndarray:
-    """Text and scale burnt into the display, the same whatever the lung shows.
+    """Text and depth scale burned into the display, independent of the findings.
 
-    Every display says that it is simulated, so that an exported video cannot pass for a patient's.
+    Every display is labeled as simulated, so that an exported video cannot be mistaken for that of
+    a patient.
 
     Returns:
-        `(height, width)` uint8, 0 where there is nothing; empty when the image is too small.
+        `(height, width)` uint8, 0 without annotation; all 0 if the image is too small.
     """
     canvas = np.zeros((height, width), np.uint8)
     if height < MIN_ANNOTATED_HEIGHT:

@@ -1,4 +1,4 @@
-"""Fluid between chest wall and lung, and the collapsed edge of the lung that floats in it."""
+"""Fluid between chest wall and lung, and the collapsed lung margin that floats in it."""
 
 from dataclasses import dataclass
 
@@ -12,26 +12,26 @@ from lus_keras.simulation.texture import from_db, smooth_profile, soft_step, spe
 MIN_DISTANCE_MM = 12.0
 MAX_DEPTH_SHARE = 0.55  # of the lung's depth, at mid-breath
 SHAPE_MM, SHAPE_SHARE = 14.0, 0.15
-# The lung's own unevenness, which slides with it.
+# Unevenness of the lung's surface, which slides with the lung.
 WAVE_MM, WAVE_SHARE = 5.0, 0.05
 SURFACE_MM, EDGE_MM, DEEP_EDGE_MM = 0.8, 0.5, 2.0
-# Fluid behind the parietal pleura mirrors less than air does, so A-lines all but vanish.
+# Fluid behind the parietal pleura reflects less than air, so that A-lines almost vanish.
 PARIETAL_LOSS_DB, REVERBERATION_SHARE = 6.0, 0.02
-# So does the clutter that many reflections between lung and wall make.
+# The same applies to the clutter from multiple reflections between lung and wall.
 CLUTTER_LOSS = 0.97
-# Aerated lung under the collapsed edge.
+# Aerated lung below the collapsed margin.
 DEEP_DB, DEEP_SLOPE_DB_CM = -20.0, 2.0
 
 
 @dataclass(frozen=True)
 class Effusion:
-    """The effusion of one video, on its grid.
+    """The effusion of one video on its grid.
 
     Attributes:
-        drawn: Levels, swing and thickness of the collapsed edge.
+        drawn: Levels, swing and thickness of the collapsed margin.
         mean_distance_mm: `(beams,)` interpleural distance at mid-breath.
-        wave: `(1, n)` unevenness of the lung's surface along the lung, about 1.
-        grain: `(rows, n)` speckle of the lung, mean 1, along the lung.
+        wave: `(1, n)` factors near 1 for the unevenness of the surface along the lung.
+        grain: `(rows, n)` speckle along the lung, mean 1.
         parietal: `(rows, beams)` echo power of the parietal pleura.
     """
 
@@ -43,31 +43,35 @@ class Effusion:
     parietal: np.ndarray
 
     def distance_mm(self, breathing: float) -> np.ndarray:
-        """`(beams,)` mm between the pleurae, less in inspiration (sinusoid sign); 0 is expired."""
+        """`(beams,)` interpleural distance in mm, which decreases in inspiration (sinusoid sign).
+
+        Args:
+            breathing: Phase of breathing, 0 at end-expiration, 1 at end-inspiration.
+        """
         return self.mean_distance_mm * (1 + self.drawn.swing * (0.5 - breathing))
 
     def _depths_mm(self, breathing: float, wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Depth under the chest wall, `(rows, 1)`, and under the lung's surface."""
+        """Depth in mm below the chest wall, `(rows, 1)`, and below the surface of the lung."""
         below = self.acquisition.row_depth_mm - np.float32(self.acquisition.pleura_mm)
         surface = (self.distance_mm(breathing)[None] * wave).astype(np.float32)
         return below, below - surface
 
     def fluid(self, breathing: float, wave: np.ndarray | float = 1.0) -> np.ndarray:
-        """Where fluid is, `(rows, beams)` float32 in 0 … 1."""
+        """Mask of the fluid, `(rows, beams)` float32 in 0 … 1."""
         below, under = self._depths_mm(breathing, np.asarray(wave))
         return soft_step(below / EDGE_MM) * soft_step(-under / EDGE_MM)
 
     def clutter_left(self, breathing: float) -> np.ndarray:
-        """Share of the wall's clutter that is left in the fluid, `(rows, beams)` float32."""
+        """Share of the wall's clutter that remains, `(rows, beams)` float32, 0 … 1."""
         return 1 - np.float32(CLUTTER_LOSS) * self.fluid(breathing)
 
     def power(self, breathing: float, wave: np.ndarray, grain: np.ndarray) -> np.ndarray:
-        """Echo power of all that is under the chest wall.
+        """Echo power of everything below the chest wall.
 
         Args:
-            breathing: 0 … 1.
-            wave: `(1, beams)` columns of the attribute now under the beams.
-            grain: `(rows, beams)` columns of the attribute now under the beams.
+            breathing: Phase of breathing, 0 … 1.
+            wave: `(1, beams)` columns of the attribute currently under the beams.
+            grain: `(rows, beams)` columns of the attribute currently under the beams.
 
         Returns:
             `(rows, beams)` float32.
@@ -90,14 +94,14 @@ def build_effusion(
     lung_mm: np.ndarray,
     wall_speckle: np.ndarray,
 ) -> Effusion:
-    """Places an effusion that is at least `MIN_DISTANCE_MM` thick in the middle.
+    """Builds an effusion at least `MIN_DISTANCE_MM` thick in the center, if the depth allows it.
 
     Args:
-        lung_mm: `(n,)` places along the lung.
-        wall_speckle: `(rows, beams)` speckle of what does not slide.
+        lung_mm: `(n,)` positions along the lung.
+        wall_speckle: `(rows, beams)` speckle of structures that do not slide.
     """
     most = MAX_DEPTH_SHARE * (acquisition.depth_mm - acquisition.pleura_mm)
-    # At end-inspiration, too, there must be enough of it.
+    # The minimum must also hold at end-inspiration.
     least = min(MIN_DISTANCE_MM / (1 - drawn.swing / 2), most)
     uneven = smooth_profile(acquisition.rng("effusion.shape"), acquisition.lateral_mm, SHAPE_MM)
     shape = 1 + SHAPE_SHARE * uneven

@@ -1,4 +1,4 @@
-"""Parameters of what a diseased lung shows: white areas, consolidations, effusion, lung point."""
+"""Parameters of pathological findings: white areas, consolidations, effusion, lung point."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from lus_keras.simulation.parameters import chance, uniform
 
 @dataclass(frozen=True)
 class WhiteAreaParameters:
-    """One white area: traps too dense to be told apart."""
+    """One white area: traps too dense to be distinguished."""
 
     width_mm: float = uniform(5, 12, "mm", "lateral size (SD)")
     gain_db: float = uniform(-12, -5, "dB", "power at the pleura")
@@ -58,7 +58,7 @@ class HepatisationParameters:
 
 @dataclass(frozen=True)
 class LungPointParameters:
-    """The edge of a lung that is partly collapsed by air in the pleural space."""
+    """The edge of a lung partly collapsed by air in the pleural space."""
 
     place: float = uniform(-0.4, 0.4, "half width", "usual position of the edge on the probe")
     slides_right: float = chance(0.5, "the lung slides to the right of its edge")

@@ -1,8 +1,8 @@
-"""Where things are: the sector, the grid of beams and rows, and scan conversion.
+"""Geometry: the sector, the grid of beams and rows, and scan conversion.
 
 Frames are composed in a *pleura-flattened* beam space: columns are beams, rows are depth divided by
 the relative depth of the pleura at that beam. The pleura, and with it every reverberation at a
-multiple of its depth, then lies on one row; tilt and curvature live in the scan-conversion map.
+multiple of its depth, is then on one row; tilt and curvature are part of the scan-conversion map.
 """
 
 from dataclasses import dataclass
@@ -30,15 +30,15 @@ TABLES = {
     "linear": (LinearPatientParameters, LinearVideoParameters),
 }
 WIGGLE_CORRELATION_MM = 13.0
-# Places at which the pleura is evaluated, whatever the number of beams.
+# Number of positions at which the pleura is evaluated, independent of the number of beams.
 LATTICE_PLACES = 257
-# Share of the display that the sector may take; the rest holds the annotations.
+# Share of the display available to the sector; the rest is for annotations.
 SCREEN_SHARE = (0.92, 0.94)
 
 
 @dataclass(frozen=True)
 class Acquisition:
-    """One video's identity, parameters and grid: what every part of the anatomy is built from."""
+    """Identity, parameters and grid of one video, from which all of the anatomy is built."""
 
     plan: VideoPlan
     patient: PatientParameters
@@ -75,7 +75,7 @@ class Acquisition:
 
     @cached_property
     def probe(self) -> Probe:
-        """The probe, which knows its lateral coordinate."""
+        """The probe, which defines the lateral coordinate."""
         return self.patient.probe
 
     @property
@@ -85,12 +85,12 @@ class Acquisition:
 
     @cached_property
     def half_width_mm(self) -> float:
-        """Half the length of pleura in view, mm along the pleura."""
+        """Half the length of the visible pleura, mm along the pleura."""
         return float(self.probe.half * self.probe.arc_mm(self.pleura_mm))
 
     @cached_property
     def beam_mm(self) -> float:
-        """Distance of neighboring beams at the pleura, mm."""
+        """Distance between neighboring beams at the pleura, mm."""
         return 2 * self.half_width_mm / (self.beams - 1)
 
     @cached_property
@@ -100,13 +100,13 @@ class Acquisition:
 
     @cached_property
     def row_mm(self) -> float:
-        """Height of a row, mm; the rows reach the bottom of the sector where the pleura is high."""
+        """Height of a row, mm; chosen so that rows reach the bottom of the whole sector."""
         highest = float(self.relative_pleura(self.lattice).min())
         return self.depth_mm / highest / (self.rows - 1)
 
     @cached_property
     def lateral_mm(self) -> np.ndarray:
-        """`(beams,)` float64, position of the beams along the pleura, mm, 0 in the center."""
+        """`(beams,)` float64, positions of the beams along the pleura, mm, 0 in the center."""
         return np.linspace(-self.half_width_mm, self.half_width_mm, self.beams)
 
     @cached_property
@@ -116,7 +116,7 @@ class Acquisition:
 
     @cached_property
     def blur(self) -> tuple[float, float]:
-        """Axial and lateral point spread (SD) in rows and beams, no finer than the grid shows."""
+        """Axial and lateral point spread (SD) in rows and beams, limited by the grid resolution."""
         axial = self.patient.axial_psf_mm / self.row_mm
         beam = 2 * self.probe.half / (self.beams - 1)
         return max(axial, 0.5), max(self.probe.psf / beam, 0.6)
@@ -127,7 +127,11 @@ class Acquisition:
         return float(self.probe.psf * self.probe.arc_mm(self.pleura_mm))
 
     def relative_pleura(self, lateral: np.ndarray) -> np.ndarray:
-        """Depth of the pleura relative to the central beam, at `(n,)` places, 0.5 … 1.9."""
+        """Depth of the pleura relative to the central beam, 0.5 … 1.9.
+
+        Args:
+            lateral: `(n,)` lateral coordinates in the unit of the probe.
+        """
         place_mm = lateral * self.probe.arc_mm(self.pleura_mm)
         wiggle = smooth_profile(self.rng("pleura.wiggle"), place_mm, WIGGLE_CORRELATION_MM)
         relative = 1 + self.video.pleura_curvature * self.probe.bow(lateral, self.pleura_mm)
@@ -135,7 +139,7 @@ class Acquisition:
         return np.clip(relative + self.video.pleura_wiggle * wiggle, 0.5, 1.9)
 
     def incidence_deg(self, lateral_mm: np.ndarray) -> np.ndarray:
-        """Angle between beam and normal of the pleura, degrees, at `(n,)` places in mm."""
+        """Angle between beam and normal of the pleura, degrees, at `(n,)` positions in mm."""
         depth = self.pleura_mm * self.relative_pleura(self.lattice)
         slope = np.gradient(depth, self.lattice) / self.probe.arc_mm(depth)
         lattice_mm = self.lattice / self.probe.half * self.half_width_mm
@@ -149,7 +153,7 @@ class ScanMap:
     Attributes:
         coordinates: `(h, w, 2)` int16 and `(h, w)` uint16, fixed-point map of `cv2.remap`.
         roi: Bounding box `(x, y, w, h)` of the sector in pixels.
-        extent: What the image shows, mm: left, top, width, height.
+        extent: Field of view of the image, mm: left, top, width, height.
     """
 
     coordinates: tuple[np.ndarray, np.ndarray]
@@ -157,7 +161,7 @@ class ScanMap:
     extent: Extent
 
     def apply(self, beam_image: np.ndarray) -> np.ndarray:
-        """Turns `(rows, beams)` uint8 into `(h, w)` uint8, black outside the sector."""
+        """Maps `(rows, beams)` uint8 to `(h, w)` uint8, black outside the sector."""
         return cv2.remap(
             beam_image,
             *self.coordinates,
@@ -167,14 +171,14 @@ class ScanMap:
         )
 
     def pixels(self, x_mm: np.ndarray, y_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Turns places `(n,)` in mm into columns and rows, 0 at the center of the first pixel."""
+        """Columns and rows of positions `(n,)` in mm; 0 is the center of the first pixel."""
         height, width = self.coordinates[0].shape[:2]
         left, top, width_mm, height_mm = self.extent
         return (x_mm - left) / width_mm * width - 0.5, (y_mm - top) / height_mm * height - 0.5
 
 
 def sector_region(acquisition: Acquisition, scan: ScanMap) -> Box:
-    """Marks the whole sector, `(x, y, w, h)` in pixels."""
+    """The whole sector as region of interest, `(x, y, w, h)` in pixels."""
     return scan.roi
 
 
@@ -196,7 +200,9 @@ def scan_map(acquisition: Acquisition, height: int, width: int, crop: str) -> Sc
     """Computes the scan-conversion map of one video.
 
     Args:
-        acquisition: The video; its pleura profile is part of the map.
+        acquisition: The video; its pleural profile is part of the map.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
         crop: `screen` shows the sector undistorted inside a whole display; with `sector` the
             sector's bounding box fills the image.
 
@@ -220,10 +226,10 @@ def scan_map(acquisition: Acquisition, height: int, width: int, crop: str) -> Sc
 def _beam_coordinates(
     acquisition: Acquisition, lateral: np.ndarray, depth_mm: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Beam column, row, and whether a point lies in the sector."""
+    """Beam column, row, and whether a point is inside the sector."""
     half, last = acquisition.probe.half, LATTICE_PLACES - 1
     column = (lateral + half) / (2 * half) * (acquisition.beams - 1)
-    # Uniform lattice: direct look-up, ten times as fast as a search for every pixel.
+    # The lattice is uniform: direct look-up is ten times faster than a search for every pixel.
     nearest = np.clip((lateral + half) / (2 * half) * last, 0, last)
     low = np.minimum(nearest.astype(np.int32), last - 1)
     profile = acquisition.relative_pleura(acquisition.lattice).astype(np.float32)

@@ -1,7 +1,7 @@
-"""Parameters of patients and videos under a linear probe, where they differ from a convex one.
+"""Parameters of patients and videos for a linear probe that differ from those of a convex probe.
 
-The tables have names of their own, hence random streams of their own: a patient drawn with either
-probe is two patients.
+The tables have their own names and therefore their own random streams: a patient drawn for both
+probes is two different patients.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class LinearPatientParameters(PatientParameters):
     pleura_offset_mm: float = normal(0, 2, "mm", "pleural depth beyond what the BMI explains")
     slide_mm: float = uniform(3, 12, "mm", "pleural excursion of a breath")
     streak_db: float = uniform(6.4, 12.8, "dB", "contrast of fascia and fibers")
-    # Persistence smears what moves: were it strong, one frame would tell that the lung slides.
+    # Persistence blurs motion: if it were strong, a single frame would reveal lung sliding.
     persistence: float = uniform(0, 0.2, "1", "weight of the previous frame")
     probe_width_mm: float = uniform(36, 50, "mm", "width of the probe")
     lateral_psf_9mhz_mm: float = uniform(0.35, 0.7, "mm at 9 MHz", "lateral blur (SD)")

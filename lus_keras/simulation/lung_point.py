@@ -1,7 +1,7 @@
-"""The lung point: lung slides on one side of the view, air in the pleural space rests on the other.
+"""The lung point: sliding lung on one side of the view, motionless pleural air on the other.
 
-Air between the pleurae mirrors as aerated lung does, so that a single frame looks alike on both
-sides. The border is the edge of the lung, which moves with it.
+Air between the pleurae reflects like aerated lung, so that both sides look alike in a single frame.
+The border is the edge of the lung, which moves with it.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ EDGE_MM = 0.4
 
 @dataclass(frozen=True)
 class LungPoint:
-    """Where the lung ends in one video.
+    """The lung point of one video.
 
     Attributes:
-        edge_mm: `(t,)` place of the edge under the probe before the chest wall moves.
-        slides_right: Whether the lung lies to the right of its edge.
-        rest_mm: Place at which the texture of the resting side is read, along the lung.
+        edge_mm: `(t,)` position of the edge under the probe, without motion of the chest wall.
+        slides_right: Whether the lung is to the right of its edge.
+        rest_mm: Position along the lung from which the texture of the motionless side is taken.
     """
 
     edge_mm: np.ndarray
@@ -32,13 +32,13 @@ class LungPoint:
     rest_mm: float
 
     def lung_share(self, lateral_mm: np.ndarray, t: int) -> np.ndarray:
-        """Share of lung, `(1, n)` in 0 … 1, in frame t; the rest is air that does not move."""
+        """Share of lung in frame t, `(1, n)` in 0 … 1; the rest is motionless air."""
         side = 1.0 if self.slides_right else -1.0
         return soft_step(side * (lateral_mm - self.edge_mm[t]) / EDGE_MM)[None]
 
 
 def draw_lung_point(acquisition: Acquisition, motion: Motion) -> LungPoint:
-    """Draws a lung point whose edge moves about its usual place as the lung slides."""
+    """Draws a lung point whose edge moves about its mean position as the lung slides."""
     drawn = draw_parameters(LungPointParameters, acquisition.plan.key)
     swing = motion.lung_mm - np.median(motion.lung_mm)
     return LungPoint(

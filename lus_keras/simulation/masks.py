@@ -1,4 +1,4 @@
-"""Where findings can be seen in the pictures of a simulated video, frame by frame."""
+"""Masks of the visible findings in the frames of a simulated video."""
 
 from collections.abc import Sequence
 
@@ -15,28 +15,29 @@ from lus_keras.simulation.truth import MIN_CONTRAST_DB, TRUTH_BEAMS, TRUTH_ROWS,
 from lus_keras.simulation.video import realized
 
 FINDINGS = ("b_lines", "consolidation", "fluid", "pleura")
-# Half the width at half the power of a profile of SD 1.
+# Half width at half maximum of a Gaussian profile with SD 1.
 HALF_WIDTH = float(np.sqrt(2 * np.log(2)))
-# Half the thickness of the band about the pleural line.
+# Half the thickness of the band around the pleural line.
 BAND_MM = 0.6
-# Share of a pixel that has to be covered: in small pictures a B-line is narrower than a pixel.
+# Share of a pixel that must be covered: in small frames a B-line is narrower than a pixel.
 COVERED = 0.25
 
 
 def finding_masks(
     plan: VideoPlan, frames: Sequence[int] | np.ndarray, size: tuple[int, int], crop: str
 ) -> dict[str, np.ndarray]:
-    """Masks of what can be seen, between the shadows of the ribs.
+    """Masks of the visible findings, excluding the shadows of the ribs.
 
     Args:
-        frames: Numbers of its frames, `t` of them.
-        size: `(h, w)` of the pictures.
+        plan: Plan of the video.
+        frames: Indices of `t` frames.
+        size: `(h, w)` of the masks in pixels.
         crop: `screen` or `sector`, as in `scan_map`.
 
     Returns:
-        By name of `FINDINGS`, `(t, h, w)` bool: vertical artifacts whose contrast is that of the
-        truth, at half their power, from the pleura to the bottom; airless lung; fluid; and the
-        pleural line with 0.6 mm on either side.
+        `(t, h, w)` bool by name in `FINDINGS`: vertical artifacts with the contrast required for
+        visible B-lines, at half maximum, from the pleura to the bottom; airless lung; fluid; and
+        the pleural line with 0.6 mm on either side.
     """
     with single_thread():
         scene = build_scene(realized(plan), TRUTH_BEAMS, TRUTH_ROWS)
@@ -55,7 +56,7 @@ def finding_masks(
 
 
 def _in_beam_space(scene: Scene, visible: np.ndarray, frame: int) -> dict[str, np.ndarray]:
-    """Masks `(rows, beams)` bool of one frame before probe motion; nothing of what there is not."""
+    """Masks `(rows, beams)` bool of one frame before probe motion; absent findings are omitted."""
     acquisition, artefacts = scene.acquisition, scene.artefacts
     lateral, first = acquisition.lateral_mm, float(scene.lung_column[frame])
     below = acquisition.row_depth_mm - acquisition.pleura_mm

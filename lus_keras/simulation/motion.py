@@ -1,4 +1,4 @@
-"""Everything that moves during a video, in mm against time."""
+"""All motion during a video, in mm over time."""
 
 from dataclasses import dataclass
 
@@ -13,15 +13,15 @@ PULSE_WIDTH = 0.07  # of a heart cycle
 
 @dataclass(frozen=True)
 class Motion:
-    """Paths of one video.
+    """Motion of one video.
 
     Attributes:
-        breathing: `(t,)` 0 … 1, 0 at end-expiration.
-        lung_mm: `(t,)` sliding of the lung along the pleura.
-        lung_range_mm: Lowest and highest place of the lung *were it sliding*; array sizes follow
-            from this, never from whether it does.
+        breathing: `(t,)` phase of breathing, 0 at end-expiration, 1 at end-inspiration.
+        lung_mm: `(t,)` displacement of the lung along the pleura.
+        lung_range_mm: Lowest and highest position of the lung *if it slid*. It determines array
+            sizes, which thus do not depend on whether the lung slides.
         wall_mm: `(t,)` lateral shift of everything under the probe.
-        stretch: `(t,)` axial magnification, about 1.
+        stretch: `(t,)` axial magnification, near 1.
         slip_mm: `(t,)` motion of the lung across the image plane.
     """
 
@@ -34,7 +34,12 @@ class Motion:
 
 
 def breathing_curve(cycles: np.ndarray, inspiration: float) -> np.ndarray:
-    """Asymmetric breathing over `(t,)` breaths: 0 at end-expiration, 1 at end-inspiration."""
+    """Asymmetric breathing: 0 at end-expiration, 1 at end-inspiration.
+
+    Args:
+        cycles: `(t,)` time in breaths.
+        inspiration: Share of a breath that is inspiration, 0 … 1.
+    """
     phase = cycles % 1
     rising = 0.5 - 0.5 * np.cos(np.pi * phase / inspiration)
     falling = 0.5 + 0.5 * np.cos(np.pi * (phase - inspiration) / (1 - inspiration))
@@ -43,7 +48,7 @@ def breathing_curve(cycles: np.ndarray, inspiration: float) -> np.ndarray:
 
 
 def _pulse(acquisition: Acquisition, seconds: np.ndarray) -> np.ndarray:
-    """Cardiac to-and-fro of the lung, mm."""
+    """Lung pulse: displacement of the lung by the heartbeat, `(t,)` mm."""
     video = acquisition.video
     beats = seconds * acquisition.patient.heart_rate_per_min / 60 + video.pulse_phase
     beat = np.exp(-0.5 * ((beats % 1 - 0.3) / PULSE_WIDTH) ** 2)
@@ -51,9 +56,9 @@ def _pulse(acquisition: Acquisition, seconds: np.ndarray) -> np.ndarray:
 
 
 def draw_motion(acquisition: Acquisition, slides: bool = True) -> Motion:
-    """Draws the motion of one video; without sliding only the heart beat moves the lung.
+    """Draws the motion of one video; without sliding, only the heartbeat moves the lung.
 
-    All paths but `lung_mm` and `slip_mm` are the same whether or not the lung slides.
+    All paths except `lung_mm` and `slip_mm` are the same with and without sliding.
     """
     plan, patient, video = acquisition.plan, acquisition.patient, acquisition.video
     seconds = np.arange(plan.frames) / plan.fps

@@ -1,9 +1,9 @@
-"""Every random number that is a parameter: its name, distribution, unit and meaning.
+"""All random parameters: name, distribution, unit and meaning.
 
 A field of `PatientParameters` (body and scanner, shared by all videos of a patient) or of
-`VideoParameters` (one acquisition) is drawn from a random stream of its own, named after the field.
+`VideoParameters` (one acquisition) is drawn from its own random stream, named after the field.
 Fields can therefore be added or reordered without changing any other value. Powers are in dB
-relative to chest-wall muscle at 0 dB before gain; depths grow away from the probe.
+relative to chest-wall muscle at 0 dB before gain; depth increases away from the probe.
 """
 
 import zlib
@@ -14,9 +14,9 @@ import numpy as np
 
 from lus_keras.simulation.probes import ConvexProbe
 
-# What the pixels of one seed depend on: raised whenever they change, so that caches are made anew.
+# Increased whenever the pixels of a seed change, so that caches are rebuilt.
 SIM_VERSION = "2"
-# Part of every seed. Not the version: a change of one artifact leaves all draws as they were.
+# Part of every seed. It differs from the version: changing one artifact preserves all draws.
 STREAM_FAMILY = 1
 
 Key = tuple[int, ...]
@@ -24,7 +24,7 @@ Table = TypeVar("Table")
 
 
 def random_stream(key: Key, name: str) -> np.random.Generator:
-    """Opens the random stream `name` of a patient or video, independent of those of other names.
+    """Random stream `name` of a patient or video, independent of the streams of other names.
 
     Equal arguments give equal numbers on every machine.
     """
@@ -43,7 +43,7 @@ class Uniform:
         return rng.uniform(self.low, self.high, size)
 
     def widened(self, spread: float) -> "Uniform":
-        """A range `spread` times as wide about its center; a positive one stays positive."""
+        """A range `spread` times as wide about its center; a positive range stays positive."""
         center, half = (self.low + self.high) / 2, spread * (self.high - self.low) / 2
         low = center - half if self.low < 0 else max(center - half, self.low / spread)
         return Uniform(low, center + half)
@@ -51,7 +51,7 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Normal:
-    """Normal distribution, values outside [low, high] moved to the nearer limit."""
+    """Normal distribution, with values outside [low, high] clipped to the nearer limit."""
 
     mean: float
     sd: float
@@ -63,13 +63,13 @@ class Normal:
         return np.clip(rng.normal(self.mean, self.sd, size), self.low, self.high)
 
     def widened(self, spread: float) -> "Normal":
-        """A deviation `spread` times as large; the limits stay."""
+        """A standard deviation `spread` times as large with the same limits."""
         return Normal(self.mean, spread * self.sd, self.low, self.high)
 
 
 @dataclass(frozen=True)
 class Chance:
-    """True (1.0) with a probability, else 0.0; such a parameter switches another one on."""
+    """1.0 with a given probability, else 0.0; such a parameter switches another one on."""
 
     probability: float
 
@@ -90,29 +90,29 @@ def _parameter(distribution: Distribution, unit: str, meaning: str) -> Any:
 
 
 def uniform(low: float, high: float, unit: str, meaning: str) -> Any:
-    """Declares a field that is uniform on [low, high)."""
+    """Declares a field with a uniform distribution on [low, high)."""
     return _parameter(Uniform(low, high), unit, meaning)
 
 
 def normal(mean: float, sd: float, unit: str, meaning: str, **limits: float) -> Any:
-    """Declares a field that is normal, within `low` and `high` if given."""
+    """Declares a field with a normal distribution, clipped to `low` and `high` if given."""
     return _parameter(Normal(mean, sd, **limits), unit, meaning)
 
 
 def chance(probability: float, meaning: str) -> Any:
-    """Declares a field that is 1.0 with a probability, else 0.0."""
+    """Declares a field that is 1.0 with the given probability, else 0.0."""
     return _parameter(Chance(probability), "0 or 1", meaning)
 
 
 def distribution_of(parameter: Field[Any]) -> Distribution:
-    """Returns the distribution a field of a parameter table is drawn from."""
+    """The distribution of a field of a parameter table."""
     return parameter.metadata["distribution"]
 
 
 def draw_parameters(table: type[Table], key: Key, spread: float = 1.0) -> Table:
     """Draws every field of a parameter table; a value depends on `key`, its name and `spread`.
 
-    A value is as far from the center of its range as it is usually, times `spread`.
+    The distance of a value from the center of its range is scaled by `spread`.
     """
     prefix = table.__name__
     return table(
@@ -126,7 +126,10 @@ def draw_parameters(table: type[Table], key: Key, spread: float = 1.0) -> Table:
 
 
 def draw_many(table: type[Any], key: Key, count: int) -> dict[str, np.ndarray]:
-    """Draws `(count,)` values a field, for several objects; the first do not depend on `count`."""
+    """Draws `(count,)` values per field, for several objects.
+
+    The first values do not depend on `count`.
+    """
     prefix = table.__name__
     return {
         f.name: distribution_of(f).draw(random_stream(key, f"{prefix}.{f.name}"), count)
@@ -136,7 +139,7 @@ def draw_many(table: type[Any], key: Key, count: int) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class PatientParameters:
-    """Body of a patient and the scanner that patient was examined with."""
+    """Body of a patient and the scanner used for the patient."""
 
     bmi: float = normal(27, 5, "kg/m²", "body mass index", low=18, high=42)
     pleura_offset_mm: float = normal(0, 3, "mm", "pleural depth beyond what the BMI explains")
@@ -189,7 +192,7 @@ class PatientParameters:
 
 @dataclass(frozen=True)
 class VideoParameters:
-    """One acquisition: where the probe stands, how it is set, how everything moves."""
+    """One acquisition: position of the probe, settings of the scanner, motion."""
 
     depth_scale: float = uniform(0.92, 1.08, "1", "depth setting / usual depth")
     pleura_scale: float = uniform(0.85, 1.15, "1", "pleural depth here / typical depth")
@@ -274,7 +277,7 @@ class ZLineParameters:
 
 @dataclass(frozen=True)
 class ContactParameters:
-    """A dark band under poor contact, or a bright static streak: fixed to the probe."""
+    """A dark band from poor contact, or a bright static streak; both are fixed to the probe."""
 
     place: float = uniform(-1, 1, "half width", "lateral position")
     loss_db: float = uniform(3, 14, "dB", "depth of a dark band")

@@ -1,4 +1,4 @@
-"""The pleural line as it is seen: how far it slides, and where it lies in the image."""
+"""The visible pleural line: its sliding, and its position in the image."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,31 +12,32 @@ from lus_keras.simulation.geometry import Acquisition, ScanMap, scan_map
 from lus_keras.simulation.scene import Scene
 from lus_keras.simulation.truth import TRUTH_BEAMS, TRUTH_ROWS, runs
 
-# Places across the view at which window and pleura are looked up.
+# Number of lateral positions at which the acoustic window and the pleura are evaluated.
 PLACES = 401
-# An intercostal space ends where half of the power is lost; the outer edge is poorly coupled.
+# Intercostal spaces end where half of the power is lost; the outer edge is poorly coupled.
 MIN_WINDOW = 0.5
 MAX_PLACE = 0.95
-# The region starts above the line and reaches down into the reverberations under it.
+# The region begins above the line and extends into the reverberations below it.
 ABOVE_MM = 1.5
 REGION_DEPTH = 0.55
-# An observer marks one intercostal space, not a whole view along the ribs.
+# An observer marks one intercostal space, not the whole view in probe positions along the ribs.
 MAX_WIDTH_MM = 26.0
-# Half the thickness of the pleural line as it is marked.
+# Half the thickness of the marked pleural line.
 LINE_MM = 0.6
-# Narrow spaces are marked wider, in pixels of a display of 480 rows.
+# Narrow spaces are widened to this width, in pixels of a display with 480 rows.
 MIN_WIDTH_PIXELS = 120
 
 
 @dataclass(frozen=True)
 class SlidingTruth:
-    """How the lung of one video moves.
+    """Motion of the lung in one video.
 
     Attributes:
-        sliding: Whether the lung follows the breathing; None where it does in part of the view.
-        lung_mm: `(t,)` float64, place of the lung along the pleura.
-        lung_point: `(t,)` float64, where sliding begins, from -1 left to 1 right edge of the
-            view; NaN while that is out of view, None in a video without a lung point.
+        sliding: Whether the lung moves with breathing; None if it does so in part of the view only.
+        lung_mm: `(t,)` float64, position of the lung along the pleura.
+        fps: Frames per second.
+        lung_point: `(t,)` float64, position at which sliding begins, from -1 (left edge of the
+            view) to 1 (right edge); NaN while out of view, None in a video without a lung point.
     """
 
     sliding: bool | None
@@ -46,17 +47,17 @@ class SlidingTruth:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of what `rows` gives; `lung_point` only where there is one."""
+        """Names of the values in `rows`; `lung_point` only if there is one."""
         names = ("frame", "time_s", "lung_mm", "path_mm")
         return names if self.lung_point is None else (*names, "lung_point")
 
     @property
     def path_mm(self) -> float:
-        """Length of the lung's path over the video, mm; the lung pulse counts."""
+        """Length of the lung's path over the video, mm, including the lung pulse."""
         return float(np.abs(np.diff(self.lung_mm)).sum())
 
     def rows(self) -> Iterator[tuple[object, ...]]:
-        """Values of `columns`, one row a frame; the path is that from the first frame on."""
+        """Values of `columns`, one row per frame; the path is cumulative from the first frame."""
         path = np.concatenate([[0.0], np.abs(np.diff(self.lung_mm)).cumsum()])
         for t, (place, length) in enumerate(zip(self.lung_mm, path, strict=True)):
             cells = t, f"{t / self.fps:.6f}", f"{place:.4f}", f"{length:.4f}"
@@ -68,7 +69,7 @@ class SlidingTruth:
 
 
 def measure_sliding(scene: Scene) -> SlidingTruth:
-    """Reads the truth off the paths of a scene; it is the same on every grid."""
+    """Sliding of the lung from the motion of a scene; the same on every grid."""
     plan = scene.acquisition.plan
     if scene.lung_point is None:
         return SlidingTruth(plan.drawn == "sliding", scene.motion.lung_mm, plan.fps)
@@ -79,7 +80,7 @@ def measure_sliding(scene: Scene) -> SlidingTruth:
 
 
 def widest_window(acquisition: Acquisition) -> tuple[float, float]:
-    """Ends of the widest intercostal space in view, -1 … 1; the middle half where all is shaded."""
+    """Ends of the widest intercostal space in view, -1 … 1; the middle half if all is shaded."""
     places = np.linspace(-MAX_PLACE, MAX_PLACE, PLACES)
     clear = acoustic_window(acquisition, places * acquisition.half_width_mm) > MIN_WINDOW
     spaces = runs(clear)
@@ -96,13 +97,16 @@ def _limited(low: float, high: float, least: float, most: float) -> tuple[float,
 
 
 def _inside(low: float, high: float, first: int, size: int) -> tuple[int, int]:
-    """Moves an interval into `first … first + size`, whole pixels: start and length."""
+    """Start and length in whole pixels of an interval moved into `first … first + size`."""
     length = min(round(high - low), size)
     return int(np.clip(round(low), first, first + size - length)), length
 
 
 def pleural_region(acquisition: Acquisition, scan: ScanMap) -> Box:
-    """`(x, y, w, h)` pixels of the pleura of the widest intercostal space and what is below."""
+    """Region `(x, y, w, h)` in pixels with the pleura of the widest intercostal space.
+
+    It extends from just above the pleural line into the reverberations below it.
+    """
     left, right = widest_window(acquisition)
     half_mm = MAX_WIDTH_MM / 2 / acquisition.half_width_mm
     left, right = _limited(left, right, 0, 2 * half_mm)
@@ -121,11 +125,12 @@ def pleural_region(acquisition: Acquisition, scan: ScanMap) -> Box:
 
 
 def visible_anatomy(plan: VideoPlan, height: int, width: int) -> dict[str, np.ndarray]:
-    """Where ribs, lung and pleura lie in the whole picture, at the probe's usual place.
+    """Masks of ribs, lung and pleura in the whole frame, at the mean position of the probe.
 
     Returns:
-        `ribs` (from their surface to the depth of the pleura), `lung` (below the pleura, between
-        the ribs' shadows) and `pleura` (the line between the shadows), `(height, width)` bool.
+        `(height, width)` bool by name: `ribs` (from their surface to the depth of the pleura),
+        `lung` (below the pleura, between the rib shadows) and `pleura` (the line between the
+        shadows).
     """
     acquisition = Acquisition.of(plan, 2 * TRUTH_BEAMS, 2 * TRUTH_ROWS)
     scan = scan_map(acquisition, height, width, "screen")
@@ -150,7 +155,11 @@ def visible_anatomy(plan: VideoPlan, height: int, width: int) -> dict[str, np.nd
 
 
 def pleural_rows(plan: VideoPlan, height: int, width: int) -> np.ndarray:
-    """Row of the pleural line in each image column, lung and probe at rest; NaN outside."""
+    """Row of the pleural line in each image column, without motion; NaN outside the sector.
+
+    Returns:
+        `(width,)` float64.
+    """
     acquisition = Acquisition.of(plan, TRUTH_BEAMS, TRUTH_ROWS)
     scan = scan_map(acquisition, height, width, "screen")
     lateral = np.linspace(-1, 1, PLACES) * acquisition.probe.half

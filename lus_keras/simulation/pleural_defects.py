@@ -1,4 +1,4 @@
-"""A pleural line that is indented or broken, tied to the lung."""
+"""Indentations and breaks of the pleural line, which move with the lung."""
 
 from dataclasses import dataclass, fields
 
@@ -7,13 +7,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class PleuralDefects:
-    """Places where the pleural line is pushed in or interrupted.
+    """Positions where the pleural line is indented or interrupted.
 
     Attributes:
-        position_mm: `(k,)` place along the lung.
+        position_mm: `(k,)` position along the lung.
         width_mm: `(k,)` lateral size (SD).
-        dent_mm: `(k,)` how far the line is pushed toward the lung.
-        loss_db: `(k,)` how much darker it is there.
+        dent_mm: `(k,)` depth of the indentation toward the lung.
+        loss_db: `(k,)` loss of brightness.
     """
 
     position_mm: np.ndarray
@@ -31,9 +31,9 @@ class PleuralDefects:
         return (amount[:, None] * np.exp(-0.5 * offset**2)).max(0, initial=0)
 
     def shift_mm(self, lung_mm: np.ndarray) -> np.ndarray:
-        """Depth of the line beyond its usual one at `(n,)` places along the lung, mm."""
+        """Additional depth of the line in mm at `(n,)` positions along the lung."""
         return self._deepest(self.dent_mm, lung_mm)
 
     def fading_db(self, lung_mm: np.ndarray) -> np.ndarray:
-        """Loss of the line at `(n,)` places along the lung, dB ≥ 0."""
+        """Loss of brightness of the line at `(n,)` positions along the lung, dB ≥ 0."""
         return self._deepest(self.loss_db, lung_mm)

@@ -1,7 +1,7 @@
-"""The two probes: how lateral position and depth lie in space.
+"""The two probes: the relation of lateral position and depth to space.
 
-Both are described alike. A beam has a *lateral coordinate* in the probe's own unit, radians for a
-convex and mm for a linear probe, and a depth in mm from the surface of the probe.
+Both have the same interface. A beam has a *lateral coordinate* in the unit of the probe, radians
+for a convex and mm for a linear probe, and a depth in mm from the surface of the probe.
 """
 
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class ConvexProbe:
     psf: float
 
     def arc_mm(self, depth_mm: float | np.ndarray) -> float | np.ndarray:
-        """Length at a depth of one unit of the lateral coordinate, mm."""
+        """Length in mm of one unit of the lateral coordinate at a depth."""
         return self.radius_mm + depth_mm
 
     def bow(self, lateral: np.ndarray, pleura_mm: float) -> np.ndarray:
-        """Relative depth that a pleura straight in space gains toward the edges.
+        """Relative increase in depth toward the edges of a pleura that is straight in space.
 
         Args:
             lateral: `(n,)` lateral coordinates.
@@ -48,42 +48,42 @@ class ConvexProbe:
         """Lateral coordinate and depth of a grid of points.
 
         Args:
-            x_mm: `(w,)` float32, places across, in the system of `extent`.
-            y_mm: `(h,)` float32, places down.
+            x_mm: `(w,)` float32, horizontal positions in the coordinates of `extent`.
+            y_mm: `(h,)` float32, vertical positions.
 
         Returns:
-            Two `(h, w)` float32: radians and mm.
+            Two `(h, w)` float32 arrays, in radians and mm.
         """
         radius, angle = cv2.cartToPolar(*np.meshgrid(y_mm, x_mm, indexing="ij"))
         angle = np.where(angle > np.pi, angle - np.float32(2 * np.pi), angle)
         return angle, radius - self.radius_mm
 
     def point(self, lateral: np.ndarray, depth_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Place across and down, mm in the system of `extent`; inverse of `coordinates`."""
+        """Horizontal and vertical position, mm, as in `extent`; inverse of `coordinates`."""
         radius = self.radius_mm + depth_mm
         return radius * np.sin(lateral), radius * np.cos(lateral)
 
 
 @dataclass(frozen=True)
 class LinearProbe:
-    """Parallel beams from a flat surface; half its width and lateral point spread (SD) in mm."""
+    """Parallel beams from a flat surface; half width and lateral point spread (SD) in mm."""
 
     half: float
     psf: float
 
-    # Share of its depth by which a fully bowed pleura is deeper at the edges.
+    # Relative increase in depth at the edges of a pleura with maximum curvature.
     BOW = 0.075
 
     def arc_mm(self, depth_mm: float | np.ndarray) -> float | np.ndarray:
-        """Length at a depth of one unit of the lateral coordinate: 1 mm at any."""
+        """Length in mm of one unit of the lateral coordinate: 1 at any depth."""
         return np.ones_like(depth_mm) if isinstance(depth_mm, np.ndarray) else 1.0
 
     def bow(self, lateral: np.ndarray, pleura_mm: float) -> np.ndarray:
-        """Relative depth that the round chest gains toward the edges, `(n,)` float64 ≥ 0."""
+        """Relative increase in depth toward the edges of the round chest, `(n,)` float64 ≥ 0."""
         return self.BOW * (lateral / self.half) ** 2
 
     def extent(self, depth_mm: float) -> Extent:
-        """Rectangle of the image in mm from the middle of the probe: left, top, width, height."""
+        """Field of view in mm from the center of the probe: left, top, width, height."""
         return -self.half, 0.0, 2 * self.half, depth_mm
 
     def coordinates(self, x_mm: np.ndarray, y_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -92,7 +92,7 @@ class LinearProbe:
         return lateral, depth
 
     def point(self, lateral: np.ndarray, depth_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Place across and down, mm in the system of `extent`: the arguments themselves."""
+        """Horizontal and vertical position, mm, as in `extent`: the arguments themselves."""
         return lateral, depth_mm
 
 

@@ -1,4 +1,4 @@
-"""The frame loop: compose echo power, compress to gray levels, convert to the image."""
+"""The frame loop: composes echo power, compresses it to gray levels and converts to images."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +14,9 @@ from lus_keras.simulation.lung_point import LungPoint
 from lus_keras.simulation.scene import Scene
 
 FINE_GRID, COARSE_GRID = (192, 256), (96, 128)
-# Shortest image side from which the fine grid pays.
+# Shortest image side for which the fine grid is worthwhile.
 FINE_SIDE = 200
-# Below this side, bilinear look-up would skip beams: render larger, then average areas.
+# Below this side, bilinear look-up would skip beams: images are rendered larger, then averaged.
 MIN_RENDER_SIDE = 128
 DB_PER_NEPER = 10 / np.log(10)
 GRAIN_MARGIN = 32
@@ -24,7 +24,7 @@ GRAIN_MARGIN = 32
 
 @contextmanager
 def single_thread() -> Iterator[None]:
-    """Runs OpenCV on one thread; cohorts are rendered in parallel by video, not by row."""
+    """Runs OpenCV on one thread, because cohorts are rendered in parallel by video."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -34,18 +34,18 @@ def single_thread() -> Iterator[None]:
 
 
 def grid_for(height: int, width: int) -> tuple[int, int]:
-    """Returns the number of beams and rows that an image size needs."""
+    """Numbers of beams and rows required for an image size in pixels."""
     return FINE_GRID if min(height, width) >= FINE_SIDE else COARSE_GRID
 
 
 def render_size(height: int, width: int) -> tuple[int, int]:
-    """Returns the size to render at: a whole multiple with a short side of at least 128."""
+    """Height and width to render at: an integer multiple with a short side of at least 128."""
     factor = -(-MIN_RENDER_SIDE // min(height, width))
     return height * factor, width * factor
 
 
 def columns(maps: np.ndarray, first: float, count: int) -> np.ndarray:
-    """Cuts `count` columns at a fractional place by linear interpolation."""
+    """Cuts `count` columns from a fractional position by linear interpolation."""
     low = int(first)
     weight = first - low
     left, right = maps[:, low : low + count], maps[:, low + 1 : low + 1 + count]
@@ -72,7 +72,7 @@ class BeamSpace:
         self.previous: np.ndarray | None = None
 
     def _lung(self, t: int) -> np.ndarray:
-        """Echo power of the lung, or of effusion and lung, `(rows, beams)` float32."""
+        """Echo power of the lung, with effusion if any, `(rows, beams)` float32."""
         scene, first = self.scene, self.scene.lung_column[t]
         if scene.lung_point is not None:
             return self._beside(scene.lung_point, t)
@@ -84,7 +84,7 @@ class BeamSpace:
         return scene.effusion.power(scene.motion.breathing[t], wave, grain)
 
     def _beside(self, lung_point: LungPoint, t: int) -> np.ndarray:
-        """Echo power of sliding lung and of resting air beside it, `(rows, beams)` float32."""
+        """Echo power of sliding lung and motionless air beside it, `(rows, beams)` float32."""
         scene = self.scene
         share = lung_point.lung_share(scene.acquisition.lateral_mm, t)
         resting = columns(scene.lung, float(scene.column_at(lung_point.rest_mm)), self.beams)
@@ -126,7 +126,7 @@ class BeamSpace:
         return out
 
     def moved(self, power: np.ndarray, t: int) -> np.ndarray:
-        """Shifts and stretches a frame as probe and chest wall move."""
+        """Shifts and stretches a frame according to the motion of probe and chest wall."""
         motion = self.scene.motion
         shift = motion.wall_mm[t] / self.scene.acquisition.beam_mm
         affine = np.array([[1, 0, shift], [0, motion.stretch[t], 0]], np.float32)
@@ -134,7 +134,7 @@ class BeamSpace:
         return cv2.warpAffine(power, affine, size, borderMode=cv2.BORDER_REFLECT_101)
 
     def display_level(self, t: int) -> np.ndarray:
-        """Display level of frame t, `(rows, beams)` uint8; call in order of t."""
+        """Display level of frame t, `(rows, beams)` uint8; to be called in ascending order of t."""
         scene = self.scene
         power = self.moved(self.power(t), t)
         column = self.noise_column[t]
@@ -145,12 +145,12 @@ class BeamSpace:
         if self.previous is not None:
             level = cv2.addWeighted(level, 1 - persistence, self.previous, persistence, 0)
         self.previous = level
-        # The conversion to 8 bits saturates, which clips at black and white.
+        # The conversion to 8 bits saturates and thus clips at black and white.
         return cv2.addWeighted(level, self.levels_per_db, level, 0, 0, dtype=cv2.CV_8U)
 
 
 class Grain:
-    """Capture noise of a few gray levels, cut from a bank at random places."""
+    """Capture noise of a few gray levels, cut from a bank at random positions."""
 
     def __init__(self, scene: Scene, height: int, width: int):
         acquisition = scene.acquisition
@@ -162,16 +162,18 @@ class Grain:
         self.corner = rng.integers(0, GRAIN_MARGIN, (scene.motion.lung_mm.size, 2))
 
     def add(self, image: np.ndarray, t: int) -> None:
-        """Adds and subtracts grain of frame t, in place, `(h, w)` uint8."""
+        """Adds and subtracts the grain of frame t in place; the image is `(h, w)` uint8."""
         (y, x), (h, w) = self.corner[t], self.size
         cv2.add(image, self.bank[0, y : y + h, x : x + w], dst=image)
         cv2.subtract(image, self.bank[1, x : x + h, y : y + w], dst=image)
 
 
 def render_frames(scene: Scene, height: int, width: int, crop: str) -> tuple[np.ndarray, Box]:
-    """`(t, h, w)` uint8 frames of a scene, and the region of interest `(x, y, w, h)` in pixels.
+    """Frames `(t, h, w)` uint8 of a scene, and the region of interest `(x, y, w, h)` in pixels.
 
-    The scene is on the grid of `grid_for(height, width)`; `crop` is as in `scan_map`.
+    Args:
+        scene: Scene on the grid of `grid_for(height, width)`.
+        crop: As in `scan_map`.
     """
     inner = render_size(height, width)
     scan = scan_map(scene.acquisition, *inner, crop)

@@ -1,4 +1,4 @@
-"""One video in beam space: everything that does not change with time, and its paths in time."""
+"""One video in beam space: all maps that are constant over time, and the motion."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,20 +18,20 @@ from lus_keras.simulation.texture import speckle
 
 @dataclass(frozen=True)
 class Scene:
-    """Maps and paths that a frame is composed of.
+    """Maps and motion from which frames are composed.
 
     Attributes:
         wall: `(rows, beams)` echo power of the chest wall and clutter.
-        window: `(beams,)` power that reaches the lung, 0 … 1.
+        window: `(beams,)` share of power returned from below the pleura, 0 … 1.
         reverberation: `(rows, beams)` echo power of A-lines and wall copies.
         lung: `(rows, n)` echo power of haze and pleural line, along the lung.
         trap_speckle: `(rows, n)` speckle inside vertical artifacts, mean 1, along the lung.
-        noise: `(m, rows, 2 beams)` power of electronic noise, to be cut at random.
-        gain: `(rows, beams)` dB that turn echo power into display level.
-        contact: `(t, beams)` dB added to them.
-        solid: `(rows, n)` where it is, 0 … 1, along the lung; nothing shines through it.
-        effusion: Fluid over the lung, if there is any; it then replaces `lung`.
-        lung_point: Where the lung ends, if it does; beyond, `lung` rests.
+        noise: `(m, rows, 2 * beams)` power of electronic noise, to be cut at random columns.
+        gain: `(rows, beams)` gain in dB that converts echo power to display level.
+        contact: `(t, beams)` gain in dB of the contact bands, added to `gain`.
+        solid: `(rows, n)` mask of airless lung, 0 … 1, along the lung; it is opaque.
+        effusion: Fluid over the lung, if any; it then replaces `lung`.
+        lung_point: End of the sliding lung, if any; `lung` is motionless beyond it.
     """
 
     acquisition: Acquisition
@@ -56,14 +56,14 @@ class Scene:
         return np.asarray(self.column_at(self.motion.lung_mm))
 
     def column_at(self, lung_mm: np.ndarray | float) -> np.ndarray | float:
-        """Column of the lung maps under the first beam when the lung is at a place, mm."""
+        """Column of the lung maps under the first beam for a displacement of the lung in mm."""
         start = lung_coordinates(self.acquisition, self.motion)[0]
         first_beam = self.acquisition.lateral_mm[0]
         return (first_beam - lung_mm - start) / self.acquisition.beam_mm
 
 
 def lung_coordinates(acquisition: Acquisition, motion: Motion) -> np.ndarray:
-    """Places along the lung that may come under a beam, mm, `(n,)` float64."""
+    """Positions along the lung that may come under a beam, `(n,)` float64 mm."""
     low, high = motion.lung_range_mm
     step = acquisition.beam_mm
     columns = acquisition.beams + int(np.ceil((high - low) / step)) + 4
@@ -71,7 +71,7 @@ def lung_coordinates(acquisition: Acquisition, motion: Motion) -> np.ndarray:
 
 
 def build_scene(plan: VideoPlan, beams: int, rows: int) -> Scene:
-    """Draws a video on a grid; paths and artifacts are the same on every grid, speckle is not."""
+    """Draws a video on a grid; motion and artifacts are the same on every grid, speckle is not."""
     task = tasks.get(plan.task)
     acquisition = Acquisition.of(plan, beams, rows)
     motion = task.draw_motion(acquisition)

@@ -1,4 +1,4 @@
-"""Severity as it is realised: how white the lung is, and how deep airless lung reaches.
+"""Realized severity: the extent of white lung and the depth of airless lung.
 
 Scenes are on the grid of `truth`.
 """
@@ -25,25 +25,25 @@ from lus_keras.simulation.truth import (
     read_rows,
 )
 
-# A score is read where the video shows most, but not off a single frame.
+# Scores are based on a high quantile over frames: near the maximum, but not on a single frame.
 QUANTILE = 0.9
 MIN_WHITE_FRACTION = 0.5
 MIN_CONSOLIDATION_MM = 3.0
-# White is more than visible: a line that just stands out is gray.
+# White requires more contrast than visibility: a line that is just visible is gray.
 MIN_WHITE_DB = 8.0
-# Share of the power that ribs must let through, and that must return at this incidence, for the
-# lung under the pleura to be judged.
+# Shares of power that must pass the ribs, and return at the given incidence, for the lung below
+# the pleura to be assessable.
 MIN_WINDOW, MIN_PASSED = 0.4, 0.1
-# Share of the sector; if less pleura is visible, one line could fill it and pass for white lung.
+# Share of the sector; if less pleura is visible, a single line could be mistaken for white lung.
 MIN_VISIBLE = 0.15
 
 
 @dataclass(frozen=True)
 class SeverityTruth(Truth):
-    """What can be seen in a video that is scored 0 … 3.
+    """Visible findings in a video with a severity score 0 … 3.
 
     Attributes:
-        white_fraction: `(t,)` float64 in 0 … 1, share of the visible pleura under which vertical
+        white_fraction: `(t,)` float64 in 0 … 1, share of the visible pleura below which vertical
             artifacts stand out down to the bottom.
         consolidation_mm: `(t,)` float64 ≥ 0, greatest visible depth of airless lung.
     """
@@ -53,7 +53,7 @@ class SeverityTruth(Truth):
 
     @property
     def score(self) -> int:
-        """Realized score: white lung, else consolidation, else B-lines, else none of them."""
+        """Realized score: 3 white lung, else 2 consolidation, else 1 B-lines, else 0."""
         if np.quantile(self.white_fraction, QUANTILE) > MIN_WHITE_FRACTION:
             return 3
         if np.quantile(self.consolidation_mm, QUANTILE) >= MIN_CONSOLIDATION_MM:
@@ -62,16 +62,21 @@ class SeverityTruth(Truth):
 
 
 def _on_probe_mm(scene: Scene) -> np.ndarray:
-    """Places of the beams' tissue on the probe, `(beams, t)` mm."""
+    """Position on the probe of the tissue of each beam, `(beams, t)` mm."""
     return scene.acquisition.lateral_mm[:, None] + scene.motion.wall_mm[None]
 
 
 def visible_pleura(
     scene: Scene, min_window: float = MIN_WINDOW, min_passed: float = MIN_PASSED
 ) -> np.ndarray:
-    """`(beams, t)` bool: no rib above, not too oblique, in the sector; the lung can be judged.
+    """Where the lung is assessable: not behind a rib, not too oblique, inside the sector.
 
-    Thresholds are shares of the power that ribs let through and that oblique pleura returns.
+    Args:
+        min_window: Smallest share of power that passes the ribs.
+        min_passed: Smallest power from below the pleura, relative to the maximum over the beams.
+
+    Returns:
+        `(beams, t)` bool.
     """
     free = acoustic_window(scene.acquisition, scene.acquisition.lateral_mm) >= min_window
     passes = free & (scene.window >= min_passed * scene.window.max())
@@ -80,7 +85,10 @@ def visible_pleura(
 
 
 def white_fraction(scene: Scene) -> np.ndarray:
-    """Share of visible pleura over white lung by frame, of `MIN_VISIBLE` of the sector at least."""
+    """Share of the visible pleura that is above white lung, `(t,)` float64, 0 … 1.
+
+    The denominator is at least `MIN_VISIBLE` of the beams.
+    """
     acquisition, artefacts = scene.acquisition, scene.artefacts
     rows, place = read_rows(scene), _on_probe_mm(scene)
     lateral = artefacts.lateral(
@@ -103,7 +111,7 @@ def white_fraction(scene: Scene) -> np.ndarray:
 
 
 def consolidation_mm(scene: Scene) -> np.ndarray:
-    """`(t,)` mm that airless lung reaches where its border stands out; 0 if not visible."""
+    """Greatest depth of airless lung with a visible border, `(t,)` float64 mm; 0 if none."""
     acquisition, motion, solid = scene.acquisition, scene.motion, scene.consolidation
     if solid is None:
         return np.zeros(motion.lung_mm.size)
@@ -123,7 +131,7 @@ def consolidation_mm(scene: Scene) -> np.ndarray:
 
 
 def measure_severity(scene: Scene) -> SeverityTruth:
-    """Truth of all frames as a reader would score it, with the realized score."""
+    """Visible findings in all frames, with the realized score."""
     return SeverityTruth(
         **vars(measure_b_lines(scene)),
         white_fraction=white_fraction(scene),

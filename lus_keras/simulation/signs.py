@@ -1,4 +1,4 @@
-"""Four signs as they are realised: how much of the sector fluid and airless lung take up."""
+"""Four realized signs, from the shares of the sector that are fluid and airless lung."""
 
 from dataclasses import dataclass
 
@@ -9,20 +9,20 @@ from lus_keras.simulation.scene import Scene
 from lus_keras.simulation.severity import consolidation_mm, visible_pleura
 from lus_keras.simulation.truth import Truth, measure_b_lines
 
-# A sign counts when it fills this share of the sector in this share of the frames.
+# A sign counts if it fills this share of the sector in this share of the frames.
 MIN_AREA, MIN_FRAMES = 0.05, 0.5
-# Only the depth of a rib's shadow hides areas as large as these; incidence does not matter.
+# Areas as large as these are hidden only in deep rib shadows; incidence is irrelevant.
 MIN_WINDOW = 0.1
 
 
 @dataclass(frozen=True)
 class SignTruth(Truth):
-    """What can be seen in a video that shows one of four signs.
+    """Visible findings in a video that shows one of four signs.
 
     Attributes:
         fluid_area: `(t,)` float64 in 0 … 1, share of the sector that is visible fluid.
         solid_area: `(t,)` float64 in 0 … 1, share that is visible airless lung.
-        interpleural_mm: `(t,)` float64, mean distance of the pleurae; 0 without effusion.
+        interpleural_mm: `(t,)` float64, mean interpleural distance; 0 without effusion.
         consolidation_mm: `(t,)` float64, greatest visible depth of airless lung.
     """
 
@@ -43,7 +43,7 @@ class SignTruth(Truth):
 
     @property
     def signs(self) -> tuple[str, ...]:
-        """Every realized sign; A-lines only where nothing else is, as theirs are not measured."""
+        """All realized signs; A-lines only in the absence of others, as they are not measured."""
         measured = {
             "effusion": _counts(self.fluid_area),
             "consolidation": _counts(self.solid_area),
@@ -58,7 +58,11 @@ def _counts(area: np.ndarray) -> bool:
 
 
 def sector_area(scene: Scene) -> np.ndarray:
-    """Share of the displayed sector that an element of beam space covers; 0 below, sum 1."""
+    """Share of the displayed sector covered by each element of beam space.
+
+    Returns:
+        `(rows, beams)` with sum 1; 0 below the sector.
+    """
     acquisition = scene.acquisition
     angle = np.linspace(-acquisition.half_angle, acquisition.half_angle, acquisition.beams)
     relative = acquisition.relative_pleura(angle)[None]
@@ -83,7 +87,7 @@ def _solid_area(scene: Scene, area: np.ndarray, visible: np.ndarray) -> np.ndarr
 
 
 def _fluid(scene: Scene, area: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Share of the sector that is visible fluid, and distance of the pleurae, both `(t,)`."""
+    """Share of the sector that is visible fluid, and interpleural distance in mm, both `(t,)`."""
     effusion, breathing = scene.effusion, scene.motion.breathing
     if effusion is None:
         return np.zeros(breathing.size), np.zeros(breathing.size)
@@ -95,7 +99,7 @@ def _fluid(scene: Scene, area: np.ndarray, visible: np.ndarray) -> tuple[np.ndar
 
 
 def measure_signs(scene: Scene) -> SignTruth:
-    """Truth of all frames, with the realized sign."""
+    """Visible findings in all frames, with the realized sign."""
     area = sector_area(scene)
     visible = visible_pleura(scene, min_window=MIN_WINDOW, min_passed=0.0)
     fluid_area, interpleural_mm = _fluid(scene, area, visible)

@@ -1,15 +1,15 @@
-"""Random fields: speckle, smooth noise along the lung, and noise in time."""
+"""Random fields: speckle, smooth noise along the lung, and noise over time."""
 
 import cv2
 import numpy as np
 
-# Smooth profiles live on one fixed lattice in mm, so that they do not depend on the beam count.
+# Smooth profiles are drawn on a fixed lattice in mm, so that they do not depend on the beam count.
 LATTICE_MM = 0.5
 LATTICE = np.arange(-160.0, 160.0 + LATTICE_MM, LATTICE_MM)
 
 
 def from_db(level: np.ndarray | float) -> np.ndarray:
-    """Turns dB into power: `10 ** (level / 10)`, float32."""
+    """Converts dB to power: `10 ** (level / 10)`, float32."""
     return np.power(np.float32(10), np.asarray(level, np.float32) * np.float32(0.1))
 
 
@@ -33,7 +33,7 @@ def smooth_field(
 ) -> np.ndarray:
     """Gaussian noise of SD 1 with Gaussian correlation (SD in rows and in columns).
 
-    What is consumed of the random stream depends on `shape` only.
+    The amount consumed from the random stream depends on `shape` only.
     """
     out = _blurred_noise(rng, shape, axial, lateral)
     return out / out.std()
@@ -52,11 +52,11 @@ def speckle(
 def smooth_profile(
     rng: np.random.Generator, position_mm: np.ndarray, correlation_mm: float
 ) -> np.ndarray:
-    """Draws smooth noise along the pleura, the same function for every sampling of it.
+    """Smooth noise along the pleura, the same function for every sampling.
 
     Args:
-        rng: Random stream; what is consumed is constant.
-        position_mm: `(n,)` where to sample it, within ±160 mm.
+        rng: Random stream; the amount consumed is constant.
+        position_mm: `(n,)` sampling positions within ±160 mm.
         correlation_mm: Blur of the underlying white noise (SD, mm).
 
     Returns:
@@ -69,7 +69,7 @@ def smooth_profile(
 def ornstein_uhlenbeck(
     rng: np.random.Generator, frames: int, fps: float, time_constant_s: float
 ) -> np.ndarray:
-    """`(t,)` stationary noise of SD 1 whose correlation falls to 1/e within the time constant."""
+    """Stationary noise `(t,)` of SD 1 whose correlation decays to 1/e within the time constant."""
     memory = np.exp(-1 / (fps * time_constant_s))
     steps = rng.standard_normal(frames) * np.sqrt(1 - memory**2)
     value = rng.standard_normal()

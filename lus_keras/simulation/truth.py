@@ -1,7 +1,7 @@
-"""Truth that is measured: what of the drawn causes can be seen on the display.
+"""Measured truth: the drawn causes that are visible on the display.
 
-Contrast is measured on one fixed grid, so it does not depend on the size of the image: every scene
-here is on `TRUTH_BEAMS` by `TRUTH_ROWS`.
+Contrast is measured on one fixed grid, independent of the image size: all scenes in this module are
+on `TRUTH_BEAMS` by `TRUTH_ROWS`.
 """
 
 from collections.abc import Iterator
@@ -18,29 +18,30 @@ from lus_keras.simulation.scene import Scene
 from lus_keras.simulation.texture import from_db
 
 TRUTH_BEAMS, TRUTH_ROWS = 96, 128
-# Depths, as shares of the lung's, at which an artifact must stand out: it reaches the bottom.
+# Depths, as shares of the lung depth, at which an artifact that reaches the bottom must stand out.
 DEPTHS = (0.45, 0.6, 0.75, 0.9)
-# Each is read at some rows around it; their median ignores an A-line that crosses there.
+# Each depth is read at several rows around it; their median ignores a crossing A-line.
 BAND = (-0.06, -0.04, -0.02, 0.0, 0.02, 0.04, 0.06)
 SMOOTH_BEAMS = 7
 MIN_CONTRAST_DB = 3.0
 MIN_DURATION_S = 0.1
-# Lines pushed beyond this share of the half width cannot be read.
+# Lines beyond this share of the half width cannot be assessed.
 MAX_PLACE = 0.97
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What can be seen in a video, frame by frame.
+    """Visible findings in a video, frame by frame.
 
     Attributes:
         b_line_frames: `(t,)` bool, at least one B-line is visible.
         n_b_lines: `(t,)` int64, number of visible B-lines.
-        contrast_db: `(k, t)` float64 ≥ 0, display contrast of each vertical artifact, the least
-            of four depths; 0 where it is outside the sector, behind a rib or out of plane.
-        beam_position: `(k, t)` float64, lateral position, -1 left … 1 right edge of the sector;
-            NaN where the artifact is outside.
-        kind: k names, `b_line` or `z_line`: what was drawn, for audit.
+        contrast_db: `(k, t)` float64 ≥ 0, display contrast of each vertical artifact, the minimum
+            over four depths; 0 where it is outside the sector, behind a rib or out of plane.
+        beam_position: `(k, t)` float64, lateral position from -1 (left edge of the sector) to 1
+            (right edge); NaN where the artifact is outside.
+        kind: k names, `b_line` or `z_line`: the drawn cause, for verification.
+        fps: Frames per second.
     """
 
     b_line_frames: np.ndarray
@@ -52,12 +53,12 @@ class Truth:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of what `rows` gives."""
+        """Names of the values in `rows`."""
         names = ("frame", "time_s", "b_line", "n_b_lines", "contrast_db", "beam_position")
         return (*names, *self.extra_columns)
 
     def rows(self) -> Iterator[tuple[object, ...]]:
-        """Values of `columns`, one row a frame; contrast and position of the strongest artifact."""
+        """Values of `columns`, one row per frame, with those of the strongest artifact."""
         drawn = len(self.kind) > 0
         for t, positive in enumerate(self.b_line_frames):
             strongest = int(self.contrast_db[:, t].argmax()) if drawn else 0
@@ -75,18 +76,18 @@ class Truth:
 
     @property
     def extra_columns(self) -> dict[str, np.ndarray]:
-        """Further `(t,)` measures of a task, for the table of the truth; none of B-lines."""
+        """Further `(t,)` measures of a task for the table of the truth; none for B-lines."""
         return {f.name: getattr(self, f.name) for f in fields(self)[len(fields(Truth)) :]}
 
 
 def runs(mask: np.ndarray) -> list[tuple[int, int]]:
-    """Runs of true values: pairs (first frame, frame after the last)."""
+    """Runs of true values in a `(t,)` mask: pairs (first frame, frame after the last)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def without_short_runs(mask: np.ndarray, min_frames: int) -> np.ndarray:
-    """Clears runs of true values shorter than `min_frames`; `(t,)` bool in and out."""
+    """Copy of a mask `(t,)` bool without runs of true values shorter than `min_frames`."""
     kept = mask.copy()
     for first, end in runs(mask):
         kept[first:end] = end - first >= min_frames
@@ -94,17 +95,18 @@ def without_short_runs(mask: np.ndarray, min_frames: int) -> np.ndarray:
 
 
 def segments_from_frames(mask: np.ndarray, fps: float) -> Segments:
-    """Writes a frame mask as intervals of time.
+    """Converts a frame mask to time intervals.
 
-    Frame i has time i / fps and belongs to an interval when start ≤ i / fps < end. Both ends are
-    set half a frame early, to (first - 0.5) / fps and (end - 0.5) / fps, so that rounding of the
-    numbers can never move a frame across; the start is clipped at 0.
+    Frame i has time i / fps and belongs to an interval if start ≤ i / fps < end. Both ends are set
+    half a frame earlier, to (first - 0.5) / fps and (end - 0.5) / fps, so that rounding cannot move
+    a frame across a boundary; the start is clipped at 0.
 
     Args:
         mask: `(t,)` bool.
+        fps: Frames per second.
 
     Returns:
-        Intervals (start, end) in seconds, in order; empty when no frame is true.
+        Intervals (start, end) in seconds in ascending order; empty if no frame is true.
     """
     times = [(max(0.0, (a - 0.5) / fps), (b - 0.5) / fps) for a, b in runs(mask)]
     return tuple((round(start, 6), round(end, 6)) for start, end in times)
@@ -112,7 +114,7 @@ def segments_from_frames(mask: np.ndarray, fps: float) -> Segments:
 
 @dataclass(frozen=True)
 class MeanRows:
-    """Mean powers at the rows where contrast is read; `(r, beams)`, `(r, 1)` or `(k, r)`."""
+    """Mean powers at the rows where contrast is measured; `(r, beams)`, `(r, 1)` or `(k, r)`."""
 
     wall: np.ndarray
     reverberation: np.ndarray
@@ -123,12 +125,12 @@ class MeanRows:
 
 
 def read_rows(scene: Scene) -> MeanRows:
-    """Averages a scene's maps about the rows where an artifact must stand out."""
+    """Mean powers of the maps of a scene at the rows where an artifact must stand out."""
     acquisition = scene.acquisition
     lung_depth = acquisition.depth_mm - acquisition.pleura_mm
     depth = acquisition.pleura_mm + np.add.outer(DEPTHS, BAND).ravel() * lung_depth
     rows = np.clip(np.rint(depth / acquisition.row_mm), 0, acquisition.rows - 1).astype(int)
-    # Averaging over a few beams leaves the mean power that speckle fluctuates about.
+    # Averaging over a few beams removes speckle and leaves the mean power.
     size = (SMOOTH_BEAMS, 1)
     return MeanRows(
         wall=cv2.blur(scene.wall[rows], size),
@@ -141,14 +143,14 @@ def read_rows(scene: Scene) -> MeanRows:
 
 
 def along_beams(scene: Scene, maps: np.ndarray, place_mm: np.ndarray) -> np.ndarray:
-    """Reads `(r, beams)` maps at `(k, t)` places, giving `(r, k, t)`."""
+    """Values `(r, k, t)` of `(r, beams)` maps, interpolated at `(k, t)` positions in mm."""
     lateral = scene.acquisition.lateral_mm
     flat = [np.interp(place_mm.ravel(), lateral, row) for row in maps]
     return np.stack(flat).reshape(len(maps), *place_mm.shape)
 
 
 def contact_at(scene: Scene, place_mm: np.ndarray) -> np.ndarray:
-    """Reads the contact gain at `(k, t)` places on the probe, dB."""
+    """Contact gain in dB at `(k, t)` positions on the probe in mm."""
     lateral = scene.acquisition.lateral_mm
     at = [
         np.interp(place, lateral, bands)
@@ -158,7 +160,7 @@ def contact_at(scene: Scene, place_mm: np.ndarray) -> np.ndarray:
 
 
 def persisted(level: np.ndarray, persistence: float) -> np.ndarray:
-    """Applies the display's recursive average along the last axis."""
+    """Applies the recursive temporal average of the display along the last axis."""
     out = level.copy()
     for t in range(1, level.shape[-1]):
         out[..., t] = persistence * out[..., t - 1] + (1 - persistence) * level[..., t]
@@ -166,7 +168,7 @@ def persisted(level: np.ndarray, persistence: float) -> np.ndarray:
 
 
 def displayed_db(scene: Scene, power: np.ndarray, gain_db: np.ndarray) -> np.ndarray:
-    """`(…, t)` dB above black at which the display shows mean powers, persistence included."""
+    """Display level `(…, t)` of mean powers in dB above black, including persistence."""
     patient = scene.acquisition.patient
     shown_db = np.clip(10 * np.log10(power) + gain_db, 0, patient.dynamic_range_db)
     return persisted(shown_db, patient.persistence)
@@ -175,7 +177,13 @@ def displayed_db(scene: Scene, power: np.ndarray, gain_db: np.ndarray) -> np.nda
 def least_contrast_db(
     scene: Scene, shown: np.ndarray, hidden: np.ndarray, gain_db: np.ndarray
 ) -> np.ndarray:
-    """`(k, t)` dB of an image with artifacts to that without, the least at `(r, k, t)` depths."""
+    """Contrast `(k, t)` in dB between images with and without artifacts, the minimum over depths.
+
+    Args:
+        shown: `(r, k, t)` power with artifacts.
+        hidden: `(r, k, t)` power without artifacts.
+        gain_db: `(r, k, t)` gain.
+    """
     contrast = displayed_db(scene, shown, gain_db)
     contrast -= displayed_db(scene, hidden, gain_db)
     by_depth = np.median(contrast.reshape(len(DEPTHS), len(BAND), *shown.shape[1:]), axis=1)
@@ -183,7 +191,7 @@ def least_contrast_db(
 
 
 def measure_contrast(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
-    """Contrast (dB as displayed) and position of each vertical artifact, `(k, t)`, see `Truth`."""
+    """Display contrast in dB and position of each vertical artifact, both `(k, t)`, see `Truth`."""
     artefacts, motion = scene.artefacts, scene.motion
     rows = read_rows(scene)
     place = artefacts.position_mm[:, None] + motion.lung_mm[None]
@@ -208,8 +216,8 @@ def measure_contrast(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
 def measure_b_lines(scene: Scene) -> Truth:
     """Measures which frames show B-lines.
 
-    A frame is positive when a vertical artifact stands out by `MIN_CONTRAST_DB` down to the
-    bottom, in a run of at least `MIN_DURATION_S`. Z-lines are measured alike: they end too early.
+    A frame is positive if a vertical artifact stands out by `MIN_CONTRAST_DB` down to the bottom,
+    in a run of at least `MIN_DURATION_S`. Z-lines are measured in the same way but end too early.
     """
     fps = scene.acquisition.plan.fps
     contrast, position = measure_contrast(scene)

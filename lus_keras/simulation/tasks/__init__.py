@@ -1,4 +1,4 @@
-"""One module a task: its cohort, what it draws into the lung, and what it measures."""
+"""One module per task: its cohort, the findings it draws into the lung, and the measurement."""
 
 import importlib
 import pkgutil
@@ -10,22 +10,22 @@ from lus_keras.core.errors import ConfigError
 
 @dataclass(frozen=True)
 class CohortSize:
-    """A cohort as its paper has it.
+    """The cohort of a paper.
 
     Attributes:
         duration_s: Length of the videos in seconds: one number, or the shortest and the longest.
-        fps: Frame rates that scanners record at, one a patient.
-        sizes: Rows and columns that scanners record, one a patient.
+        fps: Frame rates of the scanners, one per patient.
+        sizes: Rows and columns recorded by the scanners, one pair per patient.
         probe: `convex` or `linear`.
-        positive_patients: How many patients have the finding in all their videos; without, videos
-            of a patient differ.
-        shares: Relative frequency of each class; empty for two classes of even size.
-        lengths: Pairs (frames, videos) of a histogram that lengths are drawn from instead.
+        positive_patients: Number of patients with the finding in all their videos; if not given,
+            videos of a patient differ.
+        shares: Relative frequency of each class; empty for two classes of equal size.
+        lengths: Histogram of pairs (frames, videos) from which lengths are drawn instead.
         class_lengths_s: Shortest and longest video of each of two classes, and the skew between
-            (see `allocation.skewed_lengths`), instead of `duration_s`.
-        videos_of_patients: Videos of each patient, in any order; empty for chance.
-        frames_of_classes: Frames of each class in the paper; the last video of a class is cut short
-            where its videos have more. Empty for whole videos.
+            them (see `allocation.skewed_lengths`), instead of `duration_s`.
+        videos_of_patients: Number of videos of each patient, in any order; random if empty.
+        frames_of_classes: Number of frames of each class in the paper; the last video of a class is
+            shortened if its videos have more. Empty for whole videos.
     """
 
     patients: int
@@ -43,7 +43,7 @@ class CohortSize:
 
 
 def names() -> list[str]:
-    """Lists the tasks that can be simulated, found by file name."""
+    """Names of the tasks that can be simulated, discovered by file name."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 

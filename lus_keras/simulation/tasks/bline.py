@@ -1,4 +1,4 @@
-"""B-lines that come and go with breathing, and lookalikes in videos of both classes."""
+"""B-lines that appear and disappear with breathing, and lookalikes in videos of both classes."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from lus_keras.simulation.truth import Truth, measure_b_lines
 
 COHORT = CohortSize(patients=60, videos=298, duration_s=4.0, fps=(30.0,))
 CLASSES = ("no_b_lines", "b_lines")
-# Aerated lung mirrors more; the ranges overlap, so A-lines alone do not give the class away.
+# Aerated lung reflects more; the ranges overlap, so that A-lines alone do not reveal the class.
 A_LINE_DB = {"no_b_lines": (0.0, 8.0), "b_lines": (-6.0, 5.0)}
 MAX_TRAPS = 2
 
@@ -21,12 +21,12 @@ region = sector_region
 
 
 def labels(truth: Truth) -> dict[str, Any]:
-    """Manifest columns of a video: `b_lines` and `segments`, both as measured."""
+    """Manifest columns of a video: measured `b_lines` and `segments`."""
     return {"b_lines": int(truth.b_line_frames.any()), "segments": truth.segments}
 
 
 def draw_pathology(acquisition: Acquisition, motion: Motion) -> Pathology:
-    """Draws a video's lung: B-lines only if so planned, Z-lines always, strength of A-lines."""
+    """Draws the lung of a video: B-lines only if planned, Z-lines always, strength of A-lines."""
     low, high = A_LINE_DB[acquisition.plan.drawn]
     a_line_db = low + (high - low) * acquisition.video.a_line_rank
     drawn = acquisition.plan.drawn == "b_lines"

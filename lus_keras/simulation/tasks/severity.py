@@ -1,7 +1,7 @@
 """Severity scores 0 … 3 (Soldati et al. 2020), drawn as causes and labeled as realized.
 
-0 regular pleura with A-lines; 1 indented pleura with B-lines; 2 broken pleura over small
-consolidations, white below them; 3 white lung, with or without consolidations.
+0 regular pleura with A-lines; 1 indented pleura with B-lines; 2 broken pleura above small
+consolidations, with white lung below them; 3 white lung with or without consolidations.
 """
 
 from typing import Any
@@ -30,8 +30,8 @@ from lus_keras.simulation.pleural_defects import PleuralDefects
 from lus_keras.simulation.severity import SeverityTruth, measure_severity
 from lus_keras.simulation.tasks import CohortSize
 
-# Corso et al. 2023: videos of scores 0 … 3, of each patient, and their lengths in frames (the rate
-# is not given).
+# Corso et al. 2023: numbers of videos by score 0 … 3 and by patient, and their lengths in frames
+# (the frame rate is not given).
 SHARES = (45, 45, 101, 55)
 LENGTHS = (
     *((82, 1), (87, 3), (88, 3), (89, 8), (90, 8), (91, 4), (115, 9), (116, 14), (117, 4)),
@@ -48,22 +48,22 @@ COHORT = CohortSize(
     videos_of_patients=(28, 27, 13, 26, 12, 14, 28, 14, 28, 28, 28),
 )
 CLASSES = ("score_0", "score_1", "score_2", "score_3")
-# Neighboring ranges overlap, so A-lines alone do not give the score away.
+# Neighboring ranges overlap, so that A-lines alone do not reveal the score.
 A_LINE_DB = {
     "score_0": (0.0, 8.0),
     "score_1": (-6.0, 5.0),
     "score_2": (-10.0, 3.0),
     "score_3": (-16.0, -4.0),
 }
-# Numbers of narrow traps and of blobs, both ends included.
+# Ranges of the numbers of narrow traps and of blobs, inclusive.
 TRAPS = {"score_0": (0, 0), "score_1": (1, 3), "score_2": (0, 1), "score_3": (3, 7)}
 BLOBS = {"score_0": (0, 0), "score_1": (0, 0), "score_2": (1, 2), "score_3": (-2, 3)}
 MAX_BLOBS = 3
-# Width (SD) of the white area under a consolidation relative to its half width.
+# Width (SD) of the white area below a consolidation relative to the half width of the latter.
 TRAIL_WIDTH = 0.2
-# A step of `difficulty` weakens areas less than lines: they are told by their extent.
+# `difficulty` weakens areas less than lines because areas are recognized by their extent.
 DIFFICULTY_LOSS_DB = 1.0
-# Distance of white areas' centers relative to their mean width (SD): they merge.
+# Distance between the centers of white areas relative to their mean width (SD), so that they merge.
 WHITE_PITCH = 1.7
 MIN_AREA_MM = 5.0
 KEPT_AREAS = 0.85
@@ -73,7 +73,7 @@ region = sector_region
 
 
 def labels(truth: SeverityTruth) -> dict[str, Any]:
-    """Manifest columns of a video: `severity` as realized, `b_lines` and `segments` as seen."""
+    """Manifest columns of a video: realized `severity`, visible `b_lines` and `segments`."""
     seen = int(truth.b_line_frames.any())
     return {"severity": truth.score, "b_lines": seen, "segments": truth.segments}
 
@@ -90,7 +90,7 @@ def _areas(
     position_mm: np.ndarray,
     width_mm: np.ndarray,
 ) -> VerticalArtefacts:
-    """Draws wide traps that stay in the image plane; where they are dense, the lung is white."""
+    """Draws wide traps that remain in the image plane; where they are dense, the lung is white."""
     count = len(position_mm)
     area = draw_many(WhiteAreaParameters, acquisition.plan.key, count)
     return VerticalArtefacts(
@@ -105,13 +105,13 @@ def _areas(
 
 
 def _white_lung(acquisition: Acquisition, motion: Motion) -> VerticalArtefacts:
-    """Draws white areas side by side over all of the lung that can come into view."""
+    """Draws adjacent white areas over the whole lung that can come into view."""
     low, high = span_mm(acquisition, motion)
     most = int((high - low) / (WHITE_PITCH * MIN_AREA_MM)) + 2
     area = draw_many(WhiteAreaParameters, acquisition.plan.key, most)
     pitch = WHITE_PITCH * area["width_mm"]
     position = low + np.cumsum(pitch) - pitch / 2
-    # Here and there lung that still mirrors is left, but no two areas in a row.
+    # Some areas are omitted to leave reflecting lung, but never two adjacent ones.
     kept = acquisition.rng("severity.kept").random(most) < KEPT_AREAS
     kept[1:] |= ~kept[:-1]
     seen = (position < high + pitch / 2) & kept
@@ -119,7 +119,7 @@ def _white_lung(acquisition: Acquisition, motion: Motion) -> VerticalArtefacts:
 
 
 def _blobs(acquisition: Acquisition, motion: Motion) -> Consolidation:
-    """Draws small consolidations; the first can be seen whenever the lung is at its usual place."""
+    """Draws small consolidations; the first is in view when the lung is at its mean position."""
     count = _count(acquisition, "blobs", BLOBS)
     blob = draw_many(BlobParameters, acquisition.plan.key, count)
     low, high = span_mm(acquisition, motion)
@@ -137,7 +137,7 @@ def _blobs(acquisition: Acquisition, motion: Motion) -> Consolidation:
 def _defects(
     acquisition: Acquisition, traps: VerticalArtefacts, blobs: Consolidation
 ) -> PleuralDefects:
-    """Indents the pleural line at traps and breaks it over consolidations."""
+    """Indents the pleural line at traps and breaks it above consolidations."""
     narrow, broken = len(traps.position_mm), len(blobs.position_mm)
     each = draw_many(DefectParameters, acquisition.plan.key, narrow)
     indented = PleuralDefects(traps.position_mm, each["width_mm"], each["dent_mm"], each["loss_db"])
@@ -147,13 +147,16 @@ def _defects(
 
 
 def draw_pathology(acquisition: Acquisition, motion: Motion) -> Pathology:
-    """Draws a video's lung: traps, consolidations, pleura after the drawn score; Z-lines always."""
+    """Draws the lung of a video.
+
+    Traps, consolidations and pleura depend on the drawn score; Z-lines are always drawn.
+    """
     drawn = acquisition.plan.drawn
     low, high = A_LINE_DB[drawn]
     narrow = narrow_traps(acquisition, motion, _count(acquisition, "traps", TRAPS))
     blobs = _blobs(acquisition, motion)
     width = TRAIL_WIDTH * blobs.half_width_mm
-    # The trail under a consolidation is a trap like any other, so that the truth sees it.
+    # The trail below a consolidation is a trap like any other, so that it is measured.
     artefacts = narrow.joined(_areas(acquisition, motion, "trail", blobs.position_mm, width))
     if drawn == "score_3":
         artefacts = artefacts.joined(_white_lung(acquisition, motion))

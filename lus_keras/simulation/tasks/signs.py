@@ -1,4 +1,4 @@
-"""A-lines, B-lines, effusion or consolidation: one sign a video, labeled as realized."""
+"""A-lines, B-lines, effusion or consolidation: one sign per video, labeled as realized."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ from lus_keras.simulation.parameters import draw_parameters
 from lus_keras.simulation.signs import SignTruth, measure_signs
 from lus_keras.simulation.tasks import CohortSize
 
-# Duan et al. 2022: images of each sign. Here four frames of a second make one video, so that the
-# images of a video stay together.
+# Duan et al. 2022: numbers of images of each sign. Here four frames within a second form one video,
+# so that the images of a video stay together.
 SHARES = (1388, 1375, 1384, 1398)
 COHORT = CohortSize(
     patients=400, videos=1387, duration_s=1.0, fps=(4.0,), shares=SHARES, frames_of_classes=SHARES
@@ -36,12 +36,12 @@ region = sector_region
 
 
 def labels(truth: SignTruth) -> dict[str, Any]:
-    """Manifest columns of a video: `sign` and `signs`, as realized."""
+    """Manifest columns of a video: realized `sign` and `signs`."""
     return {"sign": truth.sign, "signs": truth.signs}
 
 
 def _hepatisation(acquisition: Acquisition, motion: Motion) -> Consolidation:
-    """Draws liver-like lung with air in the bronchi, in view at the lung's usual place."""
+    """Draws hepatized lung with air bronchograms, in view at the mean position of the lung."""
     drawn = draw_parameters(HepatisationParameters, acquisition.plan.key)
     half = acquisition.half_width_mm
     return Consolidation(
@@ -55,7 +55,7 @@ def _hepatisation(acquisition: Acquisition, motion: Motion) -> Consolidation:
 
 
 def draw_pathology(acquisition: Acquisition, motion: Motion) -> Pathology:
-    """Draws a video's lung: one sign; Z-lines where aerated lung touches the pleura."""
+    """Draws the lung of a video: one sign, and Z-lines where aerated lung touches the pleura."""
     drawn = acquisition.plan.drawn
     low, high = A_LINE_DB[drawn]
     count = int(acquisition.rng("traps.count").integers(1, MAX_TRAPS + 1))

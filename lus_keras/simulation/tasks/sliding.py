@@ -1,10 +1,11 @@
-"""Lung sliding: the lung moves with breathing, or rests but for the heart beat.
+"""Lung sliding: the lung moves with breathing, or only with the heartbeat.
 
-Everything else moves in both classes: probe, chest wall, gain. One frame says nothing of the class:
-all that the class changes is the place of the lung at a time, and a lung looks alike at any place.
+Everything else varies in both classes: probe, chest wall, gain. A single frame contains no
+information about the class, which changes only the position of the lung over time; the lung looks
+alike at any position.
 
-A lung point, where sliding is absent in part of the view, belongs to neither class: such videos are
-planned only on request and have no label.
+Videos with a lung point, where sliding is absent in part of the view, belong to neither class. They
+are planned only on request and have no label.
 """
 
 import dataclasses
@@ -20,7 +21,7 @@ from lus_keras.simulation.pleura import SlidingTruth, measure_sliding, pleural_r
 from lus_keras.simulation.tasks import CohortSize
 
 # The paper's videos last 2 to 11 s without and 3 to 18 s with sliding and give 48 and 115 clips of
-# 2 s. Dealt to the classes alike unless told otherwise: 163 clips in any case.
+# 2 s. By default lengths are allocated independently of the class; the total is always 163 clips.
 COHORT = CohortSize(
     patients=48,
     videos=48,
@@ -34,7 +35,7 @@ COHORT = CohortSize(
 CLASSES = ("no_sliding", "sliding")
 LUNG_POINT = "lung_point"
 A_LINE_DB = (-6.0, 8.0)
-# Beyond what can come into view, so that the borders of the lung's texture are never seen.
+# Margin beyond the visible range, so that the borders of the lung's texture are never visible.
 MARGIN_MM = 5.0
 
 measure = measure_sliding
@@ -42,19 +43,19 @@ region = pleural_region
 
 
 def labels(truth: SlidingTruth) -> dict[str, Any]:
-    """Manifest columns of a video: `sliding`, empty where there is a lung point."""
+    """Manifest columns of a video: `sliding`, empty if there is a lung point."""
     return {"sliding": None if truth.sliding is None else int(truth.sliding)}
 
 
 def draw_motion(acquisition: Acquisition) -> Motion:
-    """Draws the paths of one video; the lung follows the breathing only if the plan says so."""
+    """Draws the motion of one video, with sliding of the lung unless the plan excludes it."""
     motion = draw_any_motion(acquisition, slides=acquisition.plan.drawn != "no_sliding")
     low, high = motion.lung_range_mm
     return dataclasses.replace(motion, lung_range_mm=(low - MARGIN_MM, high + MARGIN_MM))
 
 
 def draw_pathology(acquisition: Acquisition, motion: Motion) -> Pathology:
-    """Draws A-lines and Z-lines, the same in either class, and a lung point if it is planned."""
+    """Draws A-lines and Z-lines, which are the same in both classes, and a planned lung point."""
     low, high = motion.lung_range_mm
     ratio = acquisition.video.slip_ratio
     slip_range = ratio * (low + MARGIN_MM), ratio * (high - MARGIN_MM)

@@ -1,4 +1,4 @@
-"""Acceptance checks of the simulator: numbers, marks, and whether they are reached.
+"""Acceptance checks of the simulator: measurements, targets, and whether they are met.
 
 basic       1 speed, 2 determinism, 13 only the lung predicts the label
 sliding     3 one frame, 4 network, 5 dose, 6 split by window
@@ -30,10 +30,11 @@ def run(settings: Settings, numbers: Iterable[int] = ()) -> Iterator[tuple[Check
     """Runs checks one after another.
 
     Args:
-        numbers: Which; all if empty.
+        settings: Size and seed of the checks.
+        numbers: Numbers of the checks; all if empty.
 
     Raises:
-        ConfigError: There is no check of a number.
+        ConfigError: There is no check with a given number.
     """
     known = {check.number: check for check in CHECKS}
     chosen = sorted(set(numbers)) or sorted(known)

@@ -1,4 +1,4 @@
-"""How pictures look: gray levels, frequencies, mean image; and how far two sets are apart."""
+"""Appearance of images (gray levels, frequencies, mean image) and distances between two sets."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ LOWEST, HIGHEST = 1, 99
 
 @dataclass(frozen=True)
 class Appearance:
-    """What a set of frames looks like.
+    """Appearance of a set of frames.
 
     Attributes:
         histogram: `(256,)` share of pixels at each gray level.
-        radial_db: `(99,)` power at 1 … 99 cycles per picture, dB.
+        radial_db: `(99,)` power at 1 … 99 cycles per image, dB.
         mean_image: `(32, 32)` gray levels.
     """
 
@@ -26,7 +26,10 @@ class Appearance:
 
 
 def measure(frames: np.ndarray) -> Appearance:
-    """Appearance of `(n, h, w)` frames that the sector fills, at 350 × 350; each counts alike."""
+    """Appearance of frames `(n, h, w)` filled by the sector, with equal weights.
+
+    Frames are resized to 350 × 350 pixels.
+    """
     resized = np.stack([_resized(frame, SIDE) for frame in frames])
     histogram = np.bincount(resized.ravel(), minlength=256) / resized.size
     window = np.outer(np.hanning(SIDE), np.hanning(SIDE))
@@ -49,7 +52,7 @@ def _resized(frame: np.ndarray, side: int) -> np.ndarray:
 
 
 def distances(one: Appearance, other: Appearance) -> dict[str, float]:
-    """Distances of gray levels (Wasserstein), spectra (RMS, dB) and mean images (RMS)."""
+    """Distances between gray levels (Wasserstein), spectra (RMS, dB) and mean images (RMS)."""
     levels = np.arange(256)
     psd = one.radial_db - other.radial_db
     image = one.mean_image - other.mean_image

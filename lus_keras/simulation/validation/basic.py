@@ -1,4 +1,4 @@
-"""Speed, determinism, and whether anything but the lung tells the label."""
+"""Speed, determinism, and whether anything other than the lung reveals the label."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ def check_speed(settings: Settings) -> Finding:
 
 @check(2, "determinism", "exact")
 def check_determinism(settings: Settings) -> Finding:
-    """Equal plans give equal bits, other patients, videos and seeds others, in every task."""
+    """Equal plans give identical pixels; other patients, videos or seeds differ, in every task."""
     equal, least = True, np.inf
     for task in tasks.names():
         plan = plan_cohort(task, patients=2, videos=4, seed=settings.seed, duration_s=0.5)[0]
@@ -67,7 +67,7 @@ TRAITS: dict[str, Trait] = {
 
 
 def independence(labels: Sequence[object], values: Sequence[int]) -> float:
-    """P value of χ² that labels and values are independent; 1 where a value never changes.
+    """P value of a χ² test of independence of labels and values; 1 if the value is constant.
 
     Rare values are pooled with their neighbors into at most four groups.
     """
@@ -81,7 +81,7 @@ def independence(labels: Sequence[object], values: Sequence[int]) -> float:
 
 
 def same_files(plan: VideoPlan) -> bool:
-    """Whether size, length, names, container and burnt-in text are equal for every class."""
+    """Whether size, length, names, container and burned-in text are equal for every class."""
     others = [dataclasses.replace(plan, drawn=drawn) for drawn in tasks.get(plan.task).CLASSES]
     texts = [overlay(Acquisition.of(p, 96, 128), 240, 320) for p in others]
     keys = {(p.video_id, p.frames, p.fps, p.height, p.width, container_of(p)) for p in others}
@@ -90,7 +90,11 @@ def same_files(plan: VideoPlan) -> bool:
 
 @check(13, "only the lung predicts the label", "every p > .01")
 def check_metadata(settings: Settings) -> Finding:
-    """One video a patient, so that patients' own scanners and findings are no evidence."""
+    """Only the lung predicts the label.
+
+    Uses one video per patient, so that associations of scanners and findings within patients are no
+    evidence.
+    """
     p_values, same = {}, True
     for task in tasks.names():
         count = settings.patients(480)

@@ -1,4 +1,4 @@
-"""B-lines: truth comes and goes as it should, and what is true can be seen."""
+"""B-lines: the frame-level truth varies as intended and is visible."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from lus_keras.simulation.validation.learning import auc, logistic, out_of_fold,
 from lus_keras.simulation.validation.view import cut, view_box
 
 SIDE = 64
-# Every third frame of 30 a second.
+# Every third frame at 30 frames per second.
 STEP = 3
 
 
@@ -44,10 +44,10 @@ def check_truth(settings: Settings) -> Finding:
 
 
 def frame_features(frames: np.ndarray) -> np.ndarray:
-    """`(t, 18)` numbers of `(t, 64, 64)` frames: vertical bands, A-line ripples, brightness."""
+    """Features `(t, 18)` of frames `(t, 64, 64)`: vertical bands, A-line ripples, brightness."""
     grey = np.sqrt(frames.astype(np.float32))
     layers = [grey[:, a:b, 8:56].mean(1) for a, b in ((24, 34), (34, 44), (44, 56))]
-    # Each row without its trend.
+    # Each row is detrended.
     bands = [layer - cv2.GaussianBlur(layer, (37, 1), 6) for layer in layers]
     through = np.minimum(np.minimum(bands[0], bands[1]), bands[2])
     profile = grey[:, :, 26:38].mean(2)
@@ -68,7 +68,7 @@ def frame_features(frames: np.ndarray) -> np.ndarray:
 
 
 def pooled(features: np.ndarray) -> np.ndarray:
-    """Mean, maximum, 90th percentile and spread over the frames of a video, `(4 d,)`."""
+    """Mean, maximum, 90th percentile and SD over the frames of a video, `(4 * d,)`."""
     return np.concatenate(
         [features.mean(0), features.max(0), np.quantile(features, 0.9, axis=0), features.std(0)]
     )
@@ -76,7 +76,7 @@ def pooled(features: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class FeatureCohort:
-    """Features `(t, 18)` and truth `(t,)` (which frames show B-lines) of each video of a cohort."""
+    """Features `(t, 18)` and truth `(t,)` (frames that show B-lines) of each video of a cohort."""
 
     features: list[np.ndarray]
     truth: list[np.ndarray]
@@ -86,7 +86,11 @@ class FeatureCohort:
 def feature_cohort(
     patients: int, seed: int, fps: float = 30.0, as_public: bool = False
 ) -> FeatureCohort:
-    """Features of five 4-s videos a patient, cut as COVID-BLUES is, or filled by the sector."""
+    """Features of five videos of 4 s per patient.
+
+    Args:
+        as_public: Whether frames are cropped like COVID-BLUES; otherwise the sector fills them.
+    """
     plans = plan_cohort("bline", patients=patients, videos=5 * patients, seed=seed, fps=fps)
     features, truth = [], []
     for plan in plans:
@@ -107,7 +111,7 @@ def feature_cohort(
     "frame AUC ≥ .80, top frame ≥ chance + .10, pooled ≥ one frame + .04",
 )
 def check_visible(settings: Settings) -> Finding:
-    """A frame model trained on the labels of videos finds frames; many frames beat one."""
+    """A frame model trained on video labels finds positive frames; many frames outperform one."""
     patients = settings.patients(160)
     cohort = feature_cohort(patients, settings.seed)
     labels = np.array([int(truth.any()) for truth in cohort.truth])

@@ -1,4 +1,4 @@
-"""What a check is, what it finds, and at what size it is run."""
+"""Checks, their findings, and the settings that determine their size."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,24 +8,24 @@ import numpy as np
 
 
 class TrainAndScore(Protocol):
-    """Trains a classifier and applies it to clips of patients it has not seen."""
+    """Trains a classifier and applies it to clips of unseen patients."""
 
     def __call__(
         self, clips: np.ndarray, labels: np.ndarray, test: np.ndarray, *, seed: int
     ) -> np.ndarray:
-        """Trains on clips `(n, t, h, w)`, gives probabilities `(m, k)` of those to test."""
+        """Trains on clips `(n, t, h, w)`; returns probabilities `(m, k)` of the `m` test clips."""
         ...
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How large the checks are.
+    """Settings of the checks.
 
     Attributes:
-        seed: Seed of the cohorts and of everything that learns.
-        size: Share of the full number of patients, 0 < size ≤ 1. Marks are meant for 1.
-        train_and_score: A network, if checks that need one shall run.
-        root: Folder of real data; found as `datasets.find_root` says if not given.
+        seed: Seed of the cohorts and of all training.
+        size: Share of the full number of patients, 0 < size ≤ 1. Targets apply to size 1.
+        train_and_score: A network, to run the checks that need one; None skips them.
+        root: Folder of real data; located by `datasets.find_root` if not given.
     """
 
     seed: int = 0
@@ -34,13 +34,13 @@ class Settings:
     root: str | None = None
 
     def patients(self, full: int) -> int:
-        """Number of patients of a check whose full number is given, at least 8."""
+        """Number of patients of a check with the given full number, at least 8."""
         return max(8, round(full * self.size))
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check measured; `passed` is None if it was skipped."""
+    """Result of a check; `passed` is None if it was skipped."""
 
     measured: str
     passed: bool | None
@@ -67,7 +67,7 @@ Measure = Callable[[Settings], Finding]
 
 
 def check(number: int, title: str, mark: str) -> Callable[[Measure], Measure]:
-    """Registers a function as the check of that number."""
+    """Registers a function as the check with a number."""
 
     def register(measure: Measure) -> Measure:
         REGISTERED[number] = Check(number, title, mark, measure)

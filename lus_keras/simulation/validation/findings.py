@@ -1,4 +1,4 @@
-"""Severity scores and signs: realized as drawn, expected appearance, distinguished by a network."""
+"""Severity scores and signs: realized as drawn, plausible appearance, separable by a network."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ NETWORK_FRAMES, NETWORK_SIDE = 6, 64
 
 @check(9, "severity: realized as drawn", "≥ 90 %, none by > 1, white fraction rises")
 def check_severity(settings: Settings) -> Finding:
-    """Drawn and realised scores of the paper's cohort, and how white the lung is."""
+    """Agreement of drawn and realized scores in the paper's cohort, and extent of white lung."""
     options: dict[str, Any] = {"seed": settings.seed, "duration_s": 2.0, "fps": 10}
     if settings.size < 1:
         patients = settings.patients(11)
@@ -48,12 +48,15 @@ def check_severity(settings: Settings) -> Finding:
 
 
 def plans_of(sign: str, **options: Any) -> list[VideoPlan]:
-    """Plans of a cohort of signs in which one is drawn."""
+    """Plans of a cohort of signs for which the given sign is drawn."""
     return [plan for plan in plan_cohort("signs", **options) if plan.drawn == sign]
 
 
 def wall_over_fluid_db(scene: Scene) -> float:
-    """How far the brightest tenth of the fluid lies under the wall's, dB; NaN if none is seen."""
+    """Level of the brightest tenth of the wall relative to that of the fluid, dB.
+
+    NaN if no fluid is visible.
+    """
     acquisition, seen = scene.acquisition, visible_pleura(scene)[:, 0]
     assert scene.effusion is not None
     noise = scene.noise[0, :, : acquisition.beams]
@@ -68,13 +71,13 @@ def wall_over_fluid_db(scene: Scene) -> float:
 
 
 def a_line_period_error(scene: Scene) -> float:
-    """Distance of the autocorrelation's peak from the pleura's depth, in rows.
+    """Distance of the autocorrelation peak from the depth of the pleura.
 
-    A-lines repeat at the depth of the pleura. The profile is the mean level of what comes back
-    from under clear pleura, its trend taken off; a parabola finds the peak between rows.
+    A-lines repeat at the depth of the pleura. The profile is the detrended mean level returned from
+    below unshaded pleura; a parabola locates the peak between rows.
 
     Returns:
-        Rows ≥ 0 of the scene's grid; NaN if the image is less than 2.4 pleural depths deep.
+        Rows ≥ 0 of the grid of the scene; NaN if the image is less than 2.4 pleural depths deep.
     """
     acquisition = scene.acquisition
     period = acquisition.pleura_mm / acquisition.row_mm
@@ -97,7 +100,7 @@ def a_line_period_error(scene: Scene) -> float:
 
 @check(12, "signs: expected appearance", "fluid and A-lines in ≥ 90 %, every r < -.8")
 def check_signs(settings: Settings) -> Finding:
-    """Fluid is dark, pleurae approach in inspiration, A-lines repeat at the pleura's depth."""
+    """Fluid is dark, pleurae approach in inspiration, A-lines repeat at the pleural depth."""
     patients, seed = settings.patients(60), settings.seed
     size = {"patients": patients, "videos": 4 * patients, "seed": seed}
     effusions, breathing, mirrors = (
@@ -131,7 +134,7 @@ def _measured(measure: Callable[[Scene], float], plans: list[VideoPlan]) -> np.n
 
 
 def _separability(task: str, label: str, settings: Settings, **size: Any) -> Finding:
-    """AUC of each class against the rest on unseen patients, by a small network on six frames."""
+    """AUC of each class versus the rest on unseen patients, by a small network on six frames."""
     if settings.train_and_score is None:
         return Finding("no network was given", None)
     plans = plan_cohort(task, seed=settings.seed, **size)
@@ -163,7 +166,7 @@ def _separability(task: str, label: str, settings: Settings, **size: Any) -> Fin
 
 @check(14, "severity: distinguished by a network", "low end > .5 for each score")
 def check_severity_network(settings: Settings) -> Finding:
-    """Each score against the rest, on unseen patients."""
+    """Each score versus the rest, on unseen patients."""
     patients = settings.patients(120)
     size = {"patients": patients, "videos": 6 * patients, "duration_s": 2.0, "fps": 5}
     return _separability("severity", "severity", settings, **size)
@@ -171,7 +174,7 @@ def check_severity_network(settings: Settings) -> Finding:
 
 @check(15, "signs: distinguished by a network", "low end > .5 for each sign")
 def check_signs_network(settings: Settings) -> Finding:
-    """Each sign against the rest, on unseen patients."""
+    """Each sign versus the rest, on unseen patients."""
     patients = settings.patients(180)
     size = {"patients": patients, "videos": 4 * patients, "duration_s": 1.5}
     return _separability("signs", "sign", settings, **size)

@@ -1,4 +1,4 @@
-"""Models without a network, patients disjoint, and areas under the curve with their intervals."""
+"""Conventional classifiers with patient-disjoint folds, and AUC with confidence intervals."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,9 +27,9 @@ def forest() -> Any:
 def out_of_fold(
     make: Callable[[], Any], features: np.ndarray, labels: np.ndarray, groups: np.ndarray
 ) -> np.ndarray:
-    """`(n,)` log odds of rows by a model that has seen no row of their group.
+    """Log odds `(n,)` of rows by a model trained without any row of their group.
 
-    They are centered by fold: priors differ between folds.
+    They are centered by fold because priors differ between folds.
     """
     scores = np.empty(len(features))
     for fold in range(FOLDS):
@@ -41,17 +41,17 @@ def out_of_fold(
 
 
 def centred_log_odds(p: np.ndarray, prior: float) -> np.ndarray:
-    """Log odds of probabilities `(n,)` less those of the prior: comparable between folds."""
+    """Log odds of probabilities `(n,)` minus those of the prior, comparable between folds."""
     p = np.clip(p, 1e-6, 1 - 1e-6)
     return np.log(p / (1 - p)) - np.log(prior / (1 - prior))
 
 
 def auc(labels: np.ndarray, scores: np.ndarray, patients: np.ndarray) -> Estimate:
-    """ROC-AUC with a 95 % bootstrap interval over patients."""
+    """ROC-AUC with a 95% bootstrap interval over patients."""
     clusters = Clusters.of(patients, np.zeros(len(labels), int))
     return estimate(roc_auc_statistic(labels, scores, clusters), clusters)
 
 
 def shown(found: Estimate) -> str:
-    """`.812 [.748 to .874]`."""
+    """An estimate as text, such as `.812 [.748 to .874]`."""
     return f"{found.value:.3f} [{found.ci_low:.3f} to {found.ci_high:.3f}]"

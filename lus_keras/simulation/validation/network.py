@@ -1,17 +1,17 @@
-"""A small 3D network for the acceptance checks; it learns from scratch in minutes on one core."""
+"""A small 3D network for the acceptance checks, trained from scratch in minutes on one core."""
 
 import keras
 import numpy as np
 from keras import layers
 
 EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 16, 16, 1e-3, 1e-3
-# Filters and strides in time and space.
+# Filters, and strides in time and space.
 STAGES = ((12, (1, 2, 2)), (24, (2, 2, 2)), (48, (2, 2, 2)))
 DROPOUT = 0.3
 
 
 def build_check_network(clip_shape: tuple[int, int, int], num_outputs: int) -> keras.Model:
-    """Three convolutions over space and time, pooled: what changes counts, where does not.
+    """Three convolutions over space and time with global pooling, invariant to position.
 
         clip (t, h, w) → standardized → conv 12 → 24 → 48 → features → logits
 
@@ -19,7 +19,7 @@ def build_check_network(clip_shape: tuple[int, int, int], num_outputs: int) -> k
         clip_shape: Frames, rows and columns; gray levels 0 … 255.
     """
     clip = keras.Input(clip_shape, name="clip")
-    # Each clip in its own mean and spread: gain and dynamic range differ between scanners.
+    # Each clip is standardized by itself, as gain and dynamic range differ between scanners.
     x = layers.LayerNormalization(
         axis=(1, 2, 3), center=False, scale=False, epsilon=1.0, name="standardised"
     )(clip)[..., None]
@@ -36,7 +36,7 @@ def build_check_network(clip_shape: tuple[int, int, int], num_outputs: int) -> k
 def train_and_score(
     clips: np.ndarray, labels: np.ndarray, test: np.ndarray, *, seed: int
 ) -> np.ndarray:
-    """Trains on clips `(n, t, h, w)` and mirror images, gives probabilities `(m, k)` of others."""
+    """Trains on clips `(n, t, h, w)` and their mirror images; returns probabilities `(m, k)`."""
     keras.utils.set_random_seed(seed)
     model = build_check_network(clips.shape[1:], int(labels.max()) + 1)
     model.compile(

@@ -1,7 +1,7 @@
-"""Simulated beside real: how alike they look, and whether what one teaches holds on the other.
+"""Simulated versus real videos: similarity of appearance, and transfer of a trained model.
 
-Both need COVID-BLUES and are skipped without it. Labels of real videos are used to score, never to
-tune.
+Both checks need COVID-BLUES and are skipped without it. Labels of real videos are used only for
+evaluation, never for tuning.
 """
 
 import functools
@@ -31,11 +31,11 @@ PATIENTS = 40
 
 @dataclass(frozen=True)
 class RealVideos:
-    """What is kept of the real videos; one entry a video.
+    """Data kept from the real videos, one entry per video.
 
     Attributes:
         frames: `(4, 350, 350)` uint8, spread over the video.
-        features: `(t, 18)`, as of simulated ones.
+        features: `(t, 18)`, as for simulated videos.
         b_lines: 0 or 1.
     """
 
@@ -50,7 +50,7 @@ def real_videos(root: str | None) -> RealVideos:
     """Decodes the labeled videos once.
 
     Raises:
-        DataError: The data are absent.
+        DataError: The data are missing.
     """
     videos = [v for v in datasets.load(NAME, root=root).videos if v.b_lines is not None]
     frames, features = [], []
@@ -77,7 +77,7 @@ def _pictures(video: Video) -> Iterator[np.ndarray]:
 
 @check(10, "realism (COVID-BLUES)", "≤ 6, ≤ 3 dB, ≤ 9")
 def check_realism(settings: Settings) -> Finding:
-    """Distances of simulated B-line and severity videos to real ones."""
+    """Distances between simulated (B-lines, severity) and real videos."""
     try:
         real = real_videos(settings.root)
     except DataError as error:
@@ -109,7 +109,10 @@ def check_realism(settings: Settings) -> Finding:
     "AUC ≥ .62, low end > .55, difference to within-real holds 0",
 )
 def check_transfer(settings: Settings) -> Finding:
-    """A model of simulated videos on real ones, beside one of real videos on unseen patients."""
+    """Model trained on simulated videos and tested on real ones, versus one trained on real ones.
+
+    The latter is tested on unseen patients.
+    """
     try:
         real = real_videos(settings.root)
     except DataError as error:

@@ -1,4 +1,4 @@
-"""Sliding: nothing in one frame, enough in time, and what a split by window would pretend."""
+"""Sliding: no information in one frame, enough over time, and the bias of a split by window."""
 
 import dataclasses
 import functools
@@ -23,10 +23,10 @@ from lus_keras.simulation.validation.learning import (
 from lus_keras.simulation.validation.view import cut
 
 PATIENTS = 520
-# The standard error of the AUC of scores that know nothing is .025 at the full size.
+# The standard error of the AUC of uninformative scores is .025 at the full size.
 NULL_SE = 0.025
 TILE, FRAMES, WINDOWS = 90, 15, 8
-# Rows of the tile: the line, and three layers under it.
+# Rows of the tile: the line, and three layers below it.
 STRIPS = ((0, 18), (18, 30), (30, 60), (60, 90))
 DOSES_MM = (4.0, 7.0, 11.0, np.inf)
 NETWORK_SIDE, NETWORK_FOLDS = 45, 3
@@ -34,12 +34,12 @@ NETWORK_SIDE, NETWORK_FOLDS = 45, 3
 
 @dataclass(frozen=True)
 class Tiles:
-    """One clip of 2 s a patient, cut at the pleura.
+    """One clip of 2 s per patient, cropped at the pleura.
 
     Attributes:
         clips: `(n, 15, 90, 90)` uint8, frames spread over 2 s.
         sliding: `(n,)` int64, 0 or 1.
-        path_mm: `(n,)` length of the lung's path.
+        path_mm: `(n,)` length of the path of the lung.
     """
 
     clips: np.ndarray
@@ -49,12 +49,12 @@ class Tiles:
 
 @functools.lru_cache(maxsize=1)
 def tiles(patients: int, seed: int) -> Tiles:
-    """Renders videos at the scanner's size and cuts them."""
+    """Renders videos at the size of the scanner and crops them."""
     return _rendered(_plans(patients, seed))
 
 
 def twins(pairs: int, seed: int) -> Tiles:
-    """Videos in pairs that differ in sliding alone: without at 2i, with at 2i + 1."""
+    """Pairs of videos that differ only in sliding: absent at 2i, present at 2i + 1."""
     return _rendered(
         dataclasses.replace(plan, drawn=drawn) for plan in _plans(pairs, seed) for drawn in CLASSES
     )
@@ -74,7 +74,7 @@ def _rendered(plans: Iterable[VideoPlan]) -> Tiles:
         left = min(max(x + w // 2 - TILE // 2, 0), 640 - TILE)
         top = min(y, 480 - TILE)
         tile = video.frames[:: 60 // FRAMES, top : top + TILE, left : left + TILE]
-        # A view would keep the whole video: ten gigabytes of 520.
+        # A view would keep the whole video in memory: 10 GB for 520 videos.
         clips.append(tile.copy())
         sliding.append(int(video.truth.sliding))
         path_mm.append(video.truth.path_mm)
@@ -82,7 +82,7 @@ def _rendered(plans: Iterable[VideoPlan]) -> Tiles:
 
 
 def texture(image: np.ndarray) -> list[float]:
-    """Mean, spread and gradients of the strips of one tile `(90, 90)`, sixteen numbers."""
+    """Mean, SD and gradients of the strips of one tile `(90, 90)`, sixteen numbers."""
     strips = (image[a:b].astype(float) for a, b in STRIPS)
     return [
         value
@@ -106,7 +106,7 @@ def change(clip: np.ndarray) -> list[float]:
 
 @check(3, "sliding: one frame carries no information", "AUC .5 ± .05 (LR, RF)")
 def check_single_frame(settings: Settings) -> Finding:
-    """AUC of one frame's texture, by logistic regression and by a forest."""
+    """AUC of the texture of one frame, by logistic regression and a random forest."""
     found = tiles(settings.patients(PATIENTS), settings.seed)
     features = np.array([texture(clip[FRAMES // 2]) for clip in found.clips])
     groups = np.arange(len(features))
@@ -128,10 +128,10 @@ def check_single_frame(settings: Settings) -> Finding:
     "3D CNN ≥ .75, low end > one frame's high end; one repeated: interval holds .5",
 )
 def check_network(settings: Settings) -> Finding:
-    """AUC of a small 3D network in unseen pairs, with one frame, and with one repeated.
+    """AUC of a small 3D network on unseen pairs, also with one frame, and with one frame repeated.
 
-    Pairs, because patients differ in much that a frame shows: in 520 of them chance alone ties
-    some of it to the class.
+    Pairs are used because single frames differ between patients in many ways; among 520 patients,
+    some differences are associated with the class by chance.
     """
     if settings.train_and_score is None:
         return Finding("no network was given", None)
@@ -159,7 +159,7 @@ def check_network(settings: Settings) -> Finding:
 def _network_scores(
     clips: np.ndarray, labels: np.ndarray, pairs: np.ndarray, settings: Settings
 ) -> np.ndarray:
-    """Log odds of sliding `(n,)`, each by a network that has not seen the pair."""
+    """Log odds of sliding `(n,)`, each by a network trained without the pair."""
     assert settings.train_and_score is not None
     folds = np.random.default_rng(settings.seed).permutation(pairs[-1] + 1) % NETWORK_FOLDS
     scores = np.empty(len(clips))
@@ -172,7 +172,7 @@ def _network_scores(
 
 @check(5, "sliding: dose-response", "non-decreasing, range ≥ .10")
 def check_dose(settings: Settings) -> Finding:
-    """AUC of change in time by how far the lung slides, against all videos without sliding."""
+    """AUC of change over time by amplitude of sliding, versus all videos without sliding."""
     found = tiles(settings.patients(PATIENTS), settings.seed)
     features = np.array([change(clip) for clip in found.clips])
     groups = np.arange(len(features))
@@ -194,7 +194,7 @@ def check_dose(settings: Settings) -> Finding:
 
 @check(6, "sliding: leakage by splitting windows", "window ≥ .95, patient ≤ .60")
 def check_split_trap(settings: Settings) -> Finding:
-    """One frame's texture: windows of a patient on both sides of the split, and patients apart."""
+    """AUC of the texture of one frame with a split by window and with a split by patient."""
     found = tiles(settings.patients(PATIENTS), settings.seed)
     at = np.linspace(0, FRAMES - 1, WINDOWS).astype(int)
     features = np.array([texture(clip[t]) for clip in found.clips for t in at])

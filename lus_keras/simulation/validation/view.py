@@ -1,4 +1,4 @@
-"""The part of a simulated display that public videos show: an undistorted square in the middle."""
+"""The part of a simulated display shown by public videos: an undistorted central square."""
 
 import cv2
 import numpy as np
@@ -8,12 +8,15 @@ from lus_keras.simulation.cohort import VideoPlan
 from lus_keras.simulation.geometry import Acquisition, scan_map
 from lus_keras.simulation.render import grid_for
 
-# COVID-BLUES: squares from just above the middle of the probe down to the end of the sector.
+# COVID-BLUES: squares from just above the center of the probe down to the end of the sector.
 SIDE_OF_DEPTH, ABOVE = 1.04, 0.024
 
 
 def view_box(plan: VideoPlan, height: int, width: int) -> Box:
-    """`(x, y, w, h)` of the square that COVID-BLUES would show; of a linear probe, the middle."""
+    """Square `(x, y, w, h)` in pixels that COVID-BLUES would show.
+
+    For a linear probe, the largest centered square at the top of the image area.
+    """
     acquisition = Acquisition.of(plan, *grid_for(height, width))
     x, y, w, h = scan_map(acquisition, height, width, "screen").roi
     side, top = min(w, h), y
@@ -29,7 +32,7 @@ def view_box(plan: VideoPlan, height: int, width: int) -> Box:
 
 
 def cut(frames: np.ndarray, box: Box, side: int) -> np.ndarray:
-    """Cuts a box out of frames `(t, h, w)` uint8 and resizes it to `(t, side, side)`."""
+    """Crops frames `(t, h, w)` uint8 to a box and resizes them to `(t, side, side)`."""
     x, y, w, h = box
     how = cv2.INTER_AREA if h >= side else cv2.INTER_LINEAR
     return np.stack(
