@@ -1,7 +1,7 @@
-"""How fast this package is: ratios against peers in one run, and what whole commands cost.
+"""Speed of this package: ratios to other libraries in one run, and cost of whole commands.
 
-    lines (what) ─▶ interleave (alternating) ─▶ worker (a contender each) ─▶ contenders
+    lines (what) ─▶ interleave (alternating) ─▶ worker (one per contender) ─▶ contenders
       └─▶ end_to_end (commands: time, memory)                                  timing (arithmetic)
 
-Nothing is imported here: the workers start with as little as they can.
+This module imports nothing, so that the workers start with minimal imports.
 """

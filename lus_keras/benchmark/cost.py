@@ -1,7 +1,7 @@
-"""What a paper costs on paper: clips, operations, memory, disk and time of every preset.
+"""Estimated cost of a paper: clips, operations, memory, disk space and time of every preset.
 
-Nothing is trained. Time is that of steps measured on two cores, and operations by a rate that is
-given: a benchmark's of this machine, or an accelerator's.
+Nothing is trained. Times are derived from steps measured on two cores, and from the number of
+operations and a given throughput, as measured on this machine or of an accelerator.
 """
 
 import math
@@ -18,19 +18,19 @@ from lus_keras.experiments.reproduce.estimate import peak_gb, training_seconds
 from lus_keras.simulation import VideoPlan, simulate_video
 from lus_keras.simulation import dataset as simulated
 
-# Regions of interest are known by rendering: a few videos stand for all.
+# Regions of interest are known only after rendering; a few videos represent all.
 RENDERED = 4
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What training one network costs.
+    """Cost of training one network.
 
     Attributes:
-        clips: Clips cut from them; of tiles about that many.
-        forward_flops: Operations of a clip's way forward.
-        memory_gb: At the peak of a fold, in 10⁹ bytes, roughly.
-        cpu_seconds: On two cores in float32, roughly.
+        clips: Number of clips; approximate for tiles.
+        forward_flops: Operations of a forward pass per clip.
+        memory_gb: Approximate peak memory of a fold, in 10⁹ bytes.
+        cpu_seconds: Approximate time on two cores in float32.
     """
 
     paper: str
@@ -46,10 +46,10 @@ class Cost:
 
 
 def costs(paper: str, preset: str) -> Iterator[Cost]:
-    """Costs of every network of a paper, in each variant that a target needs."""
+    """Costs of every network of a paper, in each variant required by a target."""
     module = papers.get(paper)
     entries = dict.fromkeys(entry for needed in module.targets.values() for entry in needed)
-    # Variants without a network are counted only.
+    # Variants without a network only count data.
     trained = [entry for entry in entries if entry.rpartition("/")[2]]
     plain = [entry for entry in trained if not _learns_elsewhere(paper, preset, entry)]
     shapes: dict[Any, int] = {}
@@ -63,7 +63,7 @@ def costs(paper: str, preset: str) -> Iterator[Cost]:
 
 
 def _forward_flops(paper: str, network: str, settings: PaperConfig) -> int:
-    """Builds a network to count its operations, which takes most of the time here."""
+    """Builds a network to count its operations; the slowest part of this module."""
     return count_flops(papers.get(paper).build(network, settings))
 
 
@@ -98,7 +98,7 @@ def _cost(paper: str, preset: str, entry: str, settings: PaperConfig, flops: int
 
 
 def _amounts(plans: list[VideoPlan], clip: ClipConfig) -> tuple[float, float]:
-    """Clips, and bytes of their frames in the cache, of a simulated cohort."""
+    """Number of clips of a simulated cohort, and bytes of its frames in the cache."""
     counts = [round(plan.frames * (clip.fps or plan.fps) / plan.fps) for plan in plans]
     channels = clip.channels if clip.crop == "roi" or clip.colour else 1
     sizes = [clip.size] * len(plans)
@@ -128,7 +128,11 @@ HEADER = (
 
 
 def cost_rows(found: Iterable[Cost], gflops: float) -> list[tuple[str, ...]]:
-    """Rows of a table at a rate in 10⁹ operations a second; the first is its head."""
+    """Rows of a table, the first of which is the header.
+
+    Args:
+        gflops: Throughput in 10⁹ operations per second.
+    """
     rows = [tuple(name.format(rate=gflops) for name in HEADER)]
     for cost in found:
         hours = cost.training_flops / (gflops * 1e9) / 3600
@@ -151,7 +155,7 @@ def cost_rows(found: Iterable[Cost], gflops: float) -> list[tuple[str, ...]]:
 
 
 def all_costs(names: Iterable[str] = ()) -> Iterator[Cost]:
-    """Costs of the papers that are named, or all, in every preset."""
+    """Costs of the named papers, or of all, in every preset."""
     for paper in tuple(names) or papers.names():
         for preset in config.PRESETS:
             yield from costs(paper, preset)

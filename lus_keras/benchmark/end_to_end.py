@@ -1,4 +1,4 @@
-"""Whole commands as a user types them: their time, and the memory of all their processes."""
+"""Whole commands as typed by a user: elapsed time, and memory of all their processes."""
 
 import dataclasses
 import os
@@ -22,29 +22,30 @@ POLL_S = 0.1
 TAIL = 1500
 MOST_GB = 3.0
 MINUTES = {"smoke": 3.0, "quick": 15.0}
-# Only one hour in ten is rendered; the others are copies, which are decoded all the same.
+# Only one hour in ten is rendered; the others are copies, which are decoded nevertheless.
 COPIES, VIDEO_S = 10, 60.0
 
 
 @dataclass(frozen=True)
 class EndToEnd:
-    """A command that ran: its seconds, and the largest resident size of all its processes."""
+    """A completed command: its duration in s, and the peak resident size of all its processes."""
 
     seconds: float
     peak_bytes: int
 
 
 def run_command(arguments: list[str], folder: Path) -> EndToEnd:
-    """Runs `lus-keras` with a cache of its own.
+    """Runs `lus-keras` with its own cache.
 
     Args:
-        arguments: What follows `lus-keras`.
+        arguments: Arguments of `lus-keras`.
+        folder: Folder for the cache.
 
     Returns:
-        Time and memory. Memory that processes share is counted in each.
+        Time and memory. Shared memory is counted in each process.
 
     Raises:
-        Failed: It ended with another code than 0.
+        Failed: The exit code is not 0.
         ModuleNotFoundError: psutil is not installed.
     """
     import psutil
@@ -68,7 +69,7 @@ def run_command(arguments: list[str], folder: Path) -> EndToEnd:
 
 
 class _Watch(threading.Thread):
-    """Adds up the resident sizes of a process and its children, again and again."""
+    """Repeatedly sums the resident sizes of a process and its children."""
 
     def __init__(self, process: Any, psutil: Any):
         super().__init__(daemon=True)
@@ -89,7 +90,7 @@ class _Watch(threading.Thread):
             for process in (self.process, *self.process.children(recursive=True)):
                 total += process.memory_info().rss
         except self.psutil.Error:
-            pass  # one of them has just ended
+            pass  # one of the processes has just ended
         return total
 
 
@@ -102,7 +103,7 @@ def memory(settings: Settings) -> list[Line]:
     def measured() -> Line:
         manifest, frames = _cohort_of_hours(settings.folder / "memory", hours)
         options = ["--fold", "0", "--model", "c2d_lstm_a", "--out", str(manifest.parent / "run")]
-        # One clip of every four seconds: the videos are the load, not the training.
+        # One clip per four seconds, so that the load is the videos, not the training.
         for change in ("fit.epochs=1", "fit.augment=none", "clip.stride=120", "split.folds=2"):
             options += ["--set", change]
         found = run_command(
@@ -118,7 +119,7 @@ def memory(settings: Settings) -> list[Line]:
 
 
 def _cohort_of_hours(folder: Path, hours: float) -> tuple[Path, int]:
-    """Writes video files and their manifest; returns it and the number of frames."""
+    """Writes video files and their manifest; returns its path and the number of frames."""
     videos = max(4, round(hours * 3600 / VIDEO_S / COPIES))
     seconds = min(VIDEO_S, hours * 3600 / videos / COPIES)
     copies = max(1, round(hours * 3600 / videos / seconds))
@@ -157,7 +158,7 @@ def _cohort_of_hours(folder: Path, hours: float) -> tuple[Path, int]:
 
 
 def _padding(suffix: str, number: int) -> bytes:
-    """A part that players skip, so that copies differ as files do."""
+    """Bytes ignored by players, appended so that copies differ as files."""
     value = number.to_bytes(4, "big")
     if suffix == ".avi":
         return b"JUNK" + (4).to_bytes(4, "little") + value
@@ -187,7 +188,7 @@ def _table1(preset: str, line: Line, settings: Settings) -> Line:
 
 
 def _guarded(line: Line, measured: Any) -> Line:
-    """What was measured, or the line with the reason why it was not."""
+    """The measured line, or the line with the reason why it was not measured."""
     try:
         return measured()
     except Failed as error:

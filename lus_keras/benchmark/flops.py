@@ -5,27 +5,27 @@ from typing import Any
 
 import keras
 
-# Forward, and gradients by inputs and by weights, each of which costs as much again.
+# Forward pass, and gradients with respect to inputs and weights, each of which costs the same.
 TRAINING = 3
 
 
 def count_flops(model: keras.Model) -> int:
-    """Operations of one clip's way forward; a multiplication and an addition are two.
+    """Operations of a forward pass; a multiplication and an addition are two operations.
 
-    Convolutions, dense layers and LSTMs are counted, which are nearly all there is:
-    normalization, activations and pooling pass over their inputs a few times.
+    Only convolutions, dense layers and LSTMs are counted. The contribution of normalization,
+    activations and pooling is negligible.
 
     Args:
-        model: Network with fixed sizes of everything but the batch.
+        model: Network with fixed sizes of all axes except the batch.
 
     Returns:
-        Operations a clip. Training costs `TRAINING` times that.
+        Operations per clip. Training costs `TRAINING` times as many.
     """
     return sum(_of_layer(layer, *_shapes(layer)) for layer in model.layers)
 
 
 def _shapes(layer: keras.Layer) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Input and output of a layer without the batch."""
+    """Input and output shape of a layer without the batch axis."""
     if isinstance(layer, keras.layers.InputLayer):
         return (), ()
     taken, given = layer.input, layer.output
@@ -47,7 +47,7 @@ def _of_layer(layer: Any, taken: tuple[int, ...], given: tuple[int, ...]) -> int
     if isinstance(layer, kinds.Dense):
         return 2 * math.prod(given) * taken[-1]
     if isinstance(layer, kinds.RNN) and isinstance(layer.cell, kinds.LSTMCell):
-        # Four gates, from the step's input and from the last output.
+        # Four gates, each from the input and the previous output.
         units = layer.cell.units
         return 2 * taken[0] * 4 * units * (taken[-1] + units)
     inner = getattr(layer, "layers", None)

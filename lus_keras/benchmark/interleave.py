@@ -1,4 +1,4 @@
-"""Contenders against each other: all get ready, then rounds alternate."""
+"""Comparison of contenders: all are prepared first, then their rounds alternate."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -24,7 +24,7 @@ Spec = tuple[str, str, dict[str, Any]]
 
 @dataclass
 class Result:
-    """What came of one contender; its status says why there are no samples, if so."""
+    """Result of one contender; its status explains why there are no samples, if so."""
 
     facts: dict[str, Any] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
@@ -36,9 +36,13 @@ class Result:
 def run_interleaved(
     specs: Mapping[str, Spec], settings: Settings, *, steps: int = 1, rounds: int | None = None
 ) -> dict[str, Result]:
-    """Measures contenders, name → (module, task, its keywords), in alternating rounds.
+    """Measures contenders in alternating rounds; an unavailable or failing one is skipped.
 
-    One that is absent or fails does not keep the others from being measured.
+    Args:
+        specs: Name → (module, task, keyword arguments of the task).
+
+    Returns:
+        Results by name.
     """
     results = {name: Result() for name in specs}
     with ExitStack() as stack:
@@ -78,7 +82,7 @@ def comparison(
     rate_unit: str,
     target: Target | None = None,
 ) -> Line:
-    """Line of this package against a peer; skipped or failed where one of the two is."""
+    """Line that compares this package with another library; skipped or failed if either is."""
     lacking = next((result for result in (ours, theirs) if result.status), None)
     line = Line(name, title, "×", peer=peer, rate_unit=rate_unit, target=target)
     if lacking:
@@ -109,7 +113,7 @@ def alone(
     target: Target | None = None,
     note: str = "",
 ) -> Line:
-    """Line of this package by itself; skipped or failed where the result is."""
+    """Line of this package without comparison; skipped or failed if the result is."""
     line = Line(name, title, unit, target=target)
     if result.status:
         return _without(line, result)

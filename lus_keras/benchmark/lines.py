@@ -1,4 +1,4 @@
-"""What is measured, line by line, with the targets."""
+"""The lines of the benchmark with their targets."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -16,7 +16,7 @@ from lus_keras.simulation.export import write_cohort
 
 Measure = Callable[[Settings], list[Line]]
 
-# Name of a peer → what it is called, and who measures it.
+# Key of another library → its name, and the module that measures it.
 PEERS = {
     "keras3": ("stock Keras 3", "keras_plain", {"module": "keras"}),
     "keras2": ("Keras 2 (tf_keras)", "keras_plain", {"module": "tf_keras"}),
@@ -28,15 +28,15 @@ FASTER = {
 }
 PORT = "keras-resnet3d's network in Keras 3"
 CLIPS_PER_S, WAITING_PERCENT, REAL_TIME, SMOOTH = 2000.0, 5.0, 10.0, 3.0
-# Largest size with four times the copies, relative to that with one: what depends on their number
-# would show as a multiple.
+# Largest memory with four times the copies, relative to that with the base number: memory that
+# grew with their number would be a multiple.
 SMOOTH_MEMORY = 1.05
 SIMULATED = {"screen": (480, 640, 150.0), "sector": (64, 64, 1500.0)}
 EQUAL = 1e-5
 
 
 def train(network: str, precision: str, settings: Settings) -> list[Line]:
-    """Training steps of one network, "float32" or "bfloat16", against every peer."""
+    """Training steps of one network in "float32" or "bfloat16", versus every other library."""
     batch = settings.scale.batches.get(network, BATCHES[network])
     options = {"network": network, "precision": precision, "batch": batch}
     wanted = _wanted(network, precision, settings)
@@ -65,13 +65,13 @@ def train(network: str, precision: str, settings: Settings) -> list[Line]:
 
 
 def _wanted(network: str, precision: str, settings: Settings) -> list[str]:
-    """Peers to measure; the one that takes half a minute to start, once in a quick look."""
+    """Libraries to measure; in quick mode, the one that starts slowly is measured only once."""
     slow = {"keras3"} if network == "c2d_lstm_a" and precision == "bfloat16" else set()
     return [name for name in FASTER[network] if settings.full or name not in slow]
 
 
 def infer(settings: Settings) -> list[Line]:
-    """An exported C2D+LSTM+A on a video file, decoding included."""
+    """An exported C2D+LSTM+A on a video file, including decoding."""
     seconds = settings.scale.video_s
     folder = settings.folder / "infer"
     write_cohort(
@@ -79,7 +79,7 @@ def infer(settings: Settings) -> list[Line]:
     )
     video = next(str(path) for path in (folder / "videos").iterdir())
     shared = {"video": video, "seconds": seconds}
-    # 30 frames of 64 × 64, starting every 24, as the paper has it.
+    # Clips of 64 × 64 × 30 with a stride of 24 frames, as in the paper.
     cut = {"frames": 30, "stride": 24, "size": (64, 64)}
     results = run_interleaved(
         {
@@ -105,7 +105,7 @@ def infer(settings: Settings) -> list[Line]:
 
 
 def read(settings: Settings) -> list[Line]:
-    """The input pipeline: cached clips a second, and what a training step waits for them."""
+    """The input pipeline: cached clips per second, and waiting time of training steps."""
     amount = {"videos": settings.scale.videos}
     ours = run_interleaved({"ours": ("ours", "read", amount)}, settings, rounds=1)["ours"]
     specs: dict[str, Spec] = {"ours": ("ours", "read", amount)}
@@ -113,7 +113,7 @@ def read(settings: Settings) -> list[Line]:
         place = {name: ours.facts[name] for name in ("path", "shape")}
         specs["pytorch"] = ("torch_peer", "read", place | {"frames": 30})
     results = run_interleaved(specs, settings, steps=settings.scale.steps)
-    # Where the cache lies is nobody's business but the peer's.
+    # The location of the cache is needed only by the other library.
     results["ours"].facts.pop("path", None)
     waiting = run_interleaved({"ours": ("ours", "wait", amount)}, settings, rounds=1)["ours"]
     title = "input pipeline, cached 30×64×64 clips"
@@ -139,7 +139,7 @@ def read(settings: Settings) -> list[Line]:
 
 
 def smooth(settings: Settings) -> list[Line]:
-    """SmoothGrad against tf-keras-vis: speed, equal maps, and memory by number of copies."""
+    """SmoothGrad versus tf-keras-vis: speed, equality of maps, and memory by number of copies."""
     samples, folder = settings.scale.saliency_samples, str(settings.folder)
     options = {"samples": samples, "folder": folder}
     results = run_interleaved(
@@ -165,7 +165,7 @@ def smooth(settings: Settings) -> list[Line]:
 
 
 def _smooth_memory(samples: int, folder: str, settings: Settings) -> Line:
-    # Ten at a time are held; a process of fewer would be smaller for that reason alone.
+    # Ten copies are in memory at a time; a process with fewer would be smaller for that reason.
     few, many = 10 * -(-samples // 10), 40 * -(-samples // 10)
     peaks: list[Result] = []
     for count in (few, many):
@@ -182,7 +182,7 @@ def _smooth_memory(samples: int, folder: str, settings: Settings) -> Line:
 
 
 def simulate(settings: Settings) -> list[Line]:
-    """Frames that the simulator renders in a second of one core."""
+    """Frames rendered by the simulator per second of CPU time on one core."""
     lines = []
     for crop, (height, width, least) in SIMULATED.items():
         options: dict[str, Any] = {"height": height, "width": width, "crop": crop}
@@ -202,7 +202,7 @@ def simulate(settings: Settings) -> list[Line]:
 
 
 def measures() -> dict[str, Measure]:
-    """All lines' makers by name, in the order of the table."""
+    """Functions that make the lines by name, in the order of the table."""
     from lus_keras.benchmark.end_to_end import memory, table1
 
     found: dict[str, Measure] = {
@@ -221,13 +221,13 @@ def measures() -> dict[str, Measure]:
 
 
 def choose(names: Iterable[str]) -> dict[str, Measure]:
-    """Makers of the lines that are named; a beginning such as `train` names all that follow.
+    """Functions that make the named lines; a prefix such as `train` names all lines below it.
 
     Args:
-        names: Names; none is all.
+        names: Names or prefixes; all lines if empty.
 
     Raises:
-        ConfigError: A name fits none.
+        ConfigError: A name matches no line.
     """
     from lus_keras.core.errors import ConfigError
 

@@ -1,4 +1,4 @@
-"""The machine that a benchmark ran on, and what it could do at best."""
+"""The machine on which a benchmark ran, and its peak performance."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ PACKAGES = (
     *("tensorflow", "keras", "tf_keras", "torch", "tf-keras-vis", "numpy"),
     *("opencv-python-headless", "av", "ray"),
 )
-# Variables that change how fast the libraries are.
+# Environment variables that affect the speed of the libraries.
 VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_ENABLE_ONEDNN_OPTS")
 MATRIX = 1536
 COPY_BYTES = 1 << 28
@@ -37,7 +37,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def limits() -> dict[str, float]:
-    """What the machine does at best: multiplies (float32) and copies memory, best of several."""
+    """Peak performance: float32 multiplication and memory copies, each the best of several."""
     rng = np.random.default_rng(0)
     matrix = rng.random((MATRIX, MATRIX), dtype=np.float32)
     product = np.empty_like(matrix)
@@ -46,7 +46,7 @@ def limits() -> dict[str, float]:
     seconds = _best(lambda: np.matmul(matrix, matrix, out=product))
     return {
         "matmul_gflops": 2 * MATRIX**3 / seconds / 1e9,
-        # Read and written.
+        # Counts bytes read and written.
         "copy_gb_per_s": 2 * COPY_BYTES / _best(lambda: np.copyto(copied, source)) / 1e9,
     }
 

@@ -1,4 +1,4 @@
-"""How long a benchmark takes: the whole of it, a quick look, or the least that runs at all."""
+"""Scale of a benchmark: full, quick, or the minimum that runs at all."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +11,8 @@ class Scale:
     """Amounts of work.
 
     Attributes:
-        batches: Clips of a training step by network; the papers' where not given.
-        memory_h: Hours of video that are prepared and trained on.
+        batches: Clips per training step by network; those of the papers if not given.
+        memory_h: Hours of video to prepare and train on.
     """
 
     name: str
@@ -53,7 +53,7 @@ QUICK = Scale(
     table1=("smoke",),
     exclusions=frozenset({"memory", "table1"}),
 )
-# For tests of the command itself.
+# Only for tests of the command itself.
 TINY = Scale(
     name="tiny",
     rounds=2,
@@ -70,7 +70,7 @@ TINY = Scale(
 
 @dataclass(frozen=True)
 class Settings:
-    """Scale, folder for contenders to write in, removed afterwards, and threads a framework."""
+    """Scale, temporary folder for the contenders, and number of threads per framework."""
 
     scale: Scale
     folder: Path
@@ -78,5 +78,5 @@ class Settings:
 
     @property
     def full(self) -> bool:
-        """Whether the scale is that of the targets."""
+        """Whether this is the scale to which the targets apply."""
         return self.scale is FULL

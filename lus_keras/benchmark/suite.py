@@ -1,4 +1,4 @@
-"""Runs the lines that are asked for and writes what was found."""
+"""Runs the requested lines and records the results."""
 
 import datetime
 import json
@@ -22,20 +22,21 @@ SCHEMA = 1
 def run_benchmark(
     names: Sequence[str], scale: Scale, reporter: Reporter, *, command: str = ""
 ) -> dict[str, Any]:
-    """Measures.
+    """Runs a benchmark.
 
     Args:
-        names: Lines to measure, see `choose`; none is all of the scale.
+        names: Lines to measure, see `choose`; all lines of the scale if empty.
+        command: Command line, for the record.
 
     Returns:
-        What benchmark.json holds: `machine`, `limits`, `command`, `scale`, and `lines`, one mapping
-        a line.
+        Content of benchmark.json: `machine`, `limits`, `command`, `scale`, and `lines`, one mapping
+        per line.
 
     Raises:
-        ConfigError: A name fits no line.
+        ConfigError: A name matches no line.
     """
     chosen = choose(names)
-    # Before anything runs: the load is that of others.
+    # Before anything runs, so that the load is that of other processes.
     machine = describe_machine()
     lines: list[Line] = []
     with tempfile.TemporaryDirectory(prefix="lus-keras-benchmark-") as folder:
@@ -60,16 +61,17 @@ def run_benchmark(
     }
 
 
-# What has to agree for lines of two runs to stand in one table.
+# Properties that must agree for lines of two runs to appear in one table.
 SAME = ("scale", "threads")
 SAME_MACHINE = ("processor", "cores", "versions", "variables")
 
 
 def read_record(path: Path, scale: Scale) -> dict[str, Any]:
-    """Reads an earlier run, some of whose lines are to be measured again.
+    """Reads the record of an earlier run to measure some of its lines again.
 
     Raises:
-        ConfigError: There is none, or it is of another machine, other versions or another scale.
+        ConfigError: There is no record, or it is of another machine, other versions or another
+            scale.
     """
     try:
         record = json.loads(path.read_text("utf-8"))
@@ -89,9 +91,9 @@ def read_record(path: Path, scale: Scale) -> dict[str, Any]:
 
 
 def merge(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
-    """The earlier record with a later one's lines instead of its own, new ones last.
+    """The earlier record with its lines replaced by those of a later one; new lines come last.
 
-    What was measured when stands in `updates`.
+    `updates` records which lines were measured when.
     """
     names = list(dict.fromkeys(line["name"] for line in later["lines"]))
     lines: list[dict[str, Any]] = []

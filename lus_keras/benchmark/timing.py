@@ -1,11 +1,11 @@
-"""The arithmetic of a benchmark: rates, ratios of rounds, targets and whether they are met."""
+"""The arithmetic of a benchmark: rates, ratios by round, targets and whether they are met."""
 
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 MET, MISSED, SKIPPED, FAILED = "met", "missed", "skipped", "failed"
-# Measured where nothing is asked for, or at a smaller scale than the target's.
+# Status of lines without a target, and of lines at a smaller scale than that of the target.
 NO_TARGET, SMALLER = "no target", "smaller scale"
 
 
@@ -18,13 +18,13 @@ class Sample:
 
     @property
     def rate(self) -> float:
-        """Units a second."""
+        """Units per second."""
         return self.units / self.seconds
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Median of several measurements, with the smallest and the largest."""
+    """Median, minimum and maximum of several measurements."""
 
     median: float
     low: float
@@ -35,7 +35,7 @@ def spread(values: Sequence[float]) -> Spread:
     """Median and range.
 
     Raises:
-        ValueError: There is none.
+        ValueError: There are no values.
     """
     if not values:
         raise ValueError("`values` must hold one or more. Received none.")
@@ -43,40 +43,40 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def rates(samples: Sequence[Sample]) -> Spread:
-    """Units a second over rounds."""
+    """Units per second over rounds."""
     return spread([sample.rate for sample in samples])
 
 
 def ratios(ours: Sequence[Sample], theirs: Sequence[Sample]) -> Spread:
-    """How many times as fast ours is: each round's two rates are compared, then the middle taken.
+    """Ratios of rates, ours to theirs, computed within each round.
 
-    What else the machine does changes from round to round and hits both; a ratio of two medians
-    would compare different moments.
+    Other load of the machine varies between rounds and affects both contenders; a ratio of two
+    medians would compare different moments.
 
     Returns:
-        Spread of the rounds' ratios; above 1, ours is faster.
+        Spread of the ratios over rounds; above 1, ours is faster.
 
     Raises:
-        ValueError: The rounds differ in number.
+        ValueError: The numbers of rounds differ.
     """
     return spread([one.rate / other.rate for one, other in zip(ours, theirs, strict=True)])
 
 
 @dataclass(frozen=True)
 class Target:
-    """What must be reached; one of them is given."""
+    """A lower or upper bound to be met; exactly one is given."""
 
     least: float | None = None
     below: float | None = None
 
     def met_by(self, value: float) -> bool:
-        """Whether a value reaches it; NaN reaches nothing."""
+        """Whether a value meets the target; NaN never does."""
         if self.least is not None:
             return value >= self.least
         return self.below is not None and value < self.below
 
     def text(self, unit: str) -> str:
-        """As printed, such as `≥ 6 ×`."""
+        """The target as text, such as `≥ 6 ×`."""
         sign, value = ("≥", self.least) if self.least is not None else ("<", self.below)
         return f"{sign} {value:g} {unit}".rstrip()
 
@@ -86,14 +86,14 @@ class Line:
     """One line of the table.
 
     Attributes:
-        name: As `--only` takes it.
-        value: What the target is about: a ratio of rates, or a number by itself; None if there is
-            none.
-        low: Smallest over rounds, or the low end of an interval.
-        high: Largest over rounds, or the high end.
+        name: Name as accepted by `--only`.
+        value: Quantity to which the target applies, a ratio of rates or a single number; None if
+            not measured.
+        low: Minimum over rounds, or lower end of an interval.
+        high: Maximum over rounds, or upper end of an interval.
         ours: Rate of this package, in `rate_unit`.
-        peer: What it is compared with; empty if it stands alone.
-        note: Why there is no value, or what belongs to it.
+        peer: Library compared with; empty without comparison.
+        note: Reason for a missing value, or a remark.
     """
 
     name: str

@@ -1,10 +1,10 @@
-"""A contender in a process of its own: it gets ready once, then does a round whenever it is told.
+"""A contender in its own process: it is prepared once and then runs a round on request.
 
-    parent ──"3"──▶ worker      do three steps
+    parent ──"3"──▶ worker      run three steps
     parent ◀─{seconds, units}──
 
-Frameworks cannot share a process fairly (threads, memory, two versions of Keras), and rounds that
-alternate need all of them ready at once.
+Frameworks cannot share a process fairly (threads, memory, two versions of Keras), and alternating
+rounds require all of them to be ready at the same time.
 """
 
 import importlib
@@ -29,11 +29,11 @@ TAIL = 1500
 
 @dataclass(frozen=True)
 class Contender:
-    """What a worker does.
+    """Work of a worker.
 
     Attributes:
-        step: Does one step and returns its units, or a sample, where it takes its own time.
-        facts: Told to the parent, such as the number of parameters.
+        step: Runs one step and returns its units, or a `Sample` if it measures its own time.
+        facts: Properties reported to the parent, such as the number of parameters.
     """
 
     step: Callable[[], float | Sample]
@@ -41,19 +41,19 @@ class Contender:
 
 
 class Absent(Exception):
-    """A package that a contender needs is not installed."""
+    """A package required by a contender is not installed."""
 
 
 class Failed(Exception):
-    """A contender ended in an error."""
+    """A contender ended with an error."""
 
 
 class Worker:
-    """A contender's process (module and key of its `TASKS`); a context manager that ends it."""
+    """Process of a contender (module and key of its `TASKS`); leaving the context ends it."""
 
     def __init__(self, module: str, task: str, options: dict[str, Any], *, threads: int):
         spec = json.dumps({"module": module, "task": task, "options": options})
-        # Open as long as the process runs.
+        # Remains open while the process runs.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-m", "lus_keras.benchmark.worker", spec],
@@ -75,11 +75,11 @@ class Worker:
                 stream.close()
 
     def ready(self) -> dict[str, Any]:
-        """Waits until it is ready.
+        """Waits until the contender is ready; returns its facts.
 
         Raises:
-            Absent: It needs a package that is not installed.
-            Failed: It ended in an error.
+            Absent: It requires a package that is not installed.
+            Failed: It ended with an error.
         """
         reply = self._read()
         if "absent" in reply:
@@ -87,17 +87,17 @@ class Worker:
         return reply["facts"]
 
     def round(self, steps: int) -> Sample:
-        """Lets it do some steps.
+        """Runs a number of steps as one round.
 
         Raises:
-            Failed: It ended in an error.
+            Failed: The contender ended with an error.
         """
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(f"{steps}\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            pass  # the reply that does not come says why
+            pass  # reading the missing reply reports the cause
         reply = self._read()
         self.peak_bytes = int(reply["peak_bytes"])
         return Sample(reply["seconds"], reply["units"])
@@ -114,7 +114,7 @@ class Worker:
 
 
 def _variables(threads: int) -> dict[str, str]:
-    """The worker's environment: the same threads for every framework, and no accelerator."""
+    """Environment of the worker: equal numbers of threads for all frameworks, no accelerator."""
     count = str(threads)
     chosen = {"OMP_NUM_THREADS": count, "TF_NUM_INTRAOP_THREADS": count}
     path = os.pathsep.join(map(str, [Path(__file__).parents[2], *filter(None, sys.path)]))
@@ -123,7 +123,7 @@ def _variables(threads: int) -> dict[str, str]:
 
 
 def peak_bytes() -> int:
-    """Largest resident size of this process so far."""
+    """Peak resident size of this process in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
@@ -149,7 +149,7 @@ def _serve(spec: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> None:
 
 
 def main() -> None:
-    """Entry point of the worker; what libraries print goes to the log."""
+    """Entry point of the worker; output of libraries goes to the log."""
     with os.fdopen(os.dup(1), "w") as channel:
         os.dup2(2, 1)
 

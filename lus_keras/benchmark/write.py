@@ -1,4 +1,4 @@
-"""What was measured as a table, a page, JSON and CSV."""
+"""Results of a benchmark as a table, a page, JSON and CSV."""
 
 import math
 from pathlib import Path
@@ -16,7 +16,7 @@ FIELDS = (
 
 
 def write_results(record: dict[str, Any], out: Path) -> list[Path]:
-    """Writes benchmark.json, .csv and .md."""
+    """Writes benchmark.json, .csv and .md; returns their paths."""
     files = [out / f"benchmark.{suffix}" for suffix in ("json", "csv", "md")]
     write_json(files[0], record, ascii=False)
     rows = (guarded(line.get(name) for name in FIELDS) for line in record["lines"])
@@ -26,7 +26,7 @@ def write_results(record: dict[str, Any], out: Path) -> list[Path]:
 
 
 def as_cells(line: dict[str, Any]) -> tuple[str, ...]:
-    """Cells of a line's row, in the order of `COLUMNS`; what is not known is a dash."""
+    """Cells of the row of a line, in the order of `COLUMNS`; unknown values are dashes."""
 
     def rate(value: float | None) -> str:
         return "–" if value is None else f"{_short(value)} {line['rate_unit']}".rstrip()
@@ -55,13 +55,13 @@ def _first_line(text: str) -> str:
 def _short(value: float) -> str:
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    # Three digits are more than rounds agree on.
+    # Three digits exceed the agreement between rounds.
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:,.{digits}f}"
 
 
 def as_page(record: dict[str, Any]) -> str:
-    """A page in Markdown."""
+    """A record as a page in Markdown."""
     lines = [
         "# Benchmark",
         "",
@@ -91,7 +91,7 @@ def as_page(record: dict[str, Any]) -> str:
 
 
 def machine_lines(record: dict[str, Any]) -> dict[str, str]:
-    """The machine in words, by name."""
+    """Description of the machine, texts by name."""
     machine, best = record["machine"], record["limits"]
     load = machine["load_average"]
     versions = [f"{name} {value}" for name, value in machine["versions"].items() if value]

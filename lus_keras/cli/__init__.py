@@ -1,4 +1,4 @@
-"""The command `lus-keras`: parse, call one function, print; heavy imports wait for a command."""
+"""The command `lus-keras`: parse, call one function, print; heavy imports are deferred."""
 
 import shlex
 import signal
@@ -22,7 +22,7 @@ from lus_keras.core.errors import ConfigError, LusKerasError
 
 
 class _Group(Group):
-    """Turns errors into one clear message and the documented exit code, see `last_resort`."""
+    """Converts errors to one clear message and the documented exit code, see `last_resort`."""
 
     def main(self, *args: Any, **options: Any) -> Any:
         last_resort.accept_any_encoding()
@@ -75,7 +75,7 @@ def main(debug: bool) -> None:
 
 
 def _one_seed(given: tuple[int, ...]) -> int:
-    """The seed; click alone would take the last of several and drop the others silently."""
+    """The seed; refuses several, of which click would silently use only the last."""
     if len(given) > 1:
         seeds = ", ".join(map(str, given))
         raise ConfigError(
@@ -187,7 +187,7 @@ def reproduce(dry_run: bool, **options: Any) -> None:
         for line in work.describe(request):
             echo(line)
         return
-    # What is wrong with the request is told at once, not after TensorFlow was loaded.
+    # Errors in the request are reported before TensorFlow is loaded.
     plans = work.plan(request)
     if request.preset in ("paper", "overnight"):
         for line in (line for one in plans for line in work.describe_plan(one)):

@@ -20,7 +20,7 @@ def cite(papers: tuple[str, ...]) -> None:
 
 
 def bibtex(paper: str) -> str:
-    """BibTeX of a paper, of what its configuration says.
+    """BibTeX entry of a paper from its configuration.
 
     Raises:
         ConfigError: There is no such paper.

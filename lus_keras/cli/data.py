@@ -1,4 +1,4 @@
-"""`lus-keras data …`: make, look at and check data."""
+"""`lus-keras data …`: create, inspect and check data."""
 
 from pathlib import Path
 from typing import Any

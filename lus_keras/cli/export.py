@@ -1,4 +1,4 @@
-"""`lus-keras export|pretrain`: trained networks as files for elsewhere, and by name."""
+"""`lus-keras export|pretrain`: trained networks as files for other software, and by name."""
 
 import shlex
 from pathlib import Path
@@ -121,7 +121,7 @@ def pretrain(context: click.Context, name: str, fold: int | None) -> None:
 
 
 def _fold(files: Any, fold: int | None) -> int | None:
-    """The fold that is asked for, or the one that the entry has."""
+    """The requested fold, or that of the registered entry."""
     numbers = [Path(file.name).stem.removeprefix("fold_") for file in files]
     if fold is None and len(numbers) == 1:
         return int(numbers[0]) if numbers[0].isdigit() else 0

@@ -1,4 +1,4 @@
-"""`lus-keras data fetch`: public data, by hash, after their license was accepted."""
+"""`lus-keras data fetch`: public data, verified by hash, after acceptance of their license."""
 
 import sys
 from pathlib import Path
@@ -63,5 +63,5 @@ def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, acce
 
 
 def _asks() -> bool:
-    """Whether there is somebody to ask."""
+    """Whether the command runs interactively."""
     return sys.stdin.isatty()

@@ -1,4 +1,4 @@
-"""`lus-keras data import-…`: users' own data become a manifest."""
+"""`lus-keras data import-…`: makes a manifest from users' own data."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _VIDEO = click.option("--video", metavar="TEMPLATE", help="Path from columns, '{
 
 
 def _finish(imported: Imported) -> None:
-    """Says what was used and what was not, and names the files."""
+    """Prints what was used and what was not, and the files written."""
     from lus_keras.data.importers.timing import doubts_of
     from lus_keras.data.manifest.balance import one_class_warnings
 
@@ -65,7 +65,7 @@ def _finish(imported: Imported) -> None:
 
 
 def _by_class(name: str, values: list[Any]) -> str:
-    """How many values there are of each class, in their order."""
+    """Number of values of each class, in the order of the classes, as text."""
     label = REGISTRY.get(name)
     if label is None:
         return ""
@@ -74,7 +74,7 @@ def _by_class(name: str, values: list[Any]) -> str:
     return f" ({', '.join(f'{text}: {counts[text]}' for text in order if text in counts)})"
 
 
-# What annotations are joined with.
+# Options for the sources that annotations are joined with.
 _joined = together(
     click.option(
         "--patient", metavar="REGEX", help="Named groups patient, exam, zone in file names."

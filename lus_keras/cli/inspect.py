@@ -1,4 +1,4 @@
-"""`lus-keras data check|show|stats|split`: look at data before anything is trained on them."""
+"""`lus-keras data check|show|stats|split`: inspect data before training."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _print_check(report: Report, said: PrivateDescription | None, rows: list[Exp
     from lus_keras.data.quality import tables
 
     console = Console(highlight=False)
-    # A log has no width of its own; eighty columns would cut words.
+    # A log has no width of its own; a default of eighty columns would break words.
     console.width = console.width if console.is_terminal else 160
     if any(video.problems for video in report.videos):
         console.print(tables.problem_table(report))
@@ -234,7 +234,7 @@ def _report(
 
     if quiet or not sys.stderr.isatty():
         return quality.check(found, min_seconds=min_seconds, workers=workers)
-    # Not standard output, which may be a file.
+    # Progress does not go to standard output, which may be a file.
     with Reporter(Console(stderr=True)) as reporter:
         return quality.check(
             found,

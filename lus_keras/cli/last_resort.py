@@ -1,4 +1,4 @@
-"""What no part of the package foresaw, as one line: cause, place, remedy, and an exit code."""
+"""Unforeseen errors as one line with cause, place and remedy, and an exit code."""
 
 import errno
 import io
@@ -17,25 +17,25 @@ import click
 
 from lus_keras.core.safe_text import printable
 
-# Exit codes, as everywhere: 2 a setting, 3 data, 4 part of the work failed and what is finished is
-# kept; 1 is a fault of this package.
+# Exit codes of the package: 2 settings, 3 data, 4 part of the work failed (finished work is kept),
+# 1 a fault of this package.
 CONFIG, DATA, PARTIAL, FAULT = 2, 3, 4, 1
 PACKAGE = Path(__file__).parents[1]
 FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
-# Longer words than these are cut; paths of disks are shorter as a rule.
+# Words longer than this are shortened; file paths are usually shorter.
 LONGEST = 1_000
 DAMAGED = (zlib.error, lzma.LZMAError, zipfile.BadZipFile, EOFError)
 
 
 def is_clicks(error: Exception) -> bool:
-    """Whether click itself has to see an error: its own, and a reader that hung up."""
+    """Whether an error is handled by click: its own errors, and a broken pipe."""
     own = (click.ClickException, click.Abort, click.exceptions.Exit)
     return isinstance(error, own) or (isinstance(error, OSError) and error.errno == errno.EPIPE)
 
 
 def explained(error: Exception) -> tuple[str, int]:
-    """Explains an unforeseen error: a line with cause, place and remedy, and the exit code."""
+    """One line with cause, place and remedy of an unforeseen error, and the exit code."""
     if isinstance(error, OSError):
         return _of_system(error)
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
@@ -100,7 +100,7 @@ def _reason(error: Exception) -> str:
 
 
 def readable(message: str) -> str:
-    """A message without what nobody reads: words of thousands of letters, quoted from a file."""
+    """A message with extremely long words, such as quoted file content, shortened."""
     return re.sub(rf"\S{{{LONGEST},}}", lambda found: _middle_cut(found[0]), message)
 
 
@@ -113,7 +113,7 @@ def _short(text: str, most: int = 200) -> str:
 
 
 def _place(error: Exception) -> str:
-    """Where in the package it happened."""
+    """File and line of this package where an error occurred."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)]
     if not own:
@@ -123,14 +123,14 @@ def _place(error: Exception) -> str:
 
 
 def accept_any_encoding() -> None:
-    """Lets output to a terminal or pipe that is not UTF-8 show `?` for what it cannot hold."""
+    """Makes output to a non-UTF-8 terminal or pipe show `?` for characters it cannot encode."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
 
 
 def show_warnings_in_a_line() -> None:
-    """Lets warnings about data be one line, without the place in this package that gave them."""
+    """Formats warnings about data as one line, without the place in this package."""
     shown = warnings.formatwarning
 
     def format_warning(
@@ -150,7 +150,7 @@ def show_warnings_in_a_line() -> None:
 
 @contextmanager
 def printable_usage() -> Iterator[None]:
-    """Keeps what was typed, which click quotes, from steering the terminal."""
+    """Removes terminal control characters from typed text that click quotes in its messages."""
     try:
         yield
     except click.ClickException as error:

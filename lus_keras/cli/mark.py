@@ -1,4 +1,4 @@
-"""`lus-keras data annotate|mark`: labels and regions, marked in a browser or given."""
+"""`lus-keras data annotate|mark`: labels and regions, marked in a browser or given as options."""
 
 from __future__ import annotations
 

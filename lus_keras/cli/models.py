@@ -1,4 +1,4 @@
-"""`lus-keras predict|explain`: what a trained network says of videos."""
+"""`lus-keras predict|explain`: predictions of trained networks, and their explanation."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ APPEND = click.option("--append", is_flag=True, help="Add to the results that th
 _VIDEOS = click.argument("videos", nargs=-1, type=PATH)
 
 
-# Which network of a run is meant.
+# Options that select a network of a run.
 choice = together(
     click.option("--paper", help="Paper, if the run has several."),
     click.option("--model", help="Network, if the run has several."),
     click.option("--variant", help="Variant, if the run has several."),
     click.option("--fold", type=WHOLE, help="Use only this fold."),
 )
-# What is known of the videos.
+# Options that describe the videos.
 _data = together(
     click.option(
         "--manifest",
@@ -103,7 +103,7 @@ def predict(
         rows, lambda row: predict_video(models, row, cropped=cropped, masks=masks, damaged=damaged)
     )
     _warn(found)
-    # What a folder holds from before has labels that are not known here.
+    # Earlier predictions in the folder have labels that are unknown here.
     scored = [] if held else video_metrics(models, found)
     if as_json:
         echo(json.dumps({**to_json(models, found, problems), "metrics": scored}, indent=1))
@@ -197,10 +197,10 @@ def explain(
 
 
 def _each(rows: list[Video], work: Callable[[Video], Any]) -> tuple[list[Any], list[str]]:
-    """What was found in each video, and what is wrong with those that cannot be used.
+    """Results of the usable videos, and messages about the others.
 
     Raises:
-        DataError: None of them can be.
+        DataError: No video can be used.
     """
     found, problems = [], []
     for row in rows:
@@ -214,7 +214,7 @@ def _each(rows: list[Video], work: Callable[[Video], Any]) -> tuple[list[Any], l
 
 
 def _warn(predictions: list[VideoPrediction]) -> None:
-    """Says of every damaged video what it has lost."""
+    """Prints a warning about the losses of every damaged video."""
     for found in predictions:
         if found.damage:
             echo(
@@ -225,10 +225,10 @@ def _warn(predictions: list[VideoPrediction]) -> None:
 
 
 def _refuse(problems: list[str], rows: list[Video]) -> None:
-    """Ends with the exit code of partial work, if something was left out.
+    """Ends with the exit code of partial work if videos were excluded.
 
     Raises:
-        RunError: Videos were left out; all are named.
+        RunError: Videos were excluded; all are listed.
     """
     if problems:
         count = f"{len(problems)} of {len(rows)} videos are left out; the others are done:"
@@ -236,17 +236,18 @@ def _refuse(problems: list[str], rows: list[Video]) -> None:
 
 
 def load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemble:
-    """Loads what a command line names: a network of a run, or a pretrained one.
+    """Loads the network named on the command line, from a run or pretrained.
 
     Args:
         run: Run directory, a folder within it, or the name of a pretrained network.
-        decodes: Whether videos follow, so that their decoder starts meanwhile.
+        options: Options `paper`, `model`, `variant` and `fold`.
+        decodes: Whether videos will be decoded, so that the decoder starts in the background.
     """
     from lus_keras.core.environment import start_tensorflow
     from lus_keras.inference.predict.find import check_named
 
     chosen = {name: options[name] for name in ("paper", "model", "variant", "fold")}
-    # A wrong path is told at once, not after TensorFlow was loaded.
+    # A wrong path is reported before TensorFlow is loaded.
     check_named(run, **chosen)
     if decodes:
         from lus_keras.data.cache.stream import start_decoder
@@ -261,7 +262,7 @@ def load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemb
 def _rows(
     paths: tuple[Path, ...], options: dict[str, Any], cropped: bool | None
 ) -> tuple[list[Video], bool | None]:
-    """Manifest rows of the videos named, or of all in the manifest; whether they are cropped."""
+    """Manifest rows of the named videos, or of the whole manifest; whether they are cropped."""
     from lus_keras.data import datasets
     from lus_keras.data.manifest import read_manifest
     from lus_keras.inference.rows import as_video, told_apart
@@ -294,7 +295,7 @@ def _rows(
 
 
 def _videos_of(place: Path) -> list[Path]:
-    """A video itself, a folder of pictures too; of any other folder all videos in it."""
+    """A video or folder of images itself; all videos in any other folder."""
     from lus_keras.core.files import is_picture_folder
     from lus_keras.data.importers.naming import find_videos
 
@@ -303,7 +304,7 @@ def _videos_of(place: Path) -> list[Path]:
 
 
 def _print_metrics(rows: list[dict[str, Any]]) -> None:
-    """Prints what `video_metrics` found; nothing where no video has a label."""
+    """Prints the rows of `video_metrics`; nothing if no video has a label."""
     if not rows:
         return
     from rich.table import Table

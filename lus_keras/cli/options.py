@@ -1,4 +1,4 @@
-"""Types and options that several commands share."""
+"""Types and options shared by several commands."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,10 +26,10 @@ class BoxType(click.ParamType):
     name = "box"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Box:
-        """Reads it as a manifest's column is read.
+        """Parses a value like the column `roi` of a manifest.
 
         Raises:
-            ConfigError: It is not four numbers; told in one line, without the command's usage.
+            ConfigError: The value is not a region; the message is one line without the usage.
         """
         from lus_keras.core.errors import ConfigError
         from lus_keras.data.fields import parse_box
@@ -44,7 +44,7 @@ BOX = BoxType()
 
 
 def together(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """One decorator of several options, which the help shows in this order."""
+    """One decorator from several options, which the help lists in this order."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):

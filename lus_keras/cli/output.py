@@ -1,4 +1,4 @@
-"""How commands look: their help, and how each ends, by naming the files it wrote."""
+"""Output of commands: help, printed text, and the list of files written."""
 
 import os
 from pathlib import Path
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 def _keep_lines(options: dict[str, Any]) -> dict[str, Any]:
-    """Click keeps the lines of a block that starts with this character, not with its escape."""
+    r"""Options in whose help text the escape `\b` is replaced by the character click expects."""
     help_text = options.get("help")
     return {**options, "help": help_text and help_text.replace("\\b\n", "\b\n")}
 
 
 class Command(click.Command):
-    """Command whose help is a raw docstring and shows its examples as they are typed."""
+    """Command whose help is a raw docstring and preserves the lines of its examples."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **_keep_lines(options))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Names the new option where a former one is given."""
+        """Parses arguments; the error about a renamed option states the new name."""
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -46,17 +46,17 @@ class Group(click.Group):
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Prints a text whose names of files and the like cannot steer the terminal."""
+    """Prints a text with terminal control characters removed."""
     click.echo(printable(text), err=err)
 
 
 def number_of(count: int, noun: str) -> str:
-    """`1 fold`, `2 folds`."""
+    """A count with its noun, such as `1 fold` or `2 folds`."""
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def name_files(files: list[Path]) -> None:
-    """Lists files, and says which to open if there is a page among them."""
+    """Prints a list of files, and which one to open if there is an index page among them."""
     echo("Files:")
     for path in files:
         echo(f"  {path}")
@@ -66,7 +66,7 @@ def name_files(files: list[Path]) -> None:
 
 
 def write_figure(path: Path, figure: "Figure", *, quiet: bool = False) -> None:
-    """Writes a figure as PNG and names the file."""
+    """Writes a figure as PNG and prints its path unless `quiet`."""
     from lus_keras.core.files import write_file
     from lus_keras.evaluation.plots import png_bytes
 

@@ -1,4 +1,4 @@
-"""`lus-keras data sheet`: a figure of simulated frames, with real ones beside them."""
+"""`lus-keras data sheet`: a figure of simulated frames beside real ones."""
 
 from pathlib import Path
 

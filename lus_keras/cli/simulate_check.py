@@ -1,4 +1,4 @@
-"""`lus-keras data simulate-check`: measures the simulator against its marks."""
+"""`lus-keras data simulate-check`: compares the simulator with its targets."""
 
 import json
 from pathlib import Path

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _SeveralNumbers(Command):
-    """Reads `--tile 30 60 90` as `--tile 30 --tile 60 --tile 90`."""
+    """Command that accepts `--tile 30 60 90` for `--tile 30 --tile 60 --tile 90`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         spread: list[str] = []

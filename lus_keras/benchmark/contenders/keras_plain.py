@@ -1,7 +1,7 @@
-"""The networks as one writes them in Keras, 3 or 2, with nothing but its own layers.
+"""The networks written in plain Keras, 3 or 2, with built-in layers only.
 
-`resnet3d` follows keras-resnet3d's architecture and stands in for it. Names are those of the
-keyword `module`: `keras` or `tf_keras`.
+`resnet3d_18` follows the architecture of keras-resnet3d and represents it. The keyword `module` is
+`keras` or `tf_keras`.
 """
 
 import importlib
@@ -13,7 +13,7 @@ from lus_keras.core.typing import Tensor
 
 
 def c2d_lstm_a(k: Any, shape: tuple[int, ...]) -> Any:
-    """C2D+LSTM+A with the layers of `keras` or `tf_keras` as they come; shape: `(t, h, w, c)`."""
+    """C2D+LSTM+A with built-in layers of `keras` or `tf_keras`; shape: `(t, h, w, c)`."""
     layers, penalty = k.layers, k.regularizers.L2(L2["c2d_lstm_a"])
     each = layers.TimeDistributed
     clip = k.Input(shape)
@@ -39,7 +39,7 @@ def c2d_lstm_a(k: Any, shape: tuple[int, ...]) -> Any:
 
 
 def resnet3d_18(k: Any, shape: tuple[int, ...]) -> Any:
-    """ResNet3D-18 with the layers of `keras` or `tf_keras` as they come; shape: `(t, h, w, c)`."""
+    """ResNet3D-18 with built-in layers of `keras` or `tf_keras`; shape: `(t, h, w, c)`."""
     layers = k.layers
 
     def convolve(x: Tensor, filters: int, size: int, strides: int | list[int] = 1) -> Tensor:
@@ -82,14 +82,14 @@ BUILDERS = {"c2d_lstm_a": c2d_lstm_a, "resnet3d_18": resnet3d_18}
 
 
 def loss_of(k: Any, network: str) -> Any:
-    """Cross-entropy of logits, binary for one."""
+    """Cross-entropy of logits; binary for networks with one logit."""
     if OUTPUTS[network] == 1:
         return k.losses.BinaryCrossentropy(from_logits=True)
     return k.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def train(*, network: str, precision: str, module: str, batch: int | None = None) -> Contender:
-    """Training steps of `keras` or `tf_keras` on one batch that stays in memory."""
+    """Training steps of `keras` or `tf_keras` on one batch kept in memory."""
     from lus_keras.core.environment import start_tensorflow
 
     start_tensorflow()
@@ -102,7 +102,7 @@ def train(*, network: str, precision: str, module: str, batch: int | None = None
 
 
 def training_steps(model: Any, network: str, batch: int) -> Contender:
-    """Steps of a compiled Keras model; two are done before, for its graph and its buffers."""
+    """Steps of a compiled Keras model, after two warm-up steps for its graph and buffers."""
     clips, labels = batch_of(network, batch)
 
     def step() -> float:

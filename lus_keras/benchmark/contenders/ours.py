@@ -1,4 +1,4 @@
-"""This package, as its own commands use it."""
+"""This package, as used by its own commands."""
 
 import time
 from pathlib import Path
@@ -40,14 +40,14 @@ def _network(network: str, precision: str) -> tuple[Network, PaperConfig]:
     return Network(
         lambda: paper.build(network, settings),
         loss=paper.loss(settings),
-        # Peers follow none.
+        # The other libraries track no metrics.
         metrics=list,
         fit=settings.fit,
     ), settings
 
 
 def train(*, network: str, precision: str, batch: int | None = None) -> Contender:
-    """Training steps on one batch, the paper's if not given, that stays in memory."""
+    """Training steps on one batch kept in memory; the batch size is the paper's by default."""
     from lus_keras.benchmark.flops import count_flops
 
     built, _ = _network(network, precision)
@@ -57,7 +57,10 @@ def train(*, network: str, precision: str, batch: int | None = None) -> Contende
 
 
 def infer(*, video: str, seconds: float, folder: str) -> Contender:
-    """Decodes a video, cuts clips as `predict`, runs an exported C2D+LSTM+A; units: seconds."""
+    """Decodes a video, cuts clips as `predict` does and runs an exported C2D+LSTM+A.
+
+    Units are seconds of video.
+    """
     import tensorflow as tf
 
     from lus_keras.inference.export import export_models
@@ -116,9 +119,9 @@ def _source(videos: int, clip: config.ClipConfig) -> ClipSource:
 
 
 def read(*, videos: int) -> Contender:
-    """An epoch of cached clips of 4-s videos through the input pipeline, in a new order each time.
+    """Epochs of cached clips of 4-s videos through the input pipeline, in a new order each time.
 
-    Units are clips; facts say where the frames lie.
+    Units are clips; the facts contain the location of the frames.
     """
     settings = config.load("bline", "paper", ["clip.stride=30"])
     source = _source(videos, settings.clip)
@@ -137,9 +140,9 @@ def read(*, videos: int) -> Contender:
 
 
 def wait(*, videos: int) -> Contender:
-    """Epochs of training from a cache of 4-s videos: how long steps wait for data.
+    """Epochs of training from a cache of 4-s videos, to measure how long steps wait for data.
 
-    Units are seconds of waiting; seconds are of waiting and computing.
+    Units are seconds of waiting; the elapsed seconds include waiting and computing.
     """
     built, settings = _network("c2d_lstm_a", "float32")
     source = _source(videos, settings.clip)
@@ -162,7 +165,7 @@ def wait(*, videos: int) -> Contender:
 
 
 def smooth(*, samples: int, folder: str) -> Contender:
-    """SmoothGrad of one clip by ResNet3D-18; a map is written to the folder to be compared."""
+    """SmoothGrad of one clip by ResNet3D-18; writes a map to the folder for comparison."""
     from lus_keras.models.attribution import smooth_grad
 
     built, _ = _network("resnet3d_18", "float32")
@@ -185,7 +188,7 @@ def saliency_clips() -> np.ndarray:
 
 
 def by_tf_keras_vis(*, samples: int, folder: str) -> Contender:
-    """The same by tf-keras-vis, called plainly, on the same network; its map has the same noise."""
+    """The same by tf-keras-vis with default use, on the same network and with the same noise."""
     from tf_keras_vis.saliency import Saliency
     from tf_keras_vis.utils.scores import BinaryScore
 
@@ -204,7 +207,7 @@ def by_tf_keras_vis(*, samples: int, folder: str) -> Contender:
         [[unit_noise(clips.shape[1:], seed)] for seed in noise_seeds(EQUAL_SEED, 0, EQUAL_SAMPLES)]
     )
     normal = np.random.normal
-    # It draws its noise with NumPy's global generator: this once, it gets ours.
+    # It draws noise with NumPy's global generator, which is replaced by ours for this map.
     np.random.normal = lambda loc, scale, size: np.asarray(scale) * unit  # type: ignore[assignment]
     try:
         equal = maps(score, clips, smooth_samples=EQUAL_SAMPLES, smooth_noise=0.2)
@@ -216,7 +219,13 @@ def by_tf_keras_vis(*, samples: int, folder: str) -> Contender:
 
 
 def simulate(*, height: int, width: int, crop: str, videos: int) -> Contender:
-    """Renders videos on one core, `screen` or `sector`; units: frames, seconds: of the core."""
+    """Renders videos on one core.
+
+    Units are frames; seconds are CPU time.
+
+    Args:
+        crop: `screen` or `sector`.
+    """
 
     def step() -> Sample:
         rate = measure_speed(height=height, width=width, crop=crop, videos=videos)

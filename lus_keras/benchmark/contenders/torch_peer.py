@@ -1,4 +1,4 @@
-"""The networks and the reading of clips in PyTorch."""
+"""The networks and the input pipeline in PyTorch."""
 
 import os
 from collections import deque
@@ -20,7 +20,7 @@ COUNTER = "num_batches_tracked"
 
 
 class C2dLstmA(nn.Module):
-    """C2D+LSTM+A; takes `(b, t, 1, h, w)`, gives two logits."""
+    """C2D+LSTM+A from `(b, t, 1, h, w)` to two logits."""
 
     def __init__(self, shape: tuple[int, ...]):
         super().__init__()
@@ -35,7 +35,7 @@ class C2dLstmA(nn.Module):
         self.dense = nn.Linear(32 * (height // 4) * (width // 4), 256)
         self.lstm = nn.LSTM(256, 16, batch_first=True, bidirectional=True)
         for name, value in self.lstm.named_parameters():
-            # Keras has one bias a gate, PyTorch two.
+            # Keras has one bias per gate, PyTorch two.
             if name.startswith("bias_hh"):
                 nn.init.zeros_(value)
                 value.requires_grad_(False)
@@ -55,10 +55,10 @@ class C2dLstmA(nn.Module):
 
 
 class SameConv3d(nn.Conv3d):
-    """Convolution with TensorFlow's "same" padding, which is uneven for strides."""
+    """Convolution with TensorFlow's "same" padding, which is asymmetric for strides."""
 
     def forward(self, clips: torch.Tensor) -> torch.Tensor:
-        """Pads, convolves."""
+        """Pads and convolves."""
         widths: list[int] = []
         sides = zip(clips.shape[2:], self.kernel_size, self.stride, strict=True)
         for size, taps, stride in reversed(list(sides)):
@@ -71,7 +71,7 @@ class SameConv3d(nn.Conv3d):
 
 
 class Block(nn.Module):
-    """Two convolutions with normalization before them, and what goes around them."""
+    """Two convolutions, each preceded by normalization, with a skip connection."""
 
     def __init__(self, taken: int, given: int, strides: int, first: bool):
         super().__init__()
@@ -84,7 +84,7 @@ class Block(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Adds the block to its input."""
+        """Adds the residual to the input."""
         return self.around(x) + self.conv2(self.norm2(self.conv1(self.norm1(x))))
 
 
@@ -93,10 +93,10 @@ def _normalise(channels: int) -> nn.Module:
 
 
 class Pool(nn.Module):
-    """3³ maximum with stride 2 and TensorFlow's "same" padding."""
+    """Max pooling 3 × 3 × 3 with stride 2 and TensorFlow's "same" padding."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Pads with the smallest number, pools."""
+        """Pads with the smallest number and pools."""
         widths: list[int] = []
         for size in reversed(x.shape[2:]):
             total = max((-(-size // 2) - 1) * 2 + 3 - size, 0)
@@ -105,7 +105,7 @@ class Pool(nn.Module):
 
 
 class ResNet3d18(nn.Module):
-    """ResNet3D-18 as keras-resnet3d has it; takes `(b, c, t, h, w)`, gives one logit."""
+    """ResNet3D-18 as in keras-resnet3d, from `(b, c, t, h, w)` to one logit."""
 
     def __init__(self, shape: tuple[int, ...]):
         super().__init__()
@@ -126,12 +126,12 @@ class ResNet3d18(nn.Module):
 
 
 NETWORKS: dict[str, type[Any]] = {"c2d_lstm_a": C2dLstmA, "resnet3d_18": ResNet3d18}
-# From channels last to where each network has them.
+# Axis permutations from channels last to the layout of each network.
 AXES = {"c2d_lstm_a": (0, 1, 4, 2, 3), "resnet3d_18": (0, 4, 1, 2, 3)}
 
 
 def count_parameters(model: nn.Module) -> int:
-    """As Keras counts: with moving averages, without what never changes."""
+    """Number of parameters as counted by Keras: with moving averages, without constants."""
     learnt = sum(value.numel() for value in model.parameters() if value.requires_grad)
     moving = sum(v.numel() for name, v in model.named_buffers() if name.split(".")[-1] != COUNTER)
     return learnt + moving
@@ -143,7 +143,7 @@ def _start() -> None:
 
 
 def train(*, network: str, precision: str, batch: int | None = None) -> Contender:
-    """Training steps on one batch that stays in memory; the penalty is Adam's coupled decay."""
+    """Training steps on one batch kept in memory; the L2 penalty is Adam's coupled decay."""
     _start()
     batch = batch or BATCHES[network]
     model = NETWORKS[network](SHAPES[network])
@@ -181,7 +181,10 @@ def train(*, network: str, precision: str, batch: int | None = None) -> Contende
 def infer(
     *, video: str, seconds: float, frames: int, stride: int, size: tuple[int, int]
 ) -> Contender:
-    """Reads a video with OpenCV, cuts clips, predicts eight at a time; units: seconds of video."""
+    """Reads a video with OpenCV, cuts clips and predicts eight at a time.
+
+    Units are seconds of video.
+    """
     _start()
     model = C2dLstmA((frames, *size, 1)).eval()
 
@@ -235,7 +238,7 @@ class _Clips(torch.utils.data.Dataset):
 
 
 def read(*, path: str, shape: tuple[int, ...], frames: int, batch: int = 20) -> Contender:
-    """An epoch of clips that do not overlap from a map of `(n, h, w, c)` uint8 by `DataLoader`."""
+    """Epochs of non-overlapping clips from a memory map `(n, h, w, c)` uint8 by `DataLoader`."""
     _start()
     loader = torch.utils.data.DataLoader(
         _Clips(path, shape, frames), batch, shuffle=True, num_workers=2, persistent_workers=True
