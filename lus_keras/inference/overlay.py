@@ -1,4 +1,4 @@
-"""Figure 5 as a video: a clip beside its saliency maps, enlarged, with labels in the picture."""
+"""Figure 5 as a video: a clip beside its saliency maps, enlarged and labeled."""
 
 import os
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from lus_keras.data.video import write_video
 
-# Small tiles are enlarged by a whole factor to at least so many pixels.
+# Small tiles are enlarged by an integer factor to at least this many pixels.
 VISIBLE = 240
 GAP, BAR = 8, 28
 SIMULATED = "SIMULATED"
-# OpenCV's letters are drawn in RGB here.
+# Colors are in RGB, also for text drawn by OpenCV.
 WHITE, RED = (235, 235, 235), (255, 90, 80)
 
 
@@ -28,13 +28,15 @@ def overlay_video(
     *,
     simulated: bool = False,
 ) -> Path:
-    """Writes a clip and its maps side by side, pixel by pixel enlarged.
+    """Writes a clip and its maps side by side, enlarged without smoothing.
 
     Args:
-        path: File to create or replace. Its suffix is the container's: `.mp4` where this PyAV has
-            an encoder for it, else `.avi`.
+        path: File to create or replace. Its suffix is replaced by that of the container: `.mp4` if
+            PyAV has an encoder for it, else `.avi`.
         frames: `(t, h, w)` uint8.
-        maps: Title → `(t, h, w)` floats 0 … 1, drawn left to right beside the clip.
+        maps: Title → `(t, h, w)` floats 0 … 1, drawn from left to right beside the clip.
+        fps: Frames per second.
+        simulated: Whether the video is labeled as simulated.
 
     Raises:
         ValueError: Maps and frames differ in shape.
@@ -50,7 +52,7 @@ def overlay_video(
 
 
 def container() -> tuple[str, str]:
-    """Suffix and codec that this PyAV can write; H.264 is what browsers play."""
+    """Suffix and codec available in this PyAV; H.264 if possible, as browsers can play it."""
     for encoder, codec in (("libx264", "h264"), ("mpeg4", "mpeg4")):
         if encoder in av.codecs_available:
             return ".mp4", codec
@@ -63,7 +65,7 @@ def overlay_frame(
     number: int,
     simulated: bool,
 ) -> NDArray[np.uint8]:
-    """One picture `(H, W, 3)` uint8 RGB of even size: a frame and maps of 0 … 1 by title."""
+    """One image `(H, W, 3)` uint8 RGB of even size: a frame and its maps in 0 … 1 by title."""
     table = np.round(255 * matplotlib.colormaps["inferno"](np.arange(256)))[:, :3].astype(np.uint8)
     grey = np.repeat(frames[number][..., None], 3, axis=-1)
     panels = {"input": grey} | {
@@ -83,7 +85,7 @@ def overlay_frame(
 
 
 def _panel(title: str, picture: np.ndarray, factor: int) -> np.ndarray:
-    """A picture enlarged without smoothing, below its title."""
+    """An image enlarged without smoothing, below its title."""
     large = picture.repeat(factor, axis=0).repeat(factor, axis=1)
     head = np.zeros((BAR, large.shape[1], 3), np.uint8)
     _write(head, title, WHITE)

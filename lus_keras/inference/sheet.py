@@ -1,4 +1,4 @@
-"""The sheet that explains a clip: frames as the file shows them, and maps over them as heat."""
+"""The sheet that explains a clip: frames of the file, and the same frames with color-coded maps."""
 
 from __future__ import annotations
 
@@ -34,14 +34,16 @@ COLORS = "inferno"
 
 
 def explanation_sheet(explanation: Explanation, network: str, most: int = 6) -> Figure:
-    """Draws frames of a clip, and beneath them the same frames under each map.
+    """Draws frames of a clip, and below them the same frames with each map overlaid.
 
     Args:
         explanation: Maps of a clip; its video is decoded again.
+        network: Name of the network, for the title.
+        most: Largest number of frames.
 
     Returns:
-        The figure. Frames have the resolution of the file, where maps have a place in it; a picture
-        of depth by time is shown as the network sees it.
+        The figure. Frames have the resolution of the file; a clip that is an image of depth by time
+        is shown as seen by the network.
     """
     count = len(explanation.frames)
     shown = np.unique(np.linspace(0, count - 1, min(most, count)).astype(int)).tolist()
@@ -75,7 +77,7 @@ def explanation_sheet(explanation: Explanation, network: str, most: int = 6) -> 
         for axes, number in itertools.product(rows[1:], range(len(shown))):
             axes.add_patch(Rectangle((number * step + x - 0.5, y - 0.5), w, h, **style))
     scale = ScalarMappable(cmap=COLORS)
-    # Beside the maps only, but of all rows, so that they stay aligned.
+    # Beside the rows of maps only, but attached to all rows to keep them aligned.
     beside: dict[str, Any] = {
         "shrink": 1 - 1 / len(rows),
         "anchor": (0, 0),
@@ -90,26 +92,27 @@ def explanation_sheet(explanation: Explanation, network: str, most: int = 6) -> 
 
 
 def _gap(width: int) -> int:
-    """Pixels between two pictures of a row."""
+    """Width in pixels of the gap between two images of a row."""
     return max(1, round(0.03 * width))
 
 
 def _side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """`(h, n·w + gaps, 3)` uint8: pictures of one size in a row, white between them."""
+    """Images of equal size side by side with white gaps, `(h, n·w + gaps, 3)` uint8."""
     gap = [(0, 0), (0, _gap(pictures[0].shape[1])), (0, 0)]
     *first, last = pictures
     return np.hstack([*(np.pad(each, gap, constant_values=255) for each in first), last])
 
 
 def pictures_of(explanation: Explanation, shown: Sequence[int]) -> tuple[list[np.ndarray], Box]:
-    """Frames of the file in RGB, cut to what the network sees of them.
+    """RGB frames of the file around the region that the network sees.
 
     Args:
-        shown: Numbers of frames of the clip, ascending.
+        explanation: Maps of a clip.
+        shown: Indices of frames of the clip, ascending.
 
     Returns:
-        `(h, w, 3)` uint8 of each, and the box in them in which the map lies. A clip that is one
-        picture of depth by time is as the network sees it.
+        Frames `(h, w, 3)` uint8, and the box of the map `(x, y, w, h)` in their pixels. A clip that
+        is an image of depth by time is returned as seen by the network.
     """
     found, cut = explanation.prediction, explanation.prediction.cuts[explanation.clip]
     if len(explanation.frames) != cut.length:
@@ -126,7 +129,7 @@ def pictures_of(explanation: Explanation, shown: Sequence[int]) -> tuple[list[np
             break
     size = pictures[0].shape[:2]
     x, y, w, h = clip_box(found, explanation.clip, size)
-    # A tile is small: its surroundings tell where it lies.
+    # A tile is small and therefore shown with its surroundings.
     margin = 1.0 if found.clip.unit == "tile" else 0.04
     left, top = max(0, round(x - margin * w)), max(0, round(y - margin * h))
     right, bottom = round(x + (1 + margin) * w), round(y + (1 + margin) * h)
@@ -134,7 +137,13 @@ def pictures_of(explanation: Explanation, shown: Sequence[int]) -> tuple[list[np
 
 
 def under_heat(picture: np.ndarray, levels: np.ndarray, box: Box) -> np.ndarray:
-    """`(h, w, 3)` uint8: a picture, and over a box of it a map that hides it where it is bright."""
+    """An image `(h, w, 3)` uint8 with a map over a box of it, more opaque for higher values.
+
+    Args:
+        picture: `(h, w, 3)` uint8 RGB.
+        levels: Map of floats 0 … 1 of any size.
+        box: `(x, y, w, h)` in pixels of the image.
+    """
     x, y, w, h = box
     large: Any = cv2.resize(np.asarray(levels, np.float32), (w, h), interpolation=cv2.INTER_LINEAR)
     opacity = (OPACITY * np.sqrt(large))[..., None]
@@ -172,5 +181,5 @@ def _title(explanation: Explanation, network: str) -> str:
 
 
 def named(maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Maps by the name that is printed, with the contrast of the sheet."""
+    """Maps by their printed names, with the contrast of the sheet."""
     return {NAMES.get(method, method): contrasted(values) for method, values in maps.items()}

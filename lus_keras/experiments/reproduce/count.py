@@ -1,4 +1,4 @@
-"""Counts of what was prepared, for tables and figures that need no training."""
+"""Counts of the prepared data, for tables and figures that need no training."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ def video_counts(prepared: Prepared) -> VideoCounts:
     """Counts videos by side and class, and their lengths by class and by patient.
 
     Returns:
-        The counts. A video counts on every side that has a clip of it, and its class is the
-        largest of its clips.
+        The counts. A video counts on every side with a clip of it; its class is the largest class
+        of its clips.
     """
     source, settings = prepared.source, prepared.variant.config
     index, names, column = source.index, settings.labels, settings.label_column
-    # Clips lie in the order of their videos, so the last assignment is the largest label.
+    # Clips are sorted so that the last assignment is the largest label.
     order = np.argsort(index.label, kind="stable")
     label = dict(zip(index.video[order].tolist(), index.label[order].tolist(), strict=True))
     counts = [count for store in source.stores for count in store.counts]

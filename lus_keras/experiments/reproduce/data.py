@@ -1,4 +1,4 @@
-"""Videos of a request: those to test on and those to learn from; none is opened."""
+"""Videos of a request, to test on and to train on; none is opened."""
 
 from dataclasses import dataclass, replace
 
@@ -21,10 +21,11 @@ class Data:
     """Videos of one data set, before any is opened.
 
     Attributes:
-        name: As in paths.
-        items: Videos, or what computes their frames.
-        facts: What has to be said of the data.
-        cropped: Whether frames show the sector alone, so that they are not cropped to it.
+        name: Name in paths.
+        items: Videos, or sources that compute their frames.
+        facts: Facts about the data to be reported.
+        license: License of the data.
+        cropped: Whether frames show only the sector, so that they are not cropped to it.
     """
 
     name: str
@@ -35,13 +36,13 @@ class Data:
 
 
 def learnt_data(name: str, settings: PaperConfig, request: Request) -> Data | None:
-    """The data set to learn from, if it is not the one that is tested.
+    """The data set to train on, if it differs from the one to test on.
 
     Returns:
-        Simulated videos; None where learning and testing share their data.
+        Simulated videos; None if training and testing use the same data set.
 
     Raises:
-        ConfigError: Settings contradict each other, or the data would be learned and tested.
+        ConfigError: Settings contradict each other, or training and test data are the same.
     """
     transfer = settings.transfer
     source = transfer.train_on or transfer.pretrain
@@ -58,7 +59,7 @@ def learnt_data(name: str, settings: PaperConfig, request: Request) -> Data | No
     items: list[Item] = []
     for task, cohort in cohorts.items():
         plans = simulated.plan(task, cohort, request.cohort_seed)
-        # Every task has a patient 0.
+        # Ids are prefixed with the task, as every task has a patient 0.
         items += simulated.sources(
             plans if len(cohorts) == 1 else [_of_task(plan, task) for plan in plans]
         )
@@ -78,12 +79,13 @@ def load_data(name: str, cohort: CohortConfig, request: Request, column: str) ->
     """Loads the data set of a request; no video is opened.
 
     Args:
-        cohort: Its simulated cohort, where that is asked for.
-        column: Label that videos must have; those without are left out and noted.
+        name: Name of the paper.
+        cohort: Settings of the simulated cohort, if the request is for simulated data.
+        column: Required label; videos without it are excluded and reported.
 
     Raises:
-        ConfigError: The data set is not known.
-        DataError: The data are absent, break a rule, or have no such label.
+        ConfigError: The data set is unknown.
+        DataError: The data are missing, violate a rule, or do not have the label.
     """
     if request.data == simulated.NAME:
         return _simulated(name, cohort, request.cohort_seed)
@@ -99,7 +101,7 @@ def _simulated(name: str, cohort: CohortConfig, seed: int) -> Data:
 
 
 def _labelled(data: datasets.Dataset, column: str) -> tuple[list[Item], list[Fact]]:
-    """Videos that have the label, and those that have not."""
+    """Videos with the label, and the fact about those without."""
     videos: list[Item] = [video for video in data.videos if is_labelled(video, column)]
     if not videos:
         raise DataError(

@@ -1,4 +1,4 @@
-"""What a request would do, and the settings it would do it with, in words."""
+"""The actions of a request and its settings in words."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from lus_keras.simulation import dataset as simulated
 
 
 def describe(request: Request) -> list[str]:
-    """What a request would do, in words; nothing is rendered, decoded or trained."""
+    """The actions of a request as lines to print; nothing is rendered, decoded or trained."""
     lines = [f"run directory: {run_folder(request)}"]
     for paper_plan in plan(request):
         lines += describe_plan(paper_plan)
@@ -23,10 +23,10 @@ def describe(request: Request) -> list[str]:
 
 
 def open_choices(plan: Plan, request: Request) -> list[dict[str, Any]]:
-    """Settings that the paper leaves open or states, with label and reason; for printing.
+    """Settings that the paper states or leaves open, with label and reason, for printing.
 
-    Those of the cohort are left out where it is not simulated. A value that preset or override
-    changed says so: its label is that of the paper's value.
+    Settings of the cohort are omitted if the data are not simulated. For values changed by preset
+    or override, the reason says so, and the label refers to the value of the paper.
 
     Returns:
         Mappings of `field`, `value`, `label` and `why`.
@@ -87,7 +87,7 @@ def _describe_variant(variant: Variant, plan: Plan) -> list[str]:
 
 
 def _named(model: str, settings: PaperConfig) -> str:
-    """A network; of one of the user's, with its parameters."""
+    """Title of a network, for the user's own networks with the number of parameters."""
     counted = f" ({settings.models[model].parameters:,} parameters)"
     return model + counted * (model in settings.networks)
 
@@ -97,7 +97,7 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _amount(variant: Variant, data: Data) -> tuple[int, str]:
-    """Clips, 0 if unknown, and what there is in words."""
+    """Number of clips, 0 if unknown, and the amount of data in words."""
     clip = variant.config.clip
     computed = [item for item in data.items if not isinstance(item, Video)]
     if not computed:

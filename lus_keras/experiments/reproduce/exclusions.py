@@ -1,4 +1,4 @@
-"""What of the data is not used, counted by class and patient, for every output of a run."""
+"""Unused data, counted by class and patient, for every output of a run."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,10 +12,10 @@ from lus_keras.evaluation.run_record.facts import Fact
 
 
 def exclusions(source: ClipSource, settings: PaperConfig) -> list[Fact]:
-    """Counts damaged videos, too short ones, and frames that fill no clip.
+    """Counts damaged videos, videos that are too short, and frames that do not fill a clip.
 
     Returns:
-        One fact a kind that occurs.
+        One fact for each kind that occurs.
     """
     return [*_damaged(source, settings), *_without_clip(source, settings), *_lost_ends(source)]
 
@@ -37,7 +37,7 @@ def _damaged(source: ClipSource, settings: PaperConfig) -> Iterator[Fact]:
 
 
 def _short(video: Video, text: str) -> str:
-    """A problem without its path, which may say where and whose the data are."""
+    """A problem without the path, which may reveal location and origin of the data."""
     return text.removeprefix(video.video).lstrip(":/ ").split(" Copy the file")[0]
 
 

@@ -102,7 +102,7 @@ def _prepare(plan: Plan, request: Request, out: Path, reporter: Reporter) -> lis
     ):
         reporter.note(f"  {note}")
     check_models(plan)
-    # Processes that share a folder, one a fold say, make the split once.
+    # Processes that share a folder, such as one per fold, create the split only once.
     with FileLock(out / ".lock"):
         prepared = prepare(plan, out, reporter)
         record_run(out, plan, request, prepared)

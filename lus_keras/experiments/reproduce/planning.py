@@ -24,13 +24,13 @@ from lus_keras.papers.own import with_networks
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to use the data, and the networks that are trained in it.
+    """One way to use the data, and the networks trained in it.
 
     Attributes:
-        name: Key in the configuration's `variants`; empty where a paper has none.
-        config: The configuration with the variant's changes.
-        learnt: Another data set to learn from, where the variant asks for one.
-        data: The data to test on, where the variant reads another label than the plan's first one.
+        name: Key in the configuration's `variants`; empty if the paper has none.
+        config: The configuration with the changes of the variant.
+        learnt: Another data set to train on, if the variant requires one.
+        data: The data to test on, if the variant uses a label other than that of the plan's first.
     """
 
     name: str
@@ -41,24 +41,24 @@ class Variant:
     data: Data | None = None
 
     def entry(self, model: str) -> str:
-        """Name of a network: `variant/model`, or `model` where there are no variants."""
+        """Name of a network: `variant/model`, or `model` if there are no variants."""
         return f"{self.name}/{model}" if self.name else model
 
     def by_model(self) -> list["Variant"]:
-        """The variant once for each of its networks."""
+        """Copies of the variant, one for each of its networks."""
         return [replace(self, models=(model,)) for model in self.models]
 
     @property
     def divides_patients(self) -> bool:
-        """Whether patients, not clips, are divided."""
+        """Whether splits are by patient rather than by clip."""
         return self.config.split.scheme in ("kfold", "holdout")
 
     def notes(self, paper: Paper) -> list[str]:
-        """What the paper has to say of the variant's settings, in every output."""
+        """Notes of the paper on the settings of the variant, shown in every output."""
         return paper.notes(self.config) if paper.notes else []
 
     def folder(self, run_dir: Path, paper: str, data: str) -> Path:
-        """Folder that holds the variant's networks."""
+        """Folder with the networks of the variant."""
         return variant_folder(run_dir / paper, data, self.name)
 
 
@@ -67,10 +67,10 @@ class Plan:
     """One paper's share of a request, before any work is done.
 
     Attributes:
-        config: Its configuration, preset and overrides applied, no variant's changes.
+        config: Configuration with preset and overrides, without the changes of variants.
         data: The data to test on; a variant may have its own.
-        own_split: Folds of the user, instead of drawn ones.
-        allow_leak: Whether these may leak.
+        own_split: Folds given by the user instead of drawn ones.
+        allow_leak: Whether these folds may leak.
     """
 
     paper: Paper
@@ -82,7 +82,7 @@ class Plan:
     allow_leak: bool = False
 
     def data_of(self, variant: Variant) -> Data:
-        """The data a variant is tested on: one label may be known of other videos than another."""
+        """The data a variant is tested on, since labels may be available for different videos."""
         return variant.data or self.data
 
 
@@ -90,9 +90,8 @@ def plan(request: Request) -> list[Plan]:
     """Resolves targets, configuration and data of a request; no video is opened.
 
     Raises:
-        ConfigError: A target, paper, model, preset or setting is wrong, or options do not go
-            together.
-        DataError: The data are absent or break a rule.
+        ConfigError: A target, paper, model, preset or setting is wrong, or options conflict.
+        DataError: The data are missing or violate a rule.
     """
     check_engine(request)
     wanted = targets_by_paper(request)
@@ -106,7 +105,8 @@ def plan(request: Request) -> list[Plan]:
         try:
             plans.append(_plan_paper(name, wanted[name], request))
         except DataError as error:
-            # `table2` is every paper's that these data can serve; a paper that is named must be.
+            # `table2` applies to every paper for which the data are suitable; for papers requested
+            # by name, unsuitable data are an error.
             if name in named or len(wanted) == 1:
                 raise
             exclusions[name] = error
@@ -124,10 +124,10 @@ def plan(request: Request) -> list[Plan]:
 def _with_asked_models(
     wanted: Mapping[str, Sequence[str]], named: Set[str], request: Request
 ) -> list[str]:
-    """Papers that are named or have a network of `--model`.
+    """Papers that are requested by name or have a network given by `--model`.
 
     Raises:
-        ConfigError: No paper has one of the networks.
+        ConfigError: A network is in no paper.
     """
     asked = {name: name.rpartition("/")[2] for name in request.models}
     known = {name: set(_load(name, request).models) for name in wanted}
@@ -173,7 +173,7 @@ def _plan_paper(name: str, targets: Sequence[str], request: Request) -> Plan:
 
 
 def _without_frames(paper: Paper, targets: Sequence[str], data: Data, column: str) -> str:
-    """Says which targets are about annotated frames where no video has any; empty if none is."""
+    """Message on targets that need frame-level labels if no video has any; empty otherwise."""
     wanted = sorted(paper.needs_frame_truth.intersection(targets))
     known = (not isinstance(item, Video) or has_truth(item, column) for item in data.items)
     if not wanted or any(known):
@@ -201,7 +201,7 @@ def _load(name: str, request: Request, variant: str = "") -> PaperConfig:
     own = request.own_networks
 
     def check(model: Mapping[str, Any]) -> list[str]:
-        # Keras is imported only for what was changed; what ships is held to it by a test.
+        # Keras is imported only for changed settings; a test checks the settings shipped.
         usual = config.load(name, request.preset, variant=variant)
         if own or model == usual.model:
             return []
@@ -240,7 +240,7 @@ def _variants(
         chosen = by_variant[variant]
         if any(chosen) and _takes_own(variant, settings):
             chosen = chosen | settings.networks.keys()
-        # Targets that need no network count clips: --model has nothing to choose among.
+        # Targets without networks only count clips, so that --model does not apply.
         if request.models and any(chosen):
             own = (settings.variants[variant].models if variant else None) or settings.models
             chosen = {
@@ -258,18 +258,18 @@ def _variants(
 
 
 def _takes_own(variant: str, settings: PaperConfig) -> bool:
-    """Whether networks of the user stand beside those of a variant."""
+    """Whether the user's own networks are trained in addition to those of a variant."""
     models = settings.variants[variant].models if variant else None
     return models is None or bool(settings.networks.keys() & set(models))
 
 
 def _asked_models(settings: PaperConfig, request: Request) -> list[tuple[str, str]]:
-    """`--model` as pairs (variant, model); an empty variant is any."""
+    """`--model` as pairs (variant, model); an empty variant means any variant."""
     asked = []
     for name in request.models:
         variant, _, model = name.rpartition("/")
         if model not in settings.models:
-            continue  # of another paper
+            continue  # belongs to another paper
         if variant and variant not in settings.variants:
             raise ConfigError(
                 f"unknown variant '{variant}'.{did_you_mean(variant, settings.variants)}"
@@ -279,10 +279,10 @@ def _asked_models(settings: PaperConfig, request: Request) -> list[tuple[str, st
 
 
 def check_models(plan: Plan) -> None:
-    """Builds a network once, before anything is rendered or decoded.
+    """Builds the first network to check its settings before anything is rendered or decoded.
 
     Raises:
-        ConfigError: The builder refuses its settings.
+        ConfigError: The builder rejects the settings.
     """
     for variant in [variant for variant in plan.variants if variant.models][:1]:
         try:
@@ -293,7 +293,7 @@ def check_models(plan: Plan) -> None:
 
 
 def _check_settings(plan: Plan, request: Request) -> None:
-    """Refuses settings of networks that no planned network has: they would change nothing."""
+    """Refuses settings that no planned network has, because they would have no effect."""
     planned = [(item.config, item.models) for item in plan.variants if item.models]
     usual = config.load(plan.paper.name, request.preset)
     set_here = [key for key, value in plan.config.model.items() if usual.model.get(key) != value]

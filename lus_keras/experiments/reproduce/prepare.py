@@ -1,4 +1,4 @@
-"""From a plan to clips and splits on disk, a variant at a time."""
+"""From a plan to stored frames, clips and splits, one variant at a time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,10 +27,10 @@ from lus_keras.simulation import dataset as simulated
 
 @dataclass(frozen=True)
 class Prepared:
-    """A variant whose frames are stored and whose clips are divided.
+    """A variant with stored frames and a split of its clips.
 
     Attributes:
-        pretraining: Clips and division of the data set to train on first, where there is one.
+        pretraining: Clips and split of the data set for pretraining, if there is one.
     """
 
     variant: Variant
@@ -40,7 +40,7 @@ class Prepared:
 
 
 def prepare(plan: Plan, out: Path, reporter: Reporter) -> list[Prepared]:
-    """Stores frames, cuts clips and divides them by variant; `keep_splits` writes split.json.
+    """Stores frames, cuts clips and splits them by variant; `keep_splits` writes split.json.
 
     Returns:
         The variants in the order of the plan.
@@ -79,7 +79,7 @@ def _prepare_variant(variant: Variant, plan: Plan, out: Path, reporter: Reporter
 
 
 def _one_class_folds(settings: PaperConfig, source: ClipSource, split: Split) -> Iterator[str]:
-    """Which folds learn from, or are tested on, clips that lack a class of their own data set."""
+    """Warnings about folds whose training or test clips lack a class of the data set."""
     labels, column = source.index.label, settings.label_column
     there = {name for name, count in _counted(settings, labels).items() if count}
     for side, purpose in (("train", "learns from"), ("test", "is tested on")):
@@ -107,7 +107,7 @@ def _open_store(data: Data, variant: Variant, plan: Plan, reporter: Reporter) ->
     clip = variant.config.clip
     spec = FrameSpec.of(clip, cropped=data.cropped)
     if data.name == simulated.NAME:
-        # Rendered gray, at the size that is wanted.
+        # Simulated videos are rendered in gray at the requested size.
         spec = replace(spec, channels=1, resize="area")
     verb = "rendering" if data.name == simulated.NAME else "decoding"
 
@@ -158,13 +158,13 @@ def _split(plan: Plan, variant: Variant, source: ClipSource, out: Path) -> Split
 
 
 def keep_splits(plan: Plan, out: Path, prepared: Sequence[Prepared]) -> None:
-    """Writes the splits that are new to split.json, once the folder is known to be this run's.
+    """Adds new splits to split.json, once the folder is known to belong to this run.
 
     Args:
-        out: Run directory; no other process may write its split.json meanwhile.
+        out: Run directory; no other process may write its split.json at the same time.
 
     Raises:
-        DataError: The file that is there is damaged.
+        DataError: The existing file is damaged.
     """
     path = out / "split.json"
     known = _known_splits(path, plan)
@@ -183,7 +183,11 @@ def _split_name(plan: Plan, variant: Variant) -> str:
 
 
 def _refuse_shared_patients(split: Split, source: ClipSource) -> None:
-    """Folds of the user that divide clips may leak patients, which the file alone cannot tell."""
+    """Refuses a user's split by clip that leaks patients, which the file alone does not reveal.
+
+    Raises:
+        LeakageError: Patients are on both sides.
+    """
     index = source.index
     patients = dict(zip(index.clip_id.tolist(), index.patient_id.tolist(), strict=True))
     found = list(splits.shared_patients(split, patients))
@@ -197,7 +201,7 @@ def _refuse_shared_patients(split: Split, source: ClipSource) -> None:
 
 
 def _divided(source: ClipSource, split: Split) -> np.ndarray:
-    """What a split divides: clips, or patients."""
+    """Ids of the units of a split, clips or patients, `(n,)` text with one entry per clip."""
     index = source.index
     return index.clip_id if split.by_clip else index.patient_id
 
@@ -221,7 +225,7 @@ def _draw(variant: Variant, source: ClipSource, scheme: str) -> Split:
 
 
 def _strata(variant: Variant, source: ClipSource, scheme: str) -> np.ndarray:
-    """`(n,)` classes to balance the sides by; of clips with several labels, the rarest one."""
+    """`(n,)` classes for stratification; the rarest label of clips with several labels."""
     index = source.index
     if not variant.config.multilabel:
         return index.label

@@ -1,4 +1,4 @@
-"""What a run is, for run.json; and the refusal to mix experiments in one folder."""
+"""The record of a run in run.json, and the refusal to mix experiments in one folder."""
 
 import hashlib
 import json
@@ -39,18 +39,18 @@ from lus_keras.experiments.reproduce.prepare import Prepared
 from lus_keras.experiments.reproduce.request import Request, data_name
 from lus_keras.simulation.dataset import NAME as SIMULATED
 
-# Sections of the settings whose effect the hashes of a fingerprint hold.
+# Sections of the settings whose effect is covered by the hashes of a fingerprint.
 HASHED = {"data", "split"}
 
 
 def record_run(out: Path, plan: Plan, request: Request, prepared: Sequence[Prepared]) -> None:
-    """Adds a paper to run.json, which makes the folder this run's; another run's is refused.
+    """Adds a paper to run.json, which assigns the folder to this run.
 
     Args:
-        out: Run directory; no other process may write its run.json meanwhile.
+        out: Run directory; no other process may write its run.json at the same time.
 
     Raises:
-        ConfigError: The folder is another run's.
+        ConfigError: The folder belongs to another run.
         RunError: run.json is damaged.
     """
     name = plan.paper.name
@@ -78,15 +78,15 @@ def record_run(out: Path, plan: Plan, request: Request, prepared: Sequence[Prepa
 
 
 def fingerprint_of(prepared: Prepared, seed: int) -> Fingerprint:
-    """What the numbers of a variant depend on.
+    """Everything the results of a variant depend on.
 
     Returns:
-        The variant's fingerprint; `model` and `fold` are those of its folds alone.
+        The fingerprint of the variant; `model` and `fold` are set only for single folds.
     """
     from lus_keras.experiments.training.network import resolve_precision
 
     settings = prepared.variant.config
-    # Through JSON, as it is read back: tuples become lists.
+    # Converted by JSON, as it will be read back: tuples become lists.
     plain = json.loads(json.dumps(settings.experiment()))
     return Fingerprint(
         settings={key: value for key, value in plain.items() if key not in HASHED},
@@ -101,7 +101,7 @@ def fingerprint_of(prepared: Prepared, seed: int) -> Fingerprint:
 
 
 def _continued(before: PaperRecord, paper: PaperRecord) -> PaperRecord:
-    """The record of a run that goes on, with what it held before."""
+    """The record of a resumed run, merged with its earlier content."""
     variants = {**before.variants, **paper.variants}
     known = {*before.models, *paper.models}
     titles = paper.model_titles | before.model_titles | paper.model_titles
@@ -117,7 +117,7 @@ def _continued(before: PaperRecord, paper: PaperRecord) -> PaperRecord:
             "networks": {**before.networks, **paper.networks},
             "claims": list(claims.values()),
             "targets": sorted({*(before.targets or ()), *(paper.targets or ())}),
-            # The paper's own protocol is what is printed, whichever variant came last.
+            # The paper's own protocol is printed, whichever variant was run last.
             "data": next(iter(found), DataRecord()),
         }
     )
@@ -140,7 +140,7 @@ def _paper_record(plan: Plan, request: Request, prepared: Sequence[Prepared]) ->
         labels=list(settings.labels),
         targets=sorted(plan.targets),
         models=[item.variant.entry(model) for item in prepared for model in item.variant.models],
-        # In and out of variants, in the order of the tables.
+        # With and without variants, in the order of the tables.
         model_titles={name: entry.title for name, entry in settings.models.items()}
         | settings.entries(),
         changes=_changes(plan, request, prepared),
@@ -160,7 +160,7 @@ def _paper_record(plan: Plan, request: Request, prepared: Sequence[Prepared]) ->
 
 
 def _changes(plan: Plan, request: Request, prepared: Sequence[Prepared]) -> dict[str, str]:
-    """Settings of each network that are not the preset's, in words; none of the user's networks."""
+    """Settings by network that differ from the preset, in words; without the user's networks."""
     from lus_keras.models import builders
     from lus_keras.models.options import changed
 
@@ -180,7 +180,7 @@ def _variant_record(plan: Plan, request: Request, prepared: Prepared) -> Variant
     settings = variant.config
     rows = np.arange(len(index))
     if len(prepared.source.stores) == 2:
-        # What is learned from is another data set, which is not counted.
+        # Training uses another data set, which is not counted.
         rows = prepared.split.folds[0].rows(index, "test")
     labels = index.label[rows]
     return VariantRecord(
@@ -224,10 +224,11 @@ def _training_facts(plan: Plan, prepared: Prepared) -> Iterator[Fact]:
 
 
 def _protocol_facts(plan: Plan, request: Request) -> Iterator[Fact]:
-    """What preset and overrides change of the paper's protocol."""
+    """Changes of the paper's protocol by preset and overrides."""
     paper = flat(config.load(plan.paper.name).experiment())
     ours = flat(plan.config.experiment())
-    # The cohort is described as data are; another one has an effect only on who learns from it.
+    # The cohort is described with the data; transfer settings matter only for variants that train
+    # on another data set.
     elsewhere = any(variant.learnt for variant in plan.variants)
     silent = ("cohort.",) if elsewhere else ("cohort.", "transfer.")
     changes = [
@@ -253,7 +254,11 @@ def _data_hash(source: ClipSource) -> str:
 
 
 def _refuse_other(path: Path, name: str, before: PaperRecord, paper: PaperRecord) -> None:
-    """Refuses another run's folder, whether that run has finished a fold or has only started."""
+    """Refuses the folder of another run, whether or not that run has finished a fold.
+
+    Raises:
+        ConfigError: The folder belongs to another run.
+    """
     changes = []
     if before.dataset != paper.dataset:
         changes.append(f"{path}: {name}: dataset was {before.dataset!r}, is now {paper.dataset!r}.")

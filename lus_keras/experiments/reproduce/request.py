@@ -21,8 +21,8 @@ from lus_keras.simulation import dataset as simulated
 class Request:
     """A request; the fields are the options of `lus-keras reproduce`.
 
-    `workers` None chooses a number for the machine, see `choose_workers`. `data_seed` is the seed
-    of the simulated cohort; None is `seed`.
+    With `workers` None, the number depends on the machine, see `choose_workers`. `data_seed` is the
+    seed of the simulated cohort; None is `seed`.
     """
 
     targets: tuple[str, ...]

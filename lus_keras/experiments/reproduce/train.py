@@ -1,4 +1,4 @@
-"""Trains the folds of variants that are not done yet."""
+"""Trains the unfinished folds of variants."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ SHARED = (
     "(its moving averages of the first one's), and the last, incomplete batch of an epoch is left "
     "out."
 )
-# Of clips that keep the rate of their files.
+# Frame rate of overlays of clips that keep the frame rate of their files.
 DEFAULT_FPS = 25.0
 
 
 @dataclass(frozen=True)
 class Training:
-    """The folds of a variant, and what is asked of them.
+    """The folds of a variant and their training.
 
     Attributes:
-        mark: What the numbers depend on.
+        mark: Everything the results depend on.
     """
 
     prepared: Prepared
@@ -71,13 +71,13 @@ class Training:
         return parent / model
 
     def note(self, text: str) -> None:
-        """Says something of the paper."""
+        """Reports a message about the paper."""
         self.reporter.note(f"{self.plan.paper.name}: {text}")
 
     def job(
         self, model: str, fold: Fold, fit: FitConfig, name: str, initial: Path | None = None
     ) -> FoldJob:
-        """One training; its weights start from those in `initial`, if that is given."""
+        """One training; it starts from the weights in `initial`, if given."""
         from lus_keras.experiments.training.fold import FoldJob
 
         return FoldJob(
@@ -95,7 +95,7 @@ class Training:
         )
 
     def pretraining(self) -> list[FoldJob]:
-        """Trainings of every network on the other data set, where there is one."""
+        """Pretraining of every network on the other data set, if there is one."""
         if not self.prepared.pretraining:
             return []
         _, split = self.prepared.pretraining
@@ -104,12 +104,12 @@ class Training:
 
     @property
     def settings(self) -> PaperConfig:
-        """Settings of the folds' training."""
+        """Settings for training the folds."""
         config = self.variant.config
         return _learning(config) if config.transfer.train_on else config
 
     def jobs(self) -> list[FoldJob]:
-        """The folds that are asked for, of every network."""
+        """The requested folds of every network."""
         pretrained = bool(self.prepared.pretraining)
         return [
             self.job(
@@ -122,7 +122,7 @@ class Training:
         ]
 
     def batch(self, workers: int) -> Batch:
-        """The folds that are not done, but for those whose pretraining failed."""
+        """The unfinished folds, except those whose pretraining failed."""
         jobs = [job for job in self.jobs() if not job.initial or job.initial.exists()]
         unfinished = _unfinished(jobs)
         if not unfinished:
@@ -130,7 +130,7 @@ class Training:
         return self._batch(self.settings, self.prepared.source, unfinished, workers)
 
     def pretraining_batch(self, workers: int) -> Batch:
-        """The trainings on the other data set that are not done."""
+        """The unfinished pretraining on the other data set."""
         source, _ = self.prepared.pretraining or (self.prepared.source, None)
         unfinished = _unfinished(self.pretraining())
         return self._batch(_learning(self.variant.config), source, unfinished, workers)
@@ -150,7 +150,7 @@ class Training:
         self.note(f"{names}: {folds} fold{'s' if folds != 1 else ''} to train{at_a_time}.")
 
     def explain(self) -> None:
-        """Explains trained networks where a target of the paper asks for it."""
+        """Explains trained networks if a target of the paper requires it."""
         jobs, paper = self.jobs(), self.plan.paper
         module = papers.explanation(paper.name)
         if module is not None:
@@ -161,20 +161,20 @@ class Training:
 
 
 def train(trainings: Sequence[Training], request: Request, reporter: Reporter) -> list[Outcome]:
-    """Trains what is asked for and not done; first on the other data set, where there is one.
+    """Trains the requested unfinished folds, after pretraining if required.
 
     Returns:
-        One outcome a job that was run.
+        One outcome per job run.
 
     Raises:
-        ConfigError: A folder holds folds of another run.
+        ConfigError: A folder contains folds of another run.
     """
     from lus_keras.experiments.training.marks import refuse_foreign
 
     trainings = [training for training in trainings if training.variant.models]
     workers = choose_workers([training.prepared for training in trainings], request)
     if workers > 1:
-        # At the end, processes wait for the last folds: these should be short ones.
+        # Processes wait for the last folds, which should therefore be short.
         trainings = sorted(trainings, key=lambda item: -seconds_a_fold(item.prepared))
     elif request.engine != "ray":
         trainings = _by_network(trainings)
@@ -198,7 +198,7 @@ def train(trainings: Sequence[Training], request: Request, reporter: Reporter) -
 
 
 def _by_network(trainings: Sequence[Training]) -> list[Training]:
-    """One network at a time, in all variants that feed it alike: its graph is then traced once."""
+    """Trainings ordered by network and input shape, so that each graph is traced only once."""
     parts = [
         replace(training, prepared=replace(training.prepared, variant=variant))
         for training in trainings
@@ -218,7 +218,7 @@ def _by_network(trainings: Sequence[Training]) -> list[Training]:
 def _run(
     batches: Sequence[Batch], workers: int, request: Request, reporter: Reporter
 ) -> list[Outcome]:
-    """Trains jobs here or on the cluster."""
+    """Trains jobs on this machine or on the cluster."""
     if not batches:
         return []
     from lus_keras.experiments.training.cluster import Cluster, run_on_cluster
@@ -237,7 +237,7 @@ def _explain(
     module: ModuleType,
     targets: Mapping[str, Sequence[str]],
 ) -> None:
-    """Lets trained networks be explained where a target of the paper asks for it."""
+    """Computes and writes the maps of trained networks that a target of the paper requires."""
     plan, prepared, config = training.plan, training.prepared, training.variant.config
     asked = {entry for target in plan.targets for entry in targets.get(target, ())}
     further: dict[str, Any] = {}
@@ -248,7 +248,7 @@ def _explain(
         name = training.variant.entry(job.model)
         if name not in asked or job.fold.fold != 0 or _unfinished([job]):
             continue
-        # Folds of before version 2 do not vouch for maps.
+        # DONE of folds from before version 2 does not include the maps.
         done = read_done(job.folder)
         if path.exists() and (path.name in done.sha256 or done.fingerprint is None):
             continue
@@ -260,7 +260,7 @@ def _explain(
         rows = job.fold.rows(prepared.source.index, "test")
         items = plan.data_of(training.variant).items
         arrays = module.explain(model, prepared.source, rows, config, items, **further)
-        # The maps last: they mark that all of this is done.
+        # The maps are written last: they mark that everything before is done.
         try:
             _write_overlays(training, module, arrays)
         except VideoError as error:
@@ -271,7 +271,7 @@ def _explain(
 
 
 def _write_overlays(training: Training, module: ModuleType, arrays: dict[str, np.ndarray]) -> None:
-    """Writes the clips that a figure shows as videos, their maps beside them."""
+    """Writes the clips shown by a figure as videos with their maps beside them."""
     folder = training.out / training.plan.paper.name / OVERLAYS
     for figure, titles in getattr(module, "OVERLAYS", {}).items():
         ids = [str(clip_id) for clip_id in arrays["clip_id"][: len(arrays["frames"])]]
@@ -308,7 +308,7 @@ def _report(
 
 
 def _describe(plan: Plan, variant: Variant, model: str) -> dict[str, Any]:
-    """What is needed to build the network again and to feed it."""
+    """Everything needed to rebuild the network and to prepare its input."""
     clip = variant.config.clip
     return {
         "schema": 1,
@@ -319,7 +319,7 @@ def _describe(plan: Plan, variant: Variant, model: str) -> dict[str, Any]:
         "options": variant.config.model,
         "labels": list(variant.config.labels),
         "clip": clip.model_dump(mode="json"),
-        # Videos that were cropped by their source are not cropped again.
+        # Videos already cropped by their source are not cropped again.
         "cropped": plan.data.cropped,
         **({"multilabel": True} if variant.config.multilabel else {}),
         **({"network": _own(variant.config, model)} if model in variant.config.networks else {}),
@@ -328,6 +328,6 @@ def _describe(plan: Plan, variant: Variant, model: str) -> dict[str, Any]:
 
 
 def _own(settings: PaperConfig, model: str) -> dict[str, Any]:
-    """A network of the user: where it came from, and its layers as Keras writes them."""
+    """One of the user's networks: its origin, and its layers as serialized by Keras."""
     network = settings.networks[model]
     return {**network.model_dump(), "layers": architecture(network, settings)}

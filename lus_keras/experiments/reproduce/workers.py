@@ -1,4 +1,4 @@
-"""How many folds to train at a time, where the user leaves it open."""
+"""Number of folds to train in parallel, unless given by the user."""
 
 import math
 import operator
@@ -10,23 +10,23 @@ from lus_keras.experiments.reproduce.estimate import peak_gb, training_seconds
 from lus_keras.experiments.reproduce.prepare import Prepared
 from lus_keras.experiments.reproduce.request import Request
 
-# A process takes half a minute to start and to trace its graphs; less work than this does not pay.
-# It is compared with `training_seconds`, which leaves out a step's fixed costs.
+# A process takes half a minute to start and to trace its graphs; for less work than this, it is not
+# worthwhile. Compared with `training_seconds`, which excludes fixed costs per step.
 LEAST_WORK_S = 120.0
-# Folds a process, at least: with fewer, some processes wait for the last one for too long.
+# Smallest number of folds per process; with fewer, processes wait too long for the last one.
 LEAST_FOLDS = 4
 
 
 def choose_workers(prepared: Sequence[Prepared], request: Request) -> int:
-    """How many folds to train at a time on this machine.
+    """Number of folds to train in parallel on this machine.
 
-    Networks of these papers are small: two trained at a time with a thread each are done sooner
-    than one after the other with two (measured, see docs/scale.md). It depends on what was asked
-    for, not on what is left of it: the same command again computes with the threads it began with.
+    The networks of these papers are small: two in parallel with one thread each finish sooner than
+    two in sequence with two threads (measured, see docs/scale.md). The number depends on the
+    request, not on the remaining work, so that a resumed run uses the same number of threads.
 
     Args:
         prepared: Variants of all papers that are trained together.
-        request: What was asked for; its `workers` decides where it is given.
+        request: The request; its `workers` takes precedence if given.
 
     Returns:
         1 or more.
@@ -35,7 +35,7 @@ def choose_workers(prepared: Sequence[Prepared], request: Request) -> int:
         return request.workers
     if request.mirrored or request.engine == "ray":
         return 1
-    # A job of a batch system that trains one fold has the machine to itself.
+    # A job of a batch system that trains a single fold has the machine to itself.
     counts = [
         len(item.variant.models)
         * sum(request.fold in (None, fold.fold) for fold in item.split.folds)
@@ -52,7 +52,7 @@ def choose_workers(prepared: Sequence[Prepared], request: Request) -> int:
 
 
 def seconds_a_fold(prepared: Prepared) -> float:
-    """What training one network of a variant on one fold takes on average, in seconds."""
+    """Mean time in seconds to train one network of a variant on one fold."""
     settings, models = prepared.variant.config, prepared.variant.models
     folds = prepared.split.folds
     clips = sum(len(fold.rows(prepared.source.index, "train")) for fold in folds)
@@ -65,12 +65,12 @@ def workers_that_pay(
     """The rule behind `choose_workers`.
 
     Args:
-        folds: Folds to train, of all networks.
-        seconds: What they take together.
-        peak_gb: Memory one takes.
-        cores: Of the processor.
-        memory_gb: Memory they may take together; infinite if unknown.
-        accelerators: Devices beside the processor; one process takes all memory of them.
+        folds: Number of folds to train, over all networks.
+        seconds: Total training time.
+        peak_gb: Memory per process in 10⁹ bytes.
+        cores: Number of processor cores.
+        memory_gb: Memory available to all processes; infinite if unknown.
+        accelerators: Number of accelerators; one process takes all of their memory.
 
     Returns:
         1 or more.
@@ -82,10 +82,10 @@ def workers_that_pay(
 
 
 def _half_of_memory_gb() -> float:
-    """Of all there is, not of what is free now: a resumed run has to decide as the first one."""
+    """Half of the total memory, not of the free memory, so that a resumed run decides the same."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2e9
-    except (AttributeError, ValueError, OSError):  # not on this system
+    except (AttributeError, ValueError, OSError):  # not available on this system
         return math.inf
 
 

@@ -1,4 +1,4 @@
-"""Temperature and operating point of a network, from patients neither learned from nor tested on.
+"""Temperature and operating point of a network, from patients used neither to train nor to test.
 
 Temperature: Guo et al. 2017, "On Calibration of Modern Neural Networks".
 """
@@ -15,23 +15,24 @@ from lus_keras.core.files import write_json
 from lus_keras.evaluation.metrics import log_loss_of
 
 FILE = "calibration.json"
-# Of temperatures that are looked at; beyond, a network says next to nothing or all.
+# Largest temperature searched; beyond it, probabilities are almost uninformative or certain.
 LARGEST = 20.0
 
 
 def calibrate(
     logits: np.ndarray, labels: np.ndarray, decode: Callable[[np.ndarray], np.ndarray]
 ) -> dict[str, Any]:
-    """Fits a temperature, and for two classes takes the threshold of the highest Youden index.
+    """Fits a temperature and, for two classes, the threshold with the highest Youden index.
 
     Args:
         logits: `(n, k)` of validation clips.
-        labels: `(n,)` classes, or `(n, k)` of 0 or 1 where each label is judged on its own.
-        decode: Logits to probabilities `(n, classes)`.
+        labels: `(n,)` classes, or `(n, k)` of 0 or 1 for independent labels.
+        decode: Function from logits to probabilities `(n, classes)`.
 
     Returns:
-        `temperature`; `log_loss` before and after; `threshold` of the last class's probability,
-        `sensitivity` and `specificity` there, or None where classes are not two, or one is absent.
+        `temperature`; `log_loss` before and after; `threshold` for the probability of the last
+        class, and its `sensitivity` and `specificity`. The last three are None unless there are
+        two classes that both occur.
     """
 
     def loss(log_temperature: float) -> float:
@@ -55,7 +56,7 @@ def _operating_point(labels: np.ndarray, probabilities: np.ndarray) -> dict[str,
         return none
     scores = probabilities[:, -1]
     levels = np.unique(scores)
-    # Between two scores; the lowest calls everything positive.
+    # Midpoints between scores; at the lowest threshold everything is positive.
     thresholds = np.concatenate([levels[:1], (levels[1:] + levels[:-1]) / 2])
     positive = scores[None] >= thresholds[:, None]
     sensitivity = positive[:, labels == 1].mean(axis=1)

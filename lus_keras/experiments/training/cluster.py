@@ -1,7 +1,7 @@
-"""The same jobs on a Ray cluster: one process a job, tried again where a node dies.
+"""The same jobs on a Ray cluster: one process per job, retried if a node fails.
 
-Run directory and cache lie on storage that all nodes share: a job that is tried again goes on from
-its last checkpoint, on whatever node it lands.
+Run directory and cache are on storage shared by all nodes: a retried job continues from its last
+checkpoint on any node.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ if TYPE_CHECKING:
 
 POLL_S = 1.0
 MAX_RETRIES = 3
-# What a job has to know of the environment that the command was started in.
+# Environment variables of the command that are passed on to jobs.
 VARIABLES = ("KERAS_BACKEND", "TF_ENABLE_ONEDNN_OPTS")
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where jobs run.
+    """The cluster and the resources of each job.
 
     Attributes:
-        address: Of a running cluster, as `ray.init` takes it; None starts one on this machine.
-        job_cpus: Processor cores, and threads, of a job.
-        job_gpus: GPUs of a job; a fraction lets jobs share one.
+        address: Address of a running cluster as accepted by `ray.init`; None starts one on this
+            machine.
+        job_cpus: Processor cores and threads per job.
+        job_gpus: GPUs per job; with a fraction, jobs share a GPU.
     """
 
     address: str | None = None
@@ -48,19 +49,20 @@ def run_on_cluster(
     """Runs all jobs on a cluster.
 
     Args:
-        batches: Their frames and the folders of their jobs lie on shared storage.
-        report: As `run_jobs` has it; epochs are read from the jobs' folders.
+        batches: Jobs whose frames and folders are on shared storage.
+        cluster: Address and resources.
+        report: As in `run_jobs`; epochs are read from the folders of the jobs.
         mirrored: Whether each job trains on all of its GPUs.
 
     Returns:
-        One outcome a job, in the order of the jobs.
+        One outcome per job, in the order of the jobs.
 
     Raises:
         ConfigError: Ray is not installed, or no cluster answers at the address.
     """
     ray = _connect(cluster)
     run = ray.remote(
-        # A process a job, as on one machine: TensorFlow frees no memory of a GPU before it ends.
+        # One process per job: TensorFlow does not free GPU memory before its process ends.
         max_calls=1,
         max_retries=MAX_RETRIES,
         num_cpus=cluster.job_cpus,
@@ -105,7 +107,7 @@ def _connect(cluster: Cluster) -> Any:
 
 
 def _run_job(shared: Any, job: FoldJob) -> Outcome:
-    """What a node does."""
+    """Trains one fold on a node."""
     batch, variables, threads, mirrored = shared
     os.environ.update(variables)
     for store in batch.source.stores:
@@ -129,7 +131,7 @@ def _outcome(ray: Any, reference: Any, job: FoldJob) -> Outcome:
 
 
 class _Epochs:
-    """Reports epochs by what jobs wrote: what a node says is lost with the node."""
+    """Reports epochs from the files of the jobs, since messages are lost if a node fails."""
 
     def __init__(self, batches: Sequence[Batch], report: Report):
         self.jobs = [(batch.paper, job) for batch in batches for job in batch.jobs]
@@ -141,7 +143,7 @@ class _Epochs:
             rows = _history(job.folder)
             for row in rows[self.seen[number] :]:
                 self.report(paper, job.name, int(row["epoch"]), job.fit.epochs, row)
-            # Fewer than before: a retry went back to an earlier checkpoint.
+            # Fewer epochs than before: a retry resumed from an earlier checkpoint.
             self.seen[number] = len(rows)
 
 

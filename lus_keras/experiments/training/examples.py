@@ -1,4 +1,4 @@
-"""Test clips that are kept with their frames, for figures and for the report's clip viewer."""
+"""Test clips stored with their frames, for figures and for the clip viewer of the report."""
 
 from pathlib import Path
 
@@ -14,28 +14,29 @@ FILE = "examples.npz"
 EXAMPLES = 6
 OF_A_CLASS = 2
 MISTAKES = 12
-# Of a whole video, which may last for minutes.
+# Largest number of frames stored per clip; a whole video may last for minutes.
 MOST_FRAMES = 60
 
 
 def write_examples(
     folder: Path, source: ClipSource, rows: np.ndarray, masker: keras.Model | None = None
 ) -> list[str]:
-    """Keeps the frames of a few test clips, spread evenly over those that qualify.
+    """Stores the frames of a few test clips, spread evenly over the eligible ones.
 
-    Six that hold frames with and without the finding, where frames are annotated, and two of every
-    class that none of them is of. Of clips longer than 60 frames, every second is kept, or third,
-    and so on.
+    Six clips contain frames with and without the finding, if frames are annotated; two clips are
+    added of every class not among them. Of clips longer than 60 frames, every second or third frame
+    is stored, and so on.
 
     Args:
+        folder: Folder of the fold.
         rows: `(n,)` rows of the test clips.
-        masker: From clips to their spatial masks, where the network has them.
+        masker: Model from clips to spatial masks, if the network has them.
 
     Returns:
-        Name of the file: `clip_id (m,)`, `frames (m, t, h, w)` uint8, `length (m,)` of the
-        clip without padding, `step` from one frame to the next; both in frames of the clip;
-        and `masks (m, t, h', w')` uint8, 255 for 1, where there is a masker.
-        None if there is no test clip.
+        A list with the name of the file, empty if there is no test clip. The file contains
+        `clip_id (m,)`, `frames (m, t, h, w)` uint8, `length (m,)` of the clip without padding and
+        `step` between stored frames, both in frames of the clip, and with a masker
+        `masks (m, t, h', w')` uint8, 255 for 1.
     """
     truth = source.index.truth[rows]
     mixed = rows[(truth.max(axis=1) == 1) & (truth.min(axis=1) == 0)]
@@ -46,7 +47,7 @@ def write_examples(
     if len(chosen) == 0:
         return []
     step = -(-source.index.frames // MOST_FRAMES)
-    # One clip at a time: a whole video is large, and of its frames few are kept.
+    # One clip at a time: a whole video is large, and only few of its frames are kept.
     frames = np.concatenate([source.read([row])[:, ::step, ..., 0] for row in chosen])
     masks = {}
     if masker is not None:
@@ -71,18 +72,19 @@ def _masks(masker: keras.Model, source: ClipSource, row: int, step: int) -> np.n
 def write_mistakes(
     folder: Path, source: ClipSource, rows: np.ndarray, truth: np.ndarray, probabilities: np.ndarray
 ) -> list[str]:
-    """Keeps the frames the network is surest of and wrong about, surest first, one of a video.
+    """Stores the frames with the most confident wrong predictions, at most one per video.
 
     Args:
+        folder: Folder of the fold.
         source: Clips of one frame, of all patients.
         rows: `(n,)` rows of the test clips.
-        truth: `(n,)` classes of them, or `(n, labels)` of 0 or 1 where each label is a question of
-            its own; the surest wrong answer to any of them counts then.
-        probabilities: `(n, classes)`, or `(n, labels)`, of them.
+        truth: `(n,)` classes, or `(n, labels)` of 0 or 1 for independent labels, of which the most
+            confident wrong prediction counts.
+        probabilities: `(n, classes)` or `(n, labels)`.
 
     Returns:
-        Name of the file, which is written even if there is none: a fold that is repeated must not
-        keep another's.
+        A list with the name of the file, whose frames are in descending order of confidence. The
+        file is also written without frames, so that a repeated fold does not keep an older one.
     """
     if truth.ndim == 1:
         sure = probabilities.max(axis=1)
@@ -91,7 +93,7 @@ def write_mistakes(
         mistaken = wrong_answers(truth, probabilities)
         sure, wrong = mistaken.max(axis=1), np.flatnonzero(mistaken.any(axis=1))
     ordered = rows[wrong[np.argsort(-sure[wrong], kind="stable")]]
-    # Frames of a video look alike: without this, one video fills the gallery.
+    # Frames of a video look alike: without this limit, one video could fill the gallery.
     first_of_video = np.unique(source.index.video[ordered], return_index=True)[1]
     chosen = ordered[np.sort(first_of_video)[:MISTAKES]]
     frames = source.read(chosen)[..., 0]

@@ -1,4 +1,4 @@
-"""One fold: train, checkpoint every epoch, predict the test clips, write results, mark it done."""
+"""One fold: trains, saves a checkpoint every epoch, predicts the test clips, writes the results."""
 
 import json
 import math
@@ -41,17 +41,19 @@ Watch = Callable[["FoldJob", int], list[Any]]
 
 @dataclass(frozen=True)
 class FoldJob:
-    """What it takes to train one fold, but for the network and the clips.
+    """Everything needed to train one fold, except the network and the clips.
 
     Attributes:
         folder: `<run>/<paper>/<dataset>/<model>/fold_<k>`.
         fold: Patients to train on and to test on.
-        seed: Seed of the run; with model and fold it decides weights, order and dropout.
-        initial: Weights to start from instead of new ones.
-        title: What is printed of it; the network's name if not given.
+        seed: Seed of the run; with model and fold it determines weights, order and dropout.
+        description: Content of model.json.
+        initial: Weights to start from instead of random ones.
+        title: Name for messages; the name of the network if not given.
         multilabel: Whether labels are packed sets, see `multilabel`.
-        log: `tensorboard` also logs each epoch for it, in a folder of that name; or nothing.
-        fingerprint: What its numbers depend on, for its checkpoints and its DONE.
+        log: `tensorboard` also logs each epoch for TensorBoard, in a folder of that name; None logs
+            nothing.
+        fingerprint: Everything the results depend on, stored in checkpoints and in DONE.
     """
 
     folder: Path
@@ -68,7 +70,7 @@ class FoldJob:
 
     @property
     def name(self) -> str:
-        """Network and fold, for messages."""
+        """Name of network and fold, for messages."""
         return f"{self.title or self.model} fold {self.fold.fold}"
 
     def seed_for(self, *parts: int) -> int:
@@ -87,19 +89,19 @@ def train_fold(
     on_epoch: OnEpoch | None = None,
     watch: Watch | None = None,
 ) -> None:
-    """Trains a fold, from its last checkpoint if there is one, and writes its results.
+    """Trains a fold, resuming from its last checkpoint if there is one, and writes its results.
 
     Args:
         network: The network; its weights are replaced.
-        decode: Logits `(n, k)` to probabilities `(n, classes)`.
-        on_epoch: Called after each epoch with (epochs done, its history row).
-        watch: Makes further callbacks of Keras for a job and an epoch, counted from 0.
+        decode: Function from logits `(n, k)` to probabilities `(n, classes)`.
+        on_epoch: Called after each epoch with (epochs done, row of the history).
+        watch: Makes further Keras callbacks for a job and an epoch, counted from 0.
 
     Raises:
-        ConfigError: The folder holds a checkpoint of another experiment.
-        DivergedError: The loss is not finite; DIVERGED.json names epoch and batch, and the
-            checkpoint of the last finite epoch stays.
-        OSError: The disk is full; what was finished stays.
+        ConfigError: The folder contains a checkpoint of another experiment.
+        DivergedError: The loss is not finite; DIVERGED.json states epoch and batch, and the
+            checkpoint of the last finite epoch is kept.
+        OSError: The disk is full; finished work is kept.
     """
     job.folder.mkdir(parents=True, exist_ok=True)
     refuse_foreign([job])
@@ -124,11 +126,12 @@ def train_fold(
 
 
 def log_epoch(folder: Path, model: keras.Model, row: Mapping[str, Any]) -> None:
-    """Lets Keras' TensorBoard callback write an epoch, what was validated beside what was learned.
+    """Writes training and validation metrics of an epoch with Keras' TensorBoard callback.
 
     Args:
-        model: Network whose learning rate is written, too.
-        row: Of the history; its epochs count from 1.
+        folder: Folder of the logs.
+        model: Network whose learning rate is also written.
+        row: Row of the history; its epochs are counted from 1.
     """
     callback = keras.callbacks.TensorBoard(folder, write_graph=False, profile_batch=0)
     callback.set_model(model)
@@ -139,7 +142,7 @@ def log_epoch(folder: Path, model: keras.Model, row: Mapping[str, Any]) -> None:
 
 
 def _keep(network: Network, job: FoldJob, history: list[dict[str, Any]]) -> None:
-    """Saves what a later start needs; after the last epoch that is little, as results follow."""
+    """Saves the state needed to resume; not after the last epoch, when the results follow."""
     last = len(history) == job.fit.epochs
     select = job.fit.select
     if select != "last" and not last and best_epoch(history, select) + 1 == len(history):
@@ -151,10 +154,10 @@ def _keep(network: Network, job: FoldJob, history: list[dict[str, Any]]) -> None
 
 
 def best_epoch(history: Sequence[Mapping[str, Any]], select: str) -> int:
-    """Epoch that is chosen, from 0; of equals the first, as Keras' checkpoint has it.
+    """Index of the selected epoch, from 0; the first of equal ones, as in Keras' ModelCheckpoint.
 
     Args:
-        select: Column to choose by: the smallest loss or the largest accuracy.
+        select: Column to select by: the smallest loss or the largest accuracy.
     """
     values = [row[select] for row in history]
     return int(np.argmax(values) if select.endswith("accuracy") else np.argmin(values))
@@ -202,20 +205,23 @@ def _train_epoch(
 
 
 def _logs(job: FoldJob, epoch: int) -> list[keras.callbacks.Callback]:
-    """What has to see a step before the guard can stop at it."""
+    """Callbacks that must run on a step before the guard can stop there."""
     return [GradientLog(job.folder / GRADIENTS, epoch)] if job.fit.log_gradients else []
 
 
 def _full_batches(rows: np.ndarray, batch_size: int, wanted: bool) -> np.ndarray:
-    """Leaves the last incomplete batch out, if that is wanted and any batch is complete."""
+    """Rows without the last incomplete batch, if `wanted` and there is a complete batch."""
     complete = len(rows) // batch_size * batch_size
     return rows[:complete] if wanted and complete else rows
 
 
 def learnt_rows(source: ClipSource, job: FoldJob) -> np.ndarray:
-    """Rows to learn from: all on that side, or those of as many patients as are wanted.
+    """Rows to train on: all of the training side, or those of `fit.patients` patients.
 
-    More patients hold those that fewer do, and all networks learn from the same.
+    Larger numbers of patients include the smaller ones, and all networks use the same patients.
+
+    Raises:
+        ConfigError: `fit.patients` exceeds the number of patients to train on.
     """
     rows, wanted = job.fold.rows(source.index, "train"), job.fit.patients
     if wanted is None:
@@ -237,7 +243,7 @@ def _test_rows(source: ClipSource, job: FoldJob) -> np.ndarray:
 
 
 def _evaluate(network: Network, source: ClipSource, job: FoldJob) -> dict[str, float]:
-    """Loss, penalties included as in Keras' `val_loss`, and metrics on what chooses the epoch."""
+    """Loss, with penalties as in Keras' `val_loss`, and metrics on the clips for selection."""
     tested = job.fit.select == "test_loss"
     rows = _test_rows(source, job) if tested else job.fold.rows(source.index, "validation")
     if len(rows) == 0:
@@ -249,7 +255,7 @@ def _evaluate(network: Network, source: ClipSource, job: FoldJob) -> dict[str, f
 
 
 class _FiniteGuard(keras.callbacks.Callback):
-    """Stops at the first batch whose loss is not finite and says which it was."""
+    """Stops at the first batch whose loss is not finite and records which it was."""
 
     def __init__(self, job: FoldJob, epoch: int):
         super().__init__()
@@ -259,7 +265,7 @@ class _FiniteGuard(keras.callbacks.Callback):
 
     @property
     def milliseconds(self) -> float:
-        """Median over an epoch's steps but its first, which may build the graph; NaN of none."""
+        """Median time per step in ms without the first, which may build the graph; else NaN."""
         return round(1000 * float(np.median(self.seconds[1:])), 3) if self.seconds[1:] else math.nan
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None):
@@ -280,7 +286,7 @@ class _FiniteGuard(keras.callbacks.Callback):
 
 
 def _calibrated(network: Network, source: ClipSource, job: FoldJob, decode: Decode) -> float:
-    """Fits and writes the calibration on validation clips; gives the temperature."""
+    """Fits the calibration on validation clips and writes it; returns the temperature."""
     rows = job.fold.rows(source.index, "validation")
     batches = make_batches(source, rows, np.zeros(len(rows), bool), job.fit.batch_size)
     logits = network.predictor.predict(batches, verbose=0)["logits"]
@@ -324,7 +330,7 @@ def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) 
     if source.clip.unit == "frame":
         written += write_mistakes(job.folder, source, rows, truth, probabilities)
     elif not job.fit.log_gradients:
-        # A study of gradients shows no clips.
+        # Studies of gradients show no clips.
         written += write_examples(job.folder, source, rows, network.masker)
     with atomic_write(job.folder / "model.weights.h5") as temporary:
         network.model.save_weights(temporary)

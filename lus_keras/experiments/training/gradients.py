@@ -1,4 +1,4 @@
-"""Norms of gradients, layer by layer and step by step, for studies of how training goes wrong."""
+"""Norms of gradients by layer and step, for studies of failing training."""
 
 import csv
 import math
@@ -16,13 +16,13 @@ OWN_COLUMNS = ("epoch", "batch", "loss")
 
 
 def logging(optimizer: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
-    """Makes an optimizer that remembers the norms of the gradients it is given, before clipping.
+    """Makes an optimizer class that records the norms of its gradients before clipping.
 
-    It has to be built before the first step, as `Network` does.
+    The optimizer must be built before the first step, as `Network` does.
 
     Returns:
-        Its subclass with `layers`, the names of layers with weights in the order of the network,
-        and `norms`, a variable `(layers,)` float32: of each the norm over all of its weights.
+        A subclass with `layers`, the names of layers with weights in the order of the network, and
+        `norms`, a variable `(layers,)` float32 with the norm over all weights of each layer.
     """
 
     class Logging(optimizer):  # type: ignore[misc, valid-type]
@@ -54,13 +54,16 @@ def _norms(gradients: Any, owners: list[int], count: int) -> Any:
 
 
 class GradientLog(keras.callbacks.Callback):
-    """Writes the norms of one epoch behind those of the epochs before.
+    """Appends the norms of one epoch to those of the previous epochs.
 
-    Columns are `epoch` and `batch`, from 1, `loss` (the mean over the epoch so far, as Keras has
-    it) and one a layer. The file is written after the epoch, and at once if a number is not finite.
+    Columns are `epoch` and `batch`, from 1, `loss` (the mean over the epoch so far, as reported by
+    Keras) and one per layer. The file is written after the epoch, and immediately if a number is
+    not finite.
 
     Args:
-        epoch: Number of the epoch, from 0; rows from there on are of an attempt that was cut off.
+        path: CSV file.
+        epoch: Index of the epoch, from 0; later rows stem from an interrupted attempt and are
+            removed.
     """
 
     def __init__(self, path: Path, epoch: int):
@@ -69,7 +72,7 @@ class GradientLog(keras.callbacks.Callback):
         self.rows = _read_before(path, self.number)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Notes the norms of a step."""
+        """Records the norms of a step."""
         norms = ops.convert_to_numpy(self.model.optimizer.norms).tolist()
         loss = float((logs or {}).get("loss", math.nan))
         self.rows.append([self.number, batch + 1, *(f"{value:.6g}" for value in (loss, *norms))])
@@ -85,7 +88,7 @@ class GradientLog(keras.callbacks.Callback):
 
 
 def _read_before(path: Path, epoch: int) -> list[list[Any]]:
-    """Rows of the epochs before; none in the first epoch, whatever lies there."""
+    """Rows of the previous epochs; none in the first epoch, even if a file exists."""
     if epoch == 1 or not path.exists():
         return []
     with path.open(newline="") as stream:

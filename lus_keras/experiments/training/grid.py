@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from lus_keras.experiments.training.fold import FoldJob
     from lus_keras.experiments.training.network import Network
 
-# Of a job: its name, epochs done, epochs in all, row of the history.
+# Called with the name of a job, epochs done, total epochs and the row of the history.
 ReportJob = Callable[[str, int, int, dict[str, Any]], None]
-# The same, after the name of its paper.
+# The same, preceded by the name of the paper.
 Report = Callable[[str, str, int, int, dict[str, Any]], None]
 POLL_S = 0.2
-# What of a configuration, and of its `fit`, is built into a compiled network.
+# Sections of a configuration, and settings of its `fit`, that affect a compiled network.
 NETWORK_SECTIONS = {"model", "options", "labels", "label_column", "fit", "networks"}
 NETWORK_SETTINGS = (
     *("optimizer", "learning_rate", "momentum", "weight_decay", "rate_multipliers"),
@@ -42,7 +42,7 @@ NETWORK_SETTINGS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended: `status` is "done", "diverged" or "failed"; `message` says why not done."""
+    """Outcome of a job: `status` is "done", "diverged" or "failed"; `message` is the reason."""
 
     model: str
     fold: int
@@ -55,7 +55,7 @@ class Batch:
     """Jobs that share settings and clips.
 
     Attributes:
-        paper: Its name.
+        paper: Name of the paper.
     """
 
     paper: str
@@ -65,7 +65,7 @@ class Batch:
 
 
 class Worker:
-    """Runs jobs of one batch one after another; the process keeps the network of the last job.
+    """Runs jobs of one batch sequentially; the process keeps the network of the last job.
 
     Args:
         mirrored: Whether each job trains on all devices.
@@ -76,7 +76,11 @@ class Worker:
         self.mirrored = mirrored
 
     def run(self, job: FoldJob, report: ReportJob) -> Outcome:
-        """Trains one fold; whatever goes wrong is told, not raised, so that other jobs go on."""
+        """Trains one fold; errors are returned, so that other jobs continue.
+
+        Raises:
+            ConfigError: The settings of the job are wrong.
+        """
         from lus_keras.experiments.training.fold import train_fold
         from lus_keras.experiments.training.marks import ERROR_LOG, is_done
 
@@ -87,7 +91,7 @@ class Worker:
 
         try:
             with ends_at_once(), FileLock(job.folder / ".lock", timeout=0):
-                # Another process may have finished it since the jobs were listed.
+                # Another process may have finished the fold since the jobs were listed.
                 if not is_done(job.folder):
                     network = self._network_for(job)
                     train_fold(
@@ -116,7 +120,7 @@ class Worker:
         return Outcome(job.model, job.fold.fold, "done")
 
     def _network_for(self, job: FoldJob) -> Network:
-        """The network of the last job if this one's is the same, else a new one in its place."""
+        """The network of the last job if it is the same for this job, else a new one."""
         from lus_keras.experiments.training.network import Network, release
 
         config, index = self.config, self.source.index
@@ -126,7 +130,7 @@ class Worker:
         spec["fit"] = {key: spec["fit"][key] for key in NETWORK_SETTINGS}
         key = json.dumps([self.paper.name, job.model, config.clip.shape, spec, self.mirrored])
         if key not in _networks:
-            # A 3D ResNet and its optimizer take a gigabyte; two at a time are one too many.
+            # A 3D ResNet with its optimizer takes a gigabyte, so only one is kept in memory.
             _networks.clear()
             release()
             _networks[key] = Network(
@@ -145,19 +149,19 @@ _networks: dict[str, Network] = {}
 def run_jobs(
     batches: Sequence[Batch], *, workers: int, report: Report, mirrored: bool = False
 ) -> list[Outcome]:
-    """Runs all jobs, those of later batches as soon as a process is free.
+    """Runs all jobs; those of later batches start as soon as a process is free.
 
     Args:
-        workers: Processes, each with its share of the cores; 1 trains in this one.
-        report: Called after each epoch with (paper, name of the job, epochs done, epochs in all,
-            history row).
-        mirrored: Whether each job trains on all devices; with one worker only.
+        workers: Number of processes, each with its share of the cores; 1 trains in this process.
+        report: Called after each epoch with (paper, name of the job, epochs done, total epochs,
+            row of the history).
+        mirrored: Whether each job trains on all devices; only with one worker.
 
     Returns:
-        One outcome a job, in the order of the jobs.
+        One outcome per job, in the order of the jobs.
 
     Raises:
-        ConfigError: A batch cannot be shared by the devices.
+        ConfigError: A batch cannot be shared evenly by the devices.
     """
     if workers <= 1:
         return [
@@ -168,7 +172,8 @@ def run_jobs(
     jobs = [(number, job) for number, batch in enumerate(batches) for job in batch.jobs]
     context = get_context("spawn")
     events = context.Queue()
-    # Not of the processes there will be: the last fold of a resumed run keeps to its threads.
+    # By `workers`, not by the number of jobs, so that the last fold of a resumed run keeps its
+    # number of threads.
     threads = max(1, cores() // workers)
     shared = [replace(batch, jobs=()) for batch in batches]
     with ProcessPoolExecutor(
@@ -182,7 +187,7 @@ def run_jobs(
         try:
             _forward(events, futures, report)
         except BaseException:
-            # Ctrl-C or SIGTERM: leaving the pool would wait for the folds that are being trained.
+            # Ctrl-C or SIGTERM: leaving the pool would wait for the running folds.
             pool.shutdown(wait=False, cancel_futures=True)
             for child in active_children():
                 child.terminate()
@@ -215,7 +220,7 @@ _events: Any
 def _start_worker(batches: Sequence[Batch], events: Any, threads: int) -> None:
     global _batches, _events
     end_with_parent()
-    # Ctrl-C reaches the whole group; the parent ends its children.
+    # Ctrl-C reaches the whole process group; the parent ends its children.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     start_tensorflow(threads)
     _batches, _events = batches, events

@@ -1,4 +1,4 @@
-"""Whose a fold's folder is, whether the fold is done, and clearing what is left beside it."""
+"""Ownership and completion of the folder of a fold, and removal of leftover files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ERROR_LOG = "error.log"
 
 
 def is_done(folder: Path) -> bool:
-    """Whether a fold is finished and its files are those that DONE vouches for."""
+    """Whether a fold is finished and its files match the hashes in DONE."""
     try:
         done = read_done(folder)
         return not disowned(folder, done, done.sha256)
@@ -31,19 +31,19 @@ def is_done(folder: Path) -> bool:
 
 
 def refuse_foreign(jobs: Iterable[FoldJob]) -> None:
-    """Refuses folders that hold results or checkpoints of another experiment than their job's.
+    """Refuses folders with results or checkpoints of an experiment other than that of the job.
 
     Args:
         jobs: Folds that are done or to be trained.
 
     Raises:
-        ConfigError: There are some; all are listed, with what they differ in.
+        ConfigError: There are such folders; all are listed with their differences.
     """
     problems = []
     for job in jobs:
         found = checkpoint.fingerprints(job.folder)
         if (job.folder / "DONE").is_file():
-            with suppress(RunError):  # a damaged mark is as good as none
+            with suppress(RunError):  # a damaged mark is treated as missing
                 mark = read_done(job.folder).fingerprint
                 found |= {job.folder / "DONE": mark} if mark else {}
         for path, mark in found.items():
@@ -55,10 +55,10 @@ def refuse_foreign(jobs: Iterable[FoldJob]) -> None:
 
 
 def tidy(folder: Path) -> None:
-    """Clears what a finished fold does not need any more, and what killed processes left there.
+    """Removes files that a finished fold no longer needs, and leftovers of killed processes.
 
     Args:
-        folder: Folder of a finished fold; nothing is done while another process works in it.
+        folder: Folder of a finished fold; unchanged while another process works in it.
     """
     with suppress(Timeout), FileLock(folder / ".lock", timeout=0):
         checkpoint.remove(folder)

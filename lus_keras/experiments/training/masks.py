@@ -1,4 +1,4 @@
-"""Spatial masks of a few test frames, kept with the frames for figures."""
+"""Spatial masks of a few test frames, stored with the frames for figures."""
 
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,23 @@ EXAMPLES = 8
 
 
 def write_masks(folder: Path, network: Network, source: ClipSource, rows: np.ndarray) -> str:
-    """Keeps the middle frames of eight test clips, spread evenly over all, and their masks.
+    """Stores the middle frames of eight test clips, spread evenly over all, with their masks.
 
     Args:
+        folder: Folder of the fold.
         rows: `(n,)` rows of the test clips.
 
     Returns:
-        Name of the file: `clip_id (8,)`, `frame (8,)` its place in the clip, `pixels (8, h, w)`
-        uint8, `mask (8, h', w')` float32 in 0 … 1; fewer of fewer clips.
+        Name of the file, which contains `clip_id (8,)`, `frame (8,)` (index in the clip),
+        `pixels (8, h, w)` uint8 and `mask (8, h', w')` float32 in 0 … 1; fewer if there are fewer
+        clips.
     """
     if network.masker is None:
         raise ValueError("`network` must have a layer spatial_mask. Received one without.")
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, EXAMPLES).astype(int))]
     middle = source.index.length[chosen] // 2
     pixels, masks = [], []
-    # One clip at a time: a whole video is large, and only one of its frames is kept.
+    # One clip at a time: a whole video is large, and only one of its frames is stored.
     for row, frame in zip(chosen, middle, strict=True):
         batches = make_batches(source, np.array([row]), np.zeros(1, bool), 1)
         masks.append(network.masker.predict(batches, verbose=0)[0, frame, ..., 0])

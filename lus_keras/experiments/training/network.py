@@ -1,4 +1,4 @@
-"""A compiled network that can be reset: the graph is traced once, not once a fold."""
+"""A compiled network that can be reset: its graph is traced once, not once per fold."""
 
 import functools
 import gc
@@ -17,7 +17,7 @@ from lus_keras.models.predictor import jit_compile, predictor_of
 
 
 def resolve_precision(precision: str) -> str:
-    """Turns `auto` into the faster precision: bfloat16 where the processor multiplies in it."""
+    """Resolves `auto` to the faster precision: bfloat16 if the processor supports it natively."""
     if precision != "auto":
         return precision
     return "mixed_bfloat16" if computes_in_bfloat16() else "float32"
@@ -54,7 +54,7 @@ def _dtype_policy(name: str):
 
 
 def release() -> None:
-    """Frees what networks that are no longer used still hold in Keras."""
+    """Frees Keras' memory of networks that are no longer used."""
     keras.utils.clear_session()
     gc.collect()
 
@@ -62,14 +62,14 @@ def release() -> None:
 def mirrored_strategy(batch_size: int) -> Any:
     """Strategy that shares each batch evenly among all devices: GPUs, or logical processors.
 
-    The batch stays the paper's; gradients are means over all of it. Normalization takes its
-    statistics of a device's share, and its moving averages of the first one's.
+    The batch size remains that of the paper; gradients are means over the whole batch. Batch
+    normalization uses the statistics of each device's share, and moving averages from the first.
 
     Args:
-        batch_size: Clips a batch, of all devices together.
+        batch_size: Clips per batch over all devices.
 
     Raises:
-        ConfigError: Keras computes with another backend, or the batch cannot be shared evenly.
+        ConfigError: The Keras backend is not TensorFlow, or the batch cannot be shared evenly.
     """
     if keras.backend.backend() != "tensorflow":
         raise ConfigError(
@@ -90,7 +90,7 @@ def mirrored_strategy(batch_size: int) -> Any:
 
 @functools.cache
 def _strategy_of(devices: tuple[str, ...]) -> Any:
-    """The one of this process: a second would number its exchanges as the first one did."""
+    """The only strategy of this process: a second would reuse the communication keys."""
     import tensorflow as tf
 
     return tf.distribute.MirroredStrategy(devices)
@@ -100,14 +100,16 @@ class Network:
     """A network, its training graph and its prediction graph.
 
     Args:
-        build: Makes the uncompiled model, from clips to logits; called again at every reset.
+        build: Builds the uncompiled model from clips to logits; called again at every reset.
         loss: Keras loss of (labels, logits).
-        metrics: Makes the metrics to follow in training.
+        metrics: Makes the metrics to record during training.
+        fit: Settings of the training.
+        mirrored: Whether to train on all devices.
 
     Attributes:
-        evaluator: The model, on one device, to evaluate with.
-        predictor: From clips to logits, and attention where there is any.
-        masker: From clips to the layer `spatial_mask`; None for networks without one.
+        evaluator: The model for evaluation, on one device.
+        predictor: Model from clips to logits, and attention if the network has it.
+        masker: Model from clips to the layer `spatial_mask`; None for networks without one.
     """
 
     def __init__(
@@ -132,11 +134,11 @@ class Network:
             self.model.optimizer.build(self.model.trainable_variables)
         self.evaluator = self.model
         if strategy:
-            # Shared, a last batch of fewer clips than devices would leave some without any.
+            # A last batch with fewer clips than devices would leave some devices without clips.
             self.evaluator = keras.Model(self.model.input, self.model.output)
             self.evaluator.compile(metrics=metrics(), **options)
         self._fresh_optimizer = self.optimizer_state()
-        # Masks of all clips would not fit into memory: they are asked for clip by clip.
+        # Masks of all clips would not fit into memory: they are computed clip by clip.
         self.predictor = predictor_of(self.model, ("attention",))
         self.masker: keras.Model | None = None
         if any(layer.name == "spatial_mask" for layer in self.model.layers):
@@ -145,17 +147,17 @@ class Network:
             self.masker.compile(jit_compile=jit_compile())
 
     def reset(self, seed: int) -> None:
-        """Gives the network new weights, a function of the seed alone, and a new optimizer."""
-        # All that Keras draws for weights and dropout comes from Python's generator.
-        # `keras.utils.set_random_seed` would seed TensorFlow's too, which throws away the kernels
-        # of every graph: seconds a fold.
+        """Reinitializes the weights, as a function of the seed only, and the optimizer."""
+        # Keras draws seeds for weights and dropout from Python's generator.
+        # `keras.utils.set_random_seed` would also seed TensorFlow, which discards the kernels of
+        # every graph and costs seconds per fold.
         random.seed(seed)
         with _dtype_policy(self.precision):
             fresh = self._build()
         self.restore(fresh.get_weights(), self._fresh_optimizer)
 
     def restore(self, weights: list[np.ndarray], optimizer: list[np.ndarray]) -> None:
-        """Sets weights and optimizer variables, as given by `weights` and `optimizer_state`."""
+        """Sets weights and optimizer variables as returned by `weights` and `optimizer_state`."""
         self.model.set_weights(weights)
         for variable, value in zip(self.model.optimizer.variables, optimizer, strict=True):
             variable.assign(value)
@@ -165,14 +167,14 @@ class Network:
         return self.model.get_weights()
 
     def optimizer_state(self) -> list[np.ndarray]:
-        """Copies of the optimizer's variables, step counter included."""
+        """Copies of the optimizer's variables, including the step counter."""
         return [keras.ops.convert_to_numpy(v) for v in self.model.optimizer.variables]
 
     def seed_dropout(self, *key: int) -> None:
-        """Sets the state of every random layer from a key, whatever ran before.
+        """Sets the state of every random layer from a key, independent of earlier training.
 
-        Keras keeps these states out of saved weights; without this a resumed run draws other
-        dropout masks than an uninterrupted one.
+        Keras excludes these states from saved weights; without this, a resumed run would draw
+        different dropout masks than an uninterrupted one.
         """
         states = [v for v in self.model.variables if v.name == "seed_generator_state"]
         for number, state in enumerate(states):

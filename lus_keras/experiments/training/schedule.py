@@ -1,4 +1,4 @@
-"""The learning rate over a training, as a function of the step, so that a resumed one goes on."""
+"""The learning rate as a function of the training step, so that resumed training is identical."""
 
 import math
 from typing import Any
@@ -10,10 +10,12 @@ START = 0.1
 
 
 def rate_at(step: int, total: int, peak: float) -> float:
-    """Warm-up to the peak, then half a cosine down to 0 (Loshchilov & Hutter 2017).
+    """Learning rate with warm-up to the peak, then cosine decay to 0 (Loshchilov & Hutter 2017).
 
     Args:
         step: Step of the whole training, from 0.
+        total: Number of steps of the whole training.
+        peak: Largest learning rate.
     """
     warm = int(WARM_UP * total)
     if step < warm:
@@ -25,7 +27,10 @@ class Cosine(keras.callbacks.Callback):
     """Sets the learning rate before every step of an epoch.
 
     Args:
-        epoch: Number of the epoch, from 0.
+        peak: Largest learning rate.
+        epoch: Index of the epoch, from 0.
+        epochs: Number of epochs.
+        steps: Number of steps per epoch.
     """
 
     def __init__(self, peak: float, epoch: int, epochs: int, steps: int):

@@ -1,4 +1,4 @@
-"""What a fold leaves as tables: one row per test clip, and one per epoch."""
+"""Tables of a fold: one row per test clip, and one row per epoch."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ def write_predictions(
 
     Args:
         rows: `(n,)` rows of the test clips.
-        truth: `(n,)` classes, written as `y_true`; or `(n, k)` of 0 or 1 where each label is a
-            question of its own, written as `y_0 … y_k`.
-        probabilities: `(n, k)` of classes, or of labels.
+        truth: `(n,)` classes, written as `y_true`; or `(n, k)` of 0 or 1 for independent labels,
+            written as columns `y_0`, `y_1` and so on.
+        probabilities: `(n, k)` of classes or of labels.
     """
     index, classes = source.index, range(probabilities.shape[1])
     labels = ["y_true"] if truth.ndim == 1 else [f"y_{k}" for k in classes]
@@ -41,7 +41,7 @@ def write_predictions(
 
 
 def write_history(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
-    """Writes history.csv, a row an epoch, with the columns of the last."""
+    """Writes history.csv, one row per epoch, with the columns of the last row."""
     with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, fieldnames=list(history[-1]))
         writer.writeheader()

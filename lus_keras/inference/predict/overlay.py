@@ -1,4 +1,4 @@
-"""A video with what a network says drawn on it: probability and attention under the picture."""
+"""A video with the predictions of a network: probability and attention below the frames."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -32,16 +32,16 @@ Size = tuple[int, int]
 
 LONGEST_SIDE = 640
 SMALLEST_WIDTH = 240
-# RGB.
+# Colors in RGB.
 RED = (255, 90, 80)
-# Narrower tiles tell their probability by their color alone.
+# Narrower tiles show their probability only by color.
 LEGIBLE = 26
 OPACITY = 0.45
 CAPTION = 20
 
 
 def write_overlay(path: Path, prediction: VideoPrediction) -> None:
-    """Writes the overlay of a video as MP4; it is decoded again, frame by frame.
+    """Writes the overlay of a video as MP4; the video is decoded again, frame by frame.
 
     Raises:
         VideoError: The video cannot be decoded.
@@ -50,27 +50,28 @@ def write_overlay(path: Path, prediction: VideoPrediction) -> None:
 
 
 def write_frames(path: Path, frames: Iterator[np.ndarray], fps: float | None) -> None:
-    """Writes an MP4 that browsers play, or where PyAV has no encoder for that, one of MPEG-4.
+    """Writes an MP4 that browsers can play, or MPEG-4 if PyAV has no H.264 encoder.
 
     Args:
-        frames: `(h, w, 3)` uint8 RGB, even in height and width.
-        fps: Frames a second; None is 25.
+        path: File to create or replace.
+        frames: `(h, w, 3)` uint8 RGB with even height and width.
+        fps: Frames per second; None is 25.
     """
     codec = "h264" if "libx264" in av.codecs_available else "mpeg4"
     write_video(path, frames, fps or 25.0, codec=codec)
 
 
 def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
-    """Draws frame after frame.
+    """Draws the frames of an overlay one by one.
 
-    Blue is the probability of the class drawn (the second of two, else the one predicted), orange
-    the attention as a share of its highest weight; a white line marks the time, and frames that no
-    clip holds are shaded, where the curves stop. Where networks have
-    spatial masks, these lie over the picture as heat. A gray frame holds what the networks see of
-    the picture; tiles within it are the bluer, the more probable the class drawn is in them.
+    The blue curve is the probability of the class shown (the second of two, otherwise the predicted
+    one), the orange curve the frame weights relative to their maximum. A white line marks the time;
+    frames in no clip are shaded, and the curves are interrupted there. Spatial masks of the
+    networks are overlaid on the frame. A gray rectangle marks the region that the networks see;
+    tiles inside it are bluer the higher their probability of the class shown.
 
     Yields:
-        `(h, w, 3)` uint8 RGB, even in height and width, at the rate of the clips.
+        `(h, w, 3)` uint8 RGB with even height and width, at the frame rate of the clips.
     """
     spec = FrameSpec.of(prediction.clip, cropped=prediction.cropped)
     look = look_at(prediction.video, spec)
@@ -102,7 +103,7 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
 
 
 def captioned(picture: np.ndarray, lines: Sequence[str]) -> np.ndarray:
-    """A picture above lines of text (20 pixels each, smaller if too wide), white on black."""
+    """An image above lines of text, white on black; each is 20 pixels high, fitted in width."""
     bars = []
     for line in lines:
         bars.append(np.zeros((CAPTION, picture.shape[1], 3), np.uint8))
@@ -113,7 +114,7 @@ def captioned(picture: np.ndarray, lines: Sequence[str]) -> np.ndarray:
 
 
 def heat(picture: np.ndarray, values: np.ndarray, opacity: float = OPACITY) -> np.ndarray:
-    """Lays a map over a picture as heat, `(h, w, 3)` uint8 RGB."""
+    """An image `(h, w, 3)` uint8 RGB with a color-coded map of 0 … 1 overlaid."""
     grey = (np.clip(np.asarray(values, np.float32), 0, 1) * 255).astype(np.uint8)
     levels: Any = cv2.resize(grey, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     colours = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1]
@@ -121,7 +122,7 @@ def heat(picture: np.ndarray, values: np.ndarray, opacity: float = OPACITY) -> n
 
 
 def _seen(look: Look, scaled: Size, to: Size) -> Box | None:
-    """Box of the picture drawn that the networks see; None if it is all of it."""
+    """Box in the drawn frame that the networks see; None if they see the whole frame."""
     if look.region is not None:
         return scaled_box(look.region, scaled, to)
     return None if look.box is None else scaled_box(look.box, look.size, to)
@@ -130,7 +131,7 @@ def _seen(look: Look, scaled: Size, to: Size) -> Box | None:
 def _tiles(
     prediction: VideoPrediction, look: Look, to: Size
 ) -> dict[int, list[tuple[Box, float, int]]]:
-    """Tiles by the first frame of their window: box in the picture drawn, probability, end."""
+    """Tiles by the first frame of their window: box in the drawn frame, probability, end frame."""
     found: dict[int, list[tuple[Box, float, int]]] = {}
     clip = prediction.clip
     if clip.unit != "tile":
@@ -154,16 +155,16 @@ def _draw_tile(picture: np.ndarray, box: Box, chance: float) -> None:
     red, green, blue = (
         round(white + (full - white) * chance) for white, full in zip(WHITE, BLUE, strict=True)
     )
-    # Neighbors share a border: one pixel inside, each keeps its own.
+    # Neighbors share a border; drawn one pixel inside, each has its own.
     x, y, w, h = box
     _frame(picture, (x + 1, y + 1, max(w - 2, 1), max(h - 2, 1)), (red, green, blue))
     if min(w, h) >= LEGIBLE:
-        # Without the leading 0, which narrow tiles have no room for.
+        # Without the leading 0, for which narrow tiles have no room.
         write_text(picture, f"{chance:.2f}".removeprefix("0"), x + 4, WHITE, y + 12)
 
 
 def clip_box(prediction: VideoPrediction, place: int, size: Size) -> Box:
-    """Box that a clip was cut out of frames of `(h, w)`."""
+    """Box `(x, y, w, h)` from which a clip was cut, in frames of size `(h, w)`."""
     clip, cut = prediction.clip, prediction.cuts[place]
     spec = FrameSpec.of(clip, cropped=prediction.cropped)
     look = look_at(prediction.video, spec)
