@@ -241,7 +241,8 @@ def test_choices_and_claims_must_name_what_exists(bline):
     assert claim.startswith(
         "x.yaml: claims.0.worse: unknown model 'c2d_b'. Did you mean 'c2d_a'? "
         "Known: c2d_a, c3d_a, c2d_lstm, c2d_lstm_a, "
-        "scratch/c2d_lstm_a, simulated/c2d_lstm_a, tuned/c2d_lstm_a, additive/c2d_lstm_a, paper_size/"
+        "scratch/c2d_lstm_a, simulated/c2d_lstm_a, tuned/c2d_lstm_a, additive/c2d_lstm_a, "
+        "paper_size/c2d_lstm_a, "
     )
 
 
