@@ -88,6 +88,12 @@ def test_a_fingerprint_differs_by_what_decides_predictions():
     assert of(model={}).differences(of(model={"attention": "additive"})) == [
         "model.attention was 'dot', is now 'additive'."
     ]
+    assert not of(fit={}, options={}).differences(
+        of(fit={"patients": None, "calibrate": "none"}, options={"engine": "fast"})
+    )
+    assert of(options={}).differences(of(options={"engine": "tf-keras-vis"})) == [
+        "options.engine was 'fast', is now 'tf-keras-vis'."
+    ]
     learns = of(transfer={"train_on": "simulated", "networks": 1, "video_score": "mean"})
     later = of(transfer={"train_on": "simulated", "networks": 3, "video_score": "max"})
     assert learns.differences(later) == ["transfer.networks was 1, is now 3."]

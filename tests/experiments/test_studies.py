@@ -175,13 +175,6 @@ def test_fewer_patients_are_some_of_more_and_none_is_tested():
         learnt(16)
 
 
-def test_runs_of_before_go_on():
-    """A number of patients that is not set is no part of what a run's numbers depend on."""
-    usual = config.load("bline").experiment()
-    assert "patients" not in usual["fit"]
-    assert config.load("bline", variant="n30").experiment()["fit"]["patients"] == 30
-
-
 def test_step_times_leave_out_the_first_step():
     from lus_keras.experiments.training.fold import _FiniteGuard
 

@@ -10,7 +10,7 @@ import pytest
 
 from lus_keras.core import config
 from lus_keras.core.errors import ConfigError, DataError
-from lus_keras.evaluation.run_record import ModelRun, PaperRecord, PaperRun
+from lus_keras.evaluation.run_record import Fingerprint, ModelRun, PaperRecord, PaperRun
 from lus_keras.experiments.reproduce import Request, plan, run_folder
 from lus_keras.papers.bline.tables import per_video, transfer
 from lus_keras.simulation import write_cohort
@@ -180,22 +180,30 @@ def test_a_video_may_be_its_most_positive_clip_as_its_label_is():
     assert made["p_0"].iloc[0] == pytest.approx(0.5)
 
 
-def test_runs_of_before_there_was_a_choice_go_on():
-    """What has its old value is not part of a run's fingerprint; what has not, is."""
+def test_runs_recorded_before_there_was_a_choice_can_be_continued():
+    """A setting that such a run lacks has the value that was used then; any other one differs."""
     before = {
         "cohort.spread": 1.0,
         "transfer.cohorts.bline.spread": 1.0,
         "transfer.cohorts.severity.spread": 1.0,
-        "transfer.video_score": "mean",
     }
-    usual = config.load("bline", "smoke", [f"{k}={v}" for k, v in before.items()]).experiment()
-    assert "spread" not in usual["cohort"]
-    assert all("spread" not in cohort for cohort in usual["transfer"]["cohorts"].values())
-    assert "video_score" not in usual["transfer"]
-    changed = config.load("bline", "smoke", ["cohort.spread=2"]).experiment()
-    assert changed["cohort"]["spread"] == 2
-    assert changed["transfer"]["cohorts"]["bline"]["spread"] == 2
-    assert changed["transfer"]["video_score"] == "max"
+    words = ["transfer.train_on=simulated", *(f"{key}={value}" for key, value in before.items())]
+    same = config.load("bline", "smoke", words).experiment()
+    former = json.loads(json.dumps(same))
+    for cohort in (former["cohort"], *former["transfer"]["cohorts"].values()):
+        del cohort["spread"]
+    assert differences(former, same) == []
+    changed = config.load("bline", "smoke", ["transfer.train_on=simulated", "cohort.spread=2"])
+    assert differences(former, changed.experiment()) == [
+        f"{key} was 1.0, is now 2.0." for key in sorted(before)
+    ]
+
+
+def differences(before, now):
+    """Differences of the fingerprints of two runs with these settings."""
+    said = {"seed": 0, "precision": "float32", "split": "", "data": "", "versions": {}}
+    said |= {"backend": "tensorflow", "lus_keras": ""}
+    return Fingerprint(settings=before, **said).differences(Fingerprint(settings=now, **said))
 
 
 def test_the_table_holds_areas_and_paired_gains():

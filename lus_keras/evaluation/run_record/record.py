@@ -27,6 +27,10 @@ _FORMER: Final[dict[str, Any]] = {
     "options.engine": "fast",
     "options.explained": "predicted",
     "options.order": "mean_abs",
+    "transfer.cohorts.bline.lengths_by_class": False,
+    "transfer.cohorts.bline.spread": 1.0,
+    "transfer.cohorts.severity.lengths_by_class": False,
+    "transfer.cohorts.severity.spread": 1.0,
 }
 # Tables alone read it: predictions do not depend on it.
 _READ_BY_TABLES: Final = "transfer.video_score"
