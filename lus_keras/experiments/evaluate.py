@@ -62,10 +62,7 @@ def evaluate(
         RunError: A fold failed or diverged.
     """
     own = from_file(build) if isinstance(build, str) else from_function(build)
-    targets = papers.get(paper).targets
-    target = target or next(
-        name for name, entries in targets.items() if any(e.rpartition("/")[2] for e in entries)
-    )
+    target = target or _first_table(paper)
     name = f"{own.function}-{own.sha256[:6]}-{data_name(data)}-{preset}"
     run = notebook.reproduce(
         *(paper, target),
@@ -84,3 +81,11 @@ def evaluate(
     table = pd.DataFrame(kept, columns=list(COLUMNS))
     table.attrs["run"] = str(run)
     return table
+
+
+def _first_table(paper: str) -> str:
+    """The first target of a paper that tests networks."""
+    targets = papers.get(paper).targets
+    return next(
+        name for name, entries in targets.items() if any(e.rpartition("/")[2] for e in entries)
+    )

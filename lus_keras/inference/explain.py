@@ -105,8 +105,7 @@ def explain_video(
         video: As in `predict_video`.
         clips: Number of clips.
         methods: One or more of `vanilla`, `smooth`, `grad-cam` and `integrated`.
-        explained: Name of the class; if not given, the class that all folds together predict for
-            the video.
+        explained: Class to explain; if not given, the one that all folds together predict.
         cropped: As in `predict_video`.
         damaged: As in `predict_video`.
         **making: Settings of the maps: `samples`, `noise`, `seed`, `order`, `engine`.
@@ -119,13 +118,7 @@ def explain_video(
         ConfigError: A method or class is unknown, or the backend of Keras is not TensorFlow.
     """
     how = Making(**making)
-    if explained and explained not in models.labels:
-        raise ConfigError(
-            f"--class must be among {', '.join(models.labels)}. Received '{explained}'."
-        )
-    unknown = [method for method in methods if method not in METHODS]
-    if unknown:
-        raise ConfigError(f"--method must be among {', '.join(METHODS)}. Received {unknown}.")
+    _check_names(models, methods, explained)
     found = predict_video(models, video, cropped=cropped, damaged=damaged)
     output = models.labels.index(explained) if explained else found.predicted
     clearest = np.argsort(-found.probabilities[:, output], kind="stable")[:clips]
@@ -160,6 +153,16 @@ def _input_of(piece: Piece, models: Ensemble) -> np.ndarray:
     """What the network is given of one clip, as a batch."""
     length = np.array([piece.cut.length])
     return np.asarray(network_input(piece.pixels[None], length, models.clip))
+
+
+def _check_names(models: Ensemble, methods: Sequence[str], explained: str) -> None:
+    if explained and explained not in models.labels:
+        raise ConfigError(
+            f"--class must be among {', '.join(models.labels)}. Received '{explained}'."
+        )
+    unknown = [method for method in methods if method not in METHODS]
+    if unknown:
+        raise ConfigError(f"--method must be among {', '.join(METHODS)}. Received {unknown}.")
 
 
 def _pieces(models: Ensemble, found: VideoPrediction, places: np.ndarray) -> dict[int, Piece]:

@@ -135,15 +135,14 @@ def plan_cohort(
         videos: Number of videos, at least one per patient.
         seed: Seed of the cohort.
         difficulty: Weakness of findings and strength of lookalikes, 0 … 4; 0 is easy.
-        duration_s: Duration of every video in seconds; as in the paper's data if not given.
-        fps: Frames per second; as in the paper's data if not given.
+        duration_s: Duration of every video in seconds; if not given, as in the paper's data.
+        fps: Frames per second; likewise.
         probe: `convex` or `linear`; the task's if not given.
         lengths_by_class: Lung sliding only: whether videos of each class have that class's
             durations in the paper. The duration then reveals the class.
         lung_point_share: Lung sliding only: share, 0 … 1, of the videos without sliding that show
             a lung point instead. They have no label.
-        spread: Width of the ranges of `PatientParameters`, 1 … 3 times the usual, for patients and
-            scanners of another site.
+        spread: Width of the ranges of `PatientParameters`, 1 … 3 times the usual (other sites).
 
     Raises:
         ConfigError: A name is unknown or a number is out of range.
@@ -171,10 +170,16 @@ def plan_cohort(
     if published.frames_of_classes and usual and _of_paper_size(cohort, published):
         wanted = dict(zip(module.CLASSES, published.frames_of_classes, strict=True))
         plans = _with_frames_of_classes(plans, wanted)
-    if not cohort.lengths:
-        return plans
-    frames = draw_lengths(cohort.lengths, len(plans), rng)
-    seconds = (frames / published.fps[0]).tolist()
+    return _with_lengths(plans, cohort.lengths, published.fps[0], rng) if cohort.lengths else plans
+
+
+def _with_lengths(
+    plans: list[VideoPlan],
+    lengths: tuple[tuple[int, int], ...],
+    fps: float,
+    rng: np.random.Generator,
+) -> list[VideoPlan]:
+    seconds = (draw_lengths(lengths, len(plans), rng) / fps).tolist()
     return [replace(plan, duration_s=s) for plan, s in zip(plans, seconds, strict=True)]
 
 

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from lus_keras.evaluation.metrics.confusion import _ratio
 from lus_keras.evaluation.metrics.records import Clusters, Floats, Ints, Statistic, Weighted
 
-# Resampled PR curves are (draws, clips); this many draws at once keep them within some 50 MB.
-DRAWS_AT_ONCE = 200
+# Resampled PR curves are (draws, clips); so few draws at once stay in the processor's cache.
+DRAWS_AT_ONCE = 32
 
 
 def confusion_statistic(
@@ -88,9 +88,9 @@ def roc_auc_statistic(y_true: ArrayLike, scores: ArrayLike, clusters: Clusters) 
 def pr_auc_statistic(y_true: ArrayLike, scores: ArrayLike, clusters: Clusters) -> Statistic:
     """Average precision, a clip counted as often as its patient was drawn; NaN for one class."""
 
-    def area(hits: Floats, predicted: Floats) -> Floats:
+    def area(hits: Floats, false: Floats, positives: Floats, negatives: Floats) -> Floats:
         steps = np.diff(hits, axis=1, prepend=0)
-        return _ratio(np.nansum(steps * _ratio(hits, predicted), axis=1), hits[:, -1])
+        return _ratio(np.nansum(steps * _ratio(hits, hits + false), axis=1), positives)
 
     return _curve_statistic(y_true, scores, clusters, area)
 
@@ -114,11 +114,10 @@ def sensitivity_at_statistic(
         one class only.
     """
 
-    def highest(hits: Floats, predicted: Floats) -> Floats:
-        false = predicted - hits
+    def highest(hits: Floats, false: Floats, positives: Floats, negatives: Floats) -> Floats:
         # 0.1 of 10 negatives is one of them, whatever binary fractions make of 1 - 0.9.
-        allowed = false <= (1 - specificity) * false[:, -1:] + 1e-9
-        return _ratio((hits * allowed).max(1), hits[:, -1])
+        allowed = false <= (1 - specificity) * negatives[:, None] + 1e-9
+        return _ratio((hits * allowed).max(1, initial=0), positives)
 
     return _curve_statistic(y_true, scores, clusters, highest)
 
@@ -127,27 +126,35 @@ def _curve_statistic(
     y_true: ArrayLike,
     scores: ArrayLike,
     clusters: Clusters,
-    read: Callable[[Floats, Floats], Floats],
+    read: Callable[[Floats, Floats, Floats, Floats], Floats],
 ) -> Statistic:
-    """What is read off the counts at all thresholds, of draws with both classes.
+    """Reads a metric off the counts at all thresholds, for draws with both classes.
 
-    `read` takes `(r, thresholds)` clips at or above each threshold, from the highest on: those that
-    are truly positive, and all of them.
+    Only thresholds that add a positive clip are looked at: in between, precision falls and
+    sensitivity stays.
+
+    Args:
+        read: Maps `(r, thresholds)` true and false positives, from the highest threshold on, and
+            `(r,)` positives and negatives to `(r,)`.
     """
     y_true, scores = np.asarray(y_true, np.int64), np.asarray(scores, np.float64)
 
     def prepare(clips: Ints) -> Weighted:
         ordered = clips[np.argsort(-scores[clips], kind="stable")]
+        positive = y_true[ordered] == 1
         # A threshold cannot part equal scores: the curve has a point only at the last of each tie.
         thresholds = np.flatnonzero(np.append(np.diff(scores[ordered]) != 0, True))
-        patients, positive = clusters.patients[ordered], y_true[ordered]
+        true = np.cumsum(positive)[thresholds]
+        added = np.diff(true, prepend=0) > 0
+        false = np.cumsum(~positive)[thresholds][added]
+        true, patients = true[added], clusters.patients[ordered]
 
         def of_weights(weights: Floats) -> Floats:
-            counts = weights[:, patients]
-            predicted = counts.cumsum(1)[:, thresholds]
-            hits = (counts * positive).cumsum(1)[:, thresholds]
-            one_class = (predicted[:, -1] == hits[:, -1]) | (hits[:, -1] == 0)
-            return np.where(one_class, np.nan, read(hits, predicted))
+            hits = _running(weights, patients[positive])
+            alarms = _running(weights, patients[~positive])
+            positives, negatives = hits[:, -1], alarms[:, -1]
+            values = read(hits[:, true], alarms[:, false], positives, negatives)
+            return np.where((positives == 0) | (negatives == 0), np.nan, values)
 
         def in_parts(weights: Floats) -> Floats:
             starts = range(0, len(weights), DRAWS_AT_ONCE)
@@ -156,6 +163,13 @@ def _curve_statistic(
         return in_parts
 
     return prepare
+
+
+def _running(weights: Floats, patients: Ints) -> Floats:
+    """Clips of a draw among the first 0, 1, … of `(n,)` clips, `(r, n + 1)`."""
+    counts = np.zeros((len(weights), len(patients) + 1))
+    np.cumsum(weights[:, patients], axis=1, out=counts[:, 1:])
+    return counts
 
 
 def _per_patient(clusters: Clusters, clips: Ints, values: Floats | None = None) -> Floats:
