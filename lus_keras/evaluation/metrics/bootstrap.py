@@ -86,7 +86,7 @@ def estimate(
         value=_value(whole, count),
         ci_low=ci_low,
         ci_high=ci_high,
-        folds=fold_values(statistic, clusters),
+        folds=fold_values(statistic, clusters, whole),
         undefined=undefined,
         n_patients=count,
         n_clips=len(clusters.patients),
@@ -176,8 +176,14 @@ def fold_mean(statistic: Statistic, clusters: Clusters) -> Statistic:
     return of_clips
 
 
-def fold_values(statistic: Statistic, clusters: Clusters) -> tuple[float, ...]:
-    """Values of a metric in each fold, in fold order; NaN if undefined."""
+def fold_values(statistic: Statistic, clusters: Clusters, whole: Weighted) -> tuple[float, ...]:
+    """Values of a metric in each fold, in fold order; NaN if undefined.
+
+    Args:
+        whole: The metric prepared on all clips; with a single fold it need not be prepared again.
+    """
+    if len(np.unique(clusters.folds)) == 1:
+        return (_value(whole, clusters.n_patients),)
     parts = _of_folds(statistic, clusters, np.arange(len(clusters.patients)))
     return tuple(_value(part, clusters.n_patients) for part in parts)
 

@@ -7,6 +7,7 @@ the seeds within each draw of patients.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from lus_keras.evaluation.metrics.records import (
     Difference,
     Estimate,
     Floats,
+    Ints,
     Statistic,
     Weighted,
 )
@@ -100,20 +102,33 @@ def hierarchical_bootstrap(
     """
     if len(parts) < 2:
         raise ValueError(f"`parts` must hold at least two seeds. Received: {len(parts)}.")
-    rng = np.random.default_rng(seed)
     names = sorted({name for part in parts for name in part.patients})
     counts = [len(part.patients) for part in parts] if own_patients else [len(names)]
     if min(counts) < 2:
         return np.nan, np.nan, 0.0
-    drawn = [_weights(rng.integers(0, n, (resamples, n)), n) for n in counts]
+    drawn, seeds = _draws_of_both(tuple(counts), len(parts), resamples, seed)
     values = np.empty((resamples, len(parts)))
     place = {name: number for number, name in enumerate(names)}
     for number, part in enumerate(parts):
         weights = drawn[number] if own_patients else drawn[0]
         columns = slice(None) if own_patients else [place[name] for name in part.patients]
         values[:, number] = part.statistic(weights[:, columns])
-    seeds = rng.integers(0, len(parts), (resamples, len(parts) - 1))
     return interval(_mean_of_defined(np.take_along_axis(values, seeds, axis=1)))
+
+
+@lru_cache(maxsize=1)
+def _draws_of_both(
+    counts: tuple[int, ...], n_seeds: int, resamples: int, seed: int
+) -> tuple[list[Floats], Ints]:
+    """Weights of the patients, a set for each of `counts`, and the seeds drawn, `(r, n - 1)`.
+
+    All metrics of a report draw the same ones.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = [_weights(rng.integers(0, n, (resamples, n)), n) for n in counts]
+    for weights in drawn:
+        weights.flags.writeable = False
+    return drawn, rng.integers(0, n_seeds, (resamples, n_seeds - 1))
 
 
 def estimate_over_seeds(
@@ -141,7 +156,11 @@ def estimate_over_seeds(
         value=_mean([part.value for part in parts]),
         ci_low=low,
         ci_high=high,
-        folds=tuple(value for side in sides for value in fold_values(*side)),
+        folds=tuple(
+            value
+            for side, part in zip(sides, parts, strict=True)
+            for value in fold_values(*side, part.statistic)
+        ),
         undefined=undefined,
         n_patients=len(patients if own_patients else set(patients)),
         n_clips=sum(clips) if own_patients else max(clips),
