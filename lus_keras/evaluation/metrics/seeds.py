@@ -111,8 +111,9 @@ def hierarchical_bootstrap(
     place = {name: number for number, name in enumerate(names)}
     for number, part in enumerate(parts):
         weights = drawn[number] if own_patients else drawn[0]
-        columns = slice(None) if own_patients else [place[name] for name in part.patients]
-        values[:, number] = part.statistic(weights[:, columns])
+        if not own_patients:
+            weights = weights.take([place[name] for name in part.patients], axis=1)
+        values[:, number] = part.statistic(weights)
     return interval(_mean_of_defined(np.take_along_axis(values, seeds, axis=1)))
 
 
