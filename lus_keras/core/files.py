@@ -108,7 +108,7 @@ def read_json(path: Path) -> Any:
         ValueError: It is not JSON in UTF-8, or is nested too deeply.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(_content(path).decode("utf-8"))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -132,9 +132,16 @@ def read_text(path: str | os.PathLike[str]) -> str:
     Raises:
         UnicodeDecodeError: It is in another encoding.
     """
-    content = Path(path).read_bytes()
+    content = _content(Path(path))
     is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return content.decode("utf-16" if is_utf16 else "utf-8-sig")
+
+
+def _content(path: Path) -> bytes:
+    # A device such as /dev/zero has no end.
+    if path.is_char_device() or path.is_block_device():
+        raise OSError(errno.EINVAL, "is a device, not a file", str(path))
+    return path.read_bytes()
 
 
 def is_picture_folder(path: str | os.PathLike[str]) -> bool:

@@ -4,11 +4,21 @@ import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from lus_keras.core.files import atomic_write, sha256_of, unfinished_path, write_file
+from lus_keras.cli import main
+from lus_keras.core.files import (
+    atomic_write,
+    read_json,
+    read_text,
+    sha256_of,
+    unfinished_path,
+    write_file,
+)
 from lus_keras.models.pretrained.registry import Entry, write_entry
 
 
@@ -144,6 +154,26 @@ def test_a_long_name_of_any_letters_is_written(tmp_path):
     for name in ("超" * 80 + ".csv", "é" * 120 + ".csv", "v" * 251 + ".csv"):
         write_file(tmp_path / name, "x")
         assert (tmp_path / name).read_text() == "x"
+
+
+@pytest.mark.parametrize("read", [read_text, read_json])
+def test_a_device_is_not_read_without_end(read):
+    with pytest.raises(OSError, match="is a device, not a file"):
+        read(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data", "check", "/dev/zero"],
+        ["reproduce", "bline/table1", "--data", "/dev/zero", "--dry-run"],
+        ["reproduce", "bline/table1", "--config", "/dev/zero", "--dry-run"],
+    ],
+)
+def test_a_device_for_a_file_ends_in_one_line(words):
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code in (2, 3), result.output
+    assert "/dev/zero" in result.stderr and "Traceback" not in result.stderr
 
 
 def test_a_pipe_or_a_device_is_never_replaced(tmp_path):

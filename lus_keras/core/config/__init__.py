@@ -40,6 +40,7 @@ from lus_keras.core.config.sections import (
     SplitConfig,
 )
 from lus_keras.core.errors import ConfigError
+from lus_keras.core.files import read_text
 from lus_keras.core.former_names import renamed_field
 from lus_keras.core.labels import REGISTRY
 
@@ -130,7 +131,7 @@ def _own_layers(file: Path, paper: str, preset: str) -> list[Layer]:
     """What the user's file changes, in every preset and in this one."""
     source = str(file)
     try:
-        values = _read_mapping(file.read_text("utf-8"), source)
+        values = _read_mapping(read_text(file), source)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ConfigError(
