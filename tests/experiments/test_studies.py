@@ -37,7 +37,8 @@ CHOSEN = {
     ),
     "sliding": ("resnet3d_18",),
     "severity": [
-        f"{variant}/{NETWORK}" for variant in ("val_selected", "coral", "scratch", *AMOUNTS)
+        f"{variant}/{NETWORK}"
+        for variant in ("scratch", "scratch_accumulated", "scratch_coral", *AMOUNTS)
     ],
     "signs": ("resnet152",),
 }

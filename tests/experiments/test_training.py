@@ -9,6 +9,8 @@ import pytest
 from lus_keras.core.environment import start_tensorflow
 
 start_tensorflow()
+import keras  # noqa: E402
+
 from lus_keras import papers  # noqa: E402
 from lus_keras.core import config  # noqa: E402
 from lus_keras.core.errors import DivergedError  # noqa: E402
@@ -21,7 +23,11 @@ from lus_keras.data.splits import Fold  # noqa: E402
 from lus_keras.experiments import checkpoint  # noqa: E402
 from lus_keras.experiments.training.fold import FoldJob, train_fold  # noqa: E402
 from lus_keras.experiments.training.marks import is_done  # noqa: E402
-from lus_keras.experiments.training.network import Network, resolve_precision  # noqa: E402
+from lus_keras.experiments.training.network import (  # noqa: E402
+    Network,
+    make_optimizer,
+    resolve_precision,
+)
 
 FRAMES, SIZE = 6, 8
 PATIENTS = [f"p{number:02d}" for number in range(8)]
@@ -190,6 +196,44 @@ def test_interrupted_training_ends_in_the_same_predictions(source, settings, tmp
     resumed = train(again, source, job, on_epoch=lambda done, row: epochs.append(done))
     assert epochs == list(range(stop_after + 1, 4))
     assert resumed == whole
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "coupled_sgd"])
+def test_accumulated_steps_equal_one_of_the_larger_batch(optimizer, settings):
+    """Without dropout and batch normalization, 4 batches of 2 update as one batch of 8 does."""
+    rng = np.random.default_rng(1)
+    clips = rng.normal(size=(16, 5)).astype("float32")
+    labels = rng.integers(0, 2, 16).astype("float32")
+
+    def steps(batch_size, accumulate):
+        fit = settings.fit.model_copy(
+            update={"optimizer": optimizer, "accumulate": accumulate, "momentum": 0.7}
+        )
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])
+        model.compile(make_optimizer(fit), keras.losses.BinaryCrossentropy(from_logits=True))
+        model.fit(clips, labels, batch_size=batch_size, shuffle=False, verbose=0, epochs=2)
+        return np.concatenate([array.ravel() for array in model.get_weights()])
+
+    accumulated, large, small = steps(2, 4), steps(8, 1), steps(2, 1)
+    np.testing.assert_allclose(accumulated, large, rtol=0, atol=1e-6)
+    assert np.abs(small - large).max() > 1e-3
+
+
+def test_resumed_training_goes_on_within_an_accumulation(source, settings, tmp_path):
+    """Gradients kept over the end of an epoch are part of a checkpoint."""
+    fit = settings.fit.model_copy(update={"accumulate": 5})
+    ours = settings.model_copy(update={"fit": fit})
+    whole = train(make_network(ours), source, make_job(tmp_path / "whole", ours))
+    job = make_job(tmp_path / "resumed", ours)
+
+    def stop(done, row):
+        raise Stop
+
+    with pytest.raises(Stop):
+        train(make_network(ours), source, job, on_epoch=stop)
+    # 24 clips in batches of 4: the epoch ends with the sixth step, the first of an accumulation.
+    assert train(make_network(ours), source, job) == whole
 
 
 def test_resumed_training_survives_a_damaged_newest_checkpoint(source, settings, tmp_path):

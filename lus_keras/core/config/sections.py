@@ -171,6 +171,7 @@ class FitConfig(Section):
         rate_multipliers: Factors of the learning rate for layers whose name starts with the key.
         clip_norm: Largest global norm of the gradients; null does not clip.
         batch_size: Clips per step.
+        accumulate: Steps whose gradients are averaged for one update; 1 updates at every step.
         epochs: Passes over the training clips.
         patients: Largest number of training patients, drawn at random; null uses all.
         shuffle: Whether clips are shuffled in every epoch.
@@ -194,6 +195,7 @@ class FitConfig(Section):
     rate_multipliers: dict[str, float] = {}
     clip_norm: PositiveFloat | None = None
     batch_size: PositiveInt
+    accumulate: PositiveInt = 1
     epochs: PositiveInt
     patients: PositiveInt | None = None
     shuffle: bool = True

@@ -16,6 +16,7 @@ _FORMER: Final[dict[str, Any]] = {
     "clip.resize": "area",
     "cohort.lengths_by_class": False,
     "cohort.spread": 1.0,
+    "fit.accumulate": 1,
     "fit.calibrate": "none",
     "fit.patients": None,
     "model.attention": "dot",

@@ -44,7 +44,8 @@ class Study:
 
     Attributes:
         labels: Network, `model` or `variant/model`, → printed name; the paper's own come first.
-        best: The best network according to the paper.
+        best: The network that the others are compared with: the best according to the paper, or
+            the one whose training the variants share.
         columns: Metrics; differences are those of the first.
         multiclass: Whether there are more than two classes.
     """

@@ -36,7 +36,7 @@ POLL_S = 0.2
 NETWORK_SECTIONS = {"model", "options", "labels", "label_column", "fit", "networks"}
 NETWORK_SETTINGS = (
     *("optimizer", "learning_rate", "momentum", "weight_decay", "rate_multipliers"),
-    *("clip_norm", "precision", "log_gradients"),
+    *("clip_norm", "accumulate", "precision", "log_gradients"),
 )
 
 

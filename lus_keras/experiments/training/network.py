@@ -32,14 +32,19 @@ def make_optimizer(fit: FitConfig) -> keras.optimizers.Optimizer:
     sgd: type[keras.optimizers.Optimizer] = CoupledSGD
     if fit.log_gradients:
         adam, sgd = logging(adam), logging(sgd)
+    shared = {
+        "global_clipnorm": fit.clip_norm,
+        # Keras takes None, not 1, for an update at every step.
+        "gradient_accumulation_steps": fit.accumulate if fit.accumulate > 1 else None,
+    }
     if fit.optimizer == "adam":
-        return adam(fit.learning_rate, global_clipnorm=fit.clip_norm)
+        return adam(fit.learning_rate, **shared)
     return sgd(
         fit.learning_rate,
         momentum=fit.momentum,
         weight_decay=fit.weight_decay,
         rate_multipliers=fit.rate_multipliers,
-        global_clipnorm=fit.clip_norm,
+        **shared,
     )
 
 

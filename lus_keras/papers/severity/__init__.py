@@ -38,7 +38,9 @@ NETWORK = "alexnet_attention_bilstm"
 # How the paper did it is the configuration itself; the variants differ from it.
 VAL_SELECTED, SCRATCH = f"val_selected/{NETWORK}", f"scratch/{NETWORK}"
 MASKED, WEIGHTED = f"masked/{NETWORK}", f"weighted/{NETWORK}"
-CORAL = f"coral/{NETWORK}"
+SCRATCH_VARIANTS = tuple(
+    f"scratch_{change}/{NETWORK}" for change in ("masked", "weighted", "accumulated", "coral")
+)
 NAN_VARIANTS = (
     *("nan_baseline", "nan_leaky", "nan_last_frame", "nan_glorot", "nan_orthogonal"),
     *("nan_batch_1", "nan_batch_2", "nan_batch_8", "nan_batch_16", "nan_resnet18"),
@@ -181,11 +183,11 @@ PAPER = Paper(
         "figure9": (NETWORK,),
         "figure10": (NETWORK,),
         "variants": (NETWORK, VAL_SELECTED, MASKED, WEIGHTED),
-        "beyond": (NETWORK, VAL_SELECTED, SCRATCH, MASKED, WEIGHTED, CORAL),
+        "beyond": (NETWORK, VAL_SELECTED, SCRATCH, *SCRATCH_VARIANTS),
         "learning-curve": tuple(f"{amount}/{NETWORK}" for amount in AMOUNTS),
         "robustness": (SCRATCH,),
         "nan-study": tuple(f"{variant}/{NETWORK}" for variant in NAN_VARIANTS),
-        "localization": (NETWORK,),
+        "localization": (SCRATCH,),
     },
     build=build,
     loss=loss,

@@ -13,6 +13,7 @@ from lus_keras.papers.severity import (
     NETWORK,
     RESULT_ROWS,
     SCRATCH,
+    SCRATCH_VARIANTS,
     VAL_SELECTED,
     WEIGHTED,
     balanced_weights,
@@ -45,6 +46,13 @@ LABELS = {
     ALL_VIDEOS: "As published, all videos (training set included)",
     **{f"{variant}/{NETWORK}": f"NaN study: {NAN_LABELS[variant]}" for variant in NAN_VARIANTS},
 }
+SCRATCH_LABELS = dict(
+    zip(
+        SCRATCH_VARIANTS,
+        ("Padding masked", "Classes weighted", "Gradients of 4 batches averaged", "CORAL"),
+        strict=True,
+    )
+)
 SHORT_LABELS = {name: LABELS[name].partition(" (")[0] for name in RESULT_ROWS}
 BASELINES = {"majority": "Majority class", "constant": "Best constant prediction"}
 
