@@ -28,7 +28,11 @@ def data() -> None:
 @click.option("--videos", type=COUNT, help="Default: the paper's.")
 @SEED
 @click.option(
-    "--difficulty", type=float, default=1.0, show_default=True, help="Difficulty; 0 is easy."
+    "--difficulty",
+    type=click.FloatRange(0, 3),
+    default=1.0,
+    show_default=True,
+    help="Weakness of findings and frequency of lookalikes; 0 is easy.",
 )
 @click.option(
     "--spread",

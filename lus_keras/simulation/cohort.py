@@ -134,7 +134,7 @@ def plan_cohort(
         patients: Number of patients.
         videos: Number of videos, at least one per patient.
         seed: Seed of the cohort.
-        difficulty: Weakness of findings and strength of lookalikes, 0 … 4; 0 is easy.
+        difficulty: Weakness of findings and strength of lookalikes, 0 … 3; 0 is easy.
         duration_s: Duration of every video in seconds; if not given, as in the paper's data.
         fps: Frames per second; likewise.
         probe: `convex` or `linear`; the task's if not given.
@@ -280,8 +280,8 @@ def _check_sizes(cohort: tasks.CohortSize, seed: int, difficulty: float, spread:
         ),
         (seed >= 0, f"`seed` must not be negative. Received: seed={seed}."),
         (
-            0 <= difficulty <= 4,
-            f"`difficulty` must be between 0 and 4. Received: difficulty={difficulty}.",
+            0 <= difficulty <= 3,
+            f"`difficulty` must be between 0 and 3. Received: difficulty={difficulty}.",
         ),
         (1 <= spread <= 3, f"`spread` must be between 1 and 3. Received: spread={spread}."),
         (duration_s > 0, f"`duration_s` must be positive. Received: duration_s={duration_s}."),
