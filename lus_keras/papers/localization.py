@@ -8,7 +8,7 @@ network with random weights (Adebayo et al. 2018).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -160,19 +160,33 @@ def _maps(model: keras.Model, clip: np.ndarray, label: int) -> Iterator[tuple[st
     yield "even", np.ones(clip.shape[:-1])
 
 
-def table_of(network: str) -> Any:
-    """The table of a paper's network, `variant/model` or `model`."""
+def table_of(network: str, masked: Mapping[str, str] | None = None) -> Any:
+    """The table of a paper's network, `variant/model` or `model`.
+
+    Args:
+        network: The network whose maps are compared.
+        masked: Further networks → printed name; of each, where it was measured, the spatial
+            attention is a row of its own, named after the network.
+    """
 
     @table
     def localization(run: PaperRun) -> Layout:
         found = run.model(network).localization
         measured = found if found is not None and len(found["area"]) else None
         methods = [name for name in METHODS if measured is None or f"{name}_energy" in measured]
+        others = {name: run.model(name).localization for name in masked or {}}
         return Layout(
             run,
             TARGET,
             f"Localization: maps of {network.rpartition('/')[2]} and the finding",
-            rows=[Row(name, METHODS[name], _measured(found, name)) for name in methods],
+            rows=[
+                *(Row(name, METHODS[name], _measured(found, name)) for name in methods),
+                *(
+                    Row(name, (masked or {})[name], _measured(maps, "attention"))
+                    for name, maps in others.items()
+                    if maps is not None
+                ),
+            ],
             columns=columns_of(COLUMNS),
             notes=(
                 "Ours, not the paper's. Up to 16 test clips of the first fold that show the "

@@ -181,6 +181,22 @@ def test_the_table_has_gains_over_random_weights_and_chance_beside(tmp_path):
     assert (gain.value, gain.baseline, gain.n_patients) == (pytest.approx(0.2), 0, 2)
 
 
+def test_the_spatial_attention_of_another_network_has_a_row_where_it_was_measured(tmp_path):
+    """Its own energies, 0.5 and 0.7, beside the areas of its own clips, and no row of gradients."""
+    run = read_run(write_run(tmp_path / "run", models=("c2d_lstm_a",), folds=1))[1]["bline"]
+    other, label = "spatial/c2d_lstm_a", "Spatial attention"
+    made = table_of("c2d_lstm_a", {other: label})
+    assert other not in {cell.row for cell in made(run).cells}
+    endings = ("pointing", "energy", "pointing_untrained", "energy_untrained")
+    found = {f"{m}_{e}": np.array([0.5, 0.7]) for m in ("vanilla", "attention") for e in endings}
+    found |= {"area": np.array([0.1, 0.3]), "patient_id": np.array(["a", "b"])}
+    model = replace(run.model("c2d_lstm_a"), name=other, localization=found)
+    shown = made(replace(run, models={**run.models, other: model}))
+    cell = shown.cell(other, "energy")
+    assert (cell.value, cell.baseline) == (pytest.approx(0.6), pytest.approx(0.2))
+    assert {cell.row for cell in shown.cells} & set(run.models) == set()
+
+
 @pytest.mark.parametrize("name", ["bline", "sliding", "severity", "signs"])
 def test_every_paper_has_the_target_but_all_does_not_mean_it(name):
     paper = papers.get(name)

@@ -37,6 +37,8 @@ ABLATION = (
     "c2d_lstm_a",
     *(f"paper_{part}/c2d_lstm_a" for part in ("size", "cohort", "rate", "both", "longer")),
 )
+# Not in the paper: attention over the places of a frame, whose map can be compared with B-lines.
+SPATIAL = "spatial/c2d_lstm_a"
 # Not in the paper: parts of its networks exchanged.
 PARTS = (
     *(
@@ -80,7 +82,7 @@ PAPER = Paper(
         "figure1": PROPOSED,
         "figure2": (),
         "transfer": TRANSFER,
-        "localization": PROPOSED,
+        "localization": (*PROPOSED, SPATIAL),
         "attention": ATTENTION,
         "ablation": ABLATION,
         "beyond": (*MODELS, *PARTS),

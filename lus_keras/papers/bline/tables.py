@@ -47,7 +47,7 @@ from lus_keras.evaluation.tables.layout import (
 )
 from lus_keras.evaluation.tables.studies import Amounts, Study, beyond_table, learning_table
 from lus_keras.papers.base import AMOUNTS, labels_of
-from lus_keras.papers.bline import ABLATION, MODELS, PARTS, TRANSFER
+from lus_keras.papers.bline import ABLATION, MODELS, PARTS, SPATIAL, TRANSFER
 from lus_keras.papers.localization import table_of
 from lus_keras.papers.robustness import robustness_table
 
@@ -366,7 +366,7 @@ TABLES = {
     "table2": table2,
     "representative_frame": representative_frame,
     "transfer": transfer,
-    "localization": table_of("c2d_lstm_a"),
+    "localization": table_of("c2d_lstm_a", {SPATIAL: "Spatial attention, network with it"}),
     "attention": attention,
     "ablation": ablation,
     "beyond": beyond_table(BEYOND),
