@@ -331,3 +331,16 @@ class CoralLogits(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Adds `classes`."""
         return {**super().get_config(), "classes": self.classes}
+
+
+@_register
+class FramesAsChannels(keras.layers.Layer):
+    """Turns t gray frames into one image of t channels: the first channel of each frame."""
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """`(b, t, h, w, c)` → `(b, h, w, t)`."""
+        return ops.moveaxis(inputs[..., 0], 1, -1)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """`(b, t, h, w, c)` → `(b, h, w, t)`."""
+        return (input_shape[0], *input_shape[2:4], input_shape[1])

@@ -27,7 +27,7 @@ _VIDEOS = click.argument("videos", nargs=-1, type=PATH)
 # Options that select a network of a run.
 choice = together(
     click.option("--paper", help="Paper, if the run has several."),
-    click.option("--model", help="Network, if the run has several."),
+    click.option("--model", help="Network or VARIANT/NETWORK, if the run has several."),
     click.option("--variant", help="Variant, if the run has several."),
     click.option("--fold", type=WHOLE, help="Use only this fold."),
 )

@@ -15,7 +15,7 @@ from keras import layers, ops
 from pydantic import PositiveInt
 
 from lus_keras.core.typing import Shape, Tensor
-from lus_keras.layers import BatchNormalization
+from lus_keras.layers import BatchNormalization, FramesAsChannels
 from lus_keras.models.options import OfClasses, Share
 from lus_keras.models.torch_layers import kernel_uniform, uniform
 
@@ -30,7 +30,7 @@ CAFFE_MEAN = (123.68, 116.779, 103.939)
 
 
 def build_resnet152(
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, ...],
     *,
     num_outputs: Annotated[PositiveInt, OfClasses()] = 4,
     variant: Variant = "v1.5",
@@ -42,24 +42,26 @@ def build_resnet152(
     """Builds the network, uncompiled.
 
     Args:
-        input_shape: `(h, w, c)`; the paper's is taken to be (224, 224, 3).
+        input_shape: `(h, w, c)`; the paper's is taken to be (224, 224, 3). `(t, h, w, c)` takes a
+            frame with its neighbors: the first channel of each of t frames is a channel.
         variant: "v1.5", or "v1", which has its own preprocessing as its first layer.
         blocks: Bottlenecks of each stage; v1 takes those of ResNet50, 101 and 152.
         width: Filters of the stem and of the first stage; v1 takes 64 only.
         bn_momentum: How slowly moving averages forget; 0.9 in v1.5 and 0.99 in v1 if not given.
 
     Returns:
-        Model from frames `(b, h, w, c)` float32 (RGB in 0 … 1, less ImageNet's mean, divided by its
-        standard deviation) to logits `(b, num_outputs)` float32.
+        Model from frames `(b, h, w, c)` or `(b, t, h, w, c)` float32 (RGB in 0 … 1, less ImageNet's
+        mean, divided by its standard deviation) to logits `(b, num_outputs)` float32.
 
     Raises:
         ValueError: `variant` is not known, or v1 does not come in this shape.
     """
     frame = keras.Input(input_shape, name="frame")
+    x = frame if len(input_shape) == 3 else FramesAsChannels(name="neighbors")(frame)
     if variant == "v1.5":
-        x = _v1_5(frame, blocks, width, 0.9 if bn_momentum is None else bn_momentum)
+        x = _v1_5(x, blocks, width, 0.9 if bn_momentum is None else bn_momentum)
     elif variant == "v1":
-        x = _v1(frame, tuple(blocks), width)
+        x = _v1(x, tuple(blocks), width)
     else:
         raise ValueError(f"`variant` must be 'v1.5' or 'v1'. Received: variant={variant!r}.")
     x = layers.GlobalAveragePooling2D(name="features")(x)

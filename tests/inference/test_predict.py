@@ -500,7 +500,11 @@ def test_a_run_of_several_networks_names_them(trained, tmp_path):
     shutil.rmtree(path.with_name("fold_1"))
     with pytest.raises(ConfigError, match=r"2 networks: bline/c2d_a, bline/c2d_lstm_a. Choose"):
         load_models(copy)
-    assert load_models(copy, model="c2d_lstm_a").name == "bline/c2d_lstm_a"
+    for named in ("c2d_lstm_a", "bline/c2d_lstm_a"):
+        assert load_models(copy, model=named).name == "bline/c2d_lstm_a"
+    for wrong in ("signs/c2d_lstm_a", "line/c2d_lstm_a", "/c2d_lstm_a/"):
+        with pytest.raises(ConfigError, match=f"holds no network for --model {wrong}"):
+            load_models(copy, model=wrong)
     assert load_models(network).name == "bline/c2d_lstm_a"
     with pytest.raises(RunError, match="weights are not those of bline/c2d_a"):
         load_models(copy, model="c2d_a")

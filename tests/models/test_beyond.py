@@ -14,7 +14,7 @@ import keras  # noqa: E402
 
 from lus_keras.models import build_model  # noqa: E402
 from lus_keras.models.beyond import deep_frames  # noqa: E402
-from lus_keras.models.resnet152 import IMAGENET_MEAN, IMAGENET_STD  # noqa: E402
+from lus_keras.models.resnet152 import IMAGENET_MEAN, IMAGENET_STD, RESNET50  # noqa: E402
 
 CLIP = (6, 16, 16, 1)
 
@@ -144,6 +144,26 @@ def test_both_sliding_networks_read_the_same_clip():
     np.testing.assert_allclose(
         features.predict(clips, verbose=0), np.concatenate(expected, axis=1), atol=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"variant": "v1.5", "blocks": (1, 1, 1, 1), "width": 4},
+        {"variant": "v1", "blocks": RESNET50},
+    ],
+)
+def test_neighboring_frames_are_the_channels_of_one_image(sizes):
+    """The same weights: gray levels of the frames in their order, whatever the other channels."""
+    clip = build_model("resnet152", input_shape=(3, 32, 32, 3), **sizes)
+    image = build_model("resnet152", input_shape=(32, 32, 3), **sizes)
+    image.set_weights(clip.get_weights())
+    frames = random_clips(2, 3, 32, 32, 3)
+    stacked = np.stack([frames[:, number, :, :, 0] for number in range(3)], axis=-1)
+    logits = clip.predict(frames, verbose=0)
+    np.testing.assert_allclose(logits, image.predict(stacked, verbose=0), atol=1e-5)
+    turned = image.predict(stacked[..., ::-1], verbose=0)
+    assert np.abs(logits - turned).max() > 1e-4 * np.abs(logits).max()
 
 
 def test_efficientnet_sees_gray_levels_as_keras_does():

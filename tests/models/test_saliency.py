@@ -17,6 +17,7 @@ from lus_keras.evaluation.metrics import map_similarity, share_in
 start_tensorflow()
 import keras  # noqa: E402
 
+from lus_keras.layers import FramesAsChannels  # noqa: E402
 from lus_keras.models import attribution  # noqa: E402
 from lus_keras.models.attribution import gradients, maps, pooling  # noqa: E402
 
@@ -273,6 +274,24 @@ def test_grad_cam_of_one_convolution_by_hand():
         cam = attribution.grad_cam(model, values, 1, layer="conv")
         np.testing.assert_allclose(attribution.grad_cam(model, values, 1), cam)
     np.testing.assert_allclose(cam, values[..., 0] / 4, atol=1e-5)
+
+
+def test_grad_cam_of_frames_as_channels_is_that_of_their_image_for_each_frame():
+    clip, image = keras.Input((3, 8, 6, 1)), keras.Input((8, 6, 3))
+
+    def network(start, pixels):
+        x = keras.layers.Conv2D(4, 3, 2, padding="same", name="conv")(pixels)
+        x = keras.layers.GlobalAveragePooling2D()(x)
+        return keras.Model(start, keras.layers.Dense(2, name="logits")(x))
+
+    joined, plain = network(clip, FramesAsChannels()(clip)), network(image, image)
+    plain.set_weights(joined.get_weights())
+    values = np.random.default_rng(0).random((2, 3, 8, 6, 1), np.float32)
+    found = attribution.grad_cam(joined, values, 1)
+    expected = attribution.grad_cam(plain, np.moveaxis(values[..., 0], 1, -1), 1)
+    assert found.shape == (2, 3, 8, 6)
+    for frame in range(3):
+        np.testing.assert_allclose(found[:, frame], expected, atol=1e-6)
 
 
 def test_grad_cam_is_of_the_last_convolution_that_tells_places_apart():

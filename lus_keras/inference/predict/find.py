@@ -49,6 +49,14 @@ class Description(BaseModel):
         """`paper/model`, or `paper/variant/model`."""
         return "/".join(filter(None, (self.paper, self.variant, self.model)))
 
+    def matches(self, paper: str | None, model: str | None, variant: str | None) -> bool:
+        """Whether this is the network that is asked for; None matches any."""
+        if model and "/" in model and not f"/{self.name}".endswith(f"/{model}"):
+            return False
+        plain = model.rpartition("/")[2] if model else None
+        asked = ((paper, self.paper), (plain, self.model), (variant, self.variant))
+        return all(value in (None, own) for value, own in asked)
+
     @property
     def shared(self) -> dict[str, Any]:
         """What all folds of a network say; Keras numbers layers of the user's anew in each."""
@@ -125,6 +133,7 @@ def find_network(
 
     Args:
         path: Run directory, any folder within it down to a fold's.
+        model: Network; also `variant/model` or `paper/model`, as `reproduce` and messages name it.
         variant: Only this variant; "" is the networks without one.
 
     Raises:
@@ -133,13 +142,7 @@ def find_network(
     """
     networks = _networks(path)
     wanted = {"paper": paper, "model": model, "variant": variant}
-    chosen = [
-        network
-        for network in networks
-        if all(
-            value in (None, getattr(network.description, name)) for name, value in wanted.items()
-        )
-    ]
+    chosen = [network for network in networks if network.description.matches(**wanted)]
     there = ", ".join(network.description.name for network in networks)
     if not chosen:
         asked = ", ".join(f"--{name} {value}" for name, value in wanted.items() if value)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lus_keras.core.typing import Tensor
+from lus_keras.layers import FramesAsChannels
 from lus_keras.models.attribution.gradients import unit_noise
 
 Floats = NDArray[np.float32]
@@ -65,16 +66,30 @@ def mean_gradient(
 
 
 def grad_cam(model: keras.Model, clips: Floats, weights: Floats, layer: str) -> Floats:
-    """Grad-CAM at a layer, `(b, …)` in 0 … 1, interpolated to the size of the clips."""
-    from tf_keras_vis.gradcam import Gradcam
+    """Grad-CAM at a layer, `(b, …)` in 0 … 1, interpolated to the size of the clips.
 
+    A network that takes frames as channels has one map for all of them.
+    """
+    from scipy.ndimage import zoom
+    from tf_keras_vis.gradcam import Gradcam
+    from tf_keras_vis.utils import normalize
+
+    joined = any(isinstance(each, FramesAsChannels) for each in model.layers)
+    # The library would stretch the height of such a map to the number of frames.
+    as_computed: dict[str, Any] = {"expand_cam": False, "normalize_cam": False} if joined else {}
     with _quiet():
         maps = Gradcam(model)(
             _score(weights),
             clips,
             penultimate_layer=model.get_layer(layer),
             seek_penultimate_conv_layer=False,
+            **as_computed,
         )
+    if joined:
+        sizes = (len(clips), *clips.shape[2:4])
+        factors = [size / count for size, count in zip(sizes, maps.shape, strict=True)]
+        large = normalize(zoom(np.asarray(maps, np.float32), factors, order=1))
+        maps = np.repeat(large[:, None], clips.shape[1], axis=1)
     return np.asarray(maps, np.float32)
 
 

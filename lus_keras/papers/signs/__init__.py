@@ -43,6 +43,7 @@ MODELS = ("resnet152",)
 # The variant of the configuration that asks for every sign by itself.
 MULTILABEL = "multilabel/resnet152"
 RESNET50, EFFICIENTNET = "resnet50", "efficientnet_b0"
+NEIGHBORS = "neighbors/resnet152"
 
 
 class SignsOptions(Options):
@@ -168,7 +169,7 @@ PAPER = Paper(
         "figure4": MODELS,
         "multilabel": (MULTILABEL,),
         "localization": MODELS,
-        "beyond": (*MODELS, RESNET50, EFFICIENTNET),
+        "beyond": (*MODELS, RESNET50, EFFICIENTNET, NEIGHBORS),
         "learning-curve": tuple(f"{amount}/{MODELS[0]}" for amount in AMOUNTS),
         "robustness": MODELS,
     },

@@ -15,7 +15,7 @@ from lus_keras.evaluation.tables.studies import Amounts, Study, beyond_table, le
 from lus_keras.papers.base import AMOUNTS, class_counts_text
 from lus_keras.papers.localization import table_of
 from lus_keras.papers.robustness import robustness_table
-from lus_keras.papers.signs import EFFICIENTNET, MODELS, MULTILABEL, RESNET50
+from lus_keras.papers.signs import EFFICIENTNET, MODELS, MULTILABEL, NEIGHBORS, RESNET50
 
 (MODEL,) = MODELS
 LABELS = {MODEL: "ResNet152", MULTILABEL: "ResNet152, multi-label"}
@@ -119,7 +119,12 @@ def weights_note(run: PaperRun) -> str:
 
 
 BEYOND = Study(
-    {MODEL: "ResNet152", RESNET50: "ResNet50 (ours)", EFFICIENTNET: "EfficientNet-B0 (ours)"},
+    {
+        MODEL: "ResNet152",
+        RESNET50: "ResNet50 (ours)",
+        EFFICIENTNET: "EfficientNet-B0 (ours)",
+        NEIGHBORS: "ResNet152 on three neighboring frames (ours)",
+    },
     best=MODEL,
     columns=(Column("accuracy", "Accuracy"), Column("f1", "F1, mean over signs")),
     multiclass=True,
