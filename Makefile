@@ -10,7 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 ARGS ?=
-# Test processes side by side; each keeps to whole files, whose tests share what they made.
+# Test processes side by side; each keeps to whole files, whose tests share what they made. Files are begun in the
+# order of tests/conftest.py, the longest first; by itself, the plugin begins with those of most tests.
 JOBS ?= 2
 # Printed, no gate: a line that ran is not yet a line that is tested.
 COVER ?= --cov --cov-report=term
@@ -31,7 +32,7 @@ reproduce: $(INSTALLED)
 
 test: $(INSTALLED)
 	mkdir -p build
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(COVER) $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(COVER) $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -25,6 +25,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Files that take minutes, the longest first: begun last, they would keep one process busy alone.
+LONGEST = (
+    *("test_notebooks", "test_committed_runs", "test_studies", "test_kill_matrix"),
+    *("test_cluster", "test_cli", "test_own_network", "test_mirrored"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Begins with the longest files; the others keep their order."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def session_cache(tmp_path_factory):
     """Folder that stands for the user's cache, which no test may touch."""
