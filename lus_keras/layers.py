@@ -5,6 +5,7 @@ training behavior; both compute with `keras.ops` on every backend, and with Tens
 kernel where available.
 """
 
+import math
 from functools import partial
 from typing import Any
 
@@ -294,6 +295,11 @@ class AttentionPooling(keras.layers.Layer):
         return {**super().get_config(), "pool": self.pool}
 
 
+# Distance of CORAL's first thresholds, and what softplus makes it of.
+SPREAD = 2.5
+_INVERSE = math.log(math.expm1(SPREAD))
+
+
 @_register
 class CoralLogits(keras.layers.Layer):
     """Logits of ordered classes from one score: `P(y > k) = sigmoid(score - threshold_k)`.
@@ -310,8 +316,12 @@ class CoralLogits(keras.layers.Layer):
         self.classes = classes
 
     def build(self, input_shape: Shape) -> None:
-        """Creates the first threshold and the steps to the others, evenly spread around 0."""
-        start = [1.0 - self.classes / 2, *[0.54] * (self.classes - 2)]
+        """Creates the first threshold and the steps to the others, evenly spread around 0.
+
+        So far apart, each class is the most probable one at some score. Of four classes whose
+        thresholds are less than log 3 apart, those in the middle never are.
+        """
+        start = [SPREAD * (1.0 - self.classes / 2), *[_INVERSE] * (self.classes - 2)]
         self.steps = self.add_weight(
             shape=(self.classes - 1,), initializer=lambda *_, **__: ops.array(start), name="steps"
         )

@@ -55,15 +55,18 @@ def test_coral_is_consistent_in_rank():
     """Chances are those of ordered questions, sum to 1, and a higher score is a higher class."""
     layer = CoralLogits(4)
     layer.build((None, 1))
-    np.testing.assert_allclose(np.cumsum([-1, 1, 1]), [-1, 0, 1])
     scores = np.linspace(-6, 6, 25, dtype="float32")[:, None]
     chances = np.exp(layer(scores))
     np.testing.assert_allclose(chances.sum(1), 1, atol=1e-5)
     above = 1 - np.cumsum(chances, axis=1)[:, :-1]
-    # The thresholds start at -1, 0 and 1.
-    np.testing.assert_allclose(above, 1 / (1 + np.exp([-1, 0, 1] - scores)), atol=2e-3)
+    # The thresholds start at -2.5, 0 and 2.5, where every class is the most probable somewhere.
+    np.testing.assert_allclose(above, 1 / (1 + np.exp([-2.5, 0, 2.5] - scores)), atol=2e-3)
+    assert set(chances.argmax(axis=1)) == {0, 1, 2, 3}
     assert (np.diff(above, axis=1) < 0).all()
     assert (np.diff(above, axis=0) > 0).all()
+    # Steps of softplus(0.62) = 1.05, less than log 3, hide the classes in the middle.
+    layer.set_weights([np.array([-1.05, 0.62, 0.62])])
+    assert set(np.asarray(layer(scores)).argmax(axis=1)) == {0, 3}
     # Whatever it learns, questions stay in order.
     layer.set_weights([np.array([3.0, -5.0, -9.0])])
     chances = np.exp(layer(scores))
