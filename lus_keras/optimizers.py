@@ -112,8 +112,8 @@ class CoupledSGD(keras.optimizers.Optimizer):
         unused = [p for p in self.rate_multipliers if not any(n.startswith(p) for n in layers)]
         if unused:
             raise ValueError(
-                f"`rate_multipliers` must name layers of the model. Received: {unused}; "
-                f"layers with weights: {list(dict.fromkeys(layers))}."
+                "`rate_multipliers` must contain names of layers of the model. Received: "
+                f"{unused}; layers with weights: {list(dict.fromkeys(layers))}."
             )
         self._multipliers = [self._multiplier(layer) for layer in layers]
         self.velocities = self.add_optimizer_variables(variables, "velocity")

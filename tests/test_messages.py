@@ -12,14 +12,14 @@ REMEDIABLE = {"ConfigError", "DataError", "ManifestError", "VideoError"}
 # An imperative, or what is allowed: each tells what to do.
 VERBS = (
     *("Accept", "Add", "Annotate", "Check", "Choose", "Close", "Convert", "Copy", "Correct", "Cut"),
-    *("Delete", "Divide", "Draw", "Export", "Fill", "Fix", "Free", "Get", "Give", "Install"),
-    *("Keep", "Leave", "Let", "Lower", "Make", "Map", "Mark", "Move", "Name", "Open", "Point"),
-    *("Put", "Raise", "Re-mux", "Rename", "Restore", "Run", "Save", "Say", "Scale", "Set", "Start"),
-    *("Take", "Train", "Use", "Wait", "Write", "Change"),
+    *("Delete", "Divide", "Download", "Draw", "Exclude", "Export", "Fill", "Fix", "Free", "Give"),
+    *("Install", "Keep", "Lower", "Make", "Map", "Mark", "Move", "Name", "Omit", "Open", "Put"),
+    *("Raise", "Re-mux", "Remove", "Rename", "Restore", "Retrain", "Run", "Save", "Scale", "Set"),
+    *("Specify", "Start", "Train", "Type", "Use", "Wait", "Write", "Change"),
 )
 REMEDY = re.compile(
     rf"(^|[.:;!?,] |{GAP} |\(|, or |and )({'|'.join(VERBS)})\b|\bmust\b|pip install|"
-    r"\b(Known|It has|It holds|Name one of these|Then point)\b|give either|correct PatientID",
+    r"\b(Known|It has|It contains|Name one of these|Then point)\b|give either|correct PatientID",
     re.IGNORECASE,
 )
 # English that only this package's authors would write, with what to write instead.
@@ -33,6 +33,16 @@ PRIVATE = {
     r"told apart": "distinguish",
     r"\bthe very\b": "the",
     r"none is named": "none given",
+    r"\bholds?\b(?!-out)": "contain",
+    r"\bstands?\b": "is, means, occurs",
+    r"\bpictures?\b": "image",
+    r"\bplain file": "regular file",
+    r"\b(leave|leaves|left) (it|them|.{1,12}) out\b|\bleft out\b": "exclude, omit, skip",
+    r"\basked for\b|\bask for\b": "request, choose",
+    r"\bget (it|the file) again": "download it again, copy it again",
+    r"\blook(s|ed)? (at|alike)\b": "check, be similar",
+    r"the same command continues": "run the same command again to continue",
+    r"\b(is|are) no [a-z]+$": "is not a",
 }
 
 

@@ -44,7 +44,7 @@ def run_benchmark(
         for number, (name, measure) in enumerate(chosen.items()):
             reporter.advance("benchmark", number, len(chosen), name)
             if not names and name in scale.exclusions:
-                note = f"takes long; ask for it with --only {name}"
+                note = f"takes long; run it with --only {name}"
                 lines.append(Line(name, name, "", status=SKIPPED, note=note))
                 continue
             lines += measure(settings)
@@ -76,12 +76,12 @@ def read_record(path: Path, scale: Scale) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be updated ({error}). Leave --update out.") from None
+        raise ConfigError(f"{path}: cannot be updated ({error}). Omit --update.") from None
     now = describe_machine() | {"scale": scale.name, "threads": cores()}
     then = record.get("machine", {}) | {name: record.get(name) for name in SAME}
     problems = [
-        f"{path}: {name} was {then.get(name)!r} and is {now[name]!r}. Leave --update out, to "
-        "measure everything again."
+        f"{path}: {name} was {then.get(name)!r} and is {now[name]!r}. Omit --update to measure "
+        "everything again."
         for name in (*SAME, *SAME_MACHINE)
         if then.get(name) != now[name]
     ]

@@ -38,7 +38,7 @@ def spread(values: Sequence[float]) -> Spread:
         ValueError: There are no values.
     """
     if not values:
-        raise ValueError("`values` must hold one or more. Received none.")
+        raise ValueError("`values` must contain at least one value. Received none.")
     return Spread(statistics.median(values), min(values), max(values))
 
 

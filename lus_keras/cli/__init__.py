@@ -88,16 +88,24 @@ def _one_seed(given: tuple[int, ...]) -> int:
 _EMBED = click.option(
     "--embed-frames",
     is_flag=True,
-    help="Include frames of real videos; only where their license permits it.",
+    help="Embed frames of real videos in the report; only if their license permits it.",
 )
 
 
 @main.command(short_help="Reproduce tables and figures of the papers.")
 @click.argument("targets", nargs=-1, required=True)
 @click.option("--paper", "papers", multiple=True, help="Only this paper (repeatable).")
-@click.option("--data", default="simulated", show_default=True, help="Data set or manifest.csv.")
 @click.option(
-    "--preset", default="quick", show_default=True, help="paper, overnight, quick or smoke."
+    "--data",
+    default="simulated",
+    show_default=True,
+    help="Data set (simulated, covid-blues or pocus) or manifest.csv.",
+)
+@click.option(
+    "--preset",
+    default="quick",
+    show_default=True,
+    help="Scale of the run: paper, overnight, quick or smoke.",
 )
 @click.option("--model", "models", multiple=True, help="Only this network (repeatable).")
 @click.option(
@@ -105,10 +113,10 @@ _EMBED = click.option(
     "networks",
     multiple=True,
     metavar="FILE.py:FUNCTION",
-    help="Your own network beside the paper's (repeatable).",
+    help="Your own network, in addition to the paper's (repeatable).",
 )
-@click.option("--fold", type=int, help="Only this fold.")
-@click.option("--config", type=PATH, help="Your own YAML file, which overrides the paper's.")
+@click.option("--fold", type=int, help="Train only this fold, counted from 0.")
+@click.option("--config", type=PATH, help="YAML file with settings that override the paper's.")
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting (repeatable)."
 )
@@ -117,30 +125,34 @@ _EMBED = click.option(
     type=WHOLE,
     multiple=True,
     callback=lambda _, __, given: _one_seed(given),
-    help="Seed of folds, weights, clip order and cohort.  [default: 0]",
+    help="Random seed of folds, weights, clip order and cohort.  [default: 0]",
 )
 @click.option(
     "--seeds",
     type=COUNT,
     default=1,
-    help="Repeat with this many seeds (new folds, weights, clip order) on the same data.",
+    help="Number of repetitions on the same data, each with a new seed (folds, weights, clip "
+    "order).  [default: 1]",
 )
 @click.option(
-    "--cohorts", type=COUNT, default=1, help="Like --seeds, each with a new simulated cohort."
+    "--cohorts",
+    type=COUNT,
+    default=1,
+    help="Number of repetitions, each with a new seed and a new simulated cohort.  [default: 1]",
 )
 @click.option(
     "--workers", type=COUNT, show_default="automatic", help="Number of folds trained in parallel."
 )
-@click.option("--split", type=PATH, help="Your own folds (split.json).")
+@click.option("--split", type=PATH, help="File with your own folds (split.json).")
 @click.option("--allow-leak", is_flag=True, help="For teaching: accept a --split with leakage.")
 @click.option(
     "--engine",
     type=click.Choice(["processes", "ray"]),
     default="processes",
     show_default=True,
-    help="Where folds are trained: here, or on a Ray cluster.",
+    help="Train folds in local processes or on a Ray cluster.",
 )
-@click.option("--ray-address", help="Address of a Ray cluster; default: start one here.")
+@click.option("--ray-address", help="Address of a Ray cluster.  [default: start a local one]")
 @click.option("--job-cpus", type=COUNT, default=1, show_default=True, help="CPUs per Ray job.")
 @click.option(
     "--job-gpus",
@@ -154,14 +166,18 @@ _EMBED = click.option(
     type=click.Choice(["one-device", "mirrored"]),
     default="one-device",
     show_default=True,
-    help="mirrored splits each batch among all devices.",
+    help="Use one device per fold, or split each batch across all devices (mirrored).",
 )
 @click.option(
     "--log", type=click.Choice(["tensorboard"]), help="Also log each epoch for TensorBoard."
 )
-@click.option("--train-on", default="", help="Train on this data set only: simulated.")
-@click.option("--pretrain", default="", help="Train on this data set first: simulated.")
-@click.option("--out", type=FOLDER, help="Run directory.")
+@click.option(
+    "--train-on", default="", help="Train only on this data set (simulated); test on --data."
+)
+@click.option(
+    "--pretrain", default="", help="Pretrain on this data set (simulated), then train on --data."
+)
+@click.option("--out", type=FOLDER, help="Run directory to create or resume.")
 @click.option("--root", type=PATH, help="Folder of the data set.")
 @_EMBED
 @click.option("--dry-run", is_flag=True, help="Print the plan; train nothing.")
@@ -215,7 +231,7 @@ def reproduce(dry_run: bool, **options: Any) -> None:
 def report(run: Path, embed_frames: bool, archive: Path | None) -> None:
     r"""Rebuild every table and figure of RUN from its saved predictions.
 
-    Frames of simulated videos are included, those of real videos only with --embed-frames.
+    Frames of simulated videos are embedded, those of real videos only with --embed-frames.
 
     \b
     lus-keras report runs/simulated-quick
@@ -231,7 +247,7 @@ def report(run: Path, embed_frames: bool, archive: Path | None) -> None:
 
 @main.command("list", short_help="List papers, targets, networks and data sets.")
 def list_command() -> None:
-    """List papers, targets, networks with their parameters, pretrained ones, and data sets."""
+    """List papers, targets, networks with parameter counts, pretrained networks and data sets."""
     from lus_keras.core.progress import Console
     from lus_keras.experiments.listing import tables
 

@@ -22,8 +22,9 @@ from lus_keras.cli.output import Command, name_files
 def cost(papers: tuple[str, ...], gflops: float) -> None:
     r"""Print the compute requirements of every paper and preset as a Markdown table.
 
-    Clips, operations, disk, memory, and time: estimated for two cores, and at a given throughput,
-    such as that of `lus-keras benchmark` on this machine or of an accelerator.
+    Columns are clips, floating-point operations, disk space, memory and training time: estimated
+    for two cores, and for the throughput --gflops, such as that measured by `lus-keras benchmark`
+    on this machine or stated for an accelerator.
 
     \b
     lus-keras cost --paper bline
@@ -41,21 +42,23 @@ def cost(papers: tuple[str, ...], gflops: float) -> None:
 
 @click.command(cls=Command)
 @click.option("--quick", is_flag=True, help="Smaller scale: under five minutes on two cores.")
-@click.option("--only", "names", multiple=True, metavar="NAME", help="Only these (repeatable).")
+@click.option(
+    "--only", "names", multiple=True, metavar="NAME", help="Run only this measurement (repeatable)."
+)
 @click.option(
     "--update",
     is_flag=True,
-    help="Keep the other lines of an existing benchmark.json from this machine.",
+    help="Update an existing benchmark.json from this machine and keep its other measurements.",
 )
 @click.option("--tiny", is_flag=True, hidden=True)
 @click.option(
-    "--out", type=FOLDER, default=Path("runs/benchmark"), show_default=True, help="Folder to write."
+    "--out", type=FOLDER, default=Path("runs/benchmark"), show_default=True, help="Output folder."
 )
 def benchmark(quick: bool, names: tuple[str, ...], update: bool, tiny: bool, out: Path) -> None:
     r"""Compare the speed of this package with that of other libraries.
 
-    Peers are PyTorch, Keras 2 (tf_keras) and stock Keras 3; missing ones are skipped and named
-    (`pip install lus-keras[benchmark]`). NAME is train, train/c2d_lstm_a,
+    The others are PyTorch, Keras 2 (tf_keras) and stock Keras 3; those not installed are skipped
+    and listed (`pip install lus-keras[benchmark]`). NAME is train, train/c2d_lstm_a,
     train/c2d_lstm_a/float32, …, inference, input, saliency, simulator, memory or table1.
     A missed target is not an error; a failed measurement ends with exit code 4.
 

@@ -10,7 +10,7 @@ from lus_keras.core.bibtex import paper_entry
 @click.command(cls=Command)
 @click.argument("papers", nargs=-1)
 def cite(papers: tuple[str, ...]) -> None:
-    r"""Print BibTeX of PAPERS, or of all.
+    r"""Print BibTeX entries of PAPERS, or of all papers.
 
     \b
     lus-keras cite

@@ -23,37 +23,48 @@ def data() -> None:
 
 
 @data.command(short_help="Write a simulated cohort as video files.")
-@click.option("--task", default="bline", show_default=True, help="Paper whose cohort to simulate.")
-@click.option("--patients", type=COUNT, help="Default: the paper's.")
-@click.option("--videos", type=COUNT, help="Default: the paper's.")
+@click.option("--task", default="bline", show_default=True, help="Paper whose cohort is simulated.")
+@click.option("--patients", type=COUNT, help="Number of patients.  [default: the paper's]")
+@click.option("--videos", type=COUNT, help="Number of videos.  [default: the paper's]")
 @SEED
 @click.option(
     "--difficulty",
     type=click.FloatRange(0, 3),
     default=1.0,
     show_default=True,
-    help="Weakness of findings and frequency of lookalikes; 0 is easy.",
+    help="Contrast of findings and frequency of lookalikes; 0 is easiest, 3 hardest.",
 )
 @click.option(
     "--spread",
     type=click.FloatRange(1, 3),
     default=1.0,
     show_default=True,
-    help="Width of the parameter ranges of patients and scanners; 2 is twice the usual.",
+    help="Factor that widens the parameter ranges of patients and scanners.",
 )
-@click.option("--probe", type=click.Choice(["convex", "linear"]), help="Default: the paper's.")
 @click.option(
-    "--lengths-by-class", is_flag=True, help="Sliding: durations by class as in the paper."
+    "--probe",
+    type=click.Choice(["convex", "linear"]),
+    help="Geometry of the probe.  [default: the paper's]",
+)
+@click.option(
+    "--lengths-by-class",
+    is_flag=True,
+    help="Sliding only: video durations by class as in the paper.",
 )
 @click.option(
     "--lung-point-share",
     type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
-    help="Sliding: share of videos without sliding that show a lung point (unlabeled).",
+    help="Sliding only: share of videos without sliding that show an unlabeled lung point.",
 )
-@click.option("--workers", type=COUNT, default=cores())
-@click.option("--out", type=FOLDER, required=True)
+@click.option(
+    "--workers",
+    type=COUNT,
+    default=cores(),
+    help="Number of videos rendered in parallel.  [default: one per core]",
+)
+@click.option("--out", type=FOLDER, required=True, help="Output folder.")
 def simulate(out: Path, **options: Any) -> None:
     r"""Write a simulated cohort as video files with a manifest and frame-level labels.
 

@@ -22,20 +22,34 @@ COMMAND = ["lus-keras", "reproduce"]
     "file_format",
     default="saved_model",
     show_default=True,
-    help="saved_model, onnx or keras.",
+    help="File format: saved_model, onnx or keras.",
 )
-@click.option("--out", type=FOLDER, help="Folder to write.")
-@click.option("--as", "name", metavar="PAPER/NAME", help="Register it under this name instead.")
-@click.option("--into", type=FOLDER, help="Folder of pretrained networks; default: yours.")
+@click.option("--out", type=FOLDER, help="Output folder.")
 @click.option(
-    "--backbone", is_flag=True, help="With --as: only the AlexNet layers, to initialize others."
+    "--as",
+    "name",
+    metavar="PAPER/NAME",
+    help="Register the network under this name instead of writing --out.",
 )
-@click.option("--recipe-only", is_flag=True, help="With --as: no weights, see `pretrain`.")
+@click.option(
+    "--into", type=FOLDER, help="With --as: folder of pretrained networks.  [default: the user's]"
+)
+@click.option(
+    "--backbone",
+    is_flag=True,
+    help="With --as: register only the AlexNet layers, to initialize other networks.",
+)
+@click.option(
+    "--recipe-only",
+    is_flag=True,
+    help="With --as: register the recipe without weights; see `pretrain`.",
+)
 @click.option(
     "--measured",
     multiple=True,
     type=PATH,
-    help="With --as: run, or folder of `predict`, that tested it on other data (repeatable).",
+    help="With --as: run or `predict` folder with results on other data, for the model card "
+    "(repeatable).",
 )
 def export(
     run: Path,
@@ -48,7 +62,7 @@ def export(
     measured: tuple[Path, ...],
     **options: Any,
 ) -> None:
-    r"""Export the network of RUN, averaged over folds, as a model that needs no lus_keras.
+    r"""Export the network of RUN, averaged over folds, as a model that runs without lus_keras.
 
     The model takes uint8 clips of any size; resizing and scaling are included. Before it is
     written, a fresh process reloads it and compares it with the network. --as registers it under a
@@ -102,7 +116,7 @@ def pretrain(context: click.Context, name: str, fold: int | None) -> None:
     entry = registry.find(name).entry
     words = shlex.split(entry.recipe.command)
     if words[:2] != COMMAND:
-        raise ConfigError(f"'{name}': its recipe was not recorded. Name another network.")
+        raise ConfigError(f"'{name}': its recipe was not recorded. Choose another network.")
     out = cache_root() / "pretrained" / name
     parent = context.find_root()
     reproduce = parent.command.commands["reproduce"]  # type: ignore[attr-defined]

@@ -12,15 +12,21 @@ from lus_keras.core.errors import ConfigError
 
 @click.command(cls=Command, short_help="Fetch a public data set, verified by sha256.")
 @click.argument("name", metavar="[covid-blues|pocus]")
-@click.option("--offline", is_flag=True, help="Do not use the network; list what is missing.")
+@click.option("--offline", is_flag=True, help="Use no network connection; list missing files.")
 @click.option(
     "--from",
     "own_copy",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Local copy to take files from first.",
+    help="Local copy from which files are taken first.",
 )
-@click.option("--to", type=FOLDER, help="Folder to write; default: the cache.")
-@click.option("--accept-licence", "--accept-license", "accepted", is_flag=True)
+@click.option("--to", type=FOLDER, help="Output folder.  [default: the cache]")
+@click.option(
+    "--accept-licence",
+    "--accept-license",
+    "accepted",
+    is_flag=True,
+    help="Accept the license of the data set without a prompt.",
+)
 def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, accepted: bool) -> None:
     r"""Fetch a public data set at a pinned version, every file verified by its sha256.
 
@@ -53,7 +59,7 @@ def fetch(name: str, offline: bool, own_copy: Path | None, to: Path | None, acce
             progress=(lambda done, total: reporter.advance(name, done, total)) if live else None,
         )
     echo(
-        f"{result.folder}: {result.present} files were there, {result.copied} copied, "
+        f"{result.folder}: {result.present} files were present, {result.copied} copied, "
         f"{result.downloaded} downloaded; all verified."
     )
     for sentence in result.tables:

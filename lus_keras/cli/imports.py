@@ -19,23 +19,25 @@ if TYPE_CHECKING:
 
 _OUT = click.option("--out", type=PATH, required=True, help="Manifest to write, such as m.csv.")
 _ROOT = click.option(
-    "--root", type=PATH, help="Folder that paths are relative to; default: the manifest's."
+    "--root", type=PATH, help="Folder that paths are relative to.  [default: the manifest's folder]"
 )
 _VALUE = click.option(
     "--value",
     "values",
     multiple=True,
     metavar="COLUMN:WORD=VALUE",
-    help="Label for a word in the sheet.",
+    help="Translate a word of the sheet to a label (repeatable).",
 )
 _MAP = click.option(
     "--map",
     "columns",
     multiple=True,
     metavar="COLUMN=FIELD",
-    help="Column of the sheet for a field of the manifest.",
+    help="Use a column of the sheet as a manifest column (repeatable).",
 )
-_VIDEO = click.option("--video", metavar="TEMPLATE", help="Path from columns, '{id}/{zone}'.")
+_VIDEO = click.option(
+    "--video", metavar="TEMPLATE", help="Video path composed of columns, such as '{id}/{zone}'."
+)
 
 
 def _finish(imported: Imported) -> None:
@@ -52,7 +54,7 @@ def _finish(imported: Imported) -> None:
     for name in (*REGISTRY, "roi"):
         known_of = [value for video in videos if (value := getattr(video, name)) is not None]
         if known_of:
-            echo(f"  {name}: known of {len(known_of)}{_by_class(name, known_of)}")
+            echo(f"  {name}: known for {len(known_of)}{_by_class(name, known_of)}")
     for note in imported.notes:
         echo(note)
     for warning in one_class_warnings(videos):
@@ -77,16 +79,20 @@ def _by_class(name: str, values: list[Any]) -> str:
 # Options for the sources that annotations are joined with.
 _joined = together(
     click.option(
-        "--patient", metavar="REGEX", help="Named groups patient, exam, zone in file names."
+        "--patient",
+        metavar="REGEX",
+        help="Regular expression for file names, with named groups patient, exam and zone.",
     ),
-    click.option("--table", type=PATH, help="Sheet of labels to join, one row per video."),
+    click.option(
+        "--table", type=PATH, help="Sheet of labels to join (.csv or .xlsx), one row per video."
+    ),
     *(_MAP, _VALUE, _VIDEO),
     click.option(
         "--unannotated",
         type=click.Choice(["skip", "no", "ask"]),
         default="skip",
         show_default=True,
-        help="Videos without annotation: exclude, count as free of B-lines, or ask.",
+        help="Videos without annotation: exclude (skip), count as free of B-lines (no), or ask.",
     ),
     _ROOT,
 )
@@ -140,16 +146,43 @@ def import_annotations(saved: Path, videos: tuple[Path, ...], out: Path, **optio
 @click.argument("project", type=PATH)
 @click.argument("videos", nargs=-1, type=PATH)
 @_OUT
-@click.option("--finding", "findings", multiple=True, help="Label of B-lines; '*': any. [B-line]")
 @click.option(
-    "--label", "labels", multiple=True, metavar="ATTRIBUTE=COLUMN", help="Label of whole files."
+    "--finding",
+    "findings",
+    multiple=True,
+    help="Name of the B-line annotation; '*' is any name (repeatable).  [default: B-line]",
 )
-@click.option("--roi", "roi_names", multiple=True, help="Name of the rectangles to crop to. [roi]")
 @click.option(
-    "--annotated", multiple=True, type=PATH, help="Copies (files or folders) that were annotated."
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="ATTRIBUTE=COLUMN",
+    help="Import an attribute of whole files as a manifest column (repeatable).",
 )
-@click.option("--frame", metavar="REGEX", help="VIA 2: named groups video, frame in image names.")
-@click.option("--first-frame", type=click.IntRange(0, 1), default=0, show_default=True)
+@click.option(
+    "--roi",
+    "roi_names",
+    multiple=True,
+    help="Name of rectangles that mark the region of interest (repeatable).  [default: roi]",
+)
+@click.option(
+    "--annotated",
+    multiple=True,
+    type=PATH,
+    help="Annotated files or folders, if VIDEOS are copies of them (repeatable).",
+)
+@click.option(
+    "--frame",
+    metavar="REGEX",
+    help="VIA 2: regular expression for image names, with named groups video and frame.",
+)
+@click.option(
+    "--first-frame",
+    type=click.IntRange(0, 1),
+    default=0,
+    show_default=True,
+    help="VIA 2: number of the first frame in image names.",
+)
 @_joined
 def import_via(
     project: Path,
@@ -166,8 +199,8 @@ def import_via(
     r"""Make a manifest from a VIA PROJECT (VGG Image Annotator 2 or 3) and its VIDEOS.
 
     Temporal segments become `segments`, labels of files become columns, rectangles become `roi`.
-    Videos without annotations are excluded; they do not count as free of B-lines unless
-    --unannotated says so. --table joins a sheet of labels and patients.
+    Videos without annotations are excluded; they count as free of B-lines only with
+    --unannotated no. --table joins a sheet of labels and patients.
 
     \b
     lus-keras data import-via project.json videos --out manifest.csv \
@@ -194,12 +227,12 @@ def import_via(
 @click.command("import-frames", cls=Command, short_help="Make a manifest from folders of images.")
 @click.argument("folder", type=PATH)
 @_OUT
-@click.option("--fps", type=POSITIVE, help="Frame rate; not needed if names are times.")
+@click.option("--fps", type=POSITIVE, help="Frame rate in Hz; not needed if file names are times.")
 @click.option(
     "--layout",
     default="patient/exam/zone",
     show_default=True,
-    help="Meaning of the folder levels; - skips one.",
+    help="Meaning of the folder levels; - ignores a level.",
 )
 @_ROOT
 def import_frames(
@@ -219,11 +252,14 @@ def import_frames(
 
 @click.command("import-dicom", cls=Command, short_help="Write DICOM cines as de-identified videos.")
 @click.argument("files", nargs=-1, required=True, type=PATH)
-@click.option("--out", type=PATH, required=True, help="Folder to write to.")
-@click.option("--key", type=PATH, required=True, help="File with the secret for the ids.")
-@click.option("--frame-rate", type=POSITIVE, help="Overrides the files' rate.")
+@click.option("--out", type=PATH, required=True, help="Output folder.")
+@click.option("--key", type=PATH, required=True, help="File with the secret key for hashing ids.")
+@click.option("--frame-rate", type=POSITIVE, help="Frame rate in Hz; overrides the files' rate.")
 @click.option(
-    "--region", type=BOX, metavar="X,Y,W,H", help="Ultrasound region, if files state none."
+    "--region",
+    type=BOX,
+    metavar="X,Y,W,H",
+    help="Ultrasound region in pixels, for files that state none.",
 )
 @click.option(
     "--banner",
@@ -232,7 +268,13 @@ def import_frames(
     show_default=True,
     help="Share of the image height, from the top, that is always blacked out.",
 )
-@click.option("--codec", type=click.Choice(["ffv1", "mjpeg"]), default="ffv1", show_default=True)
+@click.option(
+    "--codec",
+    type=click.Choice(["ffv1", "mjpeg"]),
+    default="ffv1",
+    show_default=True,
+    help="Video codec; ffv1 is lossless.",
+)
 def import_dicom(
     files: tuple[Path, ...],
     out: Path,
@@ -244,7 +286,7 @@ def import_dicom(
 ) -> None:
     r"""Write the ultrasound cines in DICOM FILES (or folders) as de-identified videos.
 
-    Only pixels are kept, everything outside the ultrasound region is black, and ids are keyed
+    Only pixels are kept, everything outside the ultrasound region is blacked out, and ids are keyed
     hashes. Text inside the region must be checked visually: look at the contact sheets before you
     share anything.
 
@@ -277,7 +319,7 @@ def import_table(
 ) -> None:
     r"""Make a manifest from a SHEET (.csv or .xlsx) with one row per video, and its VIDEOS.
 
-    Columns with a manifest's names need no --map. Ids stay text: 010 is not 10.
+    Columns that are named as in a manifest need no --map. Ids are text: 010 is not 10.
 
     \b
     lus-keras data import-table labels.xlsx videos --out manifest.csv \

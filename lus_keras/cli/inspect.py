@@ -20,21 +20,25 @@ if TYPE_CHECKING:
     from lus_keras.data.quality.expectations import Expectation
 
 _WORKERS = click.option(
-    "--workers", type=COUNT, default=1, show_default=True, help="Videos at a time."
+    "--workers",
+    type=COUNT,
+    default=1,
+    show_default=True,
+    help="Number of videos decoded in parallel.",
 )
 
 
 @click.command(cls=Command, short_help="Decode every video and list all problems.")
 @click.argument("target")
 @JSON
-@click.option("--fix", type=FILE, help="Manifest to write, without faulty videos.")
-@click.option("--pairs", type=FILE, help="PNG to write of videos that look alike.")
+@click.option("--fix", type=FILE, help="Manifest to write without faulty videos.")
+@click.option("--pairs", type=FILE, help="PNG file to write with pairs of similar videos.")
 @click.option(
     "--min-seconds",
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
-    help="Report shorter videos.",
+    help="Report videos shorter than this, in seconds.",
 )
 @click.option(
     "--as",
@@ -89,7 +93,10 @@ def check(
         written = report.write_clean_manifest(fix)
         if not as_json:
             if written.resolve().parent != found.root.resolve():
-                echo(f"Its paths start from {found.root}: give that as --root when it is read.")
+                echo(
+                    f"Paths in the manifest are relative to {found.root}. Give that folder as "
+                    "--root when the manifest is read."
+                )
             name_files([written])
     if pairs is not None:
         from lus_keras.data.quality.drawings import pairs_figure
@@ -118,7 +125,7 @@ def _print_check(report: Report, said: PrivateDescription | None, rows: list[Exp
 
 @click.command(cls=Command, short_help="Count patients, videos and labels.")
 @click.argument("target")
-@click.option("--out", type=FILE, help="PNG to write.")
+@click.option("--out", type=FILE, help="PNG file to write.")
 @_WORKERS
 @ROOT
 def stats(target: str, out: Path | None, workers: int, root: Path | None) -> None:
@@ -146,8 +153,14 @@ def stats(target: str, out: Path | None, workers: int, root: Path | None) -> Non
 @click.command(cls=Command, short_help="Draw frames of a video above a time line.")
 @click.argument("video", type=PATH)
 @click.option("--manifest", type=PATH, help="Manifest with labels.")
-@click.option("--frames", type=click.IntRange(1, 60), default=12, show_default=True)
-@click.option("--out", type=FILE, required=True)
+@click.option(
+    "--frames",
+    type=click.IntRange(1, 60),
+    default=12,
+    show_default=True,
+    help="Number of frames to draw.",
+)
+@click.option("--out", type=FILE, required=True, help="PNG file to write.")
 @ROOT
 def show(video: Path, manifest: Path | None, frames: int, out: Path, root: Path | None) -> None:
     r"""Draw frames of VIDEO above a time line of its frames, labels and segments.
@@ -176,13 +189,23 @@ def show(video: Path, manifest: Path | None, frames: int, out: Path, root: Path 
 @click.command(cls=Command, short_help="Split patients into training and test sets.")
 @click.argument("manifest", type=PATH)
 @click.option(
-    "--label", required=True, help="Column to balance: b_lines, sliding, severity, sign, signs."
+    "--label",
+    required=True,
+    help="Label column to stratify by: b_lines, sliding, severity, sign or signs.",
 )
-@click.option("--folds", type=click.IntRange(min=2), help="Test every patient once.  [default: 5]")
-@click.option("--test-fraction", type=click.FloatRange(0, 1, min_open=True, max_open=True))
+@click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    help="Number of folds; every patient is tested once.  [default: 5]",
+)
+@click.option(
+    "--test-fraction",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of patients in a single test set, instead of --folds.",
+)
 @SEED
-@click.option("--out", type=FILE, help="split.json to write.")
-@click.option("--verify", type=PATH, help="split.json to check instead.")
+@click.option("--out", type=FILE, help="Split file to write, such as split.json.")
+@click.option("--verify", type=PATH, help="Split file to verify instead of writing one.")
 @ROOT
 def split(
     manifest: Path,
@@ -206,11 +229,13 @@ def split(
     from lus_keras.data.splits import write_split
 
     if (out is None) == (verify is None):
-        raise click.UsageError("give either --out, to write a split, or --verify, to check one.")
+        raise click.UsageError("give either --out, to write a split, or --verify, to verify one.")
     if folds is not None and test_fraction is not None:
         raise click.UsageError("give either --folds or --test-fraction.")
     if verify is not None and (folds is not None or test_fraction is not None):
-        raise click.UsageError("--verify checks a split that is there: drop the other options.")
+        raise click.UsageError(
+            "--verify reads an existing split. Omit --folds and --test-fraction."
+        )
     labels = splitting.read_labels(manifest, label, root=root)
     if verify is not None:
         made = splitting.verified(verify, labels)
@@ -223,7 +248,7 @@ def split(
         write_split(out, made)
         name_files([out])
     else:
-        echo(f"{verify}: no patient is on both sides.")
+        echo(f"{verify}: no patient is in both training and test set.")
 
 
 def _report(

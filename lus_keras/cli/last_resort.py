@@ -41,7 +41,7 @@ def explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return (
             f"there is not enough memory ({_place(error)}). Use smaller or fewer clips at a time "
-            "(--set fit.batch_size=…, clip.frames, clip.size) or fewer --workers; what is finished "
+            "(--set fit.batch_size=…, clip.frames, clip.size) or fewer --workers; finished work "
             "is kept.",
             PARTIAL,
         )
@@ -50,9 +50,12 @@ def explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, ValueError) and "has an empty name" in str(error):
         return f"{_place(error)}: the name of a file is empty. Name a file.", CONFIG
     if isinstance(error, ValueError) and "null byte" in str(error):
-        return f"{_place(error)}: a name holds a zero byte, as no file's does. Correct it.", DATA
+        return f"{_place(error)}: a file name contains a zero byte. Correct the name.", DATA
     if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):
-        return f"{_place(error)}: {_reason(error)}: a link leads to itself. Check the path.", DATA
+        return (
+            f"{_place(error)}: {_reason(error)}: a symbolic link refers to itself. Check the path.",
+            DATA,
+        )
     if isinstance(error, DAMAGED):
         return (
             f"{_place(error)}: a compressed file is damaged ({_reason(error)}). Copy it again, or "
@@ -75,14 +78,14 @@ def _of_system(error: OSError) -> tuple[str, int]:
     cause = error.strerror or _reason(error)
     if error.errno in FULL:
         return (
-            f"{place}: the disk is full ({cause}). Free some space, or choose another folder; what "
-            "was finished is kept, and the same command continues.",
+            f"{place}: the disk is full ({cause}). Free some space, or choose another folder; "
+            "finished work is kept; run the same command again to continue.",
             PARTIAL,
         )
     if error.errno in CLOSED:
         return (
-            f"{place}: may not be read or written ({cause}). Change its permissions, or choose "
-            "another folder.",
+            f"{place}: permission denied to read or write ({cause}). Change its permissions, or "
+            "choose another folder.",
             PARTIAL,
         )
     if error.errno == errno.ENAMETOOLONG:
@@ -90,7 +93,7 @@ def _of_system(error: OSError) -> tuple[str, int]:
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
         return f"{place}: cannot be opened ({cause}). Check the path.", DATA
     return (
-        f"{place}: {cause}. Try again, or choose another folder; what is finished is kept.",
+        f"{place}: {cause}. Try again, or choose another folder; finished work is kept.",
         PARTIAL,
     )
 

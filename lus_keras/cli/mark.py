@@ -19,13 +19,27 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, short_help="Write a page to annotate videos in a browser.")
 @click.argument("videos", nargs=-1, required=True, type=PATH)
-@click.option("--out", type=FILE, required=True, help="Page to write, such as page.html.")
-@click.option("--patient", metavar="REGEX", help="Named groups patient, exam, zone in file names.")
-@click.option("--fps", type=POSITIVE, help="Frame rate of image sequences.")
+@click.option("--out", type=FILE, required=True, help="HTML page to write, such as page.html.")
 @click.option(
-    "--size", type=click.IntRange(64, 4096), default=640, show_default=True, help="Longest side."
+    "--patient",
+    metavar="REGEX",
+    help="Regular expression for file names, with named groups patient, exam and zone.",
 )
-@click.option("--quality", type=click.IntRange(1, 100), default=70, show_default=True)
+@click.option("--fps", type=POSITIVE, help="Frame rate of image sequences in Hz.")
+@click.option(
+    "--size",
+    type=click.IntRange(64, 4096),
+    default=640,
+    show_default=True,
+    help="Longest side of the images in pixels.",
+)
+@click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=70,
+    show_default=True,
+    help="JPEG quality of the images.",
+)
 @PATHS_ROOT
 def annotate(
     videos: tuple[Path, ...],
@@ -80,7 +94,12 @@ def _row(path: Path, names: NamePattern | None) -> Video:
 @click.argument("manifest", type=FILE)
 @click.option("--out", type=FILE, required=True, help="Manifest to write, such as marked.csv.")
 @click.option(
-    "--roi", "given", multiple=True, required=True, metavar="VIDEO_ID=X,Y,W,H", help="Repeatable."
+    "--roi",
+    "given",
+    multiple=True,
+    required=True,
+    metavar="VIDEO_ID=X,Y,W,H",
+    help="Region of interest of a video in pixels (repeatable).",
 )
 @PATHS_ROOT
 def mark(manifest: Path, out: Path, given: tuple[str, ...], root: Path | None) -> None:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from lus_keras.inference.predict import Ensemble, VideoPrediction
 
 RUN = click.argument("run", type=PATH)
-APPEND = click.option("--append", is_flag=True, help="Add to the results that the folder holds.")
+APPEND = click.option(
+    "--append", is_flag=True, help="Add to the results already in the output folder."
+)
 _VIDEOS = click.argument("videos", nargs=-1, type=PATH)
 
 
@@ -35,19 +37,23 @@ choice = together(
 _data = together(
     click.option(
         "--manifest",
-        help="Manifest or data set with ids, regions, labels; without VIDEOS, all of its videos.",
+        help="Manifest or data set with ids, regions and labels; all its videos are used unless "
+        "VIDEOS are given.",
     ),
     click.option(
         "--assume-fps",
         type=POSITIVE,
-        help="Frame rate of image sequences and of videos without one.",
+        help="Frame rate in Hz of image sequences and of videos that state none.",
     ),
     ROOT,
-    click.option("--roi", type=BOX, metavar="X,Y,W,H", help="Region of interest of all videos."),
+    click.option(
+        "--roi", type=BOX, metavar="X,Y,W,H", help="Region of interest of all videos, in pixels."
+    ),
     click.option(
         "--cropped/--crop",
         default=None,
-        help="Videos are already cropped to the sector, or crop them.",
+        help="Whether videos are already cropped to the ultrasound sector.  "
+        "[default: as the data set or the training videos]",
     ),
     click.option(
         "--damaged", is_flag=True, help="Use the readable frames of damaged videos, with a warning."
@@ -60,7 +66,7 @@ _data = together(
 @_VIDEOS
 @choice
 @_data
-@click.option("--out", type=FOLDER, help="Folder to write.")
+@click.option("--out", type=FOLDER, help="Output folder.")
 @click.option("--pictures/--no-pictures", default=True, help="Write PNG images and overlay videos.")
 @APPEND
 @JSON
@@ -77,8 +83,8 @@ def predict(
 ) -> None:
     r"""Predict VIDEOS with the networks of RUN: probabilities of clips, videos and patients.
 
-    A folder among VIDEOS stands for all videos in it. RUN is a run directory, a folder within it,
-    or a pretrained network that `lus-keras list` names. The folds of a network are averaged.
+    VIDEOS are files, or folders with videos. RUN is a run directory, a folder within it, or the
+    name of a pretrained network (see `lus-keras list`). The folds of a network are averaged.
     Predictions on videos used for training are optimistic. Truncated or damaged videos are listed
     and excluded; --damaged uses their readable frames. If --manifest has labels, videos are also
     scored (ROC-AUC and other metrics). For research only.
@@ -128,29 +134,41 @@ def predict(
 @_VIDEOS
 @choice
 @_data
-@click.option("--clips", type=COUNT, default=1, show_default=True, help="Clips per video.")
 @click.option(
-    "--method", "methods", multiple=True, help="vanilla, smooth, grad-cam, integrated (repeatable)."
+    "--clips", type=COUNT, default=1, show_default=True, help="Number of clips per video."
 )
-@click.option("--samples", type=COUNT, default=20, show_default=True)
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    help="Method: vanilla, smooth, grad-cam or integrated (repeatable).",
+)
+@click.option(
+    "--samples",
+    type=COUNT,
+    default=20,
+    show_default=True,
+    help="Number of noisy copies for SmoothGrad.",
+)
 @click.option(
     "--engine",
     type=click.Choice(["fast", "tf-keras-vis"]),
     default="fast",
     show_default=True,
-    help="Compiled gradients, or tf-keras-vis itself; equal to 1e-5.",
+    help="Compiled gradients (fast) or the library tf-keras-vis; maps agree to 1e-5.",
 )
 @click.option(
     "--order",
     type=click.Choice(["mean_abs", "abs_mean"]),
     default="mean_abs",
     show_default=True,
-    help="SmoothGrad as in tf-keras-vis (mean of |g|) or as its authors define it (|mean of g|).",
+    help="SmoothGrad as in tf-keras-vis (mean_abs: mean of |g|) or as its authors define it "
+    "(abs_mean: |mean of g|).",
 )
 @click.option(
-    "--class", "explained", default="", help="Class to explain; default: the predicted one."
+    "--class", "explained", default="", help="Class to explain.  [default: the predicted class]"
 )
-@click.option("--out", type=FOLDER, required=True, help="Folder.")
+@click.option("--out", type=FOLDER, required=True, help="Output folder.")
 @APPEND
 def explain(
     run: Path,
@@ -165,9 +183,9 @@ def explain(
 ) -> None:
     r"""Write saliency, SmoothGrad and Grad-CAM maps of VIDEOS for the network of RUN.
 
-    Shows the clips with the highest probability of the class explained; maps are those of the first
-    fold, or of --fold. A correlation near 1 with the map of random weights means that a map shows
-    the input.
+    The clips with the highest probability of the explained class are shown; maps are from the first
+    fold, or from --fold. A correlation near 1 with the map of random weights means that a map
+    reflects the input, not what was learned.
 
     \b
     lus-keras explain runs/simulated-quick --model c2d_lstm_a exam.avi --out explained
@@ -218,8 +236,8 @@ def _warn(predictions: list[VideoPrediction]) -> None:
     for found in predictions:
         if found.damage:
             echo(
-                f"Warning: {found.video.video}: is damaged: {found.damage} Only what can be read "
-                "was used.",
+                f"Warning: {found.video.video}: is damaged: {found.damage} Only readable frames "
+                "were used.",
                 err=True,
             )
 
@@ -231,7 +249,7 @@ def _refuse(problems: list[str], rows: list[Video]) -> None:
         RunError: Videos were excluded; all are listed.
     """
     if problems:
-        count = f"{len(problems)} of {len(rows)} videos are left out; the others are done:"
+        count = f"{len(problems)} of {len(rows)} videos were excluded; the others are complete:"
         raise RunError.from_problems([count, *problems])
 
 

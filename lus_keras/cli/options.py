@@ -17,7 +17,7 @@ POSITIVE = click.FloatRange(min=0, min_open=True)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 ROOT = click.option("--root", type=PATH, help="Folder of the videos.")
 PATHS_ROOT = click.option("--root", type=PATH, help="Folder that paths are relative to.")
-SEED = click.option("--seed", type=WHOLE, default=0, show_default=True)
+SEED = click.option("--seed", type=WHOLE, default=0, show_default=True, help="Random seed.")
 
 
 class BoxType(click.ParamType):

@@ -9,14 +9,22 @@ from lus_keras.cli.output import Command, write_figure
 
 
 @click.command(cls=Command, short_help="Draw frames of a simulated cohort.")
-@click.option("--task", default="bline", show_default=True, help="Paper whose cohort to draw.")
+@click.option("--task", default="bline", show_default=True, help="Paper whose cohort is drawn.")
 @click.option(
-    "--with", "source", help="Real frames to compare with: covid-blues, pocus or manifest.csv."
+    "--with",
+    "source",
+    help="Source of real frames for comparison: covid-blues, pocus or manifest.csv.",
 )
 @click.option("--root", type=PATH, help="Folder of the real data.")
-@click.option("--per-class", type=click.IntRange(1, 12), default=6, show_default=True)
+@click.option(
+    "--per-class",
+    type=click.IntRange(1, 12),
+    default=6,
+    show_default=True,
+    help="Number of frames of each class.",
+)
 @SEED
-@click.option("--out", type=FILE, required=True)
+@click.option("--out", type=FILE, required=True, help="PNG file to write.")
 def sheet(
     task: str, source: str | None, root: Path | None, per_class: int, seed: int, out: Path
 ) -> None:

@@ -10,18 +10,24 @@ from lus_keras.cli.output import Command, name_files
 
 
 @click.command("simulate-check", cls=Command, short_help="Run the simulator's acceptance tests.")
-@click.option("--check", "numbers", type=int, multiple=True, help="Only this one (repeatable).")
+@click.option(
+    "--check",
+    "numbers",
+    type=int,
+    multiple=True,
+    help="Run only the check of this number (repeatable).",
+)
 @SEED
 @click.option(
     "--size",
     type=click.FloatRange(0, 1, min_open=True),
     default=1.0,
     show_default=True,
-    help="Share of the full number of patients; thresholds apply to 1.",
+    help="Share of the full number of patients; thresholds are valid only at 1.",
 )
 @click.option("--no-network", is_flag=True, help="Skip checks that train a network.")
 @click.option("--root", type=PATH, help="Folder of COVID-BLUES.")
-@click.option("--json", "json_path", type=FILE)
+@click.option("--json", "json_path", type=FILE, help="JSON file to write.")
 def simulate_check(
     numbers: tuple[int, ...],
     seed: int,

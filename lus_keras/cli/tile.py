@@ -43,20 +43,40 @@ def _size(ctx: click.Context, option: click.Parameter, text: str) -> tuple[int, 
 
 @click.command(cls=_SeveralNumbers, short_help="Write the data sets of tiles of the sliding paper.")
 @click.argument("source", metavar="MANIFEST|VIDEO", type=PATH)
-@click.option("--out", type=FOLDER, required=True)
+@click.option("--out", type=FOLDER, required=True, help="Output folder.")
 @click.option(
     "--tile", "sizes", type=COUNT, multiple=True, default=(30, 60, 90),
     show_default=True, help="Tile sizes in pixels.",
 )  # fmt: skip
-@click.option("--rows", type=COUNT, default=2, show_default=True)
-@click.option("--fps", type=POSITIVE, default=30.0, show_default=True)
-@click.option("--size", default="480x640", show_default=True, callback=_size, help="HEIGHTxWIDTH.")
-@click.option("--seconds", type=POSITIVE, default=2.0, show_default=True)
+@click.option(
+    "--rows",
+    type=COUNT,
+    default=2,
+    show_default=True,
+    help="Number of rows in the data sets of the uppermost tiles.",
+)
+@click.option(
+    "--fps", type=POSITIVE, default=30.0, show_default=True, help="Frame rate of tiles in Hz."
+)
+@click.option(
+    "--size",
+    default="480x640",
+    show_default=True,
+    callback=_size,
+    help="Size of resized frames, HEIGHTxWIDTH in pixels.",
+)
+@click.option(
+    "--seconds",
+    type=POSITIVE,
+    default=2.0,
+    show_default=True,
+    help="Duration of a clip in seconds.",
+)
 @click.option(
     "--roi",
     type=BOX,
     metavar="X,Y,W,H",
-    help="Region of videos without one, in pixels of the file.",
+    help="Region of interest of videos that have none in the manifest, in pixels of the file.",
 )
 @PATHS_ROOT
 def tile(
@@ -72,8 +92,8 @@ def tile(
 ) -> None:
     r"""Write the lung-sliding paper's data sets of tiles as lossless videos with manifests.
 
-    Videos are resampled to 30 frames per second and resized to 480x640 pixels. Every two seconds of
-    the region of interest are cut into tiles: the first two rows (2_30x30, …) and all rows
+    Videos are resampled to 30 frames per second and resized to 480x640 pixels. Every two-second
+    clip of the region of interest is cut into tiles: the first two rows (2_30x30, …) and all rows
     (all_30x30, …).
 
     \b
@@ -126,6 +146,6 @@ def _print_counts(made: Sequence[DataSet]) -> None:
     Console().print(table)
     unlabelled = sum(data_set.tiles - data_set.present - data_set.absent for data_set in made)
     if unlabelled:
-        echo(f"{unlabelled} tiles are of videos without a label in the column `sliding`.")
+        echo(f"{unlabelled} tiles are from videos without a label in the column `sliding`.")
     if "2_90x90" in {data_set.name for data_set in made} & set(published):
-        echo("The paper prints 663 tiles for 2_90x90; 230 and 96 make 326.")
+        echo("The paper prints 663 tiles for 2_90x90; 230 + 96 = 326.")

@@ -26,15 +26,19 @@ def read_npz(path: Path, names: Iterable[str] | None = None) -> dict[str, np.nda
         with path.open("rb") as stream:
             if stream.read(len(_SINGLE)) == _SINGLE:
                 raise DataError(
-                    f"{path}: is a single array, not a '.npz' of named arrays. Get it again."
+                    f"{path}: contains a single array, not named arrays ('.npz'). Copy or "
+                    "download it again."
                 )
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             unpacked = sum(member.file_size for member in members)
             if unpacked > max(_SMALL, _MOST_COMPRESSED * path.stat().st_size):
-                raise DataError(f"{path}: unpacks to {unpacked:,} bytes. Get it again.")
+                raise DataError(
+                    f"{path}: decompresses to {unpacked:,} bytes. Copy or download it again."
+                )
             problems = [
-                f"{path}: '{member.filename}' announces more than the file holds. Get it again."
+                f"{path}: '{member.filename}' declares more data than the file contains. Copy "
+                "or download it again."
                 for member in members
                 if not _holds_what_it_announces(archive, member)
             ]
@@ -47,7 +51,9 @@ def read_npz(path: Path, names: Iterable[str] | None = None) -> dict[str, np.nda
     except Exception as error:
         # A header is read as Python, which raises whatever its text happens to mean.
         reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
-        raise DataError(f"{path}: cannot be read as arrays: {reason}. Get it again.") from error
+        raise DataError(
+            f"{path}: cannot be read as arrays: {reason}. Copy or download it again."
+        ) from error
 
 
 def _holds_what_it_announces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
@@ -58,7 +64,7 @@ def _holds_what_it_announces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) 
             (2, 0): np.lib.format.read_array_header_2_0,
         }.get(np.lib.format.read_magic(stream))
         if read_header is None:
-            raise ValueError(f"'{member.filename}' is of an unknown version")
+            raise ValueError(f"'{member.filename}' has an unknown version")
         shape, _, dtype = read_header(stream)
         if dtype.hasobject:
             return True  # refused by name when it is read

@@ -172,10 +172,10 @@ class Child:
         if code is not None and -code == getattr(signal, "SIGXCPU", 0):
             return f"took more than {self._limits.cpu_s:g} s of processor time."
         if code is None:
-            return "gave no readable answer."
+            return "returned no readable result."
         if code < 0:
-            return f"crashed the process that worked on it ({signal.Signals(-code).name})."
-        return f"ended the process that worked on it (exit code {code})."
+            return f"crashed the process that decoded it ({signal.Signals(-code).name})."
+        return f"ended the process that decoded it (exit code {code})."
 
     def _kill(self) -> None:
         process, self._process = self._process, None

@@ -127,8 +127,8 @@ class SeveralOf(Label):
             hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
             raise ValueError(
                 f"`{column}` must be {', '.join(self.values)}, each at most once. Received "
-                f"{text!r}.{hint} Write '{';'.join(self.values[:2])}', or '{NONE}' where none of "
-                "them is seen."
+                f"{text!r}.{hint} Write '{';'.join(self.values[:2])}', or '{NONE}' if none of them "
+                "is visible."
             )
         return tuple(value for value in self.values if value in parts)
 
@@ -158,7 +158,7 @@ class Intervals(Label):
         if not 0 <= start < end < math.inf:
             raise ValueError(
                 f"`{column}` must be intervals in seconds with 0 ≤ start < end. Received {text!r}. "
-                f"Write '0.40-1.85;2.0-2.4', or '{NONE}' where no B-line is seen."
+                f"Write '0.40-1.85;2.0-2.4', or '{NONE}' if no B-line is visible."
             )
         return start, end
 

@@ -20,8 +20,8 @@ from typing import Any, NoReturn
 # Exit codes, as a shell gives them: 128 and the number of the signal.
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 MESSAGES = {
-    signal.SIGINT: "interrupted. The same command continues.",
-    signal.SIGTERM: "terminated. The same command continues.",
+    signal.SIGINT: "interrupted. Run the same command again to continue.",
+    signal.SIGTERM: "terminated. Run the same command again to continue.",
 }
 
 # Of Linux' prctl: the signal that a process gets when its parent ends.

@@ -27,7 +27,7 @@ _EXCEL_ERROR = re.compile(r"#(?:N/A|N/D|NV|[A-ZÀ-Ý0/_]+[!?])")
 def parse_text(column: str, text: str) -> str:
     """Text as it is, if all of it can be seen: an invisible character would make a second id."""
     if not text.isprintable():
-        raise ValueError(f"`{column}` must be printable text. Received {text!r}. Retype it.")
+        raise ValueError(f"`{column}` must be printable text. Received {text!r}. Type it again.")
     return text
 
 
@@ -49,8 +49,8 @@ def parse_fps(column: str, text: str) -> float:
     fps = float(text) if NUMBER.fullmatch(text) else math.nan
     if not 0 < fps < math.inf:
         raise ValueError(
-            f"`{column}` must be a positive number. Received {text!r}. "
-            "Correct it, or leave it blank: the time stamps of the file are used then."
+            f"`{column}` must be a positive number. Received {text!r}. Correct it, or leave it "
+            "blank to use the time stamps of the file."
         )
     return fps
 
@@ -74,22 +74,22 @@ def parse_path(column: str, text: str, folder: Path) -> str:
             f"`{column}` must be a path, not an address. Received {text!r}. Fetch the file first."
         )
     if "%" in text or not text.isprintable():
-        raise ValueError(f"`{column}` must hold no '%'. Received {text!r}. Rename the file.")
+        raise ValueError(f"`{column}` must not contain '%'. Received {text!r}. Rename the file.")
     path = Path(os.path.normpath(folder / text))
     try:
         inside = path.is_relative_to(folder) and path.resolve().is_relative_to(folder.resolve())
         special = path.exists() and not path.is_file() and not is_picture_folder(path)
     except (OSError, RuntimeError) as error:
-        raise ValueError(f"`{column}` cannot be looked up: {error}. Correct the path.") from error
+        raise ValueError(f"`{column}` cannot be resolved: {error}. Correct the path.") from error
     if not inside:
         raise ValueError(
-            f"`{column}` must lie inside {folder}. Received {text!r}. "
-            "Move the file there, or give the folder that holds all videos as root."
+            f"`{column}` must lie inside {folder}. Received {text!r}. Move the file there, or give "
+            "the folder that contains all videos as root."
         )
     if special:
         raise ValueError(
-            f"`{column}` must be a plain file, or a folder of numbered pictures. "
-            f"Received {text!r}. Name a video file."
+            f"`{column}` must be a regular file, or a folder of numbered images. Received "
+            f"{text!r}. Name a video file."
         )
     return str(path)
 
@@ -117,7 +117,7 @@ def parse_id(column: str, text: str) -> str:
         )
     if is_missing(text) or (column == "patient_id" and names_nobody(text)):
         raise ValueError(
-            f"`{column}` must be an id. Received {text!r}, which stands for nothing. Fill it in."
+            f"`{column}` must be an id. Received {text!r}, which means no value. Fill it in."
         )
     return parse_text(column, text)
 

@@ -20,8 +20,8 @@ def warning_of_ids(patient_ids: Iterable[str]) -> str:
     if groups:
         many = f" ({len(groups)} groups of {sum(map(len, groups))} ids)" if len(groups) > 1 else ""
         told.append(
-            f"patient ids{many} look alike and are treated as different: {_listed(groups)}. If "
-            "they are one person, spell them the same, or a split may leak."
+            f"patient ids{many} are similar and are treated as different: {_listed(groups)}. If "
+            "they are one person, use one spelling; otherwise a split may leak."
         )
     rounded = sorted(name for name in known if re.fullmatch(r"\d([.,]\d+)?[Ee]\+\d+", name))
     if rounded:
@@ -71,8 +71,8 @@ def warning_of_copies(pairs: Sequence[tuple[int, int]], names: Sequence[str]) ->
     shown = "; ".join(f"{names[two]} and {names[one]}" for one, two in pairs[:_SHOWN])
     more = f"; … and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else ""
     return (
-        f"{len(pairs)} pairs of videos of two patients begin with pictures that look alike: "
-        f"{shown}{more}. If they are copies, one patient is on both sides of a split: look at them "
-        "with `lus-keras data check … --pairs pairs.png`, and give both the same patient or remove "
+        f"{len(pairs)} pairs of videos of two patients begin with similar images: {shown}{more}. "
+        "If they are copies, one patient may be in both training and test set. Check them with "
+        "`lus-keras data check … --pairs pairs.png`, and give both the same patient, or remove "
         "one."
     )

@@ -28,7 +28,7 @@ def mark_given(videos: Sequence[Video], boxes: Mapping[str, Box]) -> list[Video]
         info = probe(known[video_id].video)
         if x + w > info.width or y + h > info.height:
             problems.append(
-                f"--roi {video_id}={x},{y},{w},{h}: leaves the picture of "
+                f"--roi {video_id}={x},{y},{w},{h}: extends beyond the image of "
                 f"{info.width}×{info.height}. Correct it."
             )
     if problems:

@@ -68,7 +68,9 @@ def data_sets(
     """
     frames = round(seconds * fps)
     if frames < 1:
-        raise ConfigError(f"--seconds {seconds:g}: at {fps:g} fps is less than a frame. Raise it.")
+        raise ConfigError(
+            f"--seconds {seconds:g}: at {fps:g} fps is shorter than one frame. Raise it."
+        )
     made = {}
     for tile in dict.fromkeys(sizes):
         whole = ClipConfig(
@@ -167,7 +169,7 @@ def write_tiles(
     if not any(rows.values()):
         raise DataError(
             f"no tile: all {len(videos)} videos are shorter than a clip, or their regions smaller "
-            "than a tile. Mark larger regions, or make --seconds or --tile smaller."
+            "than a tile. Mark larger regions, or lower --seconds or --tile."
         )
     return [_finish(name, rows[name], folder) for name in clips]
 

@@ -42,7 +42,7 @@ def archive_run(run_dir: str | Path, destination: str | Path) -> list[Path]:
             written += archive_run(record.parent, target / record.parent.name)
         return written + _archive_report(source, target)
     if not (source / RUN).is_file():
-        raise RunError(f"{source}: holds no run.json. Name a run directory.")
+        raise RunError(f"{source}: contains no run.json. Give a run directory.")
     written = [_archive_record(source, target)]
     if (source / SPLIT).is_file():
         written.append(_copy(source / SPLIT, target / SPLIT))
@@ -89,9 +89,7 @@ def _archive_fold(fold: Path, target: Path) -> list[Path]:
         size = (fold / name).stat().st_size
         if name in ALWAYS or (name.endswith((".npz", ".csv")) and size <= MAX_FIGURE_BYTES):
             if sha256_of(fold / name) != vouched:
-                raise RunError(
-                    f"{fold / name}: does not match its hash in DONE. Train the fold again."
-                )
+                raise RunError(f"{fold / name}: does not match its hash in DONE. Retrain the fold.")
             kept[name] = vouched
         else:
             exclusions[name] = vouched

@@ -66,7 +66,7 @@ def load_best(folder: Path) -> list[np.ndarray]:
     """
     found = _read(folder / BEST)
     if found is None:
-        raise RunError(f"{folder / BEST}: absent or damaged. Delete {folder} to train it again.")
+        raise RunError(f"{folder / BEST}: missing or damaged. Delete {folder} to retrain the fold.")
     return found.weights
 
 

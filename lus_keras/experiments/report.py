@@ -34,7 +34,7 @@ def _check_folds(run_dir: Path) -> None:
             name = f"{paper}/{variant}" if variant else paper
             mark = entry.fingerprint
             if mark and name in found and found[name].sha256 != mark.split:
-                problems.append(f"{path}: {name}: holds other folds than those of run.json.")
+                problems.append(f"{path}: {name}: contains other folds than run.json.")
     if problems:
-        advice = "Restore the file; its folds were trained by the one that was there."
+        advice = "Restore the original file, with which the folds were trained."
         raise RunError.from_problems([*problems, advice], most=len(problems) + 1)

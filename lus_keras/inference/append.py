@@ -35,7 +35,8 @@ def check_folder(
     for other, name in SUMMARIES.items():
         if other != command and (out / name).is_file() and not append:
             raise ConfigError(
-                f"{out}: holds results of `{other}`. Name another folder, or add with --append."
+                f"{out}: contains results of `{other}`. Choose another folder, or add to it "
+                "with --append."
             )
     path = out / SUMMARIES[command]
     if not path.is_file():
@@ -46,20 +47,20 @@ def check_folder(
         known = {row["video_id"]: _place(row["video"]) for row in rows}
         model = held["model"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}). Name another folder.") from error
+        raise ConfigError(f"{path}: cannot be read ({error}). Choose another folder.") from error
     asked = {video.video_id: _place(video.video) for video in videos}
     if model != models.name:
-        raise ConfigError(f"{out}: holds results of {model}. Name another folder with --out.")
+        raise ConfigError(f"{out}: contains results of {model}. Choose another folder with --out.")
     if not append and known.items() - asked.items():
         raise ConfigError(
-            f"{out}: holds results of {len(known)} videos. Name another folder, or add with "
-            "--append."
+            f"{out}: contains results of {len(known)} videos. Choose another folder, or add to it "
+            "with --append."
         )
     clashing = [name for name, place in asked.items() if known.get(name, place) != place]
     if clashing:
         raise ConfigError.from_problems(
-            f"{out}: holds another video of the id '{name}': {known[name]}. Give ids of their own "
-            "with --manifest, or name another folder."
+            f"{out}: contains another video with the id '{name}': {known[name]}. Give unique ids "
+            "with --manifest, or choose another folder."
             for name in clashing
         )
     return held if append else {}
@@ -88,7 +89,7 @@ def kept_rows(path: Path, header: Sequence[str], new: set[str]) -> list[list[str
     with path.open(newline="", encoding="utf-8") as stream:
         columns, *rows = list(csv.reader(stream)) or [[]]
     if columns != list(header):
-        raise ConfigError(f"{path}: has other columns than it would get. Name another folder.")
+        raise ConfigError(f"{path}: has other columns than the new results. Choose another folder.")
     place = columns.index("video_id")
     plain = ([unguard(cell) for cell in row] for row in rows)
     return [row for row in plain if row[place] not in new]

@@ -235,8 +235,8 @@ def as_json(models: Ensemble, explained: Sequence[Explanation]) -> dict[str, Any
         "schema": 1,
         "model": models.name,
         "fold": models.folders[0].name,
-        "measure": "rank correlation with the map of random weights; near 1, "
-        "the map shows the input, not what was learned",
+        "measure": "rank correlation with the map of random weights; near 1, the map reflects the "
+        "input, not what was learned",
         "clips": [
             {
                 "video": each.prediction.video.video,

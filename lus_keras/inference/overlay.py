@@ -43,7 +43,9 @@ def overlay_video(
     """
     wrong = {title: values.shape for title, values in maps.items() if values.shape != frames.shape}
     if wrong:
-        raise ValueError(f"`maps` must be shaped as the frames, {frames.shape}. Received: {wrong}.")
+        raise ValueError(
+            f"`maps` must have the shape of the frames, {frames.shape}. Received: {wrong}."
+        )
     suffix, codec = container()
     path = Path(path).with_suffix(suffix)
     pictures = (overlay_frame(frames, maps, number, simulated) for number in range(len(frames)))

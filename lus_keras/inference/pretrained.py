@@ -91,7 +91,9 @@ def register(
     registry.check_name(name)
     description, run = models.description, run_folder(models.folders)
     if run is None:
-        raise RunError(f"{models.folders[0]}: is not in a run directory, which its numbers are in.")
+        raise RunError(
+            f"{models.folders[0]}: is not in a run directory, which contains the results."
+        )
     measured = [_measured(folder, models) for folder in (run, *others)]
     stored = _stored(models, backbone=backbone)
     found = {} if backbone else _differences(models, stored)
@@ -132,7 +134,7 @@ def _measured(folder: Path, models: Ensemble) -> Measured:
         source = _source(folder, models)
     if not rows:
         raise RunError(
-            f"{folder}: has no numbers of {models.name} in report/results.json or {METRICS}. Write "
+            f"{folder}: has no results of {models.name} in report/results.json or {METRICS}. Write "
             "them with `lus-keras report`, or with `lus-keras predict --manifest`."
         )
     return Measured(**source, rows=rows)
@@ -147,7 +149,7 @@ def _recipe(record: PaperRecord | None, run: RunRecord) -> Recipe:
 def _source(run: Path, models: Ensemble) -> dict[str, Any]:
     record = paper_record(run, models.description.paper)
     if record is None:
-        raise RunError(f"{run}: holds no run of the paper {models.description.paper}.")
+        raise RunError(f"{run}: contains no run of the paper {models.description.paper}.")
     return {"dataset": record.dataset, "simulated": record.simulated, "preset": record.preset}
 
 
@@ -163,12 +165,12 @@ def _stored(models: Ensemble, *, backbone: bool) -> dict[str, dict[str, np.ndarr
     """File name → stored arrays; those of a network are in the order of its weights."""
     if backbone:
         if len(models.networks) > 1:
-            raise ConfigError("--backbone: takes one network. Choose its --fold.")
+            raise ConfigError("--backbone: requires a single network. Choose its --fold.")
         state = to_torch_state(models.networks[0])
         features = {key: values for key, values in state.items() if key.startswith("features.")}
         if not features:
             raise ConfigError(
-                f"--backbone: {models.name} has no layers of AlexNet. Name another one."
+                f"--backbone: {models.name} has no AlexNet layers. Choose another network."
             )
         return {BACKBONE: registry.halved(features)}
     return {
@@ -204,7 +206,7 @@ def _differences(
     gap = float(np.abs(first - second).max())
     if not gap <= TOLERANCE:
         raise RunError(
-            f"{models.name}: half precision changes probabilities by {gap:.2g} (allowed "
+            f"{models.name}: half precision (float16) changes probabilities by {gap:.2g} (allowed "
             f"{TOLERANCE:g}). Nothing was written; train it longer, or with fit.precision=float32."
         )
     return {"probabilities": gap}

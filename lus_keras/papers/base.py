@@ -127,7 +127,7 @@ def weights_file(named: str | None, paper: str, suffixes: str = TORCH_FILES) -> 
     if Path(named).suffix.lower() not in suffixes.split():
         raise ConfigError(
             f"configs/{paper}.yaml: options.weights: must be null or a file ending in {suffixes}. "
-            f"Received {named!r}. Name another file, or a backbone that `lus-keras list` shows."
+            f"Received {named!r}. Give another file, or a backbone (see `lus-keras list`)."
         )
     path = Path(named).expanduser()
     if not path.is_file():
@@ -188,8 +188,8 @@ def _check_parameters(name: str, config: PaperConfig, found: int) -> None:
     same &= config.model == usual.model and len(config.labels) == len(usual.labels)
     if same and found != entry.parameters:
         raise ConfigError(
-            f"configs/{config.paper}.yaml: models.{name}.parameters: must be {found:,}, as many as "
-            f"the network has. Received {entry.parameters:,}. Correct the count."
+            f"configs/{config.paper}.yaml: models.{name}.parameters: must be {found:,}, the number "
+            f"in the network. Received {entry.parameters:,}. Correct the count."
         )
 
 

@@ -84,7 +84,9 @@ def with_networks(settings: PaperConfig, networks: Sequence[OwnNetwork]) -> Pape
     known = {network.function: network for network in networks}
     if len(known) < len(networks) or known.keys() & settings.models.keys():
         names = ", ".join(network.function for network in networks)
-        raise ConfigError(f"--network: {names}: the name is taken. Rename the function.")
+        raise ConfigError(
+            f"--network: {names}: a network of this name exists. Rename the function."
+        )
     first = next(iter(settings.models))
     # What a step costs is not known: as much as the dearest of the paper's.
     costs = {
@@ -162,14 +164,14 @@ def _check(network: OwnNetwork, model: Any, settings: PaperConfig) -> None:
     wanted = (None, outputs_of(settings))
     shape = getattr(model.output, "shape", None)
     if shape is None or tuple(shape) != wanted:
-        raise _refused(network, f"must give logits of shape {wanted}. Received {shape}")
+        raise _refused(network, f"must return logits of shape {wanted}. Received {shape}")
     if tuple(model.input.shape[1:]) != settings.clip.shape:
         took = tuple(model.input.shape[1:])
-        raise _refused(network, f"must take inputs {settings.clip.shape}. Received {took}")
+        raise _refused(network, f"must accept inputs {settings.clip.shape}. Received {took}")
     if not any(layer.name == "logits" for layer in model.layers):
-        raise _refused(network, "must name its last layer 'logits'")
+        raise _refused(network, "must have a last layer named 'logits'")
     if "softmax" in str(getattr(model.get_layer("logits"), "activation", "")):
-        raise _refused(network, "must give logits, without a softmax")
+        raise _refused(network, "must return logits, without a softmax")
 
 
 def _refused(network: OwnNetwork, reason: str) -> ConfigError:
@@ -181,12 +183,12 @@ def _function(network: OwnNetwork) -> Callable[..., keras.Model]:
     if not network.file:
         key = (network.function, network.sha256)
         if key not in _GIVEN:
-            raise _refused(network, "is a function of another process, which only a file can hold")
+            raise _refused(network, "was defined in another process; put it in a file")
         return _GIVEN[key]
     path = Path(network.file)
     if not path.is_file() or sha256_of(path) != network.sha256:
         raise _refused(
-            network, "the file has changed since the command began, which has to be run again"
+            network, "the file has changed since the command started; run the command again"
         )
     spec = importlib.util.spec_from_file_location(f"own_{network.sha256[:12]}", path)
     if spec is None or spec.loader is None:

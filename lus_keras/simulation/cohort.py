@@ -306,6 +306,6 @@ def _check_sliding_options(
             f"Received: lung_point_share={lung_point_share}."
         )
     if (lengths_by_class or lung_point_share) and not cohort.class_lengths_s:
-        problems.append("`lengths_by_class` and `lung_point_share` are for the task sliding only.")
+        problems.append("`lengths_by_class` and `lung_point_share` apply only to the task sliding.")
     if problems:
         raise ConfigError.from_problems(problems)

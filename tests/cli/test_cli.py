@@ -151,7 +151,7 @@ def test_killed_run_continues_and_ends_in_equal_predictions(whole, tmp_path):
         assert process.returncode == code, stderr
         assert not any(out.rglob("DONE"))
         if sent != "SIGKILL":
-            assert "The same command continues." in stderr
+            assert "Run the same command again to continue." in stderr
             assert "Traceback" not in stderr
     result = run(*arguments)
     assert result.returncode == 0, result.stderr
@@ -184,7 +184,7 @@ def test_terminated_run_ends_its_workers_at_once(tmp_path):
     process.terminate()
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 143, stderr
-    assert stderr == "Error: terminated. The same command continues.\n"
+    assert stderr == "Error: terminated. Run the same command again to continue.\n"
     wait_for(lambda: not alive(process.pid), seconds=20)
 
 

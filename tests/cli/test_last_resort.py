@@ -40,7 +40,7 @@ ERRORS = {
     "rights": (PermissionError(errno.EACCES, "denied", "x/a"), 4, "x/a: may not be read or"),
     "long": (OSError(errno.ENAMETOOLONG, "too long", "x" * 250), 3, "Shorten the id"),
     "absent": (FileNotFoundError(errno.ENOENT, "No such file", "x/a"), 3, "Check the path"),
-    "unknown": (OSError("odd"), 4, "what is finished is kept"),
+    "unknown": (OSError("odd"), 4, "finished work is kept"),
     "memory": (MemoryError(), 4, "--set fit.batch_size="),
     "text": (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), 3, "Save it as UTF-8"),
     "zlib": (zlib.error("Error -3 while\ndecompressing"), 3, "a compressed file is damaged"),
@@ -88,7 +88,7 @@ def test_a_full_disk_leaves_the_report_that_was_there(run, small_disk):
     assert call("report", run).exit_code == 0
     before = {path: path.read_bytes() for path in (run / "report").rglob("*") if path.is_file()}
     small_disk()
-    one_line(call("report", run), 4, "the disk is full", "the same command continues")
+    one_line(call("report", run), 4, "the disk is full", "run the same command again")
     after = {path: path.read_bytes() for path in (run / "report").rglob("*") if path.is_file()}
     assert after == before
 

@@ -39,7 +39,9 @@ def test_arrays_are_read_as_they_were_written(tmp_path):
 def test_an_array_that_is_larger_or_smaller_than_its_bytes_is_refused(tmp_path, shape):
     path = archive(tmp_path / "w.npz", header(shape) + bytes(24))
     tracemalloc.start()
-    with pytest.raises(DataError, match=r"w\.npz: 'w\.npy' announces more than the file holds"):
+    with pytest.raises(
+        DataError, match=r"w\.npz: 'w\.npy' declares more data than the file contains"
+    ):
         read_npz(path)
     assert tracemalloc.get_traced_memory()[1] < 10e6
     tracemalloc.stop()

@@ -190,7 +190,7 @@ def test_a_duplicate_key_is_an_error_with_line_and_column(bline):
         ),
         ("presets: {papr: {}}", "x.yaml: unknown key 'presets.papr'. Did you mean 'paper'?"),
         ("presets: {paper: 3}", "x.yaml: presets.paper: must be a mapping of keys. Received 3."),
-        ("presets: {quick: {}}", "x.yaml: presets: must hold 'paper'. Received quick."),
+        ("presets: {quick: {}}", "x.yaml: presets: must contain 'paper'. Received quick."),
     ],
 )
 def test_a_text_that_is_no_configuration_is_named_with_its_place(text, place):

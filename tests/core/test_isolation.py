@@ -49,8 +49,8 @@ def test_each_death_is_told_and_the_next_call_gets_a_new_worker():
     outcomes = run_isolated(behave, texts, limits=LIMITS)
     one, aborted, two, ended, spun, swelled, refused, three = outcomes
     assert [one["text"], two["text"], three["text"]] == ["one", "two", "three"]
-    assert aborted == "crashed the process that worked on it (SIGABRT)."
-    assert ended == "ended the process that worked on it (exit code 7)."
+    assert aborted == "crashed the process that decoded it (SIGABRT)."
+    assert ended == "ended the process that decoded it (exit code 7)."
     assert spun == "took more than 1 s of processor time."
     assert swelled == "needs more than 2.1 GB of memory."
     assert refused == "v.avi: is broken. Mend it."
@@ -59,7 +59,7 @@ def test_each_death_is_told_and_the_next_call_gets_a_new_worker():
 
 def test_an_answer_that_is_no_json_is_never_interpreted():
     outcomes = run_isolated(behave, ["babble", "next"], limits=LIMITS)
-    assert outcomes[0] == "gave no readable answer." and outcomes[1]["text"] == "next"
+    assert outcomes[0] == "returned no readable result." and outcomes[1]["text"] == "next"
 
 
 def test_what_only_waits_is_killed_in_time():
@@ -120,10 +120,10 @@ def test_arrays_come_in_order_while_the_child_works_on():
 @pytest.mark.parametrize(
     ("text", "kind", "message"),
     [
-        ("abort", ChildDied, "crashed the process that worked on it (SIGABRT)."),
-        ("exit", ChildDied, "ended the process that worked on it (exit code 7)."),
+        ("abort", ChildDied, "crashed the process that decoded it (SIGABRT)."),
+        ("exit", ChildDied, "ended the process that decoded it (exit code 7)."),
         ("spin", ChildDied, "took more than 1 s of processor time."),
-        ("babble", ChildDied, "gave no readable answer."),
+        ("babble", ChildDied, "returned no readable result."),
         ("swell", LusKerasError, "needs more than 2.1 GB of memory."),
         ("refuse", LusKerasError, "v.avi: is broken. Mend it."),
     ],

@@ -223,7 +223,7 @@ def test_a_decoder_that_crashes_or_hangs_costs_a_message_that_names_the_video(
     assert [video.video_id for video in store.videos] == ["v00", "v03"]
     assert [video.video_id for video, _ in store.skipped] == ["v01", "v02"]
     crashed, hung = (problem for _, problem in store.skipped)
-    assert crashed.startswith(f"{videos[1].video}: crashed the process that worked on it (SIGSEGV)")
+    assert crashed.startswith(f"{videos[1].video}: crashed the process that decoded it (SIGSEGV)")
     assert hung.startswith(f"{videos[2].video}: took more than 1 s of processor time.")
 
 
@@ -407,7 +407,7 @@ def test_frames_that_were_overwritten_are_decoded_anew_with_a_warning(
     changed = bytearray(whole)
     changed[place] ^= 1
     frames.write_bytes(changed)
-    with pytest.warns(UserWarning, match="holds other frames than were written"):
+    with pytest.warns(UserWarning, match="contains frames that differ from those written"):
         open_store(videos, SPEC)
     assert frames.read_bytes() == whole
     assert len(decoded) == 6
@@ -467,7 +467,7 @@ def test_an_index_that_was_edited_is_never_taken(cache, make_videos, decoded, ed
     content = json.loads(path.read_text())
     EDITS[edit](content)
     path.write_text(json.dumps(content))
-    with pytest.warns(UserWarning, match="has an index that was edited"):
+    with pytest.warns(UserWarning, match="has an edited index"):
         again = open_store(videos, SPEC, on_bad="skip")
     assert again == store and len(decoded) == 4
     np.testing.assert_array_equal(again.frames(), expected)

@@ -134,7 +134,7 @@ def test_redirects_are_followed_and_the_bytes_verified(server, tmp_path):
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
-        ("cut", "the transfer broke off, 3 times"),
+        ("cut", "the transfer was interrupted, 3 times"),
         ("absent", "404 Client Error"),
         ("portal", "have a different sha256 and were discarded"),
         ("same-size", "have a different sha256 and were discarded"),
@@ -189,7 +189,7 @@ def test_without_a_server_the_call_soon_gives_up(tmp_path, monkeypatch):
     lines = str(caught.value).splitlines()
     assert [line.rpartition(": ")[2] for line in lines[1:]] == [
         *["no answer, 3 times."] * 3,
-        "not tried, as no server answered.",
+        "not tried, because no server answered.",
     ]
 
 
@@ -237,7 +237,7 @@ def test_labels_are_taken_from_a_copy_and_their_version_is_told(server, tmp_path
     assert (to / "labels.csv").read_bytes() == b"some rows"
     (to / "labels.csv").write_bytes(b"all rows")
     (there,) = work.fetch(source, to=to, own_copy=own).tables
-    assert "was there" in there and there.endswith("not among the known ones, so not verified.")
+    assert "was there" in there and there.endswith("not a known one: not verified.")
     assert (to / "labels.csv").read_bytes() == b"all rows"
 
 
@@ -328,7 +328,7 @@ def test_on_a_terminal_the_licence_is_asked_for(toy, tmp_path, monkeypatch, answ
 def test_the_flag_accepts_and_the_result_is_told(toy, tmp_path):
     result = run("toy", "--to", tmp_path, "--accept-licence")
     assert result.exit_code == 0, result.output
-    assert "0 files were there, 0 copied, 3 downloaded; all verified." in result.output
+    assert "0 files were present, 0 copied, 3 downloaded; all verified." in result.output
     toy.faults["videos/a.avi"] = "absent"
     (tmp_path / "videos/a.avi").unlink()
     result = run("toy", "--to", tmp_path, "--accept-licence")

@@ -310,12 +310,12 @@ VECTOR, STEP = 0x00181065, 0x00181063
         (
             {"FrameTime": "66.667", "FrameTimeVector": STEPS, "FrameIncrementPointer": STEP},
             15,
-            "FrameTime says 15 frames a second and counts; FrameTimeVector says 30.3",
+            "FrameTime says 15 frames per second and is used; FrameTimeVector says 30.3",
         ),
         (
             {"FrameTime": "66.667", "FrameTimeVector": STEPS, "FrameIncrementPointer": VECTOR},
             1000 / 33,
-            "FrameTimeVector says 30.3 frames a second and counts; FrameTime says 15",
+            "FrameTimeVector says 30.3 frames per second and is used; FrameTime says 15",
         ),
         ({"FrameTime": "40", "CineRate": "15"}, 25, "FrameTime says 25.*CineRate says 15"),
         # A vector that is too short is no reason to refuse what else is stated.
@@ -380,7 +380,7 @@ def test_no_byte_and_no_line_identifies(tmp_path, key):
         ({"patient": " "}, "PatientID is blank"),
         ({"patient": "Unknown"}, "PatientID is blank or stands for nobody"),
         ({"patient": "?"}, "PatientID is blank or stands for nobody"),
-        ({"FrameTime": "0.04"}, "FrameTime says 2.5e\\+04 frames a second.*--frame-rate"),
+        ({"FrameTime": "0.04"}, "FrameTime says 2.5e\\+04 frames per second.*--frame-rate"),
         ({"FrameTime": "40000"}, "FrameTime says 0.025 frames a second"),
         ({"BitsStored": 7}, "8 bits, all of them used"),
         ({"PixelRepresentation": 1}, "without a sign"),
@@ -388,10 +388,10 @@ def test_no_byte_and_no_line_identifies(tmp_path, key):
         (
             {"PhotometricInterpretation": "MONOCHROME2", "NumberOfFrames": 15}
             | {"frames": np.zeros((5, 60, 80, 3), np.uint8)},
-            "states 15 frames and holds 5",
+            "states 15 frames and contains 5",
         ),
-        ({"NumberOfFrames": 4}, "states 4 frames and holds 5"),
-        ({"NumberOfFrames": 6}, "states 6 frames and holds 5"),
+        ({"NumberOfFrames": 4}, "states 4 frames and contains 5"),
+        ({"NumberOfFrames": 6}, "states 6 frames and contains 5"),
         ({"Rows": 30_000, "Columns": 30_000}, "more than is decoded"),
         ({"BitsAllocated": 16}, "8 bits"),
         ({"FrameTimeVector": [0, 20], "drop": ["FrameTime"]}, "FrameTimeVector"),
@@ -399,7 +399,7 @@ def test_no_byte_and_no_line_identifies(tmp_path, key):
         ({"drop": ["PixelData"]}, "no pixels|damaged"),
         (
             {"syntax": JPEG, "NumberOfFrames": 4, "frames": np.zeros((5, 60, 80, 3), np.uint8)},
-            "states 4 frames and holds 5",
+            "states 4 frames and contains 5",
         ),
     ],
 )
@@ -599,9 +599,10 @@ def test_a_file_without_region_is_masked_by_the_user_s(tmp_path, key):
     assert "cuts the ultrasound region" not in result.output
     result = run(tmp_path, key, "--region", "20,10,30,20", "--banner", "0.25")
     assert read_manifest(tmp_path / "out" / "manifest.csv")[0].roi == (20, 15, 30, 15)
-    assert "The top 25% of the picture is black, which cuts the ultrasound region of 1 videos" in (
-        result.output
-    )
+    assert (
+        "The top 25% of the image is blacked out, which removes part of the ultrasound region of 1 "
+        "videos"
+    ) in result.output
     assert run(tmp_path, key, "--region", "20,10,30").exit_code == 2
     assert run(tmp_path, key, "--region", "20,10,300,20").exit_code == 3
 
@@ -626,7 +627,7 @@ def test_a_cine_that_kills_its_decoder_is_named_by_its_number(tmp_path, key, mon
     with pytest.raises(DataError) as caught:
         import_dicom([tmp_path / "in"], tmp_path / "out", key)
     assert str(caught.value) == (
-        "DICOM file 2 of 2, sorted by path: crashed the process that worked on it (SIGSEGV). "
-        "Leave it out, or export it uncompressed."
+        "DICOM file 2 of 2, sorted by path: crashed the process that decoded it (SIGSEGV). Exclude "
+        "it, or export it uncompressed."
     )
     assert not list((tmp_path / "out").rglob(".tmp-*"))

@@ -43,7 +43,7 @@ def test_columns_are_mapped_and_ids_stay_text(tmp_path, delimiter):
         ("010", "b_lines", "01"),
         ("10", "effusion", "2"),
     ]
-    assert done.notes == ("Columns that were not used: remark.",)
+    assert done.notes == ("Unused columns: remark.",)
     with pytest.warns(UserWarning, match="look alike"):
         assert tuple(read_manifest(tmp_path / "m.csv")) == done.videos
 
@@ -83,7 +83,7 @@ def test_all_unknown_words_are_listed_once_with_their_rows(tmp_path):
         "'comet'",
         "Received 'x'",
         "row 9: column 'patient_id' must be filled",
-        "no video is named 'v9.avi'",
+        "no video has the name 'v9.avi'",
     ):
         assert cause in text
     assert not (tmp_path / "m.csv").exists()
@@ -113,7 +113,7 @@ def test_paths_may_be_put_together_from_columns(tmp_path):
 def test_two_rows_of_one_video_are_an_error(tmp_path):
     touch(tmp_path, "a.avi")
     rows = [["video", "patient_id"], ["a.avi", "p1"], ["A.AVI", "p2"]]
-    with pytest.raises(DataError, match=r"row 3: video 'a\.avi' has a row already, row 2"):
+    with pytest.raises(DataError, match=r"row 3: video 'a\.avi' already has a row, row 2"):
         import_table(sheet(tmp_path / "s.csv", rows), tmp_path / "m.csv")
 
 

@@ -97,7 +97,7 @@ def test_a_video_that_kills_its_decoder_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("lus_keras.data.importers.timing.decode_times", fatal_decoder.decode_times)
     marks = {f"p0{number}_e1_z1.mp4": [([0.5, 1], {FINDING: "0"})] for number in (1, 2, 3)}
     (line,) = error_of(tmp_path, marks).splitlines()
-    assert "p02_e1_z1.mp4: crashed the process that worked on it (SIGSEGV). Copy" in line
+    assert "p02_e1_z1.mp4: crashed the process that decoded it (SIGSEGV). Copy" in line
 
 
 @pytest.mark.parametrize("ids", [str, int])
@@ -165,7 +165,7 @@ def test_all_wrong_segments_are_listed_with_their_place(tmp_path):
         zip(lines, ["has no length", "is reversed", "leaves", "leaves", "leaves"], strict=True)
     ):
         assert f"project.json, /metadata/1_m{number}: segment {cause}" in line
-    assert "lasts 2.000 s by decoding. Received [1.9, 2.11]" in message
+    assert "lasts 2.000 s when decoded. Received [1.9, 2.11]" in message
     rows, _ = imported(tmp_path, {"p01_e1_z1.mp4": [([0, 2.1], {FINDING: "0"})]})
     assert rows["p01_e1_z1.mp4"].segments == ((0.0, 2.0),)
 
@@ -197,7 +197,7 @@ def test_an_unknown_option_attribute_view_and_file_are_listed_at_once(tmp_path):
     message = str(caught.value)
     assert "/metadata/1_m0/av/1: must be among the options 0, 1. Received '7'" in message
     assert "/metadata/1_m1/av/9: the project has no attribute '9'" in message
-    assert "/metadata/lost/vid: must lead to one file. Received view '5'" in message
+    assert "/metadata/lost/vid: must refer to one file. Received view '5'" in message
 
 
 @pytest.mark.parametrize(
@@ -235,8 +235,10 @@ def test_unknown_videos_and_names_are_listed_with_the_nearest(tmp_path):
     source = project(tmp_path / "project.json", marks)
     with pytest.raises(DataError) as caught:
         import_via(source, [tmp_path / "videos"], tmp_path / "m.csv", OPTIONS)
-    assert "no video is named 'p01_e1_z1.mp4' or alike. Is it 'p01_e1_z2.mp4'?" in str(caught.value)
-    assert "--patient does not fit the name 'x_e1_z1'" in str(caught.value)
+    assert "no video has the name 'p01_e1_z1.mp4' or alike. Is it 'p01_e1_z2.mp4'?" in str(
+        caught.value
+    )
+    assert "--patient does not match the name 'x_e1_z1'" in str(caught.value)
 
 
 def test_two_files_of_one_name_are_never_taken_for_one(tmp_path):
@@ -356,7 +358,7 @@ def test_two_rectangles_and_one_outside_are_errors(tmp_path):
     }
     message = error_of(tmp_path, marks)
     assert "2 different rectangles" in message
-    assert "must lie in the picture of 32×24" in message
+    assert "must lie inside the image of 32×24" in message
 
 
 # Transcodes
@@ -507,7 +509,7 @@ def test_a_segment_may_end_where_the_sound_does(tmp_path, end, fits):
     write_late(tmp_path / "p01_e1_z1.mp4", 0.8)
     source = project(tmp_path / "p.json", {"p01_e1_z1.mp4": [([2.3, end], {FINDING: "0"})]})
     if not fits:
-        with pytest.raises(DataError, match=r"lasts 2\.000 s by decoding, from 0\.800 s on"):
+        with pytest.raises(DataError, match=r"lasts 2\.000 s when decoded, from 0\.800 s on"):
             import_via(source, [], tmp_path / "m.csv", OPTIONS)
         return
     (row,) = import_via(source, [], tmp_path / "m.csv", OPTIONS).videos

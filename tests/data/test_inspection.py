@@ -147,7 +147,7 @@ def test_patient_ids_that_look_alike_are_told_once_at_the_first_row(tmp_path):
     (tmp_path / "m.csv").write_text("video,patient_id\na.avi,01\nb.avi,1\nc.avi,2\n")
     items = quality.find_target(tmp_path / "m.csv").items
     told = [[p.cause for p in item.problems if p.code == "patients-alike"] for item in items]
-    assert told == [["patient ids look alike and are treated as different: '01' and '1'."], [], []]
+    assert told == [["patient ids are similar and are treated as different: '01' and '1'."], [], []]
 
 
 def test_no_original_is_touched(checked):
@@ -371,7 +371,7 @@ def test_a_folder_of_pictures_is_looked_at_as_any_video(tmp_path):
     (tmp_path / "p1" / "7.png").write_bytes(b"")
     (checked,) = quality.check(quality.find_target(path)).videos
     assert [p.code for p in checked.problems] == ["unreadable"]
-    assert "7.png: is not a JPEG, PNG, BMP or TIFF picture (0 bytes)" in checked.problems[0].cause
+    assert "7.png: is not a JPEG, PNG, BMP or TIFF image (0 bytes)" in checked.problems[0].cause
 
 
 def test_show_and_stats_write_figures(small):

@@ -60,7 +60,7 @@ def test_intervals_and_the_labels_of_a_sheet_come_together(folder):
     segments = [found[name].segments for name in sorted(found)]
     assert segments == [((0.4, 1.0),), (), (), None]
     assert "severity: known of 4 (0: 1, 1: 1, 2: 1, 3: 1)" in done.output
-    assert "labels.csv: Columns that were not used: remark." in done.output
+    assert "labels.csv: Unused columns: remark." in done.output
 
 
 def test_a_sheet_that_contradicts_annotations_is_refused_with_all_its_rows(folder):
@@ -98,7 +98,7 @@ def test_a_sheet_with_columns_of_other_names_is_told_how_to_map_them(folder):
     maps = ["--map", "File=video", "--map", "Subject ID=patient_id"]
     assert "--map File=video --map 'Subject ID=patient_id' --map B-lines=b_lines" in done.output
     done = CliRunner().invoke(main, [*words, *maps])
-    assert "not used: B-lines. Is this meant? --map B-lines=b_lines" in done.output
+    assert "not used: B-lines. Did you mean one of these? --map B-lines=b_lines" in done.output
     done = CliRunner().invoke(main, [*words, *maps, "--map", "B-lines=b_lines"])
     assert "b_lines: known of 2 (1: 2)" in done.output
     assert "`b_lines` is 1 in all 2 videos that state it, and never 0" in done.output

@@ -41,7 +41,7 @@ def test_given_boxes_are_entered_and_the_others_named(manifest):
         ("v9=1,2,3,4", 2, "no video 'v9'"),
         ("v00=1,2,3", 2, "must be x,y,w,h"),
         ("1,2,3,4", 2, "write VIDEO_ID=x,y,w,h"),
-        ("v00=20,0,13,5", 3, "leaves the picture of 32×24"),
+        ("v00=20,0,13,5", 3, "extends beyond the image of 32×24"),
     ],
 )
 def test_a_wrong_box_is_refused_and_nothing_is_written(manifest, given, code, said):

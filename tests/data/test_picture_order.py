@@ -124,7 +124,7 @@ def test_times_and_rate_come_from_the_stamps(tmp_path):
     assert [int(frame.mean()) for frame in decoded.frames] == [0, 10, 20, 30]
     done = import_frame_folders(tmp_path / "in", tmp_path / "in" / "m.csv", fps=30)
     assert done.videos[0].fps == pytest.approx(15, abs=0.01)
-    assert any("names state times, 15 pictures a second, and --fps 30" in n for n in done.notes)
+    assert any("names state times, 15 images per second, and --fps 30" in n for n in done.notes)
     # A rate that was entered by hand replaces the stamps.
     np.testing.assert_allclose(
         video.read_video(row.video, picture_fps=30).times_s, np.arange(4) / 30

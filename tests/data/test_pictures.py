@@ -106,7 +106,7 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
 def test_another_size_is_refused_by_name(tmp_path):
     write_pictures(tmp_path, [1, 3])
     write_pictures(tmp_path, [2], size=(24, 30))
-    with pytest.raises(VideoError, match=r"2\.png: is 30×24 after pictures of 32×24"):
+    with pytest.raises(VideoError, match=r"2\.png: is 30×24 after images of 32×24"):
         video.read_video(tmp_path, picture_fps=1)
 
 
@@ -234,7 +234,7 @@ def test_all_that_is_wrong_with_folders_is_listed(tmp_path):
     with pytest.raises(DataError) as caught:
         import_frame_folders(tmp_path, tmp_path / "m.csv", fps=1)
     message = str(caught.value)
-    assert "2.png: is 8×8 after pictures of 32×24" in message
+    assert "2.png: is 8×8 after images of 32×24" in message
     assert "lies 2 folders deep" in message
     assert "a.png: has no number" in message
     assert not (tmp_path / "m.csv").exists()
@@ -254,7 +254,7 @@ def test_the_command_writes_a_manifest(tmp_path, monkeypatch):
     arguments = ["data", "import-frames", "data", "--fps", "25", "--out", "data/m.csv"]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
-    assert "1 numbers are left out (3)" in done.output
+    assert "1 numbers are missing (3)" in done.output
     assert len(read_manifest(tmp_path / "data" / "m.csv")) == 1
     assert CliRunner().invoke(main, [*arguments, "--layout", "zone"]).exit_code == 2
     assert CliRunner().invoke(main, [*arguments, "--layout", "patient"]).exit_code == 3

@@ -187,7 +187,7 @@ def test_rows_and_files_without_their_counterpart_are_told(copy):
     notes = "\n".join(data.notes)
     assert "no such file here: Cov_b." in notes
     assert "a second row for the same file: Cov_a." in notes
-    assert "no patient id, so that it cannot be kept on one side of a split: Cov_e." in notes
+    assert "no patient id, so a split by patient is impossible: Cov_e." in notes
     assert "no row in dataset_metadata.csv, so no license is known: stranger.mp4." in notes
 
 

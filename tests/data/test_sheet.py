@@ -258,7 +258,7 @@ def test_an_id_that_excel_turned_into_a_date_is_told(tmp_path):
     ):
         content = book(tmp_path / "a.xlsx", [["video", "patient_id"], ["v1.avi", value]])
         told = refused(tmp_path, content.read_bytes(), "s.xlsx")
-        assert f"holds a date or time, {shown}. Was" in told
+        assert f"contains a date or time, {shown}. Was" in told
 
 
 @pytest.mark.parametrize(
@@ -329,6 +329,8 @@ def test_an_id_in_a_format_that_is_not_understood_is_an_error_of_its_rows(tmp_pa
     with pytest.raises(DataError) as caught:
         with_formats(tmp_path, cells)
     text = str(caught.value)
-    assert "row 2: column 'patient_id': holds the number 1 in a format whose words are not" in text
+    assert (
+        "row 2: column 'patient_id': contains the number 1 in a format whose words are not" in text
+    )
     assert "row 3" in text and "row 4" not in text and "Format the column as text" in text
     assert not (tmp_path / "m.csv").exists()

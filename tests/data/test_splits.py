@@ -176,10 +176,10 @@ def test_verify_names_every_gap():
     assert not isinstance(caught.value, LeakageError)
     assert str(caught.value).splitlines() == [
         "fold 0: patient 'x' is not in the data.",
-        "fold 0: patient 'c' is in neither side.",
+        "fold 0: patient 'c' is in neither set.",
         "fold 1: no patient to train.",
-        "fold 1: patient 'b' is in neither side.",
-        "fold 1: patient 'c' is in neither side.",
+        "fold 1: patient 'b' is in neither set.",
+        "fold 1: patient 'c' is in neither set.",
         "patient 'c' is never tested.",
     ]
 

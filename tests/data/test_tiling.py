@@ -197,7 +197,7 @@ def test_a_region_of_a_wide_file_is_the_same_place_of_the_scaled_picture(tmp_pat
 def test_a_region_beside_the_picture_is_told_in_pixels_of_the_file(videos):
     wrong = dataclasses.replace(videos[0], roi=(70, 0, 20, 10))
     message = load_item(wrong, FrameSpec(SIZE, FPS, "roi"))
-    assert "70,0,20,10 leaves the picture of 80×60" in message
+    assert "70,0,20,10 extends beyond the image of 80×60" in message
 
 
 def test_the_command_prints_counts_beside_the_papers(videos, tmp_path):

@@ -239,7 +239,7 @@ def test_a_png_of_several_pictures_is_a_video_at_its_own_times(tmp_path):
 def test_a_picture_of_webp_is_not_taken_for_avi(tmp_path):
     path = tmp_path / "v.webp"
     Image.new("L", (32, 24)).save(path)
-    with pytest.raises(VideoError, match=r"v\.webp: videos of kind \.webp are not decoded"):
+    with pytest.raises(VideoError, match=r"v\.webp: files of type \.webp are not decoded"):
         video.probe(path)
 
 
@@ -249,7 +249,7 @@ def test_a_kind_that_is_not_decoded_is_found_and_named_with_what_to_do(tmp_path)
     path = tmp_path / "v.rm"
     path.write_bytes(b".RMF" + bytes(100))
     assert find_videos([tmp_path]) == [path]
-    with pytest.raises(VideoError, match=r"v\.rm: videos of kind \.rm.*Convert it to MP4"):
+    with pytest.raises(VideoError, match=r"v\.rm: files of type \.rm.*Convert it to MP4"):
         video.probe(path)
 
 
@@ -274,7 +274,7 @@ def test_deep_pictures_are_scaled_by_the_bits_they_use(tmp_path, suffix, bits, s
         assert cv2.imwrite(str(tmp_path / f"{number}{suffix}"), frame.astype(np.uint16) << shift)
     np.testing.assert_array_equal(video.read_video(tmp_path, picture_fps=9).frames, frames)
     assert video.probe(tmp_path).notes == (
-        f"its pictures use {bits} of 16 bits; gray values are scaled by those used.",
+        f"its images use {bits} of 16 bits; gray values are scaled to those used.",
     )
 
 
@@ -331,7 +331,7 @@ SECOND = ((HEIGHT, WIDTH), (32, 32))
             "(1:2): players show 64×48 as 32×48",
             "setsar",
         ),
-        ({"sizes": SECOND}, "streams", "the first, 64×48, is read, and not 32×32", "-map 0:v:1"),
+        ({"sizes": SECOND}, "streams", "the first, 64×48, is read, not 32×32", "-map 0:v:1"),
     ],
 )
 def test_what_a_header_says_and_reading_does_not_follow_is_warned_of(

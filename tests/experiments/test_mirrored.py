@@ -97,7 +97,7 @@ def test_the_global_batch_is_the_papers(found):
 
 
 def test_a_batch_that_cannot_be_shared_evenly_is_refused(found):
-    assert "fit.batch_size 5 cannot be shared evenly by 2 devices" in found["refused"]
+    assert "fit.batch_size 5 cannot be split evenly across 2 devices" in found["refused"]
 
 
 def test_a_whole_run_ends_in_predictions_and_says_what_differs(found):

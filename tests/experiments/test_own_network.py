@@ -141,9 +141,9 @@ def test_python_gets_a_table_with_intervals(trained, tmp_path):
     ("body", "reason"),
     [
         ("return 3", r"must return a keras.Model. Received int"),
-        ("return model(3, 'logits')", r"must give logits of shape .*, 2\). Received \(None, 3\)"),
-        ("return model(2, 'last')", r"must name its last layer 'logits'"),
-        ("return model(2, 'logits', 'softmax')", r"must give logits, without a softmax"),
+        ("return model(3, 'logits')", r"must return logits of shape .*, 2\). Received \(None, 3\)"),
+        ("return model(2, 'last')", r"must have a last layer named 'logits'"),
+        ("return model(2, 'logits', 'softmax')", r"must return logits, without a softmax"),
         ("raise KeyError('x')", r"raised KeyError: 'x'"),
     ],
 )

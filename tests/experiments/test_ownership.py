@@ -219,7 +219,7 @@ def test_a_fold_folder_that_was_renamed_is_told_by_its_rows(tmp_path):
     run = write_run(tmp_path, models=("c2d_lstm",), folds=2, patients=4)
     fold_dir(run, "c2d_lstm", 1).rename(fold_dir(run, "c2d_lstm", 7))
     path = fold_dir(run, "c2d_lstm", 7) / "predictions.csv"
-    with pytest.raises(RunError, match=f"{path}: holds predictions of fold 1. Was the folder"):
+    with pytest.raises(RunError, match=f"{path}: contains predictions of fold 1. Was the folder"):
         read_run(run)
 
 
@@ -332,7 +332,9 @@ def test_networks_of_two_runs_are_not_averaged(run):
             assert len(find_network(run).folders) == 2
             continue
         key = message.partition(" was")[0]
-        with pytest.raises(RunError, match=f"{folders[1] / 'DONE'}: is of another run: {key} was"):
+        with pytest.raises(
+            RunError, match=f"{folders[1] / 'DONE'}: belongs to another run: {key} was"
+        ):
             find_network(run)
     vouch(folders[1], ["model.json", "model.weights.h5"], MARK.of_fold("c2d_lstm", "fold_0"))
     with pytest.raises(RunError, match="fold was 'fold_1', is now 'fold_0'"):

@@ -40,7 +40,7 @@ def test_other_videos_are_refused_and_the_same_ones_are_not(trained, held):
     third = trained.videos[2].video
     result = predict(trained, held, third)
     assert result.exit_code == 2
-    assert f"{held}: holds results of 2 videos." in result.output and "--append" in result.output
+    assert f"{held}: contains results of 2 videos." in result.output and "--append" in result.output
     again = [video.video for video in trained.videos[:2]]
     assert predict(trained, held, *again, "--manifest", trained.manifest).exit_code == 0
     assert {path.name: path.read_bytes() for path in held.iterdir()} == before

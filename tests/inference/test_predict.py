@@ -386,8 +386,8 @@ def test_a_video_that_kills_its_decoder_costs_a_line_and_the_others_are_finished
     result = invoke("predict", trained.run, *videos, "--out", out)
     assert result.exit_code == 4, result.output
     count, first, second = result.stderr.strip().splitlines()
-    assert count.endswith("2 of 4 videos are left out; the others are done:")
-    crash = "crashed the process that worked on it (SIGSEGV). Copy the file again"
+    assert count.endswith("2 of 4 videos were excluded; the others are complete:")
+    crash = "crashed the process that decoded it (SIGSEGV). Copy the file again"
     assert first.startswith(f"{videos[1]}: {crash}")
     assert second.startswith(f"{videos[2]}: {crash}") and second.endswith("are not drawn.")
     assert pd.read_csv(out / "videos.csv")["video_id"].tolist() == ["v0", "v2", "v3"]
@@ -415,7 +415,7 @@ def test_a_damaged_video_is_left_out_and_the_others_are_predicted(trained, cut, 
     result = invoke("predict", trained.run, cut, trained.videos[0].video, *options)
     assert result.exit_code == 4, result.output
     count, problem = result.stderr.strip().splitlines()
-    assert count.endswith("1 of 2 videos are left out; the others are done:")
+    assert count.endswith("1 of 2 videos were excluded; the others are complete:")
     assert problem.startswith(f"{cut}: the file is cut short: ")
     assert "of 20 frames decode" in problem and "Copy the file again from its source" in problem
     assert pd.read_csv(out / "videos.csv")["video_id"].tolist() == ["v0"]
@@ -462,7 +462,9 @@ def test_a_byte_that_changed_is_told_by_the_hash_of_the_manifest(trained, tmp_pa
     manifest.write_text(f"video,patient_id,sha256\nv0.avi,p,{whole}\n")
     result = invoke("predict", trained.run, "--manifest", manifest, "--json")
     assert result.exit_code == 3
-    assert f"is not the file of the manifest, whose sha256 starts with {whole[:8]}" in result.stderr
+    assert (
+        f"does not match the manifest, in which its sha256 starts with {whole[:8]}" in result.stderr
+    )
 
 
 def test_wrong_runs_are_told_in_a_line_with_their_exit_code(trained, tmp_path):
@@ -506,7 +508,7 @@ def test_a_run_of_several_networks_names_them(trained, tmp_path):
         with pytest.raises(ConfigError, match=f"holds no network for --model {wrong}"):
             load_models(copy, model=wrong)
     assert load_models(network).name == "bline/c2d_lstm_a"
-    with pytest.raises(RunError, match="weights are not those of bline/c2d_a"):
+    with pytest.raises(RunError, match="the weights do not match bline/c2d_a"):
         load_models(copy, model="c2d_a")
 
 

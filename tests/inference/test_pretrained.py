@@ -79,7 +79,7 @@ def test_a_card_says_how_good_a_network_is_on_other_data(trained, tmp_path):
     (out / "metrics.json").write_text(json.dumps({**said, "model": "bline/c2d_a"}))
     refused = invoke(*export)
     assert refused.exit_code != 0
-    assert f"{out}: has no numbers of bline/c2d_lstm_a" in refused.output
+    assert f"{out}: has no results of bline/c2d_lstm_a" in refused.output
 
 
 def test_kernels_are_stored_in_half_precision_and_vectors_in_single(registered):
@@ -155,7 +155,7 @@ def test_numbers_are_of_a_report_and_half_precision_must_not_change_what_is_said
     run = tmp_path / "run"
     shutil.copytree(trained.run, run)
     (run / "report" / "results.json").unlink()
-    with pytest.raises(RunError, match=r"run: has no numbers of bline/c2d_lstm_a"):
+    with pytest.raises(RunError, match=r"run: has no results of bline/c2d_lstm_a"):
         register(load_models(run), "bline/other")
     models = load_models(trained.run, fold=0)
     weights = [np.asarray(weight) for weight in models.networks[0].weights]

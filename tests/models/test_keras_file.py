@@ -73,7 +73,8 @@ def endless(weights):
 
 
 @pytest.mark.parametrize(
-    ("change", "cause"), [(outside, "is a link"), (endless, "announces more than the file holds")]
+    ("change", "cause"),
+    [(outside, "is a link"), (endless, "declares more data than the file contains")],
 )
 def test_arrays_that_are_not_in_the_file_are_refused(saved, change, cause):
     with pytest.raises(DataError, match=rf"m\.keras: cannot be read as a Keras model .*{cause}"):

@@ -108,11 +108,11 @@ def test_torchvisions_alexnet_fills_the_backbone_alone():
         for new, old in zip(layer.get_weights(), before[layer.name], strict=True):
             assert np.array_equal(new, old) != layer.name.startswith("backbone"), layer.name
     assert set(report.loaded) == given.keys() - {"classifier.1.weight"}
-    assert report.skipped == {"classifier.1.weight": "has no place in this network"}
+    assert report.skipped == {"classifier.1.weight": "does not exist in this network"}
     assert set(report.missing) == state.keys() - given.keys()
     assert str(report) == (
-        "10 arrays loaded; classifier.1.weight skipped (has no place in this network); "
-        "not given, initial values kept: attention, lstm, fc"
+        "10 arrays loaded; classifier.1.weight skipped (does not exist in this network); not in "
+        "the file, initial values kept: attention, lstm, fc"
     )
 
 
@@ -143,7 +143,7 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_is_changed():
     assert str(caught.value).splitlines() == [
         "weights: 'features.3.bias' is missing.",
         "weights: 'features.6.weight' has shape (6, 5, 3, 2), (6, 5, 3, 3) is wanted.",
-        "weights: 'features.0.bias' is not made of numbers, but of ndarray.",
+        "weights: 'features.0.bias' does not contain numbers, but ndarray.",
         "weights: 'attention.1.running_mean' has values that are not finite.",
         "weights: 'lstm.bias_hh_l0' is missing.",
     ]

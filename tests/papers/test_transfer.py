@@ -244,7 +244,7 @@ def test_an_unnamed_target_is_every_papers_that_has_the_network_or_the_labels(co
     """`table2` is also the sliding paper's, which these videos have no labels for."""
     (made,) = plan(Request(("table2",), data=str(cohort), preset="smoke"))
     assert made.paper.name == "bline"
-    assert any(fact.text.startswith("sliding is left out: ") for fact in made.data.facts)
+    assert any(fact.text.startswith("sliding is skipped: ") for fact in made.data.facts)
     (made,) = plan(Request(("table2",), preset="smoke", models=("resnet3d_18",)))
     assert made.paper.name == "sliding"
     with pytest.raises(DataError):

@@ -139,7 +139,7 @@ def _own_layers(file: Path, paper: str, preset: str) -> list[Layer]:
         ) from None
     if values.get("paper", paper) != paper:
         raise ConfigError(
-            f"{source}: paper: is '{values['paper']}', and '{paper}' is asked for. Give --paper "
+            f"{source}: paper: is '{values['paper']}', and '{paper}' is requested. Give --paper "
             f"{values['paper']}, or another file."
         )
     presets = values.pop("presets", {})
@@ -302,7 +302,7 @@ def _refuse_bomb(values: Any) -> None:
             count += len(value)
             waiting += value
         if count > MAX_VALUES:
-            raise ValueError(f"its aliases (*) stand for more than {MAX_VALUES:,} values")
+            raise ValueError(f"its aliases (*) expand to more than {MAX_VALUES:,} values")
 
 
 def _read_mapping(text: str, source: str) -> dict[str, Any]:
@@ -331,7 +331,7 @@ def _preset_layer(presets: Any, preset: str, source: str) -> Layer:
     ]
     if preset not in presets:
         present = ", ".join(map(str, presets)) or "none"
-        problems.append(f"{source}: presets: must hold '{preset}'. Received {present}.")
+        problems.append(f"{source}: presets: must contain '{preset}'. Received {present}.")
     if problems:
         raise ConfigError.from_problems(problems)
     return f"{source}: presets.{preset}", presets[preset]
@@ -402,7 +402,7 @@ def _contradictions(config: PaperConfig) -> Iterator[str]:
                 hint = did_you_mean(model, config.models)
                 yield f"variants.{name}.models: unknown model '{model}'.{hint}"
     if not config.split.test_fraction and not config.split.test_patients:
-        yield "split.test_fraction: 0 tests on split.test_patients only. Name them, or raise it."
+        yield "split.test_fraction: 0 requires split.test_patients. Set them, or raise it."
     validated = config.fit.select in ("val_loss", "val_accuracy")
     if validated and not config.split.validation_fraction:
         yield (

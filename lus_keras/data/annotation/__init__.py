@@ -93,8 +93,8 @@ def write_page(
             stream.write(piece)
             if stream.tell() > MAX_BYTES:
                 raise DataError(
-                    f"{out}: {len(videos)} videos make a page of more than {MAX_BYTES / 1e6:.0f} "
-                    "MB, which browsers do not open. Make several pages, or add --size 400."
+                    f"{out}: {len(videos)} videos need a page of more than {MAX_BYTES / 1e6:.0f} "
+                    "MB, too large for browsers. Write several pages, or add --size 400."
                 )
 
 

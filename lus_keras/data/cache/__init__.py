@@ -108,13 +108,13 @@ class FrameStore:
                 said = index["fingerprint"]["data"], index["sha256"]
                 same = said == (self.key, index_hash(index))
                 if not (same and frames_are_intact(self.path, index)):
-                    raise ValueError("other frames than were written")
+                    raise ValueError("frames that differ from those written")
             return np.memmap(self.path / FRAMES, np.uint8, "r")
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise DataError(
                 f"{self.path}: the cache changed while it was read ({reason}). Run the command "
-                "again, which decodes the videos again; finished folds are kept."
+                "again to decode the videos again; completed folds are kept."
             ) from error
 
     @cached_property
@@ -149,7 +149,7 @@ def open_store(
             cache cannot be written.
     """
     if not items:
-        raise DataError("the data set has no video. Add videos.")
+        raise DataError("the data set contains no video. Add videos.")
     if spec.crop == "roi":
         check_regions(items)
     key = store_key(items, spec)
@@ -165,8 +165,8 @@ def open_store(
                 index = read_json(path / "index.json")
     except OSError as error:
         raise DataError(
-            f"{path}: the cache cannot be written ({error.strerror or error}). Free space, or "
-            "point LUS_KERAS_CACHE at another folder."
+            f"{path}: the cache cannot be written ({error.strerror or error}). Free space, or set "
+            "LUS_KERAS_CACHE to another folder."
         ) from error
     return _store(path, items, key, index)
 
@@ -187,8 +187,8 @@ def _read_index(path: Path, count: int, mark: Mapping[str, Any]) -> dict[str, An
         if not problem:
             return index if problem is None else None
         warnings.warn(
-            f"{path}: the cache {problem}. Its videos are decoded again; look at the disk if this "
-            "was not you.",
+            f"{path}: the cache {problem}. Its videos are decoded again. If you did not change it, "
+            "check the disk.",
             UserWarning,
             stacklevel=3,
         )
@@ -202,7 +202,7 @@ def _problem(
 ) -> str | None:
     """Reason to warn about a store, "" to rebuild it silently, or None if it is valid."""
     if index["sha256"] != index_hash(index):
-        return "has an index that was edited"
+        return "has an edited index"
     rows = [video_from_json(entry["video"]) for entry in index["videos"]]
     pixels = [entry["count"] * math.prod(entry["size"]) for entry in index["videos"]]
     whole = (path / FRAMES).stat().st_size == sum(pixels) * index["channels"]
@@ -212,10 +212,12 @@ def _problem(
     foreign = [name for name in ("settings", "data") if said[name] != mark[name]]
     if foreign:
         one, now = (side[foreign[0]] for side in (said, mark))
-        return f"is of other {foreign[0]}: {one}, not {now}"
+        return f"was made with different {foreign[0]}: {one}, not {now}"
     if said != mark:
         return ""
-    return None if frames_are_intact(path, index) else "holds other frames than were written"
+    return (
+        None if frames_are_intact(path, index) else "contains frames that differ from those written"
+    )
 
 
 def _store(path: Path, items: Sequence[Item], key: str, index: dict[str, Any]) -> FrameStore:

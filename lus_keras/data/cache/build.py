@@ -96,7 +96,7 @@ def _check_space(folder: Path, items: Sequence[Item], spec: FrameSpec) -> None:
     if needed > free:
         raise DataError(
             f"{folder}: the cache needs {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB are free. Free "
-            "space, or point LUS_KERAS_CACHE at another folder."
+            "space, or set LUS_KERAS_CACHE to another folder."
         )
 
 
@@ -205,7 +205,7 @@ def _render_all(items: Sequence[FrameSource], spec: FrameSpec, workers: int) -> 
             except BrokenProcessPool:
                 raise DataError(
                     f"video '{item.video_id}', or one of the {len(waiting)} after it: the process "
-                    "that rendered it died; is there memory left? Close other programs, or set a "
-                    "smaller clip.size."
+                    "that rendered it ended unexpectedly, possibly for lack of memory. Close "
+                    "other programs, or set a smaller clip.size."
                 ) from None
             yield loaded

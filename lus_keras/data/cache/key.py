@@ -66,7 +66,7 @@ def hash_problem(video: Video, digest: str) -> str | None:
     if not video.sha256 or video.sha256 == digest:
         return None
     return (
-        f"{video.video}: is not the file of the manifest, whose sha256 starts with "
+        f"{video.video}: does not match the manifest, in which its sha256 starts with "
         f"{video.sha256[:8]}, not {digest[:8]}. Copy it again, or update the sha256."
     )
 
@@ -103,8 +103,8 @@ def _refuse_shared_files(videos: Sequence[Video], hashes: Mapping[str, str]) -> 
     for video in videos:
         owners[hashes[video.video]].add(video.patient_id)
     problems = [
-        f"video '{video.video_id}': patient '{video.patient_id}' has the same file as "
-        f"'{other}', so that a split may leak. Keep one of the rows."
+        f"video '{video.video_id}': patient '{video.patient_id}' has the same file as '{other}', "
+        "so a split may leak. Keep one of the rows."
         for video in videos
         for other in sorted(owners[hashes[video.video]] - {video.patient_id})
     ]

@@ -122,8 +122,8 @@ def reading(video: Video, spec: FrameSpec) -> dict[str, Any]:
         x, y, w, h = video.roi
         if x + w > info.width or y + h > info.height:
             raise VideoError(
-                f"video '{video.video_id}': its region of interest {x},{y},{w},{h} leaves the "
-                f"picture of {info.width}×{info.height}. Correct the manifest's column `roi`."
+                f"video '{video.video_id}': its region of interest {x},{y},{w},{h} extends beyond "
+                f"the image of {info.width}×{info.height}. Correct the manifest's column `roi`."
             )
         return options | {"region": scaled_box(video.roi, (info.height, info.width), spec.size)}
     if spec.crop == "none":
@@ -161,7 +161,7 @@ def check_regions(items: Sequence[Item]) -> None:
         raise VideoError(
             f"{len(without)} of {len(videos)} videos have no region of interest: "
             f"{', '.join(without)}. Fill in the manifest's column `roi` (x,y,w,h in pixels of the "
-            "file), by hand or with `lus-keras data annotate`."
+            "file), manually or with `lus-keras data annotate`."
         )
 
 

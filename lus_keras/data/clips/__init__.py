@@ -158,7 +158,7 @@ def _refuse_short(videos: Sequence[Video], counts: Sequence[int], clip: ClipConf
         if is_short(count, clip)
     ]
     if problems:
-        advice = "Set clip.short to drop or pad, or take longer videos."
+        advice = "Set clip.short to drop or pad, or use longer videos."
         raise DataError.from_problems([*problems, advice], most=len(problems) + 1)
 
 

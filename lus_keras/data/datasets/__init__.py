@@ -68,7 +68,7 @@ def load(
     """
     text = os.fspath(name_or_path)
     if text not in names() and (importer := _importer(Path(text))):
-        raise ConfigError(f"{text}: is not a manifest. Make one of it: {importer}")
+        raise ConfigError(f"{text}: is not a manifest. To make one: {importer}")
     if text.lower().endswith(".csv"):
         return _import("manifest_file").load(text, root=root)
     return source(text).load(root)
@@ -92,7 +92,7 @@ def _importer(path: Path) -> str:
     suffixes = {file.suffix.lower() for file in files}
     found = [file for file in files if file.name == "manifest.csv"]
     if found:
-        return f"it holds one, --data {shlex.quote(os.fspath(found[0]))}."
+        return f"it contains one: --data {shlex.quote(os.fspath(found[0]))}."
     if suffixes & set(VIDEO_SUFFIXES):
         return (
             f"mark the videos in a browser, `lus-keras data annotate {quoted} --out page.html`, or "
@@ -126,7 +126,7 @@ def find_root(name: str, root: str | os.PathLike[str] | None = None) -> Path:
     looked_at = "; ".join(f"{how}: {place}" for how, place in places.items())
     unset = "" if root is not None or ENVIRONMENT_VARIABLE in os.environ else " (not set now)"
     raise DataError(
-        f"{name}: no folder with {module.MARKER!r} was found. Looked at {looked_at}. "
+        f"{name}: no folder with {module.MARKER!r} was found. Searched: {looked_at}. "
         f"{module.OBTAIN} Then point to it with --root FOLDER, with the environment variable "
         f"{ENVIRONMENT_VARIABLE}{unset}, or by moving it to {cache_root() / name}."
     )

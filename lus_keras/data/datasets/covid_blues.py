@@ -57,7 +57,7 @@ def load(root: str | os.PathLike[str] | None = None) -> Dataset:
     labelled = [video for video, _ in parsed]
     videos = [video for video in labelled if Path(video.video).is_file()]
     if not videos:
-        raise DataError(f"{folder / 'lus_videos'}: holds no labeled video. {OBTAIN}")
+        raise DataError(f"{folder / 'lus_videos'}: contains no labeled video. {OBTAIN}")
     notes = tuple(_notes(labelled, videos, folder))
     return Dataset(NAME, SAID.title, videos, LICENSE, SAID.citation, notes, folder, cropped=True)
 
@@ -72,12 +72,14 @@ def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             if missing:
                 raise DataError(
                     f"{path}, row 1: columns {', '.join(required)} must be present. Missing: "
-                    f"{', '.join(missing)}. Get the file again from {SOURCE}."
+                    f"{', '.join(missing)}. Download the file again from {SOURCE}."
                 )
             for number, row in enumerate(table, start=2):
                 yield number, {column: (row[column] or "").strip() for column in required}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({error}). Get it again from {SOURCE}.") from error
+        raise DataError(
+            f"{path}: cannot be read ({error}). Download it again from {SOURCE}."
+        ) from error
 
 
 def _parse_row(row: dict[str, str], folder: Path) -> tuple[Video, list[str]]:
@@ -140,7 +142,7 @@ def _notes(labelled: list[Video], videos: list[Video], folder: Path) -> Iterator
         )
     if len(labelled) > len(videos):
         yield (
-            f"{len(labelled) - len(videos)} rows of {MARKER} have no video file and are left out."
+            f"{len(labelled) - len(videos)} rows of {MARKER} have no video file and are excluded."
         )
     known = {video.video_id for video in labelled}
     extra = sorted(
@@ -148,7 +150,7 @@ def _notes(labelled: list[Video], videos: list[Video], folder: Path) -> Iterator
     )
     if extra:
         listed = ", ".join(extra[:10]) + (", …" if len(extra) > 10 else "")
-        yield f"{len(extra)} video files have no row in {MARKER} and are left out: {listed}."
+        yield f"{len(extra)} video files have no row in {MARKER} and are excluded: {listed}."
     for label, column in _COLUMNS.items():
         unknown = sum(getattr(video, label) is None for video in videos)
         if unknown:
@@ -157,11 +159,11 @@ def _notes(labelled: list[Video], videos: list[Video], folder: Path) -> Iterator
     yield (
         f"As one of four signs: {signs.count('a_lines')} videos with A-lines and no B-lines, "
         f"{signs.count('b_lines')} with B-lines and no A-lines; the others show both or neither. "
-        "Effusion and consolidation have no column, so that these two classes do not occur, and "
-        "a video may show them beside its lines."
+        "Effusion and consolidation have no column: these two classes do not occur, and a video "
+        "may show them in addition to its lines."
     )
     yield (
         "Labels are per video: there is no frame-level truth, so the localization of B-lines in "
         "time cannot be evaluated."
     )
-    yield "The source cropped the pictures to the sector: no region of interest is needed."
+    yield "The source cropped the images to the sector: no region of interest is needed."

@@ -105,7 +105,7 @@ def load(root: str | os.PathLike[str] | None = None) -> Dataset:
         for path in sorted(set(files.values()) - taken)
     ]
     if not videos:
-        raise DataError(f"{folder}: holds no file of {MARKER} that can be used. {OBTAIN}")
+        raise DataError(f"{folder}: contains no file of {MARKER} that is usable. {OBTAIN}")
     notes = (*_notes(videos, why), *_skipped_notes(skipped))
     licenses = _licenses(videos)
     return Dataset(NAME, SAID.title, videos, licenses, SAID.citation, notes, folder, cropped=True)
@@ -119,7 +119,7 @@ def _read_rows(path: Path) -> list[Row]:
             if missing:
                 raise DataError(
                     f"{path}, row 1: columns {', '.join(REQUIRED)} must be present. Missing: "
-                    f"{', '.join(missing)}. Get the file again from {SOURCE}."
+                    f"{', '.join(missing)}. Download the file again from {SOURCE}."
                 )
             return [
                 Row(
@@ -129,7 +129,9 @@ def _read_rows(path: Path) -> list[Row]:
                 if any((row.get(name) or "").strip() for name in REQUIRED)
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({error}). Get it again from {SOURCE}.") from error
+        raise DataError(
+            f"{path}: cannot be read ({error}). Download it again from {SOURCE}."
+        ) from error
 
 
 def _files(folder: Path) -> dict[tuple[str, str, str], Path]:
@@ -153,7 +155,7 @@ def _refused(row: Row, path: Path | None, taken: Container[str]) -> str:
     if not license_of(row.cells["License"]):
         return f"no Creative Commons license, but {row.cells['License'] or 'nothing'!r}"
     if not row.cells["Patient ID / Name"]:
-        return "no patient id, so that it cannot be kept on one side of a split"
+        return "no patient id, so a split by patient is impossible"
     return ""
 
 
@@ -229,7 +231,7 @@ def _notes(videos: Sequence[Video], why: Mapping[str, str]) -> Iterator[str]:
     )
     for reason in sorted(set(why.values()) - {""}):
         names = [video.video_id for video in videos if why[video.video] == reason]
-        yield f"Left out of that task, {len(names)} with {reason}: {_listed(names)}."
+        yield f"Excluded from that task, {len(names)} with {reason}: {_listed(names)}."
     marked = [video.signs for video in videos if video.signs is not None]
     counts = ", ".join(f"{sum(sign in s for s in marked)} {sign}" for sign in SIGNS)
     yield (
@@ -240,11 +242,11 @@ def _notes(videos: Sequence[Video], why: Mapping[str, str]) -> Iterator[str]:
     if any(video.severity is not None for video in videos):
         yield f"Scores: {SEVERITY_TERMS}."
     yield (
-        "The source cropped the pictures to squares around the sector: they are used whole, not "
-        "cropped again, as a large effusion would be taken for the sector's edge."
+        "The source cropped the images to squares around the sector: they are used whole, because "
+        "a large effusion could be mistaken for the edge of the sector."
     )
     yield (
-        "Sources, scanners, frame rates and sizes differ from file to file and go with the "
+        "Sources, scanners, frame rates and sizes differ between files and are correlated with the "
         "diagnosis: a network may learn the source instead of the sign."
     )
 
@@ -252,7 +254,7 @@ def _notes(videos: Sequence[Video], why: Mapping[str, str]) -> Iterator[str]:
 def _skipped_notes(skipped: Sequence[tuple[str, str]]) -> Iterator[str]:
     for reason in sorted({reason for _, reason in skipped}):
         names = [name for name, why in skipped if why == reason]
-        yield f"{len(names)} left out, {reason}: {_listed(names)}."
+        yield f"{len(names)} excluded, {reason}: {_listed(names)}."
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -83,7 +83,7 @@ def fetch(
                 elif offline:
                     problems.append(f"{target}: is missing.")
                 elif unanswered == MAX_UNANSWERED:
-                    problems.append(f"{remote.path}: not tried, as no server answered.")
+                    problems.append(f"{remote.path}: not tried, because no server answered.")
                 else:
                     download_file(remote, staging)
                     target.parent.mkdir(parents=True, exist_ok=True)
@@ -107,12 +107,12 @@ def _take_table(table: LabelTable, folder: Path, own_copy: Path | None, source: 
         if own_copy is None or not (own_copy / table.path).is_file():
             return (
                 f"{table.path}, the labels, is missing: copy it from {source.homepage} to "
-                f"{os.fspath(folder)}, or point --from at a copy."
+                f"{os.fspath(folder)}, or give a copy with --from."
             )
         _copy(own_copy / table.path, target)
         verb = "copied"
     digest = sha256_of(target)
-    which = table.known.get(digest, "not among the known ones, so not verified")
+    which = table.known.get(digest, "not a known one: not verified")
     return f"{table.path}, the labels: {verb}; its sha256 is {digest[:12]}…: {which}."
 
 
@@ -127,10 +127,13 @@ def _staging(folder: Path) -> Iterator[Path]:
             with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as staging:
                 yield Path(staging)
     except Timeout:
-        raise DataError(f"{folder}: another process fetches to it. Wait until it ends.") from None
+        raise DataError(
+            f"{folder}: another process is downloading to this folder. Wait until it ends."
+        ) from None
     except OSError as error:
         raise DataError(
-            f"{folder}: cannot be written ({error.strerror or error}). Name another with --to."
+            f"{folder}: cannot be written ({error.strerror or error}). Choose another folder "
+            "with --to."
         ) from error
 
 
@@ -149,13 +152,13 @@ def _advice(source: Source, folder: Path, problems: list[str], offline: bool) ->
     count = f"{len(problems)} of {len(source.files)} files"
     if offline:
         yield (
-            f"{source.name}: {count} are missing, and --offline forbids to fetch them. Get them "
-            f"from {source.homepage} at commit {source.commit[:12]} and copy them to "
-            f"{os.fspath(folder)}, or point --from at a copy."
+            f"{source.name}: {count} are missing and are not downloaded with --offline. Download "
+            f"them from {source.homepage} at commit {source.commit[:12]} and copy them to "
+            f"{os.fspath(folder)}, or give a copy with --from."
         )
     else:
         yield (
-            f"{source.name}: {count} could not be fetched; the others are verified and kept. The "
-            f"same command continues. If a login page answers instead of {source.homepage}, log "
-            "in first."
+            f"{source.name}: {count} could not be fetched; the others are verified and kept. Run "
+            "the same command again to continue. If a login page is returned instead of "
+            f"{source.homepage}, log in first."
         )

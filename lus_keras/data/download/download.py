@@ -44,7 +44,7 @@ def download_file(remote: Remote, staging: Path) -> None:
             if not broke_off and not unreachable:
                 raise Unavailable(f"{remote.url}: {error}.", answered=True) from error
             if tried == TRIES:
-                cause = "no answer" if unreachable else "the transfer broke off"
+                cause = "no answer" if unreachable else "the transfer was interrupted"
                 message = f"{remote.url}: {cause}, {TRIES} times."
                 raise Unavailable(message, answered=broke_off) from error
             time.sleep(PAUSE_S * tried)

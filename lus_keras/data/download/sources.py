@@ -73,6 +73,6 @@ def _read_list(described: PublicDescription) -> Iterator[Remote]:
     for row in csv.DictReader(text.splitlines()):
         path = PurePosixPath(row["path"])
         if path.is_absolute() or ".." in path.parts:
-            raise ConfigError(f"{described.files}: {path} leaves the data set. Correct it.")
+            raise ConfigError(f"{described.files}: {path} lies outside the data set. Correct it.")
         url = described.url.format(commit=described.commit, path=quote(row["path"]))
         yield Remote(row["path"], int(row["bytes"]), row["sha256"], url)

@@ -40,8 +40,8 @@ _Read = tuple[str, Path, Header]
 
 
 LOOK = (
-    "Look at every picture of the contact sheets, which show the brightest value each pixel ever "
-    "has: text that is left there identifies someone. Share nothing before."
+    "Check every image of the contact sheets, which show the maximum of each pixel over time, for "
+    "remaining text: it may identify a patient. Do not share the videos before."
 )
 
 
@@ -86,9 +86,9 @@ def import_dicom(
     options = options or DicomOptions()
     out, key = Path(out).absolute(), Path(key).absolute()
     if importlib.util.find_spec("pydicom") is None:
-        raise ConfigError("reading DICOM needs more packages: pip install 'lus-keras[dicom]'.")
+        raise ConfigError("reading DICOM requires more packages: pip install 'lus-keras[dicom]'.")
     if key.resolve().is_relative_to(out.resolve()):
-        raise ConfigError("--key: must not lie in the folder that is written. Move it elsewhere.")
+        raise ConfigError("--key: must not be inside the output folder. Move it elsewhere.")
     headers, skipped = _read_headers(_dicom_files(places), read_key(key), options)
     alike = check_patients(headers)
     tiles: list[tuple[str, np.ndarray]] = []
@@ -111,8 +111,8 @@ def import_dicom(
     notes += alike
     if cut := sum(_banner_cuts(header, options.banner) for _, _, header in headers):
         notes.append(
-            f"The top {options.banner:.0%} of the picture is black, which cuts the ultrasound "
-            f"region of {cut} videos. If it holds no text, give a smaller --banner."
+            f"The top {options.banner:.0%} of the image is blacked out, which removes part of the "
+            f"ultrasound region of {cut} videos. If it contains no text, set a smaller --banner."
         )
     return Imported(manifest, tuple(videos), (*notes, LOOK), tuple(sheets))
 
@@ -127,7 +127,7 @@ def _dicom_files(places: Sequence[str | os.PathLike[str]]) -> list[Path]:
         found |= {path for path in paths if path.is_file() and path.name.upper() != "DICOMDIR"}
     files = [path for path in sorted(found) if is_dicom(path)]
     if not files:
-        raise DataError(f"none of {len(found)} files is DICOM. Name other files or folders.")
+        raise DataError(f"none of {len(found)} files is DICOM. Give other files or folders.")
     return files
 
 
@@ -150,7 +150,7 @@ def _read_headers(
     if not found and not problems:
         kinds = ", ".join(f"{count} × {kind}" for kind, count in skipped.items())
         problems.append(
-            f"none of {len(files)} DICOM files is a cine: {kinds}. Name those that hold one."
+            f"none of {len(files)} DICOM files is a cine: {kinds}. Give files that contain one."
         )
     if problems:
         raise DataError.from_problems(problems)
@@ -192,7 +192,7 @@ def _write_cine(
     """Writes one video; returns its row and the maximum of each pixel over time, `(h, w)` uint8."""
     mask = tissue_mask(header, options.banner)
     if not mask.any():
-        raise DataError("no tissue is left below the banner. Give a smaller --banner.")
+        raise DataError("no tissue remains below the banner. Set a smaller --banner.")
     kept = mask.astype(np.uint8)
     brightest = np.zeros((header.height, header.width), np.uint8)
     suffix = ".avi" if header.is_even else ".mkv"

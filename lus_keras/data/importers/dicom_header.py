@@ -80,7 +80,9 @@ def read_key(path: Path) -> bytes:
     except OSError as error:
         raise ConfigError(f"{path}: no key ({error.strerror}). Make one: {how}") from error
     if len(key) < MIN_KEY_BYTES:
-        raise ConfigError(f"{path}: a key has {MIN_KEY_BYTES} bytes at least. Make one: {how}")
+        raise ConfigError(
+            f"{path}: the key must have {MIN_KEY_BYTES} bytes or more. Make one: {how}"
+        )
     return key
 
 
@@ -192,16 +194,16 @@ def _problems(dataset: Any) -> Iterator[str]:
     for name in ("PatientID", "StudyInstanceUID", "SOPInstanceUID"):
         text = str(dataset.get(name, "") or "").strip()
         if not text or (name == "PatientID" and names_nobody(text)):
-            yield (
-                f"{name} is blank or stands for nobody, so that it cannot be told whose it is. "
-                "Fill it in."
-            )
+            yield (f"{name} is blank or a placeholder, so the patient is unknown. Fill it in.")
     size = [int(dataset.get(name, 0) or 0) for name in ("Rows", "Columns", "NumberOfFrames")]
     if not 0 < size[0] * size[1] <= MAX_PIXELS or not 0 < size[2] <= MAX_FRAMES:
-        yield f"{size[2]} frames of {size[1]}×{size[0]} are none, or more than is decoded. Cut it."
+        yield (
+            f"{size[2]} frames of {size[1]}×{size[0]} are outside the range that can be decoded. "
+            "Cut the file."
+        )
     bits = [dataset.get(name, 8) for name in ("BitsAllocated", "BitsStored")]
     if "BitsAllocated" not in dataset or bits != [8, 8] or dataset.get("PixelRepresentation"):
-        yield "pixels must have 8 bits, all of them used and without a sign. Export it again."
+        yield "pixels must have 8 bits, all of them used, unsigned. Export it again."
 
 
 def _boxes(dataset: Any, region: Box | None) -> tuple[Box, ...]:
@@ -218,11 +220,12 @@ def _boxes(dataset: Any, region: Box | None) -> tuple[Box, ...]:
     if not boxes and region is not None:
         x, y, w, h = region
         if x + w > width or y + h > height:
-            raise DataError(f"--region must lie in the picture of {width}×{height}. Correct it.")
+            raise DataError(f"--region must lie inside the image of {width}×{height}. Correct it.")
         boxes.append(region)
     if not boxes:
         raise DataError(
-            "states no region with tissue, so nothing can be masked. Give it with --region x,y,w,h."
+            "states no region with tissue, so nothing can be masked. Give the region with "
+            "--region x,y,w,h."
         )
     return tuple(boxes)
 

@@ -35,21 +35,22 @@ def check_patients(headers: Iterable[tuple[str, Path, Header]]) -> list[str]:
     if split:
         raise DataError.from_problems(
             f"{files}: one study (StudyInstanceUID) is under {files.count(' and ') + 1} patient "
-            "ids. A study is of one person: correct PatientID at its source, or a split leaks."
+            "ids. A study belongs to one person: correct PatientID at its source; otherwise a "
+            "split leaks."
             for files in split
         )
     told = []
     if alike := _groups(spellings.values()):
         told.append(
-            f"Warning: patient ids of {len(alike)} groups of files look alike and are treated as "
-            f"different: {_listed(alike)}. If they are one person, correct PatientID, or a split "
-            "may leak."
+            f"Warning: patient ids of {len(alike)} groups of files are similar and are treated as "
+            f"different: {_listed(alike)}. If they are one person, correct PatientID; otherwise a "
+            "split may leak."
         )
     if shared := _groups(people.values()):
         told.append(
-            f"Warning: {len(shared)} patient ids stand with several names, dates of birth or "
-            f"issuers and are each taken for one patient: {_listed(shared)}. If they are several "
-            "people, give each an id of their own."
+            f"Warning: {len(shared)} patient ids occur with several names, dates of birth or "
+            f"issuers, and each is treated as one patient: {_listed(shared)}. If they are several "
+            "people, give each person a separate id."
         )
     return told
 

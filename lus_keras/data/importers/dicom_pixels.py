@@ -75,7 +75,7 @@ def read_pixels(dataset: Any, stream: BinaryIO) -> tuple[Pixels | None, list[str
     colours = str(dataset.get("PhotometricInterpretation", ""))
     codec = _codec(str(syntax))
     if colours not in _PHOTOMETRIC and codec is None:
-        return None, ["pixels must be gray, RGB, YBR or of a palette. Export it again."], []
+        return None, ["pixels must be gray, RGB, YBR or palette colors. Export it again."], []
     if syntax.is_encapsulated:
         found = Pixels("video" if codec else "frames", colours, start + 12, 0, False, False, syntax)
         problems = [] if codec else _wrong_count(dataset, _count_items(dataset, stream))
@@ -101,7 +101,9 @@ def _fit(dataset: Any, native: Pixels) -> tuple[Pixels | None, list[str], list[s
         each = 2 if stated == 2 else max(stated, int(dataset.get("SamplesPerPixel", 0) or 1))
         return native, _wrong_count(dataset, native.length // (pixels * each)), []
     colours, bytes_ = ("RGB", "three bytes") if held == 3 else ("MONOCHROME2", "one byte")
-    note = f"is tagged {native.colours} and holds {bytes_} a pixel: they are read as {colours}."
+    note = (
+        f"is tagged {native.colours} and contains {bytes_} per pixel: they are read as {colours}."
+    )
     return replace(native, colours=colours), [], [note]
 
 
@@ -109,7 +111,7 @@ def _wrong_count(dataset: Any, found: int) -> list[str]:
     stated = int(dataset.NumberOfFrames)
     if found == stated:
         return []
-    return [f"states {stated} frames and holds {found}. Copy it again, or export it again."]
+    return [f"states {stated} frames and contains {found}. Copy it again, or export it again."]
 
 
 def _count_items(dataset: Any, stream: BinaryIO) -> int:
@@ -159,7 +161,7 @@ def iter_pixels(
             assert isinstance(part, np.ndarray)
             yield part
     except ChildDied as error:
-        raise DataError(f"{error} Leave it out, or export it uncompressed.") from error
+        raise DataError(f"{error} Exclude it, or export it uncompressed.") from error
     except LusKerasError as error:
         raise DataError(str(error)) from error
 
@@ -188,7 +190,7 @@ def decode_pixels(text: str) -> Iterator[np.ndarray]:
             # Messages of decoders may quote the data.
             raise DataError(_undecoded(pixels, count, error)) from None
     if count != frames:
-        raise DataError(f"states {frames} frames and holds {count}. Copy it again.")
+        raise DataError(f"states {frames} frames and contains {count}. Copy it again.")
 
 
 def _undecoded(pixels: Pixels, count: int, error: Exception) -> str:

@@ -42,8 +42,8 @@ def frame_times(dataset: Any, frame_rate: float | None) -> tuple[tuple[float, ..
         used, times = names[0], stated[names[0]]
         if not _POSSIBLE[0] <= round(_rate(times), 6) <= _POSSIBLE[1]:
             raise DataError(
-                f"{used} says {_rate(times):.4g} frames a second, which is no rate of ultrasound. "
-                "Give it with --frame-rate."
+                f"{used} says {_rate(times):.4g} frames per second, which is not plausible for "
+                "ultrasound. Give the rate with --frame-rate."
             )
     others = [
         f"{name} says {_rate(other):.4g}"
@@ -51,7 +51,9 @@ def frame_times(dataset: Any, frame_rate: float | None) -> tuple[tuple[float, ..
         if abs(_rate(other) / _rate(times) - 1) > _SAME_RATE
     ]
     if others:
-        note = f"{used} says {_rate(times):.4g} frames a second and counts; {' and '.join(others)}."
+        note = (
+            f"{used} says {_rate(times):.4g} frames per second and is used; {' and '.join(others)}."
+        )
         return times, [note]
     return times, []
 
@@ -91,7 +93,7 @@ def _rate(times_s: tuple[float, ...]) -> float:
 def _nothing_stated(dataset: Any) -> str:
     if dataset.get("FrameTimeVector") is not None:
         return (
-            "FrameTimeVector does not give each frame its time, and nothing else does. Give the "
-            "rate with --frame-rate if you know it."
+            "FrameTimeVector does not contain a time for each frame, and no other field states the "
+            "rate. Give it with --frame-rate if known."
         )
-    return "states no frame rate. Give it with --frame-rate if you know it."
+    return "states no frame rate. Give it with --frame-rate if known."

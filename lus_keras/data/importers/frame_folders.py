@@ -57,7 +57,7 @@ def import_frame_folders(
     found = [path for path in sorted(folder.rglob("*")) if is_picture_folder(path)]
     if not found:
         raise DataError(
-            f"{folder}: no folder below it holds pictures. Name the one above {layout}."
+            f"{folder}: no folder below it contains images. Give the folder above {layout}."
         )
     base = manifest_root(out, root, found)
     videos, notes, problems = [], Counter[str](), []
@@ -66,7 +66,7 @@ def import_frame_folders(
             fields = _read_levels(path.relative_to(folder), levels, layout)
             rate = stamped_rate(path) or fps
             if rate is None:
-                raise ValueError("its names state no times. Give --fps.")
+                raise ValueError("its file names state no times. Give --fps.")
             notes.update(_check(path, rate, fps))
         except (ValueError, VideoError) as error:
             problems.append(str(error) if isinstance(error, VideoError) else f"{path}: {error}")
@@ -94,8 +94,8 @@ def _parse_layout(layout: str) -> list[str]:
     named = [level for level in levels if level != "-"]
     if set(levels) - set(_LEVELS) or "patient" not in levels or len(set(named)) < len(named):
         raise ConfigError(
-            f"--layout: must be patient, exam, zone and -, each but - once at most, with / between "
-            f"and patient among them. Received {layout!r}. Write patient/exam/zone."
+            "--layout: must consist of patient, exam, zone and -, separated by /, with patient "
+            f"once and exam and zone at most once. Received {layout!r}. Write patient/exam/zone."
         )
     return [_LEVELS[level] for level in levels]
 
@@ -103,7 +103,7 @@ def _parse_layout(layout: str) -> list[str]:
 def _read_levels(relative: Path, levels: Sequence[str], layout: str) -> dict[str, str]:
     if len(relative.parts) != len(levels):
         raise ValueError(
-            f"lies {len(relative.parts)} folders deep, --layout {layout} says {len(levels)}. Move "
+            f"lies {len(relative.parts)} folders deep; --layout {layout} says {len(levels)}. Move "
             "it, or correct the layout."
         )
     return {field: part for field, part in zip(levels, relative.parts, strict=True) if field}
@@ -115,8 +115,9 @@ def _check(path: Path, rate: float, fps: float | None) -> list[str]:
     notes = [f"{path}: {note}" for note in probe(path).notes]
     if fps is not None and abs(rate / fps - 1) > _SAME_RATE:
         notes.append(
-            f"{path}: names state times, {rate:.4g} pictures a second, and --fps {fps:g}. The "
-            "times are taken; enter another rate in the manifest if they are not of the recording."
+            f"{path}: names state times, {rate:.4g} images per second, and --fps {fps:g}. The "
+            "times are used; if they are not those of the recording, enter the rate in the "
+            "manifest."
         )
     missing = missing_numbers(path)
     if missing:
@@ -124,6 +125,7 @@ def _check(path: Path, rate: float, fps: float | None) -> list[str]:
         first = [str(n) for run in missing[:_LISTED] for n in run[:_LISTED]][:_LISTED]
         listed = ", ".join(first) + (", …" if count > len(first) else "")
         notes.append(
-            f"{path}: {count} numbers are left out ({listed}); time runs on without a gap."
+            f"{path}: {count} numbers are missing ({listed}); the remaining images are spaced "
+            "evenly without a gap."
         )
     return notes

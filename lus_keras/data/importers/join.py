@@ -130,8 +130,8 @@ def _name_patients(rows: Mapping[Path, dict[str, Any]], joining: Joining) -> Ite
         yield from _add(columns, named, f"{path}, --patient")
         if not columns.get("patient_id"):
             yield (
-                f"{path}: its patient is not known. Read it out of the name with --patient "
-                "'(?P<patient>…)', or join a sheet that has a column patient_id with --table."
+                f"{path}: its patient is unknown. Read it from the file name with --patient "
+                "'(?P<patient>…)', or give a sheet with a column patient_id with --table."
             )
 
 
@@ -140,7 +140,9 @@ def _notes(sheet: SheetRows, free: Sequence[Path], joining: Joining) -> Iterable
         yield f"{joining.sheet}: labels of {len(sheet.rows)} videos were joined."
     yield from (f"{joining.sheet}: {told}" for told in sheet.told)
     if free:
-        yield f"Without annotation, taken as free of B-lines: {listed(path.name for path in free)}."
+        yield (
+            f"Without annotation, counted as free of B-lines: {listed(path.name for path in free)}."
+        )
 
 
 def listed(names: Iterable[str]) -> str:
@@ -158,6 +160,6 @@ def check_patients(joining: Joining, source: Path) -> None:
     """
     if joining.names is None and joining.sheet is None:
         raise ConfigError(
-            f"{source}: does not name the patients of the videos. Give --patient "
+            f"{source}: does not state the patients of the videos. Give --patient "
             "'(?P<patient>p\\d+)_.*' to read them from file names, or --table labels.csv."
         )

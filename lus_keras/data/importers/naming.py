@@ -59,7 +59,9 @@ class NamePattern:
         groups = match.groupdict() if match else {}
         fields = {_GROUPS[group]: (text or "").strip() for group, text in groups.items()}
         if not fields.get("patient_id"):
-            raise ValueError(f"--patient does not fit the name {name.name!r}. Correct the pattern.")
+            raise ValueError(
+                f"--patient does not match the name {name.name!r}. Correct the pattern."
+            )
         return {field: text for field, text in fields.items() if text}
 
 
@@ -88,7 +90,8 @@ def find_videos(places: Iterable[str | os.PathLike[str]]) -> list[Path]:
     if not found and not problems:
         listed = ", ".join(map(str, looked_at))
         problems.append(
-            f"{listed}: holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}). Name a folder."
+            f"{listed}: contains no video ({', '.join(sorted(VIDEO_SUFFIXES))}). Give a folder "
+            "with videos."
         )
     if problems:
         raise DataError.from_problems(problems)
@@ -125,14 +128,16 @@ def match_video(name: str, videos: Sequence[Path]) -> Path:
         by_name = {fold(path.name): path.name for path in videos}
         nearest = difflib.get_close_matches(fold(wanted.name), by_name, n=1)
         hint = f" Is it {by_name[nearest[0]]!r}?" if nearest else ""
-        raise ValueError(f"no video is named {wanted.name!r} or alike.{hint} Give its folder.")
+        raise ValueError(
+            f"no video has the name {wanted.name!r} or a similar one.{hint} Give its folder."
+        )
     agreement = [_common_folders(path, wanted) for path in candidates]
     best = [
         path for path, count in zip(candidates, agreement, strict=True) if count == max(agreement)
     ]
     if len(best) > 1:
         listed = ", ".join(str(path) for path in best)
-        raise ValueError(f"{name!r} may be any of {listed}. Give only the one that is meant.")
+        raise ValueError(f"{name!r} matches several videos: {listed}. Give only the intended one.")
     return best[0]
 
 
@@ -170,7 +175,7 @@ def manifest_root(out: Path, root: Path | None, videos: Iterable[Path]) -> Path:
         raise DataError(
             f"{out}: a manifest's videos must lie inside its folder. {len(outside)} of "
             f"{len(videos)} do not, such as {outside[0]}. Write it to {common / out.name}, or add "
-            f"--root {common}, also where the manifest is used."
+            f"--root {common}, also when the manifest is used."
         )
     return folder
 

@@ -94,7 +94,7 @@ def import_page(
     def describe(kept: Set[Path]) -> Iterator[str]:
         rest = [path.name for path in found if path not in kept]
         if rest:
-            yield f"Left out, nothing marked, which does not mean free of B-lines: {listed(rest)}."
+            yield f"Excluded, not annotated, which does not mean free of B-lines: {listed(rest)}."
 
     return write_joined(rows, found, Path(out), joining, problems, describe)
 
@@ -107,7 +107,7 @@ def _read(path: Path) -> Annotations:
     except ValidationError as error:
         raise DataError.from_problems(
             f"{path}, /{'/'.join(map(str, detail['loc']))}: {detail['msg']}. Received "
-            f"{str(detail['input'])[:60]!r}. Save it again in the page of `data annotate`."
+            f"{str(detail['input'])[:60]!r}. Save it again from the page of `data annotate`."
             for detail in error.errors()
         ) from None
 
@@ -142,7 +142,7 @@ def _segments(
     if b_lines == 0 and marked.intervals:
         problems.append(
             f"{place}: `b_lines` is 0, and {len(marked.intervals)} intervals with B-lines are "
-            f"marked in {path.name}. Correct one of them in the page."
+            f"annotated in {path.name}. Correct one of them in the page."
         )
     if b_lines == 0 or not marked.intervals:
         return () if b_lines == 0 else None

@@ -101,7 +101,7 @@ def _read_csv(path: Path) -> tuple[list[list[str]], str]:
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8 CSV ({error}). Save it as 'CSV UTF-8'.") from error
     if "\0" in text:
-        raise DataError(f"{path}: holds zero bytes, as UTF-16 does. Save it as 'CSV UTF-8'.")
+        raise DataError(f"{path}: contains zero bytes, as in UTF-16. Save it as 'CSV UTF-8'.")
     first, _, rest = text.partition("\n")
     # Excel takes a first line `sep=;` as a directive and does not count it as a row.
     stated = _SEPARATOR_LINE.fullmatch(first.strip(" \r"))
@@ -114,7 +114,7 @@ def _read_csv(path: Path) -> tuple[list[list[str]], str]:
         return [], delimiter
     most = max(line.count(delimiter) for line in text.splitlines()) + 1
     if most > _MOST_CELLS:
-        raise DataError(f"{path}: a row has {most} cells. Name a sheet with one row per video.")
+        raise DataError(f"{path}: a row has {most} cells. Give a sheet with one row per video.")
     try:
         # Only the Python engine distinguishes missing cells (not text) from empty ones.
         frame = pandas.read_csv(
@@ -162,10 +162,11 @@ def _fitted(path: Path, table: Mapping[int, list[str]], between: str, exact: boo
     if unfit:
         more = f", … and {len(unfit) - 10} more rows" if len(unfit) > 10 else ""
         raise DataError(
-            f"{path}: every row must have as many cells as row {first}, {len(header)}, or values "
-            f"move to the wrong column. Cells are separated by {between}: {', '.join(unfit[:10])}"
-            f"{more}. Put double quotes around a cell that holds a comma, such as a decimal comma, "
-            f"or save the sheet again; a column needs a name in row {first}. Nothing was imported."
+            f"{path}: every row must have as many cells as row {first}, {len(header)} so that no "
+            f"value is assigned to the wrong column. Cells are separated by {between}: "
+            f"{', '.join(unfit[:10])}{more}. Put double quotes around a cell that contains a "
+            "comma, such as a decimal comma, or save the sheet again; a column needs a name in "
+            f"row {first}. Nothing was imported."
         )
     filled = [(number, [*row, *[""] * (len(header) - len(row))]) for number, row in rows]
     named = ((number, dict(zip(header, row, strict=True))) for number, row in filled)
@@ -193,8 +194,8 @@ def _read_xlsx(path: Path) -> tuple[dict[int, list[str]], tuple[str, ...], _Show
     """
     if importlib.util.find_spec("openpyxl") is None:
         raise ConfigError(
-            f"{path}: reading Excel needs one more package: pip install 'lus-keras[excel]'. Or "
-            "save the sheet as 'CSV UTF-8'."
+            f"{path}: reading Excel files requires another package: pip install "
+            "'lus-keras[excel]'. Or save the sheet as 'CSV UTF-8'."
         )
     try:
         _refuse_bomb(path)
@@ -216,8 +217,8 @@ def _read_xlsx(path: Path) -> tuple[dict[int, list[str]], tuple[str, ...], _Show
     ]
     if bare:
         raise DataError(
-            f"{path}: holds formulas whose values were not stored: {', '.join(bare[:10])}. Open it "
-            "in a spreadsheet and save it, or paste the values."
+            f"{path}: contains formulas whose values were not stored: {', '.join(bare[:10])}. Open "
+            "it in a spreadsheet and save it, or paste the values."
         )
     rows = {number: _row(cells) for number, cells in values.items()}
     return {number: row for number, row in rows.items() if row}, others, shown
@@ -227,7 +228,9 @@ def _refuse_bomb(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         unpacked = sum(member.file_size for member in archive.infolist())
     if unpacked > _MOST_UNPACKED:
-        raise DataError(f"{path}: unpacks to {unpacked:,} bytes. Save the sheet as 'CSV UTF-8'.")
+        raise DataError(
+            f"{path}: decompresses to {unpacked:,} bytes. Save the sheet as 'CSV UTF-8'."
+        )
 
 
 def _cells(path: Path, stored: bool) -> tuple[dict[int, dict[int, str]], tuple[str, ...], _Shown]:
@@ -248,7 +251,7 @@ def _cells(path: Path, stored: bool) -> tuple[dict[int, dict[int, str]], tuple[s
         found, differ = {}, dict[tuple[int, int], str | None]()
         for number, row in enumerate(sheet.iter_rows(), start=1):
             if number > _MOST_ROWS:
-                raise DataError(f"{path}: has more rows than Excel. Save the sheet again.")
+                raise DataError(f"{path}: has more rows than Excel supports. Save the sheet again.")
             filled = {place: _cell_text(c) for place, c in enumerate(row) if c.value is not None}
             if filled:
                 found[number] = filled

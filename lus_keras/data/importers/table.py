@@ -76,7 +76,7 @@ def import_table(
     write_manifest(videos, out, root=root)
     notes = [*read.told]
     if read.given > len(read.rows):
-        notes.append(f"{read.given - len(read.rows)} videos have no row and are left out.")
+        notes.append(f"{read.given - len(read.rows)} videos have no row and are excluded.")
     return Imported(out, tuple(videos), tuple(notes))
 
 
@@ -103,18 +103,18 @@ class SheetRows:
         told = []
         if self.unused:
             hint = _mapping(_suggested(self.unused))
-            hint = f" Is this meant? {hint}" if hint else ""
-            told.append(f"Columns that were not used: {', '.join(self.unused)}.{hint}")
+            hint = f" Did you mean one of these? {hint}" if hint else ""
+            told.append(f"Unused columns: {', '.join(self.unused)}.{hint}")
         if self.others:
             told.append(
-                f"Only the first sheet is read, not {', '.join(map(repr, self.others))}. Move a "
-                "sheet to the first place, or save it as a file of its own."
+                f"Only the first sheet is read, not {', '.join(map(repr, self.others))}. Move the "
+                "sheet to the first place, or save it as a separate file."
             )
         for name, (value, shown) in self.differing.items():
-            said = "in words of its format" if shown is None else f"as {shown!r}"
+            said = "as words defined by its format" if shown is None else f"as {shown!r}"
             told.append(
                 f"Column {name!r}: numbers are read, such as {value}, which a spreadsheet shows "
-                f"{said}. If the words count, format the column as text and type them."
+                f"{said}. If the words are the labels, format the column as text and type them."
             )
         return tuple(told)
 
@@ -146,7 +146,7 @@ def read_rows(
         fields = _read_row(number, row, columns, (found, required), options, problems)
         path = fields.get("video")
         if path and rows.setdefault(path, (number, fields))[0] != number:
-            problems[f"video {path.name!r} has a row already, row {rows[path][0]}. Keep one."] += [
+            problems[f"video {path.name!r} already has a row, row {rows[path][0]}. Keep one."] += [
                 number
             ]
     if problems:
@@ -181,8 +181,8 @@ def _as_shown(
         text = table.shown[number, name]
         if text is None:
             problems[
-                f"column {name!r}: holds the number {row[name]} in a format whose words are not "
-                "understood. Format the column as text and type the id as it is shown."
+                f"column {name!r}: contains the number {row[name]} in a format that cannot be "
+                "interpreted. Format the column as text and type the id as displayed."
             ].append(number)
         else:
             cells[name] = text
@@ -203,11 +203,11 @@ def _stated(column: str, text: str) -> str:
         ValueError: The cell contains an Excel error value, or an id that Excel converted to a date.
     """
     if is_excel_error(text):
-        raise ValueError(f"holds {text!r}, an error value of Excel. Correct its formula.")
+        raise ValueError(f"contains {text!r}, an error value of Excel. Correct its formula.")
     if column in _IDS and _DATE.fullmatch(text):
         raise ValueError(
-            f"holds a date or time, {text.removesuffix(' 00:00:00')}. Was an id turned into one? "
-            "Format the column as text and type the id again."
+            f"contains a date or time, {text.removesuffix(' 00:00:00')}. A spreadsheet may have "
+            "converted an id. Format the column as text and type the id again."
         )
     if column == "patient_id" and names_nobody(text):
         return ""
@@ -241,7 +241,7 @@ def _columns(
         what = f"{', '.join(missing)} missing" if missing else f"{', '.join(doubled)} mapped twice"
         guess = _mapping(_suggested(name for name in header if name not in columns))
         raise ConfigError(
-            f"{sheet}: {what}. Its columns are {', '.join(header)}. Say which is which: "
+            f"{sheet}: {what}. Its columns are {', '.join(header)}. Specify the columns: "
             f"{guess or '--map COLUMN=patient_id'}."
         )
     return columns
@@ -283,7 +283,7 @@ def _read_row(
             continue
         if not text and column in required:
             received = f"{row[name]!r}, which stands for nothing" if row[name] else "a blank"
-            problems[f"column {name!r} must be filled. Received {received}. Fill it in."] += [
+            problems[f"column {name!r} must be filled in. Received {received}. Fill it in."] += [
                 number
             ]
     if options.video:

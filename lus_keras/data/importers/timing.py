@@ -61,7 +61,7 @@ def measure(path: Path, picture_fps: float | None = None) -> Length:
     try:
         (values,) = stream_isolated(decode_times, task)
     except ChildDied as error:
-        raise VideoError(f"{path}: {error} Copy the file again, or leave it out.") from error
+        raise VideoError(f"{path}: {error} Copy the file again, or exclude it.") from error
     except LusKerasError as error:
         raise VideoError(str(error)) from error
     assert isinstance(values, dict)
@@ -100,7 +100,11 @@ def doubts_of(paths: Iterable[str]) -> Iterator[str]:
                 found[part["kind"]].append((path, part["text"]))
     for files in found.values():
         path, text = files[0]
-        more = f" This holds for {len(files) - 1} more: {_listed(files[1:])}." if files[1:] else ""
+        more = (
+            f" The same applies to {len(files) - 1} more: {_listed(files[1:])}."
+            if files[1:]
+            else ""
+        )
         yield f"{path}: {text}{more}"
 
 
@@ -174,7 +178,7 @@ def fit_segment(times_s: tuple[float, float], length: Length) -> tuple[float, fl
     """
     received = f"Received [{times_s[0]:g}, {times_s[1]:g}]"
     if not times_s[0] < times_s[1]:
-        cause = "is reversed" if times_s[1] < times_s[0] else "has no length"
+        cause = "is reversed" if times_s[1] < times_s[0] else "has no duration"
         raise ValueError(f"segment {cause}. {received}. Correct it in VIA.")
     start, end = (
         (round(time - length.offset_s, 6) for time in times_s) if length.offset_s else times_s
@@ -183,7 +187,8 @@ def fit_segment(times_s: tuple[float, float], length: Length) -> tuple[float, fl
     if times_s[0] < 0 or end <= 0 or start >= length.duration_s or end > last:
         after = f", from {length.offset_s:.3f} s on" if length.offset_s else ""
         raise ValueError(
-            f"segment leaves the video, which lasts {length.duration_s:.3f} s by decoding{after}. "
-            f"{received}. Correct it, or see whether another version of the video was annotated."
+            f"segment extends beyond the video, which lasts {length.duration_s:.3f} s when "
+            f"decoded{after}. {received}. Correct it, or check whether another version of the "
+            "video was annotated."
         )
     return max(0.0, start), min(end, length.duration_s)

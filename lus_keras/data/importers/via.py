@@ -61,8 +61,8 @@ def import_via(
     if content.version == 2 and options.frames is None:
         example = content.files[0] if content.files else "p01_0012.png"
         raise ConfigError(
-            f"{project}: VIA 2 annotates pictures, such as {example!r}. Say which frames they are: "
-            "--frame '(?P<video>.+)_(?P<frame>\\d+)'."
+            f"{project}: VIA 2 annotates images, such as {example!r}. Specify their videos and "
+            "frames: --frame '(?P<video>.+)_(?P<frame>\\d+)'."
         )
     _check_labels(project, content, options)
     found = find_videos(videos or [project.parent])
@@ -88,7 +88,7 @@ def _check_labels(project: Path, content: Project, options: ViaOptions) -> None:
     if absent:
         raise ConfigError(
             f"{project}: --label names {', '.join(map(repr, absent))}, which no annotation has. "
-            f"Name one of these: {', '.join(sorted(there)) or 'none'}."
+            f"Choose one of these: {', '.join(sorted(there)) or 'none'}."
         )
 
 
@@ -114,7 +114,7 @@ def _group(
         if owners.setdefault(path, file) != file:
             problems.append(
                 f"{places[file]}: {file!r} and {owners[path]!r} are both matched to {path}. Give "
-                "the videos of both, or annotate one of them."
+                "the videos of both, or remove one of them from the project."
             )
     for annotation in annotations:
         if annotation.file in matched:
@@ -159,7 +159,7 @@ def _compare_transcodes(
                 f"{first.place}: {transcode.name} lasts {other.duration_s:.3f} s "
                 f"({len(other.times_s)} frames), {path.name} {own.duration_s:.3f} s "
                 f"({len(own.times_s)} frames). Segments would be misplaced: give the annotated "
-                "files themselves as videos, or transcode again with the same time stamps."
+                "files as VIDEOS, or transcode again with the same time stamps."
             )
         clocked[path] = replace(own, offset_s=other.offset_s, container_end_s=other.container_end_s)
     return clocked
@@ -189,14 +189,14 @@ def _notes(
     for labels in rows.values():
         unused.update(labels.unused)
     for what, count in unused.most_common():
-        yield f"Not used: {count} × {what}."
+        yield f"Unused: {count} × {what}."
     exclusions = [path for path in found if path not in kept]
     bare = [path.name for path in exclusions if path in groups]
     if bare:
-        yield f"Left out, annotated but without a label: {listed(bare)}."
+        yield f"Excluded, annotated but without a label: {listed(bare)}."
     rest = [path.name for path in exclusions if path not in groups]
     if rest:
-        yield f"Left out, not annotated, which does not mean free of B-lines: {listed(rest)}."
+        yield f"Excluded, not annotated, which does not mean free of B-lines: {listed(rest)}."
     if content.version == 3:
         named = {annotation.file for annotation in content.annotations}
         silent = [file for file in content.files if file not in named]
@@ -213,7 +213,7 @@ def _transcode_notes(groups: Mapping[Path, list[Annotation]]) -> Iterator[str]:
     if transcoded:
         yield (
             f"Matched by stem, annotated under another name: {listed(transcoded)}. Durations were "
-            "not compared: give the annotated files with --annotated."
+            "not compared. To compare them, give the annotated files with --annotated."
         )
 
 
@@ -222,6 +222,6 @@ def _clock_notes(lengths: Mapping[Path, Length], rows: Mapping[Path, Labels]) ->
     if late:
         told = [f"{path.name} ({lengths[path].offset_s:.3f} s)" for path in late]
         yield (
-            f"The picture starts after the sound: {listed(told)}. Segments are timed from the "
-            "start of the file, as browsers show it, and were moved to count from the first frame."
+            f"The video stream starts after the sound: {listed(told)}. Segments are timed from the "
+            "start of the file, as in browsers, and were shifted to start at the first frame."
         )

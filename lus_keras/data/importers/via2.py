@@ -135,7 +135,7 @@ def pictures_of_csv(text: str, problems: list[str]) -> Via2:
 def _mapping(text: str) -> dict[str, Any]:
     value = json.loads(text) if text.strip() else {}
     if not isinstance(value, dict):
-        raise ValueError(f"{text[:40]!r} is no JSON object")
+        raise ValueError(f"{text[:40]!r} is not a JSON object")
     return value
 
 

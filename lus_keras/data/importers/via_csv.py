@@ -117,10 +117,9 @@ def _refuse_codes(path: Path, coded: Mapping[str, Sequence[int]]) -> None:
             for name, rows in coded.items()
         )
         raise DataError(
-            f"{path}: holds numbers of options and no table that says what they stand for, in the "
-            f"attribute {listed}. VIA leaves that table out of its CSV of temporal segments: give "
-            "the project itself (Save in VIA, JSON), or the CSV of all annotations, which has a "
-            "line # ATTRIBUTE."
+            f"{path}: contains numbers of options but no table of their meaning, in the attribute "
+            f"{listed}. The CSV of temporal segments lacks that table: give the project (saved in "
+            "VIA, JSON), or the CSV of all annotations, which has a line # ATTRIBUTE."
         )
 
 

@@ -62,7 +62,7 @@ def gather_pictures(
         if match is None or not number.isdecimal() or int(number) < pattern.first:
             if annotation.file not in unfit:
                 problems.append(
-                    f"{annotation.place}: --frame does not fit the name {annotation.file!r}, or "
+                    f"{annotation.place}: --frame does not match the name {annotation.file!r}, or "
                     f"its number is below {pattern.first}. Correct the pattern."
                 )
             unfit.add(annotation.file)

@@ -88,7 +88,7 @@ def read_labels(
     if len(found.boxes) > 1:
         found.problems.append(
             f"{next(iter(found.boxes.values()))}: a video has one region of interest. Received "
-            f"{len(found.boxes)} different rectangles. Keep one, or name it with --roi."
+            f"{len(found.boxes)} different rectangles. Keep one, or give its name with --roi."
         )
     if found.boxes:
         found.columns["roi"] = next(iter(found.boxes))
@@ -107,7 +107,7 @@ def _read_segment(annotation: Annotation, found: _Found) -> None:
         return
     if {True, False} <= set(present):
         found.problems.append(
-            f"{annotation.place}: says of one segment that B-lines are there and that they are not "
+            f"{annotation.place}: one segment is labeled both with and without B-lines "
             f"({_quoted(annotation)}). Correct one of them in VIA."
         )
     elif True in present:
@@ -160,8 +160,8 @@ def _read_frame(annotation: Annotation, found: _Found) -> None:
     frame, count = annotation.frame or 0, len(found.length.times_s)
     if frame >= count:
         found.problems.append(
-            f"{annotation.place}: frame {frame}, counted from 0, is not in the video, which has "
-            f"{count} frames by decoding. Correct --frame or --first-frame."
+            f"{annotation.place}: frame {frame}, counted from 0, is beyond the end of the video, "
+            f"which has {count} frames when decoded. Correct --frame or --first-frame."
         )
         return
     is_finding = finding_test(found.reading.findings)
@@ -188,7 +188,7 @@ def _read_box(annotation: Annotation, found: _Found) -> None:
     if outside > 1 or right <= x or bottom <= y:
         found.problems.append(
             f"{annotation.place}: rectangle {[round(side, 1) for side in annotation.box]} (x, y, "
-            f"w, h) must lie in the picture of {wide}×{high}. Draw it again, or see whether "
+            f"w, h) must lie inside the image of {wide}×{high}. Draw it again, or check whether "
             "another version of the video was annotated."
         )
         return
@@ -201,7 +201,7 @@ def _b_lines(found: _Found) -> dict[str, Any]:
     stated |= {bool(found.columns["b_lines"])} if "b_lines" in found.columns else set()
     shown = bool(found.segments) or any(found.frames.values())
     if len(stated) > 1 or (shown and stated == {False}):
-        cause = "says both" if len(stated) > 1 else "says that there are none"
+        cause = "says both" if len(stated) > 1 else "states that there are none"
         place = next(iter(found.presence.values()), "a label")
         found.problems.append(
             f"{place}: for the whole video it {cause}, with "
@@ -220,5 +220,5 @@ def _b_lines(found: _Found) -> dict[str, Any]:
     elif stated == {False}:
         known["segments"] = ()
     if 0 < len(found.frames) < count:
-        found.unused["video in which some frames are not labeled, so that it has no segments"] += 1
+        found.unused["video with unlabeled frames, hence without segments"] += 1
     return known

@@ -97,8 +97,8 @@ def _from_json(path: Path, text: str, problems: list[str]) -> Project:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(
-            f"{path}: is not JSON: {error}. Save the project in VIA again, or give a CSV as VIA "
-            "exports it: one that begins with # (VIA 3), or with filename,file_size (VIA 2)."
+            f"{path}: is not JSON: {error}. Save the project in VIA again, or give a CSV file "
+            "exported by VIA, which begins with # (VIA 3) or filename,file_size (VIA 2)."
         ) from error
     try:
         if isinstance(content, dict) and "_via_img_metadata" in content:
@@ -135,14 +135,14 @@ def _via3(path: Path, project: _Via3, problems: list[str]) -> Project:
         files = [project.file.get(fid) for fid in view.fid_list] if view else []
         if len(files) != 1 or files[0] is None:
             problems.append(
-                f"{place}/vid: must lead to one file. Received view {metadata.vid!r}, which shows "
-                f"{len(files)} known files. Annotate one video a view."
+                f"{place}/vid: must refer to one file. Received view {metadata.vid!r}, which shows "
+                f"{len(files)} known files. Annotate one video per view."
             )
             continue
         for key in coded(metadata.av, listed):
             problems.append(
-                f"{place}/av/{key}: holds the number of an option, {metadata.av[key]!r}, and the "
-                f"attribute {names.get(key, key)!r} lists none. Add the options again in VIA."
+                f"{place}/av/{key}: contains the number of an option, {metadata.av[key]!r}, and "
+                f"the attribute {names.get(key, key)!r} lists none. Add the options again in VIA."
             )
         words = resolve_words(metadata.av, names, options, f"{place}/av", problems)
         problems += check_shape(metadata.xy, place)
@@ -161,6 +161,6 @@ def _files_of_one_name(project: _Via3) -> Iterator[str]:
     names = [project.file[fid].name() for fid in sorted(shown) if fid in project.file]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield (
-            f"/file: {names.count(name)} annotated files have the name {name!r} and cannot be told "
-            "apart. Give each video its own name, or annotate them in separate projects."
+            f"/file: {names.count(name)} annotated files have the name {name!r} and cannot be "
+            "distinguished. Give each video its own name, or annotate them in separate projects."
         )

@@ -35,13 +35,13 @@ def parse(
         video, broken = _parse_row(dict(zip(header, row, strict=False)), folder, labels)
         if len(row) != len(header):
             broken = [
-                f"a row must have {len(header)} cells. Received {len(row)}. "
-                "Put double quotes around a cell that holds a comma."
+                f"a row must have {len(header)} cells. Received {len(row)}. Put double quotes "
+                "around a cell that contains a comma."
             ]
         elif video.video_id and first_row.setdefault(video.video_id, number) != number:
             broken.append(
                 f"`video_id` must be unique. Received {video.video_id!r}, as in row "
-                f"{first_row[video.video_id]}. Give each row its own."
+                f"{first_row[video.video_id]}. Give each row a unique id."
             )
         videos[number], problems[number] = video, broken
     return videos, {number: broken for number, broken in problems.items() if broken}
@@ -66,7 +66,9 @@ def _read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise ManifestError(f"{path}: is not CSV: {error}. Save it as 'CSV UTF-8'.") from error
     table = [[unguard(cell.strip()) for cell in row] for row in table]
     if not table or not any(table[0]):
-        raise ManifestError(f"{path}, row 1: must name the columns. The file is empty. Add them.")
+        raise ManifestError(
+            f"{path}, row 1: must contain the column names. The file is empty. Add them."
+        )
     return table[0], [(number, row) for number, row in enumerate(table[1:], start=2) if any(row)]
 
 
@@ -97,7 +99,7 @@ def _parse_row(row: dict[str, str], folder: Path, labels: Sequence[str]) -> tupl
             elif column in COLUMNS and text:
                 values[column] = PARSERS[column](column, text)
             elif column in REQUIRED or column in labels:
-                problems.append(f"`{column}` must be filled. Received a blank. Fill it in.")
+                problems.append(f"`{column}` must be filled in. Received a blank. Fill it in.")
         except ValueError as error:
             problems.append(str(error))
     problems += _contradictions(values)
@@ -106,7 +108,9 @@ def _parse_row(row: dict[str, str], folder: Path, labels: Sequence[str]) -> tupl
         named = path if path.is_dir() else path.with_suffix("")
         values["video_id"] = named.relative_to(folder).as_posix()
     if values["video"] and not row.get("fps") and Path(values["video"]).is_dir():
-        problems.append("`fps` must be filled for pictures. Received a blank. Give their rate.")
+        problems.append(
+            "`fps` must be filled in for image sequences. Received a blank. Give the frame rate."
+        )
     return Video(**values), problems
 
 

@@ -47,7 +47,7 @@ def write_manifest(
         if not problems and list(rows.values()) != list(videos):
             changed = [video for video in videos if video not in rows.values()]
             problems = [
-                f"{video} would not be read back as it is. Correct it." for video in changed
+                f"{video} would be read back as a different value. Correct it." for video in changed
             ]
         if problems:
             raise ManifestError.from_problems(f"{path}, {problem}" for problem in problems)

@@ -78,7 +78,7 @@ class Report:
             if checked.usable and checked.seen and checked.item.video
         ]
         if not kept:
-            raise DataError(f"{self.target.name}: no video is free of errors. Correct them first.")
+            raise DataError(f"{self.target.name}: every video has errors. Correct them first.")
         write_manifest(kept, path, root=self.target.root)
         return path
 
@@ -90,9 +90,9 @@ def refuse_unless_fixable(target: Target, path: Path) -> None:
         ConfigError: It would replace the checked manifest, or patients are unknown.
     """
     if target.manifest is not None and path.resolve() == target.manifest.resolve():
-        raise ConfigError(f"{path}: is the manifest that is checked. Name another file.")
+        raise ConfigError(f"{path}: is the manifest being checked. Choose another file.")
     if any(item.video is None for item in target.items):
-        raise ConfigError(f"{target.name}: a folder does not name patients. Write a manifest.")
+        raise ConfigError(f"{target.name}: a folder does not state patients. Write a manifest.")
 
 
 def check(
@@ -142,7 +142,7 @@ def _checked(item: Item, outcome: Outcome | None, min_seconds: float) -> Checked
         problems.append(
             Problem.of_sentences("unreadable", "error", text)
             if ours
-            else Problem("decoder", "error", text, "Leave the file out, or re-encode it.")
+            else Problem("decoder", "error", text, "Exclude the file, or re-encode it.")
         )
     if outcome is None or isinstance(outcome, str):
         return Checked(item, _hash_of(item.path), None, tuple(problems))

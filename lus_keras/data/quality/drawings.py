@@ -85,7 +85,7 @@ def pairs_figure(report: Report, *, most: int = 12) -> Figure | None:
             patient = f"\npatient {item.video.patient_id}" if item.video else ""
             axes.set_title(f"{item.name}{patient}", fontsize=8)
             _border(axes, GREY)
-    figure.suptitle(f"{len(pairs)} pairs look alike, {len(rows)} are shown", fontsize=9)
+    figure.suptitle(f"{len(pairs)} pairs are similar, {len(rows)} are shown", fontsize=9)
     return figure
 
 

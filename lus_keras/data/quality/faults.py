@@ -65,8 +65,8 @@ def problems_of(
     if seen.container in SUFFIXES and suffix not in SUFFIXES[seen.container]:
         yield Problem(
             "misnamed", "warning",
-            f"is named {suffix or 'without suffix'}, but holds {seen.container}.",
-            f"It is decoded all the same; rename it to {SUFFIXES[seen.container][0]}.",
+            f"is named {suffix or 'without suffix'}, but contains {seen.container}.",
+            f"It is decoded anyway; rename it to {SUFFIXES[seen.container][0]}.",
         )  # fmt: skip
     # Lost frames leave gaps, which would only repeat the same problem.
     yield from () if seen.corrupt_frames else _timing(seen)
@@ -87,33 +87,33 @@ def _integrity(seen: Inspection, video: Video | None) -> Iterator[Problem]:
         yield Problem(
             "header-count", "note",
             f"the header says {declared} frames, {frames} decode.",
-            "Nothing: edit lists, dropped frames and pipes make headers differ from what is shown.",
+            "Nothing: headers often differ, because of edit lists, dropped frames or streaming.",
         )  # fmt: skip
     for code, text in seen.doubts:
         yield Problem.of_sentences(code, "warning", text)
     for note in seen.notes:
-        yield Problem("reading", "note", note, "Nothing: it is read so everywhere.")
+        yield Problem("reading", "note", note, "Nothing: it is always read this way.")
 
 
 def _picture(seen: Inspection, min_seconds: float) -> Iterator[Problem]:
     if seen.brightest < DARK or seen.contrast < DARK:
         yield Problem(
             "blank", "error",
-            f"shows nothing: gray values differ by {seen.contrast} at most and reach "
-            f"{seen.brightest} of 255.",
-            "Export it again, or leave it out.",
+            f"is blank: gray values differ by {seen.contrast} at most and reach {seen.brightest} "
+            "of 255.",
+            "Export it again, or exclude it.",
         )  # fmt: skip
     elif seen.frames > 1 and seen.change < STILL:
         yield Problem(
             "frozen", "warning",
-            f"all {seen.frames} frames are alike.",
-            "Look at it; leave it out if it was frozen.",
+            f"all {seen.frames} frames are identical.",
+            "Check it; exclude it if it was frozen.",
         )  # fmt: skip
     if seen.duration_s < min_seconds:
         yield Problem(
             "too-short", "warning",
             f"lasts {seen.duration_s:.2f} s, less than {min_seconds:g} s.",
-            "It gives no clip of that length; leave it out, or use shorter clips.",
+            "It yields no clip of that length: exclude it, or use shorter clips.",
         )  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def _timing(seen: Inspection) -> Iterator[Problem]:
     if seen.frames > 1 and not USUAL_FPS[0] <= seen.fps <= USUAL_FPS[1]:
         yield Problem(
             "odd-rate", "warning",
-            f"runs at {seen.fps:.4g} frames a second.",
+            f"runs at {seen.fps:.4g} frames per second.",
             "Compare its duration with the source; re-mux it with the true rate if it is wrong.",
         )  # fmt: skip
 
@@ -141,7 +141,7 @@ def _row(seen: Inspection, video: Video) -> Iterator[Problem]:
         if x + width > seen.width or y + height > seen.height:
             yield Problem(
                 "roi", "error",
-                f"the region of interest {video.roi} (x, y, w, h) leaves the frame of "
+                f"the region of interest {video.roi} (x, y, w, h) extends beyond the frame of "
                 f"{seen.width}×{seen.height}.",
                 "Correct the manifest.",
             )  # fmt: skip
@@ -150,7 +150,7 @@ def _row(seen: Inspection, video: Video) -> Iterator[Problem]:
         yield Problem(
             "segments", "error",
             f"a segment ends at {max(beyond):g} s, the video at {seen.duration_s:.2f} s.",
-            "Correct the manifest; was another file annotated?",
+            "Correct the manifest, or check whether another file was annotated.",
         )  # fmt: skip
 
 
@@ -178,8 +178,8 @@ def copies(seen: Mapping[int, Inspection], who: Sequence[Who]) -> Iterator[tuple
     for number, other in near_copies(fingerprints, [patient for _, patient in who]):
         yield number, Problem(
             "alike", "warning",
-            f"its first frame looks like that of {who[other][0]}{_of(who[other][1])}.",
-            "Look at both (--pairs): if one is a copy, give both the same patient or remove one.",
+            f"its first frame is similar to that of {who[other][0]}{_of(who[other][1])}.",
+            "Check both (--pairs): if one is a copy, give both the same patient, or remove one.",
             who[other][0],
         )  # fmt: skip
 
@@ -190,9 +190,9 @@ def _same_bytes(number: int, others: Sequence[int], who: Sequence[Who]) -> Probl
     leak = patient is not None and any(who[other][1] != patient for other in others)
     return Problem(
         "duplicate", "error" if leak else "warning",
-        f"holds the same bytes as {names}.",
-        "One patient would be on both sides of a split: correct the patients or remove one."
-        if leak else "Remove one, or it counts twice.",
+        f"has the same content as {names}.",
+        "One patient would be in both training and test set: correct the patients, or remove one."
+        if leak else "Remove one; otherwise it counts twice.",
     )  # fmt: skip
 
 

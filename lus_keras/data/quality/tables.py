@@ -39,7 +39,7 @@ def problem_table(report: Report) -> Table:
                 escape(problem.remedy),
             )
     if pairs > MOST_PAIRS:
-        more = f"{pairs - MOST_PAIRS} more pairs of videos look alike."
+        more = f"{pairs - MOST_PAIRS} more pairs of videos are similar."
         table.add_row("…", "[yellow]warning: alike[/]", more, "All are in --json.")
     return table
 

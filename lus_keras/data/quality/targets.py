@@ -66,7 +66,9 @@ def find_target(
     if text.lower().endswith(".csv"):
         return _of_manifest(Path(text), root)
     if text == datasets.SIMULATED:
-        raise ConfigError(f"{text}: is rendered on demand. Write it with `data simulate` first.")
+        raise ConfigError(
+            f"{text}: is rendered on demand. Write the cohort with `data simulate` first."
+        )
     if text not in datasets.names():
         if Path(text).is_dir():
             return _of_folder(Path(text))
@@ -113,7 +115,7 @@ def _of_folder(folder: Path) -> Target:
     items = tuple(_items_below(folder))
     if not items:
         suffixes = ", ".join(sorted(VIDEO_SUFFIXES))
-        raise DataError(f"{folder}: holds no video. Files must end in one of {suffixes}.")
+        raise DataError(f"{folder}: contains no video. Files must end in one of {suffixes}.")
     return Target(os.fspath(folder), folder, items)
 
 
@@ -130,8 +132,8 @@ def _items_below(folder: Path) -> Iterator[Item]:
             if path.resolve().is_relative_to(real):
                 yield Item(shown, str(path))
             else:
-                cause = f"is a link that leaves {folder}."
-                problem = Problem("refused", "error", cause, "Copy the file itself there.")
+                cause = f"is a link to a place outside {folder}."
+                problem = Problem("refused", "error", cause, "Copy the file into the folder.")
                 yield Item(shown, "", problems=(problem,))
 
 

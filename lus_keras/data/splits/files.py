@@ -36,15 +36,18 @@ def read_splits(path: Path, *, allow_leak: bool = False) -> dict[str, Split]:
     """
     if not path.exists():
         return {}
-    splits, hashes = _read(path, "Delete it and the folds beside it to draw the split again.")
+    splits, hashes = _read(
+        path, "Delete it and the folds in the same folder to draw the split again."
+    )
     edited = [name for name, split in splits.items() if hashes[name] != split.sha256]
     found = [f"{path}: {name}: {leak}" for name, split in splits.items() for leak in leaks(split)]
     if found and not allow_leak:
         raise LeakageError.from_problems(found)
     if edited:
         raise DataError(
-            f"{path}: {', '.join(edited)}: the folds do not match their sha256, the file was "
-            "edited. Restore it, or delete it and the folds beside it to draw the split again."
+            f"{path}: {', '.join(edited)}: the folds do not match their sha256: the file was "
+            "edited. Restore it, or delete it and the folds in the same folder to draw the split "
+            "again."
         )
     return splits
 
@@ -66,13 +69,13 @@ def read_own_split(path: Path, names: Sequence[str], *, allow_leak: bool = False
     chosen = [name for name in names if name in splits] or list(splits)
     if not splits or (len(splits) > 1 and chosen[0] not in names):
         raise DataError(
-            f"{path}: must hold an entry {' or '.join(map(repr, names))}. "
-            f"Received {', '.join(splits) or 'none'}. Rename one."
+            f"{path}: must contain an entry {' or '.join(map(repr, names))}. Received "
+            f"{', '.join(splits) or 'none'}. Rename one."
         )
     split = splits[chosen[0]]
     found = [f"{path}: {chosen[0]}: {leak}" for leak in leaks(split)]
     if found and not allow_leak:
-        advice = "Correct the file. (For teaching, --allow-leak runs it and marks every table.)"
+        advice = "Correct the file. (For teaching, --allow-leak accepts it and marks every table.)"
         raise LeakageError.from_problems([*found, advice], most=len(found) + 1)
     return split
 
@@ -121,10 +124,12 @@ def _number(value: Any) -> int:
 def _names(value: Any) -> tuple[str, ...]:
     """Ids of one side; a text would come apart into its letters."""
     if not isinstance(value, list) or not all(type(name) in (str, int) for name in value):
-        raise ValueError(f"a side must be a list of ids. Received {str(value)[:60]}.")
+        raise ValueError(f"'train' and 'test' must be lists of ids. Received {str(value)[:60]}.")
     names = tuple(map(str, value))
     if twice := sorted(name for name, count in Counter(names).items() if count > 1):
-        raise ValueError(f"a side must hold each id once. Received {', '.join(twice[:5])} twice.")
+        raise ValueError(
+            f"'train' and 'test' must contain each id once. Received {', '.join(twice[:5])} twice."
+        )
     return names
 
 

@@ -107,9 +107,9 @@ def _refuse_too_many(forced: Sequence[str], fraction: float, count: int, needed:
     left = max(count - len(set(forced)) - drawn, 0)
     if forced and left < needed - 1:
         raise DataError(
-            f"split.test_patients: leave {left} of {count} patients to train on"
-            f"{' and to validate on' if needed > 2 else ''}, with {drawn} drawn beside them; at "
-            f"least {needed - 1} must be left. Name fewer, or set split.test_fraction=0."
+            f"split.test_patients: leaves {left} of {count} patients to train "
+            f"on{' and to validate on' if needed > 2 else ''}, with {drawn} drawn beside them; at "
+            f"least {needed - 1} must remain. Give fewer, or set split.test_fraction=0."
         )
 
 

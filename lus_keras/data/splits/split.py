@@ -143,4 +143,4 @@ def _gaps(fold: Fold, known: set[str]) -> Iterator[str]:
     for name in sorted(named - known):
         yield f"fold {fold.fold}: {fold.unit} '{name}' is not in the data."
     for name in sorted(known - named):
-        yield f"fold {fold.fold}: {fold.unit} '{name}' is in neither side."
+        yield f"fold {fold.fold}: {fold.unit} '{name}' is in neither set."

@@ -133,9 +133,9 @@ def decode(
             return
         if picture_fps is None or not 0 < picture_fps < math.inf:
             raise VideoError(
-                f"{path}: states a frame rate of 0, so that its times are not known. Re-mux it "
-                "with its rate, or give that in the column `fps` of the manifest or, to predict "
-                "and explain, with --assume-fps."
+                f"{path}: states a frame rate of 0, so frame times are unknown. Re-mux it with its "
+                "rate, or give the rate in the column `fps` of the manifest or, for predict and "
+                "explain, with --assume-fps."
             )
         for index, frame in enumerate(frames):
             yield replace(frame, time_s=index / picture_fps, duration_s=1 / picture_fps)
@@ -164,7 +164,7 @@ def pixel_converter(path: Path, grayscale: bool) -> Callable[[Frame], np.ndarray
             return frame.orientation.turned(stored)
         except (av.FFmpegError, ValueError) as error:
             raise VideoError(
-                f"{path}: pixels of kind {picture.format.name} cannot be converted ({error}). "
+                f"{path}: the pixel format {picture.format.name} cannot be converted ({error}). "
                 "Convert the file to h264 or mjpeg."
             ) from error
 
@@ -218,7 +218,7 @@ def _frames(
         yield Frame(picture, last_s, shown_s, damaged, orientation(picture))
         count += 1
     if not count:
-        raise VideoError(f"{path}: not one frame can be decoded. Copy it again from its source.")
+        raise VideoError(f"{path}: no frame can be decoded. Copy it again from its source.")
 
 
 def _pictures(

@@ -83,7 +83,7 @@ def container_format_of(path: Path) -> str:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise VideoError(f"{path}: is not a plain file. Name a video file.")
+            raise VideoError(f"{path}: is not a regular file. Give a video file.")
         if status.st_size > MAX_BYTES:
             raise VideoError(
                 f"{path}: has {status.st_size / 1e9:.1f} GB; at most {MAX_BYTES / 1e9:.1f} GB are "
@@ -102,7 +102,7 @@ def container_format_of(path: Path) -> str:
         return "mpegts"
     if path.suffix.lower() in FOREIGN_SUFFIXES:
         raise VideoError(
-            f"{path}: videos of kind {path.suffix.lower()} are not decoded. Convert it to MP4 "
+            f"{path}: files of type {path.suffix.lower()} are not decoded. Convert it to MP4 "
             "(H.264) or AVI (MJPEG), for instance with FFmpeg."
         )
     cause = f"it starts with {start[:16]!r}" if start else "0 bytes"

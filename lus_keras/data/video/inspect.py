@@ -152,7 +152,7 @@ def first_fingerprint(frames: Iterable[np.ndarray]) -> str:
         if int(pixels.max()) - int(pixels.min()) >= VISIBLE:
             return fingerprint(pixels)
     if first is None:
-        raise ValueError("`frames` must hold one frame at least.")
+        raise ValueError("`frames` must contain at least one frame.")
     return fingerprint(first)
 
 

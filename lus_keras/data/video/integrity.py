@@ -10,7 +10,7 @@ from lus_keras.data.video.decode import probe
 from lus_keras.data.video.records import Frame, VideoInfo
 from lus_keras.data.video.truncation import is_cut_short
 
-REMEDY = "Copy the file again from its source; if it is no better there, leave it out."
+REMEDY = "Copy the file again from its source; if the source is damaged too, exclude it."
 
 
 @dataclass(frozen=True)

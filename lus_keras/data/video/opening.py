@@ -47,25 +47,27 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream, VideoI
 
 def _check_stream(path: Path, container: InputContainer, container_format: str) -> VideoInfo:
     if not container.streams.video:
-        raise VideoError(f"{path}: holds no video stream. Name another file.")
+        raise VideoError(f"{path}: contains no video stream. Give another file.")
     stream = container.streams.video[0]
     context = stream.codec_context
     # Decoding libraries have their own names: libdav1d decodes av1.
     codec = "unknown" if context is None else context.codec.canonical_name
     if context is None or codec not in CODECS:
         raise VideoError(
-            f"{path}: codec {codec} is not decoded. Convert the file to one of "
+            f"{path}: codec {codec} is not supported. Convert the file to one of "
             f"{', '.join(sorted(CODECS))}."
         )
     if not 0 < context.width * context.height <= MAX_PIXELS:
         # FFmpeg reports no size at all for frames above max_pixels.
         size = f"{context.width}×{context.height}" if context.width else "unknown, or too large"
         raise VideoError(
-            f"{path}: picture size is {size}; at most 4096² pixels are decoded. Scale it down."
+            f"{path}: the image size is {size}; at most 4096² pixels are decoded. Scale it down."
         )
     fps = float(stream.average_rate) if stream.average_rate else None
     start_s = _starts_after_sound(container, stream)
-    note = f"its picture starts {start_s:.3f} s after its sound, from which players count time."
+    note = (
+        f"its video stream starts {start_s:.3f} s after its sound, from which players measure time."
+    )
     indexed = container_format in _INDEXED
     return VideoInfo(
         container_format,
@@ -92,9 +94,9 @@ def _doubts(container: InputContainer, stream: VideoStream) -> Iterator[tuple[st
         sizes = ", ".join(f"{other.width}×{other.height}" for other in others)
         yield (
             "streams",
-            f"holds {len(others) + 1} video streams, of which the first, {stream.width}×"
-            f"{stream.height}, is read, and not {sizes}. See in a player which one is meant; "
-            "`ffmpeg -i FILE -map 0:v:1 -c copy NEW` keeps the second one alone.",
+            f"contains {len(others) + 1} video streams, of which the first, "
+            f"{stream.width}×{stream.height}, is read, not {sizes}. Check in a player which one is "
+            "intended; `ffmpeg -i FILE -map 0:v:1 -c copy NEW` keeps only the second one.",
         )
     aspect = stream.sample_aspect_ratio
     if aspect and aspect > 0 and aspect != 1:
@@ -102,9 +104,9 @@ def _doubts(container: InputContainer, stream: VideoStream) -> Iterator[tuple[st
         yield (
             "pixel-aspect",
             f"its pixels are not square ({aspect.numerator}:{aspect.denominator}): players show "
-            f"{stream.width}×{stream.height} as {shown}×{stream.height}, here it is read as "
-            "stored, so that shapes and angles differ from videos with square pixels. If the "
-            "header is right, convert it: `ffmpeg -i FILE -vf scale=iw*sar:ih,setsar=1 NEW`.",
+            f"{stream.width}×{stream.height} as {shown}×{stream.height}; it is read as stored, so "
+            "shapes and angles differ from videos with square pixels. If the header is right, "
+            "convert it: `ffmpeg -i FILE -vf scale=iw*sar:ih,setsar=1 NEW`.",
         )
 
 

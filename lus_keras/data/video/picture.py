@@ -44,9 +44,7 @@ def read_picture(path: Path) -> tuple[av.VideoFrame, str]:
     kind = next((kind for magic, kind in _MAGIC if start.startswith(magic)), None)
     if kind is None:
         cause = f"it starts with {start!r}" if start else "0 bytes"
-        raise VideoError(
-            f"{path}: is not a JPEG, PNG, BMP or TIFF picture ({cause}). Copy it again."
-        )
+        raise VideoError(f"{path}: is not a JPEG, PNG, BMP or TIFF image ({cause}). Copy it again.")
     if kind == "tiff_pipe":
         _refuse_pages(path)
     options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
@@ -62,9 +60,11 @@ def read_picture(path: Path) -> tuple[av.VideoFrame, str]:
             f"{path}: is damaged or larger than 4096² pixels. Copy it again."
         ) from error
     if picture is None:
-        raise VideoError(f"{path}: not one frame can be decoded. Copy it again.")
+        raise VideoError(f"{path}: no frame can be decoded. Copy it again.")
     if "f32" in picture.format.name or "f16" in picture.format.name:
-        raise VideoError(f"{path}: pixel values are not integers. Save it with 8 or 16 bits.")
+        raise VideoError(
+            f"{path}: pixel values are not integers. Save it with 8 or 16 bits per channel."
+        )
     return picture, codec
 
 
@@ -83,9 +83,9 @@ def _refuse_pages(path: Path) -> None:
         with Image.open(path) as image:
             pages = getattr(image, "n_frames", 1)
     except _UNREADABLE as error:
-        raise VideoError(f"{path}: is damaged or of an unknown kind. Copy it again.") from error
+        raise VideoError(f"{path}: is damaged or has an unknown format. Copy it again.") from error
     if pages > 1:
-        raise VideoError(f"{path}: holds {pages} pages. Save each as a picture of its own.")
+        raise VideoError(f"{path}: contains {pages} pages. Save each as a separate image.")
 
 
 def component_bits(picture: av.VideoFrame) -> int:

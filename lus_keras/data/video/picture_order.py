@@ -112,7 +112,9 @@ def read_order(names: Sequence[str]) -> Reading:
     orders = {reading.order: reading for reading in candidates}
     if len(orders) > 1:
         ways = "; ".join(_shown(names, reading) for reading in list(orders.values())[:3])
-        raise Ambiguous(f"two orders are possible: {ways}. Rename them so that one number is left.")
+        raise Ambiguous(
+            f"the order is ambiguous: {ways}. Rename the files so that one number remains."
+        )
     # A time carries more information than a number that gives the same order.
     return next((reading for reading in candidates if reading.is_time), candidates[-1])
 

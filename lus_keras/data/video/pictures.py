@@ -79,17 +79,17 @@ def _in_order(folder: Path) -> tuple[bool, list[tuple[Fraction, Path]]]:
 def _problems(folder: Path, paths: list[Path]) -> Iterator[str]:
     if not paths:
         yield (
-            f"{folder}: is not a plain file and holds no picture ({', '.join(PICTURE_SUFFIXES)}). "
-            "Name a video file, or a folder of numbered pictures."
+            f"{folder}: is not a regular file and contains no image "
+            f"({', '.join(PICTURE_SUFFIXES)}). Give a video file, or a folder of numbered images."
         )
     if len(paths) > MAX_FRAMES:
-        yield f"{folder}: has more than {MAX_FRAMES} pictures. Cut it into parts."
+        yield f"{folder}: has more than {MAX_FRAMES} images. Cut it into parts."
     inside = folder.resolve()
     for path in paths:
         if not _NUMBER.search(path.stem):
-            yield f"{path}: has no number in its name, so its place is not known. Rename it."
+            yield f"{path}: has no number in its name, so its position is unknown. Rename it."
         elif not path.is_file() or not path.resolve().is_relative_to(inside):
-            yield f"{path}: is not a plain file inside its folder. Copy the picture there."
+            yield f"{path}: is not a regular file inside its folder. Copy the image there."
 
 
 def missing_numbers(folder: str | os.PathLike[str]) -> list[range]:
@@ -134,7 +134,7 @@ def probe_pictures(folder: Path) -> VideoInfo:
     if depth <= 8:
         return as_shown(stored, exif_orientation(paths[0]))
     used = bits_used(paths)
-    note = f"its pictures use {used} of {depth} bits; gray values are scaled by those used."
+    note = f"its images use {used} of {depth} bits; gray values are scaled to those used."
     return as_shown(replace(stored, notes=(note,)), exif_orientation(paths[0]))
 
 
@@ -163,8 +163,8 @@ def decode_pictures(folder: Path, fps: float | None) -> Iterator[Frame]:
         size = size or shown
         if size != shown:
             raise VideoError(
-                f"{path}: is {shown[0]}×{shown[1]} after pictures of "
-                f"{size[0]}×{size[1]}. Move pictures of another size to a folder of their own."
+                f"{path}: is {shown[0]}×{shown[1]} after images of {size[0]}×{size[1]}. Move "
+                "images of another size to a separate folder."
             )
         if component_bits(picture) > 8:
             used = used or bits_used(paths)
@@ -180,8 +180,7 @@ def _times_s(folder: Path, fps: float | None, is_time: bool, stated: list[Fracti
             return [float(time - stated[0]) for time in (*stated, stated[-1] + mean)]
     if fps is None or not 0 < fps < math.inf:
         raise VideoError(
-            f"{folder}: pictures have no time stamps. Received fps={fps}. Give the frames per "
-            "second they were taken at, in the column `fps` of the manifest or, to predict and "
-            "explain, with --assume-fps."
+            f"{folder}: images have no time stamps. Received fps={fps}. Give their frame rate in "
+            "the column `fps` of the manifest or, for predict and explain, with --assume-fps."
         )
     return [index / fps for index in range(len(stated) + 1)]

@@ -76,7 +76,7 @@ def as_shown(info: VideoInfo, orientation: Orientation) -> VideoInfo:
         return info
     width, height = orientation.size(info.width, info.height)
     note = (
-        f"its pictures are turned as players show them: {info.width}×{info.height} as stored, "
-        f"{width}×{height} as shown."
+        f"its images are rotated as players display them: {info.width}×{info.height} as stored, "
+        f"{width}×{height} as displayed."
     )
     return replace(info, width=width, height=height, notes=(*info.notes, note))

@@ -73,11 +73,13 @@ def write_video(
     if not 0 < fps < math.inf:
         raise VideoError(f"{path}: `fps` must be positive. Received {fps}. Give the frame rate.")
     if times_s is not None and path.suffix.lower() != ".mkv":
-        raise VideoError(f"{path}: only .mkv keeps time stamps of frames. Change the suffix.")
+        raise VideoError(f"{path}: only .mkv stores time stamps of frames. Change the suffix.")
     iterator = iter(frames)
     first = next(iterator, None)
     if first is None:
-        raise VideoError(f"{path}: a video must hold a frame. Received none. Give at least one.")
+        raise VideoError(
+            f"{path}: a video must contain at least one frame. Received none. Give at least one."
+        )
     with atomic_write(path) as temporary_path:
         try:
             _encode(
@@ -104,7 +106,7 @@ def _encoding(path: Path, codec: str) -> _Encoding:
         )
     encoding = _ENCODINGS[codec]
     if encoding.encoder not in av.codecs_available:
-        raise VideoError(f"{path}: this PyAV was built without {encoding.encoder}. Use mpeg4.")
+        raise VideoError(f"{path}: this build of PyAV lacks {encoding.encoder}. Use mpeg4.")
     return encoding
 
 
@@ -145,6 +147,6 @@ def _check_frame(path: Path, index: int, pixels: np.ndarray, shape: tuple[int, .
     gray_or_rgb = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
     if pixels.dtype != np.uint8 or not gray_or_rgb or pixels.shape != shape:
         raise VideoError(
-            f"{path}: frame {index} must be uint8 (h, w) or (h, w, 3), shaped as the first. "
-            f"Received {pixels.dtype} {pixels.shape}. Convert it."
+            f"{path}: frame {index} must be uint8 (h, w) or (h, w, 3), of the same shape as the "
+            f"first. Received {pixels.dtype} {pixels.shape}. Convert it."
         )

@@ -124,8 +124,8 @@ def paired_difference(
     count = clusters.n_patients
     if count != others.n_patients:
         raise ValueError(
-            "`clusters` and `others` must be of the same patients. "
-            f"Received: {count} and {others.n_patients} of them."
+            f"`clusters` and `others` must be from the same patients. Received: {count} and "
+            f"{others.n_patients} of them."
         )
     first, second = _of_all(better, clusters), _of_all(worse, others)
 

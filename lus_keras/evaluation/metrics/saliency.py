@@ -49,7 +49,9 @@ def share_in(saliency: ArrayLike, mask: ArrayLike) -> tuple[float, float]:
     """
     values, inside = _same_shape(saliency, mask)
     if values.size == 0 or values.min() < 0:
-        raise ValueError("`saliency` must hold values of 0 or more, and at least one.")
+        raise ValueError(
+            "`saliency` must contain non-negative values, at least one of them positive."
+        )
     inside = inside.astype(bool)
     total = values.sum()
     share = values[inside].sum() / total if total > 0 else math.nan
@@ -60,6 +62,6 @@ def _same_shape(first: ArrayLike, second: ArrayLike) -> tuple[np.ndarray, np.nda
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if first.shape != second.shape:
         raise ValueError(
-            f"Both must have one shape. Received: shapes {first.shape} and {second.shape}."
+            f"Both must have the same shape. Received: shapes {first.shape} and {second.shape}."
         )
     return first.ravel(), second.ravel()

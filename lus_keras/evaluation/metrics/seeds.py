@@ -71,7 +71,7 @@ class Part:
         """
         if paired:
             if self.patients != other.patients:
-                raise ValueError("Paired parts must be of the same patients in the same order.")
+                raise ValueError("Paired parts must be from the same patients in the same order.")
             return Part(lambda w: self.statistic(w) - other.statistic(w), self.patients)
         at = len(self.patients)
         names = (*(f"first {n}" for n in self.patients), *(f"second {n}" for n in other.patients))
@@ -101,7 +101,7 @@ def hierarchical_bootstrap(
         ValueError: There are fewer than two parts.
     """
     if len(parts) < 2:
-        raise ValueError(f"`parts` must hold at least two seeds. Received: {len(parts)}.")
+        raise ValueError(f"`parts` must contain at least two seeds. Received: {len(parts)}.")
     names = sorted({name for part in parts for name in part.patients})
     counts = [len(part.patients) for part in parts] if own_patients else [len(names)]
     if min(counts) < 2:

@@ -33,8 +33,8 @@ READ = ("predictions.csv", "attention.npz", "history.csv", "examples.npz", "mask
 MADE_LATER = ("explanations.npz", "localization.npz", "robustness.npz")
 GRADIENTS = "gradients.csv"
 ADVICE = (
-    "Its numbers are not what training wrote. Restore the file, or delete DONE beside it and run "
-    "the command again to train the fold again."
+    "Its content differs from what training wrote. Restore the file, or delete DONE beside it and "
+    "run the command again to retrain the fold."
 )
 
 
@@ -83,11 +83,11 @@ def _refuse_mixed(folder: Path, model: ModelRun, variant: VariantRecord | None) 
         same = {"versions": mark.versions, "lus_keras": mark.lus_keras}
         expected = known.of_fold(folder.name, f"fold_{fold}").model_copy(update=same)
         problems += [
-            f"{folder / f'fold_{fold}' / 'DONE'}: is of another run: {text}"
+            f"{folder / f'fold_{fold}' / 'DONE'}: belongs to another run: {text}"
             for text in expected.differences(mark)
         ]
     if problems:
-        advice = "Delete these folds, and run the command again to train them again."
+        advice = "Delete these folds, and run the command again to retrain them."
         raise RunError.from_problems([*problems, advice], most=len(problems) + 1)
 
 
@@ -105,7 +105,7 @@ def read_model(folder: Path, relative_to: Path) -> ModelRun:
     done = {fold: folds[fold] for fold in sorted(folds) if (folds[fold] / "DONE").is_file()}
     # A fold that was repeated after it diverged has both marks; the finished one counts.
     diverged = {
-        fold: _read_json(path / "DIVERGED.json", "Delete it to train the fold again.")
+        fold: _read_json(path / "DIVERGED.json", "Delete it to retrain the fold.")
         for fold, path in sorted(folds.items())
         if fold not in done and (path / "DIVERGED.json").is_file()
     }
@@ -166,9 +166,11 @@ def _read_table(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path)
     except UNREADABLE as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise RunError(f"{path}: cannot be read ({reason}). Train the fold again.") from None
+        raise RunError(
+            f"{path}: cannot be read ({reason}). Run the command again to retrain the fold."
+        ) from None
     if "epoch" not in table:
-        raise RunError(f"{path}: has no column 'epoch'. Train the fold again.")
+        raise RunError(f"{path}: has no column 'epoch'. Run the command again to retrain the fold.")
     return table
 
 
@@ -186,7 +188,9 @@ def read_predictions(path: Path) -> pd.DataFrame:
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read ({error}). Train the fold again.") from error
+        raise RunError(
+            f"{path}: cannot be read ({error}). Run the command again to retrain the fold."
+        ) from error
     chances = [name for name in frame if name.startswith("p_")]
     apart = "y_true" not in frame and "y_0" in frame
     truth = [name.replace("p_", "y_") for name in chances] if apart else ["y_true"]
@@ -214,8 +218,8 @@ def _read_fold(path: Path, fold: int) -> pd.DataFrame:
     others = sorted(set(frame["fold"]) - {fold})
     if others:
         raise RunError(
-            f"{path}: holds predictions of fold {', '.join(map(str, others))}. Was the folder "
-            "copied or renamed? Delete it, and run the command again to train the fold again."
+            f"{path}: contains predictions of fold {', '.join(map(str, others))}. Was the folder "
+            "copied or renamed? Delete it, and run the command again to retrain the fold."
         )
     return frame
 
@@ -250,8 +254,9 @@ def _read_attention(done: Mapping[int, Path], frames: Mapping[int, pd.DataFrame]
         strangers = sorted(set(clip_ids.tolist()) - set(frames[fold]["clip_id"]))
         if strangers or weights.shape != truth.shape or len(weights) != len(clip_ids):
             raise RunError(
-                f"{path}: must hold (n, t) 'attention' and 'truth' of n clips in predictions.csv. "
-                f"Received: {weights.shape}, {truth.shape}, unknown clips {strangers[:3]}."
+                f"{path}: must contain 'attention' and 'truth' of shape (n, t) for the n clips in "
+                f"predictions.csv. Received: {weights.shape}, {truth.shape}, unknown clips "
+                f"{strangers[:3]}."
             )
         parts.append((clip_ids, np.full(len(clip_ids), fold), weights, truth))
     if not parts:
@@ -311,7 +316,8 @@ def _read_arrays(
         return {name: stored[name] for name in dict.fromkeys(found)}
     except (*UNREADABLE, DataError) as error:
         raise RunError(
-            f"{path}: must hold {names}; cannot be read ({error}). Train the fold again."
+            f"{path}: must contain {names}; cannot be read ({error}). Run the command again to "
+            "retrain the fold."
         ) from error
 
 

@@ -62,7 +62,7 @@ def write_seeds(run_dir: Path, seeds: Sequence[int], vary: str) -> None:
     """
     path = run_dir / FILE
     if (run_dir / "run.json").exists():
-        raise RunError(f"{run_dir}: holds a run of one seed. Choose another --out.")
+        raise RunError(f"{run_dir}: contains a run with a single seed. Choose another --out.")
     if path.exists() and (before := _read(path)).vary != vary:
         raise RunError(
             f"{path}: its seeds vary in {before.vary}, not {vary}. Choose another --out."
@@ -96,13 +96,13 @@ def read_runs(run_dir: str | Path) -> list[Run]:
         if (folder / "run.json").exists()
     }
     if not begun:
-        raise RunError(f"{path}: none of its seeds has begun. Run the command again.")
+        raise RunError(f"{path}: none of its seeds has been started. Run the command again.")
     runs = []
     for seed, folder in begun.items():
         record, papers = read_run(folder)
         if record.seed != seed:
             raise RunError(
-                f"{folder / 'run.json'}: is of seed {record.seed}, not {seed}. Was the folder "
+                f"{folder / 'run.json'}: belongs to seed {record.seed}, not {seed}. Was the folder "
                 "copied or renamed? Delete it, and run the command again."
             )
         marked = {
@@ -134,9 +134,7 @@ def _refuse_mixed(path: Path, found: Seeds, runs: Sequence[Run]) -> None:
                 for text in first[place].model_copy(update=own).differences(mark)
             ]
     if problems:
-        advice = (
-            "These seeds are of different runs. Delete the folders of those that do not belong."
-        )
+        advice = "These seeds belong to different runs. Delete the folders of the wrong seeds."
         raise RunError.from_problems([*problems, advice], most=len(problems) + 1)
 
 

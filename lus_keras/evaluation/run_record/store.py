@@ -54,13 +54,13 @@ def read_record(run_dir: Path) -> RunRecord:
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read ({error}). Is this a run directory?") from None
     if not isinstance(content, dict) or not isinstance(content.get("papers"), dict):
-        raise RunError(f"{path}: must be a mapping that has 'papers'. Is it the file of a run?")
+        raise RunError(f"{path}: must be a mapping with 'papers'. Is it the record of a run?")
     # Version 1 called it 'schema'.
     version = content.get("version", content.get("schema"))
     if not isinstance(version, int) or version not in range(1, VERSION + 1):
         raise RunError(
-            f"{path}: is of version {version!r}; this is lus_keras for versions 1 to {VERSION}. "
-            "Use the version of lus_keras that wrote it."
+            f"{path}: has version {version!r}; this lus_keras reads versions 1 to {VERSION}. Use "
+            "the version of lus_keras that wrote it."
         )
     # Files of before there was a hash have none.
     edited = HASH in content and content[HASH] != record_hash(content)
@@ -68,7 +68,7 @@ def read_record(run_dir: Path) -> RunRecord:
     if edited:
         raise RunError(
             f"{path}: was changed after it was written: its {HASH} differs. Restore the file, or "
-            "delete it and run the command again; finished folds are kept."
+            "delete it and run the command again; completed folds are kept."
         )
     return record
 
@@ -88,5 +88,5 @@ def _validated(path: Path, content: dict[str, Any], version: int) -> RunRecord:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(
             f"{path}: damaged ({type(error).__name__}: {error}). Delete it and run the command "
-            "again; finished folds are kept."
+            "again; completed folds are kept."
         ) from None

@@ -73,7 +73,7 @@ def figure(run: str | Path, name: str, *, width: int = 800, photo: bool = False)
     path = folder / f"{name}.png"
     if not path.is_file():
         there = ", ".join(sorted(found.stem for found in folder.glob("*.png"))) or "none"
-        raise RunError(f"{path}: there is no such figure. The report has: {there}.")
+        raise RunError(f"{path}: the report has no such figure. It has: {there}.")
     return picture(path, width=width, photo=photo)
 
 

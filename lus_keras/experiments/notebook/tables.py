@@ -106,7 +106,7 @@ def committed(name: str) -> Path:
     """
     folder = Path(__file__).parents[3] / "docs" / "results" / name
     if not folder.is_dir():
-        raise RunError(f"{folder}: is not there. Run the notebook in a clone of the repository.")
+        raise RunError(f"{folder}: is missing. Run the notebook in a clone of the repository.")
     return folder
 
 

@@ -52,8 +52,8 @@ def learnt_data(name: str, settings: PaperConfig, request: Request) -> Data | No
         raise ConfigError("transfer: set train_on or pretrain, not both.")
     if request.data == source:
         raise ConfigError(
-            f"transfer: trains on '{source}' and would be tested on it as well. "
-            "Choose real videos with --data."
+            f"transfer: trains on '{source}' and would also be tested on it. Choose real videos "
+            "with --data."
         )
     cohorts = transfer.cohorts or {name: settings.cohort}
     items: list[Item] = []

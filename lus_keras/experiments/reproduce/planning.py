@@ -98,7 +98,7 @@ def plan(request: Request) -> list[Plan]:
     for option, given in (("--network", request.networks), ("--config", request.config)):
         if given and len(wanted) > 1:
             names = ", ".join(wanted)
-            raise ConfigError(f"{option}: is for one paper. Name it with --paper: {names}.")
+            raise ConfigError(f"{option}: applies to one paper. Choose it with --paper: {names}.")
     named = {*request.papers, *(target.rpartition("/")[0] for target in request.targets)}
     plans, exclusions = [], {}
     for name in _with_asked_models(wanted, named, request):
@@ -113,7 +113,7 @@ def plan(request: Request) -> list[Plan]:
     if not plans:
         raise next(iter(exclusions.values()))
     remarks = (
-        Remark(topic=Topic.DATASET, text=f"{name} is left out: {str(error).splitlines()[0]}")
+        Remark(topic=Topic.DATASET, text=f"{name} is skipped: {str(error).splitlines()[0]}")
         for name, error in exclusions.items()
     )
     first = plans[0]
@@ -179,16 +179,18 @@ def _without_frames(paper: Paper, targets: Sequence[str], data: Data, column: st
     if not wanted or any(known):
         return ""
     return (
-        f"{data.name}: no video has annotated frames, which {' and '.join(wanted)} of "
-        f"{paper.name} is measured on. Fill in the column 'segments' (`lus-keras data "
-        "import-via`), or ask for other targets, such as table1."
+        f"{data.name}: no video has annotated frames, which {' and '.join(wanted)} of {paper.name} "
+        "requires. Fill in the column 'segments' (`lus-keras data import-via`), or choose other "
+        "targets, such as table1."
     )
 
 
 def _own_split(names: tuple[str, str], request: Request) -> Split | None:
     if request.split is None:
         if request.allow_leak:
-            raise ConfigError("--allow-leak: is for folds of your own. Name them with --split.")
+            raise ConfigError(
+                "--allow-leak: applies only to your own folds. Give them with --split."
+            )
         return None
     return read_own_split(request.split, names, allow_leak=request.allow_leak)
 
@@ -308,7 +310,7 @@ def _check_settings(plan: Plan, request: Request) -> None:
     having = {option for name in names for option in settable(known[name])}
     titles = ", ".join(plan.config.models[name].title for name in names)
     problems = [
-        f"model.{key}: is not a setting of {titles}. Leave it out, or choose other networks."
+        f"model.{key}: is not a setting of {titles}. Omit it, or choose other networks."
         for key in set_here
         if key not in having
     ]

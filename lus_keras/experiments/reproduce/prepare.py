@@ -140,7 +140,7 @@ def _split(plan: Plan, variant: Variant, source: ClipSource, out: Path) -> Split
     own = plan.own_split if len(source.stores) == 1 and variant.divides_patients else None
     if name in known and own and own.sha256 != known[name].sha256:
         raise ConfigError(
-            f"{path}: {name}: holds other folds than --split. Choose another folder with --out."
+            f"{path}: {name}: contains other folds than --split. Choose another folder with --out."
         )
     split = known.get(name) or own
     if split and split == own and not plan.allow_leak:
@@ -150,7 +150,7 @@ def _split(plan: Plan, variant: Variant, source: ClipSource, out: Path) -> Split
             splits.verify(split, _divided(source, split), allow_leak=plan.allow_leak)
         except DataError as error:
             raise type(error)(
-                f"{path}: {name}: belongs to other data than this run. {error}"
+                f"{path}: {name}: belongs to a run with other data. {error}"
             ) from None
     else:
         split = _draw(variant, source, variant.config.split.scheme)

@@ -276,7 +276,8 @@ def _refuse_other(path: Path, name: str, before: PaperRecord, paper: PaperRecord
             ]
     if changes:
         changes.append(
-            "The folder holds a different run. Choose another one with --out, or delete this one."
+            "The folder contains a different run. Choose another one with --out, or delete "
+            "this one."
         )
         raise ConfigError.from_problems(changes, most=len(changes))
 

@@ -147,11 +147,14 @@ def check_engine(request: Request) -> None:
     """
     problems, several = [], (request.workers or 1) > 1
     if request.engine == "ray" and several:
-        problems.append("--workers: with --engine ray, the cluster decides how many jobs run.")
+        problems.append(
+            "--workers: with --engine ray, the cluster determines the number of parallel jobs. "
+            "Omit --workers."
+        )
     if request.engine != "ray" and (request.ray_address or request.job_gpus):
-        problems.append("--ray-address, --job-gpus: need --engine ray.")
+        problems.append("--ray-address, --job-gpus: require --engine ray.")
     if request.mirrored and several:
-        problems.append("--strategy mirrored: one training uses all devices; leave out --workers.")
+        problems.append("--strategy mirrored: each training uses all devices. Omit --workers.")
     if request.log == "tensorboard" and not importlib.util.find_spec("tensorboard"):
         problems.append("--log tensorboard: not installed. Install it: pip install tensorboard.")
     if problems:
@@ -173,10 +176,13 @@ def requests_by_seed(request: Request) -> list[Request]:
     if count == 1:
         return [request]
     if request.seeds > 1 and request.cohorts > 1:
-        raise ConfigError("--seeds, --cohorts: choose one; each new cohort also has a new seed.")
+        raise ConfigError(
+            "--seeds, --cohorts: choose one of them; each new cohort also has a new seed."
+        )
     if request.cohorts > 1 and request.data != simulated.NAME:
         raise ConfigError(
-            f"--cohorts: only simulated cohorts can be redrawn, not '{request.data}'. Use --seeds."
+            f"--cohorts: only simulated cohorts can be drawn again, not '{request.data}'. Use "
+            "--seeds."
         )
     out = run_folder(request)
     return [

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 PRETRAINING, WEIGHTS = "pretraining", "model.weights.h5"
 OVERLAYS = "explanations"
 SHARED = (
-    "each batch is shared by all devices; normalization takes its statistics of a device's share "
-    "(its moving averages of the first one's), and the last, incomplete batch of an epoch is left "
-    "out."
+    "each batch is split across all devices; normalization statistics are those of each device's "
+    "share (moving averages: of the first device), and the last, incomplete batch of an epoch is "
+    "dropped."
 )
 # Frame rate of overlays of clips that keep the frame rate of their files.
 DEFAULT_FPS = 25.0
@@ -264,7 +264,7 @@ def _explain(
         try:
             _write_overlays(training, module, arrays)
         except VideoError as error:
-            training.note(f"no video of the maps. {error}")
+            training.note(f"no video of the maps was written. {error}")
         with atomic_write(path) as temporary:
             np.savez_compressed(temporary, **arrays)
         vouch_further(job.folder, path.name)

@@ -100,8 +100,8 @@ def _connect(cluster: Cluster) -> Any:
         ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ConfigError(
-            f"--ray-address {cluster.address}: no cluster answers ({error}). Start one with "
-            "`ray start --head`, or leave the address out."
+            f"--ray-address {cluster.address}: no cluster responds ({error}). Start one with `ray "
+            "start --head`, or omit the address."
         ) from error
     return ray
 
@@ -113,8 +113,8 @@ def _run_job(shared: Any, job: FoldJob) -> Outcome:
     for store in batch.source.stores:
         if not (store.path / "frames.u8").is_file():
             message = (
-                f"{job.name}: {store.path} is not visible to node {os.uname().nodename}. Let "
-                "LUS_KERAS_CACHE and --out name folders that all nodes share."
+                f"{job.name}: {store.path} is not visible to node {os.uname().nodename}. Set "
+                "LUS_KERAS_CACHE and --out to folders that all nodes share."
             )
             return Outcome(job.model, job.fold.fold, "failed", message)
     start_tensorflow(threads)
@@ -126,7 +126,7 @@ def _outcome(ray: Any, reference: Any, job: FoldJob) -> Outcome:
         return ray.get(reference)
     except ray.exceptions.RayError as error:
         cause = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        message = f"{job.name}: the cluster canceled it ({cause}). Run the command again."
+        message = f"{job.name}: it was canceled by the cluster ({cause}). Run the command again."
         return Outcome(job.model, job.fold.fold, "failed", message)
 
 

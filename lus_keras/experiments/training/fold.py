@@ -190,8 +190,8 @@ def _train_epoch(
     order = _full_batches(order, job.fit.batch_size, job.fit.drop_remainder or network.devices > 1)
     if network.devices > 1 and len(order) < job.fit.batch_size:
         raise ConfigError(
-            f"{job.name}: {len(order)} clips to train on are less than one batch of "
-            f"{job.fit.batch_size}, which --strategy mirrored needs. Lower fit.batch_size."
+            f"{job.name}: {len(order)} training clips are fewer than one batch of "
+            f"{job.fit.batch_size}, which --strategy mirrored requires. Lower fit.batch_size."
         )
     batches = make_batches(source, rows[order], mirrored[order], job.fit.batch_size)
     network.seed_dropout(job.seed_for(2), epoch)
@@ -230,8 +230,8 @@ def learnt_rows(source: ClipSource, job: FoldJob) -> np.ndarray:
     known = np.unique(patients)
     if wanted > len(known):
         raise ConfigError(
-            f"fit.patients: must be at most {len(known)}, the patients to train on. Received "
-            f"{wanted}. Set cohort.patients higher, or fit.patients lower."
+            f"fit.patients: must be at most {len(known)}, the number of training patients. "
+            f"Received {wanted}. Set cohort.patients higher, or fit.patients lower."
         )
     drawn = np.random.default_rng([job.seed, job.fold.fold]).permutation(known)[:wanted]
     return rows[np.isin(patients, drawn)]
@@ -277,8 +277,8 @@ class _FiniteGuard(keras.callbacks.Callback):
         if math.isfinite(loss):
             return
         message = (
-            f"{self.job.name}: the loss became {loss} in epoch "
-            f"{self.number}, batch {batch + 1}. Lower fit.learning_rate or look at the data."
+            f"{self.job.name}: the loss became {loss} in epoch {self.number}, batch {batch + 1}. "
+            "Lower fit.learning_rate, or check the data."
         )
         record = {"epoch": self.number, "batch": batch + 1, "message": message}
         write_file(self.job.folder / "DIVERGED.json", json.dumps(record) + "\n")

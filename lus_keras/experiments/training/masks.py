@@ -26,7 +26,9 @@ def write_masks(folder: Path, network: Network, source: ClipSource, rows: np.nda
         clips.
     """
     if network.masker is None:
-        raise ValueError("`network` must have a layer spatial_mask. Received one without.")
+        raise ValueError(
+            "`network` must have a layer 'spatial_mask'. Received a network without it."
+        )
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, EXAMPLES).astype(int))]
     middle = source.index.length[chosen] // 2
     pixels, masks = [], []

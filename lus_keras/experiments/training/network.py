@@ -86,7 +86,7 @@ def mirrored_strategy(batch_size: int) -> Any:
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if batch_size % len(devices):
         raise ConfigError(
-            f"--strategy mirrored: fit.batch_size {batch_size} cannot be shared evenly by "
+            f"--strategy mirrored: fit.batch_size {batch_size} cannot be split evenly across "
             f"{len(devices)} devices. Choose a multiple with --set fit.batch_size=…, or fewer "
             "devices with CUDA_VISIBLE_DEVICES."
         )

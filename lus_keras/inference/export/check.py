@@ -50,7 +50,7 @@ def check_export(name: str, models: Ensemble, folder: Path) -> dict[str, float]:
         for output in worst:
             value = found.get(f"{key}/{output}")
             if value is None or value.shape != expected[output].shape:
-                raise RunError(f"{folder}: the export gives no usable output '{output}'.")
+                raise RunError(f"{folder}: the export returns no usable output '{output}'.")
             gap = np.abs(value - expected[output]) / np.maximum(1.0, np.abs(expected[output]))
             worst[output] = max(worst[output], float(gap.max()))
     wrong = [f"{key} by {value:.2g}" for key, value in worst.items() if not value <= TOLERANCE]
@@ -120,7 +120,7 @@ def _run(name: str, folder: Path, inputs: dict[str, np.ndarray]) -> dict[str, np
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise RunError(f"the export did not answer within {TIME_LIMIT_S} s.") from None
+            raise RunError(f"the export did not finish within {TIME_LIMIT_S} s.") from None
         if done.returncode:
             cause = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise RunError(f"the export cannot be loaded and run in a fresh process: {cause}")

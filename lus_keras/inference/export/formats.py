@@ -73,7 +73,7 @@ def require_packages(name: str) -> None:
     if keras.backend.backend() != "tensorflow":
         raise ConfigError(
             f"KERAS_BACKEND is '{keras.backend.backend()}': export needs 'tensorflow'. Set "
-            "KERAS_BACKEND=tensorflow and start again; saved models load on either."
+            "KERAS_BACKEND=tensorflow and start again; saved models load with either backend."
         )
     missing = [package for package in ONNX_PACKAGES if not importlib.util.find_spec(package)]
     if name == "onnx" and missing:

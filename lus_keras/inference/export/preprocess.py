@@ -50,7 +50,7 @@ def _frames(video):
         number, last_s = number + 1, time_s
     capture.release()
     if not number:
-        raise ValueError(f"{video}: holds no frame that OpenCV can decode.")
+        raise ValueError(f"{video}: contains no frame that OpenCV can decode.")
 
 
 def _grey(pixels):
@@ -104,7 +104,7 @@ def read_frames(video, said, roi=None):
             cut = sector_mask(shown)[y : y + h, x : x + w].astype(np.uint8)
             inside = cv2.resize(cut, said["size"][::-1], interpolation=cv2.INTER_NEAREST)
     if said["crop"] == "roi" and roi is None:
-        raise ValueError("This model looks at a region of interest: give X,Y,W,H.")
+        raise ValueError("This model requires a region of interest: give X,Y,W,H.")
     chosen = range(len(times_s))
     if said["fps"]:
         chosen = resample_indices(np.array(times_s), said["fps"]).tolist()

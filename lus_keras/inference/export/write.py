@@ -66,7 +66,7 @@ def _refuse_foreign(out: Path) -> None:
     if not out.exists():
         return
     if not out.is_dir() or (any(out.iterdir()) and not (out / CONTRACT).is_file()):
-        raise ConfigError(f"{out}: holds other files than an export. Name a folder that is new.")
+        raise ConfigError(f"{out}: contains files that are not an export. Choose a new folder.")
 
 
 def _describe(models: Ensemble, folder: Path, format: str, differences: dict[str, float]) -> None:

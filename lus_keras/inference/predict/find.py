@@ -111,7 +111,8 @@ def find_registered(
     found = registry.find(name)
     if found.entry.kind != "network":
         raise ConfigError(
-            f"'{name}' is a backbone, which training starts from: --set options.weights={name}"
+            f"'{name}' is a backbone for initialization, not a complete network. Use it with "
+            f"--set options.weights={name}"
         )
     files = {Path(file.name).stem: file for file in registry.needed_files(found)}
     if fold is None:
@@ -146,12 +147,12 @@ def find_network(
     there = ", ".join(network.description.name for network in networks)
     if not chosen:
         asked = ", ".join(f"--{name} {value}" for name, value in wanted.items() if value)
-        raise ConfigError(f"{path}: holds no network for {asked}. It holds: {there}.")
+        raise ConfigError(f"{path}: contains no network for {asked}. It contains: {there}.")
     if len(chosen) > 1:
         named = ", ".join(network.description.name for network in chosen)
         raise ConfigError(
-            f"{path}: holds {len(chosen)} networks: {named}. Choose one with --paper, --model or "
-            "--variant, or name its folder."
+            f"{path}: contains {len(chosen)} networks: {named}. Choose one with --paper, --model "
+            "or --variant, or give its folder."
         )
     found = chosen[0]
     _refuse_foreign(found)
@@ -169,15 +170,18 @@ def find_network(
 def _networks(path: Path) -> list[Found]:
     if not path.is_dir():
         raise RunError(
-            f"{path}: is not a folder. Name a run directory, the folder of a network in it, or a "
-            f"pretrained network.{did_you_mean(path.as_posix(), registry.names())}"
+            f"{path}: is not a folder. Give a run directory, the folder of a network in it, or the "
+            f"name of a pretrained network.{did_you_mean(path.as_posix(), registry.names())}"
         )
     folders = [path] if (path / "model.json").is_file() else _fold_folders(path)
     if not folders:
         unfinished = any(path.rglob("checkpoint_*.npz"))
-        advice = "Its training has not ended: the same `reproduce` command continues." * unfinished
+        advice = (
+            "Its training is not finished: run the same `reproduce` command again to continue."
+            * unfinished
+        )
         raise RunError(
-            f"{path}: holds no finished network. "
+            f"{path}: contains no finished network. "
             + (advice or "Train one with `lus-keras reproduce`.")
         )
     groups: dict[Path, list[Path]] = {}
@@ -202,10 +206,11 @@ def _refuse_foreign(found: Found) -> None:
         own = {"versions": mark.versions, "lus_keras": mark.lus_keras, "fold": number}
         expected = first.model_copy(update={**own, "model": found.description.model})
         problems += [
-            f"{folder / 'DONE'}: is of another run: {text}" for text in expected.differences(mark)
+            f"{folder / 'DONE'}: belongs to another run: {text}"
+            for text in expected.differences(mark)
         ]
     if problems:
-        advice = "Delete these folds, or copy those of one run; --fold does not choose among runs."
+        advice = "Delete these folds, or copy those of one run; --fold does not select a run."
         raise RunError.from_problems([*problems, advice], most=len(problems) + 1)
 
 
@@ -244,7 +249,7 @@ def read_calibration(folder: Path) -> dict[str, Any] | None:
         return None
     path = folder / CALIBRATION
     if not path.is_file() or sha256_of(path) != vouched:
-        raise RunError(f"{path}: does not match its hash in DONE. Train the fold again.")
+        raise RunError(f"{path}: does not match its hash in DONE. Retrain the fold.")
     return read_json(path)
 
 
@@ -253,17 +258,19 @@ def _check_hashes(folder: Path) -> None:
         done = read_json(folder / "DONE")
         vouched = done["sha256"]
         if set(NEEDED) & {*done.get("exclusions", ()), *done.get("left_out", ())}:  # former name
-            raise RunError(f"{folder}: is part of an archive, which holds no weights. Train it.")
+            raise RunError(
+                f"{folder}: is part of an archive, which contains no weights. Train it again."
+            )
         changed = [name for name in NEEDED if sha256_of(folder / name) != vouched[name]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"{folder}: is not a finished fold ({type(error).__name__}: {_first_line(error)}). The "
-            "same `reproduce` command continues it."
+            f"{folder}: is not a finished fold ({type(error).__name__}: {_first_line(error)}). Run "
+            "the same `reproduce` command again to continue."
         ) from error
     if changed:
         raise RunError(
             f"{folder}: {' and '.join(changed)} do not match their hashes in DONE. Copy the folder "
-            "again, or delete it and train it again."
+            "again, or delete it and retrain the fold."
         )
 
 

@@ -127,8 +127,8 @@ def load_models(
         description = read_description(folder)
         if description.shared != found.description.shared:
             raise RunError(
-                f"{folder / 'model.json'}: holds a different network from that of "
-                f"{found.folders[0]}. Give --fold."
+                f"{folder / 'model.json'}: contains a different network from {found.folders[0]}. "
+                "Give --fold."
             )
         networks.append(_load(folder, description))
     said = [read_calibration(folder) for folder in found.folders]
@@ -158,7 +158,7 @@ def load_registered(name: str, *, fold: int | None = None) -> Ensemble:
         arrays = list(registry.read_arrays(found, file).values())
         if [values.shape for values in arrays] != [tuple(w.shape) for w in network.weights]:
             raise DataError(
-                f"{found.folder / file.name}: weights are not those of {description.name}. Was it "
+                f"{found.folder / file.name}: the weights do not match {description.name}. Was it "
                 "written by another version? Export the network again."
             )
         network.set_weights(arrays)
@@ -189,7 +189,7 @@ def _check_options(description: Description) -> None:
     }
     if unknown := sorted(description.options.keys() - known):
         raise RunError(
-            f"{description.name}: cannot be built as model.json says (unknown options "
+            f"{description.name}: cannot be built as model.json states (unknown options "
             f"{', '.join(unknown)}). Was it written by another version?"
         )
 
@@ -220,8 +220,8 @@ def build_network(description: Description) -> keras.Model:
         return paper.build(description.model, settings)
     except (ValueError, TypeError, KeyError) as error:
         raise RunError(
-            f"{description.name}: cannot be built as model.json says ({error}). Was it written by "
-            "another version?"
+            f"{description.name}: cannot be built as model.json states ({error}). Was it written "
+            "by another version?"
         ) from error
 
 
@@ -235,8 +235,8 @@ def _build_own(description: Description) -> keras.Model:
     source = f"{network.get('file')}:{network.get('function')}"
     if network.get("layers") is None:
         raise RunError(
-            f"{description.name}: has layers or functions that only {source} knows, so that it "
-            "cannot be built without that file. Make it of Keras' layers, or register yours."
+            f"{description.name}: has layers or functions that only {source} defines, so it cannot "
+            "be built without that file. Use Keras layers, or register your own."
         )
     try:
         return rebuilt(network["layers"])
@@ -256,6 +256,6 @@ def _load(folder: Path, description: Description) -> keras.Model:
     except (OSError, ValueError, KeyError, UserWarning) as error:
         cause = str(error).strip().partition("\n")[0]
         raise RunError(
-            f"{path}: weights are not those of {description.name} ({cause}). Train it again."
+            f"{path}: the weights do not match {description.name} ({cause}). Train it again."
         ) from error
     return network

@@ -104,6 +104,6 @@ def _windows(video: Video, frames: Iterator[np.ndarray], clip: ClipConfig) -> It
         seen = f"{count} frames" if count < clip.frames else f"a region of {size[0]}×{size[1]}"
         raise VideoError(
             f"{video.video}: is too {'short' if count < clip.frames else 'small'}: a clip needs "
-            f"{clip.frames} frames{rate} of {height}×{width} pixels. Received {seen}. "
-            "Take a longer or larger video."
+            f"{clip.frames} frames{rate} of {height}×{width} pixels. Received {seen}. Use a longer "
+            "or larger video."
         )

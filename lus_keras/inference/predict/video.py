@@ -162,9 +162,9 @@ def predict_video(
 def _check(row: Video, models: Ensemble) -> None:
     if models.clip.crop == "roi" and row.roi is None:
         raise VideoError(
-            f"{row.video}: has no region of interest, and {models.name} reads nothing else. "
-            "Give --roi X,Y,W,H in pixels of the file, or mark it with `lus-keras data annotate` "
-            "and give the --manifest."
+            f"{row.video}: has no region of interest, and {models.name} uses nothing else. Give "
+            "--roi X,Y,W,H in pixels of the file, or mark it with `lus-keras data annotate` and "
+            "give the --manifest."
         )
     # MJPEG and GIF hold no check sums: a changed byte may be told by the file's hash alone.
     problem = hash_problem(row, sha256_of_video(row.video)) if row.sha256 else None

@@ -122,7 +122,7 @@ def write_predictions(
         try:
             drawn += _pictures(prediction, out / names[prediction.video.video_id])
         except VideoError as error:
-            refused.append(f"{error} Its predictions are written, its images are not drawn.")
+            refused.append(f"{error} Its predictions were written, but its images were not drawn.")
     files.append(out / "predictions.json")
     said = _merged(models, predictions, refused, held)
     write_json(files[-1], said)

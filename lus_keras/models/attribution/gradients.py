@@ -27,8 +27,8 @@ def require_tensorflow() -> Any:
     """
     if keras.backend.backend() != "tensorflow":
         raise ConfigError(
-            f"KERAS_BACKEND is '{keras.backend.backend()}': saliency maps need 'tensorflow'. "
-            "Set KERAS_BACKEND=tensorflow and start again; saved models load on either."
+            f"KERAS_BACKEND is '{keras.backend.backend()}': saliency maps need 'tensorflow'. Set "
+            "KERAS_BACKEND=tensorflow and start again; saved models load with either backend."
         )
     import tensorflow as tf
 

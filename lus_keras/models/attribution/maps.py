@@ -269,7 +269,7 @@ def last_convolution(model: keras.Model) -> str:
         if isinstance(inner, kinds) and inner.filters > 1:
             found.append(layer)
     if not found:
-        raise ValueError(f"`model` must hold a convolution. Received: {model.name} without one.")
+        raise ValueError(f"`model` must contain a convolution. Received: {model.name} without one.")
     placed = (layer for layer in found if min(layer.output.shape[-3:-1]) > 1)
     return next(placed, found[0]).name
 

@@ -42,14 +42,14 @@ def read_keras_weights(path: Path) -> dict[str, list[np.ndarray]]:
     except (OSError, ValueError, LookupError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise DataError(
-            f"{path}: cannot be read as a Keras model ({reason}). Get it again."
+            f"{path}: cannot be read as a Keras model ({reason}). Download or copy it again."
         ) from error
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     info = archive.getinfo(name)
     if info.file_size > _MOST_COMPRESSED * info.compress_size + 1:
-        raise ValueError(f"{name} announces more than the file holds")
+        raise ValueError(f"{name} declares more data than the file contains")
     return archive.read(info)
 
 
@@ -73,7 +73,7 @@ def _array(group: h5py.Group, name: str) -> np.ndarray:
     if not isinstance(found, h5py.Dataset) or found.external or found.is_virtual:
         raise ValueError(f"{group.name}/{name} lies outside the file")
     if found.nbytes > _MOST_COMPRESSED * found.id.get_storage_size():
-        raise ValueError(f"{group.name}/{name} announces more than the file holds")
+        raise ValueError(f"{group.name}/{name} declares more data than the file contains")
     return np.asarray(found)
 
 

@@ -181,7 +181,9 @@ def read_arrays(found: Registered, file: WeightsFile) -> dict[str, np.ndarray]:
     try:
         changed = sha256_of(path) != file.sha256
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Get it again.") from error
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}). Download or copy it again."
+        ) from error
     if changed:
         raise DataError(
             f"{path}: sha256 is not that of {FILE}: the file was changed or damaged. Install the "
@@ -206,7 +208,7 @@ def load_backbone(name: str) -> dict[str, np.ndarray]:
     """
     found = find(name)
     if found.entry.kind != "backbone":
-        raise ConfigError(f"'{name}' is a whole network. Name a backbone to start from.")
+        raise ConfigError(f"'{name}' is a complete network. Choose a backbone for initialization.")
     (file,) = needed_files(found)
     return read_arrays(found, file)
 

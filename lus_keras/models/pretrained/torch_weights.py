@@ -60,11 +60,11 @@ class TorchLoad:
         """One line to print."""
         parts = [f"{len(self.loaded)} arrays loaded"]
         if self.taken_off:
-            parts.append(f"taken off names: {', '.join(map(repr, self.taken_off))}")
+            parts.append(f"removed from names: {', '.join(map(repr, self.taken_off))}")
         parts += [f"{name} skipped ({reason})" for name, reason in self.skipped.items()]
         if self.missing:
             modules = dict.fromkeys(name.partition(".")[0] for name in self.missing)
-            parts.append(f"not given, initial values kept: {', '.join(modules)}")
+            parts.append(f"not in the file, initial values kept: {', '.join(modules)}")
         return "; ".join(parts)
 
 
@@ -120,7 +120,7 @@ def load_torch_weights(model: keras.Model, mapping: Mapping[str, Any] | str | Pa
         if group in OPTIONAL and not shapes.keys() & given.keys():
             missing += shapes
         elif group == HEAD and differing:
-            skipped |= {name: differing.get(name, "goes with the other") for name in shapes}
+            skipped |= {name: differing.get(name, "belongs to the other") for name in shapes}
             missing += shapes
         else:
             chosen += members
@@ -149,7 +149,7 @@ def _without_place(given: Iterable[str], known: Collection[str]) -> dict[str, st
         if name in known or name.endswith("num_batches_tracked"):
             continue
         key, slash, _ = name.rpartition("/")
-        skipped[key + slash if slash else name] = "has no place in this network"
+        skipped[key + slash if slash else name] = "does not exist in this network"
     return skipped
 
 
@@ -183,7 +183,7 @@ def _differing_shapes(
     shapes: Mapping[str, tuple[int, ...]], given: Mapping[str, Any]
 ) -> dict[str, str]:
     return {
-        name: f"has shape {tuple(np.shape(given[name]))}, {shape} is wanted"
+        name: f"has shape {tuple(np.shape(given[name]))}, {shape} is expected"
         for name, shape in shapes.items()
         if name in given and tuple(np.shape(given[name])) != shape
     }
@@ -197,7 +197,7 @@ def _unusable(names: Iterable[str], given: Mapping[str, Any]) -> dict[str, str]:
         try:
             finite = np.isfinite(_as_float(given[name])).all()
         except (TypeError, ValueError, RuntimeError):
-            reasons[name] = f"is not made of numbers, but of {type(given[name]).__name__}"
+            reasons[name] = f"does not contain numbers, but {type(given[name]).__name__}"
         else:
             if not finite:
                 reasons[name] = "has values that are not finite"

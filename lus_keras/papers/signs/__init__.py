@@ -118,7 +118,7 @@ def copy_keras_weights(model: keras.Model, path: Path) -> list[str]:
         if layer.name not in theirs:
             problems.append(f"{path}: has no layer '{layer.name}'.")
         elif shapes != (found := [weight.shape for weight in theirs[layer.name]]):
-            problems.append(f"{path}: '{layer.name}' has shapes {found}, {shapes} are wanted.")
+            problems.append(f"{path}: '{layer.name}' has shapes {found}, {shapes} are expected.")
     if problems:
         raise DataError.from_problems(problems)
     for layer in layers:

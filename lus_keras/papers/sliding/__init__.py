@@ -116,8 +116,8 @@ def check(config: PaperConfig) -> None:
     count = config.model.get("num_outputs", 1)
     if count not in (1, len(config.labels)):
         raise ConfigError(
-            f"configs/sliding.yaml: model.num_outputs: must be 1 or {len(config.labels)}, as there "
-            f"are {len(config.labels)} classes. Received {count}."
+            f"configs/sliding.yaml: model.num_outputs: must be 1 or {len(config.labels)}, because "
+            f"there are {len(config.labels)} classes. Received {count}."
         )
 
 

@@ -33,7 +33,9 @@ def read_state(path: str | Path) -> dict[str, np.ndarray]:
     try:
         return READERS[suffix](path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}. Check it.") from error
+        raise DataError(
+            f"{path}: cannot be read: {error.strerror or error}. Check the file."
+        ) from error
 
 
 READERS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {

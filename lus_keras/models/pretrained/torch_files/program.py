@@ -112,14 +112,15 @@ class Program:
                 self._do(opcode.name, argument)
         except Refused as error:
             raise DataError(
-                f"{self.path}: refused: {error}. Files of weights alone do not need it; it could "
-                "run foreign code. Save `model.state_dict()`, best as safetensors."
+                f"{self.path}: refused: {error}. Files that contain only weights do not need it, "
+                "and it could execute arbitrary code. Save `model.state_dict()`, preferably as "
+                "safetensors."
             ) from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise DataError(
-                f"{self.path}: damaged or no PyTorch file: {error}. Get it again."
+                f"{self.path}: damaged, or not a PyTorch file: {error}. Download or copy it again."
             ) from error
-        raise DataError(f"{self.path}: damaged: its program has no end. Get it again.")
+        raise DataError(f"{self.path}: damaged: its program has no end. Download or copy it again.")
 
     def _do(self, name: str, argument: Any) -> None:
         push = self._stack.append
@@ -187,9 +188,9 @@ class Program:
     def _storage(self, key: Any) -> Storage:
         kind, kind_name, place, _device, count, *view = _expect(key, tuple)
         if kind != "storage" or any(part is not None for part in view):
-            raise Refused(f"storage of kind {kind!r}, or a view of one")
+            raise Refused(f"storage of type {kind!r}, or a view of one")
         if _expect(kind_name, Name).text not in STORAGES:
-            raise TypeError(f"{kind_name.text} is no type of storage")
+            raise TypeError(f"{kind_name.text} is not a storage type")
         storage = Storage(_expect(place, str), kind_name.text, _counts((count,))[0])
         return self.storages.setdefault(storage.key, storage)
 
@@ -209,13 +210,13 @@ def _call(name: str, arguments: tuple[Any, ...]) -> Any:
 
 def _expect(value: Any, kind: type) -> Any:
     if not isinstance(value, kind):
-        raise TypeError(f"a {type(value).__name__} stands where a {kind.__name__} should")
+        raise TypeError(f"a {type(value).__name__} was found instead of a {kind.__name__}")
     return value
 
 
 def _counts(values: Any) -> tuple[int, ...]:
     if not all(type(value) is int and 0 <= value <= MAX_COUNT for value in _expect(values, tuple)):
-        raise ValueError(f"{values} are no sizes")
+        raise ValueError(f"{values} are not valid sizes")
     return values
 
 

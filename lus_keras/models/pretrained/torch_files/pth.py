@@ -45,7 +45,7 @@ def read_pth(path: str | Path) -> dict[str, np.ndarray]:
     with path.open("rb") as stream:
         start = stream.read(2)
         if not start:
-            raise DataError(f"{path}: is empty. Get the file again.")
+            raise DataError(f"{path}: is empty. Download or copy the file again.")
         try:
             if start == b"PK":
                 return _read_archive(path, stream)
@@ -53,7 +53,9 @@ def read_pth(path: str | Path) -> dict[str, np.ndarray]:
             with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as plain:
                 return _read_plain(path, plain)
         except (zipfile.BadZipFile, RuntimeError, ValueError, EOFError, struct.error) as error:
-            raise DataError(f"{path}: damaged: {error}. Get the file again.") from error
+            raise DataError(
+                f"{path}: damaged: {error}. Download or copy the file again."
+            ) from error
 
 
 def _read_archive(path: Path, stream: IO[bytes]) -> dict[str, np.ndarray]:
@@ -62,7 +64,9 @@ def _read_archive(path: Path, stream: IO[bytes]) -> dict[str, np.ndarray]:
         members = {info.filename: info for info in archive.infolist()}
         programs = [name for name in members if name.split("/")[1:] == ["data.pkl"]]
         if len(programs) != 1 or any(info.compress_type for info in members.values()):
-            raise DataError(f"{path}: is an archive, but not one of torch.save. Get it again.")
+            raise DataError(
+                f"{path}: is an archive, but not one of torch.save. Download or copy it again."
+            )
         folder = programs[0].partition("/")[0]
         order = f"{folder}/byteorder"
         if order in members and archive.read(order) != b"little":
@@ -80,7 +84,7 @@ def _read_plain(path: Path, stream: Any) -> dict[str, np.ndarray]:
     """Programs: magic, protocol, machine, state, keys of storages; then the storages' values."""
     program = Program(path, stream)
     if program.run() != LEGACY_MAGIC or program.run() != LEGACY_PROTOCOL:
-        raise DataError(f"{path}: was not written by torch.save. Get it again.")
+        raise DataError(f"{path}: was not written by torch.save. Download or copy it again.")
     machine = program.run()
     if not isinstance(machine, dict) or not machine.get("little_endian"):
         raise DataError(f"{path}: {BIG_ENDIAN}")
@@ -89,7 +93,9 @@ def _read_plain(path: Path, stream: Any) -> dict[str, np.ndarray]:
     place = stream.tell()
     for key in keys if isinstance(keys, list) else ():
         if key not in program.storages:
-            raise DataError(f"{path}: damaged: storage {key!r} belongs to no tensor. Get it again.")
+            raise DataError(
+                f"{path}: damaged: storage {key!r} belongs to no tensor. Download or copy it again."
+            )
         # The number of values, again, comes before them.
         places[key] = place + 8
         storage = program.storages[key]
@@ -123,7 +129,7 @@ def _arrays(path: Path, state: Any, read: Callable[[Storage], bytes]) -> dict[st
     tensors = dict(_tensors(state, "", MAX_DEPTH))
     if not tensors:
         raise DataError(
-            f"{path}: holds no state dict. Save `model.state_dict()`, not the model itself."
+            f"{path}: contains no state dict. Save `model.state_dict()`, not the model itself."
         )
     problems, arrays = [], {}
     for name, tensor in tensors.items():

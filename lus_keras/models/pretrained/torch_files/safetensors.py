@@ -38,7 +38,7 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     try:
         entries = safetensors.deserialize(path.read_bytes())
     except safetensors.SafetensorError as error:
-        raise DataError(f"{path}: damaged: {error}. Get the file again.") from error
+        raise DataError(f"{path}: damaged: {error}. Download or copy the file again.") from error
     problems = [
         f"{path}: '{name}' is of type {entry['dtype']}. Save it as float32."
         for name, entry in entries
@@ -53,5 +53,7 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
         try:
             arrays[name] = values.reshape(entry["shape"])
         except ValueError as error:  # none of a size that no machine can count
-            raise DataError(f"{path}: damaged: '{name}': {error}. Get the file again.") from error
+            raise DataError(
+                f"{path}: damaged: '{name}': {error}. Download or copy the file again."
+            ) from error
     return arrays
