@@ -46,8 +46,8 @@ ERRORS = {
     "zlib": (zlib.error("Error -3 while\ndecompressing"), 3, "a compressed file is damaged"),
     "yaml": (YAMLError("odd"), 2, "not valid YAML"),
     "nested": (RecursionError("maximum depth"), 3, "nested too deeply"),
-    "zero byte": (ValueError("embedded null byte"), 3, "a name holds a zero byte"),
-    "loop": (RuntimeError("Symlink loop from 'x/a'"), 3, "'x/a': a link leads to itself"),
+    "zero byte": (ValueError("embedded null byte"), 3, "a file name contains a zero byte"),
+    "loop": (RuntimeError("Symlink loop from 'x/a'"), 3, "'x/a': a symbolic link refers to itself"),
     "no name": (ValueError("PosixPath('.') has an empty name"), 2, "Name a file"),
     "fault": (KeyError("clip"), 1, "This is a bug in lus_keras"),
 }
@@ -108,9 +108,9 @@ ALIASES = ", ".join(
         ("[" * 200 + "]" * 200, "nested too deeply|must be"),
         ("!!python/object:os.system x", "could not determine a constructor"),
         ("{", "expected"),
-        ("&a [*a]", "stand for more than 100,000 values"),
+        ("&a [*a]", "expand to more than 100,000 values"),
         ("!!bool maybe", "maybe"),
-        ("[&a [x,x,x,x,x,x,x,x,x,x], " + ALIASES + "]", "stand for more than 100,000 values"),
+        ("[&a [x,x,x,x,x,x,x,x,x,x], " + ALIASES + "]", "expand to more than 100,000 values"),
     ],
 )
 def test_values_that_cannot_be_read_are_told_in_one_line(value, reason):
@@ -227,7 +227,7 @@ finally:
 @pytest.mark.parametrize(
     ("command", "code", "words"),
     [
-        (("predict", "nowhere", "exam.avi"), 4, "nowhere: is not a folder. Name a run directory"),
+        (("predict", "nowhere", "exam.avi"), 4, "nowhere: is not a folder. Give a run directory"),
         (("explain", "nowhere", "exam.avi", "--out", "x"), 4, "nowhere: is not a folder."),
         (("export", "nowhere", "--out", "x"), 4, "nowhere: is not a folder."),
         (("export", "nowhere", "--as", "../x"), 2, "--as ../x: must be PAPER/NAME"),

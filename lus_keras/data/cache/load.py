@@ -166,15 +166,15 @@ def check_regions(items: Sequence[Item]) -> None:
 
 
 def scaled_box(box: Box, size: tuple[int, int], to: tuple[int, int]) -> Box:
-    """Scales a box with the picture it lies in.
+    """A box in the coordinates of the resized image, with edges rounded to whole pixels.
 
     Args:
-        box: `(x, y, w, h)` in pixels.
-        size: `(height, width)` of the picture.
-        to: `(height, width)` that the picture is scaled to.
+        box: `(x, y, w, h)` in pixels of the original image.
+        size: `(height, width)` of the original image in pixels.
+        to: `(height, width)` of the resized image in pixels.
 
     Returns:
-        `(x, y, w, h)` in pixels of the scaled picture, at least one pixel wide and high.
+        `(x, y, w, h)` in pixels of the resized image, at least one pixel wide and high.
     """
     x, y, w, h = box
     down, across = to[0] / size[0], to[1] / size[1]

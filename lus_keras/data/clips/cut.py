@@ -18,17 +18,28 @@ class Cut:
 
 
 def windows(count: int, frames: int, stride: int) -> range:
-    """First frames of all whole windows; an incomplete one at the end is dropped.
+    """Indices of the first frames of all complete windows; an incomplete last one is dropped.
 
-    120 frames in windows of 30 with stride 24 start at 0, 24, 48, 72 (96 would end at 126).
+    Example: in 120 frames, windows of 30 frames with a stride of 24 start at 0, 24, 48 and 72; a
+    window that starts at 96 would end after frame 126.
+
+    Args:
+        count: Number of frames of the video.
+        frames: Number of frames of a window.
+        stride: Number of frames between the starts of successive windows.
     """
     return range(0, count - frames + 1, stride)
 
 
 def spaced_frames(count: int, number: int) -> list[int]:
-    """Frames spread over a video: the middles of `number` equal parts, or all it has if fewer.
+    """Indices of evenly spaced frames: the middles of `number` equal parts of the video.
 
-    Of 12 frames 3 are 2, 6 and 10.
+    A video with fewer frames than `number` yields each frame once. Example: 3 of 12 frames are 2,
+    6 and 10.
+
+    Args:
+        count: Number of frames of the video.
+        number: Number of frames to select.
     """
     return sorted({int((part + 0.5) * count / number) for part in range(number)} if count else ())
 
@@ -36,16 +47,16 @@ def spaced_frames(count: int, number: int) -> list[int]:
 def tiles(
     size: tuple[int, int], tile: tuple[int, int], step: tuple[int, int], rows: int | None = None
 ) -> Iterator[tuple[int, int]]:
-    """Upper left corners of all whole tiles of a picture, row by row from its upper left corner.
+    """Upper left corners of all complete tiles of an image, row by row from the top left.
 
     Args:
-        size: `(height, width)` of the picture in pixels.
-        tile: `(height, width)` of a tile.
-        step: Pixels from one tile to the next, down and across.
-        rows: Only the first so many rows of tiles; None is all.
+        size: `(height, width)` of the image in pixels.
+        tile: `(height, width)` of a tile in pixels.
+        step: Distance in pixels between adjacent tiles, `(vertical, horizontal)`.
+        rows: Number of rows of tiles, from the top; None is all.
 
     Yields:
-        `(y, x)`.
+        `(y, x)` of a tile's upper left corner in pixels.
     """
     for y in windows(size[0], tile[0], step[0])[:rows]:
         for x in windows(size[1], tile[1], step[1]):

@@ -21,26 +21,29 @@ from lus_keras.data.video.records import Frame
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
 
-# Time stamps come from decimal or binary clocks; closer than this to the middle is a tie.
+# Time stamps are rounded by decimal or binary clocks: a time within this distance of a midpoint
+# between two frames counts as a tie.
 _TIE_S = 1e-6
 
 
 def resample_indices(
     times_s: np.ndarray, fps: float, *, duration_s: float | None = None
 ) -> np.ndarray:
-    """Chooses frames so that the video runs at `fps` and keeps its duration.
+    """Indices of the frames that resample a video to `fps` at unchanged duration.
 
-    Output k stands for time k / fps and takes the nearest frame; of two equally near, the earlier.
-    For times 0, 0.04, 0.08, 0.12 (25 fps, 0.16 s) and 30 fps there are round(4.8) = 5 outputs, at
-    0, 0.033, 0.067, 0.1, 0.133 s. The fourth lies midway between 0.08 and 0.12: 0, 1, 2, 2, 3.
+    Output frame k is the input frame nearest to time k / fps; of two equally near frames, the
+    earlier one. Example: frames at 0, 0.04, 0.08, 0.12 s (25 fps, duration 0.16 s) resampled to
+    30 fps yield round(4.8) = 5 frames, at 0, 0.033, 0.067, 0.1 and 0.133 s. The time 0.1 s is
+    midway between 0.08 and 0.12 s, so the indices are 0, 1, 2, 2, 3.
 
     Args:
-        times_s: `(t,)` float, seconds, strictly increasing from 0.
-        fps: Frames per second wanted, positive.
-        duration_s: Length of the video; if None, the last frame is shown as long as the median one.
+        times_s: `(t,)` float, times of the frames in seconds, strictly increasing from 0.
+        fps: Frame rate of the result in Hz, positive.
+        duration_s: Duration of the video in seconds; if None, the last frame is assumed to last as
+            long as the median frame.
 
     Returns:
-        `(round(duration_s * fps),)` int64 indices into `times_s`, at least one, never decreasing.
+        `(round(duration_s * fps),)` int64 indices into `times_s`, non-decreasing, at least one.
 
     Raises:
         ValueError: `fps` is not positive, `times_s` is empty, or the output exceeds 20,000 frames.

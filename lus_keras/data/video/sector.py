@@ -1,4 +1,4 @@
-"""Finds the ultrasound sector in frames that also show text, scales and a black background."""
+"""Detection of the ultrasound sector in frames that also show text, scales and background."""
 
 import functools
 import itertools
@@ -21,19 +21,19 @@ def sector_box(
     seconds: float = 2.0,
     picture_fps: float | None = None,
 ) -> Box:
-    """Finds the sector: the largest connected area that is ever brighter than 10 of 255.
+    """Bounding box of the sector: the largest connected area whose maximum over time exceeds 10.
 
-    Text and scales are smaller than the sector and apart from it, so they are left out unless they
-    stand beside it within its bounding box.
+    Gray levels range from 0 to 255. Text and scales are smaller than the sector and not connected
+    with it, so they are excluded unless they lie within its bounding box.
 
     Args:
-        video: Video file or folder of pictures, of which the first `seconds` are decoded; or frames
+        video: Video file or folder of images, of which the first `seconds` are decoded; or frames
             `(t, h, w)` or `(t, h, w, 3)` uint8, all of which are used.
-        seconds: How much of a file to look at.
-        picture_fps: Frames per second of a folder of pictures.
+        seconds: Duration at the start of a file that is used, in seconds.
+        picture_fps: Frame rate of a folder of images in Hz.
 
     Returns:
-        `(x, y, w, h)` in pixels; the whole frame if the box would fill less than a tenth of it.
+        `(x, y, w, h)` in pixels; the whole frame if the box covers less than a tenth of it.
 
     Raises:
         VideoError: The file cannot be decoded.
@@ -47,16 +47,16 @@ def sector_mask(
     seconds: float = 2.0,
     picture_fps: float | None = None,
 ) -> np.ndarray:
-    """Finds the pixels of the sector: the convex hull of the area that `sector_box` boxes.
+    """Mask of the sector: the convex hull of the area whose bounding box is `sector_box`.
 
-    A hull, so that dark parts of the sector, fluid above all, belong to it. Text and scales beside
-    the sector are outside, even where they stand in the corners of its bounding box.
+    The hull includes dark parts of the sector, such as fluid. Text and scales beside the sector are
+    excluded, also in the corners of its bounding box.
 
     Args:
-        video: As in `sector_box`; so are the others.
+        video: As in `sector_box`, like the other arguments.
 
     Returns:
-        `(h, w)` bool; all true where `sector_box` gives the whole frame.
+        `(h, w)` bool, true inside the sector; all true if `sector_box` is the whole frame.
 
     Raises:
         VideoError: The file cannot be decoded.
@@ -101,13 +101,13 @@ def _bright_area(
 def brightest(
     video: str | os.PathLike[str] | np.ndarray, seconds: float, picture_fps: float | None
 ) -> np.ndarray:
-    """Projects a video: the maximum of each pixel over time.
+    """Maximum of each pixel over time (and color channels).
 
     Args:
-        video: As in `sector_box`; so are the others.
+        video: As in `sector_box`, like the other arguments.
 
     Returns:
-        `(h, w)` uint8 in the size of the file.
+        `(h, w)` uint8, at the size of the frames.
 
     Raises:
         VideoError: The file cannot be decoded.

@@ -1,7 +1,7 @@
-"""preprocess.py beside an export: from a video to what the model takes, NumPy and OpenCV alone.
+"""preprocess.py of an export: from a video to the model's input with NumPy and OpenCV only.
 
-What finds the sector, chooses frames and cuts clips is copied from this package when it is written,
-so that the two cannot part.
+Sector detection, resampling and cutting of clips are copied from this package when the file is
+written, so that both implementations stay identical.
 """
 
 import ast
@@ -18,7 +18,7 @@ from lus_keras.data.video.formats import MAX_FRAMES
 from lus_keras.inference.predict import Ensemble
 
 FILE = "preprocess.py"
-HEAD = '''"""Reads a video as the exported model beside this file takes it; see contract.json.
+HEAD = '''"""Converts a video to the input of the exported model in this folder; see contract.json.
 
 python preprocess.py exam.mp4 clips.npy [X,Y,W,H]     region of interest in pixels of the file
 
@@ -35,7 +35,7 @@ from pathlib import Path
 BODY = '''
 
 def _frames(video):
-    """Time in seconds from the first frame on, and a function that gives its BGR pixels."""
+    """Yields each frame's time in seconds from the first, and a function for its BGR pixels."""
     capture = cv2.VideoCapture(str(video))
     if not capture.isOpened():
         raise ValueError(f"{video}: OpenCV cannot open it.")
@@ -58,7 +58,7 @@ def _grey(pixels):
 
 
 def _resized(pixels, said):
-    """As in training: bilinearly with antialiasing; or by area, or linearly where a side grows."""
+    """Resizes as in training: bilinear with antialiasing, or by area (linear if a side grows)."""
     size = said["size"]
     if pixels.shape[:2] == tuple(size):
         return pixels
@@ -70,7 +70,7 @@ def _resized(pixels, said):
 
 
 def _antialiased(pixels, count, axis):
-    """One side to a number of pixels, as Pillow's BILINEAR; within one level of it."""
+    """Resizes one axis to `count` pixels like Pillow's BILINEAR, to within one gray level."""
     step = pixels.shape[axis] / count
     if step == 1:
         return pixels
@@ -83,12 +83,12 @@ def _antialiased(pixels, count, axis):
 
 
 def read_frames(video, said, roi=None):
-    """Frames (t, h, w, c) uint8 at the rate, crop and size of training.
+    """Frames (t, h, w, c) uint8 with the frame rate, crop and size of training.
 
     Args:
-        video: Path of a file that OpenCV decodes.
-        said: The contract's "preprocessing".
-        roi: (x, y, w, h) in pixels of the file: what is looked at.
+        video: Path of a file that OpenCV can decode.
+        said: The section "preprocessing" of contract.json.
+        roi: Region of interest (x, y, w, h) in pixels of the file.
     """
     times_s, beginning = [], []
     for time_s, pixels in _frames(video):
@@ -130,11 +130,11 @@ def read_frames(video, said, roi=None):
 
 
 def read_clips(video, roi=None):
-    """Clips (n, t, h, w, c) uint8 of a video, as the model beside this file takes them.
+    """Clips (n, t, h, w, c) uint8 of a video: the input of the model in this folder.
 
     Args:
-        video: Path of a file that OpenCV decodes.
-        roi: (x, y, w, h) in pixels of the file: what is looked at.
+        video: Path of a file that OpenCV can decode.
+        roi: Region of interest (x, y, w, h) in pixels of the file.
     """
     contract = Path(__file__).with_name("contract.json").read_text("utf-8")
     said = json.loads(contract)["preprocessing"]
@@ -170,7 +170,7 @@ if __name__ == "__main__":
 
 
 def source() -> str:
-    """Text of preprocess.py; what is the model's own stands in contract.json."""
+    """Text of preprocess.py, the same for all models; settings of a model are in contract.json."""
     functions: list[Callable[..., Any]] = [
         *(resample.resample_indices, resample._count_outputs),
         *(scaled_box, windows, spaced_frames, tiles),
@@ -184,7 +184,7 @@ def source() -> str:
 
 
 def _standing_alone(module: ModuleType) -> tuple[list[str], str]:
-    """Imports of other packages, and the rest of a module without its docstring."""
+    """Third-party imports of a module, and its text without imports and docstring."""
     text = inspect.getsource(module)
     lines, imports = text.splitlines(), []
     for node in ast.parse(text).body:
@@ -200,6 +200,6 @@ def _standing_alone(module: ModuleType) -> tuple[list[str], str]:
 
 
 def preprocessing(models: Ensemble) -> dict[str, Any]:
-    """What contract.json says for it: how videos were cut, and the crop that is left to do."""
+    """Section "preprocessing" of contract.json: how clips are cut, and the crop still to apply."""
     spec = FrameSpec.of(models.clip, cropped=models.description.cropped)
     return {**models.clip.model_dump(mode="json"), "crop": spec.crop, "mask": spec.mask}
