@@ -79,7 +79,7 @@ def check(
     said = describe_dataset(described, PrivateDescription) if described else None
     found = find_target(target, root=root)
     if said and found.manifest is None:
-        raise ConfigError(f"{target}: --as compares a manifest. Name one that ends in .csv.")
+        raise ConfigError(f"{target}: --as requires a manifest. Give a file that ends in .csv.")
     if fix is not None:
         refuse_unless_fixable(found, fix)
     report = _report(found, workers, min_seconds, quiet=as_json)
@@ -182,7 +182,7 @@ def show(video: Path, manifest: Path | None, frames: int, out: Path, root: Path 
             (v for v in rows.values() if v.video and Path(v.video).resolve() == wanted), None
         )
         if row is None:
-            raise DataError(f"{manifest}: has no row for {video}. Name a video of the manifest.")
+            raise DataError(f"{manifest}: has no row for {video}. Give a video of the manifest.")
     write_figure(out, contact_sheet(video, row, pictures=frames))
 
 

@@ -48,7 +48,7 @@ def explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, UnicodeError):
         return f"{_place(error)}: text is not UTF-8 ({_reason(error)}). Save it as UTF-8.", DATA
     if isinstance(error, ValueError) and "has an empty name" in str(error):
-        return f"{_place(error)}: the name of a file is empty. Name a file.", CONFIG
+        return f"{_place(error)}: a file name is empty. Give a file name.", CONFIG
     if isinstance(error, ValueError) and "null byte" in str(error):
         return f"{_place(error)}: a file name contains a zero byte. Correct the name.", DATA
     if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):

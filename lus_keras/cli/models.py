@@ -292,7 +292,7 @@ def _rows(
     elif options["manifest"]:
         known = read_manifest(options["manifest"], root=options["root"])
     elif not paths:
-        raise ConfigError("VIDEOS: none given. Name videos, or give a --manifest.")
+        raise ConfigError("VIDEOS: none given. Give videos, or a --manifest.")
     root = options["root"] or Path()
     rows = list(known)
     if paths:
@@ -301,7 +301,7 @@ def _rows(
         strangers = [path for path in places if known and path.resolve() not in by_path]
         if strangers:
             raise DataError.from_problems(
-                f"{options['manifest']}: has no row for {path}. Name a video of the manifest."
+                f"{options['manifest']}: has no row for {path}. Give a video of the manifest."
                 for path in strangers
             )
         named = dict.fromkeys(places)

@@ -134,7 +134,7 @@ def _print_counts(made: Sequence[DataSet]) -> None:
     from lus_keras.data.tiling import published_counts
 
     published = published_counts()
-    table = Table(title="Tiles, beside the counts of the lung-sliding paper (Figure 4)")
+    table = Table(title="Tiles, compared with the counts in the lung-sliding paper (Figure 4)")
     table.add_column("data set")
     for column in ("tiles", "with sliding", "without", "paper: tiles", "with", "without"):
         table.add_column(column, justify="right")

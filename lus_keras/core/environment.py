@@ -92,7 +92,7 @@ def replaced_settings() -> str | None:
         return None
     theirs = ", ".join(f"{key}: {value}" for key, value in other.items())
     ours = ", ".join(str(SETTINGS[key]) for key in other)
-    return f"keras.json says {theirs}; {ours} is used, as for the published results."
+    return f"keras.json sets {theirs}; {ours} is used, as for the published results."
 
 
 def check_backend() -> None:

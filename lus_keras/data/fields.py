@@ -89,7 +89,7 @@ def parse_path(column: str, text: str, folder: Path) -> str:
     if special:
         raise ValueError(
             f"`{column}` must be a regular file, or a folder of numbered images. Received "
-            f"{text!r}. Name a video file."
+            f"{text!r}. Give a video file."
         )
     return str(path)
 

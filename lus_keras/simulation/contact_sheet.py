@@ -198,7 +198,7 @@ def _draw_appearance(
     levels.set_xlabel("gray level", fontsize=7)
     levels.set_ylabel("share of pixels", fontsize=7)
     levels.legend(frameon=False, fontsize=6)
-    spectrum.set_xlabel("cycles per picture", fontsize=7)
+    spectrum.set_xlabel("cycles per image", fontsize=7)
     spectrum.set_ylabel("power, dB", fontsize=7)
     for axes in (levels, spectrum):
         axes.tick_params(labelsize=6)

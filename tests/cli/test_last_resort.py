@@ -37,7 +37,11 @@ def run(tmp_path):
 
 ERRORS = {
     "disk": (OSError(errno.ENOSPC, "No space left", "x/a.csv"), 4, "x/a.csv: the disk is full"),
-    "rights": (PermissionError(errno.EACCES, "denied", "x/a"), 4, "x/a: permission denied to read or"),
+    "rights": (
+        PermissionError(errno.EACCES, "denied", "x/a"),
+        4,
+        "x/a: permission denied to read or",
+    ),
     "long": (OSError(errno.ENAMETOOLONG, "too long", "x" * 250), 3, "Shorten the id"),
     "absent": (FileNotFoundError(errno.ENOENT, "No such file", "x/a"), 3, "Check the path"),
     "unknown": (OSError("odd"), 4, "finished work is kept"),

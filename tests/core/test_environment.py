@@ -51,7 +51,7 @@ def test_a_network_is_the_same_under_any_keras_json(tmp_path):
 def test_settings_that_are_not_followed_are_told_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(write(tmp_path / "k", floatx="float16", epsilon=1e-7)))
     assert environment.replaced_settings() == (
-        "keras.json says floatx: float16; float32 is used, as for the published results."
+        "keras.json sets floatx: float16; float32 is used, as for the published results."
     )
     write(tmp_path / "k", image_data_format="channels_last", backend="tensorflow")
     assert environment.replaced_settings() is None

@@ -422,7 +422,7 @@ def test_a_sign_that_no_tested_frame_shows_is_null(world, tmp_path):
     for metric in ("precision", "recall", "f1", "roc_auc"):
         cell = cells["effusion", metric]
         assert cell["value"] is None and cell["ci_low"] is None and cell["baseline"] is None
-        assert cell["note"].startswith("n/a: no tested frame shows it")
+        assert cell["note"].startswith("n/a: no test frame shows it")
     assert cells["effusion", "positives"]["value"] == 0
     assert cells["effusion", "accuracy"]["value"] == cells["effusion", "specificity"]["value"]
 

@@ -290,7 +290,7 @@ def test_classes_that_no_tested_frame_shows_are_null(run, tmp_path):
         for sign in SIGNS[2:]:
             assert cells[sign, metric]["value"] is None
             assert cells[sign, metric]["ci_low"] is None
-            assert cells[sign, metric]["note"] == "n/a: no tested frame is of this class"
+            assert cells[sign, metric]["note"] == "n/a: no test frame of this class"
         assert (
             cells["a_lines", metric]["published"] == cells_of(out)["a_lines", metric]["published"]
         )

@@ -135,7 +135,7 @@ def _own_layers(file: Path, paper: str, preset: str) -> list[Layer]:
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ConfigError(
-            f"--config {source}: cannot be read: {reason}. Name a readable file."
+            f"--config {source}: cannot be read: {reason}. Give a readable file."
         ) from None
     if values.get("paper", paper) != paper:
         raise ConfigError(

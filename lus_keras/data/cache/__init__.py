@@ -78,7 +78,7 @@ class FrameStore:
             DataError: As `views`.
         """
         if len(set(self.sizes)) != 1:
-            raise ValueError(f"frames are of {len(set(self.sizes))} sizes. Use `views`.")
+            raise ValueError(f"frames have {len(set(self.sizes))} sizes. Use `views`.")
         shape = (sum(self.counts), *self.sizes[0], self.channels)
         return self._map()[: math.prod(shape)].reshape(shape)
 

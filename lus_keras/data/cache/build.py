@@ -102,9 +102,9 @@ def _check_space(folder: Path, items: Sequence[Item], spec: FrameSpec) -> None:
 
 def _advice(bad: int, count: int) -> str:
     return (
-        f"{bad} of {count} videos cannot be used whole. Fix or exclude them: "
-        "`lus-keras data check MANIFEST --fix clean.csv` writes a manifest without them, "
-        "`--set data.on_bad=skip` trains without them and says so in the report."
+        f"{bad} of {count} videos cannot be decoded completely. Fix or exclude them: `lus-keras "
+        "data check MANIFEST --fix clean.csv` writes a manifest without them, `--set "
+        "data.on_bad=skip` trains without them and states this in the report."
     )
 
 

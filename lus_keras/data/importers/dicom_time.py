@@ -42,17 +42,18 @@ def frame_times(dataset: Any, frame_rate: float | None) -> tuple[tuple[float, ..
         used, times = names[0], stated[names[0]]
         if not _POSSIBLE[0] <= round(_rate(times), 6) <= _POSSIBLE[1]:
             raise DataError(
-                f"{used} says {_rate(times):.4g} frames per second, which is not plausible for "
+                f"{used} states {_rate(times):.4g} frames per second, which is not plausible for "
                 "ultrasound. Give the rate with --frame-rate."
             )
     others = [
-        f"{name} says {_rate(other):.4g}"
+        f"{name} states {_rate(other):.4g}"
         for name, other in stated.items()
         if abs(_rate(other) / _rate(times) - 1) > _SAME_RATE
     ]
     if others:
         note = (
-            f"{used} says {_rate(times):.4g} frames per second and is used; {' and '.join(others)}."
+            f"{used} states {_rate(times):.4g} frames per second and is used; "
+            f"{' and '.join(others)}."
         )
         return times, [note]
     return times, []

@@ -103,8 +103,8 @@ def _parse_layout(layout: str) -> list[str]:
 def _read_levels(relative: Path, levels: Sequence[str], layout: str) -> dict[str, str]:
     if len(relative.parts) != len(levels):
         raise ValueError(
-            f"lies {len(relative.parts)} folders deep; --layout {layout} says {len(levels)}. Move "
-            "it, or correct the layout."
+            f"lies {len(relative.parts)} folders deep; --layout {layout} states {len(levels)}. "
+            "Move it, or correct the layout."
         )
     return {field: part for field, part in zip(levels, relative.parts, strict=True) if field}
 

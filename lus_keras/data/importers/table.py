@@ -282,7 +282,7 @@ def _read_row(
             problems[f"column {name!r}: {error}"].append(number)
             continue
         if not text and column in required:
-            received = f"{row[name]!r}, which stands for nothing" if row[name] else "a blank"
+            received = f"{row[name]!r}, which means no value" if row[name] else "a blank"
             problems[f"column {name!r} must be filled in. Received {received}. Fill it in."] += [
                 number
             ]

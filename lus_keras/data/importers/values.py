@@ -38,8 +38,8 @@ class ValueMap:
             word, equals, value = rest.rpartition("=")
             if column not in COLUMNS or not equals:
                 raise ConfigError(
-                    f"--value: must be COLUMN:WORD=VALUE with a column among {', '.join(COLUMNS)}. "
-                    f"Received {text!r}. Write 'sign:B line=b_lines'."
+                    "--value: must be COLUMN:WORD=VALUE with one of the columns "
+                    f"{', '.join(COLUMNS)}. Received {text!r}. Write 'sign:B line=b_lines'."
                 )
             words.setdefault(column, {})[_exact(word)] = value.strip()
         return cls(words)
@@ -91,7 +91,7 @@ def pairs(option: str, texts: Iterable[str], known: Iterable[str]) -> dict[str, 
         name, equals, target = text.rpartition("=")
         if not equals or target not in known or name in found:
             raise ConfigError(
-                f"{option}: must be NAME=FIELD, each name once, with a field among "
+                f"{option}: must be NAME=FIELD, each name once, with one of the fields "
                 f"{', '.join(known)}. Received {text!r}. Correct it."
             )
         found[name] = target

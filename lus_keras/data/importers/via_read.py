@@ -142,7 +142,7 @@ def _via3(path: Path, project: _Via3, problems: list[str]) -> Project:
         for key in coded(metadata.av, listed):
             problems.append(
                 f"{place}/av/{key}: contains the number of an option, {metadata.av[key]!r}, and "
-                f"the attribute {names.get(key, key)!r} lists none. Add the options again in VIA."
+                f"the attribute {names.get(key, key)!r} lists no options. Add them again in VIA."
             )
         words = resolve_words(metadata.av, names, options, f"{place}/av", problems)
         problems += check_shape(metadata.xy, place)

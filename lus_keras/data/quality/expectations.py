@@ -221,7 +221,7 @@ def _segments_agree(report: Report, column: str) -> Expectation:
 
 def _regions_inside(report: Report, column: str) -> Expectation:
     wrong = [c.item.name for c in report.videos if any(p.code == "roi" for p in c.problems)]
-    return _rule("every region of interest lies inside its picture", wrong)
+    return _rule("every region of interest lies inside its image", wrong)
 
 
 # Rules that a description may list under `checks`.

@@ -77,7 +77,7 @@ def _integrity(seen: Inspection, video: Video | None) -> Iterator[Problem]:
     if video and video.sha256 and video.sha256 != seen.sha256:
         yield Problem(
             "sha256", "error",
-            f"sha256 is {seen.sha256[:12]}…, the manifest says {video.sha256[:12]}….",
+            f"sha256 is {seen.sha256[:12]}…, the manifest states {video.sha256[:12]}….",
             "Copy the file again, or correct the manifest if it was replaced on purpose.",
         )  # fmt: skip
     found = list(losses(frames, declared, seen.corrupt_frames, seen.cut_short))
@@ -86,7 +86,7 @@ def _integrity(seen: Inspection, video: Video | None) -> Iterator[Problem]:
     if declared and frames != declared and not found:
         yield Problem(
             "header-count", "note",
-            f"the header says {declared} frames, {frames} decode.",
+            f"the header states {declared} frames, {frames} decode.",
             "Nothing: headers often differ, because of edit lists, dropped frames or streaming.",
         )  # fmt: skip
     for code, text in seen.doubts:

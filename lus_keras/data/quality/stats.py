@@ -68,7 +68,7 @@ def _label_counts(videos: Sequence[Video]) -> dict[str, dict[str, int]]:
 
 def _patients(counts: list[int]) -> list[tuple[str, str]]:
     spread = _spread(np.array(counts), "", ".4g") if counts else ""
-    return [("patients", str(len(counts))), ("videos a patient", spread)] if counts else []
+    return [("patients", str(len(counts))), ("videos per patient", spread)] if counts else []
 
 
 def _measured(seen: Sequence[Inspection]) -> list[tuple[str, str]]:

@@ -70,7 +70,7 @@ def read_own_split(path: Path, names: Sequence[str], *, allow_leak: bool = False
     if not splits or (len(splits) > 1 and chosen[0] not in names):
         raise DataError(
             f"{path}: must contain an entry {' or '.join(map(repr, names))}. Received "
-            f"{', '.join(splits) or 'none'}. Rename one."
+            f"{', '.join(splits) or 'none'}. Rename an entry."
         )
     split = splits[chosen[0]]
     found = [f"{path}: {chosen[0]}: {leak}" for leak in leaks(split)]

@@ -78,7 +78,9 @@ def make_holdout(
         )
     strangers = sorted(set(test_patients) - set(names))
     if strangers:
-        raise DataError(f"split.test_patients: {', '.join(strangers)}: not in the data. Fix it.")
+        raise DataError(
+            f"split.test_patients: {', '.join(strangers)}: not in the data. Correct the setting."
+        )
     strata = _largest_class(groups, classes)
     _refuse_too_many(test_patients, test_fraction, len(names), needed)
     free = ~np.isin(names, list(test_patients))
@@ -108,7 +110,7 @@ def _refuse_too_many(forced: Sequence[str], fraction: float, count: int, needed:
     if forced and left < needed - 1:
         raise DataError(
             f"split.test_patients: leaves {left} of {count} patients to train "
-            f"on{' and to validate on' if needed > 2 else ''}, with {drawn} drawn beside them; at "
+            f"on{' and to validate on' if needed > 2 else ''}, with {drawn} drawn in addition; at "
             f"least {needed - 1} must remain. Give fewer, or set split.test_fraction=0."
         )
 

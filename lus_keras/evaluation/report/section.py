@@ -166,9 +166,8 @@ def _seed_notes(run: PaperRun) -> list[str]:
     if run.seeds_vary == "cohort":
         anew = f"the simulated cohort, {anew}"
     return [
-        f"Seeds {', '.join(map(str, run.seeds))}: {anew} are drawn anew for each. "
-        "Values are means over seeds; figures, clips and counts of the data refer to seed "
-        f"{run.seed}."
+        f"Seeds {', '.join(map(str, run.seeds))}: {anew} are drawn again for each. Values are "
+        f"means over seeds; figures, clips and counts of the data refer to seed {run.seed}."
     ]
 
 

@@ -33,8 +33,8 @@ READ = ("predictions.csv", "attention.npz", "history.csv", "examples.npz", "mask
 MADE_LATER = ("explanations.npz", "localization.npz", "robustness.npz")
 GRADIENTS = "gradients.csv"
 ADVICE = (
-    "Its content differs from what training wrote. Restore the file, or delete DONE beside it and "
-    "run the command again to retrain the fold."
+    "Its content differs from what training wrote. Restore the file, or delete DONE in the same "
+    "folder and run the command again to retrain the fold."
 )
 
 

@@ -220,7 +220,7 @@ def _undefined_note(estimate: Estimate) -> str:
         "the same in every resample: no interval"
         if estimate.ci_low == estimate.ci_high and estimate.n_patients > 1
         else "",
-        "one patient: no interval" if estimate.n_patients == 1 else "",
+        "a single patient: no interval" if estimate.n_patients == 1 else "",
     )
 
 

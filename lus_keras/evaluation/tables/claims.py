@@ -75,7 +75,7 @@ def _claim(
     states = {labels.get(name, name): run.status(name) for name in wanted.names}
     note = join_notes(*(f"{label}: {state}" for label, state in states.items() if state))
     if not found:
-        note = note or "no patient was tested by both"
+        note = note or "no patient was tested with both"
         return Claim(wanted.id, wanted.text, better, worse, note=note)
     if len(found) < len(runs):
         note = join_notes(note, f"{len(found)} of {len(runs)} seeds")

@@ -18,7 +18,10 @@ def mistakes_drawing(
     """Draws the surest mistakes, given surest first, up to `SHOWN`; None if no picture was kept."""
     if not pictures:
         return None
-    chosen = f"At most {SHOWN}, one of a video; chosen for being wrong, so no picture of the usual."
+    chosen = (
+        f"At most {SHOWN}, one per video; selected because they are wrong, hence not "
+        "representative."
+    )
     caption = f"{caption} {chosen}"
     return Drawing(figure, title, caption, picture_grid(pictures[:SHOWN]), frames=True)
 

@@ -44,7 +44,7 @@ METRIC_LABELS = {
 }
 # Digits of the metrics that are not printed in percent.
 PLAIN = {"kappa": 4, "roc_auc": 3}
-ABSENT = "n/a: no tested frame is of this class"
+ABSENT = "n/a: no test frame of this class"
 
 
 def class_statistics(scores: Scores, positive: int) -> dict[str, Statistic]:

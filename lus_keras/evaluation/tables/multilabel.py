@@ -29,8 +29,8 @@ METRIC_LABELS = {
     "exact_match": "All signs correct",
 }
 COUNTS = ("positives", "patients")
-UNSEEN = "n/a: no tested frame shows it"
-EVERYWHERE = "n/a: every tested frame shows it"
+UNSEEN = "n/a: no test frame shows it"
+EVERYWHERE = "n/a: every test frame shows it"
 
 
 def label_columns() -> list[Column]:

@@ -101,10 +101,10 @@ def _amount(variant: Variant, data: Data) -> tuple[int, str]:
     clip = variant.config.clip
     computed = [item for item in data.items if not isinstance(item, Video)]
     if not computed:
-        return 0, f"{len(data.items)} videos; clips are counted by decoding"
+        return 0, f"{len(data.items)} videos; clips are counted when decoded"
     counts = [source.frame_count(clip.fps) for source in computed]
     text = f"{len(computed)} videos, {sum(counts)} frames"
     if clip.crop == "roi":
-        return 0, f"{text}; clips are counted by rendering"
+        return 0, f"{text}; clips are counted when rendered"
     clips = sum(1 for count in counts for _ in cut_video(count, clip.size, clip))
     return clips, f"{text}, {clips} clips"

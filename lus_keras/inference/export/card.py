@@ -183,7 +183,7 @@ def _usage(models: Ensemble, said: Mapping[str, Any]) -> str:
 
 def _data_lines(record: PaperRecord | None, data: DataRecord) -> list[str]:
     if record is None:
-        return ["Not recorded: the run's `run.json` was not found beside the network."]
+        return ["Not recorded: the run's `run.json` was not found in the folder of the network."]
     found = {"patients": data.patients, "videos": data.videos, "clips": data.clips}
     counts = ", ".join(f"{count} {name}" for name, count in found.items() if count is not None)
     return [
@@ -262,7 +262,10 @@ def _metrics(rows: Sequence[Mapping[str, Any]], entry: str) -> str:
         for row in rows
     ]
     if not lines:
-        return "Not recorded: the run's `report/results.json` was not found beside the network."
+        return (
+            "Not recorded: the run's `report/results.json` was not found in the folder of the "
+            "network."
+        )
     head = "| table | metric | value | 95 % interval over patients | baseline | patients |"
     return "\n".join([head, "|---|---|---|---|---|---|", *lines])
 

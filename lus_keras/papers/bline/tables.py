@@ -207,7 +207,7 @@ def _localised(run: PaperRun, name: str) -> tuple[Localised | None, str]:
     predicted = Scores.of(predictions).y_pred == 1
     kept = population(attention.truth, predicted, localisation(run).population)
     if not kept.any():
-        return None, join_notes(status, "no clip counts: none has an annotated frame")
+        return None, join_notes(status, "no eligible clip: none has an annotated frame")
     return Localised(
         attention.weights[kept],
         attention.truth[kept],

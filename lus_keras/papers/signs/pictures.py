@@ -35,7 +35,7 @@ def figure1(run: PaperRun) -> Drawing | None:
         "figure1",
         "Figure 1. Four signs, SIMULATED",
         "Simulated images in which the sign is measurably visible, with its description from the "
-        "paper's caption; the paper's own images are of patients and private.",
+        "paper's caption; the paper's images show patients and are private.",
         picture_grid(pictures),
     )
 
@@ -69,7 +69,7 @@ def figure2(run: PaperRun) -> Drawing | None:
         "figure2",
         "Figure 2. Preprocessing, step by step, SIMULATED",
         "One simulated image with B-lines after each step, with the settings of this run. The "
-        "figure with the paper's own steps was not available: these are ours, as applied to "
+        "paper's figure was not available: these are the steps of this package, as applied to "
         "files. For the simulated cohort the sector is known and not detected.",
         picture_grid([Picture(p, title, said) for title, (p, said) in shown.items()], columns=3),
     )

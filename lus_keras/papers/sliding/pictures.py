@@ -22,7 +22,7 @@ from lus_keras.simulation.pleura import visible_anatomy
 HEIGHT, WIDTH, TILE = 480, 640, 30
 # The paper's colors: ribs green, lung blue, pleura red.
 COLOURS = {"ribs": GREEN, "lung": BLUE, "pleura": "#c0392b"}
-SIMULATED = "SIMULATED, from the simulator's own geometry; the paper's picture is private."
+SIMULATED = "SIMULATED, from the simulator's own geometry; the paper's image is private."
 
 
 def figure2(run: PaperRun) -> Drawing | None:
@@ -67,7 +67,7 @@ def figure3(run: PaperRun) -> Drawing | None:
     region.set_title(f"tiles of {TILE} pixels; orange: first two rows", fontsize=9)
     caption = (
         f"{SIMULATED} The rectangle is the region of interest of the simulated cohort: the widest "
-        "intercostal space, from the pleura downward. Real videos are marked by hand."
+        "intercostal space, from the pleura downward. Real videos are marked manually."
     )
     return Drawing("figure3", "Figure 3. The marked pleural area", caption, figure)
 

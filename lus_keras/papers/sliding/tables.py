@@ -237,10 +237,10 @@ def _mapped(run: PaperRun, method: str) -> Source:
 
     def source(column: Column) -> Measure | Number:
         if maps is None:
-            return Number(note="not run: ask for figure5")
+            return Number(note="not run: requires the target figure5")
         values = maps.get(f"{method}_{column.id}")
         if values is None:
-            return Number(note="not measured by the version that made the run")
+            return Number(note="not measured by the version of lus_keras that made the run")
         known = ~np.isnan(values)
         if not known.any():
             return Number(note="n/a: the pleura is not known in these videos")

@@ -105,8 +105,8 @@ def check_metadata(settings: Settings) -> Finding:
             p_values[f"{task}.{name}"] = independence(labels, [trait(plan) for plan in plans])
     least = min(p_values, key=lambda name: p_values[name])
     return Finding(
-        f"least p of {len(p_values)}: {p_values[least]:.3f} ({least}); "
-        f"files of all classes alike: {'yes' if same else 'NO'}",
+        f"smallest p of {len(p_values)}: {p_values[least]:.3f} ({least}); files of all classes "
+        f"identical: {'yes' if same else 'NO'}",
         bool(same and p_values[least] > MIN_P),
         p_values,
     )

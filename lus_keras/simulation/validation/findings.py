@@ -21,7 +21,11 @@ MAX_CORRELATION = -0.8
 NETWORK_FRAMES, NETWORK_SIDE = 6, 64
 
 
-@check(9, "severity: realized as drawn", "≥ 90 %, none by > 1, white fraction rises")
+@check(
+    9,
+    "severity: visible findings match the drawn score",
+    "≥ 90 %, none by > 1, white fraction rises",
+)
 def check_severity(settings: Settings) -> Finding:
     """Agreement of drawn and realized scores in the paper's cohort, and extent of white lung."""
     options: dict[str, Any] = {"seed": settings.seed, "duration_s": 2.0, "fps": 10}
@@ -36,7 +40,7 @@ def check_severity(settings: Settings) -> Finding:
     medians = [float(np.median(white[drawn == score])) for score in range(4)]
     agreement, worst = float(np.mean(drawn == realised)), int(np.abs(drawn - realised).max())
     return Finding(
-        f"{agreement:.1%} of {len(plans)} as drawn, none off by more than {worst}; white "
+        f"{agreement:.1%} of {len(plans)} as drawn, none differs by more than {worst}; white "
         f"fraction {', '.join(f'{value:.2f}' for value in medians)}",
         bool(agreement >= MIN_REALISED and worst <= 1 and np.all(np.diff(medians) > 0)),
         {

@@ -106,7 +106,7 @@ def check_realism(settings: Settings) -> Finding:
 @check(
     11,
     "B-lines: simulated to real (COVID-BLUES)",
-    "AUC ≥ .62, low end > .55, difference to within-real holds 0",
+    "AUC ≥ .62, low end > .55, interval of the difference to within-real includes 0",
 )
 def check_transfer(settings: Settings) -> Finding:
     """Model trained on simulated videos and tested on real ones, versus one trained on real ones.

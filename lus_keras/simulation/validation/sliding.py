@@ -125,7 +125,7 @@ def check_single_frame(settings: Settings) -> Finding:
 @check(
     4,
     "sliding: motion carries information",
-    "3D CNN ≥ .75, low end > one frame's high end; one repeated: interval holds .5",
+    "3D CNN ≥ .75, low end > one frame's high end; one repeated: interval includes .5",
 )
 def check_network(settings: Settings) -> Finding:
     """AUC of a small 3D network on unseen pairs, also with one frame, and with one frame repeated.
