@@ -133,7 +133,7 @@ def test_nothing_is_wider_than_a_phone(opened, annotated):
 def test_table_2_is_trained_on_what_was_marked(annotated, folder, tensorflow):
     manifest = folder / "manifest.csv"
     said = invoke("data", "import-annotations", annotated, folder / "videos", "--out", manifest)
-    assert "4 videos of 2 patients." in said and "b_lines: known of 4 (0: 2, 1: 2)" in said
+    assert "4 videos of 2 patients." in said and "b_lines: known for 4 (0: 2, 1: 2)" in said
     rows = read_manifest(manifest)
     times = np.array([row.segments for row in rows[1::2]])
     assert times == pytest.approx(np.array([[(12 / FPS, 42 / FPS)]] * 2), abs=1e-3)

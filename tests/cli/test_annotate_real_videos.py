@@ -87,7 +87,7 @@ def test_table_2_is_trained_on_what_was_marked(marked, tensorflow):
     manifest = folder / "manifest.csv"
     source = (folder / "page.json", folder / "videos")
     said = invoke("data", "import-annotations", *source, "--out", manifest)
-    assert "3 videos of 3 patients." in said and "b_lines: known of 3 (0: 1, 1: 2)" in said
+    assert "3 videos of 3 patients." in said and "b_lines: known for 3 (0: 1, 1: 2)" in said
     rows = read_manifest(manifest)
     # 25 frames a second: an interval ends with its last frame.
     times = np.array([row.segments for row in rows[:2]])

@@ -52,7 +52,7 @@ ERRORS = {
     "nested": (RecursionError("maximum depth"), 3, "nested too deeply"),
     "zero byte": (ValueError("embedded null byte"), 3, "a file name contains a zero byte"),
     "loop": (RuntimeError("Symlink loop from 'x/a'"), 3, "'x/a': a symbolic link refers to itself"),
-    "no name": (ValueError("PosixPath('.') has an empty name"), 2, "Name a file"),
+    "no name": (ValueError("PosixPath('.') has an empty name"), 2, "Give a file name"),
     "fault": (KeyError("clip"), 1, "This is a bug in lus_keras"),
 }
 

@@ -85,5 +85,5 @@ def test_a_file_and_a_network_are_for_one_paper(tmp_path):
     words = ["reproduce", "table1", "--dry-run", "--preset", "smoke", "--config", str(path)]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 2
-    assert "--config: is for one paper. Name it with --paper" in result.output
+    assert "--config: applies to one paper. Choose it with --paper" in result.output
     assert "7 epochs" in CliRunner().invoke(main, [*words, "--paper", "bline"]).output

@@ -149,13 +149,13 @@ def test_the_command_fills_in_patients_and_the_import_asks_for_those_that_are_bl
     saved = saved_by(tmp_path / "named.html", v00={"patient_id": "", "labels": {"sliding": "1"}})
     words = f"data import-annotations {saved} videos --out m.csv"
     done = CliRunner().invoke(main, words.split())
-    assert done.exit_code == 3 and "its patient is not known" in done.output
+    assert done.exit_code == 3 and "its patient is unknown" in done.output
     done = CliRunner().invoke(main, [*words.split(), "--patient", r"(?P<patient>v)\d+"])
     assert done.exit_code == 0, done.output
     assert [(row.patient_id, row.sliding) for row in read_manifest(tmp_path / "m.csv")] == [
         ("v", 1)
     ]
-    assert "sliding: known of 1 (1: 1)" in done.output
+    assert "sliding: known for 1 (1: 1)" in done.output
     assert "never 0: no network can learn the difference" in done.output
 
 

@@ -130,7 +130,7 @@ def test_a_file_that_is_not_the_manifests_is_refused(cache, make_videos):
     hashed = [replace(video, sha256=sha256_of(video.video)) for video in videos]
     open_store(hashed, SPEC)
     wrong = [replace(video, sha256="0" * 64) for video in hashed[:2]]
-    with pytest.raises(DataError, match="is not the file of the manifest") as caught:
+    with pytest.raises(DataError, match="does not match the manifest") as caught:
         open_store([*wrong, hashed[2]], SPEC)
     assert [line.split(":")[0] for line in str(caught.value).splitlines()] == [
         video.video for video in wrong
@@ -158,7 +158,7 @@ def test_all_bad_videos_are_listed_at_once(cache, make_videos):
         open_store([videos[i] for i in (0, 2, 1)] + [replace(videos[3], patient_id="p0")], SPEC)
     lines = str(caught.value).splitlines()
     assert [line.split(":")[0] for line in lines[:2]] == [videos[1].video, videos[3].video]
-    assert lines[2].startswith("2 of 4 videos cannot be used whole. Fix or exclude them")
+    assert lines[2].startswith("2 of 4 videos cannot be decoded completely. Fix or exclude them")
     assert leftovers(cache) == []
 
 
@@ -437,7 +437,9 @@ def test_a_store_that_lies_under_the_name_of_another_is_never_taken(cache, make_
     assert not np.array_equal(store.frames(), expected)
     shutil.rmtree(other.path)
     shutil.copytree(store.path, other.path)
-    with pytest.warns(UserWarning, match=rf"is of other data: {store.key}, not {other.key}"):
+    with pytest.warns(
+        UserWarning, match=rf"was made with different data: {store.key}, not {other.key}"
+    ):
         np.testing.assert_array_equal(open_store(others, SPEC).frames(), expected)
 
 

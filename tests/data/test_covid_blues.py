@@ -101,7 +101,7 @@ def test_a_table_without_its_columns_is_refused(copy):
 
 
 def test_labels_without_any_video_are_refused(copy):
-    with pytest.raises(DataError, match="holds no labeled video"):
+    with pytest.raises(DataError, match="contains no labeled video"):
         datasets.load("covid-blues", root=copy(*ROWS, files=()))
 
 

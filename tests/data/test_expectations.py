@@ -150,4 +150,4 @@ def test_the_command_prints_both_and_ends_with_3_where_they_differ(tmp_path):
     result = run("--as", "blin-private")
     assert result.exit_code == 2 and "Did you mean 'bline-private'?" in result.output
     result = CliRunner().invoke(main, ["data", "check", "--as", "bline-private", str(tmp_path)])
-    assert result.exit_code == 2 and "--as compares a manifest" in result.output
+    assert result.exit_code == 2 and "--as requires a manifest" in result.output

@@ -244,7 +244,7 @@ def test_labels_are_taken_from_a_copy_and_their_version_is_told(server, tmp_path
 def test_two_calls_do_not_meet(server, tmp_path):
     with (
         FileLock(tmp_path / ".fetch.lock"),
-        pytest.raises(DataError, match="another process fetches"),
+        pytest.raises(DataError, match="another process is downloading"),
     ):
         work.fetch(source_at(server.url), to=tmp_path)
 
@@ -294,7 +294,7 @@ def test_an_unknown_source_gets_the_nearest_known_one():
 
 def test_a_list_that_leaves_the_folder_is_refused(monkeypatch):
     monkeypatch.setattr(sources.csv, "DictReader", lambda _: [{"path": "../x"}])
-    with pytest.raises(ConfigError, match="leaves the data set"):
+    with pytest.raises(ConfigError, match="lies outside the data set"):
         work.find_source("pocus")
 
 

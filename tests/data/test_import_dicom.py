@@ -310,14 +310,14 @@ VECTOR, STEP = 0x00181065, 0x00181063
         (
             {"FrameTime": "66.667", "FrameTimeVector": STEPS, "FrameIncrementPointer": STEP},
             15,
-            "FrameTime says 15 frames per second and is used; FrameTimeVector says 30.3",
+            "FrameTime states 15 frames per second and is used; FrameTimeVector states 30.3",
         ),
         (
             {"FrameTime": "66.667", "FrameTimeVector": STEPS, "FrameIncrementPointer": VECTOR},
             1000 / 33,
-            "FrameTimeVector says 30.3 frames per second and is used; FrameTime says 15",
+            "FrameTimeVector states 30.3 frames per second and is used; FrameTime states 15",
         ),
-        ({"FrameTime": "40", "CineRate": "15"}, 25, "FrameTime says 25.*CineRate says 15"),
+        ({"FrameTime": "40", "CineRate": "15"}, 25, "FrameTime states 25.*CineRate says 15"),
         # A vector that is too short is no reason to refuse what else is stated.
         ({"FrameTime": "40", "FrameTimeVector": [0, 33.0, 33.0, 33.0]}, 25, None),
         ({"FrameTime": "0", "CineRate": "20"}, 20, None),
@@ -380,10 +380,10 @@ def test_no_byte_and_no_line_identifies(tmp_path, key):
         ({"patient": " "}, "PatientID is blank"),
         ({"patient": "Unknown"}, "PatientID is blank or stands for nobody"),
         ({"patient": "?"}, "PatientID is blank or stands for nobody"),
-        ({"FrameTime": "0.04"}, "FrameTime says 2.5e\\+04 frames per second.*--frame-rate"),
-        ({"FrameTime": "40000"}, "FrameTime says 0.025 frames a second"),
+        ({"FrameTime": "0.04"}, "FrameTime states 2.5e\\+04 frames per second.*--frame-rate"),
+        ({"FrameTime": "40000"}, "FrameTime states 0.025 frames per second"),
         ({"BitsStored": 7}, "8 bits, all of them used"),
-        ({"PixelRepresentation": 1}, "without a sign"),
+        ({"PixelRepresentation": 1}, "unsigned"),
         # A third of the values would be taken for a frame.
         (
             {"PhotometricInterpretation": "MONOCHROME2", "NumberOfFrames": 15}
@@ -392,10 +392,10 @@ def test_no_byte_and_no_line_identifies(tmp_path, key):
         ),
         ({"NumberOfFrames": 4}, "states 4 frames and contains 5"),
         ({"NumberOfFrames": 6}, "states 6 frames and contains 5"),
-        ({"Rows": 30_000, "Columns": 30_000}, "more than is decoded"),
+        ({"Rows": 30_000, "Columns": 30_000}, "outside the range that can be decoded"),
         ({"BitsAllocated": 16}, "8 bits"),
         ({"FrameTimeVector": [0, 20], "drop": ["FrameTime"]}, "FrameTimeVector"),
-        ({"PhotometricInterpretation": "HSV"}, "gray, RGB, YBR or of a palette"),
+        ({"PhotometricInterpretation": "HSV"}, "gray, RGB, YBR or palette colors"),
         ({"drop": ["PixelData"]}, "no pixels|damaged"),
         (
             {"syntax": JPEG, "NumberOfFrames": 4, "frames": np.zeros((5, 60, 80, 3), np.uint8)},
@@ -568,7 +568,7 @@ def test_a_key_is_needed_and_never_shared(tmp_path, key):
     (tmp_path / "short.key").write_text("abc")
     with pytest.raises(ConfigError, match="16 bytes"):
         import_dicom([tmp_path / "in"], tmp_path / "out", tmp_path / "short.key")
-    with pytest.raises(ConfigError, match="must not lie in the folder"):
+    with pytest.raises(ConfigError, match="must not be inside the output folder"):
         import_dicom([tmp_path / "in"], key.parent, key)
 
 
@@ -596,7 +596,7 @@ def test_a_file_without_region_is_masked_by_the_user_s(tmp_path, key):
     assert result.exit_code == 0, result.output
     (row,) = read_manifest(tmp_path / "out" / "manifest.csv")
     assert row.roi == (20, 10, 30, 20)
-    assert "cuts the ultrasound region" not in result.output
+    assert "removes part of the ultrasound region" not in result.output
     result = run(tmp_path, key, "--region", "20,10,30,20", "--banner", "0.25")
     assert read_manifest(tmp_path / "out" / "manifest.csv")[0].roi == (20, 15, 30, 15)
     assert (

@@ -173,5 +173,5 @@ def test_the_command_reads_a_sheet(tmp_path, monkeypatch):
         arguments += ["--map", f"{column}={target}"]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
-    assert "sign: known of 1" in done.output
+    assert "sign: known for 1" in done.output
     assert read_manifest(tmp_path / "m.csv")[0].sign == "a_lines"

@@ -162,7 +162,7 @@ def test_all_wrong_segments_are_listed_with_their_place(tmp_path):
     lines = message.splitlines()
     assert len(lines) == 5
     for number, (line, cause) in enumerate(
-        zip(lines, ["has no length", "is reversed", "leaves", "leaves", "leaves"], strict=True)
+        zip(lines, ["has no duration", "is reversed", "leaves", "leaves", "leaves"], strict=True)
     ):
         assert f"project.json, /metadata/1_m{number}: segment {cause}" in line
     assert "lasts 2.000 s when decoded. Received [1.9, 2.11]" in message
@@ -235,7 +235,7 @@ def test_unknown_videos_and_names_are_listed_with_the_nearest(tmp_path):
     source = project(tmp_path / "project.json", marks)
     with pytest.raises(DataError) as caught:
         import_via(source, [tmp_path / "videos"], tmp_path / "m.csv", OPTIONS)
-    assert "no video has the name 'p01_e1_z1.mp4' or alike. Is it 'p01_e1_z2.mp4'?" in str(
+    assert "no video has the name 'p01_e1_z1.mp4' or a similar one. Is it 'p01_e1_z2.mp4'?" in str(
         caught.value
     )
     assert "--patient does not match the name 'x_e1_z1'" in str(caught.value)
@@ -390,7 +390,7 @@ def test_files_of_one_name_are_told_apart_by_folders(tmp_path):
     videos = [tmp_path / "a" / "v.avi", tmp_path / "b" / "v.avi"]
     assert match_video("b/v.mp4", videos) == videos[1]
     assert match_video("C:\\data\\A\\v.avi", videos) == videos[0]
-    with pytest.raises(ValueError, match="may be any of"):
+    with pytest.raises(ValueError, match="matches several videos"):
         match_video("v.avi", videos)
 
 
@@ -660,7 +660,7 @@ def test_frames_without_label_leave_the_video_without_segments(tmp_path):
     source = via2(tmp_path / "p.json", ["B-line", None, "non-B-line"])
     done = import_via(source, [], tmp_path / "m.csv", FRAMES)
     assert (done.videos[0].b_lines, done.videos[0].segments) == (1, None)
-    assert "some frames are not labeled" in " ".join(done.notes)
+    assert "video with unlabeled frames" in " ".join(done.notes)
 
 
 def test_rectangles_of_via_2(tmp_path):
@@ -680,7 +680,7 @@ def test_via_2_needs_a_pattern_that_fits_and_frames_that_are_there(tmp_path):
     with pytest.raises(DataError, match="frame 2, counted from 0, is not in the video"):
         import_via(source, [], tmp_path / "m.csv", FRAMES)
     wrong = ViaOptions(JOINING, frames=FramePattern.parse(r"(?P<video>.+)-(?P<frame>\d+)"))
-    with pytest.raises(DataError, match="does not fit the name"):
+    with pytest.raises(DataError, match="does not match the name"):
         import_via(source, [], tmp_path / "m.csv", wrong)
     with pytest.raises(ConfigError, match="groups video and frame"):
         FramePattern.parse(r"(?P<frame>\d+)")
@@ -804,7 +804,7 @@ def test_the_command_says_what_it_read(tmp_path, monkeypatch):
     assert done.exit_code == 0, done.output
     assert "1 video of 1 patient." in done.output
     assert "patient 'p01', exam 'e1', zone '1'" in done.output
-    assert "segments: known of 1" in done.output
+    assert "segments: known for 1" in done.output
     assert done.output.splitlines()[-1].strip() == "m.csv"
     assert CliRunner().invoke(main, [*arguments, "("]).exit_code == 2
     assert CliRunner().invoke(main, [*arguments, "(?P<patient>x)"]).exit_code == 3

@@ -129,7 +129,7 @@ def test_causes_hold_the_numbers(checked):
     assert "1 of 39 frames" in problem_of(checked, "rotten.avi").cause
     assert "lasts 0.80 s, less than 1 s" in problem_of(checked, "short.avi").cause
     assert "0.020 to 0.100 s apart" in problem_of(checked, "uneven.gif").cause
-    assert "leaves the frame of 128×64" in problem_of(checked, "box.avi").cause
+    assert "extends beyond the frame of 128×64" in problem_of(checked, "box.avi").cause
     assert "ends at 9.5 s, the video at 1.60 s" in problem_of(checked, "beyond.avi").cause
     assert "good.avi (patient 'p1')" in problem_of(checked, "leak.avi").cause
     assert "good.avi (patient 'p1')" in problem_of(checked, "encoded_anew.avi").cause
@@ -168,7 +168,7 @@ def test_the_clean_manifest_holds_the_usable_rows_with_their_hashes(checked):
     whole = videos[-1]
     assert (whole.patient_id, whole.b_lines, whole.segments) == ("p4", 1, ((0.5, 1.0),))
     clean.unlink()
-    with pytest.raises(ConfigError, match="is the manifest that is checked"):
+    with pytest.raises(ConfigError, match="is the manifest being checked"):
         report.write_clean_manifest(path)
 
 
@@ -210,7 +210,7 @@ def test_a_folder_is_searched_and_links_that_leave_it_are_refused(tmp_path):
         "link.avi": {"refused"},
         "pipe.avi": {"unreadable"},
     }
-    with pytest.raises(ConfigError, match="does not name patients"):
+    with pytest.raises(ConfigError, match="does not state patients"):
         report.write_clean_manifest(tmp_path / "clean.csv")
 
 
@@ -219,7 +219,7 @@ def test_what_is_no_target_is_refused(tmp_path):
         quality.find_target("covid-blue")
     with pytest.raises(ConfigError, match="rendered on demand"):
         quality.find_target("simulated")
-    with pytest.raises(DataError, match="holds no video"):
+    with pytest.raises(DataError, match="contains no video"):
         quality.find_target(tmp_path)
     (tmp_path / "m.csv").write_text("video,patient\na.avi,p\n")
     with pytest.raises(ManifestError, match="unknown column 'patient'"):
@@ -413,7 +413,7 @@ def test_split_writes_prints_and_verifies(small):
         stream.write("v0.avi,p9,1\n".replace("v0.avi", "v6.avi"))
     write_video(small.parent / "v6.avi", clip(30), 25)
     result = run(*verify)
-    assert result.exit_code == 3 and "patient 'p9' is in neither side" in result.output
+    assert result.exit_code == 3 and "patient 'p9' is in neither set" in result.output
 
 
 def test_a_holdout_is_drawn_and_wrong_requests_end_with_2(small):

@@ -59,7 +59,7 @@ def test_intervals_and_the_labels_of_a_sheet_come_together(folder):
     # The sheet's no says when there are B-lines: never; its yes does not.
     segments = [found[name].segments for name in sorted(found)]
     assert segments == [((0.4, 1.0),), (), (), None]
-    assert "severity: known of 4 (0: 1, 1: 1, 2: 1, 3: 1)" in done.output
+    assert "severity: known for 4 (0: 1, 1: 1, 2: 1, 3: 1)" in done.output
     assert "labels.csv: Unused columns: remark." in done.output
 
 
@@ -100,7 +100,7 @@ def test_a_sheet_with_columns_of_other_names_is_told_how_to_map_them(folder):
     done = CliRunner().invoke(main, [*words, *maps])
     assert "not used: B-lines. Did you mean one of these? --map B-lines=b_lines" in done.output
     done = CliRunner().invoke(main, [*words, *maps, "--map", "B-lines=b_lines"])
-    assert "b_lines: known of 2 (1: 2)" in done.output
+    assert "b_lines: known for 2 (1: 2)" in done.output
     assert "`b_lines` is 1 in all 2 videos that state it, and never 0" in done.output
 
 

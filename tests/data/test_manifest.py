@@ -232,7 +232,7 @@ def test_patient_ids_that_differ_bring_no_warning(manifest):
 @pytest.mark.parametrize(
     ("content", "cause"),
     [
-        (b"", "must name the columns"),
+        (b"", "must contain the column names"),
         (b"video,patient_id\n", "row 2"),
         (b"video;patient_id\na.avi;p\n", "Received semicolons"),
         (b"video,patient_id\na.avi,p,extra\n", "row 2: a row must have 2 cells. Received 3"),

@@ -197,7 +197,7 @@ def test_a_table_without_its_columns_and_a_folder_without_files_are_refused(copy
     with pytest.raises(DataError, match=r"Missing: .*License.*Patient ID / Name"):
         datasets.load("pocus", root=folder)
     other = copy([row("Cov_b", "1")], [""])
-    with pytest.raises(DataError, match="holds no file"):
+    with pytest.raises(DataError, match="contains no file"):
         datasets.load("pocus", root=other)
 
 

@@ -88,7 +88,7 @@ def test_what_stands_for_nothing_is_no_patient(tmp_path, word):
 @pytest.mark.parametrize("word", ["-", "?", ".", "--", "n.a.", "Unknown", "ANONYMOUS"])
 def test_a_word_for_nobody_makes_no_patient_of_many(tmp_path, word):
     text = refused(tmp_path, f"video,patient_id\nv1,{word}\nv2,{word}\n")
-    assert "rows 2, 3" in text and "stands for nothing" in text
+    assert "rows 2, 3" in text and "means no value" in text
     (tmp_path / "m.csv").write_text(f"video,patient_id\nv1.avi,{word}\n")
     with pytest.raises(DataError, match="row 2: `patient_id` must be an id"):
         read_manifest(tmp_path / "m.csv")
@@ -163,7 +163,7 @@ def test_text_is_read_in_the_encoding_that_its_mark_states(tmp_path, encoding, e
 
 def test_utf16_without_its_mark_is_told(tmp_path):
     text = "video\tpatient_id\nv1\tp1\n".encode("utf-16-le")
-    assert "zero bytes, as UTF-16 does" in refused(tmp_path, text)
+    assert "zero bytes, as in UTF-16" in refused(tmp_path, text)
 
 
 def test_a_manifest_may_be_saved_as_utf16(tmp_path):
@@ -236,7 +236,7 @@ def test_a_workbook_that_asks_for_more_than_a_sheet_needs_is_refused(tmp_path):
         read_sheet(path)
     rewritten(path, "xl/sharedStrings.xml", b"<sst>" + b" " * (257 << 20) + b"</sst>")
     assert path.stat().st_size < 1e6
-    with pytest.raises(DataError, match=r"unpacks to 269,\d{3},\d{3} bytes"):
+    with pytest.raises(DataError, match=r"decompresses to 269,\d{3},\d{3} bytes"):
         read_sheet(path)
 
 

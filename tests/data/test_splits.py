@@ -449,9 +449,9 @@ def by_hand(fold, train="a", test="b", **further):
         ((by_hand(float("inf")),), "must be whole numbers. Received inf"),
         ((by_hand(False), by_hand(True)), "must be whole numbers. Received False"),
         # A text would be taken letter by letter.
-        ((by_hand(0) | {"train": "p1"},), "must be a list of ids. Received p1"),
-        ((by_hand(0) | {"train": [["p1"], "p2"]},), "must be a list of ids"),
-        ((by_hand(0, "a c a"),), "must hold each id once. Received a twice"),
+        ((by_hand(0) | {"train": "p1"},), "must be lists of ids. Received p1"),
+        ((by_hand(0) | {"train": [["p1"], "p2"]},), "must be lists of ids"),
+        ((by_hand(0, "a c a"),), "must contain each id once. Received a twice"),
     ],
 )
 def test_folds_of_ones_own_are_numbered_and_of_one_unit(tmp_path, folds, message):

@@ -62,7 +62,7 @@ def test_the_six_data_sets_are_those_of_the_paper():
         trained = config.load("sliding", variant=name).clip
         # Networks take gray three times; files hold it once.
         assert clip.model_copy(update={"channels": 3}) == trained
-    with pytest.raises(ConfigError, match="less than a frame"):
+    with pytest.raises(ConfigError, match="shorter than one frame"):
         tiling.data_sets(seconds=0.01)
 
 

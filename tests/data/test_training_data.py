@@ -71,7 +71,7 @@ def test_every_member_gives_its_frames_or_one_sentence_within_five_seconds(menag
     for video, problem in store.skipped:
         assert problem.startswith(f"{video.video}: ") and "\n" not in problem
         assert problem.split(". ")[-1].startswith(
-            ("Copy", "Cut", "Re-mux", "Name another", "Convert")
+            ("Copy", "Cut", "Re-mux", "Give another", "Convert")
         )
 
 
@@ -98,7 +98,9 @@ def test_all_that_cannot_be_used_are_named_at_once(menagerie, kept):
         open_store(menagerie, SPEC)
     *told, advice = str(caught.value).splitlines()
     assert told == [problem for _, problem in store.skipped]
-    assert advice.startswith(f"{len(told)} of {len(menagerie)} videos cannot be used whole.")
+    assert advice.startswith(
+        f"{len(told)} of {len(menagerie)} videos cannot be decoded completely."
+    )
     assert "lus-keras data check MANIFEST --fix" in advice and "data.on_bad=skip" in advice
 
 
@@ -124,7 +126,7 @@ def test_what_a_header_counts_is_no_proof_of_a_loss(frames, declared):
 
 def test_nothing_usable_is_an_error_even_if_bad_videos_are_left_out(tmp_path, cache):
     (tmp_path / "v.avi").write_text("hello")
-    with pytest.raises(VideoError, match="1 of 1 videos cannot be used whole"):
+    with pytest.raises(VideoError, match="1 of 1 videos cannot be decoded completely"):
         open_store([Video(str(tmp_path / "v.avi"), "p", "v")], SPEC, on_bad="skip")
 
 
@@ -248,7 +250,7 @@ def test_damaged_videos_stop_training_before_it_starts_and_are_all_named(folder,
     cut, damaged, advice = result.stderr.splitlines()
     assert f"{folder / 'v2.avi'}: the file is cut short:" in cut
     assert f"{folder / 'v3.avi'}: 1 of 13 frames are damaged" in damaged
-    assert advice.startswith("2 of 10 videos cannot be used whole.")
+    assert advice.startswith("2 of 10 videos cannot be decoded completely.")
     assert not list((tmp_path / "run").rglob("history.csv"))
 
 
@@ -319,7 +321,7 @@ def test_folds_that_leak_are_an_error_that_names_the_patients(folder, without, t
     other = shutil.copytree(without[0] / "run", tmp_path / "other")
     own.write_text(folds(("p2 p4", "p3 p0")))
     result = reproduce(folder, "--split", own, "--set", "data.on_bad=skip", "--out", other)
-    assert result.exit_code == 2 and "holds other folds than --split" in result.stderr
+    assert result.exit_code == 2 and "contains other folds than --split" in result.stderr
     own.write_text(folds(("p0", "p1 p2 p3 p4")))
     result = reproduce(folder, "--split", own, "--set", "data.on_bad=skip", "--out", tmp_path / "r")
     assert result.exit_code == 3 and "patient 'p1' is not in the data" in result.stderr

@@ -281,9 +281,9 @@ def test_an_mp4_that_lost_its_index_is_refused_with_the_remedy(tmp_path):
 
 def test_absent_folder_and_pipe_are_refused(tmp_path):
     assert "cannot be read" in error_of(tmp_path / "absent.avi")
-    assert "not a plain file" in error_of(tmp_path)
+    assert "not a regular file" in error_of(tmp_path)
     os.mkfifo(tmp_path / "pipe.avi")
-    assert "not a plain file" in error_of(tmp_path / "pipe.avi")
+    assert "not a regular file" in error_of(tmp_path / "pipe.avi")
 
 
 def test_a_codec_that_is_not_on_the_list_is_refused(tmp_path):
@@ -601,7 +601,7 @@ def test_frames_may_come_one_by_one(tmp_path):
         ("v.mp4", coded_frames(2), 25, "ffv1", "codec must be one of mpeg4, h264"),
         ("v.avi", coded_frames(2), 25, "xvid", "codec must be one of mjpeg"),
         ("v.avi", coded_frames(2), 0, "mjpeg", "`fps` must be positive"),
-        ("v.avi", coded_frames(0), 25, "mjpeg", "must hold a frame"),
+        ("v.avi", coded_frames(0), 25, "mjpeg", "must contain at least one frame"),
         ("v.avi", coded_frames(2).astype(float), 25, "mjpeg", "frame 0 must be uint8"),
         ("v.avi", [np.zeros((8, 8), "u1"), np.zeros((8, 9), "u1")], 25, "ffv1", "frame 1 must"),
         ("v.mp4", coded_frames(2, 63), 25, "h264", "even width and height"),

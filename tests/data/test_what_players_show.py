@@ -355,7 +355,7 @@ def test_what_a_header_says_and_reading_does_not_follow_is_warned_of(
     (warning,) = done.stderr.splitlines()
     assert warning.startswith(f"Warning: {folder / 'a.mp4'}: ")
     assert cause in warning and remedy in warning
-    assert warning.endswith(f"This holds for 1 more: {folder / 'b.mp4'}.")
+    assert warning.endswith(f"The same applies to 1 more: {folder / 'b.mp4'}.")
 
 
 def test_a_check_in_a_child_hands_doubts_on(tmp_path):

@@ -134,8 +134,8 @@ def test_what_was_brought_over_is_written_as_it_is_read(old):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 4}, "is of version 4; this lus_keras reads versions 1 to 3"),
-        ({"version": None, "schema": 7}, "is of version "),
+        ({"version": 4}, "has version 4; this lus_keras reads versions 1 to 3"),
+        ({"version": None, "schema": 7}, "has version "),
         ({"papers": {"bline": {}}}, r"papers\.bline\.models: Field required"),
         ({"odd": 1}, "odd: Extra inputs are not permitted"),
         ({"seed": "x", "device": {"cores": "y"}}, r"(?s)seed: .*device\.cores: "),

@@ -169,7 +169,7 @@ def test_every_form_of_the_report_says_it(seeds):
 def test_seeds_that_have_not_begun_are_left_out_and_damage_is_named(seeds, tmp_path):
     assert [papers["bline"].seed for _, papers in read_runs(seeds)] == [0, 1, 2]
     write_seeds(tmp_path, (5, 6), "cohort")
-    with pytest.raises(RunError, match="none of its seeds has begun"):
+    with pytest.raises(RunError, match="none of its seeds has been started"):
         read_runs(tmp_path)
     with pytest.raises(RunError, match="vary in cohort, not training"):
         write_seeds(tmp_path, (5, 6), "training")
@@ -180,7 +180,7 @@ def test_seeds_that_have_not_begun_are_left_out_and_damage_is_named(seeds, tmp_p
 
 def test_a_run_of_one_seed_is_not_made_one_of_several(tmp_path):
     (tmp_path / "run.json").write_text("{}")
-    with pytest.raises(RunError, match="run of one seed"):
+    with pytest.raises(RunError, match="run with a single seed"):
         write_seeds(tmp_path, (0, 1), "training")
 
 

@@ -51,7 +51,7 @@ def test_an_archived_fold_is_finished_and_has_no_weights(run, tmp_path):
     done = json.loads((fold / "DONE").read_text())
     weights = sha256_of(fold_dir(run, "c2d_a", 1) / "model.weights.h5")
     assert done["exclusions"] == {"model.weights.h5": weights}
-    with pytest.raises(RunError, match="archive, which holds no weights"):
+    with pytest.raises(RunError, match="archive, which contains no weights"):
         read_description(fold)
 
 
@@ -111,7 +111,7 @@ def test_large_arrays_stay_behind(run, tmp_path):
 
 
 def test_what_done_does_not_vouch_for_is_refused(run, tmp_path):
-    with pytest.raises(RunError, match=r"holds no run\.json"):
+    with pytest.raises(RunError, match=r"contains no run\.json"):
         archive_run(tmp_path, tmp_path / "archive")
     path = fold_dir(run, "c2d_lstm_a", 0) / "predictions.csv"
     before = path.read_bytes()

@@ -263,7 +263,7 @@ def test_a_report_refuses_folds_that_are_not_the_runs(run):
     write_split(path, {"bline": Split("kfold", 0, HALVES)})
     write_report(run)
     write_split(path, {"bline": Split("kfold", 0, OTHERS)})
-    with pytest.raises(RunError, match=f"{path}: bline: holds other folds than those of run.json"):
+    with pytest.raises(RunError, match=f"{path}: bline: contains other folds than run.json"):
         write_report(run)
     path.write_text(path.read_text().replace('"a"', '"e"'))
     with pytest.raises(DataError, match="the file was edited"):
@@ -295,7 +295,7 @@ def test_a_seed_that_was_copied_is_not_counted_twice(seeds):
     assert [found.seed for found, _ in read_runs(seeds)] == [0, 1]
     shutil.rmtree(seed_folder(seeds, 1))
     shutil.copytree(seed_folder(seeds, 0), seed_folder(seeds, 1))
-    with pytest.raises(RunError, match=r"seed_1/run\.json: is of seed 0, not 1\."):
+    with pytest.raises(RunError, match=r"seed_1/run\.json: belongs to seed 0, not 1\."):
         read_runs(seeds)
 
 
@@ -365,7 +365,7 @@ def test_a_run_that_has_started_owns_its_folder(tmp_path):
         second = start("1")
         _, said = second.communicate(timeout=PATIENCE_S)
         assert second.returncode == 2
-        assert "seed was 0, is now 1." in said and "holds a different run" in said
+        assert "seed was 0, is now 1." in said and "contains a different run" in said
         assert json.loads((tmp_path / "run" / "run.json").read_text())["seed"] == 0
         assert (tmp_path / "run" / "split.json").read_text() == split
     finally:

@@ -71,14 +71,14 @@ def test_another_video_of_the_same_id_is_refused(trained, held, tmp_path):
     shutil.copy(trained.videos[0].video, copy)
     result = predict(trained, held, copy, "--append")
     assert result.exit_code == 2
-    assert f"holds another video of the id 'v0': {trained.videos[0].video}" in result.output
+    assert f"contains another video with the id 'v0': {trained.videos[0].video}" in result.output
 
 
 def test_explanations_do_not_go_where_predictions_are(trained, held):
     words = ["explain", trained.run, trained.videos[0].video, "--method", "vanilla", "--out", held]
     result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exit_code == 2
-    assert "holds results of `predict`" in result.output
+    assert "contains results of `predict`" in result.output
 
 
 def test_the_mean_over_explained_clips_is_of_all_of_them():

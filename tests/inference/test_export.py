@@ -119,8 +119,8 @@ def test_names_in_a_model_card_are_shown_and_do_not_act():
 def test_card_of_a_network_without_its_run_says_what_is_not_known(models, tmp_path, exported):
     said = json.loads((exported / "contract.json").read_text())
     card = model_card(replace(models, folders=(tmp_path / "fold_0",)), said)
-    assert "run.json` was not found beside the network" in card
-    assert "results.json` was not found beside the network" in card
+    assert "run.json` was not found in the folder of the network" in card
+    assert "results.json` was not found in the folder of the network" in card
 
 
 @pytest.mark.parametrize("file_format", ["keras", "onnx"])
@@ -163,7 +163,7 @@ def test_an_export_that_cannot_be_loaded_is_refused_with_the_cause(models, tmp_p
 
 def test_a_folder_of_something_else_is_not_replaced(models, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(ConfigError, match="holds other files than an export"):
+    with pytest.raises(ConfigError, match="contains files that are not an export"):
         export.export_models(models, tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 

@@ -78,5 +78,5 @@ def test_without_an_encoder_for_mp4_it_is_an_avi(clip, tmp_path, monkeypatch):
 
 
 def test_maps_of_another_shape_are_refused(clip, tmp_path):
-    with pytest.raises(ValueError, match="shaped as the frames"):
+    with pytest.raises(ValueError, match="the shape of the frames"):
         overlay.overlay_video(tmp_path / "x.mp4", clip[0], {"map": np.zeros((3, 30, 39))}, 5)

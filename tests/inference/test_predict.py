@@ -371,7 +371,7 @@ def test_good_videos_are_predicted_and_every_bad_one_is_named(trained, tmp_path)
     result = invoke("predict", trained.run, *bad, trained.videos[0].video, "--out", tmp_path / "o")
     assert result.exit_code == 4
     assert "v0" in result.stdout
-    assert "2 of 3 videos are left out" in result.stderr
+    assert "2 of 3 videos were excluded" in result.stderr
     assert "a.avi: is not a video" in result.stderr
     assert "b.avi: cannot be read" in result.stderr
     assert (tmp_path / "o" / "v0_overlay.mp4").is_file()
@@ -476,11 +476,14 @@ def test_wrong_runs_are_told_in_a_line_with_their_exit_code(trained, tmp_path):
     other.write_text(f"video,patient_id\n{trained.videos[1].video},p\n")
     cases = {
         (tmp_path / "none", video): (4, "is not a folder"),
-        (tmp_path / "empty", video): (4, "holds no finished network. Train one"),
-        (tmp_path / "begun", video): (4, "training has not ended"),
-        (trained.run, video, "--paper", "sliding"): (2, "for --paper sliding. It holds: bline/c2"),
+        (tmp_path / "empty", video): (4, "contains no finished network. Train one"),
+        (tmp_path / "begun", video): (4, "training is not finished"),
+        (trained.run, video, "--paper", "sliding"): (
+            2,
+            "for --paper sliding. It contains: bline/c2",
+        ),
         (trained.run, video, "--fold", 7): (2, "has no finished fold 7. It has: 0, 1."),
-        (trained.run,): (2, "Name videos"),
+        (trained.run,): (2, "Give videos"),
         (trained.run, video, "--roi", "1,2"): (2, "`--roi` must be x,y,w,h"),
         (trained.run, video, "--manifest", other, "--root", "/"): (3, "has no row for"),
     }
@@ -505,7 +508,7 @@ def test_a_run_of_several_networks_names_them(trained, tmp_path):
     for named in ("c2d_lstm_a", "bline/c2d_lstm_a"):
         assert load_models(copy, model=named).name == "bline/c2d_lstm_a"
     for wrong in ("signs/c2d_lstm_a", "line/c2d_lstm_a", "/c2d_lstm_a/"):
-        with pytest.raises(ConfigError, match=f"holds no network for --model {wrong}"):
+        with pytest.raises(ConfigError, match=f"contains no network for --model {wrong}"):
             load_models(copy, model=wrong)
     assert load_models(network).name == "bline/c2d_lstm_a"
     with pytest.raises(RunError, match="the weights do not match bline/c2d_a"):
@@ -525,8 +528,8 @@ def resign(folder, described):
     ("changes", "message"),
     [
         ({"paper": "slidng"}, "unknown paper 'slidng'. Did you mean 'sliding'"),
-        ({"model": "c2d_b"}, "cannot be built as model.json says .*c2d_b"),
-        ({"options": {"depth": 3}}, "cannot be built as model.json says"),
+        ({"model": "c2d_b"}, "cannot be built as model.json states .*c2d_b"),
+        ({"options": {"depth": 3}}, "cannot be built as model.json states"),
         ({"schema": 2}, "model.json: cannot be used"),
         ({"clip": {}}, "model.json: cannot be used .'clip.fps': Field required"),
     ],

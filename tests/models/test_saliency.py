@@ -305,7 +305,7 @@ def test_grad_cam_is_of_the_last_convolution_that_tells_places_apart():
     x = keras.layers.GlobalAveragePooling3D()(keras.layers.Multiply()([x, mask]))
     model = keras.Model(clip, keras.layers.Dense(2)(x))
     assert maps.last_convolution(model) == "second"
-    with pytest.raises(ValueError, match="must hold a convolution"):
+    with pytest.raises(ValueError, match="must contain a convolution"):
         maps.last_convolution(linear_network())
 
 

@@ -208,8 +208,8 @@ def test_the_harmful_programs_would_do_harm(tmp_path):
 @pytest.mark.parametrize(
     ("program", "reason"),
     [
-        (b"\x80\x02}.", "holds no state dict"),
-        (b"\x80\x02K\x01.", "holds no state dict"),
+        (b"\x80\x02}.", "contains no state dict"),
+        (b"\x80\x02K\x01.", "contains no state dict"),
         (b"\x80\x02}", "damaged"),
         (b"", "damaged"),
         (b"\x80\x02ssss.", "damaged"),
@@ -230,7 +230,7 @@ def test_archives_of_other_programs_are_refused(tmp_path):
     archive(tmp_path / "big.pth", program, values=SIX, byteorder=b"big")
     for name, reason in (
         ("other", "not one of torch.save"),
-        ("text", "damaged or no PyTorch file"),
+        ("text", "damaged, or not a PyTorch file"),
         ("none", "is empty"),
         ("big", "big-endian"),
         ("absent", "cannot be read"),

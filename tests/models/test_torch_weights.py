@@ -122,7 +122,7 @@ def test_a_head_for_other_classes_is_skipped_and_said_so():
     state |= {"bn1.num_batches_tracked": np.int64(7)}
     before = model.get_layer("logits").get_weights()
     report = lus_keras.load_torch_weights(model, {f"module.{n}": v for n, v in state.items()})
-    assert report.skipped["fc.weight"] == "has shape (1000, 32), (4, 32) is wanted"
+    assert report.skipped["fc.weight"] == "has shape (1000, 32), (4, 32) is expected"
     assert set(report.skipped) == set(report.missing) == {"fc.weight", "fc.bias"}
     for new, old in zip(model.get_layer("logits").get_weights(), before, strict=True):
         np.testing.assert_array_equal(new, old)
@@ -142,7 +142,7 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_is_changed():
         lus_keras.load_torch_weights(model, state)
     assert str(caught.value).splitlines() == [
         "weights: 'features.3.bias' is missing.",
-        "weights: 'features.6.weight' has shape (6, 5, 3, 2), (6, 5, 3, 3) is wanted.",
+        "weights: 'features.6.weight' has shape (6, 5, 3, 2), (6, 5, 3, 3) is expected.",
         "weights: 'features.0.bias' does not contain numbers, but ndarray.",
         "weights: 'attention.1.running_mean' has values that are not finite.",
         "weights: 'lstm.bias_hh_l0' is missing.",

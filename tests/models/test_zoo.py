@@ -288,7 +288,7 @@ def test_devices_sockets_and_pipes_are_refused_without_reading(tmp_path, monkeyp
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("socket.avi")
         for name in ("/dev/zero", "pipe.avi", "socket.avi"):
-            with pytest.raises(VideoError, match="not a plain file"):
+            with pytest.raises(VideoError, match="not a regular file"):
                 video.read_video(name)
 
 

@@ -281,7 +281,7 @@ def test_none_is_a_word_and_an_empty_cell_is_unlabelled(tmp_path):
         ("a_lines;b_line", "Did you mean 'b_lines'?"),
         ("a_lines;a_lines", "each at most once"),
         ("a_lines;none", "each at most once"),
-        ("a_lines;", "'none' where none of them is seen"),
+        ("a_lines;", "'none' if none of them is visible"),
         ("0", "Write 'a_lines;b_lines'"),
     ],
 )
