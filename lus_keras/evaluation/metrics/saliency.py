@@ -49,9 +49,7 @@ def share_in(saliency: ArrayLike, mask: ArrayLike) -> tuple[float, float]:
     """
     values, inside = _same_shape(saliency, mask)
     if values.size == 0 or values.min() < 0:
-        raise ValueError(
-            "`saliency` must contain non-negative values, at least one of them positive."
-        )
+        raise ValueError("`saliency` must not be empty, and all values must be 0 or more.")
     inside = inside.astype(bool)
     total = values.sum()
     share = values[inside].sum() / total if total > 0 else math.nan
