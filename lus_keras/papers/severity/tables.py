@@ -266,7 +266,7 @@ def _nan_row(run: PaperRun, variant: str) -> Row:
         "largest": (_log10(found.largest), found.largest_place),
         "first_epoch": (_log10(found.first_epoch), ""),
         "last_epoch": (_log10(found.last_epoch), ""),
-        "ratio": (_log10(found.ratio), "below 0: the gradient decreases during backpropagation"),
+        "ratio": (_log10(found.ratio), "below 0: the gradient shrinks on its way back"),
         "loss": (found.loss, ""),
     }
     of_metric = {id_: Number(value, n_folds=1, note=said) for id_, (value, said) in values.items()}
