@@ -32,7 +32,7 @@ def data() -> None:
     type=click.FloatRange(0, 3),
     default=1.0,
     show_default=True,
-    help="Contrast of findings and frequency of lookalikes; 0 is easiest, 3 hardest.",
+    help="Difficulty, from 0 (clear findings, few lookalikes) to 3 (faint findings, many).",
 )
 @click.option(
     "--spread",
