@@ -163,7 +163,8 @@ def import_annotations(saved: Path, videos: tuple[Path, ...], out: Path, **optio
     "--roi",
     "roi_names",
     multiple=True,
-    help="Name of rectangles that mark the region of interest (repeatable).  [default: roi]",
+    help="Name of rectangles that mark the region of interest (repeatable).  [default: roi, "
+    "region of interest, pleura, pleural area, pleural line, sector]",
 )
 @click.option(
     "--annotated",
