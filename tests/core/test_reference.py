@@ -49,7 +49,7 @@ def test_a_file_lies_over_paper_and_preset_and_under_set(tmp_path):
         ("fit: {epoch: 3}", r"my.yaml: unknown key 'fit.epoch'. Did you mean 'epochs'"),
         ("fit: {epochs: many}", r"my.yaml: fit.epochs: must be a whole number. Received 'many'"),
         ("clip: {min_frames: 31}", r"my.yaml: clip.min_frames: must be at most clip.frames, 30"),
-        ("paper: sliding", r"my.yaml: paper: is 'sliding', and 'bline' is asked for"),
+        ("paper: sliding", r"my.yaml: paper: is 'sliding', and 'bline' is requested"),
         ("presets: {fast: {}}", r"my.yaml: unknown key 'presets.fast'"),
         ("[1, 2]", r"my.yaml: must be a mapping of keys"),
     ],

@@ -107,7 +107,7 @@ def test_marked_frames_become_the_time_in_which_they_are_shown(page, tmp_path):
     assert (row.b_lines, row.severity, row.patient_id) == (1, 3, "p0")
     expected = [(1 / 30, 3 / 30), (5 / 30, 6 / 30)]
     assert np.array(row.segments) == pytest.approx(np.array(expected), abs=1e-3)
-    assert "nothing marked, which does not mean free of B-lines: v01.avi, v02.avi" in done.notes[0]
+    assert "not annotated, which does not mean free of B-lines: v01.avi, v02.avi" in done.notes[0]
 
 
 def test_all_that_does_not_fit_is_listed_at_once(page, tmp_path):

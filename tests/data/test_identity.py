@@ -45,7 +45,7 @@ SPELLINGS = [
 @pytest.mark.parametrize("pair", SPELLINGS)
 def test_two_spellings_of_one_patient_are_warned_of(pair):
     told = warning_of_ids(pair)
-    assert "look alike" in told and all(repr(name) in told for name in pair)
+    assert "are similar" in told and all(repr(name) in told for name in pair)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_spellings_are_told_at_import_and_before_training(tmp_path):
     assert "'12' and '12.0'" in import_table(tmp_path / "s.csv", tmp_path / "m.csv").warning
     with pytest.warns(UserWarning, match=r"'12' and '12\.0'"):
         read_manifest(tmp_path / "m.csv")
-    with pytest.warns(UserWarning, match="look alike"):
+    with pytest.warns(UserWarning, match="are similar"):
         data = manifest_file.load(tmp_path / "m.csv")
     assert "'12' and '12.0'" in " ".join(data.notes)
 

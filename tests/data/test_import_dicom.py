@@ -317,7 +317,7 @@ VECTOR, STEP = 0x00181065, 0x00181063
             1000 / 33,
             "FrameTimeVector states 30.3 frames per second and is used; FrameTime states 15",
         ),
-        ({"FrameTime": "40", "CineRate": "15"}, 25, "FrameTime states 25.*CineRate says 15"),
+        ({"FrameTime": "40", "CineRate": "15"}, 25, "FrameTime states 25.*CineRate states 15"),
         # A vector that is too short is no reason to refuse what else is stated.
         ({"FrameTime": "40", "FrameTimeVector": [0, 33.0, 33.0, 33.0]}, 25, None),
         ({"FrameTime": "0", "CineRate": "20"}, 20, None),
@@ -328,7 +328,7 @@ def test_the_frame_increment_pointer_decides(tmp_path, key, elements, rate, note
     done = import_dicom([tmp_path / "in"], tmp_path / "out", key)
     times_s = video.read_video(done.videos[0].video).times_s
     np.testing.assert_allclose(times_s, np.arange(5) / rate, atol=1e-3)
-    said = [text for text in done.notes if "says" in text]
+    said = [text for text in done.notes if "is used" in text]
     assert (note is None) == (not said)
     assert note is None or re.search(note, said[0])
 
@@ -340,7 +340,7 @@ def test_the_rate_of_the_user_counts_before_all_others(tmp_path, key, vector):
     done = import_dicom([tmp_path / "in"], tmp_path / "out", key, options)
     times_s = video.read_video(done.videos[0].video).times_s
     np.testing.assert_allclose(times_s, np.arange(5) / 50, atol=1e-9)
-    assert any("--frame-rate says 50" in note for note in done.notes)
+    assert any("--frame-rate states 50" in note for note in done.notes)
 
 
 def test_time_is_never_guessed(tmp_path, key):
@@ -378,8 +378,8 @@ def test_no_byte_and_no_line_identifies(tmp_path, key):
         ({"drop": ["FrameTime"]}, "frame rate"),
         ({"drop": ["SequenceOfUltrasoundRegions"]}, "no region with tissue.*--region"),
         ({"patient": " "}, "PatientID is blank"),
-        ({"patient": "Unknown"}, "PatientID is blank or stands for nobody"),
-        ({"patient": "?"}, "PatientID is blank or stands for nobody"),
+        ({"patient": "Unknown"}, "PatientID is blank or a placeholder"),
+        ({"patient": "?"}, "PatientID is blank or a placeholder"),
         ({"FrameTime": "0.04"}, "FrameTime states 2.5e\\+04 frames per second.*--frame-rate"),
         ({"FrameTime": "40000"}, "FrameTime states 0.025 frames per second"),
         ({"BitsStored": 7}, "8 bits, all of them used"),
@@ -540,8 +540,8 @@ def test_ids_are_compared_before_they_are_hashes(tmp_path, key):
         path = tmp_path / "in" / f"{number}.dcm"
         write(path, number=number, patient=patient, StudyInstanceUID=uid)
     done = import_dicom([tmp_path / "in"], tmp_path / "out", key)
-    told = next(note for note in done.notes if "look alike" in note)
-    assert told.startswith("Warning: patient ids of 1 groups of files look alike")
+    told = next(note for note in done.notes if "are similar" in note)
+    assert told.startswith("Warning: patient ids of 1 groups of files are similar")
     assert all(f"DICOM file {number} of 4" in told for number in (1, 2, 3))
     assert "DICOM file 4" not in told and identifying(told) == []
     assert len({row.patient_id for row in done.videos}) == 4
@@ -556,7 +556,7 @@ def test_one_id_of_several_people_is_warned_of(tmp_path, key):
         write(tmp_path / "in" / f"{number}.dcm", number=number, **given)
     done = import_dicom([tmp_path / "in"], tmp_path / "out", key)
     told = next(note for note in done.notes if "several names" in note)
-    assert told.startswith("Warning: 1 patient ids stand with several names")
+    assert told.startswith("Warning: 1 patient ids occur with several names")
     assert "DICOM file 3 of 4" in told and "DICOM file 4 of 4" not in told
     assert identifying(told) == []
 

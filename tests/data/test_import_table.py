@@ -44,7 +44,7 @@ def test_columns_are_mapped_and_ids_stay_text(tmp_path, delimiter):
         ("10", "effusion", "2"),
     ]
     assert done.notes == ("Unused columns: remark.",)
-    with pytest.warns(UserWarning, match="look alike"):
+    with pytest.warns(UserWarning, match="are similar"):
         assert tuple(read_manifest(tmp_path / "m.csv")) == done.videos
 
 

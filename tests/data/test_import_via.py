@@ -162,7 +162,7 @@ def test_all_wrong_segments_are_listed_with_their_place(tmp_path):
     lines = message.splitlines()
     assert len(lines) == 5
     for number, (line, cause) in enumerate(
-        zip(lines, ["has no duration", "is reversed", "leaves", "leaves", "leaves"], strict=True)
+        zip(lines, ["has no duration", "is reversed", *["extends beyond"] * 3], strict=True)
     ):
         assert f"project.json, /metadata/1_m{number}: segment {cause}" in line
     assert "lasts 2.000 s when decoded. Received [1.9, 2.11]" in message
@@ -448,7 +448,7 @@ def test_a_choice_whose_options_were_deleted_is_not_guessed(tmp_path):
     bare = {"1": RADIO["1"] | {"options": {}}}
     marks = {"p01_e1_z1.mp4": [([0.5, 1.0], {"1": "0"})]}
     source = project(tmp_path / "p.json", marks, attributes=bare)
-    with pytest.raises(DataError, match=r"number of an option, '0'.*'B-line' lists none"):
+    with pytest.raises(DataError, match=r"number of an option, '0'.*'B-line' lists no options"):
         import_via(source, [], tmp_path / "m.csv", OPTIONS)
 
 
@@ -677,7 +677,7 @@ def test_via_2_needs_a_pattern_that_fits_and_frames_that_are_there(tmp_path):
     source = via2(tmp_path / "p.json", ["B-line"] * 3)
     with pytest.raises(ConfigError, match="--frame"):
         import_via(source, [], tmp_path / "m.csv", OPTIONS)
-    with pytest.raises(DataError, match="frame 2, counted from 0, is not in the video"):
+    with pytest.raises(DataError, match="frame 2, counted from 0, is beyond the end of the video"):
         import_via(source, [], tmp_path / "m.csv", FRAMES)
     wrong = ViaOptions(JOINING, frames=FramePattern.parse(r"(?P<video>.+)-(?P<frame>\d+)"))
     with pytest.raises(DataError, match="does not match the name"):

@@ -98,7 +98,9 @@ def test_a_sheet_with_columns_of_other_names_is_told_how_to_map_them(folder):
     maps = ["--map", "File=video", "--map", "Subject ID=patient_id"]
     assert "--map File=video --map 'Subject ID=patient_id' --map B-lines=b_lines" in done.output
     done = CliRunner().invoke(main, [*words, *maps])
-    assert "not used: B-lines. Did you mean one of these? --map B-lines=b_lines" in done.output
+    assert (
+        "Unused columns: B-lines. Did you mean one of these? --map B-lines=b_lines" in done.output
+    )
     done = CliRunner().invoke(main, [*words, *maps, "--map", "B-lines=b_lines"])
     assert "b_lines: known for 2 (1: 2)" in done.output
     assert "`b_lines` is 1 in all 2 videos that state it, and never 0" in done.output

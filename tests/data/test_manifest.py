@@ -219,7 +219,7 @@ def test_a_root_given_replaces_the_folder_of_the_manifest(manifest, tmp_path):
 def test_patient_ids_that_look_alike_are_kept_apart_with_a_warning(manifest, twin):
     first = "001" if twin == "1" else "p1"
     path = manifest("video,patient_id", f"a.avi,{first}", f"b.avi,{twin}")
-    with pytest.warns(UserWarning, match="look alike"):
+    with pytest.warns(UserWarning, match="are similar"):
         videos = read_manifest(path)
     assert [video.patient_id for video in videos] == [first, twin]
 
@@ -289,7 +289,7 @@ videos = st.builds(
 
 
 @QUICK
-@pytest.mark.filterwarnings("ignore:.*look alike")
+@pytest.mark.filterwarnings("ignore:.*are similar")
 @given(st.lists(videos, min_size=1, max_size=4, unique_by=lambda video: video.video_id))
 def test_what_is_written_is_read_back_the_same(tmp_path_factory, drawn):
     folder = tmp_path_factory.mktemp("round_trip")
@@ -310,7 +310,7 @@ column = st.sampled_from(["video", "patient_id", *Video.__dataclass_fields__]) |
 
 
 @QUICK
-@pytest.mark.filterwarnings("ignore:.*look alike")
+@pytest.mark.filterwarnings("ignore:.*are similar")
 @given(st.lists(column, max_size=6), st.lists(st.lists(cell, max_size=6), max_size=4))
 def test_whatever_the_cells_hold_the_result_is_videos_or_a_manifest_error(tmp_path, header, rows):
     (tmp_path / "a.avi").touch()

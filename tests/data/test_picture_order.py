@@ -109,7 +109,7 @@ def write(folder, names):
 
 def test_two_orders_are_an_error_of_the_folder(tmp_path):
     write(tmp_path / "v", ["frame1_3", "frame2_1", "frame3_2"])
-    with pytest.raises(VideoError, match=r"v: the order is ambiguous.*Rename them"):
+    with pytest.raises(VideoError, match=r"v: the order is ambiguous.*Rename the files"):
         video.picture_paths(tmp_path / "v")
 
 

@@ -99,7 +99,7 @@ def test_what_is_wrong_with_names_is_listed_at_once(tmp_path):
 def test_a_link_out_of_the_folder_is_refused(tmp_path):
     folder = write_pictures(tmp_path / "v", [1])
     (folder / "2.png").symlink_to(write_pictures(tmp_path / "other", [2]) / "2.png")
-    with pytest.raises(VideoError, match=r"2\.png: is not a plain file inside its folder"):
+    with pytest.raises(VideoError, match=r"2\.png: is not a regular file inside its folder"):
         video.picture_paths(folder)
 
 
@@ -155,7 +155,7 @@ def test_a_manifest_refuses_pictures_without_rate_and_other_folders(tmp_path):
     with pytest.raises(ManifestError) as caught:
         read_manifest(tmp_path / "m.csv")
     assert "row 2: `fps` must be filled" in str(caught.value)
-    assert "row 3: `video` must be a plain file, or a folder" in str(caught.value)
+    assert "row 3: `video` must be a regular file, or a folder" in str(caught.value)
 
 
 def test_a_store_of_pictures_depends_on_their_rate(tmp_path, cache):

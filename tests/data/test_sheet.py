@@ -103,7 +103,7 @@ def test_a_label_that_is_missing_is_not_known_and_none_is_a_value(tmp_path):
 
 @pytest.mark.parametrize("word", ["#REF!", "#N/A", "#NAME?", "#VALUE!"])
 def test_an_error_value_of_excel_is_an_error_in_every_column_that_is_used(tmp_path, word):
-    assert f"holds {word!r}" in refused(tmp_path, f"video,patient_id,b_lines\nv1,p1,{word}\n")
+    assert f"contains {word!r}" in refused(tmp_path, f"video,patient_id,b_lines\nv1,p1,{word}\n")
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_an_id_that_excel_turned_into_a_date_is_told(tmp_path):
     ):
         content = book(tmp_path / "a.xlsx", [["video", "patient_id"], ["v1.avi", value]])
         told = refused(tmp_path, content.read_bytes(), "s.xlsx")
-        assert f"contains a date or time, {shown}. Was" in told
+        assert f"contains a date or time, {shown}. A spreadsheet" in told
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,8 @@ def test_an_id_in_a_format_that_is_not_understood_is_an_error_of_its_rows(tmp_pa
         with_formats(tmp_path, cells)
     text = str(caught.value)
     assert (
-        "row 2: column 'patient_id': contains the number 1 in a format whose words are not" in text
+        "row 2: column 'patient_id': contains the number 1 in a format that cannot be interpreted"
+        in text
     )
     assert "row 3" in text and "row 4" not in text and "Format the column as text" in text
     assert not (tmp_path / "m.csv").exists()

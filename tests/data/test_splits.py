@@ -480,7 +480,7 @@ def test_patients_of_clips_on_two_sides_are_found():
 @pytest.mark.parametrize(("named", "validation", "left"), [(3, 0.0, 0), (3, 0.3, 0), (2, 0.3, 0)])
 def test_a_holdout_that_leaves_nobody_to_train_on_is_refused(named, validation, left):
     patients = ["p0", "p1", "p2"]
-    with pytest.raises(DataError, match=rf"split\.test_patients: leave {left} of 3 patients"):
+    with pytest.raises(DataError, match=rf"split\.test_patients: leaves {left} of 3 patients"):
         make_holdout(
             patients,
             np.zeros(3, int),

@@ -229,6 +229,6 @@ def test_one_video_is_cut_with_the_region_that_is_given(videos, tmp_path):
     assert "no region of interest" in without.output
     done = CliRunner().invoke(main, [*command, "--roi", "20,8,44,50"])
     assert done.exit_code == 0, done.output
-    assert "8 tiles are of videos without a label" in done.output
+    assert "8 tiles are from videos without a label" in done.output
     assert "must be x,y,w,h" in CliRunner().invoke(main, [*command, "--roi", "1,2,3"]).output
     assert "HEIGHTxWIDTH" in CliRunner().invoke(main, [*command, "--size", "480"]).output

@@ -53,7 +53,7 @@ def test_a_display_matrix_turns_pictures_boxes_and_sizes(tmp_path, quarters):
     assert np.abs(decoded.frames.astype(int) - expected).max() <= 12
     info = video.probe(path)
     assert (info.height, info.width) == expected.shape[1:]
-    assert any("turned" in note for note in info.notes) == bool(quarters)
+    assert any("rotated" in note for note in info.notes) == bool(quarters)
     box = (0, 0, info.width // 2, info.height // 2)
     cut = video.read_resampled(path, fps=None, box=box)
     np.testing.assert_array_equal(cut, decoded.frames[:, : box[3], : box[2]])
@@ -127,7 +127,7 @@ def test_segments_count_from_the_sound_where_it_starts_first(tmp_path, suffix):
     assert length.times_s[0] == 0
     assert fit_segment((1.0, 1.5), length) == pytest.approx((0.2, 0.7), abs=0.002)
     assert fit_segment((0.2, 1.8), length) == pytest.approx((0, 1.0), abs=0.04)
-    with pytest.raises(ValueError, match=r"leaves the video.*from 0\.80\d s on"):
+    with pytest.raises(ValueError, match=r"extends beyond the video.*from 0\.80\d s on"):
         fit_segment((0.1, 0.5), length)
     assert any("after its sound" in text for text in video.inspect_video(path).notes)
 
@@ -289,7 +289,7 @@ def test_bitmaps_and_tiffs_are_read(tmp_path, suffix):
 def test_a_tiff_of_several_pages_is_refused(tmp_path):
     first, *others = [Image.fromarray(frame) for frame in pictures(3)]
     first.save(tmp_path / "1.tif", save_all=True, append_images=others)
-    with pytest.raises(VideoError, match="holds 3 pages"):
+    with pytest.raises(VideoError, match="contains 3 pages"):
         video.read_video(tmp_path, picture_fps=9)
 
 
