@@ -75,10 +75,15 @@ def export(
     """
     if (out is None) == (name is None):
         raise ConfigError("export: give --out FOLDER, or --as PAPER/NAME to register it.")
+    from lus_keras.inference.checks import check_export_folder, check_format, check_writable
     from lus_keras.models.pretrained import registry
 
     if name is not None:
         registry.check_name(name)
+        check_writable(into or registry.user_root())
+    check_format(file_format)
+    if out is not None:
+        check_export_folder(out)
     models = load(run, options)
     if name is not None:
         from lus_keras.inference.pretrained import register

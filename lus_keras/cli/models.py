@@ -18,6 +18,7 @@ from lus_keras.core.files import read_json, write_json
 if TYPE_CHECKING:
     from lus_keras.data.manifest import Video
     from lus_keras.inference.predict import Ensemble, VideoPrediction
+    from lus_keras.inference.predict.find import Description
 
 RUN = click.argument("run", type=PATH)
 APPEND = click.option(
@@ -26,6 +27,7 @@ APPEND = click.option(
 _VIDEOS = click.argument("videos", nargs=-1, type=PATH)
 
 
+CHOICE = ("paper", "model", "variant", "fold")
 # Options that select a network of a run.
 choice = together(
     click.option("--paper", help="Paper, if the run has several."),
@@ -96,14 +98,13 @@ def predict(
     lus-keras predict runs/simulated-quick --model c2d_lstm_a --manifest manifest.csv --json
     """
     rows, cropped = _rows(videos, options, cropped)
+    held = _checked(run, options, rows, ("predict", out), append=append)
     models = load(run, options, decodes=True)
-    from lus_keras.inference.append import check_folder
     from lus_keras.inference.predict import predict_video
     from lus_keras.inference.predict.metrics import FILE, video_metrics, write_metrics
     from lus_keras.inference.predict.write import as_json as to_json
     from lus_keras.inference.predict.write import write_predictions
 
-    held = check_folder(out, "predict", models, rows, append=append) if out else {}
     masks = out is not None
     found, problems = _each(
         rows, lambda row: predict_video(models, row, cropped=cropped, masks=masks, damaged=damaged)
@@ -191,12 +192,15 @@ def explain(
     lus-keras explain runs/simulated-quick --model c2d_lstm_a exam.avi --out explained
     lus-keras explain runs/simulated-quick --model c2d_a exam.avi --method smooth --out explained
     """
-    rows, cropped = _rows(videos, options, cropped)
-    models = load(run, options, decodes=True)
-    from lus_keras.inference.append import check_folder, merged_sanity
-    from lus_keras.inference.explain import STANDARD, as_json, explain_video, write_explanations
+    from lus_keras.inference.checks import STANDARD, check_methods
 
-    held = check_folder(out, "explain", models, rows, append=append)
+    check_methods(methods)
+    rows, cropped = _rows(videos, options, cropped)
+    held = _checked(run, options, rows, ("explain", out), append=append)
+    models = load(run, options, decodes=True)
+    from lus_keras.inference.append import merged_sanity
+    from lus_keras.inference.explain import as_json, explain_video, write_explanations
+
     settings: dict[str, Any] = {"methods": methods or STANDARD, "clips": clips}
     settings |= {"cropped": cropped, "damaged": damaged}
     settings |= {name: options[name] for name in ("samples", "engine", "order", "explained")}
@@ -212,6 +216,42 @@ def explain(
         echo(f"{method:<10} rank correlation with random weights: {said}")
     name_files(files)
     _refuse(problems, rows)
+
+
+def _checked(
+    run: Path,
+    options: dict[str, Any],
+    rows: list[Video],
+    target: tuple[str, Path | None],
+    *,
+    append: bool,
+) -> dict[str, Any]:
+    """Checks everything that can be checked before TensorFlow is loaded.
+
+    Args:
+        target: Command and its output folder.
+
+    Returns:
+        Results that the folder holds and that `append` keeps.
+    """
+    from lus_keras.inference.append import check_folder
+    from lus_keras.inference.checks import check_class, check_videos, check_writable
+
+    network = _named(run, options)
+    check_class(options.get("explained", ""), network.labels)
+    check_videos(rows)
+    command, out = target
+    if out is None:
+        return {}
+    check_writable(out)
+    return check_folder(out, command, network.name, rows, append=append)
+
+
+def _named(run: Path, options: dict[str, Any]) -> Description:
+    """Description of the network that options name."""
+    from lus_keras.inference.predict.find import check_named
+
+    return check_named(run, **{name: options[name] for name in CHOICE})
 
 
 def _each(rows: list[Video], work: Callable[[Video], Any]) -> tuple[list[Any], list[str]]:
@@ -262,11 +302,9 @@ def load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemb
         decodes: Whether videos will be decoded, so that the decoder starts in the background.
     """
     from lus_keras.core.environment import start_tensorflow
-    from lus_keras.inference.predict.find import check_named
 
-    chosen = {name: options[name] for name in ("paper", "model", "variant", "fold")}
     # A wrong path is reported before TensorFlow is loaded.
-    check_named(run, **chosen)
+    _named(run, options)
     if decodes:
         from lus_keras.data.cache.stream import start_decoder
 
@@ -274,7 +312,7 @@ def load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemb
     start_tensorflow()
     from lus_keras.inference.predict import load_models
 
-    return load_models(run, **chosen)
+    return load_models(run, **{name: options[name] for name in CHOICE})
 
 
 def _rows(

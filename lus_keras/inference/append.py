@@ -11,18 +11,18 @@ from lus_keras.core.errors import ConfigError
 from lus_keras.core.files import read_json
 from lus_keras.core.safe_text import unguard
 from lus_keras.data.manifest import Video
-from lus_keras.inference.predict.load import Ensemble
 
 SUMMARIES = {"predict": "predictions.json", "explain": "sanity.json"}
 
 
 def check_folder(
-    out: Path, command: str, models: Ensemble, videos: Sequence[Video], *, append: bool
+    out: Path, command: str, network: str, videos: Sequence[Video], *, append: bool
 ) -> dict[str, Any]:
     """Refuses to write over other results than those of the same networks and videos.
 
     Args:
         command: `predict` or `explain`.
+        network: Name of the network, as `Description.name`.
         append: Whether results of other videos are kept.
 
     Returns:
@@ -49,12 +49,13 @@ def check_folder(
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}). Choose another folder.") from error
     asked = {video.video_id: _place(video.video) for video in videos}
-    if model != models.name:
+    if model != network:
         raise ConfigError(f"{out}: contains results of {model}. Choose another folder with --out.")
     if not append and known.items() - asked.items():
+        count = f"{len(known)} video{'s' * (len(known) != 1)}"
         raise ConfigError(
-            f"{out}: contains results of {len(known)} videos. Choose another folder, or add to it "
-            "with --append."
+            f"{out}: contains results of {count}. Choose another folder, or add to it with "
+            "--append."
         )
     clashing = [name for name, place in asked.items() if known.get(name, place) != place]
     if clashing:

@@ -15,11 +15,11 @@ import cv2
 import keras
 import numpy as np
 
-from lus_keras.core.errors import ConfigError
 from lus_keras.core.files import file_names, write_file, write_json
 from lus_keras.core.style import pdf_bytes, png_bytes
 from lus_keras.data.pipeline import network_input
 from lus_keras.evaluation.metrics import map_similarity
+from lus_keras.inference.checks import STANDARD, check_class, check_methods
 from lus_keras.inference.predict import Ensemble, VideoPrediction, predict_video
 from lus_keras.inference.predict.overlay import captioned, write_frames
 from lus_keras.inference.predict.stream import Piece, stream_clips
@@ -35,7 +35,6 @@ from lus_keras.models.attribution import (
     vanilla_saliency,
 )
 
-METHODS = (*(STANDARD := ("vanilla", "smooth", "grad-cam")), "integrated")
 # Numbers of input that SmoothGrad holds at once: 64 MB of float32.
 MOST_VALUES = 1 << 24
 # Shorter side of a picture in the video of the maps.
@@ -118,7 +117,8 @@ def explain_video(
         ConfigError: A method or class is unknown, or the backend of Keras is not TensorFlow.
     """
     how = Making(**making)
-    _check_names(models, methods, explained)
+    check_class(explained, models.labels)
+    check_methods(methods)
     found = predict_video(models, video, cropped=cropped, damaged=damaged)
     output = models.labels.index(explained) if explained else found.predicted
     clearest = np.argsort(-found.probabilities[:, output], kind="stable")[:clips]
@@ -153,16 +153,6 @@ def _input_of(piece: Piece, models: Ensemble) -> np.ndarray:
     """What the network is given of one clip, as a batch."""
     length = np.array([piece.cut.length])
     return np.asarray(network_input(piece.pixels[None], length, models.clip))
-
-
-def _check_names(models: Ensemble, methods: Sequence[str], explained: str) -> None:
-    if explained and explained not in models.labels:
-        raise ConfigError(
-            f"--class must be among {', '.join(models.labels)}. Received '{explained}'."
-        )
-    unknown = [method for method in methods if method not in METHODS]
-    if unknown:
-        raise ConfigError(f"--method must be among {', '.join(METHODS)}. Received {unknown}.")
 
 
 def _pieces(models: Ensemble, found: VideoPrediction, places: np.ndarray) -> dict[int, Piece]:

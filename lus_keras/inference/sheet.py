@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 from lus_keras.core.style import new_figure
@@ -30,6 +31,8 @@ NAMES = {
     "integrated": "Integrated gradients",
 }
 OPACITY = 0.85
+# Room to the left of the rows beside what the layout reserves.
+LABEL_INCHES = 0.2
 COLORS = "inferno"
 
 
@@ -88,6 +91,11 @@ def explanation_sheet(explanation: Explanation, network: str, most: int = 6) -> 
     bar.set_label(f"share of the map's {PERCENTILE:g}th percentile", fontsize=9)
     bar.ax.tick_params(labelsize=8)
     figure.suptitle(_title(explanation, network), fontsize=11, x=0.01, ha="left")
+    # The layout measures labels before images fill the width, and would cut them off at the left.
+    layout = figure.get_layout_engine()
+    if isinstance(layout, ConstrainedLayoutEngine):
+        margin = LABEL_INCHES / size[0]
+        layout.set(rect=(margin, 0, 1 - margin, 1))
     return figure
 
 

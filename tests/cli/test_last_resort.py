@@ -228,6 +228,11 @@ finally:
 """
 
 
+NAME = "bline/c2d_lstm_a"
+EXPLAIN = ("explain", NAME, "exam.avi", "--out", "x")
+EXPORT = ("export", NAME)
+
+
 @pytest.mark.parametrize(
     ("command", "code", "words"),
     [
@@ -237,6 +242,26 @@ finally:
         (("export", "nowhere", "--as", "../x"), 2, "--as ../x: must be PAPER/NAME"),
         (("predict", "bline/c2d_lstm_b", "exam.avi"), 4, "Did you mean 'bline/c2d_lstm_a'?"),
         (("predict", "bline/c2d_lstm_a", "exam.avi", "--fold", "99"), 2, "has no fold_99"),
+        (("predict", "bline/c2d_lstm_a", "exam.avi"), 3, "exam.avi: cannot be read (No such file"),
+        ((*EXPLAIN, "--method", "smoth"), 2, "unknown method 'smoth'. Did you mean 'smooth'?"),
+        ((*EXPLAIN, "--class", "b line"), 2, "has no class 'b line'."),
+        ((*EXPORT, "--out", "x", "--format", "onxx"), 2, "format 'onxx'. Did you mean 'onnx'?"),
+        ((*EXPORT, "--out", f"{sys.executable}/x"), 2, "is a file. Choose another folder."),
+        (
+            (*EXPORT, "--as", "a/b", "--into", f"{sys.executable}/x"),
+            2,
+            "is a file. Choose another folder.",
+        ),
+        (
+            ("explain", NAME, sys.executable, "--out", f"{sys.executable}/x"),
+            2,
+            "is a file. Choose another folder.",
+        ),
+        (
+            ("predict", NAME, sys.executable, "--out", f"{sys.executable}/x"),
+            2,
+            "is a file. Choose another folder.",
+        ),
     ],
 )
 def test_a_wrong_run_is_told_before_tensorflow_is_loaded(tmp_path, command, code, words):

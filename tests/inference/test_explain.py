@@ -124,6 +124,7 @@ def test_a_sheet_names_what_it_shows_and_lays_maps_over_the_file_s_own_frames(tr
     png_bytes(figure)
     places = np.array([axes.get_position().bounds for axes in rows])
     assert np.ptp(places[:, [0, 2]], axis=0).max() < 1e-6
+    assert min(axes.yaxis.label.get_window_extent().x0 for axes in rows) >= 0
     # The sector of these videos is columns 8 … 55 and rows 6 … 41 of 64×48, shown with a margin.
     # Frames are those at the rate of the clips, not that of the file.
     source = trained.videos[1].video

@@ -23,9 +23,9 @@ from lus_keras.core.errors import ConfigError, RunError  # noqa: E402
 from lus_keras.data.video import iter_resampled  # noqa: E402
 from lus_keras.data.video.resample import resized  # noqa: E402
 from lus_keras.inference import export  # noqa: E402
+from lus_keras.inference.checks import check_format  # noqa: E402
 from lus_keras.inference.export import check, graph, write  # noqa: E402
 from lus_keras.inference.export.card import _metrics, model_card  # noqa: E402
-from lus_keras.inference.export.formats import require_packages  # noqa: E402
 from lus_keras.inference.predict import Ensemble, load_models, predict_video  # noqa: E402
 from lus_keras.inference.predict.find import Description  # noqa: E402
 from lus_keras.inference.predict.stream import stream_clips  # noqa: E402
@@ -169,11 +169,11 @@ def test_a_folder_of_something_else_is_not_replaced(models, tmp_path):
 
 
 def test_unknown_formats_and_missing_packages_are_named(models, tmp_path, monkeypatch):
-    with pytest.raises(ConfigError, match=r"saved_model, onnx, keras. Received 'h5'"):
+    with pytest.raises(ConfigError, match=r"unknown format 'h5'.*saved_model, onnx, keras"):
         export.export_models(models, tmp_path / "out", format="h5")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"tf2onnx, onnx, onnxruntime not installed.*\[onnx\]"):
-        require_packages("onnx")
+        check_format("onnx")
 
 
 @pytest.mark.parametrize("size", [(16, 16), (480, 640), (33, 47), (31, 200), (17, 16)])

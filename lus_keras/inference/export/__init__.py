@@ -8,6 +8,7 @@
 Nothing is exported that has not passed the check.
 """
 
-from lus_keras.inference.export.write import FORMATS, export_models
+from lus_keras.inference.checks import FORMATS
+from lus_keras.inference.export.write import export_models
 
 __all__ = ["FORMATS", "export_models"]

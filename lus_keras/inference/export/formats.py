@@ -1,6 +1,5 @@
 """Writers of the formats, each with the program that reads it again in a fresh process."""
 
-import importlib.util
 from pathlib import Path
 
 import keras
@@ -10,7 +9,6 @@ from lus_keras.inference.export.graph import output_names, probabilities, servin
 from lus_keras.inference.predict import Ensemble
 
 OPSET = 17
-ONNX_PACKAGES = ("tf2onnx", "onnx", "onnxruntime")
 
 # Each program gets the exported folder, an archive of inputs and where to write outputs. Nothing of
 # this package can be imported there, but for .keras, whose layers are ours.
@@ -49,7 +47,6 @@ CHECKS = {
     + "    found.update({f'{name}/{key}': value for key, value in outputs.items()})\n"
     + _END,
 }
-FORMATS = tuple(CHECKS)
 
 
 def write_format(name: str, models: Ensemble, folder: Path) -> None:
@@ -64,22 +61,16 @@ def write_format(name: str, models: Ensemble, folder: Path) -> None:
     {"saved_model": _saved_model, "onnx": _onnx, "keras": _keras}[name](models, folder)
 
 
-def require_packages(name: str) -> None:
-    """Refuses a format whose packages are not installed.
+def require_backend() -> None:
+    """Refuses to export from another backend of Keras than TensorFlow.
 
     Raises:
-        ConfigError: They are named, with how to install them.
+        ConfigError: With how to choose it.
     """
     if keras.backend.backend() != "tensorflow":
         raise ConfigError(
             f"KERAS_BACKEND is '{keras.backend.backend()}': export needs 'tensorflow'. Set "
             "KERAS_BACKEND=tensorflow and start again; saved models load with either backend."
-        )
-    missing = [package for package in ONNX_PACKAGES if not importlib.util.find_spec(package)]
-    if name == "onnx" and missing:
-        raise ConfigError(
-            f"--format onnx: {', '.join(missing)} not installed. "
-            "Install them: pip install 'lus-keras[onnx]'."
         )
 
 

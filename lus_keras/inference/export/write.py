@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from lus_keras.core.errors import ConfigError, RunError
+from lus_keras.core.errors import RunError
 from lus_keras.core.files import (
     remove_abandoned,
     sha256_of,
@@ -12,13 +12,14 @@ from lus_keras.core.files import (
     write_file,
     write_json,
 )
+from lus_keras.inference.checks import CONTRACT, check_export_folder, check_format
 from lus_keras.inference.export import preprocess
 from lus_keras.inference.export.card import contract, model_card
 from lus_keras.inference.export.check import check_export
-from lus_keras.inference.export.formats import FORMATS, require_packages, write_format
+from lus_keras.inference.export.formats import require_backend, write_format
 from lus_keras.inference.predict import Ensemble
 
-CONTRACT, CARD = "contract.json", "model_card.md"
+CARD = "model_card.md"
 
 
 def export_models(
@@ -39,11 +40,10 @@ def export_models(
             files.
         RunError: The export's outputs differ from those of the networks; it is removed.
     """
-    if format not in FORMATS:
-        raise ConfigError(f"--format must be one of {', '.join(FORMATS)}. Received {format!r}.")
-    require_packages(format)
+    check_format(format)
+    require_backend()
     out = Path(os.path.normpath(Path(out).absolute()))
-    _refuse_foreign(out)
+    check_export_folder(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned(out.parent)
     unfinished = unfinished_path(out)
@@ -60,13 +60,6 @@ def export_models(
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return sorted(path for path in out.rglob("*") if path.is_file()), differences
-
-
-def _refuse_foreign(out: Path) -> None:
-    if not out.exists():
-        return
-    if not out.is_dir() or (any(out.iterdir()) and not (out / CONTRACT).is_file()):
-        raise ConfigError(f"{out}: contains files that are not an export. Choose a new folder.")
 
 
 def _describe(models: Ensemble, folder: Path, format: str, differences: dict[str, float]) -> None:

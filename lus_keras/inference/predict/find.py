@@ -79,8 +79,11 @@ def check_named(
     model: str | None = None,
     variant: str | None = None,
     fold: int | None = None,
-) -> None:
+) -> Description:
     """Refuses what `load_models` would not find, before Keras is imported; takes what it takes.
+
+    Returns:
+        What the network is.
 
     Raises:
         RunError: As `find_network`.
@@ -88,9 +91,9 @@ def check_named(
         DataError: The entry of a pretrained network is damaged.
     """
     if not path.exists() and registry.is_registered(path.as_posix()):
-        find_registered(path.as_posix(), fold=fold)
-    else:
-        find_network(path, paper=paper, model=model, variant=variant, fold=fold)
+        found, _ = find_registered(path.as_posix(), fold=fold)
+        return Description.model_validate(found.entry.description)
+    return find_network(path, paper=paper, model=model, variant=variant, fold=fold).description
 
 
 def find_registered(
