@@ -1,5 +1,7 @@
 """What a plan refuses, before anything is decoded or trained."""
 
+import shutil
+
 import pytest
 from click.testing import CliRunner
 
@@ -8,6 +10,7 @@ from lus_keras.cli import main
 from lus_keras.core import config
 from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.data.manifest import Video, write_manifest
+from lus_keras.evaluation.run_record import vouch
 from lus_keras.evaluation.run_record.facts import Remark
 from lus_keras.experiments.reproduce import Request, plan
 from lus_keras.experiments.reproduce.record import _protocol_facts
@@ -126,3 +129,51 @@ def test_the_protocol_of_a_run_lists_only_changes_that_have_an_effect():
     (fact,) = _protocol_facts(plan(request)[0], request)
     # As the configuration has it.
     assert ("1.0", "null") in {(c.value, c.paper) for c in fact.changes if c.setting == "clip.fps"}
+
+
+FOLDERS = {"c2d_a": "simulated/c2d_a", "c2d_lstm_a": "simulated/c2d_lstm_a"}
+FOLDERS["spatial/c2d_lstm_a"] = "simulated-spatial/c2d_lstm_a"
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """A run directory whose folds are finished and hold no weights."""
+    for network in FOLDERS.values():
+        for fold in range(2):
+            folder = tmp_path / "run" / "bline" / network / f"fold_{fold}"
+            folder.mkdir(parents=True)
+            (folder / "model.json").write_text("{}")
+            vouch(folder, ["model.json"])
+    return tmp_path / "run"
+
+
+def test_weights_that_an_archive_lacks_are_told_when_planned_all_at_once(archive):
+    with pytest.raises(ConfigError, match="is missing, although the fold is finished") as told:
+        plan(Request(("bline/localization",), out=archive))
+    *lines, advice = str(told.value).splitlines()
+    needed = papers.get("bline").targets["localization"]
+    assert sorted(lines) == sorted(
+        f"{archive / 'bline' / FOLDERS[name] / 'fold_0' / 'model.weights.h5'}: is missing, "
+        "although the fold is finished; localization of bline needs it."
+        for name in needed
+    )
+    assert "--out" in advice
+
+
+def test_archives_serve_targets_that_need_no_weights_or_whose_maps_they_hold(archive):
+    plan(Request(("bline/table1",), out=archive))
+    plan(Request(("bline/localization",), out=archive, fold=1))
+    for folder in archive.glob("bline/*/*/fold_0"):
+        (folder / "localization.npz").touch()
+        vouch(folder, ["model.json", "localization.npz"])
+    plan(Request(("bline/localization",), out=archive))
+
+
+def test_weights_that_every_seed_lacks_are_told_before_the_first_is_trained(archive):
+    several = archive.parent / "several"
+    for seed in (0, 1):
+        shutil.copytree(archive, several / f"seed_{seed}")
+    with pytest.raises(ConfigError) as told:
+        plan(Request(("bline/localization",), out=several, seeds=2))
+    needed = papers.get("bline").targets["localization"]
+    assert str(told.value).count("model.weights.h5: is missing") == 2 * len(set(needed))

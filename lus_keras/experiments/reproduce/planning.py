@@ -18,6 +18,7 @@ from lus_keras.data.splits import Split, read_own_split
 from lus_keras.evaluation.run_record.facts import Remark, Topic
 from lus_keras.experiments.reproduce.data import Data, learnt_data, load_data
 from lus_keras.experiments.reproduce.request import Request, check_engine, targets_by_paper
+from lus_keras.experiments.reproduce.weights import check_weights
 from lus_keras.papers import Paper
 from lus_keras.papers.own import with_networks
 
@@ -90,7 +91,8 @@ def plan(request: Request) -> list[Plan]:
     """Resolves targets, configuration and data of a request; no video is opened.
 
     Raises:
-        ConfigError: A target, paper, model, preset or setting is wrong, or options conflict.
+        ConfigError: A target, paper, model, preset or setting is wrong, options conflict, or a
+            finished fold lacks weights that a target needs.
         DataError: The data are missing or violate a rule.
     """
     check_engine(request)
@@ -116,6 +118,7 @@ def plan(request: Request) -> list[Plan]:
         Remark(topic=Topic.DATASET, text=f"{name} is skipped: {str(error).splitlines()[0]}")
         for name, error in exclusions.items()
     )
+    check_weights(plans, request)
     first = plans[0]
     data = replace(first.data, facts=(*first.data.facts, *remarks))
     return [replace(first, data=data), *plans[1:]]
