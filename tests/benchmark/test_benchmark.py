@@ -63,7 +63,7 @@ def test_the_other_way_round_is_the_inverse(pairs):
 def test_rounds_that_are_missing_are_an_error():
     with pytest.raises(ValueError):
         ratios(samples((1, 1), (1, 1)), samples((1, 1)))
-    with pytest.raises(ValueError, match="one or more"):
+    with pytest.raises(ValueError, match="at least one value"):
         timing.spread([])
 
 

@@ -11,7 +11,16 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from lus_keras.core.style import BLUE, GREY, ORANGE, VERDICT_COLOURS, line_style, new_figure
-from lus_keras.evaluation.metrics import Scores, confusion_matrix, pr_auc, roc_auc
+from lus_keras.evaluation.metrics import (
+    Scores,
+    Statistic,
+    confusion_matrix,
+    estimate,
+    mean_statistic,
+    patient_bootstrap,
+    pr_auc_statistic,
+    roc_auc_statistic,
+)
 
 BINS = 10
 # Characters in a line of words beside a plot.
@@ -43,7 +52,8 @@ def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figu
 def roc_curves(scores: Mapping[str, Scores]) -> Figure:
     """Sensitivity against 1 - specificity, all out-of-fold predictions of a model together.
 
-    Models tested on one class only are left out.
+    The legend has the areas with 95 % bootstrap intervals over patients. Models tested on one class
+    only are left out.
     """
     from sklearn.metrics import roc_curve
 
@@ -52,9 +62,10 @@ def roc_curves(scores: Mapping[str, Scores]) -> Figure:
     axes.plot((0, 1), (0, 1), color=GREY, lw=1, ls=":", label="chance (0.50)")
     for number, (label, model) in enumerate(_two_classes(scores).items()):
         fpr, tpr, _ = roc_curve(model.y_true, model.positive)
-        area = roc_auc(model.y_true, model.positive)
-        axes.plot(fpr, tpr, **line_style(number), label=f"{label} ({area:.2f})")
-    axes.set(xlabel="1 - specificity", ylabel="sensitivity", title="ROC (area)", aspect="equal")
+        area = _with_interval(roc_auc_statistic(*_read(model)), model)
+        axes.plot(fpr, tpr, **line_style(number), label=f"{label}\n{area}")
+    axes.set(xlabel="1 - specificity", ylabel="sensitivity", aspect="equal")
+    axes.set_title("ROC (area, 95 % CI)")
     axes.legend(loc="lower right", frameon=False, fontsize=8)
     return figure
 
@@ -73,14 +84,13 @@ def precision_recall_curves(scores: Mapping[str, Scores], *, prevalence: bool = 
     kept = _two_classes(scores)
     for number, (label, model) in enumerate(kept.items()):
         found, recall, _ = precision_recall_curve(model.y_true, model.positive)
-        area = pr_auc(model.y_true, model.positive)
-        axes.step(recall, found, where="post", **line_style(number), label=f"{label} ({area:.2f})")
+        area = _with_interval(pr_auc_statistic(*_read(model)), model)
+        axes.step(recall, found, where="post", **line_style(number), label=f"{label}\n{area}")
     if kept and prevalence:
         share = float(np.mean(max(kept.values(), key=lambda m: len(m.y_true)).y_true))
         axes.axhline(share, color=GREY, lw=1, ls=":", label=f"prevalence ({share:.2f})")
-    axes.set(
-        xlabel="recall", ylabel="precision", ylim=(-0.02, 1.02), title="Precision–recall (area)"
-    )
+    axes.set(xlabel="recall", ylabel="precision", ylim=(-0.02, 1.02))
+    axes.set_title("Precision–recall (area, 95 % CI)")
     axes.legend(loc="lower left", frameon=False, fontsize=8)
     return figure
 
@@ -117,7 +127,10 @@ def count_matrices(matrices: Mapping[str, NDArray[Any]], classes: Sequence[str])
 
 
 def reliability_diagram(scores: Mapping[str, Scores]) -> Figure:
-    """Observed share of positives by mean predicted probability, in ten bins, counts beneath."""
+    """Observed share of positives by mean predicted probability, in ten bins, counts beneath.
+
+    Bars are 95 % bootstrap intervals over patients.
+    """
     figure = new_figure(5.2, 6)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     axes.plot((0, 1), (0, 1), color=GREY, lw=1, ls=":", label="perfect")
@@ -127,13 +140,34 @@ def reliability_diagram(scores: Mapping[str, Scores]) -> Figure:
         used = count > 0
         mean = np.bincount(slot, model.positive, BINS)[used] / count[used]
         observed = np.bincount(slot, model.y_true == 1, BINS)[used] / count[used]
-        axes.plot(mean, observed, marker="o", ms=4, **line_style(number), label=label)
+        ends = np.array([_of_bin(model, slot == bin_) for bin_ in np.flatnonzero(used)])
+        style = line_style(number)
+        axes.plot(mean, observed, marker="o", ms=4, **style, label=label)
+        axes.vlines(mean, *ends.T, color=style["color"], lw=0.8, alpha=0.6)
         below.plot((np.arange(BINS) + 0.5) / BINS, count, marker=".", **line_style(number))
     axes.set(ylabel="observed share of positives", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_title("Reliability")
     axes.legend(loc="upper left", frameon=False, fontsize=8)
     below.set(xlabel="predicted probability", ylabel="clips")
     return figure
+
+
+def _of_bin(model: Scores, inside: NDArray[np.bool_]) -> tuple[float, float]:
+    """Interval of the share of positives among some clips; NaN for fewer than two patients."""
+    share = mean_statistic(model.y_true == 1, model.clusters)(np.flatnonzero(inside))
+    low, high, _ = patient_bootstrap(share, model.clusters.n_patients)
+    return low, high
+
+
+def _read(model: Scores) -> tuple[Any, Any, Any]:
+    return model.y_true, model.positive, model.clusters
+
+
+def _with_interval(area: Statistic, model: Scores) -> str:
+    """An area such as `0.93, 0.91 to 0.95`, without the interval where there is none."""
+    found = estimate(area, model.clusters)
+    known = not np.isnan(found.ci_low)
+    return f"{found.value:.2f}" + f", {found.ci_low:.2f} to {found.ci_high:.2f}" * known
 
 
 def forest_plot(rows: Sequence[tuple[str, float, float, float, str]], title: str) -> Figure:

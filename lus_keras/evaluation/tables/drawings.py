@@ -45,7 +45,8 @@ def classification_drawings(labels: Mapping[str, str], classes: Sequence[str]) -
                 ),
                 "reliability": (
                     "Reliability",
-                    "Ten bins of equal width; below, the number of clips in each.",
+                    "Ten bins of equal width, bars: 95 % intervals over patients; below, the "
+                    "number of clips in each.",
                     plots.reliability_diagram,
                 ),
             },

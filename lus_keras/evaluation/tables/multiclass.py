@@ -200,7 +200,7 @@ def class_drawings(
         return {} if predictions is None else questions(predictions, classes)
 
     absent = f"{tested} Classes that do not occur have no curve."
-    bins = f"{tested} Ten bins of equal width; below, the number in each."
+    bins = f"{tested} Ten bins of equal width, bars: 95 % intervals over patients; below, counts."
     plain = partial(plots.precision_recall_curves, prevalence=False)
     return score_drawings(
         scores,
