@@ -194,7 +194,7 @@ def test_the_check_for_dangers_sees_each(source):
 
 def test_yaml_is_read_in_one_place_only():
     readers = [name for name, path in MODULES.items() if "ruamel" in path.read_text("utf-8")]
-    assert readers == ["core.config"]
+    assert readers == ["core.config.reading"]
 
 
 def test_no_file_of_the_repository_knows_the_machine_it_was_written_on():
