@@ -293,7 +293,7 @@ def test_a_codec_that_is_not_on_the_list_is_refused(tmp_path):
         stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv422p"
         container.mux(stream.encode(av.VideoFrame(WIDTH, HEIGHT, "yuv422p")))
         container.mux(stream.encode())
-    assert "codec huffyuv is not decoded" in error_of(path)
+    assert "codec huffyuv is not supported" in error_of(path)
 
 
 def test_a_file_without_pictures_is_refused(tmp_path):
