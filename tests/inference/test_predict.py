@@ -389,7 +389,7 @@ def test_a_video_that_kills_its_decoder_costs_a_line_and_the_others_are_finished
     assert count.endswith("2 of 4 videos were excluded; the others are complete:")
     crash = "crashed the process that decoded it (SIGSEGV). Copy the file again"
     assert first.startswith(f"{videos[1]}: {crash}")
-    assert second.startswith(f"{videos[2]}: {crash}") and second.endswith("are not drawn.")
+    assert second.startswith(f"{videos[2]}: {crash}") and second.endswith("were not drawn.")
     assert pd.read_csv(out / "videos.csv")["video_id"].tolist() == ["v0", "v2", "v3"]
     assert {path.name for path in out.glob("*_overlay.mp4")} == {"v0_overlay.mp4", "v3_overlay.mp4"}
     assert json.loads((out / "predictions.json").read_text())["refused"] == [first, second]
