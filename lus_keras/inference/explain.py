@@ -135,7 +135,7 @@ def explain_video(
     trained = maps_of()
     with random_weights(network, how.seed):
         random = maps_of()
-    made_of = []
+    made = []
     for place in map(int, clearest):
         pixels, existing = stored[place].pixels, stored[place].cut.length
         maps = {method: _as_frames(values)[:existing] for method, values in trained[place].items()}
@@ -144,9 +144,8 @@ def explain_video(
             for method, values in trained[place].items()
         }
         frames = _as_frames(pixels[:existing].mean(axis=-1).round().astype(np.uint8))
-        clip = (found, place, models.labels[output], frames)
-        made_of.append(Explanation(*clip, maps, similar, how))
-    return made_of
+        made.append(Explanation(found, place, models.labels[output], frames, maps, similar, how))
+    return made
 
 
 def _input_of(piece: Piece, models: Ensemble) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -75,10 +75,7 @@ def explanation_sheet(explanation: Explanation, network: str, most: int = 6) -> 
         axis="x", top=True, labeltop=True, bottom=False, labelbottom=False, length=0
     )
     if box[2:] != (width, height):
-        x, y, w, h = box
-        style: dict[str, Any] = {"fill": False, "edgecolor": "white", "lw": 0.8}
-        for axes, number in itertools.product(rows[1:], range(len(shown))):
-            axes.add_patch(Rectangle((number * step + x - 0.5, y - 0.5), w, h, **style))
+        _outline(rows[1:], box, [number * step for number in range(len(shown))])
     scale = ScalarMappable(cmap=COLORS)
     # Beside the rows of maps only, but attached to all rows to keep them aligned.
     beside: dict[str, Any] = {
@@ -97,6 +94,14 @@ def explanation_sheet(explanation: Explanation, network: str, most: int = 6) -> 
         margin = LABEL_INCHES / size[0]
         layout.set(rect=(margin, 0, 1 - margin, 1))
     return figure
+
+
+def _outline(rows: Iterable[Any], box: Box, starts: Sequence[int]) -> None:
+    """Draws the part of the image that the network sees, in each image of each row."""
+    x, y, w, h = box
+    style: dict[str, Any] = {"fill": False, "edgecolor": "white", "lw": 0.8}
+    for axes, start in itertools.product(rows, starts):
+        axes.add_patch(Rectangle((start + x - 0.5, y - 0.5), w, h, **style))
 
 
 def _gap(width: int) -> int:

@@ -165,8 +165,9 @@ def test_numbers_are_of_a_report_and_half_precision_must_not_change_what_is_said
         _differences(models, {"fold_0.safetensors": stored})
 
 
-def test_a_backbone_is_what_training_starts_from(trained_severity):
+def test_a_backbone_is_what_training_starts_from(trained_severity, tmp_path, monkeypatch):
     """The convolutions of the run's AlexNet, rounded to half precision; all else stays."""
+    monkeypatch.setenv("LUS_KERAS_WEIGHTS", str(tmp_path))
     models = load_models(trained_severity.run, fold=0)
     register(models, "severity/alexnet", backbone=True)
     with pytest.raises(ConfigError, match=r"options.weights=severity/alexnet"):

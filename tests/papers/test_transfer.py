@@ -93,7 +93,7 @@ def test_a_setting_by_hand_comes_after_what_the_transfer_sets(cohort):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"data": "simulated", "train_on": "simulated"}, "trains on 'simulated' and would be"),
+        ({"data": "simulated", "train_on": "simulated"}, "trains on 'simulated' and would also be"),
         ({"train_on": "simulated", "pretrain": "simulated"}, "set train_on or pretrain, not both"),
         ({"train_on": "pocus"}, "transfer.train_on"),
     ],

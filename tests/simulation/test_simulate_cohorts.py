@@ -106,8 +106,8 @@ def test_bline_is_the_papers():
     ("options", "message"),
     [
         ({"task": "sliding", "lung_point_share": 1.5}, "between 0 and 1"),
-        ({"task": "bline", "lung_point_share": 0.5}, "sliding only"),
-        ({"task": "severity", "lengths_by_class": True}, "sliding only"),
+        ({"task": "bline", "lung_point_share": 0.5}, "only to the task sliding"),
+        ({"task": "severity", "lengths_by_class": True}, "only to the task sliding"),
     ],
 )
 def test_options_of_sliding_are_refused_elsewhere(options, message):
