@@ -27,8 +27,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Files that take minutes, the longest first: begun last, they would keep one process busy alone.
 LONGEST = (
-    *("test_notebooks", "test_committed_runs", "test_studies", "test_kill_matrix"),
-    *("test_cluster", "test_cli", "test_own_network", "test_mirrored"),
+    *("test_committed_runs", "test_cli", "test_notebooks", "test_studies", "test_documentation"),
+    *("test_kill_matrix", "test_training", "test_models_resnet3d", "test_models_bline"),
+    "test_cluster",
 )
 
 
