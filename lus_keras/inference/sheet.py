@@ -32,7 +32,7 @@ NAMES = {
 }
 OPACITY = 0.85
 # Room to the left of the rows beside what the layout reserves.
-LABEL_INCHES = 0.2
+LABEL_INCHES = 0.3
 COLORS = "inferno"
 
 
