@@ -1,6 +1,6 @@
 """The lung-sliding paper's preprocessing as files: tiles of a marked region, two seconds long.
 
-    video → 30 frames a second, its length in seconds kept → 480×640, its shape not kept
+    video → 30 frames per second, its length in seconds kept → 480×640, its shape not kept
           → region of interest → clips of two seconds → tiles, the first rows or all
 
 Frames and cuts come from the code that training uses, so a tile on disk holds the pixels that a

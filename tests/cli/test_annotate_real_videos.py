@@ -89,7 +89,7 @@ def test_table_2_is_trained_on_what_was_marked(marked, tensorflow):
     said = invoke("data", "import-annotations", *source, "--out", manifest)
     assert "3 videos of 3 patients." in said and "b_lines: known for 3 (0: 1, 1: 2)" in said
     rows = read_manifest(manifest)
-    # 25 frames a second: an interval ends with its last frame.
+    # 25 frames per second: an interval ends with its last frame.
     times = np.array([row.segments for row in rows[:2]])
     assert times == pytest.approx(np.array([[(FIRST / 25, (LAST + 1) / 25)]] * 2), abs=1e-3)
     assert rows[2].segments == () and rows[2].b_lines == 0

@@ -43,7 +43,7 @@ def test_presets_leave_the_protocol_alone(paper):
         for field in ("labels", "label_column", "localisation", "claims", "published"):
             assert getattr(small, field) == getattr(full, field)
         assert small.split.scheme == full.split.scheme
-        # Clips overlap as the paper's do, however many frames a second they have.
+        # Clips overlap as the paper's do, however many frames per second they have.
         ours, theirs = small.clip, full.clip
         assert ours.stride * theirs.frames == theirs.stride * ours.frames or ours.unit == "video"
 

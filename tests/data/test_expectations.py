@@ -72,7 +72,7 @@ def test_counts_of_a_copy_stand_beside_those_of_the_paper(tmp_path):
     wrong = found["videos with sliding 0"]
     assert (wrong.expected, wrong.found, wrong.agrees) == ("2", "1", False)
     assert found["clips with sliding 1"].agrees and found["clips with sliding 0"].agrees
-    assert found["height × width"].agrees and found["frames a second"].agrees
+    assert found["height × width"].agrees and found["frames per second"].agrees
     for name, rows, columns in (("30x30", 10, 6), ("60x60", 5, 3), ("90x90", 3, 2)):
         for kind, used in (("2", 2), ("all", rows)):
             tiles = found[f"tiles of {kind}_{name}"]

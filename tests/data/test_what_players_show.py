@@ -98,7 +98,7 @@ def test_exif_turns_pictures_as_pillow_does(tmp_path, suffix, value):
 
 
 def write_late(path, late_s, codec="aac"):
-    """A video of 30 frames a second whose sound starts at 0 and whose picture starts later."""
+    """A video of 30 frames per second whose sound starts at 0 and whose picture starts later."""
     with av.open(str(path), "w") as container:
         picture = container.add_stream("mpeg4", rate=30)
         picture.height, picture.width, picture.pix_fmt = HEIGHT, WIDTH, "yuv420p"

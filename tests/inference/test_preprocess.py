@@ -59,7 +59,7 @@ def theirs(folder, video, settings, cropped=False):
 @pytest.mark.parametrize("fps", [25, 50])
 @pytest.mark.parametrize("crop", ["sector", "none"])
 def test_clips_are_those_of_our_own_reading(tmp_path, fps, crop):
-    """Of a lossless gray file, at 25 and 50 frames a second, with its scale and without."""
+    """Of a lossless gray file, at 25 and 50 frames per second, with its scale and without."""
     write(tmp_path / "v.avi", fps, 2 * fps)
     video = Video(str(tmp_path / "v.avi"), "p", "v")
     settings = clip(crop=crop)

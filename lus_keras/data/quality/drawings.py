@@ -105,7 +105,7 @@ def statistics_figure(statistics: Statistics) -> Figure:
     figure = Figure(figsize=(10, 6.4), layout="constrained")
     panels = figure.subplots(2, 2)
     _histogram(panels[0, 0], statistics.durations_s, "duration, s")
-    _histogram(panels[0, 1], statistics.fps, "frames a second")
+    _histogram(panels[0, 1], statistics.fps, "frames per second")
     sizes = panels[1, 0]
     if len(statistics.sizes):
         points, counts = np.unique(statistics.sizes, axis=0, return_counts=True)

@@ -146,7 +146,7 @@ def _files(expected: PrivateExpected, report: Report) -> Iterator[Expectation]:
     if expected.fps:
         rates = [one.fps for one in seen]
         yield Expectation(
-            "frames a second",
+            "frames per second",
             " or ".join(f"{rate:g}" for rate in expected.fps),
             _counts(Counter(f"{rate:.4g}" for rate in rates)),
             bool(rates) and all(any(_same(r, e) for e in expected.fps) for r in rates),

@@ -81,7 +81,7 @@ def _measured(seen: Sequence[Inspection]) -> list[tuple[str, str]]:
             f"{_spread(durations_s, ' s', '.2f')}; {durations_s.sum() / 60:.1f} min in all",
         ),
         ("frames", f"{sum(one.frames for one in seen):,}"),
-        ("frames a second", _spread(np.array([one.fps for one in seen]), "", ".4g")),
+        ("frames per second", _spread(np.array([one.fps for one in seen]), "", ".4g")),
         ("sizes", _counts(dict(sizes.most_common(8)), more=len(sizes) - 8)),
         ("containers and codecs", _counts(dict(kinds.most_common()))),
     ]
