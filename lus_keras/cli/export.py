@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from lus_keras.cli.models import RUN, choice, load
+from lus_keras.cli.models import RUN, choice, load, named
 from lus_keras.cli.options import FOLDER, PATH, WHOLE
 from lus_keras.cli.output import Command, echo, name_files, number_of
 from lus_keras.core.errors import ConfigError
@@ -84,6 +84,7 @@ def export(
     check_format(file_format)
     if out is not None:
         check_export_folder(out)
+    named(run, options)
     models = load(run, options)
     if name is not None:
         from lus_keras.inference.pretrained import register

@@ -237,7 +237,7 @@ def _checked(
     from lus_keras.inference.append import check_folder
     from lus_keras.inference.checks import check_class, check_videos, check_writable
 
-    network = _named(run, options)
+    network = named(run, options)
     check_class(options.get("explained", ""), network.labels)
     check_videos(rows)
     command, out = target
@@ -247,7 +247,7 @@ def _checked(
     return check_folder(out, command, network.name, rows, append=append)
 
 
-def _named(run: Path, options: dict[str, Any]) -> Description:
+def named(run: Path, options: dict[str, Any]) -> Description:
     """Description of the network that options name."""
     from lus_keras.inference.predict.find import check_named
 
@@ -296,6 +296,8 @@ def _refuse(problems: list[str], rows: list[Video]) -> None:
 def load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemble:
     """Loads the network named on the command line, from a run or pretrained.
 
+    Call `named` before: it reports a wrong path before TensorFlow is loaded.
+
     Args:
         run: Run directory, a folder within it, or the name of a pretrained network.
         options: Options `paper`, `model`, `variant` and `fold`.
@@ -303,8 +305,6 @@ def load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemb
     """
     from lus_keras.core.environment import start_tensorflow
 
-    # A wrong path is reported before TensorFlow is loaded.
-    _named(run, options)
     if decodes:
         from lus_keras.data.cache.stream import start_decoder
 

@@ -23,6 +23,7 @@ from lus_keras.evaluation.run_record.done import vouch_further
 from lus_keras.experiments.reproduce.planning import Plan, Variant
 from lus_keras.experiments.reproduce.prepare import Prepared
 from lus_keras.experiments.reproduce.request import Request
+from lus_keras.experiments.reproduce.weights import WEIGHTS
 from lus_keras.experiments.reproduce.workers import choose_workers, seconds_a_fold
 from lus_keras.inference.overlay import overlay_video
 from lus_keras.inference.predict.find import read_calibration
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from lus_keras.experiments.training.fold import FoldJob
     from lus_keras.experiments.training.grid import Batch, Outcome
 
-PRETRAINING, WEIGHTS = "pretraining", "model.weights.h5"
+PRETRAINING = "pretraining"
 OVERLAYS = "explanations"
 SHARED = (
     "each batch is split across all devices; normalization statistics are those of each device's "
