@@ -3,6 +3,9 @@
 A comment in front of a table says which: the file, and where each column and row stands in it.
 
     <!-- numbers: results/x/results.json | table1:f1:published, table1:f1 | c2d_a, c3d_a -->
+
+A table of several runs names them all, and its columns say of which they are: `2>table1:f1` is of
+the second file. The column `none` has no numbers.
 """
 
 import json
@@ -13,7 +16,7 @@ from documented import PAGES, ROOT
 
 from lus_keras import papers
 
-MARK = re.compile(r"<!-- numbers: (\S+) \| ([^|]+) \| ([^|]+) -->\n\n((?:\|.*\n)+)")
+MARK = re.compile(r"<!-- numbers: ([^|]+) \| ([^|]+) \| ([^|]+) -->\n\n((?:\|.*\n)+)")
 CELL = re.compile(r"^(-?[\d.]+)(?: \((-?[\d.]+) to (-?[\d.]+)\))?$")
 NONE = "–"
 
@@ -21,8 +24,8 @@ NONE = "–"
 def marked_tables():
     for page in PAGES:
         for match in MARK.finditer(page.read_text(encoding="utf-8")):
-            columns, rows = ([name.strip() for name in match[i].split(",")] for i in (2, 3))
-            yield pytest.param(match[1], columns, rows, match[4], id=f"{page.stem}-{columns[0]}")
+            files, columns, rows = ([n.strip() for n in match[i].split(",")] for i in (1, 2, 3))
+            yield pytest.param(files, columns, rows, match[4], id=f"{page.stem}-{columns[0]}")
 
 
 TABLES = list(marked_tables())
@@ -38,10 +41,19 @@ def written(number, like):
     return f"{number:.{len(like.partition('.')[2])}f}"
 
 
-def expected(cells, column, row, text):
+def cells_of(file):
+    path = ROOT / "docs" / file
+    entries = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return {(e["table"], e["row"], e["metric"]): e for e in entries}
+
+
+def expected(runs, column, row, text):
     """How a cell must read, as exact as the page has it; None if it is not in the results."""
+    if column == "none":
+        return None
+    number, _, column = column.rpartition(">")
     table, metric, *published = column.split(":")
-    found = cells.get((table, row, metric))
+    found = runs[int(number or 1) - 1].get((table, row, metric))
     if found is None:
         return None
     if published == ["verdict"]:
@@ -60,19 +72,17 @@ def expected(cells, column, row, text):
     return f"{value} ({low} to {high})"
 
 
-@pytest.mark.parametrize(("file", "columns", "rows", "table"), TABLES)
-def test_a_table_is_that_of_its_results(file, columns, rows, table):
-    path = ROOT / "docs" / file
-    entries = json.loads(path.read_text(encoding="utf-8"))["rows"]
-    cells = {(e["table"], e["row"], e["metric"]): e for e in entries}
+@pytest.mark.parametrize(("files", "columns", "rows", "table"), TABLES)
+def test_a_table_is_that_of_its_results(files, columns, rows, table):
+    runs = [cells_of(file) for file in files]
     lines = [line.strip("| ").split("|") for line in table.splitlines()[2:]]
     assert len(lines) == len(rows)
     for row, (_, *texts) in zip(rows, lines, strict=True):
         assert len(texts) == len(columns)
         for column, text in zip(columns, map(unsigned, texts), strict=True):
-            assert text == (expected(cells, column, row, text) or NONE), (row, column)
+            assert text == (expected(runs, column, row, text) or NONE), (row, column)
 
 
 def test_every_paper_is_documented():
-    files = {table.values[0] for table in TABLES}
+    files = {file for table in TABLES for file in table.values[0]}
     assert {name.split("/")[1].partition("-")[0] for name in files} >= set(papers.names())
