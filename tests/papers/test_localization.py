@@ -23,6 +23,7 @@ start_tensorflow()
 import keras  # noqa: E402
 
 from lus_keras.experiments.reproduce import train  # noqa: E402
+from lus_keras.experiments.reproduce.explained import explanations  # noqa: E402
 from lus_keras.papers import localization  # noqa: E402
 from lus_keras.papers.localization import explain, measure, table_of  # noqa: E402
 
@@ -150,8 +151,9 @@ def test_the_target_measures_the_first_fold_and_the_report_reads_it(seen, tmp_pa
     )
     of_fold = SimpleNamespace(fold=0, rows=lambda index, part: rows)
     jobs = [SimpleNamespace(folder=fold, model="c2d_lstm_a", fold=of_fold)]
+    (maps,) = (made for made in explanations(paper) if made.module is localization)
     for _ in range(2):
-        train._explain(training, jobs, localization, paper.targets)
+        train._explain(training, jobs, maps)
     assert said == ["explaining c2d_lstm_a …"]
     run = read_run(folder)[1]["bline"]
     assert run.model("c2d_lstm_a").explanations is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lus_keras import __version__, papers
+from lus_keras import __version__
 from lus_keras.core.config import FitConfig, PaperConfig
 from lus_keras.core.errors import VideoError
 from lus_keras.core.files import atomic_write, file_names
 from lus_keras.core.progress import Reporter, epoch_text
 from lus_keras.data.clip_source import ClipSource
 from lus_keras.data.splits import Fold
-from lus_keras.evaluation.run_record import Fingerprint, read_done
+from lus_keras.evaluation.run_record import Fingerprint
 from lus_keras.evaluation.run_record.done import vouch_further
+from lus_keras.experiments.reproduce.explained import FOLD, Explanation, explanations
 from lus_keras.experiments.reproduce.planning import Plan, Variant
 from lus_keras.experiments.reproduce.prepare import Prepared
 from lus_keras.experiments.reproduce.request import Request
@@ -152,13 +153,9 @@ class Training:
 
     def explain(self) -> None:
         """Explains trained networks if a target of the paper requires it."""
-        jobs, paper = self.jobs(), self.plan.paper
-        module = papers.explanation(paper.name)
-        if module is not None:
-            _explain(self, jobs, module, module.TARGETS)
-        for study in (localization, robustness):
-            if study.TARGET in paper.targets:
-                _explain(self, jobs, study, {study.TARGET: paper.targets[study.TARGET]})
+        jobs = self.jobs()
+        for explanation in explanations(self.plan.paper):
+            _explain(self, jobs, explanation)
 
 
 def train(trainings: Sequence[Training], request: Request, reporter: Reporter) -> list[Outcome]:
@@ -232,26 +229,17 @@ def _run(
     return run_jobs(batches, workers=workers, report=report, mirrored=request.mirrored)
 
 
-def _explain(
-    training: Training,
-    jobs: list[FoldJob],
-    module: ModuleType,
-    targets: Mapping[str, Sequence[str]],
-) -> None:
+def _explain(training: Training, jobs: list[FoldJob], explanation: Explanation) -> None:
     """Computes and writes the maps of trained networks that a target of the paper requires."""
     plan, prepared, config = training.plan, training.prepared, training.variant.config
-    asked = {entry for target in plan.targets for entry in targets.get(target, ())}
-    further: dict[str, Any] = {}
+    module, further = explanation.module, dict[str, Any]()
     if module is localization:
         further["findings"] = plan.paper.findings
     for job in jobs:
-        path = job.folder / getattr(module, "FILE", "explanations.npz")
         name = training.variant.entry(job.model)
-        if name not in asked or job.fold.fold != 0 or _unfinished([job]):
+        if job.fold.fold != FOLD or not explanation.showing(name, plan.targets):
             continue
-        # DONE of folds from before version 2 does not include the maps.
-        done = read_done(job.folder)
-        if path.exists() and (path.name in done.sha256 or done.fingerprint is None):
+        if _unfinished([job]) or explanation.is_written(job.folder):
             continue
         training.note(f"{'disturbing clips of' if module is robustness else 'explaining'} {name} …")
         model = plan.paper.network(job.model, config)
@@ -266,9 +254,9 @@ def _explain(
             _write_overlays(training, module, arrays)
         except VideoError as error:
             training.note(f"no video of the maps was written. {error}")
-        with atomic_write(path) as temporary:
+        with atomic_write(job.folder / explanation.file) as temporary:
             np.savez_compressed(temporary, **arrays)
-        vouch_further(job.folder, path.name)
+        vouch_further(job.folder, explanation.file)
 
 
 def _write_overlays(training: Training, module: ModuleType, arrays: dict[str, np.ndarray]) -> None:

@@ -11,36 +11,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lus_keras import papers
 from lus_keras.core.environment import start_tensorflow
 from lus_keras.core.errors import MAX_LISTED, ConfigError, RunError
 from lus_keras.evaluation.run_record import read_done
+from lus_keras.experiments.reproduce.explained import FOLD, explanations
 from lus_keras.experiments.reproduce.request import Request, requests_by_seed, run_folder
-from lus_keras.papers import localization, robustness
 
 if TYPE_CHECKING:
     from lus_keras.experiments.reproduce.planning import Plan
 
 WEIGHTS = "model.weights.h5"
-# The fold whose network is explained.
-EXPLAINED = 0
-
-
-def explaining_targets(plan: Plan, entry: str) -> dict[str, str]:
-    """Planned targets that need the weights of a network, and the file that each makes of them.
-
-    Args:
-        entry: `variant/model`, or `model` for networks without a variant; imports Keras.
-    """
-    found = {}
-    module = papers.explanation(plan.paper.name)
-    for target in plan.targets:
-        if module is not None and entry in module.TARGETS.get(target, ()):
-            found[target] = getattr(module, "FILE", "explanations.npz")
-        for study in (localization, robustness):
-            if target == study.TARGET and entry in plan.paper.targets[target]:
-                found[target] = study.FILE
-    return found
 
 
 def check_weights(plans: Sequence[Plan], request: Request) -> None:
@@ -52,7 +32,7 @@ def check_weights(plans: Sequence[Plan], request: Request) -> None:
     Raises:
         ConfigError: There are such folds; all are named.
     """
-    if request.fold not in (None, EXPLAINED):
+    if request.fold not in (None, FOLD):
         return
     outs = [run_folder(one) for one in requests_by_seed(request)]
     bare = [(plan, entry, folder) for plan in plans for entry, folder in _bare(plan, outs)]
@@ -62,12 +42,13 @@ def check_weights(plans: Sequence[Plan], request: Request) -> None:
     start_tensorflow()
     problems = []
     for plan, entry, folder in bare:
-        done = read_done(folder)
-        needing = [
+        showing = {
             target
-            for target, file in explaining_targets(plan, entry).items()
-            if not ((folder / file).is_file() and (file in done.sha256 or not done.fingerprint))
-        ]
+            for explanation in explanations(plan.paper)
+            if not explanation.is_written(folder)
+            for target in explanation.showing(entry, plan.targets)
+        }
+        needing = sorted(showing, key=plan.targets.index)
         if needing:
             problems.append(
                 f"{folder / WEIGHTS}: is missing, although the fold is finished; "
@@ -87,7 +68,7 @@ def _bare(plan: Plan, outs: Sequence[Path]) -> Iterator[tuple[str, Path]]:
         for variant in plan.variants:
             parent = variant.folder(out, plan.paper.name, plan.data.name)
             for model in variant.models:
-                folder = parent / model / f"fold_{EXPLAINED}"
+                folder = parent / model / f"fold_{FOLD}"
                 if _finished(folder) and not (folder / WEIGHTS).is_file():
                     yield variant.entry(model), folder
 
