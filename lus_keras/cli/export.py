@@ -84,8 +84,7 @@ def export(
     check_format(file_format)
     if out is not None:
         check_export_folder(out)
-    named(run, options)
-    models = load(run, options)
+    models = load(named(run, options))
     if name is not None:
         from lus_keras.inference.pretrained import register
 
@@ -136,7 +135,7 @@ def pretrain(context: click.Context, name: str, fold: int | None) -> None:
     chosen = {key: said[key] for key in ("paper", "model", "variant")}
     from lus_keras.inference.pretrained import register
 
-    models = load(out, {**chosen, "fold": _fold(entry.files, fold)})
+    models = load(named(out, {**chosen, "fold": _fold(entry.files, fold)}))
     name_files(register(models, name, backbone=entry.kind == "backbone"))
 
 

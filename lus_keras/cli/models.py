@@ -18,7 +18,7 @@ from lus_keras.core.files import read_json, write_json
 if TYPE_CHECKING:
     from lus_keras.data.manifest import Video
     from lus_keras.inference.predict import Ensemble, VideoPrediction
-    from lus_keras.inference.predict.find import Description
+    from lus_keras.inference.predict.find import Found, FoundPretrained
 
 RUN = click.argument("run", type=PATH)
 APPEND = click.option(
@@ -98,8 +98,9 @@ def predict(
     lus-keras predict runs/simulated-quick --model c2d_lstm_a --manifest manifest.csv --json
     """
     rows, cropped = _rows(videos, options, cropped)
-    held = _checked(run, options, rows, ("predict", out), append=append)
-    models = load(run, options, decodes=True)
+    network = named(run, options)
+    held = _checked(network, options, rows, ("predict", out), append=append)
+    models = load(network, decodes=True)
     from lus_keras.inference.predict import predict_video
     from lus_keras.inference.predict.metrics import FILE, video_metrics, write_metrics
     from lus_keras.inference.predict.write import as_json as to_json
@@ -196,8 +197,9 @@ def explain(
 
     check_methods(methods)
     rows, cropped = _rows(videos, options, cropped)
-    held = _checked(run, options, rows, ("explain", out), append=append)
-    models = load(run, options, decodes=True)
+    network = named(run, options)
+    held = _checked(network, options, rows, ("explain", out), append=append)
+    models = load(network, decodes=True)
     from lus_keras.inference.append import merged_sanity
     from lus_keras.inference.explain import as_json, explain_video, write_explanations
 
@@ -219,7 +221,7 @@ def explain(
 
 
 def _checked(
-    run: Path,
+    network: Found | FoundPretrained,
     options: dict[str, Any],
     rows: list[Video],
     target: tuple[str, Path | None],
@@ -237,21 +239,26 @@ def _checked(
     from lus_keras.inference.append import check_folder
     from lus_keras.inference.checks import check_class, check_videos, check_writable
 
-    network = named(run, options)
-    check_class(options.get("explained", ""), network.labels)
+    description = network.description
+    check_class(options.get("explained", ""), description.labels)
     check_videos(rows)
     command, out = target
     if out is None:
         return {}
     check_writable(out)
-    return check_folder(out, command, network.name, rows, append=append)
+    return check_folder(out, command, description.name, rows, append=append)
 
 
-def named(run: Path, options: dict[str, Any]) -> Description:
-    """Description of the network that options name."""
-    from lus_keras.inference.predict.find import check_named
+def named(run: Path, options: dict[str, Any]) -> Found | FoundPretrained:
+    """Finds the network named on the command line; a wrong path is told before TensorFlow loads.
 
-    return check_named(run, **{name: options[name] for name in CHOICE})
+    Args:
+        run: Run directory, a folder within it, or the name of a pretrained network.
+        options: Options `paper`, `model`, `variant` and `fold`.
+    """
+    from lus_keras.inference.predict.find import find_named
+
+    return find_named(run, **{name: options[name] for name in CHOICE})
 
 
 def _each(rows: list[Video], work: Callable[[Video], Any]) -> tuple[list[Any], list[str]]:
@@ -293,14 +300,10 @@ def _refuse(problems: list[str], rows: list[Video]) -> None:
         raise RunError.from_problems([count, *problems])
 
 
-def load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemble:
-    """Loads the network named on the command line, from a run or pretrained.
-
-    Call `named` before: it reports a wrong path before TensorFlow is loaded.
+def load(network: Found | FoundPretrained, *, decodes: bool = False) -> Ensemble:
+    """Loads a network that `named` found.
 
     Args:
-        run: Run directory, a folder within it, or the name of a pretrained network.
-        options: Options `paper`, `model`, `variant` and `fold`.
         decodes: Whether videos will be decoded, so that the decoder starts in the background.
     """
     from lus_keras.core.environment import start_tensorflow
@@ -310,9 +313,9 @@ def load(run: Path, options: dict[str, Any], *, decodes: bool = False) -> Ensemb
 
         start_decoder()
     start_tensorflow()
-    from lus_keras.inference.predict import load_models
+    from lus_keras.inference.predict.load import load_found
 
-    return load_models(run, **{name: options[name] for name in CHOICE})
+    return load_found(network)
 
 
 def _rows(

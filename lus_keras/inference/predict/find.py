@@ -1,7 +1,7 @@
 """Finding the folds of one network in a run, or naming those that could be meant."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -66,24 +66,48 @@ class Description(BaseModel):
 
 @dataclass(frozen=True)
 class Found:
-    """Finished folds of a network in a run, described as its first; the others say the same."""
+    """Finished folds of a network in a run.
+
+    Attributes:
+        description: What one of the folds says; the others say the same.
+        described: That fold, whose files are known to be those of its DONE; it need not be among
+            `folders`.
+    """
 
     description: Description
     folders: tuple[Path, ...]
+    described: Path
 
 
-def check_named(
+@dataclass(frozen=True)
+class FoundPretrained:
+    """Folds of a network that ships with the package or that the user registered.
+
+    Attributes:
+        files: Files of weights by their stems; they are not yet compared with the entry.
+    """
+
+    registered: registry.Registered
+    files: dict[str, registry.WeightsFile]
+
+    @property
+    def description(self) -> Description:
+        """What the network is."""
+        return Description.model_validate(self.registered.entry.description)
+
+
+def find_named(
     path: Path,
     *,
     paper: str | None = None,
     model: str | None = None,
     variant: str | None = None,
     fold: int | None = None,
-) -> Description:
-    """Refuses what `load_models` would not find, before Keras is imported; takes what it takes.
+) -> Found | FoundPretrained:
+    """Finds a network of a run or a pretrained one, without importing Keras.
 
-    Returns:
-        What the network is.
+    Args:
+        path: As for `find_network`, or the name of a pretrained network.
 
     Raises:
         RunError: As `find_network`.
@@ -91,21 +115,16 @@ def check_named(
         DataError: The entry of a pretrained network is damaged.
     """
     if not path.exists() and registry.is_registered(path.as_posix()):
-        found, _ = find_registered(path.as_posix(), fold=fold)
-        return Description.model_validate(found.entry.description)
-    return find_network(path, paper=paper, model=model, variant=variant, fold=fold).description
+        return find_registered(path.as_posix(), fold=fold)
+    return find_network(path, paper=paper, model=model, variant=variant, fold=fold)
 
 
-def find_registered(
-    name: str, *, fold: int | None = None
-) -> tuple[registry.Registered, dict[str, registry.WeightsFile]]:
+def find_registered(name: str, *, fold: int | None = None) -> FoundPretrained:
     """Finds a network that ships with the package or that the user registered.
 
     Args:
         name: One of `registry.names()`.
-
-    Returns:
-        The entry, and its files of weights by their stems; one alone with `fold`.
+        fold: Number of a single fold; all folds if not given.
 
     Raises:
         ConfigError: There is no such network or fold, or only its recipe is here.
@@ -119,10 +138,10 @@ def find_registered(
         )
     files = {Path(file.name).stem: file for file in registry.needed_files(found)}
     if fold is None:
-        return found, files
+        return FoundPretrained(found, files)
     if f"fold_{fold}" not in files:
         raise ConfigError(f"'{name}' has no fold_{fold}. It has: {', '.join(files)}.")
-    return found, {f"fold_{fold}": files[f"fold_{fold}"]}
+    return FoundPretrained(found, {f"fold_{fold}": files[f"fold_{fold}"]})
 
 
 def find_network(
@@ -167,7 +186,7 @@ def find_network(
         raise ConfigError(
             f"{path}: {found.description.name} has no finished fold {fold}. It has: {numbers}."
         )
-    return Found(found.description, folders)
+    return replace(found, folders=folders)
 
 
 def _networks(path: Path) -> list[Found]:
@@ -190,7 +209,10 @@ def _networks(path: Path) -> list[Found]:
     groups: dict[Path, list[Path]] = {}
     for folder in folders:
         groups.setdefault(folder.parent, []).append(folder)
-    return [Found(read_description(group[0]), tuple(group)) for group in groups.values()]
+    return [
+        Found(read_description(group[0]), tuple(group), described=group[0])
+        for group in groups.values()
+    ]
 
 
 def _refuse_foreign(found: Found) -> None:

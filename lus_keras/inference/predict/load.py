@@ -17,7 +17,9 @@ from lus_keras.core.errors import DataError, RunError
 from lus_keras.data.pipeline import network_input
 from lus_keras.inference.predict.find import (
     Description,
-    find_network,
+    Found,
+    FoundPretrained,
+    find_named,
     find_registered,
     read_calibration,
     read_description,
@@ -118,13 +120,25 @@ def load_models(
         RunError: There is no finished fold, a file is damaged, or weights do not fit the network.
         ConfigError: The requested network does not exist, or the request is ambiguous.
     """
-    path = Path(path)
-    if not path.exists() and registry.is_registered(path.as_posix()):
-        return load_registered(path.as_posix(), fold=fold)
-    found = find_network(path, paper=paper, model=model, variant=variant, fold=fold)
+    return load_found(find_named(Path(path), paper=paper, model=model, variant=variant, fold=fold))
+
+
+def load_found(found: Found | FoundPretrained) -> Ensemble:
+    """Loads a network that was found.
+
+    Raises:
+        RunError: A file of a run is damaged, or weights do not fit the network.
+        DataError: A file of a pretrained network is damaged, does not match the hash in the entry,
+            or does not fit the network.
+    """
+    return _load_pretrained(found) if isinstance(found, FoundPretrained) else _load_run(found)
+
+
+def _load_run(found: Found) -> Ensemble:
     networks = []
     for folder in found.folders:
-        description = read_description(folder)
+        known = folder == found.described
+        description = found.description if known else read_description(folder)
         if description.shared != found.description.shared:
             raise RunError(
                 f"{folder / 'model.json'}: contains a different network from {found.folders[0]}. "
@@ -132,10 +146,10 @@ def load_models(
             )
         networks.append(_load(folder, description))
     said = [read_calibration(folder) for folder in found.folders]
-    known = [calibration for calibration in said if calibration]
-    if known and len(known) < len(said):
+    calibrated = [calibration for calibration in said if calibration]
+    if calibrated and len(calibrated) < len(said):
         raise RunError(f"{found.folders[0].parent}: some folds are calibrated. Give --fold.")
-    return ensemble(found.description, found.folders, networks, known)
+    return ensemble(found.description, found.folders, networks, calibrated)
 
 
 def load_registered(name: str, *, fold: int | None = None) -> Ensemble:
@@ -147,26 +161,29 @@ def load_registered(name: str, *, fold: int | None = None) -> Ensemble:
 
     Raises:
         ConfigError: There is no such network or fold, or only its recipe is available.
-        DataError: A file is damaged, does not match the hash in the entry, or does not fit the
-            network.
+        DataError: As `load_found`.
     """
-    found, wanted = find_registered(name, fold=fold)
-    description = Description.model_validate(found.entry.description)
+    return load_found(find_registered(name, fold=fold))
+
+
+def _load_pretrained(found: FoundPretrained) -> Ensemble:
+    description, registered = found.description, found.registered
     networks = []
-    for file in wanted.values():
+    for file in found.files.values():
         network = build_network(description)
-        arrays = list(registry.read_arrays(found, file).values())
+        arrays = list(registry.read_arrays(registered, file).values())
         if [values.shape for values in arrays] != [tuple(w.shape) for w in network.weights]:
             raise DataError(
-                f"{found.folder / file.name}: the weights do not match {description.name}. Was it "
-                "written by another version? Export the network again."
+                f"{registered.folder / file.name}: the weights do not match {description.name}. "
+                "Was it written by another version? Export the network again."
             )
         network.set_weights(arrays)
         networks.append(network)
-    folders = [found.folder / stem for stem in wanted]
-    stems = (Path(file.name).stem for file in found.entry.files)
-    known = dict(zip(stems, found.entry.calibrations, strict=False))
-    return ensemble(description, folders, networks, [known[s] for s in wanted if s in known])
+    folders = [registered.folder / stem for stem in found.files]
+    stems = (Path(file.name).stem for file in registered.entry.files)
+    known = dict(zip(stems, registered.entry.calibrations, strict=False))
+    calibrations = [known[stem] for stem in found.files if stem in known]
+    return ensemble(description, folders, networks, calibrations)
 
 
 def ensemble(
