@@ -7,6 +7,7 @@ import pandas as pd
 
 from lus_keras.evaluation.run_record import (
     DeviceRecord,
+    Fingerprint,
     PaperRecord,
     RunRecord,
     vouch,
@@ -67,6 +68,12 @@ def write_run(run_dir: Path, *, models=MODELS, folds=5, patients=15, frame_truth
                 frame_truth=frame_truth,
             )
     return run_dir
+
+
+def fingerprint(**settings) -> Fingerprint:
+    """Of runs that differ in settings alone."""
+    said = {"seed": 0, "precision": "float32", "split": "", "data": "", "versions": {}}
+    return Fingerprint(settings=settings, backend="tensorflow", lus_keras="", **said)
 
 
 def fold_dir(run_dir: Path, model: str, fold: int) -> Path:

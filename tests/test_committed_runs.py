@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from fake_run import fingerprint
 from sklearn.metrics import roc_auc_score
 
 from lus_keras import papers
 from lus_keras.evaluation.report.write import build_sections
-from lus_keras.evaluation.run_record import Fingerprint, read_record
+from lus_keras.evaluation.run_record import read_record
 from lus_keras.experiments.reproduce.planning import plan
 from lus_keras.experiments.reproduce.record import HASHED
 from lus_keras.experiments.reproduce.request import Request
@@ -71,12 +72,7 @@ def test_a_committed_run_goes_on_with_the_settings_of_today(run):
 
 def test_a_fingerprint_differs_by_what_decides_predictions():
     """A setting that a former run lacks is what was done then; one that tables read is no other."""
-    told = {"seed": 0, "precision": "float32", "split": "", "data": "", "versions": {}}
-    told |= {"backend": "tensorflow", "lus_keras": ""}
-
-    def of(**settings):
-        return Fingerprint(settings=settings, **told)
-
+    of = fingerprint
     former = of(clip={"fps": None}, transfer={"train_on": None, "networks": 1})
     assert not former.differences(
         of(clip={"fps": None, "resize": "area"}, transfer={"networks": 3})

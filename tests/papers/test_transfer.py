@@ -7,10 +7,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from fake_run import fingerprint
 
 from lus_keras.core import config
 from lus_keras.core.errors import ConfigError, DataError
-from lus_keras.evaluation.run_record import Fingerprint, ModelRun, PaperRecord, PaperRun
+from lus_keras.evaluation.run_record import ModelRun, PaperRecord, PaperRun
 from lus_keras.experiments.reproduce import Request, plan, run_folder
 from lus_keras.papers.bline.tables import per_video, transfer
 from lus_keras.simulation import write_cohort
@@ -192,18 +193,11 @@ def test_runs_recorded_before_there_was_a_choice_can_be_continued():
     former = json.loads(json.dumps(same))
     for cohort in (former["cohort"], *former["transfer"]["cohorts"].values()):
         del cohort["spread"]
-    assert differences(former, same) == []
+    assert fingerprint(**former).differences(fingerprint(**same)) == []
     changed = config.load("bline", "smoke", ["transfer.train_on=simulated", "cohort.spread=2"])
-    assert differences(former, changed.experiment()) == [
+    assert fingerprint(**former).differences(fingerprint(**changed.experiment())) == [
         f"{key} was 1.0, is now 2.0." for key in sorted(before)
     ]
-
-
-def differences(before, now):
-    """Differences of the fingerprints of two runs with these settings."""
-    said = {"seed": 0, "precision": "float32", "split": "", "data": "", "versions": {}}
-    said |= {"backend": "tensorflow", "lus_keras": ""}
-    return Fingerprint(settings=before, **said).differences(Fingerprint(settings=now, **said))
 
 
 def test_the_table_holds_areas_and_paired_gains():

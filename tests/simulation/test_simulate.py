@@ -10,6 +10,7 @@ import types
 import cv2
 import numpy as np
 import pytest
+from ranks import rank_auc
 
 from lus_keras.core.errors import ConfigError
 from lus_keras.simulation import (
@@ -32,15 +33,6 @@ OTHER = {"b_lines": "no_b_lines", "no_b_lines": "b_lines"}
 
 def with_other_class(plan):
     return dataclasses.replace(plan, drawn=OTHER[plan.drawn])
-
-
-def rank_auc(labels, scores):
-    """Probability that a positive scores higher than a negative (no ties expected)."""
-    ranks = np.empty(len(scores))
-    ranks[np.argsort(scores)] = np.arange(1, len(scores) + 1)
-    positives = labels.sum()
-    excess = ranks[labels].sum() - positives * (positives + 1) / 2
-    return excess / (positives * (len(labels) - positives))
 
 
 @pytest.fixture(scope="module")

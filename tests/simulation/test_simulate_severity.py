@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from ranks import rank_auc
 
 from lus_keras.data.manifest import read_manifest
 from lus_keras.simulation import measure_truth, plan_cohort, simulate_video, write_cohort
@@ -37,14 +38,6 @@ def truth_of(white, depth, b_lines, frames=10):
         white_fraction=np.full(frames, white),
         consolidation_mm=np.full(frames, depth),
     )
-
-
-def rank_auc(labels, scores):
-    """Probability that a positive scores higher than a negative (no ties expected)."""
-    ranks = np.argsort(np.argsort(scores)) + 1
-    positives = labels.sum()
-    excess = ranks[labels].sum() - positives * (positives + 1) / 2
-    return excess / (positives * (len(labels) - positives))
 
 
 @pytest.fixture(scope="module")

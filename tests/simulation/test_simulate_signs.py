@@ -5,6 +5,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from ranks import rank_auc
 from scipy.stats import chi2_contingency
 
 from lus_keras.core.labels import SIGNS
@@ -17,14 +18,6 @@ from lus_keras.simulation.tasks import signs
 from lus_keras.simulation.validation.findings import plans_of, wall_over_fluid_db
 
 SMALL = {"height": 64, "width": 64, "crop": "sector"}
-
-
-def rank_auc(labels, scores):
-    """Probability that a positive scores higher than a negative (no ties expected)."""
-    ranks = np.argsort(np.argsort(scores)) + 1
-    positives = labels.sum()
-    excess = ranks[labels].sum() - positives * (positives + 1) / 2
-    return excess / (positives * (len(labels) - positives))
 
 
 @pytest.fixture(scope="module")

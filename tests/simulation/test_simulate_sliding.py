@@ -8,6 +8,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from ranks import rank_auc
 
 from lus_keras.core.errors import ConfigError
 from lus_keras.data.manifest import read_manifest
@@ -30,14 +31,6 @@ TILE, STEP = 48, 5
 
 def with_other_class(plan):
     return dataclasses.replace(plan, drawn=OTHER[plan.drawn])
-
-
-def rank_auc(labels, scores):
-    """Probability that a positive scores higher than a negative, from ranks."""
-    order = np.argsort(np.argsort(scores)) + 1
-    positives = labels.sum()
-    excess = order[labels].sum() - positives * (positives + 1) / 2
-    return excess / (positives * (len(labels) - positives))
 
 
 def auc_error(labels):
