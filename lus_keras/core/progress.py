@@ -10,8 +10,6 @@ from rich.text import Text
 
 from lus_keras.core.safe_text import printable
 
-EVERY_S = 10.0
-
 
 class Console(rich.console.Console):
     """A console whose terminal is steered by its own styles alone, and by no text that it shows."""

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from resampled import read_resampled
 
 from lus_keras.core.errors import ConfigError, DataError, ManifestError
 from lus_keras.data import datasets, video
@@ -176,6 +177,6 @@ def test_real_labels_are_those_counted_in_the_table(real):
 def test_every_real_video_decodes_whole_at_its_rate(real):
     for item in real.videos:
         info = video.probe(item.video)
-        decoded = video.read_resampled(item.video, fps=info.fps, size=(32, 32))
+        decoded = read_resampled(item.video, fps=info.fps, size=(32, 32))
         assert decoded.shape == (info.declared_frames, 32, 32)
         assert decoded.std() > 1

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from resampled import read_resampled
 
 from lus_keras.cli import main
 from lus_keras.core.errors import ConfigError, DataError, LeakageError, ManifestError, VideoError
@@ -63,8 +64,8 @@ def test_a_folder_equals_the_video_of_its_pictures(tmp_path):
     np.testing.assert_allclose(of_folder.times_s, of_file.times_s, atol=1e-9)
     options = {"fps": 30, "size": (12, 16), "box": (2, 2, 20, 20)}
     np.testing.assert_array_equal(
-        video.read_resampled(folder, picture_fps=20, **options),
-        video.read_resampled(tmp_path / "v.avi", **options),
+        read_resampled(folder, picture_fps=20, **options),
+        read_resampled(tmp_path / "v.avi", **options),
     )
 
 

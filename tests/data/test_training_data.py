@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import zoo
 from click.testing import CliRunner
+from resampled import read_resampled
 
 from lus_keras.cli import main
 from lus_keras.core.config import ClipConfig
@@ -17,7 +18,7 @@ from lus_keras.data.clip_source import ClipSource
 from lus_keras.data.clips import index_clips
 from lus_keras.data.manifest import Video, read_manifest, write_manifest
 from lus_keras.data.pipeline import make_batches, network_input
-from lus_keras.data.video import read_resampled, write_video
+from lus_keras.data.video import write_video
 from lus_keras.data.video.integrity import losses
 from lus_keras.inference.predict.stream import stream_clips
 

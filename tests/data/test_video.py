@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from resampled import read_resampled
 from zoo import HEIGHT, WIDTH, coded_frames, numbers
 
 from lus_keras.core.errors import VideoError
@@ -360,7 +361,7 @@ def test_any_damage_gives_frames_or_a_video_error(tmp_path_factory, data, suffix
     path.write_bytes(damaged)
     start = time.perf_counter()
     try:
-        frames = video.read_resampled(path, fps=10, size=(8, 16))
+        frames = read_resampled(path, fps=10, size=(8, 16))
         assert frames.shape[1:] == (8, 16)
     except VideoError as error:
         assert str(error).startswith(f"{path}: ")
@@ -423,14 +424,14 @@ def test_streaming_takes_the_same_frames_as_the_indices(tmp_path, fps):
     path = write_at(tmp_path / "vfr.mp4", [0, 20, 120, 140, 240, 241, 242, 300, 700], last_ms=30)
     decoded = video.read_video(path)
     indices = video.resample_indices(decoded.times_s, fps, duration_s=decoded.duration_s)
-    np.testing.assert_array_equal(video.read_resampled(path, fps=fps), decoded.frames[indices])
+    np.testing.assert_array_equal(read_resampled(path, fps=fps), decoded.frames[indices])
     assert len(indices) == round(0.73 * fps)
 
 
 def test_a_crowded_end_adds_no_output(tmp_path):
     """Frame 1 is nearest to 1.0 s, the 11th output, but 1.035 s at 10 fps are round(10.35) = 10."""
     path = write_at(tmp_path / "vfr.mp4", [0, 1000, 1020, 1030], last_ms=5)
-    assert numbers(video.read_resampled(path, fps=10)) == [0] * 6 + [1] * 4
+    assert numbers(read_resampled(path, fps=10)) == [0] * 6 + [1] * 4
 
 
 @pytest.mark.parametrize("source_fps", [25, 54])
@@ -438,7 +439,7 @@ def test_a_constant_rate_is_resampled_to_thirty(tmp_path, source_fps):
     """Output k shows frame k * source / 30, rounded with halves down."""
     path = tmp_path / "v.mp4"
     video.write_video(path, coded_frames(2 * source_fps), source_fps, "h264")
-    shown = numbers(video.read_resampled(path, fps=30))
+    shown = numbers(read_resampled(path, fps=30))
     assert shown == [
         min(int(np.ceil(k * source_fps / 30 - 0.5)), 2 * source_fps - 1) for k in range(60)
     ]
@@ -450,15 +451,13 @@ def test_cropping_comes_before_resizing(tmp_path):
     frames[:, :, 40:] = 255
     path = tmp_path / "v.avi"
     video.write_video(path, frames, 30, "ffv1")
-    right = video.read_resampled(path, fps=30, box=(40, 0, 40, 20), size=(10, 16))
+    right = read_resampled(path, fps=30, box=(40, 0, 40, 20), size=(10, 16))
     assert right.shape == (3, 10, 16) and (right == 255).all()
-    assert video.read_resampled(path, fps=30, box=(40, 0, 40, 20)).shape == (3, 20, 40)
+    assert read_resampled(path, fps=30, box=(40, 0, 40, 20)).shape == (3, 20, 40)
     # Shrinking averages by area: two columns, one black, one white.
-    assert video.read_resampled(path, fps=30, size=(1, 2))[0].tolist() == [[0, 255]]
-    assert video.read_resampled(path, fps=30, size=(1, 1))[0, 0, 0] in (127, 128)
-    assert video.read_resampled(path, fps=30, size=(80, 160), grayscale=False).shape == (
-        (3, 80, 160, 3)
-    )
+    assert read_resampled(path, fps=30, size=(1, 2))[0].tolist() == [[0, 255]]
+    assert read_resampled(path, fps=30, size=(1, 1))[0, 0, 0] in (127, 128)
+    assert read_resampled(path, fps=30, size=(80, 160), grayscale=False).shape == ((3, 80, 160, 3))
 
 
 def triangles(taken, given):
@@ -486,7 +485,7 @@ def test_antialiased_resizing_weighs_with_triangles(size):
 @pytest.mark.parametrize("box", [(0, 0, 129, 64), (-1, 0, 5, 5), (0, 60, 10, 5), (0, 0, 0, 5)])
 def test_a_box_outside_the_frame_is_refused(avi, box):
     with pytest.raises(VideoError, match="must lie inside the frame of 128×64"):
-        video.read_resampled(avi, fps=30, box=box)
+        read_resampled(avi, fps=30, box=box)
 
 
 def test_only_resized_frames_are_held(tmp_path):
@@ -495,7 +494,7 @@ def test_only_resized_frames_are_held(tmp_path):
     still = np.full((480, 640), 90, np.uint8)
     video.write_video(path, (still for _ in range(300)), 30, "mjpeg")
     tracemalloc.start()
-    video.read_resampled(path, fps=30, size=(48, 64))
+    read_resampled(path, fps=30, size=(48, 64))
     video.sector_box(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -505,7 +504,7 @@ def test_only_resized_frames_are_held(tmp_path):
 def test_time_stamps_that_leap_do_not_fill_the_memory(tmp_path):
     path = write_at(tmp_path / "leap.mkv", [0, 40, 1_000_000], codec="mpeg4")
     with pytest.raises(VideoError, match="exceed 20000 frames"):
-        video.read_resampled(path, fps=30)
+        read_resampled(path, fps=30)
 
 
 # Sector

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import ExifTags, Image, ImageOps
+from resampled import read_resampled
 
 from lus_keras.cli import main
 from lus_keras.core.errors import VideoError
@@ -55,7 +56,7 @@ def test_a_display_matrix_turns_pictures_boxes_and_sizes(tmp_path, quarters):
     assert (info.height, info.width) == expected.shape[1:]
     assert any("rotated" in note for note in info.notes) == bool(quarters)
     box = (0, 0, info.width // 2, info.height // 2)
-    cut = video.read_resampled(path, fps=None, box=box)
+    cut = read_resampled(path, fps=None, box=box)
     np.testing.assert_array_equal(cut, decoded.frames[:, : box[3], : box[2]])
     seen = video.inspect_video(path)
     assert (seen.height, seen.width) == expected.shape[1:]
@@ -170,7 +171,7 @@ def test_frames_without_content_are_shown_longer_and_no_loss(tmp_path):
     found = codes(path)
     assert ("header-count", "note") in found
     assert not {code for code, _ in found} & {"truncated", "corrupt"}
-    assert len(video.read_resampled(path, fps=30, require_intact=True)) == 12
+    assert len(read_resampled(path, fps=30, require_intact=True)) == 12
 
 
 @pytest.mark.parametrize("stated", [2 * 12, 13, 0xFFFFFFFF])
@@ -181,7 +182,7 @@ def test_a_header_that_counts_otherwise_proves_no_loss(tmp_path, stated):
     for place in (content.index(b"avih") + 24, content.index(b"strh") + 40):
         content[place : place + 4] = stated.to_bytes(4, "little")
     path.write_bytes(content)
-    assert len(video.read_resampled(path, fps=30, require_intact=True)) == 12
+    assert len(read_resampled(path, fps=30, require_intact=True)) == 12
     assert "truncated" not in {code for code, _ in codes(path)}
 
 

@@ -20,7 +20,6 @@ from lus_keras.data.video.records import DecodedVideo as DecodedVideo
 from lus_keras.data.video.records import VideoInfo as VideoInfo
 from lus_keras.data.video.resample import count_resampled as count_resampled
 from lus_keras.data.video.resample import iter_resampled as iter_resampled
-from lus_keras.data.video.resample import read_resampled as read_resampled
 from lus_keras.data.video.resample import resample_indices as resample_indices
 from lus_keras.data.video.sector import box_of as box_of
 from lus_keras.data.video.sector import brightest as brightest

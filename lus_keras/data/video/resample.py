@@ -6,7 +6,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -58,24 +57,6 @@ def resample_indices(
     outputs_s = np.arange(_count_outputs(float(duration_s), fps)) / fps
     midpoints_s = (times_s[:-1] + times_s[1:]) / 2
     return np.searchsorted(midpoints_s, outputs_s - _TIE_S, side="left")
-
-
-def read_resampled(path: str | os.PathLike[str], **how: Any) -> np.ndarray:
-    """Cropped and resized frames of a video at `fps`, chosen as by `resample_indices`.
-
-    Args:
-        path: Video file, or folder of numbered images.
-        how: Keyword arguments of `iter_resampled` except `most`.
-
-    Returns:
-        `(t, h, w)`, or `(t, h, w, 3)` RGB, uint8; t = round(duration * fps), at least one, or the
-        number of frames if `fps` is None.
-
-    Raises:
-        VideoError: As `iter_resampled`; the result exceeds 20,000 frames.
-        ValueError: `fps` is not positive.
-    """
-    return np.stack(list(iter_resampled(path, most=MAX_FRAMES, **how)))
 
 
 def iter_resampled(
