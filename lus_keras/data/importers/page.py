@@ -11,11 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lus_keras.core.errors import DataError, VideoError
+from lus_keras.core.errors import VideoError
 from lus_keras.core.labels import CLASSES
 from lus_keras.data.importers import Imported
 from lus_keras.data.importers.join import Joining, listed, write_joined
 from lus_keras.data.importers.naming import find_videos, match_video
+from lus_keras.data.importers.reading import broken, readable
 from lus_keras.data.importers.timing import measure, segments_of_frames
 from lus_keras.data.manifest import PARSERS
 from lus_keras.data.video import sha256_of_video
@@ -101,15 +102,11 @@ def import_page(
 
 def _read(path: Path) -> Annotations:
     try:
-        return Annotations.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
+        with readable(path):
+            return Annotations.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise DataError.from_problems(
-            f"{path}, /{'/'.join(map(str, detail['loc']))}: {detail['msg']}. Received "
-            f"{str(detail['input'])[:60]!r}. Save it again from the page of `data annotate`."
-            for detail in error.errors()
-        ) from None
+        advice = "Save it again from the page of `data annotate`."
+        raise broken(path, error, advice) from None
 
 
 def _columns(marked: Marked, path: Path, place: str, problems: list[str]) -> dict[str, Any]:

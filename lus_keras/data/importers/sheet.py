@@ -15,6 +15,7 @@ from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.core.files import read_text
 from lus_keras.core.safe_text import unguard
 from lus_keras.data.importers.number_format import shown_as
+from lus_keras.data.importers.reading import readable
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^"\n])"?[,;\t]*', re.IGNORECASE)
@@ -83,11 +84,8 @@ def read_sheet(path: Path) -> Sheet:
 
 
 def _first_bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(len(_OLE))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
+    with readable(path), path.open("rb") as stream:
+        return stream.read(len(_OLE))
 
 
 def _read_csv(path: Path) -> tuple[list[list[str]], str]:
@@ -95,9 +93,8 @@ def _read_csv(path: Path) -> tuple[list[list[str]], str]:
     import pandas
 
     try:
-        text = io.StringIO(read_text(path), newline=None).read()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
+        with readable(path):
+            text = io.StringIO(read_text(path), newline=None).read()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8 CSV ({error}). Save it as 'CSV UTF-8'.") from error
     if "\0" in text:
@@ -198,15 +195,13 @@ def _read_xlsx(path: Path) -> tuple[dict[int, list[str]], tuple[str, ...], _Show
             "'lus-keras[excel]'. Or save the sheet as 'CSV UTF-8'."
         )
     try:
-        _refuse_bomb(path)
-        with warnings.catch_warnings():
+        with readable(path), warnings.catch_warnings():
+            _refuse_bomb(path)
             warnings.simplefilter("ignore")
             values, others, shown = _cells(path, stored=True)
             formulas, _, _ = _cells(path, stored=False)
     except DataError:
         raise
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
     except Exception as error:
         # openpyxl raises its own errors and those of its zip and XML parsers.
         raise DataError(f"{path}: is not an Excel sheet ({error}). Save it again.") from error

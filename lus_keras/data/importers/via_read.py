@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError
 from lus_keras.core.errors import DataError
 from lus_keras.core.files import read_text
 from lus_keras.data.importers import via2
+from lus_keras.data.importers.reading import broken, readable
 from lus_keras.data.importers.via_annotation import (
     Annotation,
     Attribute,
@@ -75,9 +76,8 @@ def read_project(path: Path) -> Project:
             are listed with their positions.
     """
     try:
-        text = io.StringIO(read_text(path), newline=None).read()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
+        with readable(path):
+            text = io.StringIO(read_text(path), newline=None).read()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8 text. Export it from VIA again.") from error
     problems: list[str] = []
@@ -111,11 +111,7 @@ def _from_json(path: Path, text: str, problems: list[str]) -> Project:
         if isinstance(content, dict) and content and all(map(via2.is_picture, content.values())):
             return via2.project_of(path, via2.Via2.model_validate({"metadata": content}), "")
     except ValidationError as error:
-        raise DataError.from_problems(
-            f"{path}, /{'/'.join(map(str, detail['loc']))}: {detail['msg']}. Received "
-            f"{str(detail['input'])[:60]!r}. Correct it in VIA."
-            for detail in error.errors()
-        ) from None
+        raise broken(path, error, "Correct it in VIA.") from None
     raise DataError(
         f"{path}: is neither a VIA 3 project (attribute, file, view, metadata) nor a VIA 2 "
         "project. Save the project in VIA, or export its annotations."
