@@ -4,12 +4,14 @@ A source module has `NAME` and `load(root=None) -> Dataset`; if its data are fil
 file that identifies the folder of the data set) and `OBTAIN` (how to get it), used by `find_root`.
 """
 
+import csv
 import difflib
 import importlib
 import itertools
 import os
 import pkgutil
 import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -130,6 +132,39 @@ def find_root(name: str, root: str | os.PathLike[str] | None = None) -> Path:
         f"{module.OBTAIN} Then point to it with --root FOLDER, with the environment variable "
         f"{ENVIRONMENT_VARIABLE}{unset}, or by moving it to {cache_root() / name}."
     )
+
+
+def read_table(
+    path: Path, required: Sequence[str], source: str
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yields rows of a data set's own table with their numbers; row 1 names the columns.
+
+    Args:
+        required: Columns that must be present.
+        source: Where the data set is from, for messages.
+
+    Yields:
+        Number of the row, and its cells by column, stripped.
+
+    Raises:
+        DataError: The file cannot be read, is not a CSV file in UTF-8, or lacks columns.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            table = csv.DictReader(stream)
+            columns = tuple(table.fieldnames or ())
+            missing = [column for column in required if column not in columns]
+            if missing:
+                raise DataError(
+                    f"{path}, row 1: columns {', '.join(required)} must be present. Missing: "
+                    f"{', '.join(missing)}. Download the file again from {source}."
+                )
+            for number, row in enumerate(table, start=2):
+                yield number, {column: (row.get(column) or "").strip() for column in columns}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"{path}: cannot be read ({error}). Download it again from {source}."
+        ) from error
 
 
 def _places(root: str | os.PathLike[str] | None) -> dict[str, Path]:

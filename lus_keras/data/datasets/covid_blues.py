@@ -6,7 +6,6 @@
 Both are read as the source publishes them. Its license forbids derivatives: nothing is copied here.
 """
 
-import csv
 import os
 import re
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from typing import Any
 from lus_keras.core.config import PublicDescription, describe_dataset
 from lus_keras.core.errors import DataError
 from lus_keras.data import fields
-from lus_keras.data.datasets import Dataset, find_root
+from lus_keras.data.datasets import Dataset, find_root, read_table
 from lus_keras.data.manifest import Video
 
 NAME = "covid-blues"
@@ -27,6 +26,7 @@ OBTAIN = f"Get it from {SOURCE} (license {LICENSE}), for example with git clone.
 
 _COLUMNS = {"severity": "Severity Score", "b_lines": "B-lines"}
 A_LINES = "A-lines"
+REQUIRED = ("video_file", *_COLUMNS.values(), A_LINES)
 _VIDEO_ID = re.compile(r"patient_(?P<patient>\d+)_(?P<point>[LR][123])(_\d+)?", re.ASCII)
 
 
@@ -44,7 +44,7 @@ def load(root: str | os.PathLike[str] | None = None) -> Dataset:
         DataError: The data are absent, or labels break rules; all of them are listed at once.
     """
     folder = find_root(NAME, root).absolute()
-    rows = list(_read_rows(folder / MARKER))
+    rows = list(read_table(folder / MARKER, REQUIRED, SOURCE))
     parsed = [_parse_row(row, folder) for _, row in rows]
     problems = [
         f"{folder / MARKER}, row {number}: {problem}"
@@ -60,26 +60,6 @@ def load(root: str | os.PathLike[str] | None = None) -> Dataset:
         raise DataError(f"{folder / 'lus_videos'}: contains no labeled video. {OBTAIN}")
     notes = tuple(_notes(labelled, videos, folder))
     return Dataset(NAME, SAID.title, videos, LICENSE, SAID.citation, notes, folder, cropped=True)
-
-
-def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yields rows with their numbers; row 1 names the columns."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            table = csv.DictReader(stream)
-            required = ["video_file", *_COLUMNS.values(), A_LINES]
-            missing = [column for column in required if column not in (table.fieldnames or ())]
-            if missing:
-                raise DataError(
-                    f"{path}, row 1: columns {', '.join(required)} must be present. Missing: "
-                    f"{', '.join(missing)}. Download the file again from {SOURCE}."
-                )
-            for number, row in enumerate(table, start=2):
-                yield number, {column: (row[column] or "").strip() for column in required}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"{path}: cannot be read ({error}). Download it again from {SOURCE}."
-        ) from error
 
 
 def _parse_row(row: dict[str, str], folder: Path) -> tuple[Video, list[str]]:

@@ -8,7 +8,6 @@ All are read as the source publishes them. Every file has a license of its own; 
 Creative Commons license in its row is left out.
 """
 
-import csv
 import os
 import re
 from collections import Counter
@@ -20,7 +19,7 @@ from lus_keras.core.config import PublicDescription, describe_dataset
 from lus_keras.core.errors import DataError
 from lus_keras.core.labels import SIGNS
 from lus_keras.data import fields
-from lus_keras.data.datasets import Dataset, find_root
+from lus_keras.data.datasets import Dataset, find_root, read_table
 from lus_keras.data.manifest import Video
 
 NAME = "pocus"
@@ -112,26 +111,11 @@ def load(root: str | os.PathLike[str] | None = None) -> Dataset:
 
 
 def _read_rows(path: Path) -> list[Row]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            table = csv.DictReader(stream)
-            missing = [name for name in REQUIRED if name not in (table.fieldnames or ())]
-            if missing:
-                raise DataError(
-                    f"{path}, row 1: columns {', '.join(REQUIRED)} must be present. Missing: "
-                    f"{', '.join(missing)}. Download the file again from {SOURCE}."
-                )
-            return [
-                Row(
-                    number, {name: (row.get(name) or "").strip() for name in table.fieldnames or ()}
-                )
-                for number, row in enumerate(table, start=2)
-                if any((row.get(name) or "").strip() for name in REQUIRED)
-            ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"{path}: cannot be read ({error}). Download it again from {SOURCE}."
-        ) from error
+    return [
+        Row(number, cells)
+        for number, cells in read_table(path, REQUIRED, SOURCE)
+        if any(cells[name] for name in REQUIRED)
+    ]
 
 
 def _files(folder: Path) -> dict[tuple[str, str, str], Path]:
