@@ -92,11 +92,7 @@ def make_holdout(
         if test_fraction:
             test |= _drawn(names[free], strata[free], share, seed + number)
         rest = np.array([name not in test for name in names])
-        validation: set[str] = set()
-        if validation_fraction:
-            # Another stream than the test set's, or the two draws would be alike.
-            inner = seed + number + INNER_SEED
-            validation = _drawn(names[rest], strata[rest], validation_fraction, inner)
+        validation = _inner(names[rest], strata[rest], validation_fraction, seed + number)
         folds.append(_fold(number, set(names), test, validation))
     split = Split("holdout", seed, tuple(folds))
     verify(split, groups)
@@ -152,10 +148,7 @@ def make_clipwise(
         strata = np.zeros_like(classes) if published else classes
         test = _drawn(names, strata, fraction, start + number, up=published)
         rest = np.array([name not in test for name in names])
-        validation: set[str] = set()
-        if validation_fraction:
-            inner = start + number + INNER_SEED
-            validation = _drawn(names[rest], strata[rest], validation_fraction, inner)
+        validation = _inner(names[rest], strata[rest], validation_fraction, start + number)
         folds.append(_fold(number, set(names), test, validation, unit="clip"))
     split = Split(scheme, seed, tuple(folds))
     verify(split, names)
@@ -197,6 +190,12 @@ def _drawn(
         names, test_size=count, random_state=seed % 2**32, stratify=strata if feasible else None
     )
     return set(drawn)
+
+
+def _inner(names: np.ndarray, strata: np.ndarray, fraction: float, seed: int) -> set[str]:
+    """Draws the validation set; empty for a share of 0."""
+    # Another stream than the test set's, or the two draws would be alike.
+    return _drawn(names, strata, fraction, seed + INNER_SEED) if fraction else set()
 
 
 def _stratified_by_clips(
