@@ -115,6 +115,27 @@ def check_backend() -> None:
     )
 
 
+def require_tensorflow(needing: str) -> Any:
+    """Gives the module TensorFlow.
+
+    Args:
+        needing: What needs it, with the verb, such as "export needs".
+
+    Raises:
+        ConfigError: Keras computes with another backend.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise ConfigError(
+            f"KERAS_BACKEND is '{keras.backend.backend()}': {needing} 'tensorflow'. Set "
+            "KERAS_BACKEND=tensorflow and start again; saved models load with either backend."
+        )
+    import tensorflow as tf
+
+    return tf
+
+
 @contextmanager
 def fixed_settings() -> Iterator[None]:
     """Lends Keras the settings that networks are built with, whatever its `keras.json` says."""

@@ -76,6 +76,25 @@ def unfinished_path(path: Path) -> Path:
     return path.with_name(f".tmp-{os.getpid()}-{_MACHINE}{uuid.uuid4().hex[:8]}-{end}")
 
 
+@contextmanager
+def replaced_folder(out: Path) -> Iterator[Path]:
+    """A folder beside `out` to write to, which takes its place once all is written.
+
+    An earlier `out` is removed only then; if anything fails, the new folder is.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(out.parent)
+    unfinished = unfinished_path(out)
+    unfinished.mkdir()
+    try:
+        yield unfinished
+        if out.exists():
+            shutil.rmtree(out)
+        unfinished.replace(out)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
 def write_file(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Writes a file by `atomic_write`, text as UTF-8."""
     with atomic_write(path) as temporary_path:

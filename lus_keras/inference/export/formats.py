@@ -4,7 +4,6 @@ from pathlib import Path
 
 import keras
 
-from lus_keras.core.errors import ConfigError
 from lus_keras.inference.export.graph import output_names, probabilities, serving_function
 from lus_keras.inference.predict import Ensemble
 
@@ -59,19 +58,6 @@ def write_format(name: str, models: Ensemble, folder: Path) -> None:
         ConfigError: The format is not known, or its packages are not installed.
     """
     {"saved_model": _saved_model, "onnx": _onnx, "keras": _keras}[name](models, folder)
-
-
-def require_backend() -> None:
-    """Refuses to export from another backend of Keras than TensorFlow.
-
-    Raises:
-        ConfigError: With how to choose it.
-    """
-    if keras.backend.backend() != "tensorflow":
-        raise ConfigError(
-            f"KERAS_BACKEND is '{keras.backend.backend()}': export needs 'tensorflow'. Set "
-            "KERAS_BACKEND=tensorflow and start again; saved models load with either backend."
-        )
 
 
 def _saved_model(models: Ensemble, folder: Path) -> None:

@@ -1,14 +1,13 @@
 """Exports networks: written to a temporary folder, checked, then moved into place."""
 
 import os
-import shutil
 from pathlib import Path
 
+from lus_keras.core.environment import require_tensorflow
 from lus_keras.core.errors import RunError
 from lus_keras.core.files import (
-    remove_abandoned,
+    replaced_folder,
     sha256_of,
-    unfinished_path,
     write_file,
     write_json,
 )
@@ -16,7 +15,7 @@ from lus_keras.inference.checks import CONTRACT, check_export_folder, check_form
 from lus_keras.inference.export import preprocess
 from lus_keras.inference.export.card import contract, model_card
 from lus_keras.inference.export.check import check_export
-from lus_keras.inference.export.formats import require_backend, write_format
+from lus_keras.inference.export.formats import write_format
 from lus_keras.inference.predict import Ensemble
 
 CARD = "model_card.md"
@@ -41,24 +40,16 @@ def export_models(
         RunError: The export's outputs differ from those of the networks; it is removed.
     """
     check_format(format)
-    require_backend()
+    require_tensorflow("export needs")
     out = Path(os.path.normpath(Path(out).absolute()))
     check_export_folder(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(out.parent)
-    unfinished = unfinished_path(out)
-    unfinished.mkdir()
     try:
-        write_format(format, models, unfinished)
-        differences = check_export(format, models, unfinished)
-        _describe(models, unfinished, format, differences)
-        if out.exists():
-            shutil.rmtree(out)
-        unfinished.replace(out)
+        with replaced_folder(out) as unfinished:
+            write_format(format, models, unfinished)
+            differences = check_export(format, models, unfinished)
+            _describe(models, unfinished, format, differences)
     except RunError as error:
         raise RunError(f"{out}: {error}") from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return sorted(path for path in out.rglob("*") if path.is_file()), differences
 
 

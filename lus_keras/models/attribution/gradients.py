@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from lus_keras.core.errors import ConfigError
+from lus_keras.core import environment
 from lus_keras.core.typing import Tensor
 from lus_keras.models.attribution.pooling import with_plain_pooling
 
@@ -25,14 +25,7 @@ def require_tensorflow() -> Any:
     Raises:
         ConfigError: Keras computes with another backend.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise ConfigError(
-            f"KERAS_BACKEND is '{keras.backend.backend()}': saliency maps need 'tensorflow'. Set "
-            "KERAS_BACKEND=tensorflow and start again; saved models load with either backend."
-        )
-    import tensorflow as tf
-
-    return tf
+    return environment.require_tensorflow("saliency maps need")
 
 
 @functools.lru_cache(maxsize=4)

@@ -9,7 +9,6 @@ The user's folder takes precedence. Nothing is downloaded.
 
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lus_keras.core.config import did_you_mean
 from lus_keras.core.errors import ConfigError, DataError
-from lus_keras.core.files import remove_abandoned, sha256_of, unfinished_path
+from lus_keras.core.files import replaced_folder, sha256_of
 from lus_keras.models.pretrained.torch_files.safetensors import read_safetensors
 
 SHIPPED = Path(__file__).parent / "weights"
@@ -258,11 +257,7 @@ def write_entry(
     from safetensors.numpy import save_file
 
     out = root / entry.name
-    out.parent.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(out.parent)
-    unfinished = unfinished_path(out)
-    unfinished.mkdir()
-    try:
+    with replaced_folder(out) as unfinished:
         files = []
         for name, arrays in weights.items():
             path = unfinished / name
@@ -273,8 +268,4 @@ def write_entry(
         text = said.model_dump_json(indent=1, by_alias=True)
         (unfinished / FILE).write_text(text + "\n", "utf-8")
         (unfinished / CARD).write_text(card, "utf-8")
-        shutil.rmtree(out, ignore_errors=True)
-        unfinished.replace(out)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return sorted(out.iterdir())
