@@ -98,8 +98,8 @@ def make_videos(tmp_path):
         videos = []
         for number in range(count):
             path = tmp_path / "videos" / f"v{number:02d}.avi"
-            grey = (10 * number + np.arange(frames)).astype(np.uint8)
-            pixels = np.broadcast_to(grey[:, None, None], (frames, 24, 32))
+            gray = (10 * number + np.arange(frames)).astype(np.uint8)
+            pixels = np.broadcast_to(gray[:, None, None], (frames, 24, 32))
             write_video(path, np.ascontiguousarray(pixels), fps, codec="rawvideo")
             names = {"video_id": f"v{number:02d}", "patient_id": f"p{number // 2}"}
             videos.append(Video(video=str(path), **names, **labels))

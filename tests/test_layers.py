@@ -100,7 +100,7 @@ def test_time_distributed_equals_a_loop_at_inference():
         np.testing.assert_allclose(folded[:, step], convolution(clips[:, step]), atol=1e-6)
 
 
-def test_time_distributed_normalises_over_batch_and_time_and_updates_once():
+def test_time_distributed_normalizes_over_batch_and_time_and_updates_once():
     """Frames of value 0 … 5: mean 2.5; moving mean after one step 0.01 · 2.5, not six updates."""
     clips = np.arange(6, dtype="float32").reshape(2, 3, 1, 1, 1)
     layer = TimeDistributed(BatchNormalization(epsilon=0.0))
@@ -159,7 +159,7 @@ def test_fused_and_plain_paths_agree():
         np.testing.assert_allclose(ours, theirs, rtol=1e-5)
 
 
-def test_frozen_normalisation_does_not_move():
+def test_frozen_normalization_does_not_move():
     layer = BatchNormalization(trainable=False)
     layer(np.random.default_rng(0).random((4, 3, 3, 2)).astype("float32"), training=True)
     np.testing.assert_array_equal(layer.moving_mean, [0, 0])

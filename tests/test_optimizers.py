@@ -66,7 +66,7 @@ def test_decay_is_a_penalty_that_the_loss_does_not_show():
     np.testing.assert_allclose(ours.get_weights(), theirs.get_weights(), rtol=1e-5)
 
 
-def test_decay_and_momentum_reach_biases_and_normalisation():
+def test_decay_and_momentum_reach_biases_and_normalization():
     inputs = keras.Input((2,))
     model = keras.Model(inputs, keras.layers.BatchNormalization()(keras.layers.Dense(2)(inputs)))
     optimizer = CoupledSGD(0.5, 0.0, 0.1)

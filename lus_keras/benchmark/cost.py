@@ -80,7 +80,7 @@ def _cost(paper: str, preset: str, entry: str, settings: PaperConfig, flops: int
     clips, pixels = _amounts(plans, settings.clip)
     fit, split = settings.fit, settings.split
     share = (split.count - 1) / split.count if split.scheme == "kfold" else 1 - split.test_fraction
-    learnt = clips * share * split.count
+    learned = clips * share * split.count
     copies = 2 if fit.augment == "flip" else 1
     network = entry.rpartition("/")[2]
     return Cost(
@@ -90,10 +90,10 @@ def _cost(paper: str, preset: str, entry: str, settings: PaperConfig, flops: int
         videos=len(plans),
         clips=round(clips),
         forward_flops=flops,
-        training_flops=TRAINING * flops * learnt * copies * fit.epochs,
+        training_flops=TRAINING * flops * learned * copies * fit.epochs,
         disk_bytes=pixels,
         memory_gb=peak_gb(settings, [network]),
-        cpu_seconds=training_seconds(settings, [network], learnt),
+        cpu_seconds=training_seconds(settings, [network], learned),
     )
 
 

@@ -144,8 +144,8 @@ def _print_counts(made: Sequence[DataSet]) -> None:
         paper = (str(printed.get(key, "–")) for key in ("total", "present", "absent"))
         table.add_row(data_set.name, *map(str, counts), *paper)
     Console().print(table)
-    unlabelled = sum(data_set.tiles - data_set.present - data_set.absent for data_set in made)
-    if unlabelled:
-        echo(f"{unlabelled} tiles are from videos without a label in the column `sliding`.")
+    unlabeled = sum(data_set.tiles - data_set.present - data_set.absent for data_set in made)
+    if unlabeled:
+        echo(f"{unlabeled} tiles are from videos without a label in the column `sliding`.")
     if "2_90x90" in {data_set.name for data_set in made} & set(published):
         echo("The paper prints 663 tiles for 2_90x90; 230 + 96 = 326.")

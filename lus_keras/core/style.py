@@ -6,11 +6,11 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-BLUE, GREEN, ORANGE, GREY = "#1f5fbf", "#2a9d4a", "#d9730d", "#777777"
+BLUE, GREEN, ORANGE, GRAY = "#1f5fbf", "#2a9d4a", "#d9730d", "#777777"
 # Okabe and Ito's palette: told apart by color-blind readers too.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", "-.", ":")
-VERDICT_COLOURS = {"holds": GREEN, "fails": "#c0392b", "undecided": GREY}
+VERDICT_COLORS = {"holds": GREEN, "fails": "#c0392b", "undecided": GRAY}
 DPI = 150
 
 

@@ -65,7 +65,7 @@ def scale(clips: Any, scaling: str) -> Any:
     if scaling == "depth":
         over = (-4, -2, -1)
         # Of neighboring rows together, or a bright row would take itself for the rule.
-        near = _neighbours(values.shape[-3])
+        near = _neighbors(values.shape[-3])
         mean = ops.einsum("ij,...tjwc->...tiwc", near, ops.mean(values, over, keepdims=True))
         square = ops.einsum("ij,...tjwc->...tiwc", near, ops.mean(values**2, over, keepdims=True))
         spread = ops.sqrt(ops.maximum(square - mean**2, 0.0)) + LEAST_SPREAD
@@ -76,7 +76,7 @@ def scale(clips: Any, scaling: str) -> Any:
 
 
 @functools.lru_cache(maxsize=8)
-def _neighbours(rows: int) -> np.ndarray:
+def _neighbors(rows: int) -> np.ndarray:
     """Weights `(rows, rows)` of a Gaussian over rows, each line with sum 1."""
     distance = np.arange(rows)[:, None] - np.arange(rows)[None]
     weights = np.exp(-0.5 * (distance / (SMOOTHING * rows)) ** 2)

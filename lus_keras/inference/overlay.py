@@ -69,8 +69,8 @@ def overlay_frame(
 ) -> NDArray[np.uint8]:
     """One image `(H, W, 3)` uint8 RGB of even size: a frame and its maps in 0 … 1 by title."""
     table = np.round(255 * matplotlib.colormaps["inferno"](np.arange(256)))[:, :3].astype(np.uint8)
-    grey = np.repeat(frames[number][..., None], 3, axis=-1)
-    panels = {"input": grey} | {
+    gray = np.repeat(frames[number][..., None], 3, axis=-1)
+    panels = {"input": gray} | {
         title: table[np.round(255 * np.clip(values[number], 0, 1)).astype(np.uint8)]
         for title, values in maps.items()
     }
@@ -94,8 +94,8 @@ def _panel(title: str, picture: np.ndarray, factor: int) -> np.ndarray:
     return np.concatenate([head, large])
 
 
-def _write(bar: np.ndarray, text: str, colour: tuple[int, int, int], right: bool = False) -> None:
+def _write(bar: np.ndarray, text: str, color: tuple[int, int, int], right: bool = False) -> None:
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.55
     (width, _), _ = cv2.getTextSize(text, font, scale, 1)
     x = bar.shape[1] - width - 4 if right else 4
-    cv2.putText(bar, text, (x, BAR - 9), font, scale, colour, 1, cv2.LINE_AA)
+    cv2.putText(bar, text, (x, BAR - 9), font, scale, color, 1, cv2.LINE_AA)

@@ -129,8 +129,8 @@ def pictures_of(explanation: Explanation, shown: Sequence[int]) -> tuple[list[np
     """
     found, cut = explanation.prediction, explanation.prediction.cuts[explanation.clip]
     if len(explanation.frames) != cut.length:
-        grey = [np.repeat(explanation.frames[n][..., None], 3, axis=-1) for n in shown]
-        return grey, (0, 0, *grey[0].shape[1::-1])
+        gray = [np.repeat(explanation.frames[n][..., None], 3, axis=-1) for n in shown]
+        return gray, (0, 0, *gray[0].shape[1::-1])
     wanted, pictures = {cut.first + number for number in shown}, []
     decoded = iter_resampled(
         found.video.video, fps=found.clip.fps, picture_fps=found.video.fps, grayscale=False

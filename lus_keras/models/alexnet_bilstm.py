@@ -180,8 +180,8 @@ def _conv_bn(x: Tensor, filters: int, kernel: int, strides: int, name: str):
     he = keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal")
     convolution = layers.Conv2D(filters, kernel, strides, use_bias=False, kernel_initializer=he)
     x = TimeDistributed(convolution, name=name)(x)
-    normalise = BatchNormalization(epsilon=1e-5, momentum=0.9)
-    return TimeDistributed(normalise, name=f"{name}_bn")(x)
+    normalize = BatchNormalization(epsilon=1e-5, momentum=0.9)
+    return TimeDistributed(normalize, name=f"{name}_bn")(x)
 
 
 def _spatial_mask(maps: Tensor, filters: tuple[int, int], activation: str):
@@ -190,8 +190,8 @@ def _spatial_mask(maps: Tensor, filters: tuple[int, int], activation: str):
     for index, count in enumerate(filters, start=1):
         convolution = _convolution(x.shape[-1], count, 3, padding="same")
         x = TimeDistributed(convolution, name=f"attention_conv{index}")(x)
-        normalise = BatchNormalization(epsilon=1e-5, momentum=0.9)
-        x = TimeDistributed(normalise, name=f"attention_bn{index}")(x)
+        normalize = BatchNormalization(epsilon=1e-5, momentum=0.9)
+        x = TimeDistributed(normalize, name=f"attention_bn{index}")(x)
         x = layers.ReLU(negative_slope=SLOPES[activation], name=f"attention_relu{index}")(x)
     last = _convolution(x.shape[-1], 1, 3, padding="same", activation=_mask_end(activation))
     return TimeDistributed(last, name="spatial_mask")(x)

@@ -5,10 +5,10 @@ from typing import Any
 import keras
 from matplotlib.figure import Figure
 
-from lus_keras.core.style import BLUE, GREEN, GREY, ORANGE, new_figure
+from lus_keras.core.style import BLUE, GRAY, GREEN, ORANGE, new_figure
 
 # Kinds of layers by a part of their class's name; what has none is drawn in gray.
-COLOURS = {"Conv": BLUE, "Dense": BLUE, "Bidirectional": GREEN, "Attention": ORANGE}
+COLORS = {"Conv": BLUE, "Dense": BLUE, "Bidirectional": GREEN, "Attention": ORANGE}
 # Layers of a network that fits a page.
 MOST_LAYERS = 40
 # Layers that belong to the box before them.
@@ -39,12 +39,12 @@ def draw_architecture(model: keras.Model) -> Figure:
     axes.axis("off")
     axes.set_title(f"{model.name}, {model.count_params():,} parameters")
     drawn = []
-    for row, (title, shape, colour) in enumerate(boxes):
-        style = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": colour}
+    for row, (title, shape, color) in enumerate(boxes):
+        style = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": color}
         drawn.append(axes.text(0.3, row, title, ha="center", va="center", fontsize=8, bbox=style))
         axes.text(0.72, row, shape, ha="left", va="center", fontsize=8)
     for start, end in _arrows(model, place):
-        arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": GREY}
+        arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": GRAY}
         if end - start == 1:
             axes.annotate("", (0.3, end - 0.32), (0.3, start + 0.32), arrowprops=arrow)
             continue
@@ -69,17 +69,17 @@ def _boxes(model: keras.Model) -> tuple[list[tuple[str, str, str]], dict[str, in
     for layer in model.layers:
         kind = _inner(layer)
         if kind in WITHIN and boxes:
-            title, shape, count, colour = boxes[-1]
+            title, shape, count, color = boxes[-1]
             count += layer.count_params()
-            boxes[-1] = (f"{title}, {WITHIN[kind]}", shape, count, colour)
+            boxes[-1] = (f"{title}, {WITHIN[kind]}", shape, count, color)
         else:
             sizes = " × ".join(str(size) for size in layer.output.shape[1:])
-            colour = next((c for part, c in COLOURS.items() if part in kind), GREY)
-            boxes.append((layer.name.replace("_", " "), sizes, layer.count_params(), colour))
+            color = next((c for part, c in COLORS.items() if part in kind), GRAY)
+            boxes.append((layer.name.replace("_", " "), sizes, layer.count_params(), color))
         place[layer.name] = len(boxes) - 1
     said = [
-        (title, f"{shape}   {count:,} parameters" if count else shape, colour)
-        for title, shape, count, colour in boxes
+        (title, f"{shape}   {count:,} parameters" if count else shape, color)
+        for title, shape, count, color in boxes
     ]
     return said, place
 

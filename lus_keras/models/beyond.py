@@ -51,7 +51,7 @@ def deep_frames(name: str, shape: tuple[int, ...], width: int, momentum: float) 
 
 
 def without_recurrence(
-    x: Tensor, kind: str, units: int, dropout: float, normalise: Any, penalty: Any
+    x: Tensor, kind: str, units: int, dropout: float, normalize: Any, penalty: Any
 ) -> Tensor:
     """Frames `(b, t, d)` → `(b, t, units)` that see each other by convolution or attention.
 
@@ -72,7 +72,7 @@ def without_recurrence(
             kernel_regularizer=penalty,
             name=f"tcn{reach}",
         )(x)
-        y = layers.Dropout(dropout)(normalise(name=f"tcn{reach}_bn")(y))
+        y = layers.Dropout(dropout)(normalize(name=f"tcn{reach}_bn")(y))
         x = layers.Add(name=f"tcn{reach}_add")([x, y])
     return x
 

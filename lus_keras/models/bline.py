@@ -113,14 +113,14 @@ def build_bline(
         *(("dropout_at", place, Place) for place in dropout_at),
     )
     penalty = keras.regularizers.L2(l2) if l2 else None
-    normalise = partial(BatchNormalization, momentum=bn_momentum)
+    normalize = partial(BatchNormalization, momentum=bn_momentum)
     kernel = kernel_3d if conv == "3d" else (3, 3)
     clip = keras.Input(input_shape, name="clip")
     x = clip
     for index, count in enumerate((filters[0], filters[0], filters[1], filters[1]), start=1):
         if frame_network != "cnn":
             break
-        x = _conv_block(x, count, kernel, bn_order, normalise, penalty, name=f"conv{index}")
+        x = _conv_block(x, count, kernel, bn_order, normalize, penalty, name=f"conv{index}")
         if index % 2 == 0:
             x = _max_pool(x, conv, time_pool, name=f"pool{index // 2}")
     flat = layers.Flatten()
@@ -138,9 +138,9 @@ def build_bline(
     x = layers.Dropout(dropout, name="frame_dropout")(x) if "frames" in dropout_at else x
     rate = dropout if "lstm" in dropout_at else None
     if lstm_units and temporal == "bilstm":
-        x = _bilstm(x, lstm_units, rate, normalise, penalty)
+        x = _bilstm(x, lstm_units, rate, normalize, penalty)
     elif lstm_units:
-        x = without_recurrence(x, temporal, 2 * lstm_units, rate or 0.0, normalise, penalty)
+        x = without_recurrence(x, temporal, 2 * lstm_units, rate or 0.0, normalize, penalty)
     x = _over_time(x, attention, pool, average)
     x = layers.Dropout(dropout, name="features_dropout")(x) if "features" in dropout_at else x
     logits = layers.Dense(HEADS[head], kernel_regularizer=penalty, dtype="float32", name="logits")(
@@ -180,7 +180,7 @@ def _conv_block(
     filters: int,
     kernel: tuple[int, ...],
     bn_order: str,
-    normalise: Callable[..., Any],
+    normalize: Callable[..., Any],
     penalty: Any,
     *,
     name: str,
@@ -199,9 +199,9 @@ def _conv_block(
     if bn_order == "relu_bn":
         convolution.activation = keras.activations.relu
         x = wrap(convolution, name=name)(x)
-        return wrap(normalise(), name=f"{name}_bn")(x)
+        return wrap(normalize(), name=f"{name}_bn")(x)
     x = wrap(convolution, name=name)(x)
-    x = wrap(normalise(), name=f"{name}_bn")(x)
+    x = wrap(normalize(), name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
@@ -215,13 +215,13 @@ def _max_pool(x: Tensor, conv: str, time_pool: int, name: str):
 
 
 def _bilstm(
-    x: Tensor, units: int, dropout: float | None, normalise: Callable[..., Any], penalty: Any
+    x: Tensor, units: int, dropout: float | None, normalize: Callable[..., Any], penalty: Any
 ):
     lstm = layers.LSTM(
         units, return_sequences=True, kernel_regularizer=penalty, recurrent_regularizer=penalty
     )
     x = layers.Bidirectional(lstm, name="bilstm")(x)
-    x = normalise(name="bilstm_bn")(x)
+    x = normalize(name="bilstm_bn")(x)
     return x if dropout is None else layers.Dropout(dropout, name="bilstm_dropout")(x)
 
 

@@ -154,11 +154,11 @@ class StemConv3D(Conv3D):
             return super().call(inputs)
         first, *others = ops.unstack(inputs, axis=-1)
         # One by one: twice as fast as against the first, broadcast.
-        grey = ops.all(ops.stack([ops.all(ops.equal(first, other)) for other in others]))
+        gray = ops.all(ops.stack([ops.all(ops.equal(first, other)) for other in others]))
         whole = super().call
-        return ops.cond(grey, lambda: self._of_grey(inputs), lambda: whole(inputs))
+        return ops.cond(gray, lambda: self._of_gray(inputs), lambda: whole(inputs))
 
-    def _of_grey(self, inputs: Tensor):
+    def _of_gray(self, inputs: Tensor):
         one = ops.sum(self.kernel, axis=-2, keepdims=True)
         return self._convolve(_one_channel(inputs), one)
 

@@ -156,8 +156,8 @@ def _v1(frame: Tensor, blocks: tuple[int, ...], width: int):
             f"Received: blocks={blocks}, width={width}, channels={frame.shape[-1]}."
         )
     build = getattr(keras.applications, V1[blocks])
-    colours = CaffeColours(name="preprocessing")(frame)
-    return build(include_top=False, weights=None, input_tensor=colours).output
+    colors = CaffeColours(name="preprocessing")(frame)
+    return build(include_top=False, weights=None, input_tensor=colors).output
 
 
 def _fuse(momentum: float | None, layer: keras.layers.Layer) -> keras.layers.Layer:

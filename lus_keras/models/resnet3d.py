@@ -73,18 +73,18 @@ def build_resnet3d(
     """
     _check(input_shape, depth=depth, num_outputs=num_outputs, reg_factor=reg_factor)
     kind, blocks_per_stage = DEPTHS[depth]
-    normalise = partial(_bn_relu, momentum=bn_momentum)
+    normalize = partial(_bn_relu, momentum=bn_momentum)
     start: dict[str, Any] = {
         "kernel_initializer": "he_normal",
         "kernel_regularizer": L2(reg_factor),
     }
     convolve: Callable[..., Any] = partial(Conv3D, padding="same", **start)
     if factored:
-        convolve = partial(_factored, normalise=normalise, **start)
+        convolve = partial(_factored, normalize=normalize, **start)
     clip = keras.Input(input_shape, name="clip")
     x = clip[:, 1:] - clip[:, :-1] if difference else clip
     x = StemConv3D(filters, 7, strides=2, padding="same", name="stem", **start)(x)
-    x = normalise(x, name="stem")
+    x = normalize(x, name="stem")
     x = layers.MaxPooling3D(3, strides=2, padding="same", name="stem_pool")(x)
     for stage, blocks in enumerate(blocks_per_stage, start=1):
         for block in range(1, blocks + 1):
@@ -93,12 +93,12 @@ def build_resnet3d(
                 kind,
                 filters * 2 ** (stage - 1),
                 strides=2 if stage > 1 and block == 1 else 1,
-                normalised=stage == block == 1,
+                normalized=stage == block == 1,
                 convolve=convolve,
-                normalise=normalise,
+                normalize=normalize,
                 name=f"stage{stage}_block{block}",
             )
-    x = normalise(x, name="top")
+    x = normalize(x, name="top")
     x = layers.GlobalAveragePooling3D(dtype="float32", name="features")(x)
     logits = layers.Dense(num_outputs, dtype="float32", name="logits", **start)
     return keras.Model(clip, logits(x), name=f"resnet3d_{depth}")
@@ -132,17 +132,17 @@ def _block(
     filters: int,
     *,
     strides: int,
-    normalised: bool,
+    normalized: bool,
     convolve: Callable[..., Any],
-    normalise: Callable[..., Any],
+    normalize: Callable[..., Any],
     name: str,
 ):
     """Residual block; its stride is on its first convolution."""
     residual = x
     for index, (size, widening) in enumerate(kind, start=1):
         conv = f"{name}_conv{index}"
-        if index > 1 or not normalised:
-            residual = normalise(residual, name=conv)
+        if index > 1 or not normalized:
+            residual = normalize(residual, name=conv)
         residual = convolve(
             filters * widening, size, strides=strides if index == 1 else 1, name=conv
         )(residual)
@@ -150,7 +150,7 @@ def _block(
 
 
 def _factored(
-    filters: int, size: int, *, name: str, normalise: Any, strides: Any = 1, **start: Any
+    filters: int, size: int, *, name: str, normalize: Any, strides: Any = 1, **start: Any
 ):
     """(2+1)D convolution (Tran 2018): space, BN, ReLU, time; about as many weights as in 3D."""
 
@@ -165,7 +165,7 @@ def _factored(
             name=f"{name}_space",
             **start,
         )
-        x = normalise(over_space(x), name=f"{name}_middle")
+        x = normalize(over_space(x), name=f"{name}_middle")
         over_time = layers.Conv3D(
             *(filters, (size, 1, 1), (strides, 1, 1)), padding="same", name=name, **start
         )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lus_keras.simulation.anatomy import transmission
-from lus_keras.simulation.artefacts import VerticalArtefacts, elevational_visibility
+from lus_keras.simulation.artifacts import VerticalArtifacts, elevational_visibility
 from lus_keras.simulation.geometry import Acquisition
 from lus_keras.simulation.motion import Motion
 from lus_keras.simulation.parameters import TrapParameters, ZLineParameters, draw_many
@@ -49,7 +49,7 @@ def _show_first_trap(
     elevation_mm[0] = offset - motion.slip_mm[moment]
 
 
-def narrow_traps(acquisition: Acquisition, motion: Motion, count: int) -> VerticalArtefacts:
+def narrow_traps(acquisition: Acquisition, motion: Motion, count: int) -> VerticalArtifacts:
     """Draws causes of separate B-lines, weaker at higher difficulty; the first one is in view."""
     trap = draw_many(TrapParameters, acquisition.plan.key, count)
     low, high = span_mm(acquisition, motion)
@@ -58,7 +58,7 @@ def narrow_traps(acquisition: Acquisition, motion: Motion, count: int) -> Vertic
         _show_first_trap(acquisition, motion, position, elevation)
     slices = np.where(trap["is_persistent"] > 0, PERSISTENT_SLICE_MM, trap["slice_mm"])
     visibility = elevational_visibility(elevation, slices, motion.slip_mm)
-    return VerticalArtefacts(
+    return VerticalArtifacts(
         kind=("b_line",) * count,
         position_mm=position,
         width_mm=trap["width_mm"],
@@ -71,7 +71,7 @@ def narrow_traps(acquisition: Acquisition, motion: Motion, count: int) -> Vertic
 
 def z_lines(
     acquisition: Acquisition, motion: Motion, slip_range_mm: tuple[float, float] = (0.0, 0.0)
-) -> VerticalArtefacts:
+) -> VerticalArtifacts:
     """Draws Z-lines, independent of the class of the video.
 
     Args:
@@ -91,7 +91,7 @@ def z_lines(
     elevation = line["elevation_mm"] * wider - (low_slip + high_slip) / 2
     slices = np.full(count, Z_LINE_SLICE_MM)
     visibility = elevational_visibility(elevation, slices, motion.slip_mm)
-    return VerticalArtefacts(
+    return VerticalArtifacts(
         kind=("z_line",) * count,
         position_mm=low + (high - low) * line["place"],
         width_mm=line["width_mm"],

@@ -39,13 +39,13 @@ class ChestWall:
     speckle: np.ndarray
 
 
-def rib_centres(acquisition: Acquisition) -> np.ndarray:
+def rib_centers(acquisition: Acquisition) -> np.ndarray:
     """Centers of the ribs that can shade the view, `(n,)` float64 mm; empty if none cross it."""
     if not acquisition.video.shows_ribs:
         return np.empty(0)
     pitch = acquisition.patient.rib_pitch_mm * acquisition.video.rib_pitch_scale
-    centres = (np.arange(-6, 7) + acquisition.video.rib_phase) * pitch
-    return centres[np.abs(centres) < acquisition.half_width_mm + 40]
+    centers = (np.arange(-6, 7) + acquisition.video.rib_phase) * pitch
+    return centers[np.abs(centers) < acquisition.half_width_mm + 40]
 
 
 def rib_top_mm(acquisition: Acquisition, distance_mm: np.ndarray) -> np.ndarray:
@@ -62,7 +62,7 @@ def _shadow_profile(acquisition: Acquisition, distance_mm: np.ndarray) -> np.nda
 
 def acoustic_window(acquisition: Acquisition, lateral_mm: np.ndarray) -> np.ndarray:
     """Share of power that passes between the ribs at `(n,)` positions in mm, 0 … 1."""
-    distance = np.abs(lateral_mm[None] - rib_centres(acquisition)[:, None])
+    distance = np.abs(lateral_mm[None] - rib_centers(acquisition)[:, None])
     shade = _shadow_profile(acquisition, distance).max(0, initial=0)
     return from_db(-acquisition.video.rib_shadow_db * shade)
 
@@ -111,8 +111,8 @@ def _ribs(acquisition: Acquisition) -> tuple[np.ndarray, np.ndarray]:
     cap, shade = np.zeros(acquisition.shape, "f4"), np.zeros(acquisition.shape, "f4")
     roughness = smooth_profile(acquisition.rng("ribs.roughness"), lateral, 1.8)
     brightness = from_db(video.rib_cap_db + 1.5 * roughness)
-    for centre in rib_centres(acquisition):
-        distance = np.abs(lateral - centre)
+    for center in rib_centers(acquisition):
+        distance = np.abs(lateral - center)
         top = rib_top_mm(acquisition, distance)
         line = np.exp(-(((depth - top) / (CAP_MM + acquisition.row_mm)) ** 2))
         cap += line * brightness * soft_step((1.15 * half_rib - distance) / 0.5)

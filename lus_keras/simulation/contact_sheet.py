@@ -191,10 +191,10 @@ def _draw_appearance(
     if real:
         found[source] = measure(np.stack([p.frame for p in real])), ORANGE
     levels, spectrum = figure.add_subplot(cells[0, 0]), figure.add_subplot(cells[0, 1])
-    for name, (appearance, colour) in found.items():
-        levels.semilogy(np.maximum(appearance.histogram, 1e-6), color=colour, lw=1.2, label=name)
+    for name, (appearance, color) in found.items():
+        levels.semilogy(np.maximum(appearance.histogram, 1e-6), color=color, lw=1.2, label=name)
         cycles = np.arange(1, len(appearance.radial_db) + 1)
-        spectrum.semilogx(cycles, appearance.radial_db, color=colour, lw=1.2)
+        spectrum.semilogx(cycles, appearance.radial_db, color=color, lw=1.2)
     levels.set_xlabel("gray level", fontsize=7)
     levels.set_ylabel("share of pixels", fontsize=7)
     levels.legend(frameon=False, fontsize=6)

@@ -88,7 +88,7 @@ def noise_bank(acquisition: Acquisition) -> np.ndarray:
     return np.tile(np.concatenate([frames, frames[:, :, ::-1]]), 2)
 
 
-def grey_map(acquisition: Acquisition) -> np.ndarray:
+def gray_map(acquisition: Acquisition) -> np.ndarray:
     """Gray level of each of 256 display levels, `(256,)` uint8."""
     level = np.linspace(0, 1, 256) ** acquisition.patient.gamma
     return (level * acquisition.patient.white_level).astype(np.uint8)

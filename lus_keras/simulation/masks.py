@@ -57,12 +57,12 @@ def finding_masks(
 
 def _in_beam_space(scene: Scene, visible: np.ndarray, frame: int) -> dict[str, np.ndarray]:
     """Masks `(rows, beams)` bool of one frame before probe motion; absent findings are omitted."""
-    acquisition, artefacts = scene.acquisition, scene.artefacts
+    acquisition, artifacts = scene.acquisition, scene.artifacts
     lateral, first = acquisition.lateral_mm, float(scene.lung_column[frame])
     below = acquisition.row_depth_mm - acquisition.pleura_mm
     clear = acoustic_window(acquisition, lateral)[None] > MIN_WINDOW
-    half = HALF_WIDTH * np.hypot(artefacts.width_mm, acquisition.lateral_psf_mm)
-    place = artefacts.position_mm + scene.motion.lung_mm[frame]
+    half = HALF_WIDTH * np.hypot(artifacts.width_mm, acquisition.lateral_psf_mm)
+    place = artifacts.position_mm + scene.motion.lung_mm[frame]
     near = np.abs(lateral[None] - place[:, None]) <= half[:, None]
     found = {
         "b_lines": (below >= 0) & near[visible].any(axis=0)[None],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lus_keras.data.manifest import Box
-from lus_keras.simulation.anatomy import acoustic_window, rib_centres, rib_top_mm
+from lus_keras.simulation.anatomy import acoustic_window, rib_centers, rib_top_mm
 from lus_keras.simulation.cohort import VideoPlan
 from lus_keras.simulation.geometry import Acquisition, ScanMap, scan_map
 from lus_keras.simulation.scene import Scene
@@ -92,8 +92,8 @@ def widest_window(acquisition: Acquisition) -> tuple[float, float]:
 
 def _limited(low: float, high: float, least: float, most: float) -> tuple[float, float]:
     """Widens or narrows an interval about its center."""
-    centre, half = (low + high) / 2, np.clip(high - low, least, most) / 2
-    return centre - half, centre + half
+    center, half = (low + high) / 2, np.clip(high - low, least, most) / 2
+    return center - half, center + half
 
 
 def _inside(low: float, high: float, first: int, size: int) -> tuple[int, int]:
@@ -139,8 +139,8 @@ def visible_anatomy(plan: VideoPlan, height: int, width: int) -> dict[str, np.nd
     below = depth - acquisition.pleura_mm
     half_rib = acquisition.patient.rib_width_mm / 2
     ribs = np.zeros(acquisition.shape, bool)
-    for centre in rib_centres(acquisition):
-        distance = np.abs(lateral - centre)
+    for center in rib_centers(acquisition):
+        distance = np.abs(lateral - center)
         ribs |= (
             (distance <= half_rib)
             & (depth >= rib_top_mm(acquisition, distance))

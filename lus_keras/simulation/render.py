@@ -56,15 +56,15 @@ class BeamSpace:
     """Composes the frames of a scene in beam space."""
 
     def __init__(self, scene: Scene):
-        acquisition, motion, artefacts = scene.acquisition, scene.motion, scene.artefacts
+        acquisition, motion, artifacts = scene.acquisition, scene.motion, scene.artifacts
         self.scene = scene
         self.beams, self.rows = acquisition.beams, acquisition.rows
-        self.lateral = artefacts.lateral(
+        self.lateral = artifacts.lateral(
             acquisition.lateral_mm, motion.lung_mm, acquisition.lateral_psf_mm
         )
-        self.erasure = artefacts.erasure(self.lateral)
+        self.erasure = artifacts.erasure(self.lateral)
         below = acquisition.row_depth_mm[:, 0] - acquisition.pleura_mm
-        self.decay = np.ascontiguousarray(artefacts.decay(below).T, np.float32)
+        self.decay = np.ascontiguousarray(artifacts.decay(below).T, np.float32)
         self.levels_per_db = 255 / acquisition.patient.dynamic_range_db
         rng = acquisition.rng("noise.order")
         self.noise_frame = rng.integers(0, len(scene.noise), motion.lung_mm.size)
@@ -98,7 +98,7 @@ class BeamSpace:
             return scene.wall
         return scene.wall * scene.effusion.clutter_left(scene.motion.breathing[t])
 
-    def _artefacts(self, t: int) -> list[np.ndarray]:
+    def _artifacts(self, t: int) -> list[np.ndarray]:
         """Echo powers of A-lines and of vertical artifacts, each `(rows, beams)` float32."""
         scene, first = self.scene, self.scene.lung_column[t]
         echoes = [scene.reverberation * self.erasure[t]]
@@ -119,7 +119,7 @@ class BeamSpace:
     def power(self, t: int) -> np.ndarray:
         """Echo power of frame t before probe motion, `(rows, beams)` float32."""
         out = self._lung(t)
-        for echo in self._artefacts(t):
+        for echo in self._artifacts(t):
             out += echo
         out *= self.scene.window
         out += self._wall(t)
@@ -178,13 +178,13 @@ def render_frames(scene: Scene, height: int, width: int, crop: str) -> tuple[np.
     inner = render_size(height, width)
     scan = scan_map(scene.acquisition, *inner, crop)
     beam_space = BeamSpace(scene)
-    grey = display.grey_map(scene.acquisition)
+    gray = display.gray_map(scene.acquisition)
     detailed = inner == (height, width) and min(inner) >= FINE_SIDE
     grain = Grain(scene, *inner) if detailed else None
     text = display.overlay(scene.acquisition, *inner) if crop == "screen" else None
     frames = np.empty((scene.motion.lung_mm.size, height, width), np.uint8)
     for t in range(len(frames)):
-        image = scan.apply(cv2.LUT(beam_space.display_level(t), grey))
+        image = scan.apply(cv2.LUT(beam_space.display_level(t), gray))
         if text is not None:
             cv2.max(image, text, dst=image)
         if grain is not None:

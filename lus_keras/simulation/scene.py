@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from lus_keras.simulation import anatomy, display, tasks
-from lus_keras.simulation.artefacts import VerticalArtefacts
+from lus_keras.simulation.artifacts import VerticalArtifacts
 from lus_keras.simulation.cohort import VideoPlan
 from lus_keras.simulation.consolidation import Consolidation
 from lus_keras.simulation.effusion import Effusion, build_effusion
@@ -36,7 +36,7 @@ class Scene:
 
     acquisition: Acquisition
     motion: Motion
-    artefacts: VerticalArtefacts
+    artifacts: VerticalArtifacts
     wall: np.ndarray
     window: np.ndarray
     reverberation: np.ndarray
@@ -96,7 +96,7 @@ def build_scene(plan: VideoPlan, beams: int, rows: int) -> Scene:
     return Scene(
         acquisition=acquisition,
         motion=motion,
-        artefacts=pathology.artefacts,
+        artifacts=pathology.artifacts,
         wall=wall.power,
         window=anatomy.transmission(acquisition, acquisition.lateral_mm),
         reverberation=anatomy.reverberation(acquisition, wall, pathology.a_line_db),

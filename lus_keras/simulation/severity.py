@@ -89,19 +89,19 @@ def white_fraction(scene: Scene) -> np.ndarray:
 
     The denominator is at least `MIN_VISIBLE` of the beams.
     """
-    acquisition, artefacts = scene.acquisition, scene.artefacts
+    acquisition, artifacts = scene.acquisition, scene.artifacts
     rows, place = read_rows(scene), _on_probe_mm(scene)
-    lateral = artefacts.lateral(
+    lateral = artifacts.lateral(
         acquisition.lateral_mm, scene.motion.lung_mm, acquisition.lateral_psf_mm
     )
-    traps = artefacts.is_trap
+    traps = artifacts.is_trap
     echo = np.einsum("kr,tkn->rnt", rows.decay[traps], lateral[:, traps])
     passes = scene.window[None, :, None]
     rest = (rows.wall + rows.noise)[:, :, None]
     haze, reverberation = rows.haze[:, :, None], rows.reverberation[:, :, None]
     contrast = least_contrast_db(
         scene,
-        rest + passes * (haze + reverberation * artefacts.erasure(lateral).T[None] + echo),
+        rest + passes * (haze + reverberation * artifacts.erasure(lateral).T[None] + echo),
         rest + passes * (haze + reverberation),
         along_beams(scene, rows.gain, place) + contact_at(scene, place),
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from lus_keras.data.manifest import Segments
 from lus_keras.simulation.anatomy import haze_db
-from lus_keras.simulation.artefacts import ERASURE
+from lus_keras.simulation.artifacts import ERASURE
 from lus_keras.simulation.display import noise_level
 from lus_keras.simulation.scene import Scene
 from lus_keras.simulation.texture import from_db
@@ -138,7 +138,7 @@ def read_rows(scene: Scene) -> MeanRows:
         haze=from_db(haze_db(acquisition, depth))[:, None],
         noise=noise_level(acquisition)[rows],
         gain=scene.gain[rows],
-        decay=scene.artefacts.decay(depth - acquisition.pleura_mm),
+        decay=scene.artifacts.decay(depth - acquisition.pleura_mm),
     )
 
 
@@ -192,13 +192,13 @@ def least_contrast_db(
 
 def measure_contrast(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     """Display contrast in dB and position of each vertical artifact, both `(k, t)`, see `Truth`."""
-    artefacts, motion = scene.artefacts, scene.motion
+    artifacts, motion = scene.artifacts, scene.motion
     rows = read_rows(scene)
-    place = artefacts.position_mm[:, None] + motion.lung_mm[None]
+    place = artifacts.position_mm[:, None] + motion.lung_mm[None]
     passes = along_beams(scene, scene.window[None], place)
     reverberation = along_beams(scene, rows.reverberation, place)
-    erased = reverberation / (1 + ERASURE * artefacts.visibility * artefacts.is_trap[:, None])
-    echo = rows.decay.T[:, :, None] * artefacts.visibility[None]
+    erased = reverberation / (1 + ERASURE * artifacts.visibility * artifacts.is_trap[:, None])
+    echo = rows.decay.T[:, :, None] * artifacts.visibility[None]
     rest = along_beams(scene, rows.wall, place) + rows.noise[:, :, None]
     haze = rows.haze[:, :, None]
     on_probe = place + motion.wall_mm[None]
@@ -229,6 +229,6 @@ def measure_b_lines(scene: Scene) -> Truth:
         n_b_lines=np.where(frames, visible.sum(0), 0),
         contrast_db=contrast,
         beam_position=position,
-        kind=scene.artefacts.kind,
+        kind=scene.artifacts.kind,
         fps=fps,
     )

@@ -240,7 +240,7 @@ def test_simulated_videos_can_be_reproduced_from_their_manifest(tmp_path):
 
 
 @pytest.mark.real_data
-def test_covid_blues_has_no_localisation_and_is_split_by_patient(tmp_path):
+def test_covid_blues_has_no_localization_and_is_split_by_patient(tmp_path):
     """Tables of annotated frames are refused before anything is decoded."""
     if not os.environ.get("LUS_KERAS_DATA"):
         pytest.skip("LUS_KERAS_DATA is not set: COVID-BLUES is not tested")

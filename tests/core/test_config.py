@@ -273,7 +273,7 @@ def test_an_override_changes_one_variant_or_all():
     assert config.load("sliding", "quick", both, "all_30x30").clip.tile_step == (45, 45)
 
 
-def test_labelled_choices_show_the_values_in_force():
+def test_labeled_choices_show_the_values_in_force():
     choices = config.load("bline", overrides=["fit.epochs=2"]).labelled_choices()
     values = {choice["field"]: choice["value"] for choice in choices}
     assert values["fit.epochs"] == 2

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lus_keras.core import multilabel
 from lus_keras.core.config.sections import PaperConfig
 from lus_keras.core.labels import CLASSES, MULTILABEL, REGISTRY, SIGNS, SINGLE, Labels
-from lus_keras.data.clips import class_of, is_labelled
+from lus_keras.data.clips import class_of, is_labeled
 from lus_keras.data.manifest import COLUMNS, LABELS, PARSERS, Video
 from lus_keras.data.quality import splitting
 
@@ -47,7 +47,7 @@ def test_every_value_has_a_class_of_its_own(data, column):
     """Single labels are their place among the values, several the bits of their places."""
     value = data.draw(VALUES[column])
     video = Video("v.avi", "p", "v", **{column: value})
-    assert is_labelled(video, column)
+    assert is_labeled(video, column)
     count = len(REGISTRY[column].values)
     shown = np.flatnonzero(multilabel.unpack([class_of(video, column)], count)[0]).tolist()
     if column in MULTILABEL:
@@ -59,6 +59,6 @@ def test_every_value_has_a_class_of_its_own(data, column):
 @pytest.mark.parametrize(("segments", "known"), [(None, False), ((), True), (((0, 1),), True)])
 def test_intervals_state_the_label_they_are_of_and_no_other(segments, known):
     video = Video("v.avi", "p", "v", segments=segments)
-    assert [is_labelled(video, column) for column in CLASSES] == [known, *[False] * 4]
+    assert [is_labeled(video, column) for column in CLASSES] == [known, *[False] * 4]
     if known:
         assert class_of(video, "b_lines") == len(segments)

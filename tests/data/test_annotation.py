@@ -56,9 +56,9 @@ def test_the_page_holds_every_frame_and_asks_for_nothing_else(page):
         assert len(pictures) == 6
         for frame, text in enumerate(pictures):
             content = np.frombuffer(base64.b64decode(text), np.uint8)
-            grey = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE)
-            assert grey.shape == (24, 32)
-            assert np.abs(grey.astype(int) - (10 * number + frame)).max() <= 6
+            gray = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE)
+            assert gray.shape == (24, 32)
+            assert np.abs(gray.astype(int) - (10 * number + frame)).max() <= 6
     text = page.read_text(encoding="utf-8")
     assert "default-src 'none'" in text
     assert set(re.findall(r"https?://[\w./]+", text)) == {"http://www.w3.org/2000/svg"}

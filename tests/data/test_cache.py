@@ -80,11 +80,11 @@ def test_videos_are_decoded_once(cache, make_videos, decoded):
 def test_a_corrected_label_decodes_nothing_and_is_seen(cache, make_videos, decoded):
     videos = make_videos(2, b_lines=0)
     key = open_store(videos, SPEC).key
-    relabelled = [replace(video, b_lines=1, patient_id="x", segments=()) for video in videos]
-    store = open_store(relabelled, SPEC)
+    relabeled = [replace(video, b_lines=1, patient_id="x", segments=()) for video in videos]
+    store = open_store(relabeled, SPEC)
     assert store.key == key
     assert len(decoded) == 2
-    assert store.videos == tuple(relabelled)
+    assert store.videos == tuple(relabeled)
 
 
 def test_a_moved_file_is_not_decoded_again(cache, make_videos, decoded, tmp_path):
@@ -567,12 +567,12 @@ def test_what_lies_outside_the_sector_is_masked(make_videos, channels):
     np.testing.assert_array_equal(masked[:, 20:], plain[:, 20:])
 
 
-def test_colour_has_three_channels_and_grey_one(make_videos):
+def test_color_has_three_channels_and_gray_one(make_videos):
     video = make_videos(1)[0]
-    grey, _ = load_item(video, SPEC)
-    colour, _ = load_item(video, replace(SPEC, channels=3))
-    assert grey.shape == (6, 24, 32, 1)
-    np.testing.assert_array_equal(colour, np.repeat(grey, 3, axis=-1))
+    gray, _ = load_item(video, SPEC)
+    color, _ = load_item(video, replace(SPEC, channels=3))
+    assert gray.shape == (6, 24, 32, 1)
+    np.testing.assert_array_equal(color, np.repeat(gray, 3, axis=-1))
 
 
 def test_a_plan_is_rendered_with_its_measured_labels(cache):

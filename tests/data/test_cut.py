@@ -120,8 +120,8 @@ def test_videos_of_two_stores_are_counted_on(make_source, tmp_path):
     np.testing.assert_array_equal(both.read([0, 1])[..., 0], np.stack([frames[0], frames[1]]))
 
 
-def test_padding_is_zero_after_normalisation_and_grey_becomes_three_channels(make_source):
-    """ImageNet's mean color is 0 after normalisation: that is what padded frames look like."""
+def test_padding_is_zero_after_normalization_and_gray_becomes_three_channels(make_source):
+    """ImageNet's mean color is 0 after normalization: that is what padded frames look like."""
     from lus_keras.core.environment import start_tensorflow
 
     start_tensorflow()

@@ -311,7 +311,7 @@ def toy(server, monkeypatch):
     return server
 
 
-def test_nothing_is_asked_for_before_the_licence_is_accepted(toy, tmp_path):
+def test_nothing_is_asked_for_before_the_license_is_accepted(toy, tmp_path):
     result = run("toy", "--to", tmp_path)
     assert result.exit_code == 2 and "--accept-license" in result.output
     assert "License: CC0" in result.output and "Cite: Toy 2020" in result.output
@@ -319,7 +319,7 @@ def test_nothing_is_asked_for_before_the_licence_is_accepted(toy, tmp_path):
 
 
 @pytest.mark.parametrize(("answer", "code", "asked"), [("y\n", 0, 3), ("n\n", 2, 0)])
-def test_on_a_terminal_the_licence_is_asked_for(toy, tmp_path, monkeypatch, answer, code, asked):
+def test_on_a_terminal_the_license_is_asked_for(toy, tmp_path, monkeypatch, answer, code, asked):
     monkeypatch.setattr("lus_keras.cli.fetch._asks", lambda: True)
     result = run("toy", "--to", tmp_path, stdin=answer)
     assert result.exit_code == code and len(toy.asked) == asked

@@ -110,21 +110,21 @@ def identifying(text):
 # Pixels
 
 
-@pytest.mark.parametrize("colours", [False, True])
-def test_pixels_in_the_region_are_kept_and_all_others_are_black(tmp_path, key, colours):
+@pytest.mark.parametrize("colors", [False, True])
+def test_pixels_in_the_region_are_kept_and_all_others_are_black(tmp_path, key, colors):
     frames = cine()
-    frames = np.stack([frames, frames // 2, frames], axis=-1) if colours else frames
+    frames = np.stack([frames, frames // 2, frames], axis=-1) if colors else frames
     write(tmp_path / "in" / "a.dcm", frames)
     done = import_dicom([tmp_path / "in"], tmp_path / "out", key)
     (row,) = read_manifest(done.manifest)
-    decoded = video.read_video(row.video, grayscale=not colours).frames
+    decoded = video.read_video(row.video, grayscale=not colors).frames
     expected = np.zeros_like(frames)
     expected[:, 6:50, 10:70] = frames[:, 6:50, 10:70]
     np.testing.assert_array_equal(decoded, expected)
     assert row.roi == (10, 6, 60, 44)
 
 
-def test_jpeg_of_brightness_and_colour_becomes_rgb(tmp_path, key):
+def test_jpeg_of_brightness_and_color_becomes_rgb(tmp_path, key):
     """Smooth colors survive JPEG within a few gray levels."""
     ramp = np.linspace(0, 200, WIDTH).astype(np.uint8)
     frame = np.broadcast_to(ramp[None, :, None] * np.array([1, 0, 0], np.uint8), (HEIGHT, WIDTH, 3))
@@ -145,7 +145,7 @@ def test_a_picture_whose_zero_is_white_is_inverted(tmp_path, key):
     assert decoded[:, 55:].max() == 0
 
 
-def colours_of(frames):
+def colors_of(frames):
     """`(t, h, w, 3)` RGB, smooth from left to right, so that halved colors are nearly the same."""
     ramp = np.linspace(40, 200, WIDTH).astype(np.uint8)
     rgb = np.stack([ramp, ramp // 2, 255 - ramp], axis=-1)
@@ -179,8 +179,8 @@ def halved(ybr):
         (lambda rgb: rgb, {"syntax": pydicom.uid.ExplicitVRBigEndian}, False),
     ],
 )
-def test_native_colours_are_those_that_were_stored(tmp_path, key, pixels, changes, note):
-    rgb = colours_of(6)
+def test_native_colors_are_those_that_were_stored(tmp_path, key, pixels, changes, note):
+    rgb = colors_of(6)
     stored = np.ascontiguousarray(pixels(rgb)).tobytes()
     write(tmp_path / "in" / "a.dcm", rgb, PixelData=stored, **changes)
     done = import_dicom([tmp_path / "in"], tmp_path / "out", key)
@@ -204,7 +204,7 @@ def test_words_of_a_big_endian_file_are_turned(tmp_path, key):
 
 
 @pytest.mark.parametrize("deep", [False, True])
-def test_values_of_a_palette_become_its_colours(tmp_path, key, deep):
+def test_values_of_a_palette_become_its_colors(tmp_path, key, deep):
     frames = cine(3)
     table = {}
     for name, value in (("Red", 0), ("Green", 1), ("Blue", 2)):
@@ -223,7 +223,7 @@ def test_values_of_a_palette_become_its_colours(tmp_path, key, deep):
 @pytest.mark.parametrize("parts", [1, 3])
 def test_a_video_inside_is_decoded(tmp_path, key, parts):
     """H.264, in one fragment or in several."""
-    rgb = colours_of(6)
+    rgb = colors_of(6)
     video.write_video(tmp_path / "v.mkv", rgb, 25, "h264")
     stream = to_annex_b(tmp_path / "v.mkv")
     ends = np.linspace(0, len(stream), parts + 1).astype(int) // 2 * 2
@@ -359,8 +359,8 @@ def test_no_byte_and_no_line_identifies(tmp_path, key):
     """Names are in tags, private tags, file names, folders and burned in."""
     folder = tmp_path / "in" / "SMITH^JOHN"
     write(folder / "MRN4711.dcm", number=1, FrameTimeVector=[0, 20, 100, 20, 40])
-    colours = np.stack([cine()] * 3, axis=-1)
-    write(folder / "19700102.dcm", colours, JPEG, number=2)
+    colors = np.stack([cine()] * 3, axis=-1)
+    write(folder / "19700102.dcm", colors, JPEG, number=2)
     result = run(tmp_path, key)
     assert result.exit_code == 0, result.output
     written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]

@@ -631,7 +631,7 @@ def test_numbers_of_options_of_via_2_are_those_of_the_project(tmp_path):
 
 
 @pytest.mark.parametrize("bare", [True, False])
-def test_labelled_frames_become_segments(tmp_path, bare):
+def test_labeled_frames_become_segments(tmp_path, bare):
     """Frames 1, 2 and 4 of five at 10 fps: 0.1 to 0.3 s and 0.4 to 0.5 s."""
     write(tmp_path / "p01_e1_z1.mp4", frames=5)
     labels = ["non-B-line", "B-line", {"B-line": True}, "no B-lines", "B-line"]

@@ -40,7 +40,7 @@ ROWS = [
     ("named_wrong.mp4", "p1", {}, {"warning: misnamed"}),
     ("short.avi", "p1", {}, {"warning: too-short"}),
     ("black.avi", "p1", {}, {"error: blank"}),
-    ("grey.avi", "p1", {}, {"error: blank"}),
+    ("gray.avi", "p1", {}, {"error: blank"}),
     ("frozen.avi", "p1", {}, {"warning: frozen"}),
     ("uneven.gif", "p1", {}, {"note: variable-rate"}),
     ("slow.avi", "p1", {}, {"warning: odd-rate"}),
@@ -84,7 +84,7 @@ def make_files(folder):
     (folder / "as.avi").rename(folder / "named_wrong.mp4")
     write_video(folder / "short.avi", clip(20), 25)
     write_video(folder / "black.avi", np.zeros((40, 64, 128), np.uint8), 25)
-    write_video(folder / "grey.avi", np.full((40, 64, 128), 90, np.uint8), 25)
+    write_video(folder / "gray.avi", np.full((40, 64, 128), 90, np.uint8), 25)
     write_video(folder / "frozen.avi", np.repeat(clip(1), 40, axis=0), 25)
     zoo.breed(zoo.SPECIES["gif-uneven"], folder / "uneven.gif")
     write_video(folder / "slow.avi", clip(8), 2)

@@ -27,7 +27,7 @@ def write_pictures(folder, numbers, size=(24, 32), suffix=".png", name="{}"):
     return folder
 
 
-def greys(frames):
+def grays(frames):
     return [round(float(frame.mean())) for frame in frames]
 
 
@@ -36,7 +36,7 @@ def test_pictures_come_in_the_order_of_numbers_at_their_rate(tmp_path, suffix):
     """By name 10 and 100 would come before 9."""
     folder = write_pictures(tmp_path / "v", [100, 9, 10, 2], suffix=suffix, name="frame_{}")
     decoded = video.read_video(folder, picture_fps=25)
-    assert greys(decoded.frames) == [2, 9, 10, 100]
+    assert grays(decoded.frames) == [2, 9, 10, 100]
     np.testing.assert_allclose(decoded.times_s, [0, 0.04, 0.08, 0.12])
     assert decoded.duration_s == pytest.approx(0.16)
     info = video.probe(folder)
@@ -69,7 +69,7 @@ def test_a_folder_equals_the_video_of_its_pictures(tmp_path):
     )
 
 
-def test_colours_come_as_rgb(tmp_path):
+def test_colors_come_as_rgb(tmp_path):
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 2] = 250
     cv2.imwrite(str(tmp_path / "1.png"), red)
@@ -168,7 +168,7 @@ def test_a_store_of_pictures_depends_on_their_rate(tmp_path, cache):
         for fps in (4.0, 2.0)
     ]
     assert [store.counts for store in stores] == [(4,), (8,)]
-    assert greys(stores[0].frames()) == [10, 20, 30, 40]
+    assert grays(stores[0].frames()) == [10, 20, 30, 40]
     assert stores[0].key != stores[1].key
 
 

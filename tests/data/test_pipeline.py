@@ -67,25 +67,25 @@ def test_reading_copies_the_clips_of_the_rows(source):
     assert source.read([]).shape == (0, FRAMES, 2, 3, 1)
 
 
-def test_grey_and_coloured_videos_are_read_together(source, tmp_path):
-    """Simulated videos are gray, files may have colours: gray stands in all three channels."""
-    colours = np.arange(COUNT * 2 * 3 * 3, dtype=np.uint8).reshape(COUNT, 2, 3, 3)
-    folder = tmp_path / "colour"
+def test_gray_and_colored_videos_are_read_together(source, tmp_path):
+    """Simulated videos are gray, files may have colors: gray stands in all three channels."""
+    colors = np.arange(COUNT * 2 * 3 * 3, dtype=np.uint8).reshape(COUNT, 2, 3, 3)
+    folder = tmp_path / "color"
     folder.mkdir()
-    (folder / "frames.u8").write_bytes(colours.tobytes())
-    (grey,) = source.stores
+    (folder / "frames.u8").write_bytes(colors.tobytes())
+    (gray,) = source.stores
     own = (Video("", patient_id="q", video_id="w", severity=1),)
-    coloured = FrameStore(folder, own, (COUNT,), ((2, 3),), 3, "other")
-    videos, counts = (*grey.videos, *own), (*grey.counts, COUNT)
-    sizes = (*grey.sizes, (2, 3))
+    colored = FrameStore(folder, own, (COUNT,), ((2, 3),), 3, "other")
+    videos, counts = (*gray.videos, *own), (*gray.counts, COUNT)
+    sizes = (*gray.sizes, (2, 3))
     index = index_clips(videos, counts, sizes, source.clip, "severity")
-    both = replace(source, stores=(grey, coloured), index=index)
+    both = replace(source, stores=(gray, colored), index=index)
     rows = [0, int(np.flatnonzero(index.video_id == "w")[0])]
     clips = both.read(rows)
     assert clips.shape == (2, FRAMES, 2, 3, 3)
     for channel in range(3):
         np.testing.assert_array_equal(clips[0, ..., channel], source.read([0])[0, ..., 0])
-    np.testing.assert_array_equal(clips[1], colours[:FRAMES])
+    np.testing.assert_array_equal(clips[1], colors[:FRAMES])
 
 
 def test_reading_mirrors_the_clips_that_are_marked(source):

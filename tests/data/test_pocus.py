@@ -16,7 +16,7 @@ from lus_keras.core.errors import DataError
 from lus_keras.data import datasets, video
 from lus_keras.data.cache import FrameSpec
 from lus_keras.data.cache.load import load_item
-from lus_keras.data.clips import class_of, index_clips, is_labelled
+from lus_keras.data.clips import class_of, index_clips, is_labeled
 from lus_keras.data.datasets import pocus
 from lus_keras.data.manifest import read_manifest, write_manifest
 from lus_keras.data.video import write_video
@@ -45,8 +45,8 @@ def pixels(count=5, size=24):
     """A speckled disc on black, which differs from frame to frame."""
     y, x = np.mgrid[:size, :size]
     disc = np.hypot(x - size / 2, y - size / 2) < size / 2
-    grey = np.random.default_rng(size).integers(60, 200, (count, size, size))
-    return (grey * disc).astype(np.uint8)
+    gray = np.random.default_rng(size).integers(60, 200, (count, size, size))
+    return (gray * disc).astype(np.uint8)
 
 
 @pytest.fixture
@@ -144,11 +144,11 @@ def test_a_manifest_of_the_files_keeps_their_signs(miniature):
     write_manifest(videos, path)
     found = read_manifest(path)
     assert [video.signs for video in found] == [video.signs for video in videos]
-    known = [video for video in found if is_labelled(video, "signs")]
+    known = [video for video in found if is_labeled(video, "signs")]
     assert [class_of(video, "signs") for video in known] == [2, 1, 4, 8, 12, 0]
 
 
-def test_licences_are_counted_and_a_file_without_one_is_left_out(copy):
+def test_licenses_are_counted_and_a_file_without_one_is_left_out(copy):
     rows = [
         row("Cov_a", "1", b_lines="1"),
         row("Cov_b", "2", b_lines="1", license="CC BY-NC 4.0"),
@@ -164,7 +164,7 @@ def test_licences_are_counted_and_a_file_without_one_is_left_out(copy):
 
 
 @pytest.mark.parametrize(
-    ("text", "licence"),
+    ("text", "license"),
     [
         ("CC BY-NC -SA 4.0", "CC BY-NC-SA 4.0"),
         ("CC BY 2.0", "CC BY 2.0"),
@@ -174,8 +174,8 @@ def test_licences_are_counted_and_a_file_without_one_is_left_out(copy):
         ("", ""),
     ],
 )
-def test_licences_are_spelt_as_creative_commons_does(text, licence):
-    assert pocus.license_of(text) == licence
+def test_licenses_are_spelled_as_creative_commons_does(text, license):
+    assert pocus.license_of(text) == license
 
 
 def test_rows_and_files_without_their_counterpart_are_told(copy):

@@ -396,7 +396,7 @@ def test_patients_to_test_can_be_named(tmp_path):
         make_holdout(patients, np.zeros(8, int), test_fraction=0.2, seed=0, test_patients=("q",))
 
 
-def test_two_data_sets_that_share_a_patient_cannot_be_learnt_from_and_tested_on():
+def test_two_data_sets_that_share_a_patient_cannot_be_learned_from_and_tested_on():
     split = make_transfer(["a", "b"], ["c"], networks=2, seed=0)
     assert [fold.test for fold in split.folds] == [("c",), ("c",)]
     with pytest.raises(LeakageError, match="patient 'b' is in train and test"):

@@ -76,7 +76,7 @@ def test_every_member_gives_its_frames_or_one_sentence_within_five_seconds(menag
         )
 
 
-def test_whole_and_misnamed_members_are_learnt_from_and_cut_ones_never(kept):
+def test_whole_and_misnamed_members_are_learned_from_and_cut_ones_never(kept):
     store, _ = kept
     counts = dict(zip((v.video_id for v in store.videos), store.counts, strict=True))
     problems = {video.video_id: problem for video, problem in store.skipped}

@@ -82,7 +82,7 @@ def test_lossless_codecs_give_back_every_pixel(tmp_path, suffix, codec, shape):
 
 @pytest.mark.parametrize(("suffix", "codec"), LOSSY)
 @pytest.mark.parametrize("channels", [(), (3,)])
-def test_lossy_codecs_keep_the_whole_range_of_grey(tmp_path, suffix, codec, channels):
+def test_lossy_codecs_keep_the_whole_range_of_gray(tmp_path, suffix, codec, channels):
     """A ramp from 0 to 255 comes back within 3: no clipping to the television range 16 … 235."""
     ramp = np.linspace(0, 255, WIDTH).astype(np.uint8)
     frames = np.broadcast_to(
@@ -463,8 +463,8 @@ def test_cropping_comes_before_resizing(tmp_path):
 def triangles(taken, given):
     """`(given, taken)`: a triangle as wide as two pixels of the result, or of the picture."""
     step = taken / given
-    centres = (np.arange(given)[:, None] + 0.5) * step - 0.5
-    weights = np.maximum(1 - abs(centres - np.arange(taken)) / max(step, 1), 0)
+    centers = (np.arange(given)[:, None] + 0.5) * step - 0.5
+    weights = np.maximum(1 - abs(centers - np.arange(taken)) / max(step, 1), 0)
     return weights / weights.sum(axis=1, keepdims=True)
 
 
@@ -510,12 +510,12 @@ def test_time_stamps_that_leap_do_not_fill_the_memory(tmp_path):
 # Sector
 
 
-def fan(height=240, width=320, centre=(160, -20), radii=(40, 220), half_angle=0.6):
+def fan(height=240, width=320, center=(160, -20), radii=(40, 220), half_angle=0.6):
     """Speckled sector `(10, h, w)`, its mask, and text and a scale outside it."""
     y, x = np.mgrid[:height, :width]
-    radius = np.hypot(x - centre[0], y - centre[1])
+    radius = np.hypot(x - center[0], y - center[1])
     inside = (radius > radii[0]) & (radius < radii[1])
-    inside &= np.abs(np.arctan2(x - centre[0], y - centre[1])) < half_angle
+    inside &= np.abs(np.arctan2(x - center[0], y - center[1])) < half_angle
     rng = np.random.default_rng(0)
     frames = (rng.rayleigh(40, (10, height, width)) * inside).clip(0, 255).astype(np.uint8)
     frames[:, 5:15, 5:35] = 220
@@ -532,8 +532,8 @@ def box_of(mask):
 def test_the_sector_is_boxed_without_text_and_scale():
     frames, inside = fan()
     np.testing.assert_allclose(video.sector_box(frames), box_of(inside), atol=3)
-    colour = np.repeat(frames[..., None], 3, axis=3)
-    assert video.sector_box(colour) == video.sector_box(frames)
+    color = np.repeat(frames[..., None], 3, axis=3)
+    assert video.sector_box(color) == video.sector_box(frames)
 
 
 def test_a_shadow_does_not_split_the_sector():

@@ -150,7 +150,7 @@ def test_true_positives_can_be_counted_instead(tmp_path):
     assert "(tp)" in " ".join(table.notes)
 
 
-def test_without_frame_level_truth_localisation_is_na(tmp_path):
+def test_without_frame_level_truth_localization_is_na(tmp_path):
     models = ("c2d_lstm_a",)
     run_dir = write_run(tmp_path, models=models, folds=2, patients=4, frame_truth=False)
     run = bline(run_dir)

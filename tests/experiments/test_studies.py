@@ -23,7 +23,7 @@ from lus_keras.core.errors import ConfigError  # noqa: E402
 from lus_keras.data.splits import make_holdout  # noqa: E402
 from lus_keras.evaluation.run_record import read_run  # noqa: E402
 from lus_keras.evaluation.run_record.record import flat  # noqa: E402
-from lus_keras.experiments.training.fold import learnt_rows  # noqa: E402
+from lus_keras.experiments.training.fold import learned_rows  # noqa: E402
 from lus_keras.papers.base import AMOUNTS  # noqa: E402
 
 NETWORK = "alexnet_attention_bilstm"
@@ -159,21 +159,21 @@ def test_fewer_patients_are_some_of_more_and_none_is_tested():
     )
     source = SimpleNamespace(index=index)
 
-    def learnt(count, seed=0):
+    def learned(count, seed=0):
         job = SimpleNamespace(fold=fold, fit=SimpleNamespace(patients=count), seed=seed)
-        return learnt_rows(source, job)
+        return learned_rows(source, job)
 
     sizes = (1, 4, 9, 15)
-    drawn = [set(patients[learnt(count)]) for count in sizes]
+    drawn = [set(patients[learned(count)]) for count in sizes]
     assert [len(some) for some in drawn] == list(sizes)
     assert all(few < more for few, more in pairwise(drawn))
     assert not drawn[-1] & set(patients[fold.rows(source.index, "test")])
     # All clips of a patient take part, and without a number those of all patients.
-    assert all(len(learnt(count)) == 3 * count for count in sizes)
-    np.testing.assert_array_equal(learnt(None), learnt(15))
-    assert set(patients[learnt(4, seed=1)]) != drawn[1]
+    assert all(len(learned(count)) == 3 * count for count in sizes)
+    np.testing.assert_array_equal(learned(None), learned(15))
+    assert set(patients[learned(4, seed=1)]) != drawn[1]
     with pytest.raises(ConfigError, match=r"fit.patients: must be at most 15"):
-        learnt(16)
+        learned(16)
 
 
 def test_step_times_leave_out_the_first_step():

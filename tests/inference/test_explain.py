@@ -21,7 +21,7 @@ from lus_keras.inference.predict import load_models, predict_video  # noqa: E402
 from lus_keras.inference.predict.overlay import clip_box  # noqa: E402
 from lus_keras.inference.predict.stream import stream_clips  # noqa: E402
 from lus_keras.inference.sheet import explanation_sheet, under_heat  # noqa: E402
-from lus_keras.models.attribution import grad_cam, randomised_copy, vanilla_saliency  # noqa: E402
+from lus_keras.models.attribution import grad_cam, randomized_copy, vanilla_saliency  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -55,19 +55,19 @@ def test_maps_are_of_the_class_that_the_video_is_predicted_to_be(models, explain
     np.testing.assert_allclose(each.maps["vanilla"], expected[0], atol=1e-5)
 
 
-def test_a_network_that_has_learnt_nothing_is_like_itself(trained, models):
+def test_a_network_that_has_learned_nothing_is_like_itself(trained, models):
     """Its weights are those of the random copy: the correlation is 1; of the trained one less."""
     network = models.networks[0]
     before = network.get_weights()
     settings = {"methods": ("vanilla",), "seed": 5}
-    learnt = explain.explain_video(models, trained.videos[1], **settings)[0].random["vanilla"]
-    network.set_weights(randomised_copy(network, 5).get_weights())
+    learned = explain.explain_video(models, trained.videos[1], **settings)[0].random["vanilla"]
+    network.set_weights(randomized_copy(network, 5).get_weights())
     try:
         random = explain.explain_video(models, trained.videos[1], **settings)[0].random["vanilla"]
     finally:
         network.set_weights(before)
     assert random == pytest.approx(1, abs=1e-6)
-    assert learnt < 0.9
+    assert learned < 0.9
 
 
 def test_grad_cam_of_columns_over_time_lies_as_the_columns_do(monkeypatch):

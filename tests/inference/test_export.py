@@ -97,7 +97,7 @@ def test_contract_says_what_to_give_and_what_comes(exported, models):
     assert said["sha256"]["saved_model.pb"] == sha256_of(exported / "saved_model.pb")
 
 
-def test_model_card_tells_data_metrics_licence_and_use(exported, trained):
+def test_model_card_tells_data_metrics_license_and_use(exported, trained):
     card = (exported / "model_card.md").read_text()
     results = json.loads((trained.run / "report" / "results.json").read_text())["rows"]
     brier = next(r for r in results if (r["row"], r["metric"]) == ("c2d_lstm_a", "brier"))
@@ -177,7 +177,7 @@ def test_unknown_formats_and_missing_packages_are_named(models, tmp_path, monkey
 
 
 @pytest.mark.parametrize("size", [(16, 16), (480, 640), (33, 47), (31, 200), (17, 16)])
-def test_resizing_by_area_is_within_one_grey_level_of_opencv(size):
+def test_resizing_by_area_is_within_one_gray_level_of_opencv(size):
     frames = np.random.default_rng(0).integers(0, 256, (3, *size, 3), dtype=np.uint8)
     expected = [cv2.resize(frame, (16, 16), interpolation=cv2.INTER_AREA) for frame in frames]
     found = graph.resize(frames, (16, 16)).numpy()
@@ -196,14 +196,14 @@ def test_resizing_where_a_side_grows_is_linear_as_in_training(size):
 
 
 @pytest.mark.parametrize("size", [(9, 40), (48, 64), (31, 17)])
-def test_antialiased_resizing_is_within_one_grey_level_of_training(size):
+def test_antialiased_resizing_is_within_one_gray_level_of_training(size):
     frames = np.random.default_rng(0).integers(0, 256, (2, *size, 3), dtype=np.uint8)
     expected = [resized(frame, (12, 16), antialias=True) for frame in frames]
     found = graph.resize(frames, (12, 16), antialias=True).numpy()
     assert np.abs(found - expected).max() <= 1
 
 
-def test_rows_of_a_picture_of_two_greys_are_weighed_by_their_share():
+def test_rows_of_a_picture_of_two_grays_are_weighed_by_their_share():
     """Three rows 0, 90, 240 to two: (0 + 90/2) / 1.5 = 30 and (90/2 + 240) / 1.5 = 190."""
     frame = np.array([0, 90, 240], np.uint8).reshape(1, 3, 1, 1)
     np.testing.assert_array_equal(graph.resize(frame, (2, 1)).numpy().ravel(), [30, 190])

@@ -32,8 +32,8 @@ def panels(picture, count=3, factor=8, shape=(30, 40)):
 def test_input_and_maps_stand_side_by_side_enlarged_without_smoothing(clip):
     """30 pixels are enlarged 8 times to 240; the brightest pixel of a map is inferno's end."""
     picture = overlay.overlay_frame(*clip, 1, False)
-    grey, vanilla, smooth = panels(picture)
-    assert (grey == 90).all()
+    gray, vanilla, smooth = panels(picture)
+    assert (gray == 90).all()
     for shown, place in ((vanilla, (2, 5)), (smooth, (29, 39))):
         brightness = shown.sum(axis=-1)
         assert np.unravel_index(brightness.argmax(), brightness.shape) == place
@@ -41,7 +41,7 @@ def test_input_and_maps_stand_side_by_side_enlarged_without_smoothing(clip):
         assert shown[place].tolist() == [252, 255, 164]
 
 
-def test_simulated_is_burnt_in_and_only_then(clip):
+def test_simulated_is_burned_in_and_only_then(clip):
     plain, marked = (overlay.overlay_frame(*clip, 1, simulated) for simulated in (False, True))
     differing = np.argwhere((plain != marked).any(axis=-1))
     assert len(differing) > 50

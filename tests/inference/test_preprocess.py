@@ -69,8 +69,8 @@ def test_clips_are_those_of_our_own_reading(tmp_path, fps, crop):
     np.testing.assert_array_equal(found, expected)
 
 
-def test_a_compressed_video_differs_by_rounding_of_colours_alone(tmp_path):
-    """OpenCV decodes to BGR and back, PyAV to grey: two levels."""
+def test_a_compressed_video_differs_by_rounding_of_colors_alone(tmp_path):
+    """OpenCV decodes to BGR and back, PyAV to gray: two levels."""
     write(tmp_path / "v.mp4", 25, 30, codec="mpeg4")
     video = Video(str(tmp_path / "v.mp4"), "p", "v")
     found = theirs(tmp_path, video, clip()).astype(int)

@@ -65,10 +65,10 @@ def check_padding(trained, padding):
 
 def check_graph(models, row):
     """The exported computation pads alike; at the networks' own size nothing is resized."""
-    grey = graph.stored_channels(models) == 1
-    read = iter_resampled(row.video, fps=10.0, size=(64, 64), grayscale=grey, antialias=not grey)
+    gray = graph.stored_channels(models) == 1
+    read = iter_resampled(row.video, fps=10.0, size=(64, 64), grayscale=gray, antialias=not gray)
     frames = np.stack(list(read))
-    found = graph.compute(frames[None, ..., None] if grey else frames[None], models)
+    found = graph.compute(frames[None, ..., None] if gray else frames[None], models)
     expected = predict_video(models, row)
     np.testing.assert_allclose(found["probabilities"], expected.probabilities, atol=1e-5)
 

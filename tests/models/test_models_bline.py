@@ -112,7 +112,7 @@ def test_saved_model_gives_equal_outputs(case, bn_order, tmp_path):
     np.testing.assert_array_equal(loaded.predict(clips, verbose=0), model.predict(clips, verbose=0))
 
 
-def test_order_of_relu_and_normalisation_changes_the_network(case):
+def test_order_of_relu_and_normalization_changes_the_network(case):
     clips = golden_weights.seeded_clips(case)
     first, second = (
         build(case, bn_order=order).predict(clips, verbose=0) for order in ("relu_bn", "bn_relu")

@@ -225,39 +225,39 @@ def stems(shape):
     return ours, plain
 
 
-def clips_by_colour():
+def clips_by_color():
     """Gray, colored, and gray but for one value of one channel of one clip."""
     rng = np.random.default_rng(0)
-    grey = np.repeat(rng.normal(size=(2, 6, 5, 7, 1)), 3, axis=-1).astype("float32")
-    spotted = grey.copy()
+    gray = np.repeat(rng.normal(size=(2, 6, 5, 7, 1)), 3, axis=-1).astype("float32")
+    spotted = gray.copy()
     spotted[1, 2, 3, 4, 2] += 1
-    return {"grey": grey, "colour": rng.normal(size=grey.shape).astype("float32"), "spot": spotted}
+    return {"gray": gray, "color": rng.normal(size=gray.shape).astype("float32"), "spot": spotted}
 
 
-CLIPS = clips_by_colour()
+CLIPS = clips_by_color()
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("colour", CLIPS)
-def test_one_channel_of_grey_clips_meets_the_kernel_and_changes_nothing(
-    colour, training, monkeypatch
+@pytest.mark.parametrize("color", CLIPS)
+def test_one_channel_of_gray_clips_meets_the_kernel_and_changes_nothing(
+    color, training, monkeypatch
 ):
-    ours, plain = stems(CLIPS[colour].shape)
-    taken, of_grey = [], StemConv3D._of_grey
-    monkeypatch.setattr(StemConv3D, "_of_grey", lambda *args: taken.append(1) or of_grey(*args))
-    outputs = ours(CLIPS[colour], training=training)
-    np.testing.assert_allclose(outputs, plain(CLIPS[colour]), atol=1e-5)
+    ours, plain = stems(CLIPS[color].shape)
+    taken, of_gray = [], StemConv3D._of_gray
+    monkeypatch.setattr(StemConv3D, "_of_gray", lambda *args: taken.append(1) or of_gray(*args))
+    outputs = ours(CLIPS[color], training=training)
+    np.testing.assert_allclose(outputs, plain(CLIPS[color]), atol=1e-5)
     if keras.backend.backend() == "tensorflow":  # JAX traces both ways
-        assert bool(taken) == (training and colour == "grey")
+        assert bool(taken) == (training and color == "gray")
 
 
 @needs_tape
 @pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize("colour", CLIPS)
-def test_gradients_of_the_stem_are_those_of_a_plain_convolution(colour, compiled):
+@pytest.mark.parametrize("color", CLIPS)
+def test_gradients_of_the_stem_are_those_of_a_plain_convolution(color, compiled):
     import tensorflow as tf
 
-    clips = tf.constant(CLIPS[colour])
+    clips = tf.constant(CLIPS[color])
     slope = tf.random.stateless_normal(stems(clips.shape)[1](clips).shape, seed=(1, 2))
 
     def gradients(layer, **options):
@@ -272,7 +272,7 @@ def test_gradients_of_the_stem_are_those_of_a_plain_convolution(colour, compiled
     *weights_of_plain, by_clip_of_plain = gradients(plain)
     for mine, reference in zip(weights, weights_of_plain, strict=True):
         np.testing.assert_allclose(mine, reference, rtol=1e-5, atol=1e-4)
-    if colour == "grey":  # shared evenly by the channels
+    if color == "gray":  # shared evenly by the channels
         mean = tf.reduce_mean(by_clip_of_plain, axis=-1, keepdims=True)
         by_clip_of_plain = tf.repeat(mean, 3, axis=-1)
     np.testing.assert_allclose(by_clip, by_clip_of_plain, rtol=1e-5, atol=1e-5)

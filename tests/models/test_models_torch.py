@@ -115,13 +115,13 @@ def resnet152_v1():
     return lus_keras.build_model("resnet152", input_shape=(64, 64, 3), variant="v1")
 
 
-def test_variant_v1_has_the_parameters_of_keras_and_our_normalisation(resnet152_v1):
+def test_variant_v1_has_the_parameters_of_keras_and_our_normalization(resnet152_v1):
     assert resnet152_v1.count_params() == 58_379_140
     assert resnet152_v1.layers[-1].name == "logits"
     assert isinstance(resnet152_v1.get_layer("conv1_bn"), BatchNormalization)
 
 
-def test_variant_v1_undoes_our_normalisation_and_does_its_own(resnet152_v1):
+def test_variant_v1_undoes_our_normalization_and_does_its_own(resnet152_v1):
     """White is 255 less the mean of ImageNet a channel, blue first: 151.061, 138.221, 131.32."""
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     white, red = (1 - mean) / std, (np.array([1, 0, 0]) - mean) / std

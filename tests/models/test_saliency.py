@@ -344,10 +344,10 @@ def test_another_backend_is_refused_by_name():
     assert done.stdout.count("KERAS_BACKEND is 'jax': saliency maps need 'tensorflow'") == 3
 
 
-def test_randomised_copy_has_other_weights_and_leaves_the_model_alone(network):
+def test_randomized_copy_has_other_weights_and_leaves_the_model_alone(network):
     model, clips = network
     before = model.get_weights()
-    copies = [attribution.randomised_copy(model, seed) for seed in (0, 0, 1)]
+    copies = [attribution.randomized_copy(model, seed) for seed in (0, 0, 1)]
     outputs = [copy.predict(clips, verbose=0) for copy in copies]
     np.testing.assert_array_equal(outputs[0], outputs[1])
     assert np.abs(outputs[0] - outputs[2]).max() > 1e-5
@@ -360,7 +360,7 @@ def test_a_network_is_lent_random_weights_and_has_its_own_afterwards(network):
     """Maps are those of the random copy, by the same compiled function; also after an error."""
     model, clips = network
     before = model.get_weights()
-    expected = attribution.vanilla_saliency(attribution.randomised_copy(model, 3), clips, 0)
+    expected = attribution.vanilla_saliency(attribution.randomized_copy(model, 3), clips, 0)
     trained = attribution.vanilla_saliency(model, clips, 0)
     with pytest.raises(KeyError), attribution.random_weights(model, 3):
         np.testing.assert_array_equal(attribution.vanilla_saliency(model, clips, 0), expected)

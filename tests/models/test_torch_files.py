@@ -62,7 +62,7 @@ def test_arrays_of_numpy_are_read(tmp_path):
     np.testing.assert_array_equal(state["matrix"], MATRIX)
 
 
-# A tiny assembler of the serialiser's language, protocol 2.
+# A tiny assembler of the serializer's language, protocol 2.
 
 
 def text(value: str) -> bytes:

@@ -267,7 +267,7 @@ def manifest_with(tmp_path, column, *cells):
     return path
 
 
-def test_none_is_a_word_and_an_empty_cell_is_unlabelled(tmp_path):
+def test_none_is_a_word_and_an_empty_cell_is_unlabeled(tmp_path):
     cells = ("", "none", "None", "b_lines", "consolidation; a_lines")
     found = [video.signs for video in read_manifest(manifest_with(tmp_path, "signs", *cells))]
     assert found == [None, (), (), ("b_lines",), ("a_lines", "consolidation")]

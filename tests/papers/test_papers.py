@@ -83,7 +83,7 @@ def test_overnight_changes_only_the_size_of_clips_and_steps_that_no_paper_states
 
 
 @pytest.mark.parametrize("preset", [name for name in config.PRESETS if name != "paper"])
-def test_every_field_that_a_preset_changes_is_labelled_with_its_reason(name, preset):
+def test_every_field_that_a_preset_changes_is_labeled_with_its_reason(name, preset):
     settings = config.load(name, preset)
     for variant in ("", *settings.variants):
         for field in changes(name, preset, variant):

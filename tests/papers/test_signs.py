@@ -94,7 +94,7 @@ def test_every_preset_has_the_depth_of_resnet152_and_all_but_quick_its_width():
         assert settings.clip.channels == 3 and settings.clip.shape[2] == 3
 
 
-def test_every_setting_the_paper_does_not_print_is_labelled_so():
+def test_every_setting_the_paper_does_not_print_is_labeled_so():
     settings = config.load("signs")
     values = settings.experiment()
     stated = {"unit", "frames", "fps", "stride", "min_frames", "tile", "tile_step", "tile_rows"}
@@ -298,7 +298,7 @@ def test_classes_that_no_tested_frame_shows_are_null(run, tmp_path):
     assert cells["total", "recall"]["value"] == pytest.approx(np.mean(recalls))
 
 
-def test_dividing_images_is_an_option_and_labelled_as_leaking(tmp_path):
+def test_dividing_images_is_an_option_and_labeled_as_leaking(tmp_path):
     result = reproduce(tmp_path / "run", "split.scheme=image", "cohort.videos=20")
     assert result.exit_code == 0, result.output
     assert "LEAKAGE" in result.output

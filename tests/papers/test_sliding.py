@@ -123,7 +123,7 @@ def test_the_leakage_table_subtracts_the_split_by_patient(cells):
         assert (cell["value"], cell["note"]) == (None, "not run")
 
 
-def test_leaking_rows_are_labelled(run_dir):
+def test_leaking_rows_are_labeled(run_dir):
     text = (run_dir / "report" / "report.md").read_text()
     assert "LEAKAGE in 2_30x30, split by tile" in text
 

@@ -74,12 +74,12 @@ def request(cohort, **options):
     return Request(("table1",), papers=("bline",), data=str(cohort), preset="smoke", **options)
 
 
-def test_both_tasks_are_learnt_from_and_their_patients_are_kept_apart(cohort):
+def test_both_tasks_are_learned_from_and_their_patients_are_kept_apart(cohort):
     (made,) = plan(request(cohort, train_on="simulated"))
     (variant,) = made.variants
-    ids = {item.plan.patient_id for item in variant.learnt.items}
+    ids = {item.plan.patient_id for item in variant.learned.items}
     assert {name.partition("-")[0] for name in ids} == {"bline", "severity"}
-    assert len(variant.learnt.items) == 12
+    assert len(variant.learned.items) == 12
     assert variant.config.clip.scaling == "depth"
     assert not ids & {item.patient_id for item in made.data.items}
 
@@ -140,8 +140,8 @@ def test_the_study_runs_from_the_command_line(cohort, tmp_path):
         assert (folder / "pretraining" / "DONE").exists() == (variant == "tuned")
     assert tested["scratch"] == tested["simulated"] == tested["tuned"]
     split = json.loads((tmp_path / "run" / "split.json").read_text())["papers"]
-    learnt = split["bline/simulated"]["folds"][0]["train"]
-    assert {patient.partition("-")[0] for patient in learnt} == {"bline", "severity"}
+    learned = split["bline/simulated"]["folds"][0]["train"]
+    assert {patient.partition("-")[0] for patient in learned} == {"bline", "severity"}
     rows = json.loads((tmp_path / "run" / "report" / "results.json").read_text())["rows"]
     assert {row["row"] for row in rows if row["table"] == "transfer"} >= {
         "scratch/c2d_lstm_a", "simulated/c2d_lstm_a", "gain/tuned/c2d_lstm_a"

@@ -39,10 +39,10 @@ def range_text(distribution: Distribution) -> str:
         return f"probability {distribution.probability:g}"
     if isinstance(distribution, Uniform):
         return f"{distribution.low:g} … {distribution.high:g}"
-    centre = f"{distribution.mean:g} ± {distribution.sd:g}"
+    center = f"{distribution.mean:g} ± {distribution.sd:g}"
     if distribution.low == -float("inf"):
-        return centre
-    return f"{centre}, {distribution.low:g} … {distribution.high:g}"
+        return center
+    return f"{center}, {distribution.low:g} … {distribution.high:g}"
 
 
 def _rows(table: type[Any], base: type[Any] | None) -> Iterator[Field[Any]]:

@@ -162,7 +162,7 @@ def test_bands_that_reach_the_bottom_stand_out():
     assert reaching[9:12].min() > ending[9:12].max()
 
 
-def test_appearance_of_equal_sets_is_equal_and_grey_levels_add():
+def test_appearance_of_equal_sets_is_equal_and_gray_levels_add():
     """All pixels brighter by 10: 10 levels apart, the same spectrum."""
     rng = np.random.default_rng(3)
     frames = rng.integers(20, 200, (3, 350, 350)).astype(np.uint8)

@@ -57,9 +57,9 @@ def test_real_videos_are_grouped_by_label_one_a_patient(make_videos):
 
 
 def test_the_sheet_says_what_is_simulated_and_is_repeatable():
-    grey = np.full((350, 350), 40, np.uint8)
-    grey[100:120] = 200
-    simulated, real = Picture("SIMULATED: x", "p", grey), Picture("real: y", "q", grey)
+    gray = np.full((350, 350), 40, np.uint8)
+    gray[100:120] = 200
+    simulated, real = Picture("SIMULATED: x", "p", gray), Picture("real: y", "q", gray)
     alone = contact_sheet("bline", [simulated], [], "")
     both = contact_sheet("bline", [simulated], [real], "some data")
     assert "SIMULATED" in alone.get_suptitle()

@@ -246,7 +246,7 @@ def test_labels_change_nothing_but_the_lung(short_plans):
         for name in shared:
             np.testing.assert_array_equal(getattr(scene, name), getattr(other, name), err_msg=name)
         np.testing.assert_array_equal(scene.motion.lung_mm, other.motion.lung_mm)
-        z_lines = [s.artefacts.position_mm[~s.artefacts.is_trap] for s in (scene, other)]
+        z_lines = [s.artifacts.position_mm[~s.artifacts.is_trap] for s in (scene, other)]
         np.testing.assert_array_equal(*z_lines)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from lus_keras.data.clips import frames_in_segments
 from lus_keras.simulation import anatomy, display, plan_cohort, segments_from_frames
-from lus_keras.simulation.artefacts import VerticalArtefacts, elevational_visibility
+from lus_keras.simulation.artifacts import VerticalArtifacts, elevational_visibility
 from lus_keras.simulation.finding_parameters import (
     BlobParameters,
     DefectParameters,
@@ -78,7 +78,7 @@ def one_line(**values):
         "reach_mm": np.full(1, np.inf),
         "visibility": np.ones((1, 3)),
     }
-    return VerticalArtefacts(**{**line, **values})
+    return VerticalArtifacts(**{**line, **values})
 
 
 def test_streams_depend_on_key_and_name_only():
@@ -113,7 +113,7 @@ def test_more_objects_leave_the_first_ones_as_they_were():
         np.testing.assert_array_equal(values, five[name][:2])
 
 
-def test_a_parameter_does_not_depend_on_its_neighbours_in_the_table():
+def test_a_parameter_does_not_depend_on_its_neighbors_in_the_table():
     @dataclasses.dataclass(frozen=True)
     class Shorter:
         gamma: float = dataclasses.field(
@@ -247,9 +247,9 @@ def test_the_whole_sector_is_covered_to_the_bottom():
 
 def test_ribs_shade_and_spaces_do_not(acquisition):
     acquisition = changed(acquisition, video={"rib_shadow_db": 20.0, "rib_edge_mm": 2.0})
-    centres = anatomy.rib_centres(acquisition)
-    np.testing.assert_allclose(anatomy.acoustic_window(acquisition, centres), 0.01, rtol=0.05)
-    between = (centres[:-1] + centres[1:]) / 2
+    centers = anatomy.rib_centers(acquisition)
+    np.testing.assert_allclose(anatomy.acoustic_window(acquisition, centers), 0.01, rtol=0.05)
+    between = (centers[:-1] + centers[1:]) / 2
     assert (anatomy.acoustic_window(acquisition, between) > 0.95).all()
 
 
@@ -302,7 +302,7 @@ def test_point_spread_widens_a_line():
     np.testing.assert_allclose(lateral[0, 0], [1, np.exp(-0.5)], rtol=1e-6)
 
 
-def test_joined_artefacts_keep_their_order():
+def test_joined_artifacts_keep_their_order():
     joined = one_line().joined(one_line(kind=("z_line",), position_mm=np.ones(1)))
     assert joined.kind == ("b_line", "z_line")
     np.testing.assert_array_equal(joined.position_mm, [0, 1])
@@ -325,7 +325,7 @@ def scene_with(line, **video):
         scene,
         acquisition=acquisition,
         motion=motion,
-        artefacts=line,
+        artifacts=line,
         wall=np.zeros_like(scene.wall),
         window=np.ones_like(scene.window),
         reverberation=np.zeros_like(scene.reverberation),
@@ -437,11 +437,11 @@ def test_every_large_display_says_it_is_simulated(acquisition):
     assert not display.overlay(acquisition, 64, 64).any()
 
 
-def test_grey_map_rises_to_the_white_level(acquisition):
-    grey = display.grey_map(acquisition)
-    assert grey[0] == 0
-    assert grey[-1] == int(acquisition.patient.white_level)
-    assert (np.diff(grey.astype(int)) >= 0).all()
+def test_gray_map_rises_to_the_white_level(acquisition):
+    gray = display.gray_map(acquisition)
+    assert gray[0] == 0
+    assert gray[-1] == int(acquisition.patient.white_level)
+    assert (np.diff(gray.astype(int)) >= 0).all()
 
 
 def test_static_streaks_grow_more_frequent_with_difficulty():

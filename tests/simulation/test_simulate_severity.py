@@ -108,7 +108,7 @@ def test_dealt_classes_and_lengths_add_up():
         (0.51, 0.0, True, 3),
     ],
 )
-def test_realised_score_follows_the_worst_finding(white, depth, b_lines, score):
+def test_realized_score_follows_the_worst_finding(white, depth, b_lines, score):
     truth = truth_of(white, depth, b_lines)
     assert truth.score == score
     seen = {"b_lines": int(b_lines), "segments": truth.segments}
@@ -116,13 +116,13 @@ def test_realised_score_follows_the_worst_finding(white, depth, b_lines, score):
     assert (len(truth.segments) > 0) == b_lines
 
 
-def test_drawn_scores_are_realised(cohort):
+def test_drawn_scores_are_realized(cohort):
     """At least 90 % as drawn, none off by more than a step; whiter with every score."""
     drawn = np.array([drawn_score(plan) for plan, _ in cohort])
-    realised = np.array([truth.score for _, truth in cohort])
-    assert np.mean(drawn == realised) >= 0.90
-    assert np.abs(drawn - realised).max() <= 1
-    assert set(realised) == {0, 1, 2, 3}
+    realized = np.array([truth.score for _, truth in cohort])
+    assert np.mean(drawn == realized) >= 0.90
+    assert np.abs(drawn - realized).max() <= 1
+    assert set(realized) == {0, 1, 2, 3}
     white = np.array([np.quantile(truth.white_fraction, 0.9) for _, truth in cohort])
     medians = [np.median(white[drawn == score]) for score in range(4)]
     assert medians[0] == 0
@@ -162,7 +162,7 @@ def test_scores_change_nothing_but_the_lung(short_plans):
             for name in shared:
                 np.testing.assert_array_equal(getattr(scene, name), getattr(scenes[0], name))
             np.testing.assert_array_equal(scene.motion.lung_mm, scenes[0].motion.lung_mm)
-            z_lines = [s.artefacts.position_mm[~s.artefacts.is_trap] for s in (scene, scenes[0])]
+            z_lines = [s.artifacts.position_mm[~s.artifacts.is_trap] for s in (scene, scenes[0])]
             np.testing.assert_array_equal(*z_lines)
             assert container_of(other) == container_of(plan)
 

@@ -36,12 +36,12 @@ def test_default_cohort_has_four_frames_a_video_and_the_papers_shares():
         assert counts[sign] == images
 
 
-def test_drawn_signs_are_realised(videos):
+def test_drawn_signs_are_realized(videos):
     """At least 90 %; what is missed is hidden behind ribs or out of plane, not another sign."""
     drawn = [video.plan.drawn for video in videos]
-    realised = [video.video.sign for video in videos]
-    assert np.mean([a == b for a, b in zip(drawn, realised, strict=True)]) >= 0.90
-    assert {b for a, b in zip(drawn, realised, strict=True) if a != b} <= {"a_lines"}
+    realized = [video.video.sign for video in videos]
+    assert np.mean([a == b for a, b in zip(drawn, realized, strict=True)]) >= 0.90
+    assert {b for a, b in zip(drawn, realized, strict=True) if a != b} <= {"a_lines"}
 
 
 def test_same_seed_gives_equal_pixels(videos):

@@ -40,7 +40,7 @@ def auc_error(labels):
 
 
 def held_out_scores(features, labels, folds=5, penalty=10.0):
-    """Out-of-fold scores of a ridge-penalised logistic model; rows `(n, d)` are patients."""
+    """Out-of-fold scores of a ridge-penalized logistic model; rows `(n, d)` are patients."""
     scores = np.empty(len(labels))
     for fold in range(folds):
         test = np.arange(len(labels)) % folds == fold
@@ -239,7 +239,7 @@ def test_the_region_lies_in_the_sector_and_holds_a_tile():
 def test_intercostal_views_show_no_ribs(acquisition):
     video = dataclasses.replace(acquisition.video, along_ribs=1.0)
     between = dataclasses.replace(acquisition, video=video)
-    assert anatomy.rib_centres(between).size == 0
+    assert anatomy.rib_centers(between).size == 0
     window = anatomy.acoustic_window(between, between.lateral_mm)
     np.testing.assert_array_equal(window, np.ones(between.beams))
 
@@ -273,7 +273,7 @@ def test_the_class_changes_the_path_of_the_lung_and_nothing_else(plans):
         for name in ("breathing", "wall_mm", "stretch", "lung_range_mm"):
             one, two = getattr(scene.motion, name), getattr(other.motion, name)
             np.testing.assert_array_equal(one, two, err_msg=name)
-        np.testing.assert_array_equal(scene.artefacts.position_mm, other.artefacts.position_mm)
+        np.testing.assert_array_equal(scene.artifacts.position_mm, other.artifacts.position_mm)
         assert np.abs(scene.motion.lung_mm - other.motion.lung_mm).max() > 0
 
 
@@ -293,7 +293,7 @@ def test_z_lines_in_a_frame_are_as_many_at_rest_as_when_sliding():
     for plan in plan_cohort("sliding", patients=150, videos=150, seed=9, duration_s=2.0, fps=5):
         for each in (plan, with_other_class(plan)):
             scene = build_scene(each, 16, 16)
-            seen[each.drawn] += (scene.artefacts.visibility > 0.5).sum(0).mean()
+            seen[each.drawn] += (scene.artifacts.visibility > 0.5).sum(0).mean()
     assert seen["sliding"] == pytest.approx(seen["no_sliding"], rel=0.2)
 
 

@@ -21,6 +21,6 @@ def batch_of(network: str, batch: int) -> tuple[np.ndarray, np.ndarray]:
     """
     rng = np.random.default_rng(0)
     *sizes, channels = SHAPES[network]
-    grey = rng.random((batch, *sizes, 1), dtype=np.float32)
-    clips = np.repeat(grey, channels, axis=-1)
+    gray = rng.random((batch, *sizes, 1), dtype=np.float32)
+    clips = np.repeat(gray, channels, axis=-1)
     return clips, rng.integers(0, 2, batch)

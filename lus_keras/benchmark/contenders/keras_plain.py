@@ -52,23 +52,23 @@ def resnet3d_18(k: Any, shape: tuple[int, ...]) -> Any:
             kernel_regularizer=k.regularizers.L2(L2["resnet3d_18"]),
         )(x)
 
-    def normalise(x: Tensor):
+    def normalize(x: Tensor):
         return layers.Activation("relu")(layers.BatchNormalization()(x))
 
     clip = k.Input(shape)
-    x = normalise(convolve(clip, 64, 7, 2))
+    x = normalize(convolve(clip, 64, 7, 2))
     x = layers.MaxPooling3D(3, strides=2, padding="same")(x)
     for stage in range(4):
         for block in range(2):
             filters, first = 64 * 2**stage, stage == block == 0
             strides = 2 if stage and not block else 1
-            residual = convolve(x if first else normalise(x), filters, 3, strides)
-            residual = convolve(normalise(residual), filters, 3)
+            residual = convolve(x if first else normalize(x), filters, 3, strides)
+            residual = convolve(normalize(residual), filters, 3)
             if x.shape[1:] != residual.shape[1:]:
                 steps = [-(-a // b) for a, b in zip(x.shape[1:4], residual.shape[1:4], strict=True)]
                 x = convolve(x, filters, 1, steps)
             x = layers.Add()([x, residual])
-    x = layers.GlobalAveragePooling3D()(normalise(x))
+    x = layers.GlobalAveragePooling3D()(normalize(x))
     logits = layers.Dense(
         1,
         kernel_initializer="he_normal",

@@ -75,9 +75,9 @@ class Block(nn.Module):
 
     def __init__(self, taken: int, given: int, strides: int, first: bool):
         super().__init__()
-        self.norm1 = nn.Identity() if first else _normalise(taken)
+        self.norm1 = nn.Identity() if first else _normalize(taken)
         self.conv1 = SameConv3d(taken, given, 3, stride=strides)
-        self.norm2 = _normalise(given)
+        self.norm2 = _normalize(given)
         self.conv2 = SameConv3d(given, given, 3)
         self.around = (
             nn.Identity() if taken == given else SameConv3d(taken, given, 1, stride=strides)
@@ -88,7 +88,7 @@ class Block(nn.Module):
         return self.around(x) + self.conv2(self.norm2(self.conv1(self.norm1(x))))
 
 
-def _normalise(channels: int) -> nn.Module:
+def _normalize(channels: int) -> nn.Module:
     return nn.Sequential(nn.BatchNorm3d(channels, EPSILON, MOMENTUM), nn.ReLU())
 
 
@@ -109,7 +109,7 @@ class ResNet3d18(nn.Module):
 
     def __init__(self, shape: tuple[int, ...]):
         super().__init__()
-        blocks: list[nn.Module] = [SameConv3d(shape[-1], 64, 7, stride=2), _normalise(64), Pool()]
+        blocks: list[nn.Module] = [SameConv3d(shape[-1], 64, 7, stride=2), _normalize(64), Pool()]
         taken = 64
         for stage in range(4):
             for block in range(2):
@@ -117,7 +117,7 @@ class ResNet3d18(nn.Module):
                 strides = 2 if stage and not block else 1
                 blocks.append(Block(taken, given, strides, first=stage == block == 0))
                 taken = given
-        self.features = nn.Sequential(*blocks, _normalise(512), nn.AdaptiveAvgPool3d(1))
+        self.features = nn.Sequential(*blocks, _normalize(512), nn.AdaptiveAvgPool3d(1))
         self.logits = nn.Linear(512, 1)
 
     def forward(self, clips: torch.Tensor) -> torch.Tensor:
@@ -132,9 +132,9 @@ AXES = {"c2d_lstm_a": (0, 1, 4, 2, 3), "resnet3d_18": (0, 4, 1, 2, 3)}
 
 def count_parameters(model: nn.Module) -> int:
     """Number of parameters as counted by Keras: with moving averages, without constants."""
-    learnt = sum(value.numel() for value in model.parameters() if value.requires_grad)
+    learned = sum(value.numel() for value in model.parameters() if value.requires_grad)
     moving = sum(v.numel() for name, v in model.named_buffers() if name.split(".")[-1] != COUNTER)
-    return learnt + moving
+    return learned + moving
 
 
 def _start() -> None:
@@ -211,8 +211,8 @@ def _clips(capture: Any, frames: int, stride: int, size: tuple[int, int]) -> Ite
         found, picture = capture.read()
         if not found:
             return
-        grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-        held.append(cv2.resize(grey, size[::-1], interpolation=cv2.INTER_AREA))
+        gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        held.append(cv2.resize(gray, size[::-1], interpolation=cv2.INTER_AREA))
         count += 1
         if count >= frames and (count - frames) % stride == 0:
             yield np.stack(held)

@@ -19,7 +19,7 @@ def copies_warning(store: FrameStore) -> str:
     """
     view = store.views()
     fingerprints = {
-        number: first_fingerprint(_grey(view(number)))
+        number: first_fingerprint(_gray(view(number)))
         for number, video in enumerate(store.videos)
         if video.video and store.counts[number]
     }
@@ -28,7 +28,7 @@ def copies_warning(store: FrameStore) -> str:
     return warning_of_copies(pairs, names)
 
 
-def _grey(frames: np.ndarray) -> Iterator[np.ndarray]:
+def _gray(frames: np.ndarray) -> Iterator[np.ndarray]:
     """Frames `(t, h, w, c)` uint8 as gray frames `(h, w)` uint8, one at a time."""
     for frame in frames:
         yield frame[..., 0] if frame.shape[-1] == 1 else frame.mean(axis=-1).astype(np.uint8)

@@ -18,7 +18,7 @@ __all__ = [
     "cut_video",
     "frames_in_segments",
     "index_clips",
-    "is_labelled",
+    "is_labeled",
     "is_short",
     "spaced_frames",
     "tiles",
@@ -139,7 +139,7 @@ def _check_labels(videos: Sequence[Video], label_column: str) -> None:
     problems = [
         f"video '{video.video_id}': column '{label_column}' is empty. Fill it in."
         for video in videos
-        if not is_labelled(video, label_column)
+        if not is_labeled(video, label_column)
     ]
     if problems:
         raise DataError.from_problems(problems)
@@ -172,7 +172,7 @@ def class_of(video: Video, label_column: str) -> int:
     return REGISTRY[label_column].class_of(getattr(video, label_column))
 
 
-def is_labelled(video: Video, label_column: str) -> bool:
+def is_labeled(video: Video, label_column: str) -> bool:
     """Whether a video's clips have a class, from its label or its frame-level labels."""
     return getattr(video, label_column) is not None or has_truth(video, label_column)
 

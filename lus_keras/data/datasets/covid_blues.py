@@ -54,11 +54,11 @@ def load(root: str | os.PathLike[str] | None = None) -> Dataset:
     problems += _duplicates(folder, rows)
     if problems:
         raise DataError.from_problems(problems)
-    labelled = [video for video, _ in parsed]
-    videos = [video for video in labelled if Path(video.video).is_file()]
+    labeled = [video for video, _ in parsed]
+    videos = [video for video in labeled if Path(video.video).is_file()]
     if not videos:
         raise DataError(f"{folder / 'lus_videos'}: contains no labeled video. {OBTAIN}")
-    notes = tuple(_notes(labelled, videos, folder))
+    notes = tuple(_notes(labeled, videos, folder))
     return Dataset(NAME, SAID.title, videos, LICENSE, SAID.citation, notes, folder, cropped=True)
 
 
@@ -112,7 +112,7 @@ def _duplicates(folder: Path, rows: list[tuple[int, dict[str, str]]]) -> Iterato
             )
 
 
-def _notes(labelled: list[Video], videos: list[Video], folder: Path) -> Iterator[str]:
+def _notes(labeled: list[Video], videos: list[Video], folder: Path) -> Iterator[str]:
     patients = len({video.patient_id for video in videos})
     whole = SAID.expected
     if whole and (len(videos), patients) != (whole.videos, whole.patients):
@@ -120,11 +120,11 @@ def _notes(labelled: list[Video], videos: list[Video], folder: Path) -> Iterator
             f"Partial copy: {len(videos)} of {whole.videos} videos and {patients} of "
             f"{whole.patients} patients."
         )
-    if len(labelled) > len(videos):
+    if len(labeled) > len(videos):
         yield (
-            f"{len(labelled) - len(videos)} rows of {MARKER} have no video file and are excluded."
+            f"{len(labeled) - len(videos)} rows of {MARKER} have no video file and are excluded."
         )
-    known = {video.video_id for video in labelled}
+    known = {video.video_id for video in labeled}
     extra = sorted(
         path.stem for path in (folder / "lus_videos").glob("*.mp4") if path.stem not in known
     )

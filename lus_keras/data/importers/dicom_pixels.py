@@ -19,8 +19,8 @@ from lus_keras.data.video.formats import MAX_PIXELS
 
 Storage = Literal["native", "frames", "video"]
 _PIXEL_DATA = {"little": b"\xe0\x7f\x10\x00", "big": b"\x7f\xe0\x00\x10"}
-_GREY = ("MONOCHROME1", "MONOCHROME2")
-_PHOTOMETRIC = (*_GREY, "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
+_GRAY = ("MONOCHROME1", "MONOCHROME2")
+_PHOTOMETRIC = (*_GRAY, "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
 # FFmpeg's names of MPEG-2, H.264 and HEVC streams, by the first parts of their transfer syntax.
 _VIDEO = {
     **{f"1.2.840.10008.1.2.4.{number}": "mpegvideo" for number in (100, 101)},
@@ -31,7 +31,7 @@ _VIDEO = {
 _CONTAINERS = ((0, b"\0\0\1\xba", "mpeg"), (4, b"ftyp", "mov"), (0, b"\x47", "mpegts"))
 _CHUNK = 1 << 20
 # Bytes per pixel of native values; the color spaces of JPEG 2000 have no native form.
-_BYTES = {**dict.fromkeys((*_GREY, "PALETTE COLOR"), 1), "YBR_FULL_422": 2}
+_BYTES = {**dict.fromkeys((*_GRAY, "PALETTE COLOR"), 1), "YBR_FULL_422": 2}
 _BYTES |= {"RGB": 3, "YBR_FULL": 3}
 
 
@@ -41,7 +41,7 @@ class Pixels:
 
     Attributes:
         storage: "native": uncompressed; "frames": each frame compressed; "video": one stream.
-        colours: PhotometricInterpretation, corrected if the number of bytes contradicts it.
+        colors: PhotometricInterpretation, corrected if the number of bytes contradicts it.
         start: Offset of the first value, or of the first item, in bytes.
         length: Number of bytes of native values.
         planar: Whether native colors are stored plane by plane.
@@ -49,7 +49,7 @@ class Pixels:
     """
 
     storage: Storage
-    colours: str
+    colors: str
     start: int
     length: int
     planar: bool
@@ -72,19 +72,19 @@ def read_pixels(dataset: Any, stream: BinaryIO) -> tuple[Pixels | None, list[str
     head = stream.read(12)
     if head[:4] != _PIXEL_DATA[order]:
         return None, ["has no pixels. Copy it again."], []
-    colours = str(dataset.get("PhotometricInterpretation", ""))
+    colors = str(dataset.get("PhotometricInterpretation", ""))
     codec = _codec(str(syntax))
-    if colours not in _PHOTOMETRIC and codec is None:
+    if colors not in _PHOTOMETRIC and codec is None:
         return None, ["pixels must be gray, RGB, YBR or palette colors. Export it again."], []
     if syntax.is_encapsulated:
-        found = Pixels("video" if codec else "frames", colours, start + 12, 0, False, False, syntax)
+        found = Pixels("video" if codec else "frames", colors, start + 12, 0, False, False, syntax)
         problems = [] if codec else _wrong_count(dataset, _count_items(dataset, stream))
         return found, problems, []
     place = 4 if syntax.is_implicit_VR else 8
     length = int.from_bytes(head[place : place + 4], order)
     planar = bool(dataset.get("PlanarConfiguration"))
     swapped = order == "big" and head[4:6] == b"OW"
-    native = Pixels("native", colours, start + place + 4, length, planar, swapped, syntax)
+    native = Pixels("native", colors, start + place + 4, length, planar, swapped, syntax)
     return _fit(dataset, native)
 
 
@@ -95,16 +95,14 @@ def _fit(dataset: Any, native: Pixels) -> tuple[Pixels | None, list[str], list[s
     pixel then decides: one is read as gray, three are read as RGB.
     """
     frames, pixels = int(dataset.NumberOfFrames), int(dataset.Rows) * int(dataset.Columns)
-    stated = _BYTES.get(native.colours, 0)
+    stated = _BYTES.get(native.colors, 0)
     held = next((n for n in (1, 2, 3) if 0 <= native.length - n * pixels * frames < 2), stated)
     if held in (stated, 2):
         each = 2 if stated == 2 else max(stated, int(dataset.get("SamplesPerPixel", 0) or 1))
         return native, _wrong_count(dataset, native.length // (pixels * each)), []
-    colours, bytes_ = ("RGB", "three bytes") if held == 3 else ("MONOCHROME2", "one byte")
-    note = (
-        f"is tagged {native.colours} and contains {bytes_} per pixel: they are read as {colours}."
-    )
-    return replace(native, colours=colours), [], [note]
+    colors, bytes_ = ("RGB", "three bytes") if held == 3 else ("MONOCHROME2", "one byte")
+    note = f"is tagged {native.colors} and contains {bytes_} per pixel: they are read as {colors}."
+    return replace(native, colors=colors), [], [note]
 
 
 def _wrong_count(dataset: Any, found: int) -> list[str]:
@@ -208,10 +206,10 @@ def _undecoded(pixels: Pixels, count: int, error: Exception) -> str:
 
 def _native(path: Path, pixels: Pixels, size: tuple[int, int], frames: int) -> Iterator[np.ndarray]:
     height, width = size
-    samples = _BYTES[pixels.colours]
+    samples = _BYTES[pixels.colors]
     length = height * width * samples
     stored = np.memmap(path, np.uint8, "r", pixels.start, (pixels.length,))
-    lut = _palette(path) if pixels.colours == "PALETTE COLOR" else None
+    lut = _palette(path) if pixels.colors == "PALETTE COLOR" else None
     for number in range(frames):
         places = slice(number * length, (number + 1) * length)
         values = stored[places]
@@ -227,17 +225,17 @@ def _as_shown(
 
     height, width = size
     if samples == 1:
-        grey = values.reshape(size)
-        return grey if lut is None else lut[grey]
-    if pixels.colours == "YBR_FULL_422":
+        gray = values.reshape(size)
+        return gray if lut is None else lut[gray]
+    if pixels.colors == "YBR_FULL_422":
         # Each pair of neighboring pixels: two luminances, then the shared chrominance.
         pairs = values.reshape(height, width // 2, 4)
-        colours = np.repeat(pairs[..., 2:], 2, axis=1)
-        ybr = np.concatenate([pairs[..., :2].reshape(height, width, 1), colours], axis=-1)
+        colors = np.repeat(pairs[..., 2:], 2, axis=1)
+        ybr = np.concatenate([pairs[..., :2].reshape(height, width, 1), colors], axis=-1)
         return convert_color_space(ybr, "YBR_FULL", "RGB")
     planes: np.ndarray = values.reshape((3, *size) if pixels.planar else (*size, 3))
     frame = np.moveaxis(planes, 0, -1) if pixels.planar else planes
-    if pixels.colours == "YBR_FULL":
+    if pixels.colors == "YBR_FULL":
         return convert_color_space(frame, "YBR_FULL", "RGB")
     return np.ascontiguousarray(frame)
 
@@ -248,8 +246,8 @@ def _palette(path: Path) -> np.ndarray:
     from pydicom.pixels import apply_color_lut
 
     dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-    colours = apply_color_lut(np.arange(256, dtype=np.uint8)[None], dataset)[0]
-    return (colours >> 8 if colours.dtype.itemsize > 1 else colours).astype(np.uint8)
+    colors = apply_color_lut(np.arange(256, dtype=np.uint8)[None], dataset)[0]
+    return (colors >> 8 if colors.dtype.itemsize > 1 else colors).astype(np.uint8)
 
 
 def _compressed(
@@ -257,7 +255,7 @@ def _compressed(
 ) -> Iterator[np.ndarray]:
     import pydicom
 
-    lut = _palette(path) if pixels.colours == "PALETTE COLOR" else None
+    lut = _palette(path) if pixels.colors == "PALETTE COLOR" else None
     for frame in pydicom.iter_pixels(path):
         yield frame if lut is None else lut[frame]
 

@@ -70,7 +70,7 @@ def write_joined(
     free = [path for path in silent if joining.is_free and joining.is_free(path)]
     for path in free:
         problems += _add(rows.setdefault(path, {}), FREE_OF_B_LINES, f"{path.name}, --unannotated")
-    kept = {path: columns for path, columns in sorted(rows.items()) if _is_labelled(columns)}
+    kept = {path: columns for path, columns in sorted(rows.items()) if _is_labeled(columns)}
     problems += _name_patients(kept, joining)
     if problems:
         raise DataError.from_problems(problems)
@@ -86,7 +86,7 @@ def write_joined(
     return Imported(out, written, tuple(notes))
 
 
-def _is_labelled(columns: Mapping[str, Any]) -> bool:
+def _is_labeled(columns: Mapping[str, Any]) -> bool:
     return bool(set(columns) - {"patient_id", "exam_id", "zone", "video_id", "fps"})
 
 

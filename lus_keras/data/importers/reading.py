@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from lus_keras.core.errors import DataError
+from lus_keras.core.errors import DataError, LusKerasError
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def readable(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
 
 
-def broken(path: Path, error: ValidationError, advice: str) -> DataError:
+def broken(path: Path, error: ValidationError, advice: str) -> LusKerasError:
     """All violations of a JSON file's format, with their places.
 
     Args:

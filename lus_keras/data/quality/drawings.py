@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from lus_keras.core.errors import VideoError
 from lus_keras.core.labels import CLASSES
 from lus_keras.core.sandbox import run_isolated
-from lus_keras.core.style import BLUE, GREEN, GREY
+from lus_keras.core.style import BLUE, GRAY, GREEN
 from lus_keras.data.fields import format_field
 from lus_keras.data.manifest import Video
 from lus_keras.data.quality.check import Report
@@ -49,7 +49,7 @@ def contact_sheet(path: Path, video: Video | None = None, *, pictures: int = 12)
         axes = figure.add_subplot(grid[divmod(place, COLUMNS)])
         axes.imshow(frames[number])
         axes.set_title(f"frame {number}, {times_s[number]:.2f} s", fontsize=7)
-        _border(axes, GREEN if _annotated(video, times_s[number]) else GREY)
+        _border(axes, GREEN if _annotated(video, times_s[number]) else GRAY)
     _time_line(figure.add_subplot(grid[rows, :]), seen, times_s, shown, video)
     figure.suptitle(_title(path, seen, video), fontsize=9)
     return figure
@@ -84,7 +84,7 @@ def pairs_figure(report: Report, *, most: int = 12) -> Figure | None:
             axes.imshow(_first_visible(item), cmap="gray", vmin=0, vmax=255)
             patient = f"\npatient {item.video.patient_id}" if item.video else ""
             axes.set_title(f"{item.name}{patient}", fontsize=8)
-            _border(axes, GREY)
+            _border(axes, GRAY)
     figure.suptitle(f"{len(pairs)} pairs are similar, {len(rows)} are shown", fontsize=9)
     return figure
 
@@ -170,7 +170,7 @@ def _title(path: Path, seen: Inspection, video: Video | None) -> str:
 def _time_line(
     axes: Axes, seen: Inspection, times_s: np.ndarray, shown: np.ndarray, video: Video | None
 ) -> None:
-    axes.eventplot(times_s, lineoffsets=0.3, linelengths=0.4, colors=GREY, linewidths=0.5)
+    axes.eventplot(times_s, lineoffsets=0.3, linelengths=0.4, colors=GRAY, linewidths=0.5)
     axes.plot(times_s[shown], np.full(len(shown), 0.3), "v", ms=4, color=BLUE)
     names = ["frames"]
     if video and video.segments is not None:
@@ -193,8 +193,8 @@ def _histogram(axes: Axes, values: np.ndarray, label: str) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _border(axes: Any, colour: str) -> None:
+def _border(axes: Any, color: str) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
-        spine.set(color=colour, linewidth=2)
+        spine.set(color=color, linewidth=2)

@@ -12,7 +12,7 @@ from lus_keras.core.config.descriptions import PrivateDescription, PrivateExpect
 from lus_keras.core.labels import REGISTRY
 from lus_keras.core.suggestions import groups_alike
 from lus_keras.data.cache import scaled_box
-from lus_keras.data.clips import class_of, cut_video, is_labelled
+from lus_keras.data.clips import class_of, cut_video, is_labeled
 from lus_keras.data.manifest import Video
 from lus_keras.data.quality.check import Report
 from lus_keras.data.tiling import published_counts
@@ -109,7 +109,7 @@ def _cut(report: Report, clip: ClipConfig, column: str) -> Counter[str]:
     """Clips by label of the labeled, decodable videos; for tiles, of those with a region only."""
     counts: Counter[str] = Counter()
     for video, checked in _seen(report):
-        if not is_labelled(video, column) or (clip.unit == "tile" and video.roi is None):
+        if not is_labeled(video, column) or (clip.unit == "tile" and video.roi is None):
             continue
         size = clip.size
         if clip.unit == "tile" and video.roi:
@@ -168,7 +168,7 @@ def _durations(expected: PrivateExpected, column: str, report: Report) -> Iterat
         lengths = [
             seen.duration_s
             for video, seen in _seen(report)
-            if is_labelled(video, column)
+            if is_labeled(video, column)
             and REGISTRY[column].values[class_of(video, column)] == name
         ]
         yield _range(f"duration with {column} {name}, s", limits, lengths)
@@ -238,11 +238,11 @@ def _test_sets(
     """Determines which of several test sets gives the printed counts of training and test set."""
     printed = settings.published["table1"]
     wanted = {side: [printed[side][name] for name in settings.labels] for side in printed}
-    labelled = [video for video in videos if is_labelled(video, settings.label_column)]
+    labeled = [video for video in videos if is_labeled(video, settings.label_column)]
     fitting, found = [], []
     for group in groups:
         counts = {side: [0] * len(settings.labels) for side in wanted}
-        for video in labelled:
+        for video in labeled:
             side = "test" if video.patient_id in group else "train"
             counts[side][class_of(video, settings.label_column)] += 1
         found.append(_sides(counts))

@@ -20,7 +20,7 @@ def escape(text: str) -> str:
 # Largest number of similar pairs in the table, as it may grow with the square of the videos.
 MOST_PAIRS = 10
 
-_COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
+_COLORS = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
 def problem_table(report: Report) -> Table:
@@ -34,7 +34,7 @@ def problem_table(report: Report) -> Table:
                 continue
             table.add_row(
                 escape(checked.item.name),
-                f"[{_COLOURS[problem.level]}]{problem.level}: {problem.code}[/]",
+                f"[{_COLORS[problem.level]}]{problem.level}: {problem.code}[/]",
                 escape(problem.cause),
                 escape(problem.remedy),
             )

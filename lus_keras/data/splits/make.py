@@ -167,12 +167,12 @@ def make_transfer(train: Iterable[str], test: Iterable[str], *, networks: int, s
     Raises:
         LeakageError: The data sets share patient ids.
     """
-    learnt, tested = set(map(str, train)), set(map(str, test))
+    learned, tested = set(map(str, train)), set(map(str, test))
     folds = tuple(
-        Fold(number, tuple(sorted(learnt)), tuple(sorted(tested))) for number in range(networks)
+        Fold(number, tuple(sorted(learned)), tuple(sorted(tested))) for number in range(networks)
     )
     split = Split("transfer", seed, folds)
-    verify(split, learnt | tested)
+    verify(split, learned | tested)
     return split
 
 

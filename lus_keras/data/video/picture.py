@@ -128,5 +128,5 @@ def as_8_bits(picture: av.VideoFrame, used: int) -> av.VideoFrame:
 
 def _deep_pixels(picture: av.VideoFrame) -> np.ndarray:
     """Gray `(h, w)` or RGB `(h, w, 3)` uint16."""
-    grey = len(picture.format.components) < 3
-    return picture.reformat(format="gray16le" if grey else "rgb48le").to_ndarray()
+    gray = len(picture.format.components) < 3
+    return picture.reformat(format="gray16le" if gray else "rgb48le").to_ndarray()

@@ -2,7 +2,7 @@
 
     confusion      counts → precision, recall, F1, specificity, accuracy, κ
     ranking        probabilities → ROC-AUC, PR-AUC
-    localisation   attention + frame-level truth → IoU, hits, and values expected by chance
+    localization   attention + frame-level truth → IoU, hits, and values expected by chance
     saliency       maps compared with each other and with a region
     bootstrap      any of these, resampled over patients: intervals and paired differences
     records        clips by patient and fold, estimates, differences
@@ -30,7 +30,7 @@ from lus_keras.evaluation.metrics.confusion import (
     recall,
     specificity,
 )
-from lus_keras.evaluation.metrics.localisation import (
+from lus_keras.evaluation.metrics.localization import (
     all_frames_iou,
     minmax,
     population,

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from lus_keras.core.style import BLUE, GREEN, GREY, line_style, new_figure
+from lus_keras.core.style import BLUE, GRAY, GREEN, line_style, new_figure
 from lus_keras.evaluation.metrics import minmax
 
 # Frames beneath the curve of Figure 1; pictures in a row of a grid.
@@ -46,9 +46,9 @@ def attention_curve(
     axes.plot(numbers[shown], weights[shown], "o", ms=9, mfc="none", mec=BLUE)
     beside = axes.twinx()
     told = f"weight, {raw.min():.3g} to {raw.max():.3g} (uniform: {even:.3g})"
-    beside.plot(numbers, raw, color=GREY, lw=1.2, ls="--", label=told)
+    beside.plot(numbers, raw, color=GRAY, lw=1.2, ls="--", label=told)
     beside.set_ylim(0, 1.06 * max(raw.max(), 2 * even))
-    beside.set_ylabel("weight", color=GREY)
+    beside.set_ylabel("weight", color=GRAY)
     axes.set(
         xlabel="frame",
         ylabel="attention (0 … 1)",
@@ -62,7 +62,7 @@ def attention_curve(
     for position, frame in enumerate(shown):
         picture = figure.add_subplot(grid[1, position])
         show_picture(picture, frames[frame])
-        picture.spines[:].set(color=GREEN if truth[frame] == 1 else GREY, linewidth=3)
+        picture.spines[:].set(color=GREEN if truth[frame] == 1 else GRAY, linewidth=3)
         picture.set_title(f"frame {frame + 1}", fontsize=9)
         picture.set_xlabel(f"{weights[frame]:.2f} ({raw[frame]:.3g})", fontsize=9, color=BLUE)
     return figure
@@ -79,12 +79,12 @@ def class_bars(
     width = 0.8 / (2 * len(classes))
     for number, name in enumerate(classes):
         places = np.arange(len(ours)) + 2 * number * width - 0.4
-        colour = line_style(number)["color"]
+        color = line_style(number)["color"]
         heights = [counts.get(name, 0) for counts in ours.values()]
         printed = [counts.get(name, 0) for counts in published.values()]
-        solid = axes.bar(places, heights, width, align="edge", color=colour, label=name)
+        solid = axes.bar(places, heights, width, align="edge", color=color, label=name)
         outlined = axes.bar(
-            places + width, printed, width, align="edge", fill=False, edgecolor=colour,
+            places + width, printed, width, align="edge", fill=False, edgecolor=color,
             label=f"{name}, published",
         )  # fmt: skip
         for bars in (solid, outlined):

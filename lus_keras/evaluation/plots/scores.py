@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from lus_keras.core.style import BLUE, GREY, ORANGE, VERDICT_COLOURS, line_style, new_figure
+from lus_keras.core.style import BLUE, GRAY, ORANGE, VERDICT_COLORS, line_style, new_figure
 from lus_keras.evaluation.metrics import (
     Scores,
     Statistic,
@@ -59,7 +59,7 @@ def roc_curves(scores: Mapping[str, Scores]) -> Figure:
 
     figure = new_figure(5.2, 5)
     axes = figure.subplots()
-    axes.plot((0, 1), (0, 1), color=GREY, lw=1, ls=":", label="chance (0.50)")
+    axes.plot((0, 1), (0, 1), color=GRAY, lw=1, ls=":", label="chance (0.50)")
     for number, (label, model) in enumerate(_two_classes(scores).items()):
         fpr, tpr, _ = roc_curve(model.y_true, model.positive)
         area = _with_interval(roc_auc_statistic(*_read(model)), model)
@@ -88,7 +88,7 @@ def precision_recall_curves(scores: Mapping[str, Scores], *, prevalence: bool = 
         axes.step(recall, found, where="post", **line_style(number), label=f"{label}\n{area}")
     if kept and prevalence:
         share = float(np.mean(max(kept.values(), key=lambda m: len(m.y_true)).y_true))
-        axes.axhline(share, color=GREY, lw=1, ls=":", label=f"prevalence ({share:.2f})")
+        axes.axhline(share, color=GRAY, lw=1, ls=":", label=f"prevalence ({share:.2f})")
     axes.set(xlabel="recall", ylabel="precision", ylim=(-0.02, 1.02))
     axes.set_title("Precision–recall (area, 95 % CI)")
     axes.legend(loc="lower left", frameon=False, fontsize=8)
@@ -133,7 +133,7 @@ def reliability_diagram(scores: Mapping[str, Scores]) -> Figure:
     """
     figure = new_figure(5.2, 6)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    axes.plot((0, 1), (0, 1), color=GREY, lw=1, ls=":", label="perfect")
+    axes.plot((0, 1), (0, 1), color=GRAY, lw=1, ls=":", label="perfect")
     for number, (label, model) in enumerate(scores.items()):
         slot = np.minimum((model.positive * BINS).astype(int), BINS - 1)
         count = np.bincount(slot, minlength=BINS)
@@ -176,9 +176,9 @@ def forest_plot(rows: Sequence[tuple[str, float, float, float, str]], title: str
     axes = figure.subplots()
     axes.axvline(0, color="k", lw=0.8)
     for place, (_, value, low, high, verdict) in enumerate(rows):
-        colour = VERDICT_COLOURS.get(verdict, GREY)
-        axes.plot((low, high), (place, place), color=colour, lw=2)
-        axes.plot(value, place, "s", color=colour, ms=7)
+        color = VERDICT_COLORS.get(verdict, GRAY)
+        axes.plot((low, high), (place, place), color=color, lw=2)
+        axes.plot(value, place, "s", color=color, ms=7)
         numbers = f"{value:+.3f} ({low:+.3f} to {high:+.3f})".replace("-", "−")
         axes.annotate(
             "\n".join([numbers, *textwrap.wrap(verdict, WRAP)]),
@@ -195,7 +195,7 @@ def _two_classes(scores: Mapping[str, Scores]) -> dict[str, Scores]:
 
 
 def _curve(
-    axes: Any, folds: Mapping[int, pd.DataFrame], quantity: str, label: str, colour: str
+    axes: Any, folds: Mapping[int, pd.DataFrame], quantity: str, label: str, color: str
 ) -> None:
     series = [
         frame.set_index("epoch")[quantity] for frame in folds.values() if quantity in frame.columns
@@ -203,9 +203,9 @@ def _curve(
     if not series:
         return
     for line in series:
-        axes.plot(line.index, line, color=colour, lw=0.7, alpha=0.4)
+        axes.plot(line.index, line, color=color, lw=0.7, alpha=0.4)
     mean = pd.concat(series, axis=1).mean(axis=1)
     label += f", mean of {len(series)} folds" if len(series) > 1 else ""
     # A line of one point is not seen.
     marker = "o" if len(mean) == 1 else ""
-    axes.plot(mean.index, mean, color=colour, lw=2, marker=marker, label=label)
+    axes.plot(mean.index, mean, color=color, lw=2, marker=marker, label=label)

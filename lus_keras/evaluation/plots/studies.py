@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from lus_keras.core.style import GREY, line_style, new_figure
+from lus_keras.core.style import GRAY, line_style, new_figure
 
 # x, value, low and high end of its interval.
 Point = tuple[float, float, float, float]
@@ -23,9 +23,9 @@ def quality_against_cost(points: Mapping[str, Point], across: str, up: str) -> F
     figure = new_figure(8.5, 4.6)
     axes = figure.subplots()
     for number, (label, (cost, value, low, high)) in enumerate(points.items()):
-        colour = line_style(number)["color"]
-        axes.plot((cost, cost), (low, high), color=colour, lw=1.2)
-        axes.plot(cost, value, "os^Dv"[number // 7 % 5], color=colour, ms=7, label=label)
+        color = line_style(number)["color"]
+        axes.plot((cost, cost), (low, high), color=color, lw=1.2)
+        axes.plot(cost, value, "os^Dv"[number // 7 % 5], color=color, ms=7, label=label)
     axes.set(xscale="log", xlabel=across, ylabel=f"{up}, 95 % CI over patients")
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
@@ -61,7 +61,7 @@ def curves(
             place.plot(x, values, marker="o", ms=4, label=label, **style)
             place.fill_between(x, low, high, color=style["color"], alpha=0.15, lw=0)
         if marked is not None:
-            place.axvline(marked, color=GREY, lw=1, ls=":")
+            place.axvline(marked, color=GRAY, lw=1, ls=":")
         if log:
             place.set_xscale("log")
         if ticks:

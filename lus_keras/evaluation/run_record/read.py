@@ -231,11 +231,11 @@ def _impossible(frame: pd.DataFrame, chances: list[str], truth: list[str]) -> li
     if not apart:
         sound &= abs(values.sum(1) - 1) <= MAX_ROUNDING
     most = 1 if apart else len(chances) - 1
-    labelled = ((frame[truth] >= 0) & (frame[truth] <= most)).all(axis=1).to_numpy()
+    labeled = ((frame[truth] >= 0) & (frame[truth] <= most)).all(axis=1).to_numpy()
     # Row 1 of the file is its header.
     rules = {
         f"probabilities must lie in 0 … 1{'' if apart else ' and sum to 1'}.": ~sound,
-        f"'{'y_…' if apart else 'y_true'}' must be 0 … {most}.": ~labelled,
+        f"'{'y_…' if apart else 'y_true'}' must be 0 … {most}.": ~labeled,
         "'clip_id' must occur once.": frame["clip_id"].duplicated().to_numpy(),
     }
     return [

@@ -6,7 +6,7 @@ from lus_keras.core.config import CohortConfig, PaperConfig
 from lus_keras.core.errors import ConfigError, DataError
 from lus_keras.data import datasets
 from lus_keras.data.cache import Item
-from lus_keras.data.clips import is_labelled
+from lus_keras.data.clips import is_labeled
 from lus_keras.evaluation.run_record.facts import Fact, Remark, Topic, UnlabelledVideos
 from lus_keras.experiments.reproduce.request import Request, data_name
 from lus_keras.simulation import VideoPlan
@@ -35,7 +35,7 @@ class Data:
     cropped: bool = False
 
 
-def learnt_data(name: str, settings: PaperConfig, request: Request) -> Data | None:
+def learned_data(name: str, settings: PaperConfig, request: Request) -> Data | None:
     """The data set to train on, if it differs from the one to test on.
 
     Returns:
@@ -90,9 +90,9 @@ def load_data(name: str, cohort: CohortConfig, request: Request, column: str) ->
     if request.data == simulated.NAME:
         return _simulated(name, cohort, request.cohort_seed)
     data = datasets.load(request.data, root=request.root)
-    items, unlabelled = _labelled(data, column)
+    items, unlabeled = _labeled(data, column)
     said = (Remark(topic=Topic.DATASET, text=note) for note in data.notes)
-    return Data(data_name(request.data), items, (*said, *unlabelled), data.license, data.cropped)
+    return Data(data_name(request.data), items, (*said, *unlabeled), data.license, data.cropped)
 
 
 def _simulated(name: str, cohort: CohortConfig, seed: int) -> Data:
@@ -100,13 +100,13 @@ def _simulated(name: str, cohort: CohortConfig, seed: int) -> Data:
     return Data(simulated.NAME, items, _SIMULATED, simulated.LICENSE)
 
 
-def _labelled(data: datasets.Dataset, column: str) -> tuple[list[Item], list[Fact]]:
+def _labeled(data: datasets.Dataset, column: str) -> tuple[list[Item], list[Fact]]:
     """Videos with the label, and the fact about those without."""
-    videos: list[Item] = [video for video in data.videos if is_labelled(video, column)]
+    videos: list[Item] = [video for video in data.videos if is_labeled(video, column)]
     if not videos:
         raise DataError(
             f"{data.name}: no video has a label in '{column}'. Fill in that column."
             + SIGN_ALONE * (column == "signs" and any(video.sign for video in data.videos))
         )
-    missing = [video.video_id for video in data.videos if not is_labelled(video, column)]
+    missing = [video.video_id for video in data.videos if not is_labeled(video, column)]
     return videos, [UnlabelledVideos(column=column, videos=missing)] if missing else []

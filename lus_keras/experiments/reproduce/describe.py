@@ -70,9 +70,9 @@ def _describe_variant(variant: Variant, plan: Plan) -> list[str]:
     ]
     rows = [item for item in data.items if isinstance(item, Video)]
     lines += [f"    WARNING: {text}" for text in one_class_warnings(rows, [settings.label_column])]
-    if variant.learnt:
+    if variant.learned:
         lines.append(
-            f"    trains on: {_amount(variant, variant.learnt)[1]} of {variant.learnt.name}"
+            f"    trains on: {_amount(variant, variant.learned)[1]} of {variant.learned.name}"
         )
     if clips:
         kfold = settings.split.scheme == "kfold"

@@ -16,7 +16,7 @@ from lus_keras.data.clips import has_truth
 from lus_keras.data.manifest import Video
 from lus_keras.data.splits import Split, read_own_split
 from lus_keras.evaluation.run_record.facts import Remark, Topic
-from lus_keras.experiments.reproduce.data import Data, learnt_data, load_data
+from lus_keras.experiments.reproduce.data import Data, learned_data, load_data
 from lus_keras.experiments.reproduce.request import Request, check_engine, targets_by_paper
 from lus_keras.experiments.reproduce.weights import check_weights
 from lus_keras.papers import Paper
@@ -30,7 +30,7 @@ class Variant:
     Attributes:
         name: Key in the configuration's `variants`; empty if the paper has none.
         config: The configuration with the changes of the variant.
-        learnt: Another data set to train on, if the variant requires one.
+        learned: Another data set to train on, if the variant requires one.
         data: The data to test on, if the variant uses a label other than that of the plan's first.
     """
 
@@ -38,7 +38,7 @@ class Variant:
     title: str
     config: PaperConfig
     models: tuple[str, ...]
-    learnt: Data | None = None
+    learned: Data | None = None
     data: Data | None = None
 
     def entry(self, model: str) -> str:
@@ -257,7 +257,7 @@ def _variants(
         title = settings.variants[variant].title if variant else ""
         models = tuple(model for model in settings.models if model in chosen)
         variants.append(
-            Variant(variant, title, changed, models, learnt_data(paper.name, changed, request))
+            Variant(variant, title, changed, models, learned_data(paper.name, changed, request))
         )
     return variants
 

@@ -54,12 +54,12 @@ def prepare(plan: Plan, out: Path, reporter: Reporter) -> list[Prepared]:
 def _prepare_variant(variant: Variant, plan: Plan, out: Path, reporter: Reporter) -> Prepared:
     stores = [_open_store(plan.data_of(variant), variant, plan, reporter)]
     pretraining = None
-    if variant.learnt:
-        learnt = _open_store(variant.learnt, variant, plan, reporter)
+    if variant.learned:
+        learned = _open_store(variant.learned, variant, plan, reporter)
         if variant.config.transfer.train_on:
-            stores.insert(0, learnt)
+            stores.insert(0, learned)
         else:
-            source = _source(variant, [learnt])
+            source = _source(variant, [learned])
             pretraining = (source, _draw(variant, source, "holdout"))
     source = _source(variant, stores)
     split = _split(plan, variant, source, out)

@@ -211,10 +211,10 @@ def _variant_record(plan: Plan, request: Request, prepared: Prepared) -> Variant
 
 def _training_facts(plan: Plan, prepared: Prepared) -> Iterator[Fact]:
     variant = prepared.variant
-    if variant.learnt and len(prepared.source.stores) == 2:
-        yield facts.LearntElsewhere(dataset=variant.learnt.name, first=False)
-    if variant.learnt and prepared.pretraining:
-        yield facts.LearntElsewhere(dataset=variant.learnt.name, first=True)
+    if variant.learned and len(prepared.source.stores) == 2:
+        yield facts.LearntElsewhere(dataset=variant.learned.name, first=False)
+    if variant.learned and prepared.pretraining:
+        yield facts.LearntElsewhere(dataset=variant.learned.name, first=True)
     if plan.own_split == prepared.split:
         yield facts.OwnFolds(folds=len(prepared.split.folds))
     if prepared.split.leaks:
@@ -229,7 +229,7 @@ def _protocol_facts(plan: Plan, request: Request) -> Iterator[Fact]:
     ours = flat(plan.config.experiment())
     # The cohort is described with the data; transfer settings matter only for variants that train
     # on another data set.
-    elsewhere = any(variant.learnt for variant in plan.variants)
+    elsewhere = any(variant.learned for variant in plan.variants)
     silent = ("cohort.",) if elsewhere else ("cohort.", "transfer.")
     changes = [
         facts.Change(setting=key, value=_as_in_yaml(ours[key]), paper=_as_in_yaml(paper.get(key)))

@@ -107,7 +107,7 @@ def train_fold(
     refuse_foreign([job])
     remove_unfinished(job.folder)
     history = _start(network, job)
-    rows, mirrored = training_set(learnt_rows(source, job), job.fit.augment)
+    rows, mirrored = training_set(learned_rows(source, job), job.fit.augment)
     for epoch in range(len(history), job.fit.epochs):
         guard = _FiniteGuard(job, epoch)
         callbacks = [*_logs(job, epoch), guard, *(watch(job, epoch) if watch else ())]
@@ -215,7 +215,7 @@ def _full_batches(rows: np.ndarray, batch_size: int, wanted: bool) -> np.ndarray
     return rows[:complete] if wanted and complete else rows
 
 
-def learnt_rows(source: ClipSource, job: FoldJob) -> np.ndarray:
+def learned_rows(source: ClipSource, job: FoldJob) -> np.ndarray:
     """Rows to train on: all of the training side, or those of `fit.patients` patients.
 
     Larger numbers of patients include the smaller ones, and all networks use the same patients.

@@ -92,8 +92,8 @@ def _resized(clips: np.ndarray, models: Ensemble) -> tuple[np.ndarray, float]:
     flat = clips.reshape(-1, *clips.shape[2:])
     size, antialias = models.clip.picture, models.clip.resize == "bilinear"
     ours = np.asarray(resize(flat, size, antialias))
-    grey = flat[..., 0] if flat.shape[-1] == 1 else flat
-    theirs = np.stack([resized(frame, size, antialias=antialias) for frame in grey])
+    gray = flat[..., 0] if flat.shape[-1] == 1 else flat
+    theirs = np.stack([resized(frame, size, antialias=antialias) for frame in gray])
     difference = float(np.abs(ours - theirs.reshape(ours.shape)).max())
     return ours.astype(np.uint8).reshape(*clips.shape[:2], *ours.shape[1:]), difference
 

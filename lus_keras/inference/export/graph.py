@@ -78,9 +78,9 @@ def _weights(taken: tf.Tensor, given: int, grows: tf.Tensor, antialias: bool) ->
     # By area: the share of each source pixel that lies under the output pixel.
     shared = tf.minimum((places + 1) * step, sources + 1) - tf.maximum(places * step, sources)
     area = tf.maximum(shared, 0.0) / step
-    centres = (places + 0.5) * step - 0.5
-    centres = tf.clip_by_value(centres, 0.0, tf.cast(taken - 1, tf.float32))
-    linear = tf.maximum(1.0 - tf.abs(centres - sources), 0.0)
+    centers = (places + 0.5) * step - 0.5
+    centers = tf.clip_by_value(centers, 0.0, tf.cast(taken - 1, tf.float32))
+    linear = tf.maximum(1.0 - tf.abs(centers - sources), 0.0)
     return tf.where(grows, linear, area)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from lus_keras.core import config
 from lus_keras.core.files import atomic_write
-from lus_keras.data.clips import class_of, is_labelled
+from lus_keras.data.clips import class_of, is_labeled
 from lus_keras.evaluation.metrics import (
     Scores,
     binary_statistics,
@@ -38,7 +38,7 @@ def video_metrics(models: Ensemble, predictions: Sequence[VideoPrediction]) -> l
     """
     description = models.description
     column = config.load(description.paper).label_column
-    known = [found for found in predictions if is_labelled(found.video, column)]
+    known = [found for found in predictions if is_labeled(found.video, column)]
     if not known or description.multilabel:
         return []
     scores = Scores.of(_frame(known, column))

@@ -17,7 +17,7 @@ from lus_keras.inference.predict.strip import (
     AXIS,
     BLUE,
     FONT,
-    GREY,
+    GRAY,
     MARGIN,
     STRIP,
     WHITE,
@@ -87,7 +87,7 @@ def overlay_frames(prediction: VideoPrediction) -> Iterator[np.ndarray]:
     for number, pixels in enumerate(frames):
         picture = _with_mask(pixels.copy(), prediction, number, where)
         if where is not None:
-            _frame(picture, where, GREY)
+            _frame(picture, where, GRAY)
         started = bisect_right(starts, number)
         for box, chance, end in tiles[starts[started - 1]] if started else ():
             if number < end:
@@ -115,10 +115,10 @@ def captioned(picture: np.ndarray, lines: Sequence[str]) -> np.ndarray:
 
 def heat(picture: np.ndarray, values: np.ndarray, opacity: float = OPACITY) -> np.ndarray:
     """An image `(h, w, 3)` uint8 RGB with a color-coded map of 0 … 1 overlaid."""
-    grey = (np.clip(np.asarray(values, np.float32), 0, 1) * 255).astype(np.uint8)
-    levels: Any = cv2.resize(grey, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    colours = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1]
-    return cv2.addWeighted(picture, 1 - opacity, colours, opacity, 0)
+    gray = (np.clip(np.asarray(values, np.float32), 0, 1) * 255).astype(np.uint8)
+    levels: Any = cv2.resize(gray, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    colors = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1]
+    return cv2.addWeighted(picture, 1 - opacity, colors, opacity, 0)
 
 
 def _seen(look: Look, scaled: Size, to: Size) -> Box | None:
@@ -146,9 +146,9 @@ def _tiles(
     return found
 
 
-def _frame(picture: np.ndarray, box: Box, colour: tuple[int, int, int]) -> None:
+def _frame(picture: np.ndarray, box: Box, color: tuple[int, int, int]) -> None:
     x, y, w, h = box
-    cv2.rectangle(picture, (x, y), (x + w - 1, y + h - 1), colour, 1)
+    cv2.rectangle(picture, (x, y), (x + w - 1, y + h - 1), color, 1)
 
 
 def _draw_tile(picture: np.ndarray, box: Box, chance: float) -> None:

@@ -11,7 +11,7 @@ from lus_keras.inference.predict.video import VideoPrediction
 STRIP, MARGIN, AXIS = 112, 30, 16
 LEFT, RIGHT = 28, 10
 # RGB, those of figures made lighter: here they lie on black.
-BLUE, ORANGE, GREY, WHITE = (90, 160, 255), (255, 150, 50), (119, 119, 119), (255, 255, 255)
+BLUE, ORANGE, GRAY, WHITE = (90, 160, 255), (255, 150, 50), (119, 119, 119), (255, 255, 255)
 SHADE = (48, 48, 52)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 TICKS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600)
@@ -65,7 +65,7 @@ def draw_strip(prediction: VideoPrediction, width: int, count: int) -> np.ndarra
     text = f"P({prediction.labels[shown].replace('_', ' ')}), mean {prediction.mean[shown]:.2f}"
     write_text(strip, text, 2, BLUE)
     if not held.all():
-        write_text(strip, UNFILLED, 2, GREY, 23)
+        write_text(strip, UNFILLED, 2, GRAY, 23)
     if "attention" in found:
         text = "attention / max"
         write_text(strip, text, width - cv2.getTextSize(text, FONT, 0.36, 1)[0][0] - 2, ORANGE)
@@ -86,18 +86,18 @@ def _draw_axes(strip: np.ndarray, fps: float | None, count: int) -> None:
     """Lines and numbers of the values 0, 0.5 and 1 and of the time, in frames without a clock."""
     width = strip.shape[1]
     for value in (0, 0.5, 1):
-        cv2.line(strip, (LEFT, _level(value)), (width - RIGHT, _level(value)), GREY, 1)
-        write_text(strip, f"{value:g}", 2, GREY, _level(value) + 4)
+        cv2.line(strip, (LEFT, _level(value)), (width - RIGHT, _level(value)), GRAY, 1)
+        write_text(strip, f"{value:g}", 2, GRAY, _level(value) + 4)
     rate, unit = fps or 1.0, " s" if fps else ""
     length = max(count - 1, 1) / rate
     step = next((each for each in TICKS_S if length / each <= MOST_TICKS), length)
     for number in range(int(length / step + 1e-9) + 1):
         x = place_at(number * step / length, width)
-        cv2.line(strip, (x, STRIP - AXIS), (x, STRIP - AXIS + 3), GREY, 1)
-        write_text(strip, f"{number * step:g}{unit * (number == 0)}", x - 3, GREY, STRIP - 3)
+        cv2.line(strip, (x, STRIP - AXIS), (x, STRIP - AXIS + 3), GRAY, 1)
+        write_text(strip, f"{number * step:g}{unit * (number == 0)}", x - 3, GRAY, STRIP - 3)
 
 
-def _draw(strip: np.ndarray, values: np.ndarray, colour: tuple[int, int, int], count: int) -> None:
+def _draw(strip: np.ndarray, values: np.ndarray, color: tuple[int, int, int], count: int) -> None:
     """A line through every run of frames that clips hold; a dot where that is one frame."""
     held = np.flatnonzero(~np.isnan(values))
     for run in np.split(held, np.flatnonzero(np.diff(held) > 1) + 1):
@@ -106,15 +106,15 @@ def _draw(strip: np.ndarray, values: np.ndarray, colour: tuple[int, int, int], c
             for number in run
         ]
         if len(points) == 1:
-            cv2.circle(strip, points[0], 2, colour, -1)
-        cv2.polylines(strip, [np.array(points, np.int32)], False, colour, 1, cv2.LINE_AA)
+            cv2.circle(strip, points[0], 2, color, -1)
+        cv2.polylines(strip, [np.array(points, np.int32)], False, color, 1, cv2.LINE_AA)
 
 
 def write_text(
-    picture: np.ndarray, text: str, x: int, colour: tuple[int, int, int], y: int = 10
+    picture: np.ndarray, text: str, x: int, color: tuple[int, int, int], y: int = 10
 ) -> None:
     """Writes small text at `(x, y)`, its lower left corner."""
-    cv2.putText(picture, text, (x, y), FONT, 0.36, colour, 1, cv2.LINE_AA)
+    cv2.putText(picture, text, (x, y), FONT, 0.36, color, 1, cv2.LINE_AA)
 
 
 def place_at(share: float, width: int) -> int:

@@ -10,7 +10,7 @@ its minimum and maximum to 0 … 1. The score is a logit, not a probability, who
 for confident predictions. Maps need TensorFlow as the backend of Keras.
 """
 
-from lus_keras.models.attribution.checks import random_weights, randomised_copy
+from lus_keras.models.attribution.checks import random_weights, randomized_copy
 from lus_keras.models.attribution.maps import (
     ENGINES,
     FAST,

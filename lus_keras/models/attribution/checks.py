@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import keras
 
 
-def randomised_copy(model: keras.Model, seed: int) -> keras.Model:
+def randomized_copy(model: keras.Model, seed: int) -> keras.Model:
     """Copies a network and draws all its weights anew, as before training.
 
     A map that hardly changes shows the input, not what was learned. Compare the two by
@@ -26,12 +26,12 @@ def randomised_copy(model: keras.Model, seed: int) -> keras.Model:
 
 @contextmanager
 def random_weights(model: keras.Model, seed: int) -> Iterator[None]:
-    """Lends a network the weights of `randomised_copy`; its own are back afterwards.
+    """Lends a network the weights of `randomized_copy`; its own are back afterwards.
 
     What was compiled of the network serves both, which takes half the time of a copy.
     """
     trained = model.get_weights()
-    model.set_weights(randomised_copy(model, seed).get_weights())
+    model.set_weights(randomized_copy(model, seed).get_weights())
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lus_keras.core.style import BLUE, GREY, ORANGE, PALETTE, new_figure
+from lus_keras.core.style import BLUE, GRAY, ORANGE, PALETTE, new_figure
 from lus_keras.evaluation.run_record import MaskedFrame
 
 RED = "#c0392b"
@@ -70,8 +70,8 @@ def _histogram(
     bins = np.arange(low - 0.5, high + width, width)
     values = [list(counts) for counts in classes.values()]
     weights = [list(counts.values()) for counts in classes.values()]
-    colours = PALETTE[: len(classes)]
-    axes.hist(values, bins, weights=weights, stacked=True, color=colours, label=list(classes))
+    colors = PALETTE[: len(classes)]
+    axes.hist(values, bins, weights=weights, stacked=True, color=colors, label=list(classes))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
@@ -105,13 +105,13 @@ def epoch_curve(
     """
     figure = new_figure(7, 4.2)
     axes = figure.subplots()
-    for (label, points), colour in zip(ours.items(), PALETTE, strict=False):
-        axes.plot(*zip(*points, strict=True), color=colour, marker="o", ms=3, label=label)
+    for (label, points), color in zip(ours.items(), PALETTE, strict=False):
+        axes.plot(*zip(*points, strict=True), color=color, marker="o", ms=3, label=label)
     if published:
         epochs, values = zip(*published, strict=True)
         axes.plot(epochs, values, "s", color=ORANGE, ms=4, label="published")
     for (label, value), line in zip(guides.items(), (":", "--"), strict=False):
-        axes.axhline(value, color=GREY, lw=1, ls=line, label=label)
+        axes.axhline(value, color=GRAY, lw=1, ls=line, label=label)
     axes.set(xlabel="epoch", ylabel=ylabel)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, fontsize=8)
@@ -171,11 +171,11 @@ def gradient_panels(logs: Mapping[str, pd.DataFrame], own_columns: int, band: st
         finite = log.replace([np.inf, -np.inf], np.nan)
         by_epoch = finite.groupby("epoch")[layers]
         medians = by_epoch.median()
-        colours = [figure_colour(place, len(layers)) for place in range(len(layers))]
-        for layer, colour in zip(layers, colours, strict=True):
-            axes.plot(medians.index, medians[layer], color=colour, lw=1.5, marker=".", label=layer)
+        colors = [figure_color(place, len(layers)) for place in range(len(layers))]
+        for layer, color in zip(layers, colors, strict=True):
+            axes.plot(medians.index, medians[layer], color=color, lw=1.5, marker=".", label=layer)
         spread = (by_epoch.min()[band], by_epoch.max()[band])
-        axes.fill_between(medians.index, *spread, color=colours[0], alpha=0.15)
+        axes.fill_between(medians.index, *spread, color=colors[0], alpha=0.15)
         odd = log.loc[~np.isfinite(log.to_numpy(float)).all(axis=1), "epoch"]
         if len(odd):
             axes.axvline(float(odd.iloc[0]), color=RED, lw=1.5)
@@ -189,7 +189,7 @@ def gradient_panels(logs: Mapping[str, pd.DataFrame], own_columns: int, band: st
     return figure
 
 
-def figure_colour(place: int, count: int) -> tuple[float, float, float, float]:
+def figure_color(place: int, count: int) -> tuple[float, float, float, float]:
     """Color of a layer by its depth, from dark (first) to light (last).
 
     Returns:

@@ -17,7 +17,7 @@ from lus_keras.evaluation.metrics import map_similarity, share_in
 from lus_keras.models.attribution import (
     grad_cam,
     integrated_gradients,
-    randomised_copy,
+    randomized_copy,
     smooth_grad,
     vanilla_saliency,
 )
@@ -68,7 +68,7 @@ def explain(
 
     chosen = spread(source, rows)
     clips = np.asarray(network_input(source.read(chosen), source.index.length[chosen], source.clip))
-    random, how = randomised_copy(model, seed=0), options_of(SlidingOptions, config)
+    random, how = randomized_copy(model, seed=0), options_of(SlidingOptions, config)
     maps, random_maps = (_maps(network, clips, config, how) for network in (model, random))
     found: dict[str, np.ndarray] = {
         "clip_id": source.index.clip_id[chosen],

@@ -21,7 +21,7 @@ from lus_keras.simulation.pleura import visible_anatomy
 
 HEIGHT, WIDTH, TILE = 480, 640, 30
 # The paper's colors: ribs green, lung blue, pleura red.
-COLOURS = {"ribs": GREEN, "lung": BLUE, "pleura": "#c0392b"}
+COLORS = {"ribs": GREEN, "lung": BLUE, "pleura": "#c0392b"}
 SIMULATED = "SIMULATED, from the simulator's own geometry; the paper's image is private."
 
 
@@ -38,8 +38,8 @@ def figure2(run: PaperRun) -> Drawing | None:
             mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
         )
         for outline in outlines:
-            marked.fill(*outline[:, 0].T, fc=COLOURS[name] + "40", ec=COLOURS[name], lw=1.2)
-    lines = [Line2D([], [], color=colour, label=name) for name, colour in COLOURS.items()]
+            marked.fill(*outline[:, 0].T, fc=COLORS[name] + "40", ec=COLORS[name], lw=1.2)
+    lines = [Line2D([], [], color=color, label=name) for name, color in COLORS.items()]
     marked.legend(handles=lines, loc="upper right", fontsize=7)
     caption = f"{SIMULATED} Green: ribs; blue: lung between their shadows; red: pleura."
     return Drawing("figure2", "Figure 2. Marked areas of the lung", caption, figure)

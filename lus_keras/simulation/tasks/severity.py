@@ -15,7 +15,7 @@ from lus_keras.simulation.acoustic_traps import (
     span_mm,
     z_lines,
 )
-from lus_keras.simulation.artefacts import Pathology, VerticalArtefacts
+from lus_keras.simulation.artifacts import Pathology, VerticalArtifacts
 from lus_keras.simulation.consolidation import Consolidation
 from lus_keras.simulation.finding_parameters import (
     BlobParameters,
@@ -89,11 +89,11 @@ def _areas(
     name: str,
     position_mm: np.ndarray,
     width_mm: np.ndarray,
-) -> VerticalArtefacts:
+) -> VerticalArtifacts:
     """Draws wide traps that remain in the image plane; where they are dense, the lung is white."""
     count = len(position_mm)
     area = draw_many(WhiteAreaParameters, acquisition.plan.key, count)
-    return VerticalArtefacts(
+    return VerticalArtifacts(
         kind=("b_line",) * count,
         position_mm=position_mm,
         width_mm=width_mm,
@@ -104,7 +104,7 @@ def _areas(
     )
 
 
-def _white_lung(acquisition: Acquisition, motion: Motion) -> VerticalArtefacts:
+def _white_lung(acquisition: Acquisition, motion: Motion) -> VerticalArtifacts:
     """Draws adjacent white areas over the whole lung that can come into view."""
     low, high = span_mm(acquisition, motion)
     most = int((high - low) / (WHITE_PITCH * MIN_AREA_MM)) + 2
@@ -135,7 +135,7 @@ def _blobs(acquisition: Acquisition, motion: Motion) -> Consolidation:
 
 
 def _defects(
-    acquisition: Acquisition, traps: VerticalArtefacts, blobs: Consolidation
+    acquisition: Acquisition, traps: VerticalArtifacts, blobs: Consolidation
 ) -> PleuralDefects:
     """Indents the pleural line at traps and breaks it above consolidations."""
     narrow, broken = len(traps.position_mm), len(blobs.position_mm)
@@ -157,11 +157,11 @@ def draw_pathology(acquisition: Acquisition, motion: Motion) -> Pathology:
     blobs = _blobs(acquisition, motion)
     width = TRAIL_WIDTH * blobs.half_width_mm
     # The trail below a consolidation is a trap like any other, so that it is measured.
-    artefacts = narrow.joined(_areas(acquisition, motion, "trail", blobs.position_mm, width))
+    artifacts = narrow.joined(_areas(acquisition, motion, "trail", blobs.position_mm, width))
     if drawn == "score_3":
-        artefacts = artefacts.joined(_white_lung(acquisition, motion))
+        artifacts = artifacts.joined(_white_lung(acquisition, motion))
     return Pathology(
-        artefacts=artefacts.joined(z_lines(acquisition, motion)),
+        artifacts=artifacts.joined(z_lines(acquisition, motion)),
         a_line_db=low + (high - low) * acquisition.video.a_line_rank,
         defects=_defects(acquisition, narrow, blobs),
         consolidation=blobs if len(blobs.position_mm) else None,

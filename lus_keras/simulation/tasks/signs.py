@@ -6,7 +6,7 @@ import numpy as np
 
 from lus_keras.core.labels import SIGNS
 from lus_keras.simulation.acoustic_traps import narrow_traps, z_lines
-from lus_keras.simulation.artefacts import Pathology
+from lus_keras.simulation.artifacts import Pathology
 from lus_keras.simulation.consolidation import Consolidation
 from lus_keras.simulation.finding_parameters import EffusionParameters, HepatisationParameters
 from lus_keras.simulation.geometry import Acquisition, sector_region
@@ -59,16 +59,16 @@ def draw_pathology(acquisition: Acquisition, motion: Motion) -> Pathology:
     drawn = acquisition.plan.drawn
     low, high = A_LINE_DB[drawn]
     count = int(acquisition.rng("traps.count").integers(1, MAX_TRAPS + 1))
-    artefacts = narrow_traps(acquisition, motion, count if drawn == "b_lines" else 0)
+    artifacts = narrow_traps(acquisition, motion, count if drawn == "b_lines" else 0)
     effusion, consolidation = None, None
     if drawn == "effusion":
         effusion = draw_parameters(EffusionParameters, acquisition.plan.key)
     else:
-        artefacts = artefacts.joined(z_lines(acquisition, motion))
+        artifacts = artifacts.joined(z_lines(acquisition, motion))
     if drawn == "consolidation":
         consolidation = _hepatisation(acquisition, motion)
     return Pathology(
-        artefacts=artefacts,
+        artifacts=artifacts,
         a_line_db=low + (high - low) * acquisition.video.a_line_rank,
         consolidation=consolidation,
         effusion=effusion,

@@ -37,8 +37,8 @@ def measure(frames: np.ndarray) -> Appearance:
     radius = np.rint(np.hypot(x, y)).astype(int).ravel()
     power = np.zeros(radius.max() + 1)
     for frame in resized:
-        grey = (frame - frame.mean()) * window
-        spectrum = np.abs(np.fft.fftshift(np.fft.fft2(grey))) ** 2
+        gray = (frame - frame.mean()) * window
+        spectrum = np.abs(np.fft.fftshift(np.fft.fft2(gray))) ** 2
         power += np.bincount(radius, spectrum.ravel()) / np.bincount(radius)
     radial_db = 10 * np.log10(power[LOWEST : HIGHEST + 1] / len(resized) + 1e-9)
     mean = np.mean([_resized(frame, MEAN_SIDE) for frame in frames], axis=0)

@@ -45,12 +45,12 @@ def check_truth(settings: Settings) -> Finding:
 
 def frame_features(frames: np.ndarray) -> np.ndarray:
     """Features `(t, 18)` of frames `(t, 64, 64)`: vertical bands, A-line ripples, brightness."""
-    grey = np.sqrt(frames.astype(np.float32))
-    layers = [grey[:, a:b, 8:56].mean(1) for a, b in ((24, 34), (34, 44), (44, 56))]
+    gray = np.sqrt(frames.astype(np.float32))
+    layers = [gray[:, a:b, 8:56].mean(1) for a, b in ((24, 34), (34, 44), (44, 56))]
     # Each row is detrended.
     bands = [layer - cv2.GaussianBlur(layer, (37, 1), 6) for layer in layers]
     through = np.minimum(np.minimum(bands[0], bands[1]), bands[2])
-    profile = grey[:, :, 26:38].mean(2)
+    profile = gray[:, :, 26:38].mean(2)
     ripple = profile[:, 18:57] - (profile[:, 16:55] + profile[:, 20:59]) / 2
     top_three = np.sort(through, axis=1)[:, -3:]
     columns = [

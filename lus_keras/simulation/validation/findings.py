@@ -15,7 +15,7 @@ from lus_keras.simulation.validation.check import Finding, Settings, check
 from lus_keras.simulation.validation.learning import auc, shown
 from lus_keras.simulation.video import manifest_row
 
-MIN_REALISED = 0.90
+MIN_REALIZED = 0.90
 MIN_BELOW_WALL_DB = 15.0
 MAX_CORRELATION = -0.8
 NETWORK_FRAMES, NETWORK_SIDE = 6, 64
@@ -35,14 +35,14 @@ def check_severity(settings: Settings) -> Finding:
     plans = plan_cohort("severity", **options)
     truths = [measure_truth(plan) for plan in plans]
     drawn = np.array([int(plan.drawn[-1]) for plan in plans])
-    realised = np.array([truth.score for truth in truths])
+    realized = np.array([truth.score for truth in truths])
     white = np.array([np.quantile(truth.white_fraction, 0.9) for truth in truths])
     medians = [float(np.median(white[drawn == score])) for score in range(4)]
-    agreement, worst = float(np.mean(drawn == realised)), int(np.abs(drawn - realised).max())
+    agreement, worst = float(np.mean(drawn == realized)), int(np.abs(drawn - realized).max())
     return Finding(
         f"{agreement:.1%} of {len(plans)} as drawn, none differs by more than {worst}; white "
         f"fraction {', '.join(f'{value:.2f}' for value in medians)}",
-        bool(agreement >= MIN_REALISED and worst <= 1 and np.all(np.diff(medians) > 0)),
+        bool(agreement >= MIN_REALIZED and worst <= 1 and np.all(np.diff(medians) > 0)),
         {
             "agreement": agreement,
             "worst": worst,
@@ -127,7 +127,7 @@ def check_signs(settings: Settings) -> Finding:
         f"fluid ≥ 15 dB under the wall in {dark:.0%} of {len(below)} (median "
         f"{np.median(below):.0f} dB); A-line period within a row in {periodic:.0%} of "
         f"{len(errors)}; highest r of distance and breathing {highest:.2f}",
-        bool(dark >= MIN_REALISED and periodic >= MIN_REALISED and highest < MAX_CORRELATION),
+        bool(dark >= MIN_REALIZED and periodic >= MIN_REALIZED and highest < MAX_CORRELATION),
         {"dark": dark, "periodic": periodic, "highest_r": highest},
     )
 

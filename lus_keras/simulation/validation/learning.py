@@ -36,11 +36,11 @@ def out_of_fold(
         test = groups % FOLDS == fold
         model = make().fit(features[~test], labels[~test])
         p = model.predict_proba(features[test])[:, 1]
-        scores[test] = centred_log_odds(p, float(labels[~test].mean()))
+        scores[test] = centered_log_odds(p, float(labels[~test].mean()))
     return scores
 
 
-def centred_log_odds(p: np.ndarray, prior: float) -> np.ndarray:
+def centered_log_odds(p: np.ndarray, prior: float) -> np.ndarray:
     """Log odds of probabilities `(n,)` minus those of the prior, comparable between folds."""
     p = np.clip(p, 1e-6, 1 - 1e-6)
     return np.log(p / (1 - p)) - np.log(prior / (1 - prior))

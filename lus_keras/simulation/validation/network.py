@@ -21,7 +21,7 @@ def build_check_network(clip_shape: tuple[int, int, int], num_outputs: int) -> k
     clip = keras.Input(clip_shape, name="clip")
     # Each clip is standardized by itself, as gain and dynamic range differ between scanners.
     x = layers.LayerNormalization(
-        axis=(1, 2, 3), center=False, scale=False, epsilon=1.0, name="standardised"
+        axis=(1, 2, 3), center=False, scale=False, epsilon=1.0, name="standardized"
     )(clip)[..., None]
     for stage, (filters, strides) in enumerate(STAGES, start=1):
         name = f"stage{stage}"

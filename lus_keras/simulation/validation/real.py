@@ -121,7 +121,7 @@ def check_transfer(settings: Settings) -> Finding:
     simulated = feature_cohort(patients, settings.seed, fps=25.0, as_public=True)
     labels = np.array([int(truth.any()) for truth in simulated.truth])
     x_sim, x_real = (
-        _standardised(np.array([pooled(f) for f in features]))
+        _standardized(np.array([pooled(f) for f in features]))
         for features in (simulated.features, real.features)
     )
     scores = logistic().fit(x_sim, labels).decision_function(x_real)
@@ -147,5 +147,5 @@ def check_transfer(settings: Settings) -> Finding:
     )
 
 
-def _standardised(features: np.ndarray) -> np.ndarray:
+def _standardized(features: np.ndarray) -> np.ndarray:
     return (features - features.mean(0)) / (features.std(0) + 1e-9)

@@ -14,7 +14,7 @@ from lus_keras.simulation.tasks.sliding import CLASSES
 from lus_keras.simulation.validation.check import Finding, Settings, check
 from lus_keras.simulation.validation.learning import (
     auc,
-    centred_log_odds,
+    centered_log_odds,
     forest,
     logistic,
     out_of_fold,
@@ -166,7 +166,7 @@ def _network_scores(
     for fold in range(NETWORK_FOLDS):
         test = folds[pairs] == fold
         p = settings.train_and_score(clips[~test], labels[~test], clips[test], seed=settings.seed)
-        scores[test] = centred_log_odds(p[:, 1], float(labels[~test].mean()))
+        scores[test] = centered_log_odds(p[:, 1], float(labels[~test].mean()))
     return scores
 
 

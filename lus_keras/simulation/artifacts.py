@@ -22,7 +22,7 @@ NEGLIGIBLE = np.float32(1e-25)
 
 
 @dataclass(frozen=True)
-class VerticalArtefacts:
+class VerticalArtifacts:
     """The vertical artifacts of one video, traps (B-lines) and Z-lines alike.
 
     Attributes:
@@ -48,10 +48,10 @@ class VerticalArtefacts:
         """`(k,)` bool, true for B-lines."""
         return np.array([kind == "b_line" for kind in self.kind], bool)
 
-    def joined(self, other: VerticalArtefacts) -> VerticalArtefacts:
+    def joined(self, other: VerticalArtifacts) -> VerticalArtifacts:
         """Returns these artifacts followed by `other`'s."""
         pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self)[1:])
-        return VerticalArtefacts(self.kind + other.kind, *(np.concatenate(p) for p in pairs))
+        return VerticalArtifacts(self.kind + other.kind, *(np.concatenate(p) for p in pairs))
 
     def decay(self, depth_below_mm: np.ndarray) -> np.ndarray:
         """`(k, n)` power at `(n,)` depths in mm below the pleura, not cut off above it."""
@@ -72,9 +72,9 @@ class VerticalArtefacts:
         Returns:
             `(t, k, n)` float32.
         """
-        centre = self.position_mm[None, :, None] + lung_mm[:, None, None]
+        center = self.position_mm[None, :, None] + lung_mm[:, None, None]
         width = np.hypot(self.width_mm, psf_mm)[None, :, None]
-        offset = ((beam_mm[None, None] - centre) / width).astype(np.float32)
+        offset = ((beam_mm[None, None] - center) / width).astype(np.float32)
         power = np.exp(-0.5 * offset**2) * self.visibility.T[:, :, None].astype(np.float32)
         # Values this small are invisible, and arithmetic with denormal numbers is ten times slower.
         power[power < NEGLIGIBLE] = 0
@@ -95,7 +95,7 @@ class Pathology:
         lung_point: Border between sliding lung and motionless air.
     """
 
-    artefacts: VerticalArtefacts
+    artifacts: VerticalArtifacts
     a_line_db: float
     defects: PleuralDefects | None = None
     consolidation: Consolidation | None = None
