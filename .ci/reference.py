@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 
 from lus_keras.cli import main
 from lus_keras.core import config
-from lus_keras.core.config.sections import LABELS, SCALINGS, PaperConfig
+from lus_keras.core.config.paper import LABELS, PaperConfig
+from lus_keras.core.config.sections import SCALINGS
 
 HEAD = """# Configuration
 

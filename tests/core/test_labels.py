@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lus_keras.core import multilabel
-from lus_keras.core.config.sections import PaperConfig
+from lus_keras.core.config.paper import PaperConfig
 from lus_keras.core.labels import CLASSES, MULTILABEL, REGISTRY, SIGNS, SINGLE, Labels
 from lus_keras.data.clips import class_of, is_labeled
 from lus_keras.data.manifest import COLUMNS, LABELS, PARSERS, Video

@@ -30,18 +30,14 @@ from lus_keras.core.config.layers import (
     variant_layer,
 )
 from lus_keras.core.config.messages import Layer, did_you_mean, explained, has
+from lus_keras.core.config.paper import LABELS, Claim, ModelEntry, OwnNetwork, PaperConfig
 from lus_keras.core.config.reading import read_mapping, read_yaml
 from lus_keras.core.config.sections import (
-    LABELS,
     SCALINGS,
-    Claim,
     ClipConfig,
     CohortConfig,
     FitConfig,
     LocalisationConfig,
-    ModelEntry,
-    OwnNetwork,
-    PaperConfig,
     Section,
     SplitConfig,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from lus_keras.core.config.messages import did_you_mean, has
-from lus_keras.core.config.sections import PaperConfig
+from lus_keras.core.config.paper import PaperConfig
 from lus_keras.core.former_names import renamed_field
 from lus_keras.core.labels import REGISTRY
 

@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from lus_keras.core.config.sections import PaperConfig, lookup
+from lus_keras.core.config.paper import PaperConfig, lookup
 from lus_keras.core.former_names import KEYS, VARIANTS
 
 MAX_SHOWN = 60
