@@ -76,7 +76,7 @@ def record(names) -> RunRecord:
         "preset": "quick",
         "seed": 0,
         "config": settings.experiment(),
-        "choices": settings.labelled_choices(),
+        "choices": settings.labeled_choices(),
         "models": list(names),
         "folds": 1,
         "data": {

@@ -39,6 +39,7 @@ DYNAMIC = {
 HEAVY = (
     "data.pipeline",
     "layers",
+    "layers.*",
     "losses",
     "optimizers",
     "models.*",

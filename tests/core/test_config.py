@@ -248,7 +248,7 @@ def test_choices_and_claims_must_name_what_exists(bline):
 
 def test_a_choice_may_label_a_field_left_at_its_default(bline):
     text = bline.replace("choices:\n", "choices:\n  split.test_fraction: {label: X, why: y}\n")
-    choices = config.parse(text, source="x.yaml", preset="paper").labelled_choices()
+    choices = config.parse(text, source="x.yaml", preset="paper").labeled_choices()
     assert choices[0] == {"field": "split.test_fraction", "value": 0.3, "label": "X", "why": "y"}
 
 
@@ -274,7 +274,7 @@ def test_an_override_changes_one_variant_or_all():
 
 
 def test_labeled_choices_show_the_values_in_force():
-    choices = config.load("bline", overrides=["fit.epochs=2"]).labelled_choices()
+    choices = config.load("bline", overrides=["fit.epochs=2"]).labeled_choices()
     values = {choice["field"]: choice["value"] for choice in choices}
     assert values["fit.epochs"] == 2
     assert values["clip.size"] == [64, 64]

@@ -186,7 +186,7 @@ class PaperConfig(Section):
             if model in self.models
         }
 
-    def labelled_choices(self) -> list[dict[str, Any]]:
+    def labeled_choices(self) -> list[dict[str, Any]]:
         """Every open choice with its value, label and reason, for printing."""
         values = self.model_dump(mode="json")
         return [

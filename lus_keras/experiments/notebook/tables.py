@@ -203,6 +203,6 @@ def choices(paper: str, *labels: str) -> pd.DataFrame:
     """
     from lus_keras.core import config
 
-    rows = config.load(paper).labelled_choices()
+    rows = config.load(paper).labeled_choices()
     kept = [row for row in rows if not labels or row["label"] in labels]
     return pd.DataFrame(kept).set_index("field")[["value", "label", "why"]]

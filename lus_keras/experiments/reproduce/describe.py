@@ -31,9 +31,9 @@ def open_choices(plan: Plan, request: Request) -> list[dict[str, Any]]:
     Returns:
         Mappings of `field`, `value`, `label` and `why`.
     """
-    paper = config.load(plan.paper.name).labelled_choices()
+    paper = config.load(plan.paper.name).labeled_choices()
     choices = []
-    for choice, stated in zip(plan.config.labelled_choices(), paper, strict=True):
+    for choice, stated in zip(plan.config.labeled_choices(), paper, strict=True):
         if request.data != simulated.NAME and choice["field"].startswith("cohort."):
             continue
         if choice["value"] != stated["value"]:

@@ -1,25 +1,19 @@
-"""Layers that Keras 3 lacks or changed: folded time, fused normalization, temporal attention.
+"""Layers that Keras 3 changed: folded time, fused normalization, pooling that shares ties.
 
-The originals were written for Keras 2. `TimeDistributed` and `BatchNormalization` restore its
-training behavior; both compute with `keras.ops` on every backend, and with TensorFlow's fused
-kernel where available.
+The originals were written for Keras 2, whose training behavior these restore. All compute with
+`keras.ops` on every backend, and normalization with TensorFlow's fused kernel where available.
 """
 
-import math
-from functools import partial
 from typing import Any
 
 import keras
 from keras import ops
 
 from lus_keras.core.typing import Shape, Tensor
-
-_register = keras.saving.register_keras_serializable("lus_keras")
-
-SCORINGS = ("dot", "additive", "gated")
+from lus_keras.layers.registration import register
 
 
-@_register
+@register
 class TimeDistributed(keras.layers.TimeDistributed):
     """Applies a layer to every time step by folding time into the batch, as Keras 2 did.
 
@@ -56,7 +50,7 @@ class TimeDistributed(keras.layers.TimeDistributed):
         return ops.reshape(outputs, (-1, steps, *outputs.shape[1:]))
 
 
-@_register
+@register
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalization with the results and the speed of Keras 2's fused kernel.
 
@@ -141,7 +135,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return ops.cast(outputs, self.compute_dtype)
 
 
-@_register
+@register
 class FrameMaxPooling(keras.layers.Layer):
     """2×2 max pooling of every frame with the gradient of TensorFlow's own 3D kernel.
 
@@ -190,167 +184,3 @@ def _max_pool_frames(frames: Tensor):
         return ops.reshape(ops.stack(both, axis=3), ops.shape(frames))
 
     return pooled, grad
-
-
-@_register
-class TemporalAttention(keras.layers.Layer):
-    """Frame weights: `a = softmax(e)` over time.
-
-    `dot` scores a frame by `e_t = h_t·w_a` (Kerdegari 2021, Eq. 1 and 2). The paper cites
-    Bahdanau's attention, which is `additive`: `e_t = v·tanh(W h_t)` with a square `W`. `gated`
-    multiplies the tanh by `sigmoid(U h_t)`, the pooling of multiple-instance learning (Ilse 2018,
-    Eq. 9). A bias of the score would cancel in the softmax, so there is none.
-
-    Args:
-        scoring: "dot", "additive" or "gated".
-
-    Raises:
-        ValueError: `scoring` is none of these.
-    """
-
-    def __init__(self, scoring: str = "dot", **kwargs: Any):
-        super().__init__(**kwargs)
-        if scoring not in SCORINGS:
-            raise ValueError(f"`scoring` must be one of {SCORINGS}. Received: scoring={scoring!r}.")
-        self.scoring = scoring
-
-    def build(self, input_shape: Shape) -> None:
-        """Creates `w_a` or `v` of shape `(d, 1)`, and `W` and `U` of shape `(d, d)`."""
-        size = input_shape[-1]
-        add = partial(self.add_weight, initializer="glorot_uniform")
-        self.kernel = add(shape=(size, 1), name="kernel")
-        if self.scoring != "dot":
-            self.projection = add(shape=(size, size), name="projection")
-        if self.scoring == "gated":
-            self.gate = add(shape=(size, size), name="gate")
-
-    def call(self, inputs: Tensor) -> Tensor:
-        """Scores the frames.
-
-        Args:
-            inputs: `(b, t, d)` float, one feature vector per frame.
-
-        Returns:
-            `(b, t)` float32 weights; each row sums to 1.
-        """
-        hidden = inputs
-        if self.scoring != "dot":
-            hidden = ops.tanh(ops.matmul(inputs, self.projection))
-        if self.scoring == "gated":
-            hidden = hidden * ops.sigmoid(ops.matmul(inputs, self.gate))
-        scores = ops.squeeze(ops.matmul(hidden, self.kernel), axis=-1)
-        # Softmax over 30 frames in bfloat16 would leave two digits of each weight.
-        return ops.softmax(ops.cast(scores, "float32"), axis=-1)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """`(b, t, d)` → `(b, t)`."""
-        return input_shape[:-1]
-
-    def compute_output_spec(self, inputs: Tensor) -> Tensor:
-        """float32, whatever the compute dtype."""
-        return keras.KerasTensor(inputs.shape[:-1], dtype="float32")
-
-    def get_config(self) -> dict[str, Any]:
-        """Adds `scoring`."""
-        return {**super().get_config(), "scoring": self.scoring}
-
-
-@_register
-class AttentionPooling(keras.layers.Layer):
-    """Pools frames by their weights: `Ā = (1/n) Σ_t a_t·h_t` (Kerdegari 2021, Sec. 2).
-
-    Args:
-        pool: "mean" divides by the number of frames as printed in the paper; "sum" does not.
-
-    Raises:
-        ValueError: `pool` is neither.
-    """
-
-    def __init__(self, pool: str = "mean", **kwargs: Any):
-        super().__init__(**kwargs)
-        if pool not in ("mean", "sum"):
-            raise ValueError(f"`pool` must be 'mean' or 'sum'. Received: pool={pool!r}.")
-        self.pool = pool
-
-    def call(self, inputs: Tensor) -> Tensor:
-        """Weights and pools the frames.
-
-        Args:
-            inputs: `[(b, t, d) frames, (b, t) weights]`.
-
-        Returns:
-            `(b, d)` pooled frames.
-        """
-        frames, weights = inputs
-        weighted = frames * ops.cast(weights, frames.dtype)[..., None]
-        return ops.mean(weighted, axis=1) if self.pool == "mean" else ops.sum(weighted, axis=1)
-
-    def compute_output_shape(self, input_shape: tuple[Shape, Shape]) -> Shape:
-        """`[(b, t, d), (b, t)]` → `(b, d)`."""
-        frames, _ = input_shape
-        return (frames[0], frames[2])
-
-    def get_config(self) -> dict[str, Any]:
-        """Adds `pool`."""
-        return {**super().get_config(), "pool": self.pool}
-
-
-# Distance of CORAL's first thresholds, and what softplus makes it of.
-SPREAD = 2.5
-_INVERSE = math.log(math.expm1(SPREAD))
-
-
-@_register
-class CoralLogits(keras.layers.Layer):
-    """Logits of ordered classes from one score: `P(y > k) = sigmoid(score - threshold_k)`.
-
-    CORAL (Cao 2020). The thresholds are ordered by construction, so that the probabilities of the
-    classes, whose logarithms are the logits, are never below 0.
-
-    Args:
-        classes: Number of classes.
-    """
-
-    def __init__(self, classes: int, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.classes = classes
-
-    def build(self, input_shape: Shape) -> None:
-        """Creates the first threshold and the steps to the others, evenly spread around 0.
-
-        So far apart, each class is the most probable one at some score. Of four classes whose
-        thresholds are less than log 3 apart, those in the middle never are.
-        """
-        start = [SPREAD * (1.0 - self.classes / 2), *[_INVERSE] * (self.classes - 2)]
-        self.steps = self.add_weight(
-            shape=(self.classes - 1,), initializer=lambda *_, **__: ops.array(start), name="steps"
-        )
-
-    def call(self, inputs: Tensor) -> Tensor:
-        """`(b, 1)` scores → `(b, classes)` logarithms of probabilities."""
-        steps = ops.concatenate([self.steps[:1], ops.softplus(self.steps[1:])])
-        above = ops.sigmoid(ops.cast(inputs, "float32") - ops.cumsum(steps))
-        chances = -ops.diff(ops.pad(above, ((0, 0), (1, 1)), constant_values=0), axis=-1)
-        first = 1.0 - above[:, :1]
-        return ops.log(ops.concatenate([first, chances[:, 1:]], axis=-1) + 1e-7)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """`(b, 1)` → `(b, classes)`."""
-        return (input_shape[0], self.classes)
-
-    def get_config(self) -> dict[str, Any]:
-        """Adds `classes`."""
-        return {**super().get_config(), "classes": self.classes}
-
-
-@_register
-class FramesAsChannels(keras.layers.Layer):
-    """Turns t gray frames into one image of t channels: the first channel of each frame."""
-
-    def call(self, inputs: Tensor) -> Tensor:
-        """`(b, t, h, w, c)` → `(b, h, w, t)`."""
-        return ops.moveaxis(inputs[..., 0], 1, -1)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """`(b, t, h, w, c)` → `(b, h, w, t)`."""
-        return (input_shape[0], *input_shape[2:4], input_shape[1])
