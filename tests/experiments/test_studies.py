@@ -23,7 +23,7 @@ from lus_keras.core.errors import ConfigError  # noqa: E402
 from lus_keras.data.splits import make_holdout  # noqa: E402
 from lus_keras.evaluation.run_record import read_run  # noqa: E402
 from lus_keras.evaluation.run_record.record import flat  # noqa: E402
-from lus_keras.experiments.training.fold import learned_rows  # noqa: E402
+from lus_keras.experiments.training.rows import learned_rows  # noqa: E402
 from lus_keras.papers.base import AMOUNTS  # noqa: E402
 
 NETWORK = "alexnet_attention_bilstm"
@@ -177,9 +177,9 @@ def test_fewer_patients_are_some_of_more_and_none_is_tested():
 
 
 def test_step_times_leave_out_the_first_step():
-    from lus_keras.experiments.training.fold import _FiniteGuard
+    from lus_keras.experiments.training.guard import FiniteGuard
 
-    guard = _FiniteGuard(SimpleNamespace(), 0)
+    guard = FiniteGuard(SimpleNamespace(), 0)
     assert np.isnan(guard.milliseconds)
     guard.seconds = [9.0, 0.1, 0.3, 0.2]
     assert guard.milliseconds == pytest.approx(200)

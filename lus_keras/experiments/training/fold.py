@@ -1,7 +1,5 @@
 """One fold: trains, saves a checkpoint every epoch, predicts the test clips, writes the results."""
 
-import json
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +10,8 @@ import keras
 import numpy as np
 
 from lus_keras.core.config import FitConfig
-from lus_keras.core.errors import ConfigError, DivergedError
-from lus_keras.core.files import atomic_write, remove_unfinished, write_file, write_json
+from lus_keras.core.errors import ConfigError
+from lus_keras.core.files import atomic_write, remove_unfinished, write_json
 from lus_keras.core.multilabel import unpack
 from lus_keras.core.progress import COUNTED
 from lus_keras.data.augment import training_set
@@ -28,9 +26,11 @@ from lus_keras.experiments.training.calibration import calibrate, write_calibrat
 from lus_keras.experiments.training.examples import write_examples, write_mistakes
 from lus_keras.experiments.training.gradients import FILE as GRADIENTS
 from lus_keras.experiments.training.gradients import GradientLog
+from lus_keras.experiments.training.guard import FiniteGuard
 from lus_keras.experiments.training.marks import ERROR_LOG, refuse_foreign
 from lus_keras.experiments.training.masks import write_arrays, write_masks
 from lus_keras.experiments.training.network import Network
+from lus_keras.experiments.training.rows import full_batches, learned_rows, tested_rows
 from lus_keras.experiments.training.schedule import Cosine
 from lus_keras.experiments.training.tables import write_history, write_predictions
 
@@ -109,7 +109,7 @@ def train_fold(
     history = _start(network, job)
     rows, mirrored = training_set(learned_rows(source, job), job.fit.augment)
     for epoch in range(len(history), job.fit.epochs):
-        guard = _FiniteGuard(job, epoch)
+        guard = FiniteGuard(job, epoch)
         callbacks = [*_logs(job, epoch), guard, *(watch(job, epoch) if watch else ())]
         row = _train_epoch(network, source, job, (rows, mirrored), epoch, callbacks)
         row |= {"step_ms": guard.milliseconds, "parameters": network.model.count_params()}
@@ -187,7 +187,7 @@ def _train_epoch(
     order = np.arange(len(rows))
     if job.fit.shuffle:
         order = epoch_order(len(rows), seed=job.seed_for(1), epoch=epoch)
-    order = _full_batches(order, job.fit.batch_size, job.fit.drop_remainder or network.devices > 1)
+    order = full_batches(order, job.fit.batch_size, job.fit.drop_remainder or network.devices > 1)
     if network.devices > 1 and len(order) < job.fit.batch_size:
         raise ConfigError(
             f"{job.name}: {len(order)} training clips are fewer than one batch of "
@@ -209,80 +209,16 @@ def _logs(job: FoldJob, epoch: int) -> list[keras.callbacks.Callback]:
     return [GradientLog(job.folder / GRADIENTS, epoch)] if job.fit.log_gradients else []
 
 
-def _full_batches(rows: np.ndarray, batch_size: int, wanted: bool) -> np.ndarray:
-    """Rows without the last incomplete batch, if `wanted` and there is a complete batch."""
-    complete = len(rows) // batch_size * batch_size
-    return rows[:complete] if wanted and complete else rows
-
-
-def learned_rows(source: ClipSource, job: FoldJob) -> np.ndarray:
-    """Rows to train on: all of the training side, or those of `fit.patients` patients.
-
-    Larger numbers of patients include the smaller ones, and all networks use the same patients.
-
-    Raises:
-        ConfigError: `fit.patients` exceeds the number of patients to train on.
-    """
-    rows, wanted = job.fold.rows(source.index, "train"), job.fit.patients
-    if wanted is None:
-        return rows
-    patients = source.index.patient_id[rows]
-    known = np.unique(patients)
-    if wanted > len(known):
-        raise ConfigError(
-            f"fit.patients: must be at most {len(known)}, the number of training patients. "
-            f"Received {wanted}. Set cohort.patients higher, or fit.patients lower."
-        )
-    drawn = np.random.default_rng([job.seed, job.fold.fold]).permutation(known)[:wanted]
-    return rows[np.isin(patients, drawn)]
-
-
-def _test_rows(source: ClipSource, job: FoldJob) -> np.ndarray:
-    rows = job.fold.rows(source.index, "test")
-    return _full_batches(rows, job.fit.batch_size, job.fit.drop_test_remainder)
-
-
 def _evaluate(network: Network, source: ClipSource, job: FoldJob) -> dict[str, float]:
     """Loss, with penalties as in Keras' `val_loss`, and metrics on the clips for selection."""
     tested = job.fit.select == "test_loss"
-    rows = _test_rows(source, job) if tested else job.fold.rows(source.index, "validation")
+    rows = tested_rows(source, job) if tested else job.fold.rows(source.index, "validation")
     if len(rows) == 0:
         return {}
     batches = make_batches(source, rows, np.zeros(len(rows), bool), job.fit.batch_size)
     found = network.evaluator.evaluate(batches, verbose=0, return_dict=True)
     prefix = "test" if tested else "val"
     return {f"{prefix}_{name}": float(value) for name, value in found.items()}
-
-
-class _FiniteGuard(keras.callbacks.Callback):
-    """Stops at the first batch whose loss is not finite and records which it was."""
-
-    def __init__(self, job: FoldJob, epoch: int):
-        super().__init__()
-        self.job, self.number = job, epoch + 1
-        self.began = 0.0
-        self.seconds: list[float] = []
-
-    @property
-    def milliseconds(self) -> float:
-        """Median time per step in ms without the first, which may build the graph; else NaN."""
-        return round(1000 * float(np.median(self.seconds[1:])), 3) if self.seconds[1:] else math.nan
-
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None):
-        self.began = time.perf_counter()
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None):
-        loss = float((logs or {}).get("loss", 0.0))
-        self.seconds.append(time.perf_counter() - self.began)
-        if math.isfinite(loss):
-            return
-        message = (
-            f"{self.job.name}: the loss became {loss} in epoch {self.number}, batch {batch + 1}. "
-            "Lower fit.learning_rate, or check the data."
-        )
-        record = {"epoch": self.number, "batch": batch + 1, "message": message}
-        write_file(self.job.folder / "DIVERGED.json", json.dumps(record) + "\n")
-        raise DivergedError(message)
 
 
 def _calibrated(network: Network, source: ClipSource, job: FoldJob, decode: Decode) -> float:
@@ -300,7 +236,7 @@ def _calibrated(network: Network, source: ClipSource, job: FoldJob, decode: Deco
 
 
 def _finish(network: Network, source: ClipSource, job: FoldJob, decode: Decode) -> None:
-    rows = _test_rows(source, job)
+    rows = tested_rows(source, job)
     plain = np.zeros(len(rows), bool)
     batches = make_batches(source, rows, plain, job.fit.batch_size)
     outputs = network.predictor.predict(batches, verbose=0)
