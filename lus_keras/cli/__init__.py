@@ -13,10 +13,11 @@ from lus_keras.cli import last_resort
 from lus_keras.cli.benchmark import benchmark, cost
 from lus_keras.cli.cite import cite
 from lus_keras.cli.data import data
+from lus_keras.cli.explain import explain
 from lus_keras.cli.export import export, pretrain
-from lus_keras.cli.models import explain, predict
 from lus_keras.cli.options import COUNT, FOLDER, PATH, WHOLE
 from lus_keras.cli.output import Group, echo, name_files
+from lus_keras.cli.predict import predict
 from lus_keras.core import signals
 from lus_keras.core.errors import ConfigError, LusKerasError
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from lus_keras.cli.models import RUN, choice, load, named
+from lus_keras.cli.networks import RUN, choice, load, named
 from lus_keras.cli.options import FOLDER, PATH, WHOLE
 from lus_keras.cli.output import Command, echo, name_files, number_of
 from lus_keras.core.errors import ConfigError
