@@ -2,124 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from lus_keras.cli.options import BOX, PATH, POSITIVE, Box, together
-from lus_keras.cli.output import Command, echo, name_files, number_of
-from lus_keras.core.labels import REGISTRY, SINGLE
-
-if TYPE_CHECKING:
-    from lus_keras.data.importers import Imported
-    from lus_keras.data.importers.join import Joining
-
-_OUT = click.option("--out", type=PATH, required=True, help="Manifest to write, such as m.csv.")
-_ROOT = click.option(
-    "--root", type=PATH, help="Folder that paths are relative to.  [default: the manifest's folder]"
+from lus_keras.cli.importing import (
+    MANIFEST_ROOT,
+    MAP,
+    OUT,
+    VALUE,
+    VIDEO,
+    finish,
+    join_options,
+    joining_of,
 )
-_VALUE = click.option(
-    "--value",
-    "values",
-    multiple=True,
-    metavar="COLUMN:WORD=VALUE",
-    help="Translate a word of the sheet to a label (repeatable).",
-)
-_MAP = click.option(
-    "--map",
-    "columns",
-    multiple=True,
-    metavar="COLUMN=FIELD",
-    help="Use a column of the sheet as a manifest column (repeatable).",
-)
-_VIDEO = click.option(
-    "--video", metavar="TEMPLATE", help="Video path composed of columns, such as '{id}/{zone}'."
-)
-
-
-def _finish(imported: Imported) -> None:
-    """Prints what was used and what was not, and the files written."""
-    from lus_keras.data.importers.timing import doubts_of
-    from lus_keras.data.manifest.balance import one_class_warnings
-
-    videos = imported.videos
-    patients = len({video.patient_id for video in videos})
-    echo(f"{number_of(len(videos), 'video')} of {number_of(patients, 'patient')}.")
-    first = videos[0]
-    known = f"patient {first.patient_id!r}, exam {first.exam_id!r}, zone {first.zone!r}"
-    echo(f"  {first.video_id}: {known}")
-    for name in (*REGISTRY, "roi"):
-        known_of = [value for video in videos if (value := getattr(video, name)) is not None]
-        if known_of:
-            echo(f"  {name}: known for {len(known_of)}{_by_class(name, known_of)}")
-    for note in imported.notes:
-        echo(note)
-    for warning in one_class_warnings(videos):
-        echo(f"Warning: {imported.manifest}: {warning}", err=True)
-    for warning in doubts_of(video.video for video in videos):
-        echo(f"Warning: {warning}", err=True)
-    if imported.warning:
-        echo(f"Warning: {imported.manifest}: {imported.warning}", err=True)
-    name_files([imported.manifest, *imported.others])
-
-
-def _by_class(name: str, values: list[Any]) -> str:
-    """Number of values of each class, in the order of the classes, as text."""
-    label = REGISTRY.get(name)
-    if label is None:
-        return ""
-    counts = Counter(map(label.summary, values))
-    order = [*label.values, *(text for text in counts if text not in label.values)]
-    return f" ({', '.join(f'{text}: {counts[text]}' for text in order if text in counts)})"
-
-
-# Options for the sources that annotations are joined with.
-_joined = together(
-    click.option(
-        "--patient",
-        metavar="REGEX",
-        help="Regular expression for file names, with named groups patient, exam and zone.",
-    ),
-    click.option(
-        "--table", type=PATH, help="Sheet of labels to join (.csv or .xlsx), one row per video."
-    ),
-    *(_MAP, _VALUE, _VIDEO),
-    click.option(
-        "--unannotated",
-        type=click.Choice(["skip", "no", "ask"]),
-        default="skip",
-        show_default=True,
-        help="Videos without annotation: exclude (skip), count as free of B-lines (no), or ask.",
-    ),
-    _ROOT,
-)
-
-
-def _joining(options: Mapping[str, Any]) -> Joining:
-    from lus_keras.data.importers.join import Joining
-    from lus_keras.data.importers.naming import NamePattern
-    from lus_keras.data.importers.table import TableOptions
-    from lus_keras.data.importers.values import ValueMap, pairs
-    from lus_keras.data.manifest import COLUMNS
-
-    def ask(path: Path) -> bool:
-        return click.confirm(f"{path.name} has no annotation of B-lines. Is it free of them?")
-
-    silence: dict[str, Any] = {"skip": None, "no": lambda path: True, "ask": ask}
-    return Joining(
-        names=NamePattern.parse(options["patient"]) if options["patient"] else None,
-        sheet=options["table"],
-        table=TableOptions(
-            pairs("--map", options["columns"], COLUMNS),
-            ValueMap.parse(options["values"]),
-            options["video"],
-        ),
-        is_free=silence[options["unannotated"]],
-        root=options["root"],
-    )
+from lus_keras.cli.options import BOX, PATH, POSITIVE, Box
+from lus_keras.cli.output import Command
+from lus_keras.core.labels import SINGLE
 
 
 @click.command(
@@ -127,8 +27,8 @@ def _joining(options: Mapping[str, Any]) -> Joining:
 )
 @click.argument("saved", type=PATH)
 @click.argument("videos", nargs=-1, type=PATH)
-@_OUT
-@_joined
+@OUT
+@join_options
 def import_annotations(saved: Path, videos: tuple[Path, ...], out: Path, **options: Any) -> None:
     r"""Make a manifest from SAVED, the JSON file of a `data annotate` page, and its VIDEOS.
 
@@ -139,13 +39,13 @@ def import_annotations(saved: Path, videos: tuple[Path, ...], out: Path, **optio
     """
     from lus_keras.data.importers.page import import_page
 
-    _finish(import_page(saved, videos, out, _joining(options)))
+    finish(import_page(saved, videos, out, joining_of(options)))
 
 
 @click.command("import-via", cls=Command, short_help="Make a manifest from a VIA project.")
 @click.argument("project", type=PATH)
 @click.argument("videos", nargs=-1, type=PATH)
-@_OUT
+@OUT
 @click.option(
     "--finding",
     "findings",
@@ -184,7 +84,7 @@ def import_annotations(saved: Path, videos: tuple[Path, ...], out: Path, **optio
     show_default=True,
     help="VIA 2: number of the first frame in image names.",
 )
-@_joined
+@join_options
 def import_via(
     project: Path,
     videos: tuple[Path, ...],
@@ -214,7 +114,7 @@ def import_via(
     from lus_keras.data.importers.via_frames import FramePattern
     from lus_keras.data.importers.via_labels import FINDINGS, ROI_NAMES, Reading
 
-    joining = _joining(options)
+    joining = joining_of(options)
     reading = Reading(
         findings=findings or FINDINGS,
         labels=pairs("--label", labels, SINGLE),
@@ -222,12 +122,12 @@ def import_via(
         roi_names=roi_names or ROI_NAMES,
     )
     frames = FramePattern.parse(frame, first_frame) if frame else None
-    _finish(work(project, videos, out, ViaOptions(joining, reading, frames, annotated)))
+    finish(work(project, videos, out, ViaOptions(joining, reading, frames, annotated)))
 
 
 @click.command("import-frames", cls=Command, short_help="Make a manifest from folders of images.")
 @click.argument("folder", type=PATH)
-@_OUT
+@OUT
 @click.option("--fps", type=POSITIVE, help="Frame rate in Hz; not needed if file names are times.")
 @click.option(
     "--layout",
@@ -235,7 +135,7 @@ def import_via(
     show_default=True,
     help="Meaning of the folder levels; - ignores a level.",
 )
-@_ROOT
+@MANIFEST_ROOT
 def import_frames(
     folder: Path, out: Path, fps: float | None, layout: str, root: Path | None
 ) -> None:
@@ -248,7 +148,7 @@ def import_frames(
     """
     from lus_keras.data.importers.frame_folders import import_frame_folders
 
-    _finish(import_frame_folders(folder, out, fps=fps, layout=layout, root=root))
+    finish(import_frame_folders(folder, out, fps=fps, layout=layout, root=root))
 
 
 @click.command("import-dicom", cls=Command, short_help="Write DICOM cines as de-identified videos.")
@@ -298,17 +198,17 @@ def import_dicom(
     from lus_keras.data.importers.dicom import DicomOptions
     from lus_keras.data.importers.dicom import import_dicom as work
 
-    _finish(work(files, out, key, DicomOptions(frame_rate, region, banner, codec)))
+    finish(work(files, out, key, DicomOptions(frame_rate, region, banner, codec)))
 
 
 @click.command("import-table", cls=Command, short_help="Make a manifest from a sheet of labels.")
 @click.argument("sheet", type=PATH)
 @click.argument("videos", nargs=-1, type=PATH)
-@_OUT
-@_MAP
-@_VALUE
-@_VIDEO
-@_ROOT
+@OUT
+@MAP
+@VALUE
+@VIDEO
+@MANIFEST_ROOT
 def import_table(
     sheet: Path,
     videos: tuple[Path, ...],
@@ -333,7 +233,7 @@ def import_table(
 
     mapped = pairs("--map", columns, COLUMNS)
     options = TableOptions(mapped, ValueMap.parse(values), video, videos, root)
-    _finish(work(sheet, out, options))
+    finish(work(sheet, out, options))
 
 
 COMMANDS = (import_annotations, import_via, import_frames, import_dicom, import_table)
