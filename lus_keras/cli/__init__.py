@@ -15,11 +15,12 @@ from lus_keras.cli.cite import cite
 from lus_keras.cli.data import data
 from lus_keras.cli.explain import explain
 from lus_keras.cli.export import export, pretrain
-from lus_keras.cli.options import COUNT, FOLDER, PATH, WHOLE
+from lus_keras.cli.options import COUNT, OUT_FOLDER, OUT_FOLDER_PATH, PATH, WHOLE
 from lus_keras.cli.output import Group, echo, name_files
 from lus_keras.cli.predict import predict
 from lus_keras.core import signals
 from lus_keras.core.errors import ConfigError, LusKerasError
+from lus_keras.core.files import check_writable
 
 
 class _Group(Group):
@@ -178,7 +179,7 @@ _EMBED = click.option(
 @click.option(
     "--pretrain", default="", help="Pretrain on this data set (simulated), then train on --data."
 )
-@click.option("--out", type=FOLDER, help="Run directory to create or resume.")
+@click.option("--out", type=OUT_FOLDER, help="Run directory to create or resume.")
 @click.option("--root", type=PATH, help="Folder of the data set.")
 @_EMBED
 @click.option("--dry-run", is_flag=True, help="Print the plan; train nothing.")
@@ -209,6 +210,7 @@ def reproduce(dry_run: bool, **options: Any) -> None:
     if request.preset in ("paper", "overnight"):
         for line in (line for one in plans for line in work.describe_plan(one)):
             echo(line)
+    check_writable(work.run_folder(request))
     from lus_keras.core.environment import start_tensorflow
 
     start_tensorflow()
@@ -226,7 +228,7 @@ def reproduce(dry_run: bool, **options: Any) -> None:
 @_EMBED
 @click.option(
     "--archive",
-    type=PATH,
+    type=OUT_FOLDER_PATH,
     help="Also copy the data of the report, without weights, to this folder.",
 )
 def report(run: Path, embed_frames: bool, archive: Path | None) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lus_keras.cli.options import FOLDER, POSITIVE
+from lus_keras.cli.options import OUT_FOLDER, POSITIVE
 from lus_keras.cli.output import Command, name_files
 
 
@@ -52,7 +52,11 @@ def cost(papers: tuple[str, ...], gflops: float) -> None:
 )
 @click.option("--tiny", is_flag=True, hidden=True)
 @click.option(
-    "--out", type=FOLDER, default=Path("runs/benchmark"), show_default=True, help="Output folder."
+    "--out",
+    type=OUT_FOLDER,
+    default=Path("runs/benchmark"),
+    show_default=True,
+    help="Output folder.",
 )
 def benchmark(quick: bool, names: tuple[str, ...], update: bool, tiny: bool, out: Path) -> None:
     r"""Compare the speed of this package with that of other libraries.

@@ -9,7 +9,7 @@ from lus_keras.cli import inspect
 from lus_keras.cli.fetch import fetch
 from lus_keras.cli.imports import COMMANDS
 from lus_keras.cli.mark import annotate, mark
-from lus_keras.cli.options import COUNT, FOLDER, SEED
+from lus_keras.cli.options import COUNT, OUT_FOLDER, SEED
 from lus_keras.cli.output import Group, name_files
 from lus_keras.cli.sheet import sheet
 from lus_keras.cli.simulate_check import simulate_check
@@ -64,7 +64,7 @@ def data() -> None:
     default=cores(),
     help="Number of videos rendered in parallel.  [default: one per core]",
 )
-@click.option("--out", type=FOLDER, required=True, help="Output folder.")
+@click.option("--out", type=OUT_FOLDER, required=True, help="Output folder.")
 def simulate(out: Path, **options: Any) -> None:
     r"""Write a simulated cohort as video files with a manifest and frame-level labels.
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from lus_keras.cli.networks import RUN, choice, load, named
-from lus_keras.cli.options import COUNT, FOLDER
+from lus_keras.cli.options import COUNT, OUT_FOLDER
 from lus_keras.cli.output import Command, echo, name_files
 from lus_keras.cli.videos import (
     APPEND,
@@ -62,7 +62,7 @@ from lus_keras.core.files import read_json, write_json
 @click.option(
     "--class", "explained", default="", help="Class to explain.  [default: the predicted class]"
 )
-@click.option("--out", type=FOLDER, required=True, help="Output folder.")
+@click.option("--out", type=OUT_FOLDER, required=True, help="Output folder.")
 @APPEND
 def explain(
     run: Path,

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from lus_keras.cli.networks import RUN, choice, load, named
-from lus_keras.cli.options import FOLDER, PATH, WHOLE
+from lus_keras.cli.options import OUT_FOLDER, PATH, WHOLE
 from lus_keras.cli.output import Command, echo, name_files, number_of
 from lus_keras.core.errors import ConfigError
+from lus_keras.core.files import check_writable
 
 COMMAND = ["lus-keras", "reproduce"]
 
@@ -24,7 +25,7 @@ COMMAND = ["lus-keras", "reproduce"]
     show_default=True,
     help="File format: saved_model, onnx or keras.",
 )
-@click.option("--out", type=FOLDER, help="Output folder.")
+@click.option("--out", type=OUT_FOLDER, help="Output folder.")
 @click.option(
     "--as",
     "name",
@@ -32,7 +33,9 @@ COMMAND = ["lus-keras", "reproduce"]
     help="Register the network under this name instead of writing --out.",
 )
 @click.option(
-    "--into", type=FOLDER, help="With --as: folder of pretrained networks.  [default: the user's]"
+    "--into",
+    type=OUT_FOLDER,
+    help="With --as: folder of pretrained networks.  [default: the user's]",
 )
 @click.option(
     "--backbone",
@@ -75,16 +78,19 @@ def export(
     """
     if (out is None) == (name is None):
         raise ConfigError("export: give --out FOLDER, or --as PAPER/NAME to register it.")
-    from lus_keras.inference.checks import check_export_folder, check_format, check_writable
+    from lus_keras.inference.checks import check_export_folder, check_format, check_measured
     from lus_keras.models.pretrained import registry
 
     if name is not None:
         registry.check_name(name)
-        check_writable(into or registry.user_root())
+        if into is None:
+            check_writable(registry.user_root())
     check_format(file_format)
     if out is not None:
         check_export_folder(out)
-    models = load(named(run, options))
+    network = named(run, options)
+    check_measured(measured, network.description.name)
+    models = load(network)
     if name is not None:
         from lus_keras.inference.pretrained import register
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from lus_keras.cli.options import FOLDER
+from lus_keras.cli.options import OUT_FOLDER
 from lus_keras.cli.output import Command, echo
 from lus_keras.core.errors import ConfigError
 
@@ -19,7 +19,7 @@ from lus_keras.core.errors import ConfigError
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Local copy from which files are taken first.",
 )
-@click.option("--to", type=FOLDER, help="Output folder.  [default: the cache]")
+@click.option("--to", type=OUT_FOLDER, help="Output folder.  [default: the cache]")
 @click.option(
     "--accept-licence",
     "--accept-license",

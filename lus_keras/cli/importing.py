@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lus_keras.cli.options import PATH, together
+from lus_keras.cli.options import OUT_FILE_PATH, PATH, together
 from lus_keras.cli.output import echo, name_files, number_of
 from lus_keras.core.labels import REGISTRY
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from lus_keras.data.importers import Imported
     from lus_keras.data.importers.join import Joining
 
-OUT = click.option("--out", type=PATH, required=True, help="Manifest to write, such as m.csv.")
+OUT = click.option(
+    "--out", type=OUT_FILE_PATH, required=True, help="Manifest to write, such as m.csv."
+)
 MANIFEST_ROOT = click.option(
     "--root", type=PATH, help="Folder that paths are relative to.  [default: the manifest's folder]"
 )

@@ -17,7 +17,7 @@ from lus_keras.cli.importing import (
     join_options,
     joining_of,
 )
-from lus_keras.cli.options import BOX, PATH, POSITIVE, Box
+from lus_keras.cli.options import BOX, OUT_FOLDER_PATH, PATH, POSITIVE, Box
 from lus_keras.cli.output import Command
 from lus_keras.core.labels import SINGLE
 
@@ -153,7 +153,7 @@ def import_frames(
 
 @click.command("import-dicom", cls=Command, short_help="Write DICOM cines as de-identified videos.")
 @click.argument("files", nargs=-1, required=True, type=PATH)
-@click.option("--out", type=PATH, required=True, help="Output folder.")
+@click.option("--out", type=OUT_FOLDER_PATH, required=True, help="Output folder.")
 @click.option("--key", type=PATH, required=True, help="File with the secret key for hashing ids.")
 @click.option("--frame-rate", type=POSITIVE, help="Frame rate in Hz; overrides the files' rate.")
 @click.option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lus_keras.cli.options import COUNT, FILE, JSON, PATH, ROOT, SEED
+from lus_keras.cli.options import COUNT, JSON, OUT_FILE, PATH, ROOT, SEED
 from lus_keras.cli.output import Command, echo, name_files, write_figure
 from lus_keras.core.errors import ConfigError, DataError
 
@@ -31,8 +31,8 @@ _WORKERS = click.option(
 @click.command(cls=Command, short_help="Decode every video and list all problems.")
 @click.argument("target")
 @JSON
-@click.option("--fix", type=FILE, help="Manifest to write without faulty videos.")
-@click.option("--pairs", type=FILE, help="PNG file to write with pairs of similar videos.")
+@click.option("--fix", type=OUT_FILE, help="Manifest to write without faulty videos.")
+@click.option("--pairs", type=OUT_FILE, help="PNG file to write with pairs of similar videos.")
 @click.option(
     "--min-seconds",
     type=click.FloatRange(min=0),
@@ -125,7 +125,7 @@ def _print_check(report: Report, said: PrivateDescription | None, rows: list[Exp
 
 @click.command(cls=Command, short_help="Count patients, videos and labels.")
 @click.argument("target")
-@click.option("--out", type=FILE, help="PNG file to write.")
+@click.option("--out", type=OUT_FILE, help="PNG file to write.")
 @_WORKERS
 @ROOT
 def stats(target: str, out: Path | None, workers: int, root: Path | None) -> None:
@@ -160,7 +160,7 @@ def stats(target: str, out: Path | None, workers: int, root: Path | None) -> Non
     show_default=True,
     help="Number of frames to draw.",
 )
-@click.option("--out", type=FILE, required=True, help="PNG file to write.")
+@click.option("--out", type=OUT_FILE, required=True, help="PNG file to write.")
 @ROOT
 def show(video: Path, manifest: Path | None, frames: int, out: Path, root: Path | None) -> None:
     r"""Draw frames of VIDEO above a time line of its frames, labels and segments.
@@ -204,7 +204,7 @@ def show(video: Path, manifest: Path | None, frames: int, out: Path, root: Path 
     help="Share of patients in a single test set, instead of --folds.",
 )
 @SEED
-@click.option("--out", type=FILE, help="Split file to write, such as split.json.")
+@click.option("--out", type=OUT_FILE, help="Split file to write, such as split.json.")
 @click.option("--verify", type=PATH, help="Split file to verify instead of writing one.")
 @ROOT
 def split(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lus_keras.cli.options import FILE, PATH, PATHS_ROOT, POSITIVE, Box
+from lus_keras.cli.options import FILE, OUT_FILE, PATH, PATHS_ROOT, POSITIVE, Box
 from lus_keras.cli.output import Command, echo, name_files, number_of
 from lus_keras.core.errors import ConfigError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, short_help="Write a page to annotate videos in a browser.")
 @click.argument("videos", nargs=-1, required=True, type=PATH)
-@click.option("--out", type=FILE, required=True, help="HTML page to write, such as page.html.")
+@click.option("--out", type=OUT_FILE, required=True, help="HTML page to write, such as page.html.")
 @click.option(
     "--patient",
     metavar="REGEX",
@@ -92,7 +92,7 @@ def _row(path: Path, names: NamePattern | None) -> Video:
 
 @click.command(cls=Command, short_help="Enter known regions of interest into a manifest.")
 @click.argument("manifest", type=FILE)
-@click.option("--out", type=FILE, required=True, help="Manifest to write, such as marked.csv.")
+@click.option("--out", type=OUT_FILE, required=True, help="Manifest to write, such as marked.csv.")
 @click.option(
     "--roi",
     "given",

@@ -1,16 +1,41 @@
 """Types and options shared by several commands."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from lus_keras.core.files import check_writable
+
 Box = tuple[int, int, int, int]
+
+
+class Output(click.Path):
+    """A path to write to, refused before any work is done where it cannot be written."""
+
+    def __init__(self, *, is_file: bool, **options: Any) -> None:
+        super().__init__(path_type=Path, **options)
+        self.is_file = is_file
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parses a path.
+
+        Raises:
+            ConfigError: It cannot be written; the message is one line without the usage.
+        """
+        path = super().convert(value, param, ctx)
+        check_writable(Path(os.fsdecode(path)), is_file=self.is_file)
+        return path
+
 
 PATH = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
+OUT_FILE = Output(is_file=True, dir_okay=False)
+OUT_FOLDER = Output(is_file=False, file_okay=False)
+# The same, shown as PATH in the help.
+OUT_FILE_PATH, OUT_FOLDER_PATH = Output(is_file=True), Output(is_file=False)
 COUNT, WHOLE = click.IntRange(min=1), click.IntRange(min=0)
 POSITIVE = click.FloatRange(min=0, min_open=True)
 

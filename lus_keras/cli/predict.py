@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lus_keras.cli.networks import RUN, choice, load, named
-from lus_keras.cli.options import FOLDER, JSON
+from lus_keras.cli.options import JSON, OUT_FOLDER
 from lus_keras.cli.output import Command, echo, name_files, number_of
 from lus_keras.cli.videos import (
     APPEND,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @VIDEOS
 @choice
 @video_options
-@click.option("--out", type=FOLDER, help="Output folder.")
+@click.option("--out", type=OUT_FOLDER, help="Output folder.")
 @click.option("--pictures/--no-pictures", default=True, help="Write PNG images and overlay videos.")
 @APPEND
 @JSON

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lus_keras.cli.options import FILE, PATH, SEED
+from lus_keras.cli.options import OUT_FILE, PATH, SEED
 from lus_keras.cli.output import Command, write_figure
 
 
@@ -24,7 +24,7 @@ from lus_keras.cli.output import Command, write_figure
     help="Number of frames of each class.",
 )
 @SEED
-@click.option("--out", type=FILE, required=True, help="PNG file to write.")
+@click.option("--out", type=OUT_FILE, required=True, help="PNG file to write.")
 def sheet(
     task: str, source: str | None, root: Path | None, per_class: int, seed: int, out: Path
 ) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from lus_keras.cli.options import FILE, PATH, SEED
+from lus_keras.cli.options import OUT_FILE, PATH, SEED
 from lus_keras.cli.output import Command, name_files
 
 
@@ -27,7 +27,7 @@ from lus_keras.cli.output import Command, name_files
 )
 @click.option("--no-network", is_flag=True, help="Skip checks that train a network.")
 @click.option("--root", type=PATH, help="Folder of COVID-BLUES.")
-@click.option("--json", "json_path", type=FILE, help="JSON file to write.")
+@click.option("--json", "json_path", type=OUT_FILE, help="JSON file to write.")
 def simulate_check(
     numbers: tuple[int, ...],
     seed: int,

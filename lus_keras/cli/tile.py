@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lus_keras.cli.options import BOX, COUNT, FOLDER, PATH, PATHS_ROOT, POSITIVE, Box
+from lus_keras.cli.options import BOX, COUNT, OUT_FOLDER, PATH, PATHS_ROOT, POSITIVE, Box
 from lus_keras.cli.output import Command, echo, name_files
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _size(ctx: click.Context, option: click.Parameter, text: str) -> tuple[int, 
 
 @click.command(cls=_SeveralNumbers, short_help="Write the data sets of tiles of the sliding paper.")
 @click.argument("source", metavar="MANIFEST|VIDEO", type=PATH)
-@click.option("--out", type=FOLDER, required=True, help="Output folder.")
+@click.option("--out", type=OUT_FOLDER, required=True, help="Output folder.")
 @click.option(
     "--tile", "sizes", type=COUNT, multiple=True, default=(30, 60, 90),
     show_default=True, help="Tile sizes in pixels.",

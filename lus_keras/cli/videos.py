@@ -111,7 +111,7 @@ def checked(
         Results that the folder holds and that `append` keeps.
     """
     from lus_keras.inference.append import check_folder
-    from lus_keras.inference.checks import check_class, check_videos, check_writable
+    from lus_keras.inference.checks import check_class, check_videos
 
     description = network.description
     check_class(options.get("explained", ""), description.labels)
@@ -119,7 +119,6 @@ def checked(
     command, out = target
     if out is None:
         return {}
-    check_writable(out)
     return check_folder(out, command, description.name, rows, append=append)
 
 

@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from lus_keras.core.errors import ConfigError
+
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 # File systems take 255 bytes; suffixes and temporary names are added.
 MAX_NAME, MAX_BYTES = 100, 180
@@ -74,6 +76,23 @@ def unfinished_path(path: Path) -> Path:
     # A name may be as long as file systems allow; only its end matters to writers.
     end = os.fsencode(path.name)[-MAX_BYTES:].decode(errors="ignore")
     return path.with_name(f".tmp-{os.getpid()}-{_MACHINE}{uuid.uuid4().hex[:8]}-{end}")
+
+
+def check_writable(out: Path, *, is_file: bool = False) -> None:
+    """Refuses a folder, or a file, that cannot be created or written; creates nothing.
+
+    Raises:
+        ConfigError: The nearest folder above that exists is a file, or may not be written.
+    """
+    nearest = out.absolute().parent if is_file else out.absolute()
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise ConfigError(f"{out}: cannot be written: {nearest} is a file. Choose another folder.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"{out}: cannot be written: no permission to write to {nearest}. Choose another folder."
+        )
 
 
 @contextmanager

@@ -5,12 +5,12 @@ wait for them. The command line and the functions of Python refuse by the same r
 """
 
 import importlib.util
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from lus_keras.core.config import did_you_mean
-from lus_keras.core.errors import ConfigError, DataError
+from lus_keras.core.errors import ConfigError, DataError, RunError
+from lus_keras.core.files import check_writable
 from lus_keras.data.manifest import Video
 
 STANDARD = ("vanilla", "smooth", "grad-cam")
@@ -18,6 +18,8 @@ METHODS = (*STANDARD, "integrated")
 FORMATS = ("saved_model", "onnx", "keras")
 ONNX_PACKAGES = ("tf2onnx", "onnx", "onnxruntime")
 CONTRACT = "contract.json"
+# Where results of a network stand: in a run, and in a folder of `predict`.
+RESULTS, METRICS = "report/results.json", "metrics.json"
 
 
 def check_methods(methods: Sequence[str]) -> None:
@@ -74,21 +76,23 @@ def check_export_folder(out: Path) -> None:
     check_writable(out)
 
 
-def check_writable(out: Path) -> None:
-    """Refuses a folder that cannot be created or written; creates nothing.
+def check_measured(folders: Sequence[Path], network: str) -> None:
+    """Refuses folders without any results to be stated for a network.
 
     Raises:
-        ConfigError: The nearest folder above that exists is a file, or may not be written.
+        RunError: The first of them.
     """
-    nearest = out.absolute()
-    while not nearest.exists() and nearest != nearest.parent:
-        nearest = nearest.parent
-    if not nearest.is_dir():
-        raise ConfigError(f"{out}: cannot be written: {nearest} is a file. Choose another folder.")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise ConfigError(
-            f"{out}: cannot be written: no permission to write to {nearest}. Choose another folder."
-        )
+    for folder in folders:
+        if not any((folder / name).is_file() for name in (RESULTS, METRICS)):
+            raise no_results(folder, network)
+
+
+def no_results(folder: Path, network: str) -> RunError:
+    """The error about a folder that has no results of a network."""
+    return RunError(
+        f"{folder}: has no results of {network} in {RESULTS} or {METRICS}. Write them with "
+        "`lus-keras report`, or with `lus-keras predict --manifest`."
+    )
 
 
 def check_videos(rows: Sequence[Video]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from lus_keras.core.errors import ConfigError, RunError
 from lus_keras.core.files import read_json
 from lus_keras.evaluation.run_record import PaperRecord, RunRecord, read_record
+from lus_keras.inference.checks import METRICS, no_results
 from lus_keras.inference.export.card import (
     contract,
     measured_rows,
@@ -21,7 +22,6 @@ from lus_keras.inference.export.card import (
 from lus_keras.inference.predict import Ensemble
 from lus_keras.inference.predict.find import run_folder
 from lus_keras.inference.predict.load import build_network, ensemble, load_registered
-from lus_keras.inference.predict.metrics import FILE as METRICS
 from lus_keras.models.pretrained import registry
 from lus_keras.models.pretrained.registry import BACKBONE, Entry, Measured, Recipe
 from lus_keras.models.pretrained.torch_weights import to_torch_state
@@ -133,10 +133,7 @@ def _measured(folder: Path, models: Ensemble) -> Measured:
         rows = tuple(measured_rows(folder, models.description))
         source = _source(folder, models)
     if not rows:
-        raise RunError(
-            f"{folder}: has no results of {models.name} in report/results.json or {METRICS}. Write "
-            "them with `lus-keras report`, or with `lus-keras predict --manifest`."
-        )
+        raise no_results(folder, models.name)
     return Measured(**source, rows=rows)
 
 

@@ -9,12 +9,15 @@ import subprocess
 import sys
 import zlib
 
+import click
 import pytest
 from click.testing import CliRunner
 from fake_run import fold_dir, revouch, write_run
 from ruamel.yaml.error import YAMLError
 
 from lus_keras.cli import main
+from lus_keras.cli.options import Output
+from lus_keras.core.errors import ConfigError
 from lus_keras.core.files import atomic_write
 from lus_keras.core.safe_text import printable
 
@@ -229,6 +232,11 @@ finally:
 
 
 NAME = "bline/c2d_lstm_a"
+TABLE = ("reproduce", "bline/table1")
+# Settings of networks are checked against their builders, which takes Keras; paths come first.
+SET = (*TABLE, "--set", "model.dropout=0.3")
+IN_A_FILE = f"{sys.executable}/x"
+REFUSED = "is a file. Choose another folder."
 EXPLAIN = ("explain", NAME, "exam.avi", "--out", "x")
 EXPORT = ("export", NAME)
 
@@ -246,28 +254,72 @@ EXPORT = ("export", NAME)
         ((*EXPLAIN, "--method", "smoth"), 2, "unknown method 'smoth'. Did you mean 'smooth'?"),
         ((*EXPLAIN, "--class", "b line"), 2, "has no class 'b line'."),
         ((*EXPORT, "--out", "x", "--format", "onxx"), 2, "format 'onxx'. Did you mean 'onnx'?"),
-        ((*EXPORT, "--out", f"{sys.executable}/x"), 2, "is a file. Choose another folder."),
+        ((*EXPORT, "--out", IN_A_FILE), 2, REFUSED),
+        ((*EXPORT, "--as", "a/b", "--into", IN_A_FILE), 2, REFUSED),
         (
-            (*EXPORT, "--as", "a/b", "--into", f"{sys.executable}/x"),
-            2,
-            "is a file. Choose another folder.",
+            (*EXPORT, "--as", "a/b", "--measured", "nowhere"),
+            4,
+            f"nowhere: has no results of {NAME}",
         ),
-        (
-            ("explain", NAME, sys.executable, "--out", f"{sys.executable}/x"),
-            2,
-            "is a file. Choose another folder.",
-        ),
-        (
-            ("predict", NAME, sys.executable, "--out", f"{sys.executable}/x"),
-            2,
-            "is a file. Choose another folder.",
-        ),
+        (("explain", NAME, sys.executable, "--out", IN_A_FILE), 2, REFUSED),
+        (("predict", NAME, sys.executable, "--out", IN_A_FILE), 2, REFUSED),
+        (("report", "nowhere"), 4, "nowhere/run.json: cannot be read"),
+        (("report", "nowhere", "--archive", IN_A_FILE), 2, REFUSED),
+        ((*TABLE, "--out", IN_A_FILE), 2, REFUSED),
+        ((*TABLE, "--split", "no.json"), 3, "no.json: not a split file"),
+        ((*TABLE, "--config", "no.yaml"), 2, "--config no.yaml: cannot be read"),
+        ((*TABLE, "--network", "no.py:f"), 2, "no.py is not a file"),
+        ((*SET, "--data", "no.csv"), 3, "no.csv: cannot be read"),
+        ((*SET, "--split", "no.json"), 3, "no.json: not a split file"),
+        ((*SET, "--data", "pocus", "--root", "nowhere"), 3, "pocus: no folder with"),
+        (("data", "check", "no.csv"), 3, "no.csv: cannot be read"),
+        (("data", "simulate", "--out", IN_A_FILE), 2, REFUSED),
+        (("benchmark", "--out", IN_A_FILE), 2, REFUSED),
     ],
 )
-def test_a_wrong_run_is_told_before_tensorflow_is_loaded(tmp_path, command, code, words):
+def test_a_wrong_path_is_told_before_tensorflow_is_loaded(tmp_path, command, code, words):
     arguments = [sys.executable, "-c", AT_ONCE, *command]
     done = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (code, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("Error: ") and words in line
     assert list(tmp_path.iterdir()) == []
+
+
+# Paths that are read; all others are written to.
+READ = {
+    *("run", "videos", "video", "manifest", "source", "files", "folder", "root", "config", "split"),
+    *("measured", "own_copy", "saved", "project", "annotated", "key", "sheet", "table", "verify"),
+}
+
+
+def commands(group):
+    for command in group.commands.values():
+        yield from commands(command) if isinstance(command, click.Group) else [command]
+
+
+def test_every_path_that_is_written_to_is_checked_as_it_is_parsed():
+    options = [
+        (command.name, option)
+        for command in commands(main)
+        for option in command.params
+        if isinstance(option.type, click.Path)
+    ]
+    written = [(name, option) for name, option in options if option.name not in READ]
+    assert {option.name for _, option in written} > {"out", "to", "into", "fix", "archive"}
+    for name, option in written:
+        assert isinstance(option.type, Output), (name, option.name)
+        with pytest.raises(ConfigError, match=REFUSED):
+            option.type.convert(IN_A_FILE, option, None)
+    assert not any(isinstance(option.type, Output) for _, option in options if option.name in READ)
+
+
+def test_a_path_to_write_to_need_not_exist_and_is_not_made(tmp_path):
+    for path in (tmp_path / "a" / "b" / "x", tmp_path / "x"):
+        assert Output(is_file=True).convert(str(path), None, None) == path
+        assert Output(is_file=False).convert(str(path), None, None) == path
+    (tmp_path / "x").touch()
+    assert Output(is_file=True).convert(str(tmp_path / "x"), None, None) == tmp_path / "x"
+    with pytest.raises(ConfigError, match=REFUSED):
+        Output(is_file=False).convert(str(tmp_path / "x"), None, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]

@@ -10,6 +10,8 @@ from lus_keras.core.files import read_json, write_json
 from lus_keras.data.splits.split import Fold, Split, leaks, plain
 
 SCHEMA = 1
+# What to do about a file of the user's own folds.
+REMEDY = "Write it with `lus-keras data split … --out split.json`."
 UNITS = ("patient", "clip")
 
 
@@ -52,6 +54,15 @@ def read_splits(path: Path, *, allow_leak: bool = False) -> dict[str, Split]:
     return splits
 
 
+def check_own_split(path: Path) -> None:
+    """Refuses a file of the user's own folds that cannot be read, whatever its entries.
+
+    Raises:
+        DataError: The file is missing or damaged.
+    """
+    _read(path, REMEDY, hashed=False)
+
+
 def read_own_split(path: Path, names: Sequence[str], *, allow_leak: bool = False) -> Split:
     """Reads the user's own folds, from `data split` or written by hand.
 
@@ -64,8 +75,7 @@ def read_own_split(path: Path, names: Sequence[str], *, allow_leak: bool = False
         LeakageError: A patient is in both training and test set.
         DataError: The file is missing or damaged, or has none of the entries.
     """
-    remedy = "Write it with `lus-keras data split … --out split.json`."
-    splits, _ = _read(path, remedy, hashed=False)
+    splits, _ = _read(path, REMEDY, hashed=False)
     chosen = [name for name in names if name in splits] or list(splits)
     if not splits or (len(splits) > 1 and chosen[0] not in names):
         raise DataError(

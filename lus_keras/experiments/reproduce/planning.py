@@ -17,7 +17,12 @@ from lus_keras.data.manifest import Video
 from lus_keras.data.splits import Split, read_own_split
 from lus_keras.evaluation.run_record.facts import Remark, Topic
 from lus_keras.experiments.reproduce.data import Data, learned_data, load_data
-from lus_keras.experiments.reproduce.request import Request, check_engine, targets_by_paper
+from lus_keras.experiments.reproduce.request import (
+    Request,
+    check_engine,
+    check_files,
+    targets_by_paper,
+)
 from lus_keras.experiments.reproduce.weights import check_weights
 from lus_keras.papers import Paper
 from lus_keras.papers.own import with_networks
@@ -102,6 +107,7 @@ def plan(request: Request) -> list[Plan]:
             names = ", ".join(wanted)
             raise ConfigError(f"{option}: applies to one paper. Choose it with --paper: {names}.")
     named = {*request.papers, *(target.rpartition("/")[0] for target in request.targets)}
+    check_files(request)
     plans, exclusions = [], {}
     for name in _with_asked_models(wanted, named, request):
         try:

@@ -12,6 +12,8 @@ from lus_keras import papers
 from lus_keras.core.config import OwnNetwork, did_you_mean
 from lus_keras.core.errors import ConfigError
 from lus_keras.core.files import sha256_of
+from lus_keras.data import datasets
+from lus_keras.data.splits import check_own_split
 from lus_keras.evaluation.run_record.seeds import seed_folder
 from lus_keras.papers.own import from_file, from_function
 from lus_keras.simulation import dataset as simulated
@@ -159,6 +161,21 @@ def check_engine(request: Request) -> None:
         problems.append("--log tensorboard: not installed. Install it: pip install tensorboard.")
     if problems:
         raise ConfigError.from_problems(problems)
+
+
+def check_files(request: Request) -> None:
+    """Reads what a request names, before settings of networks are checked, which needs Keras.
+
+    Raises:
+        ConfigError: There is no file of a network, or no data set of that name.
+        DataError: The data or the folds are missing or damaged.
+    """
+    if not (request.own_networks or request.overrides or request.config):
+        return
+    if request.split is not None:
+        check_own_split(request.split)
+    if request.data != simulated.NAME:
+        datasets.load(request.data, root=request.root)
 
 
 def requests_by_seed(request: Request) -> list[Request]:

@@ -15,6 +15,7 @@ from lus_keras.evaluation.report.escape import code, escaped, in_cell
 from lus_keras.evaluation.report.sentences import counted, sentence
 from lus_keras.evaluation.run_record import DataRecord, PaperRecord, read_record
 from lus_keras.evaluation.tables.cells import SKILL_FREE
+from lus_keras.inference.checks import RESULTS
 from lus_keras.inference.export.check import LEVELS, TOLERANCE
 from lus_keras.inference.export.graph import input_shape, output_names
 from lus_keras.inference.predict import Ensemble
@@ -304,6 +305,6 @@ def paper_record(run: Path | None, paper: str) -> PaperRecord | None:
 def _measured(run: Path | None) -> list[dict[str, Any]]:
     """Rows of results.json; empty if it cannot be read, which the card states."""
     try:
-        return json.loads((run / "report/results.json").read_text("utf-8"))["rows"] if run else []
+        return json.loads((run / RESULTS).read_text("utf-8"))["rows"] if run else []
     except (OSError, ValueError, KeyError, TypeError):
         return []

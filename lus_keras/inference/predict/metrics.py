@@ -19,10 +19,11 @@ from lus_keras.evaluation.metrics import (
     point,
 )
 from lus_keras.evaluation.tables.multiclass import total_statistics
+from lus_keras.inference.checks import METRICS
 from lus_keras.inference.predict.load import Ensemble
 from lus_keras.inference.predict.video import VideoPrediction
 
-FILE = "metrics.json"
+FILE = METRICS
 
 
 def video_metrics(models: Ensemble, predictions: Sequence[VideoPrediction]) -> list[dict[str, Any]]:
