@@ -24,13 +24,16 @@ VGG19 = ((2, 1), (2, 2), (4, 4), (4, 8), (4, 8))
 
 
 def deep_frames(name: str, shape: tuple[int, ...], width: int, momentum: float) -> keras.Model:
-    """VGG19 or ResNet101 from a frame to maps, of any width, which keras.applications lacks.
+    """VGG19 or ResNet101 without a head, of any width, which keras.applications does not offer.
 
     Args:
         name: "vgg19" or "resnet101".
         shape: `(h, w, c)`.
         width: Filters of the first stage.
         momentum: Share of the moving averages that ResNet101 keeps at a step.
+
+    Returns:
+        Model from frames `(b, h, w, c)` to feature maps `(b, ⌈h/32⌉, ⌈w/32⌉, filters)`.
     """
     frame = keras.Input(shape)
     if name == "resnet101":
@@ -53,11 +56,11 @@ def deep_frames(name: str, shape: tuple[int, ...], width: int, momentum: float) 
 def without_recurrence(
     x: Tensor, kind: str, units: int, dropout: float, normalize: Any, penalty: Any
 ) -> Tensor:
-    """Frames `(b, t, d)` → `(b, t, units)` that see each other by convolution or attention.
+    """Combines frames `(b, t, d)` over time by convolution or attention: `(b, t, units)`.
 
     Args:
-        kind: "tcn", four residual convolutions that reach 15 frames either way, or "heads", one
-            layer of self-attention with four heads.
+        kind: "tcn", four residual convolutions that reach 15 frames in either direction, or
+            "heads", one layer of self-attention with four heads.
     """
     x = layers.Dense(units, kernel_regularizer=penalty, name="narrow")(x)
     if kind == "heads":
@@ -85,7 +88,7 @@ def build_mmode_3d(
     reg_factor: float = 1e-4,
     bn_momentum: float = 0.99,
 ) -> keras.Model:
-    """Builds both networks of lung sliding side by side, uncompiled; one layer reads both.
+    """Builds the 3D and the M-mode network of lung sliding with a joint last layer, uncompiled.
 
     Args:
         input_shape: `(t, h, w, c)` of a tile.

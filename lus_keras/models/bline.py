@@ -71,13 +71,13 @@ def build_bline(
         input_shape: `(t, h, w, c)`; the paper's is (30, 64, 64, 1). Height and width are multiples
             of 4 or lose their remainder in pooling.
         conv: "2d" treats frames one by one, "3d" convolves over time too.
-        lstm_units: Units per direction of the BiLSTM; 0 leaves it out.
+        lstm_units: Units per direction of the BiLSTM; 0 is without BiLSTM.
         attention: Temporal attention, by "dot" (Eq. 1–2), "additive" (Bahdanau's) or "gated"
             scores (Ilse 2018); None has `average` over time instead.
         filters: Filters of the two convolutions before and the two after the first pooling.
         kernel_3d: Kernel (time, height, width) of 3D convolutions.
-        time_pool: Frames that each of the two poolings of the 3D network joins; what is left is
-            repeated, so that there is a feature vector a frame.
+        time_pool: Frames that each of the two poolings of the 3D network joins; the result is
+            repeated, so that there is one feature vector per frame.
         dense_units: Length of a frame's feature vector.
         bn_order: "relu_bn" as in the first author's public Keras code, "bn_relu" as in the group's
             later port.
@@ -91,9 +91,9 @@ def build_bline(
         pool: "mean" (Eq. for Ā) or "sum" of the attention-weighted frames.
         average: "mean", "max" or "last" (that each direction reads) over time without attention.
         head: "softmax2" (two logits) or "sigmoid1" (one).
-        frame_network: "cnn" as in the paper; "vgg19" or "resnet101", then the mean over places.
+        frame_network: "cnn" as in the paper; "vgg19" or "resnet101", then the mean over pixels.
         frame_width: Filters of the first stage of VGG19 and ResNet101; theirs is 64.
-        spatial: Weigh the places of a frame, by a sigmoid of a 1×1 convolution, before its vector.
+        spatial: Whether pixels of a frame's maps are weighted by a sigmoid of a 1×1 convolution.
         temporal: "bilstm" as in the paper; "tcn" (Bai 2018, not causal) or "heads" (self-attention)
             of the same width in its place.
         name: Name of the model.

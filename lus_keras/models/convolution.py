@@ -20,7 +20,7 @@ WORTH_CUTTING = 1 / 3
 
 @_register
 class Conv3D(keras.layers.Conv3D):
-    """3D convolution that leaves out what cannot change the result.
+    """3D convolution without the products that cannot change the result.
 
     Deep in a network maps are a few pixels wide. Parts of a 3³ kernel then meet nothing but
     padding: their products are 0 and so is their gradient, but they cost as much as the others.
@@ -128,12 +128,12 @@ def _cut_off(kernel: Tensor, ends: list[tuple[int, int]]):
 
 @_register
 class StemConv3D(Conv3D):
-    """First convolution of a network, which trains on gray clips at the price of one channel.
+    """First convolution of a network, which trains on gray clips at the cost of one channel.
 
     The papers' networks take three channels, and gray clips come as three equal ones. In training
-    it is looked up, batch by batch, whether they are equal; if so, the kernel is summed over its
-    channels and meets one of them: the same outputs, and the same gradient of the kernel, for a
-    third of the products. Other clips, and all clips at inference, meet the whole kernel.
+    every batch is tested for equal channels; if they are, the kernel is summed over its channels
+    and applied to one of them: the same outputs, and the same gradient of the kernel, for a third
+    of the products. To other clips, and to all clips at inference, the whole kernel is applied.
 
     Of a gray batch in training, the gradient by the clip is shared evenly by its channels; at
     inference, where explanations ask for it, each channel has its own.
@@ -177,9 +177,10 @@ def _one_channel(clips: Tensor):
 def taps_that_meet_data(size: int, kernel_size: int, stride: int) -> range:
     """Taps of a kernel that ever lie on data rather than padding, along one axis.
 
-    With the others cut off, "same" padding puts the rest where it was.
+    Without the others, "same" padding applies the rest at the same positions.
 
     Args:
+        size: Length of the axis.
         kernel_size: Taps of the kernel.
         stride: Step between two positions of the kernel; padding is "same".
 

@@ -47,7 +47,7 @@ def build_mmode_resnet18(
         layer `features` gives the pooled vector `(b, 8·filters)`.
 
     Raises:
-        ValueError: `num_outputs` is less than 1 or `input_shape` has not three sizes.
+        ValueError: `num_outputs` is less than 1, or `input_shape` does not have three sizes.
     """
     if len(input_shape) != 3:
         raise ValueError(

@@ -21,10 +21,10 @@ Factor = Annotated[float, Field(ge=0)]
 
 @dataclass(frozen=True)
 class Part:
-    """Mark of an option whose null or 0 leaves out a part: the part may vary, not come or go.
+    """Marks an option whose null or 0 omits a part of a network, which a setting may only vary.
 
     Attributes:
-        kind: Type of the option where the part is there.
+        kind: Type of the option of networks with the part.
     """
 
     kind: Any
@@ -32,7 +32,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Only:
-    """Mark of an option that acts only where another one has one of some values."""
+    """Marks an option that has an effect only where another one has one of some values."""
 
     option: str
     values: tuple[Any, ...]
@@ -40,7 +40,7 @@ class Only:
 
 @dataclass(frozen=True)
 class OfClasses:
-    """Mark of an option that the classes of a paper decide: no setting of its configuration."""
+    """Marks an option that follows from the classes of a paper and is no setting."""
 
 
 def settable(build: Callable[..., Any]) -> dict[str, Any]:
@@ -71,10 +71,10 @@ def settable(build: Callable[..., Any]) -> dict[str, Any]:
 def problems(
     options: Mapping[str, Any], known: Mapping[str, Callable[..., Any]], titles: Mapping[str, str]
 ) -> list[str]:
-    """Holds settings of networks to the signatures of their builders.
+    """Checks settings of networks against the signatures of their builders.
 
     Args:
-        known: Builders of the networks that it is for, by name.
+        known: Builders of the networks concerned, by name.
 
     Returns:
         One sentence for each setting that is unknown, defines a row or has a wrong value.

@@ -47,11 +47,12 @@ def build_resnet152(
         variant: "v1.5", or "v1", which has its own preprocessing as its first layer.
         blocks: Bottlenecks of each stage; v1 takes those of ResNet50, 101 and 152.
         width: Filters of the stem and of the first stage; v1 takes 64 only.
-        bn_momentum: How slowly moving averages forget; 0.9 in v1.5 and 0.99 in v1 if not given.
+        bn_momentum: Share of the moving averages kept at a step; 0.9 in v1.5 and 0.99 in v1 if not
+            given.
 
     Returns:
-        Model from frames `(b, h, w, c)` or `(b, t, h, w, c)` float32 (RGB in 0 … 1, less ImageNet's
-        mean, divided by its standard deviation) to logits `(b, num_outputs)` float32.
+        Model from frames `(b, h, w, c)` or `(b, t, h, w, c)` float32 (RGB in 0 … 1, minus the mean
+        of ImageNet, divided by its standard deviation) to logits `(b, num_outputs)` float32.
 
     Raises:
         ValueError: `variant` is not known, or v1 does not come in this shape.
@@ -134,7 +135,7 @@ def _conv_bn(
 class CaffeColours(keras.layers.Layer):
     """Preprocessing of keras.applications' ResNets, from frames normalized as for PyTorch.
 
-    Back to RGB 0 … 255, less ImageNet's mean there, then BGR.
+    Back to RGB 0 … 255, minus ImageNet's mean in these units, then BGR.
     """
 
     def call(self, inputs: Tensor) -> Tensor:

@@ -61,8 +61,8 @@ def build_resnet3d(
         filters: Filters of the stem and of stage 1; each stage doubles them.
         reg_factor: Factor of the L2 penalty on kernels (gradient `2·reg_factor·w`), 0 or more; that
             of the shortcuts stays 1e-4, as in the original.
-        factored: Convolutions of the blocks over space, then time, see `_factored`; not published.
-        difference: See each frame less the one before; not published.
+        factored: Whether the blocks convolve over space, then time, see `_factored`; not published.
+        difference: Whether the network sees each frame minus the one before; not published.
 
     Returns:
         Model from clips `(b, t, h, w, c)` float32 to logits `(b, num_outputs)` float32. The layer

@@ -43,7 +43,7 @@ class SummedUniform(keras.initializers.Initializer):
         return first + second
 
     def get_config(self) -> dict[str, Any]:
-        """The only setting."""
+        """Returns `fan_in`."""
         return {"fan_in": self.fan_in}
 
 
@@ -69,10 +69,10 @@ class TorchLSTMCell(keras.layers.LSTMCell):
 
 @_register
 class FrameMask(keras.layers.Layer):
-    """Tells frames from padding: a frame of zeros in every pixel and channel is padding."""
+    """Mask of real frames: a frame of zeros in every pixel and channel is padding."""
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Looks at frames `(b, t, h, w, c)`; returns `(b, t)` bool, false for padding."""
+        """`(b, t, h, w, c)` frames → `(b, t)` bool, false for padding."""
         return ops.any(ops.not_equal(inputs, 0), axis=(2, 3, 4))
 
     def compute_output_spec(self, inputs: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ class FrameMask(keras.layers.Layer):
 
 @_register
 class ZeroMasked(keras.layers.Layer):
-    """Sets masked frames to zero; what follows sees no mask."""
+    """Sets masked frames to zero; the following layers get no mask."""
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -93,4 +93,4 @@ class ZeroMasked(keras.layers.Layer):
         return inputs if mask is None else inputs * ops.cast(mask, inputs.dtype)[..., None]
 
     def compute_mask(self, inputs: Tensor, previous_mask: Tensor = None) -> Tensor | None:
-        """None."""
+        """Passes no mask on."""

@@ -110,9 +110,10 @@ def distribution_of(parameter: Field[Any]) -> Distribution:
 
 
 def draw_parameters(table: type[Table], key: Key, spread: float = 1.0) -> Table:
-    """Draws every field of a parameter table; a value depends on `key`, its name and `spread`.
+    """Draws every field of a parameter table.
 
-    The distance of a value from the center of its range is scaled by `spread`.
+    A value depends on `key`, the names of table and field, and `spread`: another name of a table
+    gives other cohorts. The distance of a value from the center of its range is scaled by `spread`.
     """
     prefix = table.__name__
     return table(

@@ -76,6 +76,9 @@ def estimate(
             clips pooled.
         resamples: Number of resamples.
         seed: Seed of the draws.
+
+    Returns:
+        The estimate; NaN without clips or where the metric is undefined.
     """
     if not len(clusters.patients):
         return Estimate(np.nan, np.nan, np.nan)
@@ -119,6 +122,9 @@ def paired_difference(
         others: Those of the other network if its clips differ, of the same patients; the same clips
             in the same order if not given.
         seed: Seed of the draws.
+
+    Raises:
+        ValueError: The numbers of patients differ.
     """
     others = clusters if others is None else others
     count = clusters.n_patients
@@ -142,7 +148,10 @@ def independent_difference(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """First minus second on two sets of clips, patients drawn independently; NaN if undefined."""
+    """Difference, first minus second, on two sets of clips whose patients are drawn independently.
+
+    NaN if a metric is undefined; the interval is NaN for fewer than two patients on a side.
+    """
     one, other = (_of_all(*side) for side in (first, second))
     counts = [clusters.n_patients for _, clusters in (first, second)]
     value = _value(one, counts[0]) - _value(other, counts[1])

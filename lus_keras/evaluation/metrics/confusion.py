@@ -52,8 +52,12 @@ def accuracy(confusion: ArrayLike) -> Floats:
 def cohen_kappa(confusion: ArrayLike, quadratic: bool = False) -> Floats:
     """Agreement beyond chance, 1 - Σ w·observed / Σ w·expected.
 
-    NaN if agreement by chance is complete (a single class in truth and prediction). `quadratic`
-    weights an error by its squared distance (ordered classes) instead of by 1.
+    Args:
+        confusion: `(…, k, k)` counts.
+        quadratic: Whether an error counts by its squared distance (ordered classes), not by 1.
+
+    Returns:
+        `(…)` at most 1; NaN if chance agreement is complete (one class in truth and prediction).
     """
     confusion = np.asarray(confusion, np.float64)
     classes = np.arange(confusion.shape[-1])

@@ -15,7 +15,7 @@ Mask = NDArray[np.bool_]
 
 
 def minmax(attention: ArrayLike) -> Floats:
-    """Rescales each clip's weights to 0 … 1, float64; constant weights become 0."""
+    """Rescales each clip's weights `(n, t)` to 0 … 1, float64; constant weights become 0."""
     attention = np.asarray(attention, np.float64)
     low = attention.min(axis=1, keepdims=True)
     spread = attention.max(axis=1, keepdims=True) - low
@@ -26,6 +26,8 @@ def temporal_iou(attention: ArrayLike, truth: ArrayLike, threshold: float = 0.5)
     """Overlap |P ∩ G| / |P ∪ G| of P = {t: min-max attention ≥ threshold} and G = {t: truth = 1}.
 
     Args:
+        attention: `(n, t)` weights of any scale.
+        truth: `(n, t)` integers 1, 0 or -1.
         threshold: Threshold of the rescaled weights, in (0, 1].
 
     Returns:
@@ -48,6 +50,9 @@ def temporal_iou(attention: ArrayLike, truth: ArrayLike, threshold: float = 0.5)
 def representative_frame_hit(attention: ArrayLike, truth: ArrayLike) -> Floats:
     """Whether the frame with the highest weight (the first of equals) is annotated.
 
+    Returns:
+        `(n,)` float64, 1 or 0; NaN for unknown truth.
+
     Raises:
         ValueError: The shapes differ.
     """
@@ -57,7 +62,11 @@ def representative_frame_hit(attention: ArrayLike, truth: ArrayLike) -> Floats:
 
 
 def random_frame_hit(truth: ArrayLike) -> Floats:
-    """Probability that a random frame is annotated, |G| / t (exact, without sampling)."""
+    """Probability that a random frame is annotated, |G| / t (exact, without sampling).
+
+    Returns:
+        `(n,)` float64 in 0 … 1; NaN for unknown truth.
+    """
     truth = np.asarray(truth)
     return np.where(known(truth), (truth == 1).mean(1), np.nan)
 
@@ -75,7 +84,7 @@ def random_frame_localised(truth: ArrayLike, alphas: Sequence[float]) -> Floats:
 
 
 def all_frames_iou(truth: ArrayLike) -> Floats:
-    """IoU of predicting every frame: |G| / t."""
+    """IoU of predicting every frame, |G| / t: `(n,)` float64 in 0 … 1; NaN for unknown truth."""
     return random_frame_hit(truth)
 
 
@@ -83,7 +92,7 @@ def population(truth: ArrayLike, predicted_positive: ArrayLike, which: str = "gt
     """Selects the clips in which localization is evaluated.
 
     Args:
-        truth: `(n, t)`.
+        truth: `(n, t)` integers 1, 0 or -1.
         predicted_positive: `(n,)` booleans, whether the network predicts the clip positive.
         which: `gt_pos`, all clips with an annotated frame, or `tp`, those also predicted positive.
 

@@ -39,7 +39,7 @@ PER_CLASS: dict[str, Formula] = {
 
 
 def class_metric(confusion: ArrayLike, metric: str, positive: int) -> Floats:
-    """A metric of one class against the rest.
+    """A metric in `PER_CLASS` of one class against the rest, for counts `(…, k, k)`: `(…)` float64.
 
     NaN where the class does not occur in the truth, or the metric is undefined.
     """
@@ -49,7 +49,7 @@ def class_metric(confusion: ArrayLike, metric: str, positive: int) -> Floats:
 
 
 def class_mean(confusion: ArrayLike, metric: str, classes: Sequence[int]) -> Floats:
-    """Unweighted mean ("macro") of a metric over the classes that occur; NaN if one has none."""
+    """Unweighted mean ("macro") of a `class_metric` over `classes`; NaN if one of them has none."""
     if not len(classes):
         return np.full(np.shape(confusion)[:-2], np.nan)
     values = [class_metric(confusion, metric, positive) for positive in classes]

@@ -37,7 +37,7 @@ FORMULAS: dict[str, Formula] = {
 
 
 def label_scores(predictions: pd.DataFrame) -> list[Scores]:
-    """One set of scores a label, from columns `patient_id, fold, y_0 … y_k, p_0 … p_k`."""
+    """Scores of each label, from columns `patient_id, fold, y_0 … y_k, p_0 … p_k`."""
     clusters = Clusters.of(predictions["patient_id"].to_numpy(), predictions["fold"].to_numpy())
     found = []
     for name in probability_columns(predictions):
@@ -64,12 +64,12 @@ def set_statistics(scores: Sequence[Scores]) -> dict[str, Statistic]:
     """Metrics of all labels together, by name.
 
     Args:
-        scores: One a label, of the same clips in the same order.
+        scores: Scores of each label, of the same clips in the same order.
 
     Returns:
         The unweighted means ("macro") of `label_statistics` over the labels that occur, each
         undefined where it is undefined for one of them; and `exact_match`, the share of clips whose
-        labels, absent ones included, are all answered rightly.
+        labels, absent ones included, are all predicted correctly.
     """
     occurring = [label_statistics(one) for one in scores if one.y_true.any()]
     means = {

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 def map_similarity(first: ArrayLike, second: ArrayLike) -> float:
     """Spearman's rank correlation of two maps, pixel by pixel.
 
-    It sees the order of pixels alone, so it is the same for any stretching of either map. Near 1
-    between a trained and a random network, a map tells about the input rather than the training.
+    It depends only on the order of the pixels, so monotonic rescaling of a map does not change it.
+    A value near 1 between a trained and a random network means that the map reflects the input
+    rather than what was learned.
 
     Args:
         first: Floats of any shape.
@@ -34,15 +35,15 @@ def map_similarity(first: ArrayLike, second: ArrayLike) -> float:
 
 
 def share_in(saliency: ArrayLike, mask: ArrayLike) -> tuple[float, float]:
-    """Share of a map's mass that lies in a region, and what chance would put there.
+    """Share of a map's sum that lies in a region, and the share expected by chance.
 
     Args:
         saliency: Floats of 0 or more, of any shape.
         mask: Booleans of the same shape, true inside the region.
 
     Returns:
-        Share of the mass, 0 … 1, NaN if the map is 0 everywhere; and the share of the area, which
-        an even map would give.
+        Share of the sum, 0 … 1, NaN if the map is 0 everywhere; and the share of the area, which
+        a constant map would give.
 
     Raises:
         ValueError: The shapes differ, they are empty, or the map has negative values.

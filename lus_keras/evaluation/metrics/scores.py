@@ -57,7 +57,7 @@ def binary_statistics(scores: Scores) -> dict[str, Statistic]:
 
     Returns:
         Statistics by name: `precision`, `recall`, `f1`, `specificity`, `accuracy`, `roc_auc`,
-        `pr_auc`, `sensitivity_at_90` (per cent of specificity, at least), `brier`.
+        `pr_auc`, `sensitivity_at_90` (at a specificity of at least 90 %), `brier`.
     """
     y_true, clusters, positive = scores.y_true, scores.clusters, scores.positive
     formulas = {
@@ -77,7 +77,7 @@ def binary_statistics(scores: Scores) -> dict[str, Statistic]:
 
 
 def video_level(predictions: pd.DataFrame, score: str = "mean") -> pd.DataFrame:
-    """One row a video: the mean probability of its clips, and the highest of their labels.
+    """One row per video: the mean probability of its clips, and the highest of their labels.
 
     Args:
         predictions: Rows of predictions.csv; columns stay, rows are ordered by fold, patient and
@@ -95,13 +95,13 @@ def video_level(predictions: pd.DataFrame, score: str = "mean") -> pd.DataFrame:
 
 
 def majority_baseline(scores: Scores) -> Scores:
-    """The predictor that always names the commonest class (lowest of equals), surely."""
+    """The predictor of the most frequent class (the lowest of equals), with probability 1."""
     classes = scores.probabilities.shape[1]
     return _constant(scores, int(np.bincount(scores.y_true, minlength=classes).argmax()))
 
 
 def always_positive(scores: Scores) -> Scores:
-    """The predictor that always names the last class, with probability 1."""
+    """The predictor of the last class, with probability 1."""
     return _constant(scores, scores.probabilities.shape[1] - 1)
 
 

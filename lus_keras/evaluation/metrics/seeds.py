@@ -86,12 +86,12 @@ def hierarchical_bootstrap(
     In each resample patients are drawn with replacement, the same for every seed that tested them,
     and of n seeds n - 1, with replacement. n draws of n would make the variance between seeds too
     small by (n - 1) / n, which for three seeds is a third. Where each seed has patients of its own,
-    the spread of the seeds has theirs in it already, and the interval errs to the wide side.
+    the spread of the seeds already contains theirs, and the interval is wider than necessary.
 
     Args:
-        parts: One a seed, at least two.
-        own_patients: Whether the seeds' patients are different ones even where names are equal, as
-            in cohorts that are simulated anew; each seed's are then drawn on their own.
+        parts: One per seed, at least two.
+        own_patients: Whether the seeds have different patients even where names are equal, as in
+            newly simulated cohorts; each seed's are then drawn independently.
 
     Returns:
         Low end, high end, and the share of resamples that were undefined (NaN) and dropped; the

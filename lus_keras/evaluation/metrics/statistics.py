@@ -38,7 +38,7 @@ def confusion_statistic(
 
 
 def mean_statistic(values: ArrayLike, clusters: Clusters) -> Statistic:
-    """Mean of one number a clip, `(n,)` without NaN where used: a hit rate, a squared error."""
+    """Mean of one number per clip, `(n,)` without NaN where used: a hit rate, a squared error."""
     values = np.asarray(values, np.float64)
 
     def prepare(clips: Ints) -> Weighted:
@@ -100,8 +100,8 @@ def sensitivity_at_statistic(
 ) -> Statistic:
     """Highest sensitivity of any threshold whose specificity is at least a given one.
 
-    The threshold is that of the tested clips, anew in every draw: what a network could reach, not
-    what a threshold that was chosen before would reach.
+    The threshold is chosen on the tested clips, again in every draw: the best that the network
+    could reach, not the result of a threshold that was chosen before.
 
     Args:
         y_true: `(n,)` integers 0 or 1.
@@ -110,8 +110,8 @@ def sensitivity_at_statistic(
         specificity: 0 … 1.
 
     Returns:
-        The statistic; 0 where only calling nothing positive is specific enough, NaN for draws with
-        one class only.
+        The statistic; 0 where only a threshold without positive predictions is specific enough,
+        NaN for draws with one class only.
     """
 
     def highest(hits: Floats, false: Floats, positives: Floats, negatives: Floats) -> Floats:

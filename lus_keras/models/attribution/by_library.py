@@ -44,11 +44,11 @@ def mean_gradient(
 ) -> Floats:
     """SmoothGrad before channels are joined and values stretched, `(b, …, c)`.
 
-    The library draws noise from NumPy's global generator; here it is handed that of the fast
+    The library draws noise from NumPy's global generator; here it is given that of the fast
     engine, so that maps of both can be compared.
 
     Args:
-        seeds: `(n, 2)`, of the noise of n copies.
+        seeds: `(n, 2)` int64, seeds of the noise of n copies.
         noise: Standard deviation as a share of a clip's range.
         absolute: Whether absolute gradients are averaged, the library's default.
     """

@@ -92,9 +92,9 @@ def _strided_first_layer(model: keras.Model) -> Any:
 def strided_input_gradient(slope: Any, kernel: Any, sizes: tuple[int, int, int]) -> Any:
     """Gradient of a "same" convolution of stride 2 by its input, as a convolution of stride 1.
 
-    Along one axis the output at o meets the input at `i = 2o - before + j` with tap j. Inputs of
-    even and of odd place each meet every other tap; eight such families in three dimensions become
-    channels of one convolution, and are woven together afterwards.
+    Along one axis the output at o meets the input at `i = 2o - before + j` with tap j. Even and odd
+    positions of the input each meet every other tap. The eight such subsets in three dimensions
+    become channels of one convolution and are interleaved afterwards.
 
     Args:
         slope: `(b, ⌈t/2⌉, ⌈h/2⌉, ⌈w/2⌉, filters)`, gradient by the output.

@@ -208,12 +208,12 @@ def noise_seeds(seed: int, place: int, samples: int) -> NDArray[np.int64]:
     """Seeds of the noise of one clip's copies, as `gradients.unit_noise` takes them.
 
     Args:
-        seed: Of the whole, 0 or more.
+        seed: Seed of the computation, 0 or more.
         place: Number of the clip.
-        samples: Copies.
+        samples: Number of copies.
 
     Returns:
-        `(samples, 2)` int64, none equal to another of this or another clip.
+        `(samples, 2)` int64; all pairs differ, also between clips.
     """
     numbers = np.arange(samples, dtype=np.int64) + (np.int64(place) << 32)
     return np.stack([np.full(samples, seed, np.int64), numbers], axis=1)

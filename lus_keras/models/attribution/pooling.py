@@ -26,7 +26,8 @@ def with_plain_pooling(model: keras.Model) -> keras.Model:
         model: Functional network; unchanged.
 
     Returns:
-        A network of the same layers but for those of 3D max pooling; `model` itself if it has none.
+        A network with other layers of 3D max pooling and all others shared; `model` itself if it
+        has none.
     """
     if not any(isinstance(layer, keras.layers.MaxPooling3D) for layer in model.layers):
         return model
@@ -70,10 +71,10 @@ def gradient_of_maximum(
     *,
     same: bool,
 ) -> Any:
-    """Hands the gradient of each maximum to all values of its window within `NEAR` of it.
+    """Passes the gradient of each maximum to all values of its window within `NEAR` of it.
 
-    Places that are equal modulo the stride are a family. What all windows hold at one tap is a
-    slice of a family, and what they hand to it is added up there; families are woven at the end.
+    Positions that are equal modulo the stride form a subset. The values of all windows at one tap
+    are a slice of a subset, to which their gradients are added; the subsets are interleaved last.
 
     Args:
         values: `(b, t, h, w, c)` float, what was pooled.

@@ -22,16 +22,16 @@ _MOST_COMPRESSED = 4
 
 
 def read_keras_weights(path: Path) -> dict[str, list[np.ndarray]]:
-    """Reads the weights of a functional or sequential model, whose layers lie side by side.
+    """Reads the weights of a functional or sequential model without nested models.
 
     Args:
-        path: `.keras` file; files of Keras 3 are read.
+        path: `.keras` file of Keras 3.
 
     Returns:
-        Arrays of each layer with weights by the layer's name, in the order of the layer's own.
+        Arrays of each layer with weights, by the layer's name, in the order of its `weights`.
 
     Raises:
-        DataError: The file cannot be read, or announces more than it holds.
+        DataError: The file cannot be read, or declares more data than it contains.
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -16,8 +16,8 @@ class Names:
     """How names of a checkpoint become those of a network.
 
     Attributes:
-        ours: Name in the checkpoint → name in the network, or the rest that has no place in it.
-        taken_off: What was taken off names that have a place, in the order in which it was found.
+        ours: Name in the checkpoint → name in the network, or the same name if it has none there.
+        taken_off: Parts removed from names that are in the network, in the order of the file.
         twice: Names of the network that two names of the checkpoint stand for.
     """
 
@@ -27,7 +27,7 @@ class Names:
 
 
 def match_names(given: Iterable[str], known: Collection[str]) -> Names:
-    """Takes wrappers off anywhere in a name, and off its start what most known names share.
+    """Removes wrappers anywhere in names, and the prefix that most known names share.
 
     Args:
         given: Names of a checkpoint, such as `model_state_dict/backbone.features.module.0.weight`.

@@ -19,7 +19,7 @@ def read_state(path: str | Path) -> dict[str, np.ndarray]:
             `.pt`, `.bin`, `.ckpt` or `.tar`.
 
     Returns:
-        Arrays by name, in the file's order and types; brain floats as float32. Names of arrays that
+        Arrays by name, in the file's order and types; bfloat16 as float32. Names of arrays that
         lie deeper in a checkpoint begin with its keys, as in `model_state_dict/fc.weight`.
 
     Raises:

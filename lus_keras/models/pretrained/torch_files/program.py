@@ -42,7 +42,7 @@ _MARK = object()
 
 @dataclass(frozen=True)
 class Name:
-    """What the file wants to import; one of `KNOWN`."""
+    """A name that the file imports; one of `KNOWN`."""
 
     text: str
 
@@ -77,7 +77,7 @@ class Tensor:
 
 
 class Refused(Exception):
-    """The program does something that a state dict has no need of."""
+    """The program does something that a state dict does not require."""
 
 
 class Program:
@@ -102,7 +102,7 @@ class Program:
         """What the next program puts together: containers, text, numbers and `Tensor`s.
 
         Raises:
-            DataError: The program is damaged, or asks for something that is not on the list.
+            DataError: The program is damaged, or imports something that is not in `KNOWN`.
         """
         self._stack, self._memo = [], {}
         try:
@@ -221,5 +221,5 @@ def _counts(values: Any) -> tuple[int, ...]:
 
 
 def widen_brain_floats(values: np.ndarray) -> np.ndarray:
-    """Brain floats, given as their bits `(…)` uint16, as `(…)` float32."""
+    """bfloat16 values, given as their bits `(…)` uint16, as `(…)` float32."""
     return (values.astype(np.uint32) << 16).view(np.float32)

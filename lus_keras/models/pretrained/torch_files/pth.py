@@ -35,11 +35,11 @@ def read_pth(path: str | Path) -> dict[str, np.ndarray]:
             under `state_dict`, `model` or any other name but that of an optimizer.
 
     Returns:
-        Arrays by name, in the file's order; brain floats as float32, other types as stored. Names
+        Arrays by name, in the file's order; bfloat16 as float32, other types as stored. Names
         of arrays that lie deeper begin with the keys that lead to them, each with a slash.
 
     Raises:
-        DataError: The file is damaged, is no state dict, or asks for anything beyond one.
+        DataError: The file is damaged, is not a state dict, or requires more than reading one.
     """
     path = Path(path)
     with path.open("rb") as stream:

@@ -23,7 +23,7 @@ DTYPES = {
 
 
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    """Reads all arrays of a safetensors file; brain floats become float32.
+    """Reads all arrays of a safetensors file; bfloat16 becomes float32.
 
     Args:
         path: File to read. No more memory is taken than three times its size.
@@ -32,8 +32,8 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
         Arrays by name, in the order of their bytes.
 
     Raises:
-        DataError: The header is damaged, arrays do not lie within the file as announced, or a type
-            is not known.
+        DataError: The header is damaged, arrays are not within the file as stated, or a type is
+            unknown.
     """
     try:
         entries = safetensors.deserialize(path.read_bytes())
