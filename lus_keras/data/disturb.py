@@ -21,13 +21,13 @@ SHADOWED = 0.15
 
 @dataclass(frozen=True)
 class Nuisance:
-    """What is turned up.
+    """A disturbance of clips in several levels.
 
     Attributes:
-        label: Name with its unit, printed.
-        levels: From the least disturbance on; a clip that is not disturbed comes before them.
-        apply: Frames `(t, h, w, c)` uint8 and a level to frames of the same shape.
-        moves: Whether it changes how frames follow each other, so that stills are not disturbed.
+        label: Printed name with its unit.
+        levels: From the weakest to the strongest; no disturbance is not among them.
+        apply: Function from frames `(t, h, w, c)` uint8 and a level to frames of the same shape.
+        moves: Whether it changes the sequence of frames, so that it has no effect on stills.
     """
 
     label: str
@@ -38,10 +38,10 @@ class Nuisance:
 
 @dataclass(frozen=True)
 class DisturbedClips(ClipSource):
-    """Clips that are disturbed when they are read; padding is not.
+    """Clips that are disturbed when they are read; padding is not disturbed.
 
     Attributes:
-        nuisance: What is turned up.
+        nuisance: The disturbance.
         level: One of its levels.
     """
 
@@ -49,7 +49,7 @@ class DisturbedClips(ClipSource):
     level: float
 
     def read(self, rows: ArrayLike, mirrored: ArrayLike | None = None) -> np.ndarray:
-        """Copies clips and disturbs them; as `ClipSource.read`."""
+        """Reads clips as `ClipSource.read` and disturbs them."""
         clips = super().read(rows, mirrored)
         for clip, length in zip(clips, self.index.length[np.asarray(rows, np.int64)], strict=True):
             clip[:length] = self.nuisance.apply(clip[:length], self.level)

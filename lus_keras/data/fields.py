@@ -25,7 +25,7 @@ _EXCEL_ERROR = re.compile(r"#(?:N/A|N/D|NV|[A-ZÀ-Ý0/_]+[!?])")
 
 
 def parse_text(column: str, text: str) -> str:
-    """Text as it is, if all of it can be seen: an invisible character would make a second id."""
+    """The unchanged text, if all of it is printable: invisible characters would give other ids."""
     if not text.isprintable():
         raise ValueError(f"`{column}` must be printable text. Received {text!r}. Type it again.")
     return text
@@ -65,9 +65,9 @@ def parse_sha256(column: str, text: str) -> str:
 
 
 def parse_path(column: str, text: str, folder: Path) -> str:
-    """Absolute path, by `..` and links still inside `folder`.
+    """Absolute path, which is inside `folder` after resolving `..` and links.
 
-    If it exists, it is a plain file or a folder of pictures.
+    If it exists, it is a regular file or a folder of images.
     """
     if re.match(r"[A-Za-z][\w+.-]+:", text):
         raise ValueError(
@@ -95,22 +95,22 @@ def parse_path(column: str, text: str, folder: Path) -> str:
 
 
 def is_missing(text: str) -> bool:
-    """Whether a cell holds what spreadsheets or pandas write where nothing is known."""
+    """Whether a cell contains what spreadsheets or pandas write for missing values."""
     return text.casefold() in _MISSING or not text
 
 
 def names_nobody(text: str) -> bool:
-    """Whether a patient's id stands for no one: `-`, `?`, `unknown`, or as `is_missing`."""
+    """Whether a patient's id means an unknown patient: `-`, `?`, `unknown`, or as `is_missing`."""
     return is_missing(text) or text.casefold() in _NOBODY or not any(map(str.isalnum, text))
 
 
 def is_excel_error(text: str) -> bool:
-    """Whether a cell holds an error value of Excel, such as `#REF!`."""
+    """Whether a cell contains an error value of Excel, such as `#REF!`."""
     return _EXCEL_ERROR.fullmatch(text) is not None
 
 
 def parse_id(column: str, text: str) -> str:
-    """Text as `parse_text`, if it is not what programs write where nothing is known."""
+    """Text as `parse_text`, if it is not what programs write for missing values."""
     if is_excel_error(text):
         raise ValueError(
             f"`{column}` must be an id. Received {text!r}, an error value of Excel. Correct it."

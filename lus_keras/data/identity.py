@@ -13,7 +13,7 @@ _SHOWN = 5
 
 
 def warning_of_ids(patient_ids: Iterable[str]) -> str:
-    """Warns of patient ids that may be spellings of one, with a count and examples; else empty."""
+    """Warning about patient ids that may be spellings of one, with count and examples; or empty."""
     known = set(patient_ids)
     groups = groups_alike(known)
     told = []
@@ -41,12 +41,12 @@ def _listed(groups: Sequence[Sequence[str]]) -> str:
 def near_copies(
     fingerprints: Mapping[int, str], patients: Sequence[str | None]
 ) -> Iterator[tuple[int, int]]:
-    """Pairs of videos of two patients, or of unknown ones, whose first frames look alike.
+    """Pairs of videos of two patients, or of unknown ones, with similar first frames.
 
     Args:
         fingerprints: By number of the video, 64 hexadecimal digits, see `video.fingerprint`; one
-            without any bit is a blank picture and like no other.
-        patients: Patient of every video, None if not known.
+            without any bit is of a blank image and similar to no other.
+        patients: Patient of every video, None if unknown.
 
     Yields:
         Numbers of two videos, the later one first.
@@ -65,7 +65,7 @@ def near_copies(
 
 
 def warning_of_copies(pairs: Sequence[tuple[int, int]], names: Sequence[str]) -> str:
-    """Warns of near copies under two patients, as `near_copies` gives them, with examples."""
+    """Warning about the pairs of `near_copies`, with examples."""
     if not pairs:
         return ""
     shown = "; ".join(f"{names[two]} and {names[one]}" for one, two in pairs[:_SHOWN])

@@ -48,7 +48,7 @@ def scale(clips: Any, scaling: str) -> Any:
         deviation just below 1, of "depth" -1 … 1.
 
     Raises:
-        ValueError: `scaling` is neither.
+        ValueError: `scaling` is none of these.
     """
     if scaling not in SCALINGS:
         raise ValueError(f"`scaling` must be one of {tuple(SCALINGS)}. Received: {scaling!r}.")
@@ -84,16 +84,16 @@ def _neighbors(rows: int) -> np.ndarray:
 
 
 def network_input(clips: Any, length: Any, clip: ClipConfig) -> Any:
-    """Stored clips to what a network takes.
+    """Converts stored clips to a network's input.
 
     Args:
         clips: `(b, t, h, w, c)` uint8 tensor or array.
-        length: `(b,)` frames that exist.
-        clip: How to scale; gray becomes three equal channels where three are wanted.
+        length: `(b,)` number of frames of each clip without padding.
+        clip: How to scale; gray is repeated as three equal channels if the network takes three.
 
     Returns:
-        `(b, t, h, w, c)` float32, or `(b, h, w, c)` of single frames. Padding is 0, after scaling,
-        where it is not the last frame.
+        `(b, t, h, w, c)` float32, or `(b, h, w, c)` for single frames. Padding with zeros is 0
+        after scaling.
     """
     ops = keras.ops
     if clips.shape[-1] != clip.channels:
@@ -111,9 +111,9 @@ class ClipBatches(keras.utils.PyDataset):
     """Batches of `(clips, labels)` in a given order, for backends without `tf.data`.
 
     Args:
-        rows: `(n,)` rows of the index, in the order wanted.
-        mirrored: `(n,)` bool, which to flip.
-        batch_size: Clips a batch; the last may be smaller.
+        rows: `(n,)` rows of the index, in the order of the batches.
+        mirrored: `(n,)` bool, clips to be mirrored.
+        batch_size: Clips per batch; the last batch may be smaller.
     """
 
     def __init__(self, source: ClipSource, rows: ArrayLike, mirrored: ArrayLike, batch_size: int):
@@ -140,7 +140,7 @@ def make_batches(
 ) -> tf.data.Dataset | ClipBatches:
     """Makes the batches of one epoch: `tf.data` on TensorFlow, a `PyDataset` elsewhere.
 
-    They hold clips as `network_input` gives them and labels `(b,)`; the last may be smaller.
+    They contain clips as `network_input` and labels `(b,)`; the last one may be smaller.
     """
     if keras.backend.backend() == "tensorflow":
         return make_dataset(source, rows, mirrored, batch_size)
@@ -150,12 +150,12 @@ def make_batches(
 def make_dataset(
     source: ClipSource, rows: np.ndarray, mirrored: np.ndarray, batch_size: int
 ) -> tf.data.Dataset:
-    """Makes the batches of one epoch with `tf.data`: read a batch, scale it, keep two ready.
+    """Makes the batches of one epoch with `tf.data`: read a batch, scale it, prefetch two.
 
     Args:
-        source: As in `make_batches`; so are the others.
+        source: As in `make_batches`, like the other arguments.
         rows: `(n,)` rows of the index.
-        mirrored: `(n,)` bool.
+        mirrored: `(n,)` bool, clips to be mirrored.
     """
     import tensorflow as tf
 

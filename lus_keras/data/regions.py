@@ -10,14 +10,14 @@ from lus_keras.data.video import probe
 
 
 def mark_given(videos: Sequence[Video], boxes: Mapping[str, Box]) -> list[Video]:
-    """Enters regions that are known; they replace those that are there.
+    """Enters known regions of interest, replacing existing ones.
 
     Args:
         boxes: Video id → `(x, y, w, h)` in pixels of the file.
 
     Raises:
-        ConfigError: There is no video of an id.
-        DataError: A box leaves its picture, or a file cannot be read; all boxes are listed.
+        ConfigError: There is no video with an id.
+        DataError: A box exceeds its image, or a file cannot be read; all boxes are listed.
     """
     known = {video.video_id: video for video in videos}
     for video_id in boxes:

@@ -34,7 +34,7 @@ class DataSet:
 
     Attributes:
         manifest: File with one row per tile; None if there is no tile.
-        present: How many of them show sliding, by the label of their video.
+        present: Number of tiles with sliding, by the label of their video.
     """
 
     name: str
@@ -52,16 +52,17 @@ def data_sets(
     size: tuple[int, int] = (480, 640),
     seconds: float = 2.0,
 ) -> dict[str, ClipConfig]:
-    """How the data sets are cut: for each size of tile the first rows, and all (Sec. 3.1).
+    """How the data sets are cut: for each tile size the uppermost rows, and all (Sec. 3.1).
 
     Args:
         sizes: Height and width of tiles in pixels.
-        rows: How many rows of tiles the smaller data sets hold.
-        size: `(height, width)` that whole pictures are scaled to.
-        seconds: Length of a clip; clips do not overlap and a shorter rest is dropped.
+        rows: Number of rows of tiles in the smaller data sets.
+        fps: Frame rate of the clips in Hz.
+        size: `(height, width)` in pixels to which whole frames are resized.
+        seconds: Duration of a clip; clips do not overlap and a shorter rest is dropped.
 
     Returns:
-        Name → how to cut; `2_30x30, all_30x30, 2_60x60, …` as they stand.
+        Settings by name, in the order `2_30x30, all_30x30, 2_60x60, …`.
 
     Raises:
         ConfigError: A clip would have no frame.
@@ -87,7 +88,7 @@ def load_region(video: Video, clip: ClipConfig) -> np.ndarray:
 
     Args:
         video: Its `roi` is in pixels of the file.
-        clip: How to cut; all data sets of `data_sets` give the same frames.
+        clip: How to cut; the same frames result for all of `data_sets`.
 
     Returns:
         `(t, h, w)` uint8, gray.
@@ -135,11 +136,11 @@ def write_tiles(
         folder/<data set>/videos/<clip id>.avi
         folder/<data set>/manifest.csv      written last; id of the clip, patient, exam, labels
 
-    Each video is decoded once. Segments of B-lines are not kept: their times are the video's.
+    Each video is decoded once. Segments of B-lines are omitted, as their times are the video's.
 
     Args:
-        clips: How each data set is cut, as `data_sets` gives it.
-        progress: Called with (videos done, videos in all).
+        clips: How each data set is cut, see `data_sets`.
+        progress: Called with (videos done, total number of videos).
 
     Raises:
         VideoError: Videos have no region, or cannot be decoded; all are listed, and the tiles of
@@ -205,9 +206,10 @@ def _finish(name: str, rows: Sequence[Video], folder: Path) -> DataSet:
 
 
 def published_counts() -> dict[str, dict[str, int]]:
-    """The paper's counts of tiles (Figure 4), its one impossible total corrected.
+    """The paper's counts of tiles (Figure 4) with its one impossible total corrected.
 
-    Data set → `present`, `absent` and `total`.
+    Returns:
+        `present`, `absent` and `total` by data set.
     """
     published = config.load(PAPER).published
     counts = {name: dict(row) for name, row in published["figure4"].items()}

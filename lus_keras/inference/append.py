@@ -26,11 +26,11 @@ def check_folder(
         append: Whether results of other videos are kept.
 
     Returns:
-        What the folder's summary says, for `append`; empty where there is nothing to keep.
+        Content of the folder's summary, for `append`; empty where there is nothing to keep.
 
     Raises:
-        ConfigError: The folder holds results of other networks; or of other videos, or of the other
-            command, and `append` is not given; or other videos have the same ids.
+        ConfigError: The folder contains results of other networks; or, without `append`, of other
+            videos or of the other command; or other videos have the same ids.
     """
     for other, name in SUMMARIES.items():
         if other != command and (out / name).is_file() and not append:
@@ -72,15 +72,15 @@ def _place(video: str) -> str:
 
 
 def kept_rows(path: Path, header: Sequence[str], new: set[str]) -> list[list[str]]:
-    """Rows of a table that stay when some videos are written anew.
+    """Rows of a table that are kept when the rows of some videos are written again.
 
     Args:
-        path: CSV file; none has no rows.
+        path: CSV file, which need not exist.
         header: Its columns, with `video_id` among them.
         new: Ids of the videos that are written.
 
     Returns:
-        The other rows, as they were before `guard`.
+        The rows of other videos, without the marks of `guard`; empty without a file.
 
     Raises:
         ConfigError: It has other columns.
@@ -97,7 +97,7 @@ def kept_rows(path: Path, header: Sequence[str], new: set[str]) -> list[list[str
 
 
 def merged_predictions(held: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
-    """Adds to a folder's predictions, new ones in place of old; patients are means of videos."""
+    """Adds predictions to those of a folder, replacing videos of the same id; updates patients."""
     new = {video["video_id"] for video in said["videos"]}
     videos = [*(v for v in held["videos"] if v["video_id"] not in new), *said["videos"]]
     by_patient: dict[str, list[list[float]]] = {}

@@ -96,7 +96,7 @@ def no_results(folder: Path, network: str) -> RunError:
 
 
 def check_videos(rows: Sequence[Video]) -> None:
-    """Refuses a request of which no video exists; where some do, the others are told at its end.
+    """Refuses a request of which no video exists; if some exist, the others are reported later.
 
     Raises:
         DataError: None exists; all are named.

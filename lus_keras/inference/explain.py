@@ -104,7 +104,7 @@ def explain_video(
         video: As in `predict_video`.
         clips: Number of clips.
         methods: One or more of `vanilla`, `smooth`, `grad-cam` and `integrated`.
-        explained: Class to explain; if not given, the one that all folds together predict.
+        explained: Class to explain; if not given, the one that the mean over folds predicts.
         cropped: As in `predict_video`.
         damaged: As in `predict_video`.
         **making: Settings of the maps: `samples`, `noise`, `seed`, `order`, `engine`.
@@ -275,10 +275,10 @@ def _apart(explained: Sequence[Explanation]) -> list[Explanation]:
 
 
 def panels(explanation: Explanation) -> Iterator[np.ndarray]:
-    """Frame by frame, the picture and beside it each map as heat over it, names beneath.
+    """For each frame the image and, beside it, the image with each map overlaid; names below.
 
     Yields:
-        `(h, w, 3)` uint8 RGB, even in height and width; pictures are those of the file.
+        `(h, w, 3)` uint8 RGB of even height and width, at the resolution of the file.
     """
     pictures, box = pictures_of(explanation, range(len(explanation.frames)))
     height, width = pictures[0].shape[:2]

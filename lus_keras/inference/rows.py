@@ -10,19 +10,19 @@ from lus_keras.data.manifest import Video
 
 
 def as_video(path: str | os.PathLike[str]) -> Video:
-    """A manifest row of a file by itself: its stem is its id, and it is a patient of its own."""
+    """A manifest row of a single file: its stem is the id of the video and of the patient."""
     name = Path(path).stem
     return Video(video=os.fspath(path), patient_id=name, video_id=name)
 
 
 def told_apart(rows: Sequence[Video]) -> list[Video]:
-    """Rows whose ids are those of one video each: files of one name are named with their folders.
+    """Rows with unique video ids: the ids of files with the same name contain their folders.
 
     `a/clip.avi` and `b/clip.avi` become the videos, and the patients, `a/clip` and `b/clip`. Rows
-    that no other shares its id with stay as they are; ids of patients that a manifest states, too.
+    with a unique id are unchanged, as are ids of patients that a manifest states.
 
     Args:
-        rows: Of videos, one file each.
+        rows: Rows of videos, one file each.
     """
     groups: dict[str, list[int]] = defaultdict(list)
     for number, row in enumerate(rows):

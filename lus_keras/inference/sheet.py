@@ -194,5 +194,5 @@ def _title(explanation: Explanation, network: str) -> str:
 
 
 def named(maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Maps by their printed names, with the contrast of the sheet."""
+    """Maps by their printed names, with the contrast used in figures."""
     return {NAMES.get(method, method): contrasted(values) for method, values in maps.items()}

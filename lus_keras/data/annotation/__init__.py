@@ -47,11 +47,11 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Picturing:
-    """How frames are put into the page; annotations are in pixels of the file all the same.
+    """How frames are stored in the page; annotations are in pixels of the file in any case.
 
     Attributes:
-        longest_side: Larger frames are made smaller, to so many pixels.
-        quality: Of WebP, 1 … 100.
+        longest_side: Longest side of the stored frames in pixels; larger frames are reduced.
+        quality: Quality of the WebP compression, 1 … 100.
     """
 
     longest_side: int = 640
@@ -61,10 +61,10 @@ class Picturing:
 def write_page(
     videos: Sequence[Video], out: str | os.PathLike[str], picturing: Picturing | None = None
 ) -> None:
-    """Writes the page; what is known of a video already is marked in it.
+    """Writes the page, with the known labels and regions of the videos marked in it.
 
     Args:
-        videos: What to annotate; `patient_id` may be blank.
+        videos: Videos to annotate; `patient_id` may be blank.
 
     Raises:
         DataError: The page would be larger than browsers open.
@@ -141,10 +141,10 @@ def _pixels(video: Video) -> Iterator[np.ndarray]:
 def frame_intervals(
     segments: Sequence[tuple[float, float]], length: Length
 ) -> list[tuple[int, int]]:
-    """First and last frame, both included, of each interval in seconds; none of an empty one.
+    """First and last frame, both included, of each interval; an interval without a frame has none.
 
     Args:
-        segments: Intervals start ≤ t < end in order, with gaps between them.
+        segments: Intervals start ≤ t < end in seconds, in ascending order with gaps between them.
     """
     times_s = np.array(length.times_s) + TIME_TOLERANCE_S
     ends = [np.flatnonzero((start <= times_s) & (times_s < end)) for start, end in segments]

@@ -38,7 +38,7 @@ def load(root: str | os.PathLike[str] | None = None) -> Dataset:
 
     Returns:
         Videos in the order of `severity.csv`. `segments` is None throughout: there is no
-        frame-level truth. An empty label is None; what was left out is told in `notes`.
+        frame-level truth. An empty label is None; `notes` state what is excluded.
 
     Raises:
         DataError: The data are absent, or labels break rules; all of them are listed at once.

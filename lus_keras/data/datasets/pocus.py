@@ -60,7 +60,7 @@ class Row:
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """Kind, probe and name of the file, in small letters: what finds it on disk."""
+        """Kind, probe and name of the file in lower case, by which it is found on disk."""
         values = (self.cells[column] for column in ("Type", "Probe", "Filename"))
         kind, probe, name = (value.casefold() for value in values)
         return kind, probe, name
@@ -77,7 +77,7 @@ def load(root: str | os.PathLike[str] | None = None) -> Dataset:
         root: Folder of the data set; found as `find_root` says if not given.
 
     Returns:
-        Videos in the order of the table; what was left out, and why, is told in `notes`.
+        Videos in the order of the table; `notes` state what is excluded and why.
 
     Raises:
         DataError: The data are absent, or the table cannot be read.

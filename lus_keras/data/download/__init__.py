@@ -29,13 +29,13 @@ MAX_UNANSWERED = 3
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a call did.
+    """Result of fetching a data set.
 
     Attributes:
-        present: Number of files that were there and verified.
-        copied: Number of files taken from the user's own copy.
-        downloaded: Number of files that came over the network.
-        tables: One sentence a table of labels: whether it is there, and which version.
+        present: Number of files that were present and verified.
+        copied: Number of files copied from the user's own copy.
+        downloaded: Number of files downloaded.
+        tables: One sentence per table of labels: whether it is present, and in which version.
     """
 
     folder: Path
@@ -53,19 +53,19 @@ def fetch(
     offline: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Fetched:
-    """Brings every listed file to its place, each verified by hash; the same call again continues.
+    """Copies or downloads every listed file, verified by hash; the same call again resumes.
 
     Args:
         to: Folder of the data set; the user's cache if not given.
-        own_copy: Folder to take files from before the network is asked.
-        offline: Whether the network must not be asked at all.
-        progress: Called with (files done, files in all).
+        own_copy: Folder from which files are copied before anything is downloaded.
+        offline: Whether nothing is downloaded.
+        progress: Called with (files done, total number of files).
 
     Returns:
-        Counts, once every file is there.
+        Counts, once all files are present.
 
     Raises:
-        DataError: Files could not be had; all are listed, and those that could be are kept.
+        DataError: Files could not be obtained; all are listed, and the others are kept.
     """
     folder = cache_root() / source.name if to is None else to
     counts = {"present": 0, "copied": 0, "downloaded": 0}

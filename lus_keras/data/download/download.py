@@ -11,7 +11,7 @@ TIMEOUT_S = 30.0
 
 
 class Unavailable(Exception):
-    """A file could not be downloaded; `answered` tells whether there was a server at all."""
+    """A file could not be downloaded; `answered` states whether a server responded."""
 
     def __init__(self, message: str, *, answered: bool):
         super().__init__(message)
@@ -19,13 +19,14 @@ class Unavailable(Exception):
 
 
 def download_file(remote: Remote, staging: Path) -> None:
-    """Downloads with pooch, which moves only what has the right hash.
+    """Downloads with pooch, which keeps only files with the expected hash.
 
     Args:
-        staging: Folder; the file's name there is its hash.
+        staging: Folder to download to; the file's name there is its hash.
 
     Raises:
-        Unavailable: There is no answer, the transfer breaks off, or other bytes come.
+        Unavailable: The server does not respond, the transfer is interrupted, or the content
+            differs.
     """
     import pooch
     from requests import exceptions

@@ -26,10 +26,10 @@ class Remote:
 
 @dataclass(frozen=True)
 class Source:
-    """What can be fetched of a data set, and what must be said before.
+    """Files of a data set that can be fetched, with its license and citation.
 
     Attributes:
-        not_listed: Sentences on what has to be got by hand.
+        not_listed: Sentences on what has to be obtained manually.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Source:
 
 
 def find_source(name: str) -> Source:
-    """Describes what can be fetched; nothing is.
+    """Describes what can be fetched, without fetching it.
 
     Args:
         name: One of `NAMES`.

@@ -7,7 +7,7 @@ from lus_keras.core.labels import CLASSES, REGISTRY
 
 
 def one_class_warnings(videos: Sequence[Any], columns: Iterable[str] = CLASSES) -> list[str]:
-    """One sentence a label of which all labeled videos of a manifest show the same value."""
+    """One sentence per label that has the same value in all labeled videos of a manifest."""
     found = []
     for name in columns:
         label = REGISTRY[name]

@@ -58,7 +58,7 @@ def read_manifest(
 def scan_manifest(
     path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None
 ) -> tuple[dict[int, Video], dict[int, list[str]]]:
-    """Reads a manifest row by row, so that one bad row does not hide what the others hold.
+    """Reads a manifest row by row, so that one invalid row does not hide the others.
 
     Returns:
         Videos by row number, whether their files exist or not (`video` is empty where the path was

@@ -73,7 +73,7 @@ def verify(split: Split, patients: Iterable[str], *, allow_leak: bool = False) -
 
     Args:
         patients: Patients of the data, or ids of its clips where clips are divided.
-        allow_leak: Whether a patient may be on both sides, to show what that does to numbers.
+        allow_leak: Whether a patient may be on both sides, to measure the effect of leakage.
 
     Raises:
         LeakageError: A patient is on both sides of a fold, or is tested in two folds of a k-fold.
@@ -93,7 +93,7 @@ def verify(split: Split, patients: Iterable[str], *, allow_leak: bool = False) -
 
 
 def shared_patients(split: Split, patients: Mapping[str, str]) -> Iterator[str]:
-    """One sentence a patient and fold on two sides of a split that divides clips."""
+    """One sentence per fold and patient on both sides of a split by clip."""
     for fold in split.folds:
         if fold.unit != "clip":
             continue
@@ -107,7 +107,7 @@ def shared_patients(split: Split, patients: Mapping[str, str]) -> Iterator[str]:
 
 
 def plain(split: Split) -> dict[str, Any]:
-    """A split as JSON has it; what most splits do not use is left out."""
+    """A split as JSON types; fields that most splits do not use are omitted."""
     entry = asdict(split)
     for fold in entry["folds"]:
         if not fold["validation"]:
@@ -118,10 +118,10 @@ def plain(split: Split) -> dict[str, Any]:
 
 
 def leaks(split: Split) -> Iterator[str]:
-    """Finds what stands on two sides of a split.
+    """Finds patients, or clips, that are on both sides of a split.
 
     Yields:
-        One sentence a name.
+        One sentence per name.
     """
     tested: dict[str, int] = {}
     for fold in split.folds:

@@ -26,8 +26,9 @@ TIME_LIMIT_S = 900
 def check_export(name: str, models: Ensemble, folder: Path) -> dict[str, float]:
     """Compares an export with the networks it was made of.
 
-    Clips are noise, which tells every pixel: two of the networks' own size, and one larger by other
-    than a whole factor, which is resized inside. Whole videos come with frames that lack.
+    Clips are noise, in which every pixel matters: two of the networks' own size, and one larger by
+    a non-integer factor, which the export resizes. For networks of whole videos they have at most
+    8 frames, so that padding is compared, too.
 
     Returns:
         Largest difference of each output, relative to 1 or to the value where that is larger; and

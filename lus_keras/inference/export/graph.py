@@ -23,7 +23,7 @@ def stored_channels(models: Ensemble) -> int:
 
 
 def input_shape(models: Ensemble) -> tuple[int | None, ...]:
-    """Shape `(n, t, h, w, c)` of the input, None where any size will do."""
+    """Shape `(n, t, h, w, c)` of the input, None where any size is accepted."""
     frames = None if models.clip.unit == "video" else models.clip.frames
     return (None, frames, None, None, stored_channels(models))
 
@@ -34,16 +34,16 @@ def output_names(models: Ensemble) -> list[str]:
 
 
 def resize(frames: tf.Tensor, size: tuple[int, int], antialias: bool = False) -> tf.Tensor:
-    """Scales pictures as the clips that were learned from, which OpenCV or Pillow scaled.
+    """Resizes images as the training clips, which were resized by OpenCV or Pillow.
 
-    By area where neither side grows, else linearly between centers of pixels; all are products
-    with a matrix a side. Rounded to whole gray levels, half to even: the two differ by one level at
-    most.
+    By area if no side grows, otherwise linearly between centers of pixels; both are products with
+    one matrix per side. The result is rounded to whole gray levels, half to even, and differs from
+    theirs by at most one level.
 
     Args:
         frames: `(m, h, w, c)` uint8 or float32, 0 … 255.
-        size: `(height, width)` wanted.
-        antialias: Linearly over as many pixels as one of the result covers.
+        size: `(height, width)` of the result in pixels.
+        antialias: Whether to average linearly over as many pixels as one of the result covers.
 
     Returns:
         `(m, height, width, c)` float32, whole numbers 0 … 255.
@@ -85,14 +85,13 @@ def _weights(taken: tf.Tensor, given: int, grows: tf.Tensor, antialias: bool) ->
 
 
 def prepare(clips: tf.Tensor, models: Ensemble) -> tf.Tensor:
-    """Clips of any size to what the networks take.
+    """Converts clips of any size to the networks' input.
 
     Args:
         clips: `(n, t, h, w, c)` uint8.
 
     Returns:
-        As `network_input` gives them. Of whole videos, frames that lack are 0, or the last one,
-        and those too many are left out.
+        As `network_input`. Whole videos are padded with 0 or their last frame, or truncated.
     """
     import tensorflow as tf
 
@@ -133,9 +132,9 @@ def compute(clips: tf.Tensor, models: Ensemble) -> dict[str, tf.Tensor]:
 
 
 def probabilities(logits: Any, multilabel: bool) -> Any:
-    """`(n, classes)` as a paper's `decoder`, of layers that a .keras file can hold.
+    """`(n, classes)` as a paper's `decoder`, by layers that a .keras file can contain.
 
-    The check of an export would tell a difference.
+    The check of the export would detect a difference.
     """
     if not multilabel and logits.shape[-1] > 1:
         return keras.layers.Softmax()(logits)

@@ -22,8 +22,8 @@ class Description(BaseModel):
     """What model.json says: all that a network's shape and its input depend on.
 
     Attributes:
-        multilabel: Whether each label is judged on its own, so that none or several may apply.
-        cropped: Whether the videos showed the sector alone, so that they were not cropped to it.
+        multilabel: Whether each label is predicted separately, so that none or several may apply.
+        cropped: Whether the videos showed only the sector, so that they were not cropped to it.
         network: File, function and hash of a network of the user's own, and its `layers`.
     """
 
@@ -50,7 +50,7 @@ class Description(BaseModel):
         return "/".join(filter(None, (self.paper, self.variant, self.model)))
 
     def matches(self, paper: str | None, model: str | None, variant: str | None) -> bool:
-        """Whether this is the network that is asked for; None matches any."""
+        """Whether this is the requested network; None matches any."""
         if model and "/" in model and not f"/{self.name}".endswith(f"/{model}"):
             return False
         plain = model.rpartition("/")[2] if model else None
@@ -59,7 +59,7 @@ class Description(BaseModel):
 
     @property
     def shared(self) -> dict[str, Any]:
-        """What all folds of a network say; Keras numbers layers of the user's anew in each."""
+        """What all folds of a network share; Keras numbers layers of the user's in each of them."""
         said = self.model_dump()
         return said | {"network": {**said["network"], "layers": None} if said["network"] else None}
 
@@ -156,12 +156,14 @@ def find_network(
 
     Args:
         path: Run directory, any folder within it down to a fold's.
+        paper: Only networks of this paper; None is any, likewise below.
         model: Network; also `variant/model` or `paper/model`, as `reproduce` and messages name it.
         variant: Only this variant; "" is the networks without one.
+        fold: Number of a single fold; all finished folds if None.
 
     Raises:
-        RunError: There is no such folder, it holds no finished fold, or files are damaged.
-        ConfigError: What is asked for is not there, or several networks are meant; they are named.
+        RunError: There is no such folder, it contains no finished fold, or files are damaged.
+        ConfigError: There is no such network, or several match; they are listed.
     """
     networks = _networks(path)
     wanted = {"paper": paper, "model": model, "variant": variant}
@@ -264,10 +266,10 @@ def read_description(folder: Path) -> Description:
 
 
 def read_calibration(folder: Path) -> dict[str, Any] | None:
-    """What a fold was calibrated to, see `fit.calibrate`; None where it was not.
+    """Calibration of a fold, see `fit.calibrate`; None if it was not calibrated.
 
     Raises:
-        RunError: The file is not the one that DONE vouches for.
+        RunError: The file does not match its hash in DONE.
     """
     vouched = read_json(folder / "DONE")["sha256"].get(CALIBRATION)
     if vouched is None:

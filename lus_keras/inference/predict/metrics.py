@@ -30,12 +30,12 @@ def video_metrics(models: Ensemble, predictions: Sequence[VideoPrediction]) -> l
     """Metrics over labeled videos, with 95 % bootstrap intervals over patients.
 
     Args:
-        predictions: Of any videos; those without the label that the network predicts do not count.
+        predictions: Of any videos; those without the label that the network predicts are ignored.
 
     Returns:
-        Rows as in results.json, of the table `videos`; of two classes those of `binary_statistics`,
-        of more those of `total_statistics`, by metric `video_…`. None where no video has a label,
-        or where labels are judged apart.
+        Rows as in results.json, of the table `videos`, with metrics `video_…`: those of
+        `binary_statistics` for two classes, of `total_statistics` for more. Empty if no video has
+        a label, or if labels are predicted separately.
     """
     description = models.description
     column = config.load(description.paper).label_column

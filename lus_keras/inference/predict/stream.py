@@ -18,7 +18,7 @@ from lus_keras.data.manifest import Video
 
 @dataclass(frozen=True)
 class Piece:
-    """A clip `(t, h, w, c)`; frames beyond `cut.length` are 0, or the last that exists."""
+    """A clip `(t, h, w, c)` uint8; frames beyond `cut.length` are 0, or the last real frame."""
 
     cut: Cut
     pixels: np.ndarray
@@ -32,21 +32,21 @@ def stream_clips(
     damaged: bool = False,
     found: Found | None = None,
 ) -> Iterator[Piece]:
-    """Decodes a video to its end and cuts it on the way; a few clips' frames are held at a time.
+    """Decodes a video once and cuts it while decoding; only a few clips' frames are in memory.
 
     Args:
-        video: What to decode; its region of interest and the rate of pictures count.
-        cropped: Whether the video shows the sector alone, so that it is not cropped to it.
-        damaged: Whether what is left of a damaged file is cut; otherwise it is an error.
-        found: Takes what the video was found to be.
+        video: The video; its region of interest and the frame rate of images are used.
+        cropped: Whether the video shows only the sector, so that it is not cropped to it.
+        damaged: Whether the readable frames of a damaged file are cut; otherwise damage is an
+            error.
+        found: Filled with the findings of decoding.
 
     Yields:
-        The clips of `cut_video`, in its order, with the pixels that training would see; at least
-        one.
+        The clips of `cut_video`, in its order, with the same pixels as in training; at least one.
 
     Raises:
-        VideoError: The file cannot be decoded, kills or stalls the decoder, is too short or too
-            small for one clip, lacks the region of interest that is wanted, or is damaged.
+        VideoError: The file cannot be decoded, crashes or stalls the decoder, is too short or too
+            small for one clip, lacks a required region of interest, or is damaged.
     """
     spec = FrameSpec.of(clip, cropped=cropped)
     frames = stream_stored(video, spec, damaged=damaged, found=found)

@@ -20,11 +20,11 @@ UNFILLED = "shaded: too short for another clip"
 
 
 def curves(prediction: VideoPrediction) -> dict[str, np.ndarray]:
-    """Probability and attention of every frame: means over the clips that hold it.
+    """Probability and attention of every frame: means over the clips that contain it.
 
     Returns:
-        `probability (t,)` of the class drawn, and `attention (t,)`, where there is one, whose mean
-        in a clip is 1; NaN in frames that no clip holds.
+        `probability (t,)` of the class drawn and, for networks with attention, `attention (t,)`,
+        whose mean in a clip is 1; NaN in frames that are in no clip.
     """
     count = max(cut.first + cut.length for cut in prediction.cuts)
     chances = prediction.probabilities[:, drawn_class(prediction)]
@@ -49,7 +49,7 @@ def curves(prediction: VideoPrediction) -> dict[str, np.ndarray]:
 
 
 def drawn_class(prediction: VideoPrediction) -> int:
-    """The second of two classes, which is the finding; of more, the one predicted."""
+    """The second of two classes, which is the finding; of more classes, the one predicted."""
     return 1 if len(prediction.labels) == 2 else prediction.predicted
 
 

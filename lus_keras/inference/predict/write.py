@@ -25,10 +25,10 @@ DIGITS = 9
 def as_json(
     models: Ensemble, predictions: Sequence[VideoPrediction], refused: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Everything that was predicted, as plain data.
+    """All predictions as plain data.
 
     Args:
-        refused: What is wrong with videos that were not predicted.
+        refused: Messages about videos that were not predicted.
 
     Returns:
         `schema`, `model`, `folds`, `labels`, `videos` (with their clips, attention and damage),
@@ -95,9 +95,9 @@ def write_predictions(
 
     Args:
         pictures: Also the representative frame (PNG) and the overlay (MP4) of every video.
-        refused: What is wrong with videos that were not predicted, for predictions.json; takes what
-            is wrong with those that cannot be decoded again for their pictures.
-        held: What the folder's predictions.json says, to be kept; see `append.check_folder`.
+        refused: Messages about videos that were not predicted, for predictions.json; those about
+            videos that cannot be decoded again for their images are appended.
+        held: Content of the folder's predictions.json, to be kept; see `append.check_folder`.
 
     Returns:
         The files: predictions.csv (one row per clip), videos.csv, patients.csv, attention.csv where
@@ -173,7 +173,7 @@ def _pictures(prediction: VideoPrediction, stem: Path) -> list[Path]:
 
 
 def representative_caption(prediction: VideoPrediction) -> list[str]:
-    """What is written beneath the representative frame: its time, and why it is the one."""
+    """Caption of the representative frame: its time, and why it was chosen."""
     clip, frame = prediction.representative()
     cut, label = prediction.cuts[clip], prediction.labels[prediction.predicted]
     when = f"{frame / prediction.fps:.2f} s, " if prediction.fps else ""
