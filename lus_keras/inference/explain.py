@@ -102,7 +102,6 @@ def explain_video(
     Args:
         models: Networks from `load_models`.
         video: As in `predict_video`.
-        clips: Number of clips.
         methods: One or more of `vanilla`, `smooth`, `grad-cam` and `integrated`.
         explained: Class to explain; if not given, the one that the mean over folds predicts.
         cropped: As in `predict_video`.

@@ -29,7 +29,6 @@ class VideoPlan:
     """Everything that determines one simulated video; small, picklable, comparable.
 
     Attributes:
-        task: Name of the task.
         patient_id: Id such as `sim-p003`.
         exam_id: Id such as `sim-p003-e2`.
         video_id: Id such as `sim-p003-e2-z07`.
@@ -131,7 +130,6 @@ def plan_cohort(
 
     Args:
         task: Name of a task, such as `bline`.
-        patients: Number of patients.
         videos: Number of videos, at least one per patient.
         seed: Seed of the cohort.
         difficulty: Weakness of findings and strength of lookalikes, 0 … 3; 0 is easy.

@@ -144,7 +144,6 @@ def iter_pixels(
 
     Args:
         size: `(h, w)` of the frames in pixels.
-        frames: Number of frames.
 
     Yields:
         `(h, w)` or `(h, w, 3)` RGB uint8, read-only.

@@ -47,8 +47,6 @@ def patient_bootstrap(
     Args:
         statistic: Function from weights `(r, n_patients)` float64 (number of times each patient was
             drawn) to values `(r,)`.
-        n_patients: Number of patients.
-        resamples: Number of resamples.
         seed: Seed of the draws; equal seeds draw the same patients.
 
     Returns:
@@ -74,7 +72,6 @@ def estimate(
         clusters: Patient and fold of every clip.
         over_folds: Whether the value is the mean of the folds' metrics; otherwise the metric of all
             clips pooled.
-        resamples: Number of resamples.
         seed: Seed of the draws.
 
     Returns:
