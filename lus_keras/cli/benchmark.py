@@ -30,8 +30,11 @@ def cost(papers: tuple[str, ...], gflops: float) -> None:
     lus-keras cost --paper bline
     lus-keras cost --gflops 10000
     """
+    from lus_keras import papers as known
     from lus_keras.core.environment import start_tensorflow
 
+    for name in papers:
+        known.get(name)
     start_tensorflow()
     from lus_keras.benchmark.cost import all_costs, cost_rows
 

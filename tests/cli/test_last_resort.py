@@ -275,6 +275,8 @@ EXPORT = ("export", NAME)
         (("data", "check", "no.csv"), 3, "no.csv: cannot be read"),
         (("data", "simulate", "--out", IN_A_FILE), 2, REFUSED),
         (("benchmark", "--out", IN_A_FILE), 2, REFUSED),
+        (("benchmark", "--update", "--out", "nowhere"), 2, "nowhere/benchmark.json: cannot be upd"),
+        (("cost", "--paper", "blin"), 2, "unknown paper 'blin'. Did you mean 'bline'?"),
     ],
 )
 def test_a_wrong_path_is_told_before_tensorflow_is_loaded(tmp_path, command, code, words):
