@@ -23,7 +23,12 @@ from lus_keras.data.clips.cut import Cut  # noqa: E402
 from lus_keras.data.manifest import Video  # noqa: E402
 from lus_keras.data.video import count_resampled, probe, read_video  # noqa: E402
 from lus_keras.evaluation.run_record import read_predictions  # noqa: E402
-from lus_keras.inference.predict import VideoPrediction, load_models, predict_video  # noqa: E402
+from lus_keras.inference.predict import (  # noqa: E402
+    VideoPrediction,
+    find,
+    load_models,
+    predict_video,
+)
 from lus_keras.inference.predict.metrics import video_metrics  # noqa: E402
 from lus_keras.inference.predict.overlay import captioned, heat, overlay_frames  # noqa: E402
 from lus_keras.inference.predict.strip import (  # noqa: E402
@@ -71,6 +76,16 @@ def test_predictions_of_a_fold_are_those_of_its_run(trained):
                 np.testing.assert_allclose(weights, attention[clip_id], atol=1e-5)
                 compared += 1
     assert compared == len(written)
+
+
+def test_each_file_of_a_network_is_hashed_once(trained, monkeypatch):
+    hashed, hash_of = [], find.sha256_of
+    monkeypatch.setattr(find, "sha256_of", lambda path: hashed.append(path) or hash_of(path))
+    load_models(trained.run)
+    names = ("model.json", "model.weights.h5")
+    assert sorted(hashed) == sorted(
+        fold_folder(trained, k) / name for k in (0, 1) for name in names
+    )
 
 
 def test_folds_are_averaged_and_videos_are_the_mean_of_their_clips(trained, models):
