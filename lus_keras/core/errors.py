@@ -9,8 +9,8 @@ from collections.abc import Iterable
 MAX_LISTED = 10
 # Printed beside every number of a split that leaks.
 LEAKAGE = (
-    "LEAKAGE: the same patients are trained and tested on. These numbers measure how well the "
-    "network recognizes patients, not disease."
+    "LEAKAGE: the same patients are trained and tested on. These numbers may measure how well the "
+    "network recognizes patients rather than disease."
 )
 
 

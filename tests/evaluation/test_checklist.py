@@ -153,6 +153,22 @@ def test_a_fitted_temperature_is_a_recalibration(tmp_path, changes, expected):
 
 
 @pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "Not applied: each fold's network is evaluated separately"),
+        ({"train_on": "simulated"}, "Not applied: one network, trained on simulated videos"),
+        ({"train_on": "simulated", "networks": 3}, "Probabilities are means over 3 networks"),
+    ],
+)
+def test_networks_that_are_averaged_are_an_ensemble(tmp_path, changes, expected):
+    record, papers = read_run(write_run(tmp_path, models=("c2d_lstm",), folds=2, patients=4))
+    settings = Settings.model_validate({"transfer": changes})
+    changed = papers["bline"].record.model_copy(update={"config": settings})
+    section = build_section(replace(papers["bline"], record=changed), declared("bline"))
+    assert answers(CLAIM, section, record)["27"].startswith(expected)
+
+
+@pytest.mark.parametrize(
     ("resize", "expected"), [("bilinear", "(bilinear with antialiasing)"), ("area", "(by area)")]
 )
 def test_the_kind_of_resizing_is_that_of_the_run(tmp_path, resize, expected):

@@ -124,6 +124,7 @@ def _render(
     lines = sum(1 + len(rows) for _, rows in groups)
     found = template("table.tex.j2", {"tex": escape}, keep_trailing_newline=True, **signs)
     return found.render(
+        sampled=section.sampled,
         simulated=section.simulated,
         banner=section.banner,
         run=section.run,

@@ -41,8 +41,8 @@ def _section(section: Section) -> list[str]:
     lines += _bullets(map(escaped, section.data_notes))
     lines += _bullets(f"**{escaped(warning)}**" for warning in section.warnings)
     for table in section.tables:
-        lines += _table(table)
-    lines += _claims(section.claims)
+        lines += _table(table, section.sampled)
+    lines += _claims(section.claims, section.sampled)
     for drawing in filter(section.shows, section.drawings):
         path = f"figures/{run.paper}_{drawing.id}.png"
         title = escaped(drawing.title)
@@ -53,7 +53,7 @@ def _section(section: Section) -> list[str]:
     return lines + _choices(section)
 
 
-def _table(table: Table) -> list[str]:
+def _table(table: Table, sampled: str) -> list[str]:
     rows = []
     for row, label in table.row_labels.items():
         for metric, name in table.metric_labels.items():
@@ -64,12 +64,13 @@ def _table(table: Table) -> list[str]:
                 ours += f" {interval(cell, digits)}"
                 others = number(cell.fold_sd, digits), number(cell.baseline, digits)
                 rows.append((label, name, published, ours, *others, cell.note))
-    names = ("", "metric", "published", "ours (95 % CI over patients)", "SD across folds, not a CI")
-    lines = [f"### {escaped(table.title)}", "", *_grid((*names, "baseline", "note"), rows)]
+    names = ("", "metric", "published", f"ours (95 % CI over {sampled})")
+    last = ("SD across folds, not a CI", "baseline", "note")
+    lines = [f"### {escaped(table.title)}", "", *_grid((*names, *last), rows)]
     return lines + _bullets(map(escaped, table.notes))
 
 
-def _claims(claims: Sequence[Claim]) -> list[str]:
+def _claims(claims: Sequence[Claim], sampled: str) -> list[str]:
     if not claims:
         return []
     rows = [
@@ -77,7 +78,8 @@ def _claims(claims: Sequence[Claim]) -> list[str]:
         for claim in claims
         for pair, published, ours, ends, said in claim_rows(claim)
     ]
-    names = ("claim", "difference", "published", "ours (95 % CI over patients)", "verdict", "note")
+    ours = f"ours (95 % CI over {sampled})"
+    names = ("claim", "difference", "published", ours, "verdict", "note")
     return ["### Claims", "", *_grid(names, rows)]
 
 

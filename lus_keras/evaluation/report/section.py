@@ -19,6 +19,8 @@ from lus_keras.evaluation.tables.declaration import PaperResults
 from lus_keras.evaluation.tables.drawings import claims_drawing
 
 RESEARCH_USE = "Research use only. Not a medical device; not for diagnosis."
+# Counts of the data whose field names would not be understood.
+_COUNTS = {"positives": "clips of other classes than the first", "frame_truth": "frames annotated"}
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Section:
         return self.shows_frames or not drawing.frames
 
     @property
+    def sampled(self) -> str:
+        """What intervals are over: patients, and seeds if there are several."""
+        return "patients and seeds" if len(self.run.seeds) > 1 else "patients"
+
+    @property
     def verdicts(self) -> dict[str, int]:
         """Number of claims by verdict: holds, fails, undecided, not tested, or no verdict."""
         return dict(Counter(claim.verdict for claim in self.claims))
@@ -92,7 +99,7 @@ class Section:
         """Counts of the data, as (name, text)."""
         data = self.run.record.data.model_dump(exclude_none=True, exclude={"facts"})
         return [
-            (name.replace("_", " "), _fact(value))
+            (_COUNTS.get(name, name), _fact(value))
             for name, value in data.items()
             if value not in ("", {})
         ]

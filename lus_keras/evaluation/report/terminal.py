@@ -24,12 +24,12 @@ def print_tables(
     for section in sections:
         for table in section.tables:
             if (section.run.paper, table.id) in asked:
-                console.print(_rendered(table, simulated=section.simulated))
+                console.print(_rendered(table, section))
 
 
-def _rendered(table: Table, *, simulated: bool) -> RichTable:
-    title = f"{table.title}{' (SIMULATED DATA)' if simulated else ''}"
-    caption = "published | ours (95 % interval over patients)"
+def _rendered(table: Table, section: Section) -> RichTable:
+    title = f"{table.title}{' (SIMULATED DATA)' if section.simulated else ''}"
+    caption = f"published | ours (95 % interval over {section.sampled})"
     rendered = RichTable(title=title, caption=caption, title_justify="left", caption_justify="left")
     rendered.add_column("")
     for metric in table.headline:

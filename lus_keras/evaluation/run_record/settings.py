@@ -79,6 +79,7 @@ class TransferSettings(_Settings):
 
     train_on: str | None = None
     pretrain: str | None = None
+    networks: int = 1
     video_score: Literal["mean", "max"] = "mean"
 
 

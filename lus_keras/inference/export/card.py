@@ -38,6 +38,9 @@ APART = {
     "over folds",
     "logits": "unbounded, mean over folds; with several folds their sigmoid is not `probabilities`",
 }
+SAME_SOURCE = (
+    "The results above are from patients of the same source who were not used for training. "
+)
 USE = (
     "For research only. It is not a medical device, has not been validated for clinical use and "
     "must not inform the care of a patient."
@@ -144,6 +147,7 @@ def model_card(
         "## Recipe",
         f"```bash\n{command}\n```" if command else "The command was not recorded.",
         "## Performance",
+        "Names are those of `results.json`; a baseline is a predictor without skill, or chance.",
         _metrics(measured_rows(run, description), entry),
         *(
             f"On `{name}`, which it was not trained on:\n\n{_metrics(rows, entry)}"
@@ -214,14 +218,14 @@ def _calibration(models: Ensemble) -> str:
 def _limits(record: PaperRecord | None) -> str:
     scheme = record.config.split.scheme if record else ""
     tested = {
-        "kfold": "The results above are from unseen patients of the same source. ",
-        "holdout": "The results above are from unseen patients of the same source. ",
+        **dict.fromkeys(("kfold", "holdout"), SAME_SOURCE),
         "as_published": "Clips of the same patient were used for training and for testing. ",
         "image": "Clips of the same patient were used for training and for testing. ",
     }.get(scheme, "How the results above were obtained is not recorded. ")
     return (
-        f"{tested}They may differ with another scanner, probe, preset or patient group. They "
-        "are those of single folds on their own test clips; the averaged network was not tested."
+        f"{tested}Results may differ with another scanner, scanner setting, probe or patient "
+        "group. They are those of single folds on their own test clips; the mean over folds was "
+        "not tested."
     )
 
 
