@@ -30,7 +30,7 @@ from lus_keras.evaluation.metrics.confusion import (
     recall,
     specificity,
 )
-from lus_keras.evaluation.metrics.localization import (
+from lus_keras.evaluation.metrics.localisation import (
     all_frames_iou,
     minmax,
     population,
