@@ -90,7 +90,7 @@ def _one_seed(given: tuple[int, ...]) -> int:
 _EMBED = click.option(
     "--embed-frames",
     is_flag=True,
-    help="Embed frames of real videos in the report; only if their license permits it.",
+    help="Embed frames of real videos in the report, if their license permits it.",
 )
 
 
@@ -107,7 +107,8 @@ _EMBED = click.option(
     "--preset",
     default="quick",
     show_default=True,
-    help="Scale of the run: paper, overnight, quick or smoke.",
+    help="Scale of the run: paper (as published), overnight (smaller clips), quick (minutes) or "
+    "smoke (checks the pipeline).",
 )
 @click.option("--model", "models", multiple=True, help="Only this network (repeatable).")
 @click.option(
@@ -120,7 +121,11 @@ _EMBED = click.option(
 @click.option("--fold", type=int, help="Train only this fold, counted from 0.")
 @click.option("--config", type=PATH, help="YAML file with settings that override the paper's.")
 @click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting (repeatable)."
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a setting, such as fit.epochs=10 (repeatable).",
 )
 @click.option(
     "--seed",
@@ -146,7 +151,12 @@ _EMBED = click.option(
     "--workers", type=COUNT, show_default="automatic", help="Number of folds trained in parallel."
 )
 @click.option("--split", type=PATH, help="File with your own folds (split.json).")
-@click.option("--allow-leak", is_flag=True, help="For teaching: accept a --split with leakage.")
+@click.option(
+    "--allow-leak",
+    is_flag=True,
+    help="For teaching: accept a --split with patients in both training and test set; every table "
+    "is titled LEAKAGE.",
+)
 @click.option(
     "--engine",
     type=click.Choice(["processes", "ray"]),
@@ -179,8 +189,12 @@ _EMBED = click.option(
 @click.option(
     "--pretrain", default="", help="Pretrain on this data set (simulated), then train on --data."
 )
-@click.option("--out", type=OUT_FOLDER, help="Run directory to create or resume.")
-@click.option("--root", type=PATH, help="Folder of the data set.")
+@click.option(
+    "--out",
+    type=OUT_FOLDER,
+    help="Run directory to create or resume.  [default: runs/DATA-PRESET…]",
+)
+@click.option("--root", type=PATH, help="Folder of the data set, or of a manifest's videos.")
 @_EMBED
 @click.option("--dry-run", is_flag=True, help="Print the plan; train nothing.")
 def reproduce(dry_run: bool, **options: Any) -> None:
@@ -260,7 +274,7 @@ def list_command() -> None:
 
 @main.command()
 def doctor() -> None:
-    """Show versions, devices, data found and free disk space."""
+    """Show versions, devices, data sets found and free disk space."""
     from lus_keras.experiments.listing import diagnosis
 
     for name, value in diagnosis().items():

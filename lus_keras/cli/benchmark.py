@@ -22,9 +22,9 @@ from lus_keras.cli.output import Command, name_files
 def cost(papers: tuple[str, ...], gflops: float) -> None:
     r"""Print the compute requirements of every paper and preset as a Markdown table.
 
-    Columns are clips, floating-point operations, disk space, memory and training time: estimated
-    for two cores, and for the throughput --gflops, such as that measured by `lus-keras benchmark`
-    on this machine or stated for an accelerator.
+    Columns are clips, floating-point operations, disk space, memory and training time. The time is
+    estimated for two cores, and for the throughput --gflops: that which `lus-keras benchmark`
+    measured on this machine, or that stated for an accelerator.
 
     \b
     lus-keras cost --paper bline

@@ -23,7 +23,12 @@ def data() -> None:
 
 
 @data.command(short_help="Write a simulated cohort as video files.")
-@click.option("--task", default="bline", show_default=True, help="Paper whose cohort is simulated.")
+@click.option(
+    "--task",
+    default="bline",
+    show_default=True,
+    help="Paper whose cohort is simulated: bline, sliding, severity or signs.",
+)
 @click.option("--patients", type=COUNT, help="Number of patients.  [default: the paper's]")
 @click.option("--videos", type=COUNT, help="Number of videos.  [default: the paper's]")
 @SEED
@@ -49,14 +54,14 @@ def data() -> None:
 @click.option(
     "--lengths-by-class",
     is_flag=True,
-    help="Sliding only: video durations by class as in the paper.",
+    help="Task sliding: videos of each class last as long as in the paper.",
 )
 @click.option(
     "--lung-point-share",
     type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
-    help="Sliding only: share of videos without sliding that show an unlabeled lung point.",
+    help="Task sliding: share of videos without sliding that show an unlabeled lung point.",
 )
 @click.option(
     "--workers",

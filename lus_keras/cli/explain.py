@@ -35,7 +35,7 @@ from lus_keras.core.files import read_json, write_json
     "--method",
     "methods",
     multiple=True,
-    help="Method: vanilla, smooth, grad-cam or integrated (repeatable).",
+    help="Method: vanilla, smooth, grad-cam, integrated (repeatable).  [default: the first three]",
 )
 @click.option(
     "--samples",

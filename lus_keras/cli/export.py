@@ -45,7 +45,7 @@ COMMAND = ["lus-keras", "reproduce"]
 @click.option(
     "--recipe-only",
     is_flag=True,
-    help="With --as: register the recipe without weights; see `pretrain`.",
+    help="With --as: register the recipe without weights, for `pretrain`.",
 )
 @click.option(
     "--measured",
@@ -111,7 +111,7 @@ def export(
 
 @click.command(cls=Command, short_help="Retrain a pretrained network by its recipe.")
 @click.argument("name")
-@click.option("--fold", type=WHOLE, help="Register only this fold.")
+@click.option("--fold", type=WHOLE, help="Register only this fold, counted from 0.")
 @click.pass_context
 def pretrain(context: click.Context, name: str, fold: int | None) -> None:
     r"""Retrain the pretrained network NAME by its recipe and register it.

@@ -12,12 +12,12 @@ from lus_keras.core.errors import ConfigError
 
 @click.command(cls=Command, short_help="Fetch a public data set, verified by sha256.")
 @click.argument("name", metavar="[covid-blues|pocus]")
-@click.option("--offline", is_flag=True, help="Use no network connection; list missing files.")
+@click.option("--offline", is_flag=True, help="Download nothing; list missing files.")
 @click.option(
     "--from",
     "own_copy",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Local copy from which files are taken first.",
+    help="Folder with a copy of the data set; only files that it lacks are downloaded.",
 )
 @click.option("--to", type=OUT_FOLDER, help="Output folder.  [default: the cache]")
 @click.option(

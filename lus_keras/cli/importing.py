@@ -28,14 +28,14 @@ VALUE = click.option(
     "values",
     multiple=True,
     metavar="COLUMN:WORD=VALUE",
-    help="Translate a word of the sheet to a label (repeatable).",
+    help="Value of a label for a word of your own, such as 'sign:B line=b_lines' (repeatable).",
 )
 MAP = click.option(
     "--map",
     "columns",
     multiple=True,
     metavar="COLUMN=FIELD",
-    help="Use a column of the sheet as a manifest column (repeatable).",
+    help="Use a column of the sheet as a manifest column, such as Patient=patient_id (repeatable).",
 )
 VIDEO = click.option(
     "--video", metavar="TEMPLATE", help="Video path composed of columns, such as '{id}/{zone}'."

@@ -70,7 +70,7 @@ def import_annotations(saved: Path, videos: tuple[Path, ...], out: Path, **optio
     "--annotated",
     multiple=True,
     type=PATH,
-    help="Annotated files or folders, if VIDEOS are copies of them (repeatable).",
+    help="Files or folders that were annotated, if VIDEOS are copies of them (repeatable).",
 )
 @click.option(
     "--frame",
@@ -133,7 +133,7 @@ def import_via(
     "--layout",
     default="patient/exam/zone",
     show_default=True,
-    help="Meaning of the folder levels; - ignores a level.",
+    help="Meaning of the folder levels, from the top; - ignores a level.",
 )
 @MANIFEST_ROOT
 def import_frames(
@@ -160,7 +160,7 @@ def import_frames(
     "--region",
     type=BOX,
     metavar="X,Y,W,H",
-    help="Ultrasound region in pixels, for files that state none.",
+    help="Ultrasound region in pixels, for files without one.",
 )
 @click.option(
     "--banner",

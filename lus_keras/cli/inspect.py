@@ -152,7 +152,7 @@ def stats(target: str, out: Path | None, workers: int, root: Path | None) -> Non
 
 @click.command(cls=Command, short_help="Draw frames of a video above a time line.")
 @click.argument("video", type=PATH)
-@click.option("--manifest", type=PATH, help="Manifest with labels.")
+@click.option("--manifest", type=PATH, help="Manifest with the labels of VIDEO.")
 @click.option(
     "--frames",
     type=click.IntRange(1, 60),

@@ -54,7 +54,7 @@ def annotate(
 
     VIDEOS are files, folders, or a manifest.csv, whose labels the page shows. The page contains the
     frames, needs no network and sends nothing. Open it in a browser, annotate, save the JSON file,
-    and make a manifest from it with import-annotations.
+    and make a manifest from this file with import-annotations.
 
     \b
     lus-keras data annotate videos --out page.html --patient '(?P<patient>p\d+)_.*'
@@ -74,7 +74,8 @@ def annotate(
     rows = [replace(row, fps=row.fps or fps) for row in rows] if fps else rows
     write_page(rows, out, Picturing(size, quality))
     echo(
-        f"{number_of(len(rows), 'video')}, {out.stat().st_size / 1e6:.1f} MB. Open it in a browser."
+        f"{number_of(len(rows), 'video')}, {out.stat().st_size / 1e6:.1f} MB. Open the page in a "
+        "browser."
     )
     echo(f"Then: lus-keras data import-annotations {out.stem}.json VIDEOS --out manifest.csv")
     name_files([out])
@@ -99,7 +100,7 @@ def _row(path: Path, names: NamePattern | None) -> Video:
     multiple=True,
     required=True,
     metavar="VIDEO_ID=X,Y,W,H",
-    help="Region of interest of a video in pixels (repeatable).",
+    help="Region of interest of a video in pixels of the file (repeatable).",
 )
 @PATHS_ROOT
 def mark(manifest: Path, out: Path, given: tuple[str, ...], root: Path | None) -> None:

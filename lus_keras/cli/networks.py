@@ -17,10 +17,10 @@ RUN = click.argument("run", type=PATH)
 CHOICE = ("paper", "model", "variant", "fold")
 # Options that select a network of a run.
 choice = together(
-    click.option("--paper", help="Paper, if the run has several."),
-    click.option("--model", help="Network or VARIANT/NETWORK, if the run has several."),
-    click.option("--variant", help="Variant, if the run has several."),
-    click.option("--fold", type=WHOLE, help="Use only this fold."),
+    click.option("--paper", help="Paper, if the run contains several."),
+    click.option("--model", help="Network or VARIANT/NETWORK, if the run contains several."),
+    click.option("--variant", help="Variant, if the run contains several."),
+    click.option("--fold", type=WHOLE, help="Use only this fold, counted from 0."),
 )
 
 

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 @choice
 @video_options
 @click.option("--out", type=OUT_FOLDER, help="Output folder.")
-@click.option("--pictures/--no-pictures", default=True, help="Write PNG images and overlay videos.")
+@click.option(
+    "--pictures/--no-pictures", default=True, help="Whether to write PNG images and overlay videos."
+)
 @APPEND
 @JSON
 def predict(

@@ -9,7 +9,12 @@ from lus_keras.cli.output import Command, write_figure
 
 
 @click.command(cls=Command, short_help="Draw frames of a simulated cohort.")
-@click.option("--task", default="bline", show_default=True, help="Paper whose cohort is drawn.")
+@click.option(
+    "--task",
+    default="bline",
+    show_default=True,
+    help="Paper whose cohort is drawn: bline, sliding, severity or signs.",
+)
 @click.option(
     "--with",
     "source",

@@ -15,7 +15,7 @@ from lus_keras.cli.output import Command, name_files
     "numbers",
     type=int,
     multiple=True,
-    help="Run only the check of this number (repeatable).",
+    help="Run only the check with this number (repeatable).",
 )
 @SEED
 @click.option(
@@ -36,9 +36,9 @@ def simulate_check(
     root: Path | None,
     json_path: Path | None,
 ) -> None:
-    r"""Check the simulator: speed, leakage, labels, visibility, realism.
+    r"""Run the simulator's acceptance tests: speed, leakage, labels, visibility, realism.
 
-    Exits with code 4 if a check fails. Checks that need real data are skipped without them.
+    The exit code is 4 if a check fails. Checks that need COVID-BLUES are skipped without it.
 
     \b
     lus-keras data simulate-check
@@ -62,7 +62,7 @@ def simulate_check(
         network = train_and_score
     settings = validation.Settings(seed, size, network, str(root) if root else None)
     table = Table(title=f"Simulator, seed {seed}, size {size:g}")
-    for column in ("check", "", "measured", "mark", "result"):
+    for column in ("check", "", "measured", "threshold", "result"):
         table.add_column(column)
     records = []
     for check, found in validation.run(settings, numbers):
@@ -78,4 +78,4 @@ def simulate_check(
         name_files([json_path])
     failed = [record["check"] for record in records if record["result"] == "FAIL"]
     if failed:
-        raise RunError(f"checks {failed} failed; see the table.")
+        raise RunError(f"checks {', '.join(map(str, failed))} failed; the table shows by how much.")

@@ -53,7 +53,7 @@ def _size(ctx: click.Context, option: click.Parameter, text: str) -> tuple[int, 
     type=COUNT,
     default=2,
     show_default=True,
-    help="Number of rows in the data sets of the uppermost tiles.",
+    help="Number of rows of tiles, from the top, in data sets such as 2_30x30.",
 )
 @click.option(
     "--fps", type=POSITIVE, default=30.0, show_default=True, help="Frame rate of tiles in Hz."

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 VIDEOS = click.argument("videos", nargs=-1, type=PATH)
 APPEND = click.option(
-    "--append", is_flag=True, help="Add to the results already in the output folder."
+    "--append", is_flag=True, help="Add to the results that are already in the output folder."
 )
 # Options that describe the videos.
 video_options = together(
@@ -36,7 +36,10 @@ video_options = together(
     ),
     ROOT,
     click.option(
-        "--roi", type=BOX, metavar="X,Y,W,H", help="Region of interest of all videos, in pixels."
+        "--roi",
+        type=BOX,
+        metavar="X,Y,W,H",
+        help="Region of interest of all videos, in pixels of the file.",
     ),
     click.option(
         "--cropped/--crop",

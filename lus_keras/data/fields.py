@@ -71,7 +71,8 @@ def parse_path(column: str, text: str, folder: Path) -> str:
     """
     if re.match(r"[A-Za-z][\w+.-]+:", text):
         raise ValueError(
-            f"`{column}` must be a path, not an address. Received {text!r}. Fetch the file first."
+            f"`{column}` must be a path, not an address. Received {text!r}. Download the file "
+            "and give its path."
         )
     if "%" in text or not text.isprintable():
         raise ValueError(f"`{column}` must not contain '%'. Received {text!r}. Rename the file.")

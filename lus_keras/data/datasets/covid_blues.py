@@ -22,7 +22,7 @@ NAME = "covid-blues"
 MARKER = "severity.csv"
 SAID = describe_dataset(NAME, PublicDescription)
 SOURCE, LICENSE = SAID.source, SAID.license
-OBTAIN = f"Get it from {SOURCE} (license {LICENSE}), for example with git clone."
+OBTAIN = f"Download it from {SOURCE} (license {LICENSE}), for example with git clone."
 
 _COLUMNS = {"severity": "Severity Score", "b_lines": "B-lines"}
 A_LINES = "A-lines"

@@ -26,7 +26,7 @@ NAME = "pocus"
 MARKER = "dataset_metadata.csv"
 SAID = describe_dataset(NAME, PublicDescription)
 SOURCE, LICENSE = SAID.source, SAID.license
-OBTAIN = f"Get its folder `data` from {SOURCE} (a license for each file, see {MARKER})."
+OBTAIN = f"Download its folder `data` from {SOURCE} (each file has its own license, see {MARKER})."
 
 # Column → sign, in the order of the table.
 SIGN_COLUMNS = {

@@ -38,7 +38,7 @@ class NamePattern:
             pattern = re.compile(rf"(?:.*/)?(?:{text})")
         except re.error as error:
             raise ConfigError(
-                f"--patient: {text!r} is not a regular expression: {error}. Fix it."
+                f"--patient: {text!r} is not a regular expression: {error}. Correct the pattern."
             ) from error
         unknown = set(pattern.groupindex) - set(_GROUPS)
         if "patient" not in pattern.groupindex or unknown:

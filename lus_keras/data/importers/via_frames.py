@@ -32,7 +32,7 @@ class FramePattern:
             pattern = re.compile(text)
         except re.error as error:
             raise ConfigError(
-                f"--frame: {text!r} is not a regular expression: {error}. Fix it."
+                f"--frame: {text!r} is not a regular expression: {error}. Correct the pattern."
             ) from error
         if set(pattern.groupindex) != {"video", "frame"}:
             raise ConfigError(

@@ -197,13 +197,18 @@ def read_predictions(path: Path) -> pd.DataFrame:
     needed = (*ID_COLUMNS, "fold", *truth, "p_0", "p_1")
     missing = [name for name in needed if name not in frame]
     if missing:
-        raise RunError(f"{path}: columns {missing} are missing. Received: {list(frame)}.")
+        raise RunError(
+            f"{path}: columns {missing} are missing. Received: {list(frame)}. Run the command "
+            "again to retrain the fold."
+        )
     try:
         frame[["fold", *truth]] = frame[["fold", *truth]].astype(np.int64)
         frame[chances] = frame[chances].astype(np.float64)
     except ValueError as error:
         names = "'fold', 'y_…', 'p_…'"
-        raise RunError(f"{path}: {names} must be numbers ({error}).") from error
+        raise RunError(
+            f"{path}: {names} must be numbers ({error}). Run the command again to retrain the fold."
+        ) from error
     for name in ID_COLUMNS:
         frame[name] = frame[name].map(unguard)
     problems = _impossible(frame, chances, truth)
@@ -256,7 +261,7 @@ def _read_attention(done: Mapping[int, Path], frames: Mapping[int, pd.DataFrame]
             raise RunError(
                 f"{path}: must contain 'attention' and 'truth' of shape (n, t) for the n clips in "
                 f"predictions.csv. Received: {weights.shape}, {truth.shape}, unknown clips "
-                f"{strangers[:3]}."
+                f"{strangers[:3]}. Run the command again to retrain the fold."
             )
         parts.append((clip_ids, np.full(len(clip_ids), fold), weights, truth))
     if not parts:

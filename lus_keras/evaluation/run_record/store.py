@@ -52,9 +52,9 @@ def read_record(run_dir: Path) -> RunRecord:
     try:
         content: Any = read_json(path)
     except (OSError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read ({error}). Is this a run directory?") from None
+        raise RunError(f"{path}: cannot be read ({error}). Give a run directory.") from None
     if not isinstance(content, dict) or not isinstance(content.get("papers"), dict):
-        raise RunError(f"{path}: must be a mapping with 'papers'. Is it the record of a run?")
+        raise RunError(f"{path}: must be a mapping with 'papers'. Give a run directory.")
     # Version 1 called it 'schema'.
     version = content.get("version", content.get("schema"))
     if not isinstance(version, int) or version not in range(1, VERSION + 1):

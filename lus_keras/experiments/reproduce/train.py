@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 PRETRAINING = "pretraining"
 OVERLAYS = "explanations"
 SHARED = (
-    "each batch is split across all devices; normalization statistics are those of each device's "
+    "Each batch is split across all devices. Normalization statistics are those of each device's "
     "share (moving averages: of the first device), and the last, incomplete batch of an epoch is "
     "dropped."
 )

@@ -56,7 +56,7 @@ def check_weights(plans: Sequence[Plan], request: Request) -> None:
             )
     if problems:
         advice = (
-            "Archives of runs hold no weights. Name a new folder with --out, which trains these "
+            "Archives of runs contain no weights. Give a new folder with --out, which trains these "
             "folds again, or copy the weights of the same run there."
         )
         raise ConfigError.from_problems([*problems[:MAX_LISTED], advice], most=MAX_LISTED + 1)

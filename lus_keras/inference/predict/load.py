@@ -175,7 +175,7 @@ def _load_pretrained(found: FoundPretrained) -> Ensemble:
         if [values.shape for values in arrays] != [tuple(w.shape) for w in network.weights]:
             raise DataError(
                 f"{registered.folder / file.name}: the weights do not match {description.name}. "
-                "Was it written by another version? Export the network again."
+                "If another version of lus_keras wrote it, export the network again."
             )
         network.set_weights(arrays)
         networks.append(network)
@@ -207,7 +207,7 @@ def _check_options(description: Description) -> None:
     if unknown := sorted(description.options.keys() - known):
         raise RunError(
             f"{description.name}: cannot be built as model.json states (unknown options "
-            f"{', '.join(unknown)}). Was it written by another version?"
+            f"{', '.join(unknown)}). If another version of lus_keras wrote it, use that version."
         )
 
 
@@ -237,8 +237,8 @@ def build_network(description: Description) -> keras.Model:
         return paper.build(description.model, settings)
     except (ValueError, TypeError, KeyError) as error:
         raise RunError(
-            f"{description.name}: cannot be built as model.json states ({error}). Was it written "
-            "by another version?"
+            f"{description.name}: cannot be built as model.json states ({error}). If another "
+            "version of lus_keras wrote it, use that version."
         ) from error
 
 
@@ -259,7 +259,9 @@ def _build_own(description: Description) -> keras.Model:
         return rebuilt(network["layers"])
     except Exception as error:
         cause = str(error).strip().partition("\n")[0]
-        raise RunError(f"{description.name}: cannot be built from model.json ({cause}).") from error
+        raise RunError(
+            f"{description.name}: cannot be built from model.json ({cause}). Train it again."
+        ) from error
 
 
 def _load(folder: Path, description: Description) -> keras.Model:
