@@ -25,7 +25,7 @@ class LinearPatientParameters(PatientParameters):
     frequency_mhz: float = uniform(7, 12, "MHz", "center frequency of the probe")
     depth_mm: float = uniform(38, 62, "mm", "usual depth setting")
     pleura_offset_mm: float = normal(0, 2, "mm", "pleural depth beyond what the BMI explains")
-    slide_mm: float = uniform(3, 12, "mm", "pleural excursion of a breath")
+    slide_mm: float = uniform(3, 12, "mm", "pleural excursion per breath")
     streak_db: float = uniform(6.4, 12.8, "dB", "contrast of fascia and fibers")
     # Persistence blurs motion: if it were strong, a single frame would reveal lung sliding.
     persistence: float = uniform(0, 0.2, "1", "weight of the previous frame")

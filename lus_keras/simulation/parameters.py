@@ -206,7 +206,7 @@ class VideoParameters:
     rib_pitch_scale: float = uniform(0.9, 1.1, "1", "rib distance here / typical distance")
     rib_phase: float = uniform(0, 1, "pitch", "position of the ribs")
     rib_edge_mm: float = uniform(2, 7, "mm", "softness of the shadow edge")
-    rib_shadow_db: float = uniform(14, 34, "dB", "depth of the shadow")
+    rib_shadow_db: float = uniform(14, 34, "dB", "attenuation in the shadow")
     rib_cap_db: float = uniform(-16, 2, "dB", "brightness of the rib surface")
     rib_height_mm: float = uniform(3, 8, "mm", "rib surface above the pleura")
     skin_db: float = uniform(-7, 0, "dB", "echogenicity of the first 2.5 mm")
@@ -281,7 +281,7 @@ class ContactParameters:
     """A dark band from poor contact, or a bright static streak; both are fixed to the probe."""
 
     place: float = uniform(-1, 1, "half width", "lateral position")
-    loss_db: float = uniform(3, 14, "dB", "depth of a dark band")
+    loss_db: float = uniform(3, 14, "dB", "attenuation in a dark band")
     loss_width_mm: float = uniform(3, 9, "mm", "width of a dark band (SD)")
     streak_place: float = uniform(-0.9, 0.9, "half width", "lateral position of a streak")
     streak_rank: float = uniform(0, 1, "1", "brightness within the range set by `difficulty`")

@@ -203,7 +203,7 @@ def test_command_prints_writes_and_fails_with_the_documented_code(tmp_path, monk
     arguments = ["data", "simulate-check", "--check", "2", "--no-network", "--json", str(path)]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 4
-    assert "checks [2] failed" in done.output
+    assert "failed checks: 2." in done.output
     record = json.loads(path.read_text())["checks"][0]
     assert (record["check"], record["result"], record["values"]) == (2, "FAIL", {"x": 1.0})
     assert record["mark"] == "exact"
