@@ -78,4 +78,6 @@ def simulate_check(
         name_files([json_path])
     failed = [record["check"] for record in records if record["result"] == "FAIL"]
     if failed:
-        raise RunError(f"failed checks: {', '.join(map(str, failed))}. The table shows by how much.")
+        raise RunError(
+            f"failed checks: {', '.join(map(str, failed))}. The table shows by how much."
+        )

@@ -64,7 +64,7 @@ def test_log_loss_by_hand():
 
 
 def test_it_needs_patients_to_validate_on_and_leaves_other_runs_as_they_are():
-    with pytest.raises(ConfigError, match=r"fit.calibrate: temperature needs patients to validate"):
+    with pytest.raises(ConfigError, match=r"fit.calibrate: temperature needs validation patients"):
         config.load("bline", overrides=["fit.calibrate=temperature"])
     words = ["fit.calibrate=temperature", "split.scheme=holdout", "split.validation_fraction=0.2"]
     assert config.load("bline", overrides=words).experiment()["fit"]["calibrate"] == "temperature"

@@ -72,7 +72,11 @@ def test_tensorboard_that_is_not_installed_is_told_before_training(monkeypatch):
         ),
         ("severity", "options.sord.gap=1.0", "unknown key 'options.sord.gap'."),
         ("severity", "options.sord.scale=0.0", "options.sord.scale: must be greater than 0."),
-        ("severity", "options.class_weights=[1, 2]", "must be null, 4 numbers, one a score, or "),
+        (
+            "severity",
+            "options.class_weights=[1, 2]",
+            "must be null, 4 numbers (one per score), or ",
+        ),
         ("severity", "options.class_weights=balance", "or balanced. Received 'balance'."),
         ("signs", "options.weights=3", "options.weights: must be text. Received 3."),
         ("sliding", "options.engine=slow", "options.engine: must be 'fast' or 'tf-keras-vis'."),

@@ -219,8 +219,8 @@ def test_a_video_is_one_clip_in_the_order_of_its_frames():
 def test_unknown_options_are_refused():
     for wrong, said in (
         ("weight=a.pth", r"unknown key 'options\.weight'"),
-        ("class_weights=[1, 2]", "4 numbers, one a score, or balanced"),
-        ("class_weights=balance", "4 numbers, one a score, or balanced"),
+        ("class_weights=[1, 2]", r"4 numbers \(one per score\), or balanced"),
+        ("class_weights=balance", r"4 numbers \(one per score\), or balanced"),
     ):
         with pytest.raises(ConfigError, match=said):
             severity.build(NETWORK, config.load("severity", "paper", [f"options.{wrong}"]))

@@ -35,12 +35,12 @@ def contradictions(config: PaperConfig) -> Iterator[str]:
     validated = config.fit.select in ("val_loss", "val_accuracy")
     if validated and not config.split.validation_fraction:
         yield (
-            f"fit.select: {config.fit.select} needs patients to validate on. "
+            f"fit.select: {config.fit.select} needs validation patients. "
             "Set split.validation_fraction."
         )
     if config.fit.calibrate != "none" and not config.split.validation_fraction:
         yield (
-            f"fit.calibrate: {config.fit.calibrate} needs patients to validate on. "
+            f"fit.calibrate: {config.fit.calibrate} needs validation patients. "
             "Set split.validation_fraction."
         )
 
@@ -53,21 +53,24 @@ def _clip_contradictions(config: PaperConfig) -> Iterator[str]:
             f"Received {clip.min_frames}."
         )
     if clip.unit == "tile" and clip.tile is None:
-        yield "clip.tile: must be (height, width) where clip.unit is tile. Received nothing."
+        yield "clip.tile: must be (height, width) if clip.unit is tile. Received nothing."
     if clip.unit == "frame" and clip.frames != 1:
-        yield f"clip.frames: must be 1 where clip.unit is frame. Received {clip.frames}."
+        yield f"clip.frames: must be 1 if clip.unit is frame. Received {clip.frames}."
     if clip.crop == "roi" and clip.unit != "tile":
         yield "clip.crop: roi keeps each region's own size, so clip.unit must be tile."
     if clip.mask and clip.crop != "sector":
         yield "clip.mask: needs the sector, so clip.crop must be sector."
     if clip.scaling == "imagenet" and clip.channels != 3:
-        yield f"clip.scaling: imagenet needs three channels. Received {clip.channels}."
+        yield (
+            f"clip.scaling: imagenet needs three channels. Received {clip.channels}. "
+            "Set clip.channels=3, or another scaling."
+        )
     if clip.scaling in ("clip", "depth") and clip.unit == "video":
         yield (
             f"clip.scaling: {clip.scaling} would include padded frames. "
             "Use unit, minmax or imagenet."
         )
     if clip.colour and clip.channels != 3:
-        yield f"clip.colour: needs three channels. Received {clip.channels}."
+        yield f"clip.colour: needs three channels. Received {clip.channels}. Set clip.channels=3."
     if REGISTRY[config.label_column].frames and clip.fps is None:
-        yield f"clip.fps: must be a number, as {config.label_column} is annotated in seconds."
+        yield f"clip.fps: must be a number, because {config.label_column} is annotated in seconds."

@@ -58,7 +58,7 @@ def _class_weights(value: Any) -> Any:
         return value
     if numbers and all(type(weight) in (int, float) and weight >= 0 for weight in value):
         return tuple(value)
-    raise PydanticCustomError("weights", "null, 4 numbers, one a score, or balanced")
+    raise PydanticCustomError("weights", "null, 4 numbers (one per score), or balanced")
 
 
 class SordOptions(Section):

@@ -269,7 +269,7 @@ function share() {
   if (!roi) return say("Draw the region first.");
   const same = videos.flatMap((each, n) => (n !== shown && each.width === width && each.height === height ? [n] : []));
   same.forEach((number) => change((m) => { m.roi = [...roi]; }, number));
-  say(`The region is that of ${same.length} more videos of ${width}×${height} pixels.`);
+  say(`The region was also set for ${same.length} other videos of ${width}×${height} pixels.`);
 }
 
 // Labels.
@@ -346,7 +346,7 @@ function save() {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   const wrong = marks.filter((each) => problems(each).length).length;
-  say(`Saved as ${name}${wrong ? `; ${wrong} videos have a problem that the import will name` : ""}. Next: `,
+  say(`Saved as ${name}${wrong ? `; ${wrong} videos have a problem that the import will list` : ""}. Next: `,
       `lus-keras data import-annotations ${name} VIDEOS --out manifest.csv`);
 }
 async function open(file) {
@@ -404,8 +404,8 @@ $("list").append(...videos.map((each, number) => {
 }));
 try {
   const stored = JSON.parse(localStorage.getItem(KEY));
-  if (stored?.length === videos.length) { marks = stored; say("What you marked here before is back. Undo does not reach it."); }
+  if (stored?.length === videos.length) { marks = stored; say("Your earlier work in this browser was restored. Undo does not revert it."); }
 } catch { kept = false; }
 show(0);
 keep();
-if (!kept) say("This browser keeps nothing for this page: save before you close it.");
+if (!kept) say("This browser does not keep your work: save the JSON file before you close the page.");
