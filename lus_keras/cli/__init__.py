@@ -90,7 +90,7 @@ def _one_seed(given: tuple[int, ...]) -> int:
 _EMBED = click.option(
     "--embed-frames",
     is_flag=True,
-    help="Embed frames of real videos in the report, if their license permits it.",
+    help="Embed frames of real videos in the report; use it only if their license permits this.",
 )
 
 

@@ -37,7 +37,8 @@ def data() -> None:
     type=click.FloatRange(0, 3),
     default=1.0,
     show_default=True,
-    help="Difficulty, from 0 (clear findings, few lookalikes) to 3 (faint findings, many).",
+    help="Difficulty, from 0 (clear findings, few lookalikes) to 3 (faint findings, many "
+    "lookalikes).",
 )
 @click.option(
     "--spread",
