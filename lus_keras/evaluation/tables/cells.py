@@ -138,20 +138,16 @@ class Claim:
     def cells(self, paper: str) -> list[Cell]:
         """Rows of results.json, table `claims`: one a comparison, one empty row if not tested."""
         counts = {name: getattr(self, name) for name in ("n_patients", "n_clips", "n_folds")}
-        parts = [
-            (
-                Cell(paper, "claims", self.id, f"{part.metric}_difference", part.published),
+        empty = Cell(paper, "claims", self.id, "f1_difference", note=f"not tested: {self.note}")
+        return [
+            filled(
+                replace(empty, metric=f"{part.metric}_difference", published=part.published),
                 part.difference,
+                note=join_notes(part.difference.verdict, self.note),
+                **counts,
             )
             for part in self.comparisons
-        ]
-        if not parts:
-            note = f"not tested: {self.note}"
-            return [Cell(paper, "claims", self.id, "f1_difference", note=note)]
-        return [
-            filled(cell, found, note=join_notes(found.verdict, self.note), **counts)
-            for cell, found in parts
-        ]
+        ] or [empty]
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,7 @@ from lus_keras.evaluation.metrics.multiclass import (
 from lus_keras.evaluation.metrics.multilabel import label_scores, label_statistics, set_statistics
 from lus_keras.evaluation.metrics.scores import probability_columns
 from lus_keras.evaluation.run_record import ModelRun, PaperRun
-from lus_keras.evaluation.tables.drawings import (
-    BINS,
-    Maker,
-    score_drawings,
-    surest_mistakes,
-)
+from lus_keras.evaluation.tables.drawings import BINS, Maker, score_drawings, surest_mistakes
 from lus_keras.evaluation.tables.judge import missing, once_per_frame
 from lus_keras.evaluation.tables.layout import (
     Column,
