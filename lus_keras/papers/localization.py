@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lus_keras.data.clip_source import ClipSource
-from lus_keras.evaluation.metrics import Clusters, mean_statistic, share_in
+from lus_keras.evaluation.metrics import share_in
 from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.engine import table
 from lus_keras.evaluation.tables.layout import (
@@ -24,8 +25,8 @@ from lus_keras.evaluation.tables.layout import (
     Measure,
     Number,
     Row,
-    Source,
     columns_of,
+    mean_measure,
 )
 
 if TYPE_CHECKING:
@@ -176,13 +177,11 @@ def table_of(network: str, masked: Mapping[str, str] | None = None) -> Any:
         methods = [name for name in METHODS if measured is None or f"{name}_energy" in measured]
         others = {name: run.model(name).localization for name in masked or {}}
         return Layout(
-            run,
-            TARGET,
             f"Localization: maps of {network.rpartition('/')[2]} and the finding",
             rows=[
-                *(Row(name, METHODS[name], _measured(found, name)) for name in methods),
+                *(Row(name, METHODS[name], partial(_measured, found, name)) for name in methods),
                 *(
-                    Row(name, (masked or {})[name], _measured(maps, "attention"))
+                    Row(name, (masked or {})[name], partial(_measured, maps, "attention"))
                     for name, maps in others.items()
                     if maps is not None
                 ),
@@ -202,20 +201,14 @@ def table_of(network: str, masked: Mapping[str, str] | None = None) -> Any:
     return localization
 
 
-def _measured(found: Any, method: str) -> Source:
-    def source(column: Column) -> Measure | Number | None:
-        name, _, gain = column.id.partition("_")
-        if found is None or not len(found["area"]):
-            return Number(
-                note="not run" if found is None else "no simulated test clip shows the finding"
-            )
-        if gain and method in ("center", "even"):
-            return None
-        values = found[f"{method}_{name}"]
-        if gain:
-            values = values - found[f"{method}_{name}_untrained"]
-        clusters = Clusters.of(found["patient_id"], np.zeros(len(values), int))
-        chance = 0.0 if gain else float(found["area"].mean())
-        return Measure(mean_statistic(values, clusters), clusters, chance)
-
-    return source
+def _measured(found: Any, method: str, column: Column) -> Measure | Number | None:
+    name, _, gain = column.id.partition("_")
+    if found is None or not len(found["area"]):
+        note = "not run" if found is None else "no simulated test clip shows the finding"
+        return Number(note=note)
+    if gain and method in ("center", "even"):
+        return None
+    values = found[f"{method}_{name}"]
+    if gain:
+        values = values - found[f"{method}_{name}_untrained"]
+    return mean_measure(values, found["patient_id"], 0.0 if gain else float(found["area"].mean()))

@@ -17,13 +17,14 @@ from lus_keras.data.disturb import NUISANCES, DisturbedClips
 from lus_keras.evaluation.plots.studies import Point, curves
 from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.cells import Drawing, Table
-from lus_keras.evaluation.tables.engine import difference_of, table, tabulate
+from lus_keras.evaluation.tables.drawings import Maker
+from lus_keras.evaluation.tables.engine import difference_of, table
 from lus_keras.evaluation.tables.layout import (
+    NOT_RUN,
     Column,
     Contrast,
     Judged,
     Layout,
-    Number,
     Quantity,
     Row,
 )
@@ -42,7 +43,6 @@ MOST = 256
 CALIBRATED = True
 NONE = "none"
 CHANGE = Column("change", "Change")
-NOT_RUN = Number(note="not run")
 
 
 def explain(
@@ -108,9 +108,7 @@ def _change(study: Study, judged: Mapping[str, Judged], name: str) -> Contrast |
     """The metric at a level minus that of the undisturbed clips; None if it was not run."""
     if not {name, NONE} <= judged.keys():
         return None
-    metric = study.columns[0].name
-    first, second = ((at.statistics[metric], at.clusters) for at in (judged[name], judged[NONE]))
-    return Contrast(first, second, judged=False)
+    return judged[name].minus(judged[NONE], study.columns[0].name, judged=False)
 
 
 def _steps() -> dict[str, str]:
@@ -124,38 +122,36 @@ def _steps() -> dict[str, str]:
 
 def robustness_table(study: Study, networks: Sequence[str]) -> Callable[..., Table]:
     """The table of a paper's networks, `model` or `variant/model`, at every level."""
-    return table(lambda run: robustness_layout(run, study, networks))
 
+    def row(network: str, known: Mapping[str, Judged], at: str, text: str) -> Row:
+        def source(column: Column) -> Quantity | None:
+            if column == CHANGE:
+                return None if at == NONE else _change(study, known, at) or NOT_RUN
+            return known[at](column) if at in known else NOT_RUN
 
-def robustness_layout(run: PaperRun, study: Study, networks: Sequence[str]) -> Layout:
-    """Declares the table of disturbed clips."""
-    rows, judged = [], {name: _judged(study, run.model(name).robustness) for name in networks}
-    for network in networks:
-        for name, text in _steps().items():
-            if judged[network] and name not in judged[network]:
-                continue
+        return Row(f"{network}/{at}", f"{study.labels[network]}: {text}", source)
 
-            def source(
-                column: Column, at: str = name, known: Mapping[str, Judged] = judged[network]
-            ) -> Quantity | None:
-                if column == CHANGE:
-                    return None if at == NONE else _change(study, known, at) or NOT_RUN
-                return known[at](column) if at in known else NOT_RUN
+    @table
+    def robustness(run: PaperRun) -> Layout:
+        judged = {name: _judged(study, run.model(name).robustness) for name in networks}
+        return Layout(
+            "Robustness: test clips with one nuisance of increasing strength",
+            [
+                row(network, known, at, text)
+                for network, known in judged.items()
+                for at, text in _steps().items()
+                if at in known or not known
+            ],
+            (study.columns[0], CHANGE),
+            notes=(
+                f"Ours, not the paper's. Up to {MOST} test clips of the first fold, disturbed at "
+                "the input size of the networks; nothing is trained. Change: difference from the "
+                "same clips undisturbed, by paired bootstrap over patients.",
+                *_broken(run, study, judged),
+            ),
+        )
 
-            rows.append(Row(f"{network}/{name}", f"{study.labels[network]}: {text}", source))
-    return Layout(
-        run,
-        TARGET,
-        "Robustness: test clips with one nuisance of increasing strength",
-        rows,
-        (study.columns[0], CHANGE),
-        notes=(
-            f"Ours, not the paper's. Up to {MOST} test clips of the first fold, disturbed at the "
-            "input size of the networks; nothing is trained. Change: difference from the same "
-            "clips undisturbed, by paired bootstrap over patients.",
-            *_broken(run, study, judged),
-        ),
-    )
+    return robustness
 
 
 def _broken(
@@ -176,20 +172,18 @@ def _broken(
             yield f"{nuisance.label}, interval below 0: {'; '.join(told) or 'no network'}."
 
 
-def robustness_figure(
-    study: Study, networks: Sequence[str]
-) -> Callable[[PaperRun], Drawing | None]:
+def robustness_figure(study: Study, networks: Sequence[str]) -> Maker:
     """The table as curves, one panel per nuisance; None without results."""
+    make, metric = robustness_table(study, networks), study.columns[0]
 
     def draw(run: PaperRun) -> Drawing | None:
-        metric, panels, ticks = study.columns[0], {}, {}
-        made = tabulate([robustness_layout(run, study, networks)])
-        cells = {cell.row: cell for cell in made.cells if cell.metric == metric.id}
+        made, panels, ticks = make(run), {}, {}
         for name, nuisance in NUISANCES.items():
             steps = [NONE, *(f"{name}_{step + 1}" for step in range(len(nuisance.levels)))]
             lines: dict[str, list[Point]] = {}
             for network in networks:
-                found = [point_of(x, cells.get(f"{network}/{at}")) for x, at in enumerate(steps)]
+                cells = [made.cell(f"{network}/{at}", metric.id) for at in steps]
+                found = [point_of(x, cell) for x, cell in enumerate(cells)]
                 if None not in found:
                     lines[study.labels[network]] = [point for point in found if point]
             if lines:

@@ -28,7 +28,7 @@ from lus_keras.core.style import png_bytes  # noqa: E402
 from lus_keras.data.manifest import SIGNS  # noqa: E402
 from lus_keras.evaluation.run_record import read_run  # noqa: E402
 from lus_keras.evaluation.run_record.settings import Settings  # noqa: E402
-from lus_keras.evaluation.tables.gallery import mistakes_drawing  # noqa: E402
+from lus_keras.evaluation.tables.drawings import mistakes_drawing  # noqa: E402
 from lus_keras.evaluation.tables.multiclass import mistakes  # noqa: E402
 from lus_keras.experiments.report import write_report  # noqa: E402
 from lus_keras.layers import BatchNormalization  # noqa: E402

@@ -7,6 +7,8 @@
 judge           statistics of one set of predictions, and those of a predictor without skill
 layout          what a table declares: Column, Row, Layout; Measure, Number, Contrast
 engine          the loop from a layout (of one run, or of runs with several seeds) to a Table
-classification  rows of two-class networks, and claims of an order
-multiclass      rows of classes that exclude each other, multilabel of labels that may go together
+classification  rows and columns of two-class networks
+multiclass      rows of classes that exclude each other, and of labels that may go together
+studies         tables of variants of networks and of amounts of training data
+claims          tests of the orders that a paper claims
 """

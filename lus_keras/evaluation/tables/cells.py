@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from lus_keras.evaluation.metrics import Difference, Estimate
 
+_SPREAD = ("value", "ci_low", "ci_high", "seed_sd")
 # Rows of predictors without skill, for comparison with the networks.
 SKILL_FREE = {"majority", "always_positive", "constant", "random_frame", "all_frames"}
 
@@ -136,19 +137,17 @@ class Claim:
 
     def cells(self, paper: str) -> list[Cell]:
         """Rows of results.json, table `claims`: one a comparison, one empty row if not tested."""
-        counts = (self.n_patients, self.n_clips, self.n_folds)
-        if not self.comparisons:
-            note = f"not tested: {self.note}"
-            return [Cell(paper, "claims", self.id, "f1_difference", note=note)]
+        counts = {name: getattr(self, name) for name in ("n_patients", "n_clips", "n_folds")}
+        empty = Cell(paper, "claims", self.id, "f1_difference", note=f"not tested: {self.note}")
         return [
-            Cell(
-                paper, "claims", self.id, f"{part.metric}_difference", part.published,
-                finite(part.difference.value), None, finite(part.difference.ci_low),
-                finite(part.difference.ci_high), None, *counts, part.difference.n_seeds,
-                finite(part.difference.seed_sd), join_notes(part.difference.verdict, self.note),
+            filled(
+                replace(empty, metric=f"{part.metric}_difference", published=part.published),
+                part.difference,
+                note=join_notes(part.difference.verdict, self.note),
+                **counts,
             )
             for part in self.comparisons
-        ]  # fmt: skip
+        ] or [empty]
 
 
 @dataclass(frozen=True)
@@ -168,60 +167,15 @@ class Drawing:
     frames: bool = False
 
 
-def cell_from(
-    estimate: Estimate,
-    *,
-    address: tuple[str, str, str, str],
-    published: float | None = None,
-    baseline: float | None = None,
-    scale: float = 1.0,
-    note: str = "",
-) -> Cell:
-    """Turns an estimate into a cell; NaN becomes None, and the note states what was undefined.
+def filled(cell: Cell, found: Estimate | Difference, scale: float = 1.0, **others: Any) -> Cell:
+    """The cell with a value, its interval and its spread over seeds; NaN becomes None.
 
     Args:
-        baseline: Value of a predictor without skill, unscaled; NaN counts as none.
         scale: Factor from the estimate's unit to the table's (100 for percent).
+        others: Further fields of the cell.
     """
-
-    def scaled(value: float | None) -> float | None:
-        return None if value is None else finite(value * scale)
-
-    # Equal ends, as for a recall of 1, do not quantify the variation between patients.
-    flat = estimate.ci_low == estimate.ci_high
-    return Cell(
-        *address,
-        published=published,
-        value=scaled(estimate.value),
-        fold_sd=scaled(estimate.fold_sd),
-        ci_low=None if flat else scaled(estimate.ci_low),
-        ci_high=None if flat else scaled(estimate.ci_high),
-        baseline=scaled(baseline),
-        n_patients=estimate.n_patients,
-        n_clips=estimate.n_clips,
-        n_folds=len(estimate.folds),
-        n_seeds=len(estimate.seeds) or 1,
-        seed_sd=scaled(estimate.seed_sd),
-        note=join_notes(note, _undefined_note(estimate)),
-    )
-
-
-def _undefined_note(estimate: Estimate) -> str:
-    if math.isnan(estimate.value):
-        return "undefined here"
-    empty, folds = sum(math.isnan(value) for value in estimate.folds), len(estimate.folds)
-    of_mean = f"undefined in {empty} of {folds} folds, mean of the others"
-    of_pooled = f"SD of the {folds - empty} of {folds} folds in which it is defined"
-    return join_notes(
-        (of_mean if estimate.over_folds else of_pooled) if empty else "",
-        f"{estimate.undefined:.1%} of resamples undefined and dropped"
-        if estimate.undefined
-        else "",
-        "the same in every resample: no interval"
-        if estimate.ci_low == estimate.ci_high and estimate.n_patients > 1
-        else "",
-        "a single patient: no interval" if estimate.n_patients == 1 else "",
-    )
+    spread = {name: finite(getattr(found, name) * scale) for name in _SPREAD}
+    return replace(cell, **{**spread, "n_seeds": len(found.seeds) or 1, **others})
 
 
 def join_notes(*notes: str) -> str:

@@ -5,47 +5,22 @@ compared on these; networks of two data sets are compared on the patients that b
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lus_keras.evaluation.metrics import Statistic, aligned
 from lus_keras.evaluation.metrics.records import Ints, Weighted
 from lus_keras.evaluation.run_record import PaperRun
-from lus_keras.evaluation.tables.cells import Claim, Comparison, join_notes
-from lus_keras.evaluation.tables.classification import binary_side
+from lus_keras.evaluation.tables.cells import Claim, Comparison, finite, join_notes
 from lus_keras.evaluation.tables.engine import difference_of
-from lus_keras.evaluation.tables.layout import Contrast, Side
+from lus_keras.evaluation.tables.judge import binary, shared
+from lus_keras.evaluation.tables.layout import METRICS, Contrast, Side
 
-METRIC_NAMES = {"f1": "F1", "roc_auc": "ROC-AUC", "accuracy": "Accuracy", "recall": "Sensitivity"}
 # Names of a metric in printed tables.
 PRINTED = {"recall": ("recall", "sensitivity")}
 # Presets that are the paper's own protocol; claims tested with others are marked.
 AS_PRINTED = ("", "paper")
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """A claim of the configuration: networks (of several the mean) and the deciding metric."""
-
-    id: str
-    text: str
-    better: tuple[str, ...]
-    worse: tuple[str, ...]
-    metric: str
-
-    @classmethod
-    def of(cls, entry: Mapping[str, str | Sequence[str]]) -> "_Wanted":
-        better, worse = (
-            (named,) if isinstance(named := entry[side], str) else tuple(named)
-            for side in ("better", "worse")
-        )
-        return cls(str(entry["id"]), str(entry["text"]), better, worse, str(entry["metric"]))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (*self.better, *self.worse)
 
 
 def compared(
@@ -55,47 +30,55 @@ def compared(
 
     Args:
         runs: The paper's run, or those of several seeds; the record of the first contains `claims`
-            with `id, text, better, worse, metric`.
+            with `id, text, better, worse, metric`. A side names a network, or several, of which it
+            is the mean; `metric` decides.
         tables: Tables with the published numbers; the first that has a number is used.
         labels: Printed name of each network.
 
     Returns:
         The claims, with ROC-AUC as an additional metric; verdicts need at least three seeds.
     """
-    wanted = map(_Wanted.of, runs[0].record.claims)
-    return [_claim(runs, tables, labels, claim) for claim in wanted]
+    return [_claim(runs, tables, labels, entry) for entry in runs[0].record.claims]
 
 
 def _claim(
-    runs: Sequence[PaperRun], tables: Sequence[str], labels: Mapping[str, str], wanted: _Wanted
+    runs: Sequence[PaperRun],
+    tables: Sequence[str],
+    labels: Mapping[str, str],
+    entry: Mapping[str, Any],
 ) -> Claim:
-    run = runs[0]
-    better, worse = (_named(side, labels) for side in (wanted.better, wanted.worse))
-    found = [frames for run in runs if (frames := _tested(run, wanted)) is not None]
-    states = {labels.get(name, name): run.status(name) for name in wanted.names}
-    note = join_notes(*(f"{label}: {state}" for label, state in states.items() if state))
-    if not found:
-        note = note or "no patient was tested with both"
-        return Claim(wanted.id, wanted.text, better, worse, note=note)
-    if len(found) < len(runs):
-        note = join_notes(note, f"{len(found)} of {len(runs)} seeds")
-    if run.preset not in AS_PRINTED:
-        note = join_notes(note, f"tested at the scale of the preset {run.preset}")
-    frames = found[0][0]
-    return Claim(
-        wanted.id,
-        wanted.text,
-        better,
-        worse,
-        comparisons=_compare(run, tables, wanted, found),
-        n_patients=frames["patient_id"].nunique(),
-        n_clips=min(len(frame) for frame in found[0]),
-        n_folds=frames["fold"].nunique(),
-        note=note,
-    )
+    run, sides = runs[0], [_names(entry[side]) for side in ("better", "worse")]
+    names = [name for side in sides for name in side]
+    # Data sets are cut into clips of their own: equal ids need not be equal clips.
+    same = len({name.rpartition("/")[0] for name in names}) == 1
+    of_seeds = [[of_seed.model(name).predictions for name in names] for of_seed in runs]
+    found = [known for frames in of_seeds if (known := shared(frames, same_clips=same))]
+    states = {labels.get(name, name): run.status(name) for name in names}
+    notes, tested = [f"{label}: {state}" for label, state in states.items() if state], {}
+    if found:
+        first = found[0][0]
+        few, scaled = len(found) < len(runs), run.preset not in AS_PRINTED
+        notes.append(f"{len(found)} of {len(runs)} seeds" if few else "")
+        notes.append(f"tested at the scale of the preset {run.preset}" if scaled else "")
+        tested = {
+            "comparisons": [
+                _compared(run, tables, sides, found, metric)
+                for metric in dict.fromkeys((entry["metric"], "roc_auc"))
+            ],
+            "n_patients": first["patient_id"].nunique(),
+            "n_clips": min(map(len, found[0])),
+            "n_folds": first["fold"].nunique(),
+        }
+    note = join_notes(*notes) or ("" if found else "no patient was tested with both")
+    better, worse = (_printed_name(side, labels) for side in sides)
+    return Claim(str(entry["id"]), str(entry["text"]), better, worse, note=note, **tested)
 
 
-def _named(names: Sequence[str], labels: Mapping[str, str]) -> str:
+def _names(side: str | Sequence[str]) -> list[str]:
+    return [side] if isinstance(side, str) else list(side)
+
+
+def _printed_name(names: Sequence[str], labels: Mapping[str, str]) -> str:
     texts = [labels.get(name, name) for name in names]
     data_sets = {text.rpartition(", ")[0] for text in texts}
     if len(texts) > 1 and len(data_sets) == 1:
@@ -103,35 +86,25 @@ def _named(names: Sequence[str], labels: Mapping[str, str]) -> str:
     return " and ".join(texts)
 
 
-def _tested(run: PaperRun, wanted: _Wanted) -> list[pd.DataFrame] | None:
-    """Predictions of every network of a claim on shared clips or patients; None without any."""
-    frames = [run.model(name).predictions for name in wanted.names]
-    known = [frame for frame in frames if frame is not None]
-    if len(known) < len(frames):
-        return None
-    same = aligned(known)
-    variants = {name.rpartition("/")[0] for name in wanted.names}
-    if len(variants) > 1:
-        # Data sets are cut into clips of their own: equal ids need not be equal clips.
-        patients = set.intersection(*(set(frame["patient_id"]) for frame in known))
-        same = [frame[frame["patient_id"].isin(patients)] for frame in known]
-    return same if len(same[0]) else None
-
-
-def _compare(
-    run: PaperRun, tables: Sequence[str], wanted: _Wanted, found: Sequence[Sequence[pd.DataFrame]]
-) -> list[Comparison]:
-    comparisons = []
-    for metric in dict.fromkeys((wanted.metric, "roc_auc")):
-        contrasts = []
-        for frames in found:
-            sides = [binary_side(frame, metric) for frame in frames]
-            split = len(wanted.better)
-            contrasts.append(Contrast(_mean(sides[:split]), _mean(sides[split:])))
-        label = f"{METRIC_NAMES.get(metric, metric)}, pooled"
-        published = _published(run, tables, wanted, metric)
-        comparisons.append(Comparison(metric, label, published, difference_of(contrasts, run)))
-    return comparisons
+def _compared(
+    run: PaperRun,
+    tables: Sequence[str],
+    sides: Sequence[Sequence[str]],
+    found: Sequence[Sequence[pd.DataFrame]],
+    metric: str,
+) -> Comparison:
+    """One metric of a claim, ours and the difference of the published numbers."""
+    contrasts, split = [], len(sides[0])
+    for frames in found:
+        parts = [binary(frame).side(metric) for frame in frames]
+        contrasts.append(Contrast(_mean(parts[:split]), _mean(parts[split:])))
+    # NaN where one is not published.
+    printed = [[_published(run, tables, name, metric) for name in side] for side in sides]
+    better, worse = (np.mean(np.array(values, np.float64)) for values in printed)
+    # 0.81 - 0.79 is 0.020000000000000018 in binary; the paper prints two digits.
+    published = finite(round(float(better - worse), 6))
+    name = "Sensitivity" if metric == "recall" else METRICS.get(metric, metric)
+    return Comparison(metric, f"{name}, pooled", published, difference_of(contrasts, run))
 
 
 def _mean(sides: Sequence[Side]) -> Side:
@@ -143,24 +116,10 @@ def _mean(sides: Sequence[Side]) -> Side:
         parts = [part(np.arange(len(clusters.patients))) for part, clusters in sides]
         return lambda weights: np.mean([part(weights) for part in parts], axis=0)
 
-    mean: Statistic = statistic
-    return mean, sides[0][1]
+    return statistic, sides[0][1]
 
 
-def _published(run: PaperRun, tables: Sequence[str], wanted: _Wanted, metric: str) -> float | None:
-    """Difference of the published numbers; None if one is not published."""
-    means = []
-    for names in (wanted.better, wanted.worse):
-        values = [_printed(run, tables, name, metric) for name in names]
-        known = [value for value in values if value is not None]
-        if len(known) < len(values):
-            return None
-        means.append(sum(known) / len(known))
-    # 0.81 - 0.79 is 0.020000000000000018 in binary; the paper prints two digits.
-    return round(means[0] - means[1], 6)
-
-
-def _printed(run: PaperRun, tables: Sequence[str], name: str, metric: str) -> float | None:
+def _published(run: PaperRun, tables: Sequence[str], name: str, metric: str) -> float | None:
     places = ((table, name, of) for table in tables for of in PRINTED.get(metric, (metric,)))
     values = (run.published_value(*place) for place in places)
     return next((value for value in values if value is not None), None)

@@ -2,15 +2,26 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from lus_keras.evaluation import plots
 from lus_keras.evaluation.metrics import Scores
-from lus_keras.evaluation.run_record import PaperRun
+from lus_keras.evaluation.run_record import ModelRun, PaperRun
 from lus_keras.evaluation.tables.cells import Claim, Drawing
 
 Maker = Callable[[PaperRun], Drawing | None]
+PLOTS: dict[str, tuple[str, Callable[..., Figure]]] = {
+    "roc": ("ROC curves", plots.roc_curves),
+    "precision_recall": ("Precision–recall curves", plots.precision_recall_curves),
+    "confusion": ("Confusion matrices", plots.confusion_matrices),
+    "reliability": ("Reliability", plots.reliability_diagram),
+}
+# Mistakes that a gallery shows at most.
+SHOWN = 12
+BINS = "Ten bins of equal width, bars: 95 % intervals over patients; below,"
 
 
 def classification_drawings(labels: Mapping[str, str], classes: Sequence[str]) -> dict[str, Maker]:
@@ -26,53 +37,42 @@ def classification_drawings(labels: Mapping[str, str], classes: Sequence[str]) -
             if model.predictions is not None
         }
 
-    pooled = "All out-of-fold predictions of a model, pooled"
-    return {
-        "learning_curves": lambda run: _learning_curves(run, labels),
-        **score_drawings(
-            scores,
-            {
-                "roc": ("ROC curves", f"{pooled}.", plots.roc_curves),
-                "precision_recall": (
-                    "Precision–recall curves",
-                    f"{pooled}; dotted: the prevalence.",
-                    plots.precision_recall_curves,
-                ),
-                "confusion": (
-                    "Confusion matrices",
-                    "All out-of-fold predictions, pooled: counts and percentages of each row.",
-                    partial(plots.confusion_matrices, classes=classes),
-                ),
-                "reliability": (
-                    "Reliability",
-                    "Ten bins of equal width, bars: 95 % intervals over patients; below, the "
-                    "number of clips in each.",
-                    plots.reliability_diagram,
-                ),
-            },
-        ),
+    pooled = "All out-of-fold predictions"
+    captions = {
+        "roc": f"{pooled} of a model, pooled.",
+        "precision_recall": f"{pooled} of a model, pooled; dotted: the prevalence.",
+        "confusion": f"{pooled}, pooled: counts and percentages of each row.",
+        "reliability": f"{BINS} the number of clips in each.",
     }
+    curves = partial(_learning_curves, labels=labels)
+    figures = score_drawings(scores, captions, confusion={"classes": classes})
+    return {"learning_curves": curves, **figures}
 
 
 def score_drawings(
     scores_of: Callable[[PaperRun], dict[str, Scores]],
-    figures: Mapping[str, tuple[str, str, Callable[[dict[str, Scores]], Figure]]],
+    captions: Mapping[str, str],
+    prefix: str = "",
+    ending: str = "",
+    **options: Mapping[str, Any],
 ) -> dict[str, Maker]:
     """Functions by figure id that draw scores; each gives None for a run without scores.
 
-    A figure is given as title, caption and drawing function.
+    Args:
+        captions: Captions by name in `PLOTS`.
+        prefix: Prefix of the ids of the figures.
+        ending: Text after their titles.
+        options: Further arguments of drawing functions, by name in `PLOTS`.
     """
 
-    def maker(id_: str) -> Maker:
-        title, caption, draw = figures[id_]
+    def make(run: PaperRun, name: str) -> Drawing | None:
+        (title, draw), scores = PLOTS[name], scores_of(run)
+        if not scores:
+            return None
+        figure = draw(scores, **options.get(name, {}))
+        return Drawing(f"{prefix}{name}", f"{title}{ending}", captions[name], figure)
 
-        def make(run: PaperRun) -> Drawing | None:
-            scores = scores_of(run)
-            return Drawing(id_, title, caption, draw(scores)) if scores else None
-
-        return make
-
-    return {id_: maker(id_) for id_ in figures}
+    return {f"{prefix}{name}": partial(make, name=name) for name in captions}
 
 
 def claims_drawing(claims: Sequence[Claim]) -> Drawing | None:
@@ -104,3 +104,35 @@ def _learning_curves(run: PaperRun, labels: Mapping[str, str]) -> Drawing | None
         "Thin lines: folds; thick lines: their mean.",
         plots.learning_curves(histories),
     )
+
+
+def mistakes_drawing(
+    figure: str, title: str, caption: str, pictures: Sequence[plots.Picture]
+) -> Drawing | None:
+    """Draws the surest mistakes, given surest first, up to `SHOWN`; None if no picture was kept."""
+    if not pictures:
+        return None
+    caption += (
+        f" At most {SHOWN}, one per video; selected because they are wrong, hence not "
+        "representative."
+    )
+    return Drawing(figure, title, caption, plots.picture_grid(pictures[:SHOWN]), frames=True)
+
+
+def surest_mistakes(
+    model: ModelRun, judge: Callable[[pd.DataFrame], tuple[float, str] | None]
+) -> list[plots.Picture]:
+    """Frames kept with the folds that a network was surest of and wrong about, surest first.
+
+    Args:
+        judge: Of the row of predictions.csv of a clip, how sure the network was, 0 … 1, and what
+            to print above; None where it was right.
+    """
+    if model.predictions is None:
+        return []
+    table, found = model.predictions.set_index(["fold", "clip_id"]), []
+    for example in model.examples:
+        key = (example.fold, example.clip_id)
+        if key in table.index and (wrong := judge(table.loc[[key]].reset_index())):
+            found.append((wrong[0], plots.Picture(example.frames[0], wrong[1], example.clip_id)))
+    return [picture for _, picture in sorted(found, key=lambda pair: -pair[0])]

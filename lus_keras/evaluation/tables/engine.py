@@ -1,7 +1,8 @@
 """Computes tables: estimate, interval, baseline and cell for every row and column."""
 
+import math
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
 
@@ -18,44 +19,39 @@ from lus_keras.evaluation.metrics import (
 )
 from lus_keras.evaluation.metrics.seeds import Part, difference_over_seeds, estimate_over_seeds
 from lus_keras.evaluation.run_record import PaperRun
-from lus_keras.evaluation.tables.cells import Cell, Table, cell_from, finite, join_notes
-from lus_keras.evaluation.tables.layout import (
-    Column,
-    Contrast,
-    Layout,
-    Measure,
-    Number,
-    Quantity,
-    own_patients,
-)
+from lus_keras.evaluation.tables.cells import Cell, Table, filled, finite, join_notes
+from lus_keras.evaluation.tables.layout import Column, Contrast, Layout, Measure, Number, Quantity
 
 _ESTIMATES: weakref.WeakKeyDictionary[Statistic, dict[tuple[bool, int], Estimate]] = (
     weakref.WeakKeyDictionary()
 )
 
 
-def table(declare: Callable[[PaperRun], Layout]) -> Callable[..., Table]:
-    """Turns a declaration (a function of a run) into a function from runs to a table."""
+def table(declare: Callable[[PaperRun], Layout], id_: str = "") -> Callable[..., Table]:
+    """Turns a declaration (a function of a run) into a function from runs to a table.
+
+    Args:
+        id_: Id of the table; the name of the function if empty.
+    """
 
     @wraps(declare)
     def make(*runs: PaperRun) -> Table:
-        return tabulate([declare(run) for run in runs])
+        return tabulate(id_ or declare.__name__, runs, [declare(run) for run in runs])
 
     return make
 
 
-def tabulate(layouts: Sequence[Layout]) -> Table:
+def tabulate(id_: str, runs: Sequence[PaperRun], layouts: Sequence[Layout]) -> Table:
     """Estimates every cell of a table.
 
     Args:
-        layouts: The layout of each seed's run, at least one; rows, titles and notes are those of
-            the first.
+        runs: The run of each seed, at least one; published numbers are those of the first.
+        layouts: The layout of each; rows, titles and notes are those of the first.
 
     Returns:
         The table; for several seeds, values are means over them.
     """
-    first = layouts[0]
-    changes = first.run.record.changes
+    first, changes = layouts[0], runs[0].record.changes
     rows = [{row.id: row for row in layout.rows} for layout in layouts]
     cells = []
     for row in first.rows:
@@ -64,9 +60,12 @@ def tabulate(layouts: Sequence[Layout]) -> Table:
             given = [(found.source(column), found.note) for found in there]
             known = [(quantity, note) for quantity, note in given if quantity is not None]
             if known:
-                cells.append(_cell(first, row.id, column, known, len(layouts)))
+                address = (first.published or id_, row.id, column.id)
+                published = runs[0].published_value(*address)
+                empty = Cell(runs[0].paper, id_, row.id, column.id, published)
+                cells.append(_corrected(_cell(empty, column, known, runs), runs[0]))
     return Table(
-        id=first.id,
+        id=id_,
         title=first.title,
         cells=cells,
         # With the settings in which a row's network differs from the preset.
@@ -78,52 +77,37 @@ def tabulate(layouts: Sequence[Layout]) -> Table:
         headline=list(first.headline) or [column.id for column in first.columns],
         decimals=first.decimals,
         published_decimals=first.published_decimals,
-        notes=(
-            *first.notes,
-            *(() if changes.keys() & rows[0].keys() else _changes_note(changes)),
-            *(() if len(layouts) < 2 else (_seeds_note(layouts),)),
-        ),
+        notes=(*first.notes, *_common_notes(runs, {} if changes.keys() & rows[0] else changes)),
         digits_of={c.id: c.digits for c in first.columns if c.digits is not None},
     )
 
 
-def _changes_note(changes: Mapping[str, str]) -> list[str]:
-    """Note on changed settings, for tables whose rows are not networks."""
-    said = "; ".join(map(": ".join, changes.items()))
-    return [f"Settings that were changed: {said}."] if said else []
-
-
-def _seeds_note(layouts: Sequence[Layout]) -> str:
-    return (
-        f"Means over {len(layouts)} seeds, intervals over patients and seeds; counts in these "
-        f"notes refer to seed {layouts[0].run.seed}."
-    )
+def _common_notes(runs: Sequence[PaperRun], changes: Mapping[str, str]) -> Iterator[str]:
+    """Notes on settings that were changed for networks that are no rows, and on several seeds."""
+    if changes:
+        yield f"Settings that were changed: {'; '.join(map(': '.join, changes.items()))}."
+    if len(runs) > 1:
+        yield (
+            f"Means over {len(runs)} seeds, intervals over patients and seeds; counts in these "
+            f"notes refer to seed {runs[0].seed}."
+        )
 
 
 def _cell(
-    layout: Layout, row: str, column: Column, given: Sequence[tuple[Quantity, str]], seeds: int
+    empty: Cell, column: Column, given: Sequence[tuple[Quantity, str]], runs: Sequence[PaperRun]
 ) -> Cell:
     """One cell from the quantities and notes of all seeds."""
-    run = layout.run
-    address = (run.paper, layout.id, row, column.id)
-    empty = Cell(
-        *address, published=run.published_value(layout.published or layout.id, *address[2:])
-    )
     # Seeds that are not trained yet have no number and are ignored.
     usable = [pair for pair in given if getattr(pair[0], "value", 0) is not None] or list(given)
-    note = join_notes(*dict.fromkeys(note for _, note in usable))
-    if 0 < len(usable) < seeds:
-        note = join_notes(note, f"{len(usable)} of {seeds} seeds")
-    quantities = [quantity for quantity, _ in usable]
-    measures = [quantity for quantity in quantities if isinstance(quantity, Measure)]
-    contrasts = [quantity for quantity in quantities if isinstance(quantity, Contrast)]
-    if measures:
-        made = _measured(empty, column, measures, run, note)
-    elif contrasts:
-        made = _contrasted(empty, contrasts, run, note)
-    else:
-        made = _counted(empty, [q for q in quantities if isinstance(q, Number)], note)
-    return _corrected(layout, made)
+    notes = list(dict.fromkeys(note for _, note in usable))
+    if len(usable) < len(runs):
+        notes.append(f"{len(usable)} of {len(runs)} seeds")
+    note, quantities = join_notes(*notes), [quantity for quantity, _ in usable]
+    if measures := [found for found in quantities if isinstance(found, Measure)]:
+        return _measured(empty, column, measures, runs[0], note)
+    if contrasts := [found for found in quantities if isinstance(found, Contrast)]:
+        return _contrasted(empty, contrasts, runs[0], note)
+    return _counted(empty, [found for found in quantities if isinstance(found, Number)], note)
 
 
 def _measured(
@@ -131,30 +115,50 @@ def _measured(
 ) -> Cell:
     found = _estimated(measures, column.over_folds, run)
     undefined = next((measure.undefined for measure in measures if measure.undefined), "")
-    baselines = [value for m in measures if (value := _baseline(m, column.over_folds)) is not None]
-    return cell_from(
+    if undefined and math.isnan(found.value):
+        note = undefined
+    given = [(m.baseline, m.clusters) for m in measures if m.baseline]
+    baseline = _mean([point(*side, over_folds=column.over_folds) for side in given])
+    cell = filled(
+        empty,
         found,
-        address=(empty.paper, empty.table, empty.row, empty.metric),
-        published=empty.published,
-        baseline=_mean(baselines),
-        scale=column.scale,
-        note=undefined if undefined and np.isnan(found.value) else note,
+        column.scale,
+        fold_sd=finite(found.fold_sd * column.scale),
+        baseline=None if baseline is None else finite(baseline * column.scale),
+        n_patients=found.n_patients,
+        n_clips=found.n_clips,
+        n_folds=len(found.folds),
+        note=join_notes(note, _undefined_note(found)),
+    )
+    # Equal ends, as for a recall of 1, do not quantify the variation between patients.
+    return replace(cell, ci_low=None, ci_high=None) if found.ci_low == found.ci_high else cell
+
+
+def _undefined_note(found: Estimate) -> str:
+    """What of an estimate is undefined, and why it has no interval."""
+    if math.isnan(found.value):
+        return "undefined here"
+    empty, folds = sum(map(math.isnan, found.folds)), len(found.folds)
+    of_mean = f"undefined in {empty} of {folds} folds, mean of the others"
+    of_pooled = f"SD of the {folds - empty} of {folds} folds in which it is defined"
+    flat = found.ci_low == found.ci_high and found.n_patients > 1
+    return join_notes(
+        (of_mean if found.over_folds else of_pooled) if empty else "",
+        f"{found.undefined:.1%} of resamples undefined and dropped" if found.undefined else "",
+        "the same in every resample: no interval" if flat else "",
+        "a single patient: no interval" if found.n_patients == 1 else "",
     )
 
 
 def _contrasted(empty: Cell, contrasts: Sequence[Contrast], run: PaperRun, note: str) -> Cell:
     found = difference_of(contrasts, run)
     sides = [side for contrast in contrasts for side in (contrast.first[1], contrast.second[1])]
-    return replace(
+    return filled(
         empty,
-        value=finite(found.value),
-        ci_low=finite(found.ci_low),
-        ci_high=finite(found.ci_high),
+        found,
         n_patients=min(side.n_patients for side in sides),
         n_clips=min(len(side.patients) for side in sides),
         n_folds=1,
-        n_seeds=found.n_seeds,
-        seed_sd=finite(found.seed_sd),
         note=join_notes(found.verdict if contrasts[0].judged else "", note),
     )
 
@@ -176,9 +180,7 @@ def _counted(empty: Cell, numbers: Sequence[Number], note: str) -> Cell:
 
 
 def _mean(values: Sequence[float]) -> float | None:
-    if len(values) < 2:
-        return values[0] if values else None
-    return float(np.mean(values))
+    return float(np.mean(values)) if values else None
 
 
 def difference_of(contrasts: Sequence[Contrast], run: PaperRun) -> Difference:
@@ -191,18 +193,12 @@ def difference_of(contrasts: Sequence[Contrast], run: PaperRun) -> Difference:
             Part.of(*contrast.first).minus(Part.of(*contrast.second), paired=contrast.paired)
             for contrast in contrasts
         ]
-        return difference_over_seeds(parts, own_patients=own_patients(run), seed=run.seed)
+        return difference_over_seeds(parts, own_patients=run.seeds_vary == "cohort", seed=run.seed)
     (contrast,) = contrasts
     if not contrast.paired:
         return independent_difference(contrast.first, contrast.second, seed=run.seed)
     (better, clusters), (worse, others) = contrast.first, contrast.second
     return paired_difference(better, worse, clusters, others=others, seed=run.seed)
-
-
-def _baseline(measure: Measure, over_folds: bool) -> float | None:
-    if measure.baseline is None or isinstance(measure.baseline, float):
-        return measure.baseline
-    return point(measure.baseline, measure.clusters, over_folds=over_folds)
 
 
 def _estimated(measures: Sequence[Measure], over_folds: bool, run: PaperRun) -> Estimate:
@@ -211,7 +207,7 @@ def _estimated(measures: Sequence[Measure], over_folds: bool, run: PaperRun) -> 
         return estimate_over_seeds(
             [(measure.statistic, measure.clusters) for measure in measures],
             over_folds=over_folds,
-            own_patients=own_patients(run),
+            own_patients=run.seeds_vary == "cohort",
             seed=run.seed,
         )
     (measure,) = measures
@@ -224,9 +220,9 @@ def _estimated(measures: Sequence[Measure], over_folds: bool, run: PaperRun) -> 
     return known[key]
 
 
-def _corrected(layout: Layout, cell: Cell) -> Cell:
+def _corrected(cell: Cell, run: PaperRun) -> Cell:
     """Adds a note to published numbers that are known to be wrong."""
-    for entry in layout.run.published.get("corrections", []):
+    for entry in run.published.get("corrections", []):
         if (entry["table"], entry["row"], entry["metric"]) == (cell.table, cell.row, cell.metric):
             note = f"printed {entry['printed']:g}, corrected {entry['corrected']:g}: {entry['why']}"
             return replace(cell, note=join_notes(cell.note, note))

@@ -1,7 +1,7 @@
 """Statistics of a set of predictions, computed once for all columns and tables."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -10,14 +10,16 @@ import pandas as pd
 
 from lus_keras.evaluation.metrics import (
     Scores,
+    aligned,
     always_positive,
     binary_statistics,
     majority_baseline,
     video_level,
 )
 from lus_keras.evaluation.run_record import PaperRun
-from lus_keras.evaluation.tables.layout import Judged
+from lus_keras.evaluation.tables.layout import Column, Judged, Number, Quantity, Row, Source
 
+PREDICTORS = {"majority": majority_baseline, "always_positive": always_positive}
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -40,27 +42,65 @@ def once_per_frame(make: Callable[P, T]) -> Callable[P, T]:
 
 
 @once_per_frame
-def binary(predictions: pd.DataFrame, video: bool = False) -> Judged:
+def binary(predictions: pd.DataFrame, video: bool = False, predictor: str = "") -> Judged:
     """Statistics of a two-class network; the baseline is the majority class.
 
     Args:
         video: Whether there is one prediction per video instead of one per clip.
+        predictor: One of `PREDICTORS`, which ignore the input, in place of the network.
     """
-    scores = _scores(predictions, video)
-    baselines = binary_statistics(majority_baseline(scores))
-    return Judged(scores.clusters, binary_statistics(scores), baselines)
+    scores = Scores.of(video_level(predictions) if video else predictions)
+    statistics = binary_statistics(PREDICTORS.get(predictor, lambda own: own)(scores))
+    baselines = {} if predictor else binary_statistics(majority_baseline(scores))
+    return Judged(scores.clusters, statistics, baselines)
 
 
-@once_per_frame
-def without_skill(predictions: pd.DataFrame, video: bool, name: str) -> Judged:
-    """Statistics of `majority` or `always_positive`, which ignore the input; see `binary`."""
-    make = {"majority": majority_baseline, "always_positive": always_positive}[name]
-    scores = make(_scores(predictions, video))
-    return Judged(scores.clusters, binary_statistics(scores))
+def binary_source(predictions: pd.DataFrame, predictor: str = "") -> Source:
+    """Source of a two-class network, or of a predictor on its clips; see `binary`."""
+    return lambda column: binary(predictions, column.video, predictor)(column)
 
 
-def _scores(predictions: pd.DataFrame, video: bool) -> Scores:
-    return Scores.of(video_level(predictions) if video else predictions)
+def network_row(
+    run: PaperRun,
+    name: str,
+    label: str,
+    judge: Callable[[pd.DataFrame], Source],
+    **further: Quantity | None,
+) -> Row:
+    """The row of a network, `model` or `variant/model`, whose note says what it lacks.
+
+    Args:
+        judge: Function from its predictions to the row's source; without any, cells are empty.
+        further: Quantities by the ids of columns in which the source is not asked.
+    """
+    found = run.model(name).predictions
+    judged = (lambda _: Number()) if found is None else judge(found)
+
+    def source(column: Column) -> Quantity | None:
+        return further[column.id] if column.id in further else judged(column)
+
+    return Row(name, label, source, missing(run, name))
+
+
+def shared(frames: Sequence[pd.DataFrame | None], *, same_clips: bool = True) -> list[pd.DataFrame]:
+    """Predictions of networks on what all of them were tested on, for a paired comparison.
+
+    Args:
+        same_clips: Whether equal ids are equal clips, which are then put in one order; otherwise
+            all clips of the shared patients are kept.
+
+    Returns:
+        Rows by network; empty if a network has none, or nothing is shared.
+    """
+    known = [frame for frame in frames if frame is not None]
+    if len(known) < len(frames):
+        return []
+    if same_clips:
+        same = aligned(known)
+    else:
+        patients = set.intersection(*(set(frame["patient_id"]) for frame in known))
+        same = [frame[frame["patient_id"].isin(patients)] for frame in known]
+    return same if len(same[0]) else []
 
 
 def most_complete(run: PaperRun) -> pd.DataFrame | None:
@@ -108,14 +148,6 @@ def tested(
     counted = f"{predictions['patient_id'].nunique()} patients, {videos} videos"
     clips = f", {len(predictions)} {unit}" if unit else ""
     return f"{prefix}{counted}{clips}{detail}."
-
-
-def positives(predictions: pd.DataFrame | None) -> str:
-    """Number of positive clips, as `detail` of `tested`."""
-    if predictions is None:
-        return ""
-    count = int((predictions["y_true"] > 0).sum())
-    return f", {count} positive ({count / len(predictions):.0%})"
 
 
 def only(run: PaperRun, *names: str, variant: str = "") -> PaperRun:

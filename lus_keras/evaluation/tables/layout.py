@@ -3,10 +3,26 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lus_keras.evaluation.metrics import Clusters, Statistic
-from lus_keras.evaluation.run_record import PaperRun
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lus_keras.evaluation.metrics import Clusters, Statistic, mean_statistic
+from lus_keras.evaluation.metrics.records import Ints, Weighted
 
 Side = tuple[Statistic, Clusters]
+# Printed names of metrics, by the names of their statistics.
+METRICS = {
+    "precision": "Precision",
+    "recall": "Recall",
+    "specificity": "Specificity",
+    "f1": "F1",
+    "accuracy": "Accuracy",
+    "kappa": "κ",
+    "roc_auc": "ROC-AUC",
+    "pr_auc": "PR-AUC",
+    "sensitivity_at_90": "Sensitivity at a specificity of 0.90",
+    "brier": "Brier score",
+}
 
 
 @dataclass(frozen=True)
@@ -41,14 +57,13 @@ class Measure:
     """A statistic to be estimated, with its interval over patients.
 
     Attributes:
-        baseline: The same for a predictor without skill: a statistic of the same clips, or its
-            value.
+        baseline: The same for a predictor without skill on the same clips.
         undefined: Note that replaces the row's if the statistic is undefined.
     """
 
     statistic: Statistic
     clusters: Clusters
-    baseline: Statistic | float | None = None
+    baseline: Statistic | None = None
     undefined: str = ""
 
 
@@ -62,6 +77,13 @@ class Number:
     n_clips: int = 0
     n_folds: int = 0
     note: str = ""
+
+    @classmethod
+    def of(cls, clusters: Clusters, *said: float | None, note: str = "") -> "Number":
+        """A number, and that of a predictor without skill, of clips that are counted with it."""
+        behind = len(clusters.patients), len(np.unique(clusters.folds))
+        value, baseline = (*said, None, None)[:2]
+        return cls(value, baseline, clusters.n_patients, *behind, note)
 
 
 @dataclass(frozen=True)
@@ -80,6 +102,7 @@ class Contrast:
     judged: bool = True
 
 
+NOT_RUN = Number(note="not run")
 Quantity = Measure | Number | Contrast
 # From a column to the quantity of a row; None if the row has no such cell.
 Source = Callable[[Column], Quantity | None]
@@ -97,16 +120,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Layout:
-    """A table before its numbers are estimated.
+    """A table of one run before its numbers are estimated.
 
     Attributes:
-        run: The paper's run; its record contains the published numbers.
         headline: Metrics that the paper prints; all if empty.
-        published: Table with the published numbers; `id` if empty.
+        published: Id of the table with the published numbers; its own if empty.
     """
 
-    run: PaperRun
-    id: str
     title: str
     rows: Sequence[Row]
     columns: Sequence[Column]
@@ -117,13 +137,15 @@ class Layout:
     published: str = ""
 
 
-def own_patients(run: PaperRun) -> bool:
-    """Whether each seed has its own patients, that is, its own simulated cohort."""
-    return run.seeds_vary == "cohort"
+def mean_measure(values: NDArray, patient_ids: ArrayLike, chance: float | None) -> Measure:
+    """Mean of one number a clip, `(n,)`; `chance` is that of a predictor without skill."""
+    clusters = Clusters.of(patient_ids, np.zeros(len(values), int))
 
+    def constant(_: Ints) -> Weighted:
+        return lambda weights: np.full(len(weights), chance)
 
-def nothing(_: Column) -> None:
-    """Source of a row without cells."""
+    ours = mean_statistic(values, clusters)
+    return Measure(ours, clusters, None if chance is None else constant)
 
 
 def numbers(values: Mapping[str, Quantity | None]) -> Source:
@@ -134,6 +156,11 @@ def numbers(values: Mapping[str, Quantity | None]) -> Source:
 def columns_of(labels: Mapping[str, str], **same: float | bool) -> list[Column]:
     """Columns that differ only in their names."""
     return [Column(id_, label, **same) for id_, label in labels.items()]  # type: ignore[arg-type]
+
+
+def metrics(*names: str, id_: str = "{}", label: str = "{}", **same: bool) -> list[Column]:
+    """Columns of some of `METRICS`; `id_` and `label` say how ids and names are completed."""
+    return [Column(id_.format(name), label.format(METRICS[name]), name, **same) for name in names]
 
 
 def ids(columns: Sequence[Column]) -> list[str]:
@@ -148,16 +175,26 @@ class Judged:
     Attributes:
         baselines: Statistics of the predictor without skill on the same clips.
         undefined: Note on undefined statistics.
+        numbers: Numbers without an interval, by metric, in place of statistics.
     """
 
     clusters: Clusters
     statistics: Mapping[str, Statistic]
     baselines: Mapping[str, Statistic] = field(default_factory=dict)
     undefined: str = ""
+    numbers: Mapping[str, Number] = field(default_factory=dict)
 
-    def __call__(self, column: Column) -> Measure | None:
+    def side(self, metric: str) -> Side:
+        """A statistic by name with the clips that it is of, one side of a contrast."""
+        return self.statistics[metric], self.clusters
+
+    def minus(self, other: "Judged", metric: str, **how: bool) -> Contrast:
+        """How much a statistic exceeds that of another set of predictions; see `Contrast`."""
+        return Contrast(self.side(metric), other.side(metric), **how)
+
+    def __call__(self, column: Column) -> Measure | Number | None:
         """The quantity in a column; None if there is no such statistic."""
-        if column.name not in self.statistics:
-            return None
-        baseline = self.baselines.get(column.name)
-        return Measure(self.statistics[column.name], self.clusters, baseline, self.undefined)
+        number = self.numbers.get(column.name)
+        if number or column.name not in self.statistics:
+            return number
+        return Measure(*self.side(column.name), self.baselines.get(column.name), self.undefined)

@@ -1,7 +1,8 @@
 """Tables of the B-line paper (Kerdegari et al., ISBI 2021), and transfer from simulated videos."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -21,29 +22,21 @@ from lus_keras.evaluation.metrics import (
     video_level,
 )
 from lus_keras.evaluation.metrics.scores import probability_columns
-from lus_keras.evaluation.run_record import ModelRun, PaperRun
+from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.cells import join_notes
-from lus_keras.evaluation.tables.classification import (
-    FOLD_MEAN_NOTE,
-    HEADLINE,
-    POOLED,
-    VIDEO,
-    baseline_rows,
-    model_rows,
-    paired,
-)
+from lus_keras.evaluation.tables.classification import baseline_rows, classified, model_rows
 from lus_keras.evaluation.tables.engine import table
-from lus_keras.evaluation.tables.judge import most_complete, positives, tested
+from lus_keras.evaluation.tables.judge import binary, shared
 from lus_keras.evaluation.tables.layout import (
+    NOT_RUN,
     Column,
     Contrast,
     Layout,
     Measure,
     Number,
     Row,
-    Source,
     columns_of,
-    ids,
+    metrics,
 )
 from lus_keras.evaluation.tables.studies import Amounts, Study, beyond_table, learning_table
 from lus_keras.papers.base import AMOUNTS, labels_of
@@ -55,6 +48,41 @@ LABELS = labels_of("bline")
 NETWORKS = {name: LABELS[name] for name in MODELS}
 CLAIMS = ("table1",)
 FRAME_BASELINES = {"random_frame": "One random frame (expected)", "all_frames": "All frames"}
+POPULATIONS = {
+    "gt_pos": "all test clips with an annotated B-line frame",
+    "tp": "test clips with an annotated B-line frame that the network predicts positive",
+}
+
+
+@table
+def table1(run: PaperRun) -> Layout:
+    """Table 1: precision, recall and F1 of the four networks, and what the paper does not print."""
+    title = "Table 1. Classification of one-second clips, positive = B-line"
+    return classified(run, title, NETWORKS, "Baseline: the majority-class predictor.")
+
+
+@table
+def attention(run: PaperRun) -> Layout:
+    """Eq. 1 as printed, the attention that the paper names, and none: a study of ours."""
+    labels = {
+        "c2d_lstm_a": "Eq. 1 as printed: h·w",
+        "additive/c2d_lstm_a": "Bahdanau, cited by the paper: v·tanh(W h)",
+        "c2d_lstm": "No attention",
+    }
+    title = "Scores of temporal attention in C2D+LSTM+A"
+    return classified(run, title, labels, "Not in the paper.", published="table1")
+
+
+@table
+def ablation(run: PaperRun) -> Layout:
+    """C2D+LSTM+A with one thing at a time as the paper has it, the rest as the preset has it."""
+    own, *others = ABLATION
+    network = LABELS[own]
+    labels = {own: f"{network} at preset {run.preset}"}
+    labels |= {name: f"… with {LABELS[name].removesuffix(f', {network}')}" for name in others}
+    title = "Ablation: one setting at a time as printed"
+    note = "Rows with 60 patients are tested on another cohort: their differences are not paired."
+    return classified(run, title, labels, note, "Not in the paper.", published="table1")
 
 
 @dataclass(frozen=True)
@@ -71,23 +99,8 @@ class Localised:
     clusters: Clusters
 
 
-@table
-def table1(run: PaperRun) -> Layout:
-    """Table 1: precision, recall and F1 of the four networks, and what the paper does not print."""
-    largest = most_complete(run)
-    return Layout(
-        run,
-        "table1",
-        "Table 1. Classification of one-second clips, positive = B-line",
-        rows=(*model_rows(run, NETWORKS), *baseline_rows(run)),
-        columns=(*HEADLINE, *POOLED, *VIDEO),
-        headline=ids(HEADLINE),
-        notes=(
-            tested(largest, "clips", positives(largest)),
-            FOLD_MEAN_NOTE,
-            "Baseline: the majority-class predictor.",
-        ),
-    )
+# From clips and metric id to one number a clip.
+Rule = Callable[[Localised, str], ArrayLike]
 
 
 @table
@@ -105,16 +118,11 @@ def table2(run: PaperRun) -> Layout:
     }
     return _frame_layout(
         run,
-        "table2",
         "Table 2. B-line localization accuracy (%) at different IoU α",
         {id_: f"IoU ≥ {alpha:g}" for id_, alpha in alphas.items()},
         rules,
-        (
-            f"Predicted frames: attention, rescaled to 0 … 1 per clip, ≥ {threshold:g}. The paper "
-            "does not state its threshold.",
-            _population_sentence(run),
-            "Mean over folds. Baseline: expected value of one frame drawn at random.",
-        ),
+        f"Predicted frames: attention, rescaled to 0 … 1 per clip, ≥ {threshold:g}. The paper "
+        "does not state its threshold.",
     )
 
 
@@ -127,106 +135,83 @@ def representative_frame(run: PaperRun) -> Layout:
         # Naming every frame names an annotated one too: the ceiling, reached without any skill.
         "all_frames": lambda data, _: np.ones(len(data.truth)),
     }
-    return _frame_layout(
-        run,
-        "representative_frame",
-        "Representative frame (%): the frame of highest attention is annotated",
-        {"accuracy": "Accuracy"},
-        rules,
-        (
-            _population_sentence(run),
-            "Mean over folds; the first of equal weights counts. Baseline: expected value of one "
-            "frame drawn at random.",
-        ),
-    )
-
-
-# From clips and metric id to one number a clip.
-Rule = Callable[[Localised, str], ArrayLike]
+    title = "Representative frame (%): the frame of highest attention is annotated"
+    first = "; the first of equal weights counts"
+    return _frame_layout(run, title, {"accuracy": "Accuracy"}, rules, first=first)
 
 
 def _frame_layout(
     run: PaperRun,
-    id_: str,
     title: str,
     labels: dict[str, str],
     rules: dict[str, Rule],
-    notes: tuple[str, ...],
+    *notes: str,
+    first: str = "",
 ) -> Layout:
     """A localization table: four networks, then the two predictors without skill."""
-    named = run.with_own(NETWORKS)
+    named, which = run.with_own(NETWORKS), localisation(run).population
     found = {name: _localised(run, name) for name in named}
     usable = [data for data, _ in found.values() if data is not None]
-    largest = max(usable, key=lambda data: len(data.truth)) if usable else None
-
-    def measured(data: Localised | None, rule: Rule, baseline: Rule | None = None) -> Source:
-        def source(column: Column) -> Number | Measure:
-            if data is None:
-                return Number()
-            clusters = data.clusters
-            ours = mean_statistic(rule(data, column.id), clusters)
-            chance = mean_statistic(baseline(data, column.id), clusters) if baseline else None
-            return Measure(ours, clusters, chance)
-
-        return source
-
+    largest = max(usable, key=lambda data: len(data.truth), default=None)
     absent = "" if largest else "n/a: no frame-level truth"
+
+    def source(data: Localised | None, names: Sequence[str], column: Column) -> Number | Measure:
+        if data is None:
+            return Number()
+        ours, *chance = (
+            mean_statistic(rules[name](data, column.id), data.clusters) for name in names
+        )
+        return Measure(ours, data.clusters, chance[0] if chance else None)
+
+    rows = [
+        Row(name, named[name], partial(source, data, ("", "random_frame")), note)
+        for name, (data, note) in found.items()
+    ]
+    rows += [
+        Row(name, label, partial(source, largest, (name,)), absent)
+        for name, label in FRAME_BASELINES.items()
+    ]
     return Layout(
-        run,
-        id_,
         title,
-        rows=(
-            *(
-                Row(name, named[name], measured(data, rules[""], rules["random_frame"]), note)
-                for name, (data, note) in found.items()
-            ),
-            *(
-                Row(name, label, measured(largest, rules[name]), absent)
-                for name, label in FRAME_BASELINES.items()
-            ),
-        ),
-        columns=columns_of(labels, over_folds=True, scale=100),
+        rows,
+        columns_of(labels, over_folds=True, scale=100),
         decimals=1,
         published_decimals=1,
-        notes=notes,
+        notes=(
+            *notes,
+            f"Evaluated: {POPULATIONS[which]} ({which}). The paper does not state which clips it "
+            "uses.",
+            f"Mean over folds{first}. Baseline: expected value of one frame drawn at random.",
+        ),
     )
 
 
 def _localised(run: PaperRun, name: str) -> tuple[Localised | None, str]:
     """Finds the clips of a model that localization counts, or says why there are none."""
-    model, status = run.model(name), run.status(name)
-    if name == "c2d_lstm" or (model.predictions is not None and model.attention is None):
+    predictions, attention, status = (
+        run.model(name).predictions,
+        run.model(name).attention,
+        run.status(name),
+    )
+    if name == "c2d_lstm" or (predictions is not None and attention is None):
         return None, "n/a: no attention"
-    if model.attention is None or model.predictions is None:
+    if attention is None or predictions is None:
         return None, status or "no finished fold"
-    attention = model.attention
     if (attention.truth < 0).any(1).all():
         return None, "n/a: no frame-level truth"
     keys = list(zip(attention.folds.tolist(), attention.clip_ids.tolist(), strict=True))
-    predictions = model.predictions.set_index(["fold", "clip_id"]).loc[keys].reset_index()
-    predicted = Scores.of(predictions).y_pred == 1
+    tested = predictions.set_index(["fold", "clip_id"]).loc[keys].reset_index()
+    predicted = Scores.of(tested).y_pred == 1
     kept = population(attention.truth, predicted, localisation(run).population)
     if not kept.any():
         return None, join_notes(status, "no eligible clip: none has an annotated frame")
-    return Localised(
-        attention.weights[kept],
-        attention.truth[kept],
-        Clusters.of(predictions["patient_id"][kept], predictions["fold"][kept]),
-    ), status
+    clusters = Clusters.of(tested["patient_id"][kept], tested["fold"][kept])
+    return Localised(attention.weights[kept], attention.truth[kept], clusters), status
 
 
 def localisation(run: PaperRun) -> LocalisationConfig:
     """How localization is counted; as usual where the run's record does not say."""
     return LocalisationConfig.model_validate(run.settings.localisation or {})
-
-
-def _population_sentence(run: PaperRun) -> str:
-    counted = {
-        "gt_pos": "all test clips with an annotated B-line frame",
-        "tp": "test clips with an annotated B-line frame that the network predicts positive",
-    }
-    which = localisation(run).population
-    return f"Evaluated: {counted[which]} ({which}). The paper does not state which clips it uses."
 
 
 WITHIN, SIMULATED, TUNED = TRANSFER
@@ -237,9 +222,7 @@ TRANSFER_LABELS = {
 }
 SCORES = {"mean": "the mean", "max": "the highest"}
 TRANSFER_COLUMNS = (
-    Column("video_roc_auc", "ROC-AUC, per video", "roc_auc"),
-    Column("video_accuracy", "Accuracy, per video", "accuracy"),
-    Column("video_f1", "F1, per video", "f1"),
+    *metrics("roc_auc", "accuracy", "f1", id_="video_{}", label="{}, per video"),
     Column("video_brier", "Brier score, per video (0 is best)", "brier"),
 )
 
@@ -261,48 +244,6 @@ def per_video(predictions: pd.DataFrame, score: str = "mean") -> pd.DataFrame:
 
 
 @table
-def attention(run: PaperRun) -> Layout:
-    """Eq. 1 as printed, the attention that the paper names, and none: a study of ours."""
-    labels = {
-        "c2d_lstm_a": "Eq. 1 as printed: h·w",
-        "additive/c2d_lstm_a": "Bahdanau, cited by the paper: v·tanh(W h)",
-        "c2d_lstm": "No attention",
-    }
-    return _compared(run, "attention", "Scores of temporal attention in C2D+LSTM+A", labels)
-
-
-@table
-def ablation(run: PaperRun) -> Layout:
-    """C2D+LSTM+A with one thing at a time as the paper has it, the rest as the preset has it."""
-    own, *others = ABLATION
-    network = LABELS[own]
-    labels = {own: f"{network} at preset {run.preset}"}
-    labels |= {name: f"… with {LABELS[name].removesuffix(f', {network}')}" for name in others}
-    title = "Ablation: one setting at a time as printed"
-    note = "Rows with 60 patients are tested on another cohort: their differences are not paired."
-    return _compared(run, "ablation", title, labels, note)
-
-
-def _compared(run: PaperRun, name: str, title: str, labels: dict[str, str], *notes: str) -> Layout:
-    largest = most_complete(run)
-    return Layout(
-        run,
-        name,
-        title,
-        rows=(*model_rows(run, labels), *baseline_rows(run)),
-        columns=(*HEADLINE, *POOLED, *VIDEO),
-        headline=ids(HEADLINE),
-        published="table1",
-        notes=(
-            tested(largest, "clips", positives(largest)),
-            FOLD_MEAN_NOTE,
-            *notes,
-            "Not in the paper.",
-        ),
-    )
-
-
-@table
 def transfer(run: PaperRun) -> Layout:
     """Performance on real videos of training on simulated ones: our study, not the paper's.
 
@@ -311,32 +252,29 @@ def transfer(run: PaperRun) -> Layout:
     first. Rows `gain/…` are paired differences to training on these videos.
     """
     score = run.settings.transfer.video_score
-    models: dict[str, ModelRun] = {
+    models = {
         name: replace(model, predictions=per_video(model.predictions, score))
         for name in TRANSFER
         if (model := run.model(name)).predictions is not None
     }
     averaged = replace(run, models={**run.models, **models})
 
-    def gain(name: str) -> Source:
-        def source(column: Column) -> Contrast | Number:
-            if not {name, WITHIN} <= set(models):
-                return Number(note="not run")
-            better, worse = models[name].predictions, models[WITHIN].predictions
-            return paired(better, worse, column.name) or Number(note="not run")
-
-        return source
+    def gain(name: str, column: Column) -> Contrast | Number:
+        found = shared([averaged.model(of).predictions for of in (name, WITHIN)])
+        if not found:
+            return NOT_RUN
+        # A lower Brier score is the better one, so that its difference is no verdict.
+        first, second = map(binary, found)
+        return first.minus(second, column.name, judged=column.name != "brier")
 
     gains = [
-        Row(f"gain/{name}", f"Gain: t{TRANSFER_LABELS[name][1:]}", gain(name))
+        Row(f"gain/{name}", f"Gain: t{TRANSFER_LABELS[name][1:]}", partial(gain, name))
         for name in (SIMULATED, TUNED)
     ]
     return Layout(
-        run,
-        "transfer",
         "Transfer: networks trained on simulated videos, tested on these videos",
-        rows=(*model_rows(averaged, TRANSFER_LABELS), *baseline_rows(averaged), *gains),
-        columns=TRANSFER_COLUMNS,
+        (*model_rows(averaged, TRANSFER_LABELS), *baseline_rows(averaged), *gains),
+        TRANSFER_COLUMNS,
         notes=(
             "Not in the paper. No label of these videos was used to make the simulated ones or to "
             f"train on them. The probability of a video is {SCORES[score]} of those of its clips; "

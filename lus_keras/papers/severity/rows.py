@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from lus_keras.core.config import load
 from lus_keras.core.soft_labels import soft_labels
 from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.run_record.record import VideoCounts
@@ -22,37 +23,33 @@ from lus_keras.papers.severity import (
 CLASSES = ("score 0", "score 1", "score 2", "score 3")
 # The paper's "statistic data set": its network on all videos, most of which it was trained on.
 ALL_VIDEOS = "all_videos"
+TITLES = {name: variant.title for name, variant in load("severity").variants.items()}
+REMEDIES = ("nan_masked", "nan_clipped", "nan_weighted")
+
+
+def _change(study: str, variant: str, before: str = "") -> str:
+    """What a variant of a study changes, from its title, as the name of a row."""
+    change = before + TITLES[variant].removeprefix(study)
+    return change[0].upper() + change[1:]
+
+
 NAN_LABELS = {
-    "nan_baseline": "As published",
-    "nan_leaky": "LeakyReLU instead of ReLU and sigmoid",
-    "nan_last_frame": "Padded with the last frame",
-    "nan_glorot": "BiLSTM with Glorot initialization",
-    "nan_orthogonal": "BiLSTM with orthogonal initialization, forget bias 1",
-    "nan_batch_1": "Batches of 1",
-    "nan_batch_2": "Batches of 2",
-    "nan_batch_8": "Batches of 8",
-    "nan_batch_16": "Batches of 16",
-    "nan_resnet18": "ResNet18 instead of AlexNet",
-    "nan_masked": "Remedy: padding masked",
-    "nan_clipped": "Remedy: gradients clipped to norm 1",
-    "nan_weighted": "Remedy: classes weighted",
+    name: _change("NaN study, ", name, "Remedy: " if name in REMEDIES else "")
+    for name in NAN_VARIANTS
 }
 LABELS = {
     NETWORK: "As published (test-selected)",
-    VAL_SELECTED: "Validation-selected",
-    SCRATCH: "From scratch (Adam, one rate)",
-    MASKED: "Padding masked",
-    WEIGHTED: "Classes weighted",
+    VAL_SELECTED: TITLES["val_selected"],
+    SCRATCH: f"{TITLES['scratch']} (Adam, one rate)",
+    MASKED: TITLES["masked"],
+    WEIGHTED: TITLES["weighted"],
     ALL_VIDEOS: "As published, all videos (training set included)",
-    **{f"{variant}/{NETWORK}": f"NaN study: {NAN_LABELS[variant]}" for variant in NAN_VARIANTS},
+    **{f"{variant}/{NETWORK}": f"NaN study: {label}" for variant, label in NAN_LABELS.items()},
 }
-SCRATCH_LABELS = dict(
-    zip(
-        SCRATCH_VARIANTS,
-        ("Padding masked", "Classes weighted", "Gradients of 4 batches averaged", "CORAL"),
-        strict=True,
-    )
-)
+SCRATCH_LABELS = {
+    name: _change("From scratch, ", name.partition("/")[0]).removesuffix(" head")
+    for name in SCRATCH_VARIANTS
+}
 SHORT_LABELS = {name: LABELS[name].partition(" (")[0] for name in RESULT_ROWS}
 BASELINES = {"majority": "Majority class", "constant": "Best constant prediction"}
 

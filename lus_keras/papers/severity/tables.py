@@ -1,6 +1,10 @@
 """Table I, the results of Section VI, the options the paper leaves for later, and the NaN study."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 
 from lus_keras.evaluation.metrics import (
     Scores,
@@ -13,32 +17,23 @@ from lus_keras.evaluation.metrics import (
 from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.cells import join_notes
 from lus_keras.evaluation.tables.engine import table
-from lus_keras.evaluation.tables.judge import missing, one_class, tested
+from lus_keras.evaluation.tables.judge import missing, network_row, one_class, tested
 from lus_keras.evaluation.tables.layout import (
     Column,
     Judged,
     Layout,
     Number,
-    Quantity,
     Row,
     Source,
     columns_of,
-    nothing,
     numbers,
 )
+from lus_keras.evaluation.tables.multiclass import total
 from lus_keras.evaluation.tables.studies import Amounts, Study, beyond_table, learning_table
 from lus_keras.papers.base import AMOUNTS, class_counts_text
 from lus_keras.papers.localization import table_of
 from lus_keras.papers.robustness import robustness_table
-from lus_keras.papers.severity import (
-    MASKED,
-    NAN_VARIANTS,
-    NETWORK,
-    SCRATCH,
-    SCRATCH_VARIANTS,
-    VAL_SELECTED,
-    WEIGHTED,
-)
+from lus_keras.papers.severity import NAN_VARIANTS, NETWORK, PAPER, SCRATCH, VAL_SELECTED
 from lus_keras.papers.severity.gradients import logged, study
 from lus_keras.papers.severity.rows import (
     ALL_VIDEOS,
@@ -99,21 +94,18 @@ def table1(run: PaperRun) -> Layout:
 
     Train counts include the patients that choose an epoch.
     """
-    columns = columns_of(dict(zip((*SCORES, "total"), (*CLASSES, "total"), strict=True)))
-    counts, rows = side_counts(run), []
+    counts, names, rows = side_counts(run), (*SCORES, "total"), []
     for side, label in SIDES.items():
         ours = counts.get(side, [])
         values = (
             [Number(float(n), n_clips=n) for n in (*ours, sum(ours))] if ours else [Number()] * 5
         )
-        by_column = dict(zip((*SCORES, "total"), values, strict=True))
-        rows.append(Row(side, label, numbers(by_column), "" if ours else "not counted"))
+        of_side = numbers(dict(zip(names, values, strict=True)))
+        rows.append(Row(side, label, of_side, "" if ours else "not counted"))
     return Layout(
-        run,
-        "table1",
         "Table I. Distribution of scores in train and test sets (videos)",
         rows,
-        columns,
+        columns_of(dict(zip(names, (*CLASSES, "total"), strict=True))),
         decimals=0,
         published_decimals=0,
         notes=("Counts of the data in use and of the paper's private data.",),
@@ -123,30 +115,26 @@ def table1(run: PaperRun) -> Layout:
 @table
 def results(run: PaperRun) -> Layout:
     """Section VI: accuracy, F1 and loss, and what the paper does not print."""
-    rows = (NETWORK, VAL_SELECTED, SCRATCH, ALL_VIDEOS)
-    return _layout(run, "results", "Results on the test set (Sec. VI)", rows, RESULT_NOTE)
+    rows = (*PAPER.targets["results"], ALL_VIDEOS)
+    return _layout(run, "Results on the test set (Sec. VI)", rows, RESULT_NOTE)
 
 
 @table
 def variants(run: PaperRun) -> Layout:
     """What the paper names but does not try, beside its own accuracy and the majority class."""
-    rows = (NETWORK, VAL_SELECTED, MASKED, WEIGHTED)
     note = f"{VARIANT_NOTE} {class_weights_note(run)}".strip()
-    return _layout(run, "variants", "Options the paper leaves open", rows, note)
+    return _layout(run, "Options the paper leaves open", PAPER.targets["variants"], note)
 
 
-def _layout(run: PaperRun, id_: str, title: str, names: tuple[str, ...], note: str) -> Layout:
-    names = tuple(run.with_own({name: LABELS[name] for name in names}))
-    frames = {name: frame for name in names if (frame := run.model(name).predictions) is not None}
-    largest = max(frames, key=lambda name: len(frames[name])) if frames else None
+def _layout(run: PaperRun, title: str, names: tuple[str, ...], note: str) -> Layout:
+    labels = run.with_own({name: LABELS[name] for name in names})
+    frames = {name: frame for name in labels if (frame := run.model(name).predictions) is not None}
     counted = [
         tested(frame, detail=class_counts_text(frame, OF_SCORES)) for frame in frames.values()
     ]
     return Layout(
-        run,
-        id_,
         title,
-        rows=(*(_row(run, name) for name in names), *_baselines(run, largest)),
+        rows=(*(_row(run, *row) for row in labels.items()), *_baselines(run, frames)),
         columns=COLUMNS,
         headline=["accuracy", "macro_f1", DIVIDED_TWICE, "loss", "kappa"],
         # Both tables stand beside the one set of numbers that the paper prints.
@@ -164,36 +152,32 @@ def _layout(run: PaperRun, id_: str, title: str, names: tuple[str, ...], note: s
     )
 
 
-def _row(run: PaperRun, name: str) -> Row:
-    label = LABELS.get(name) or run.record.model_titles.get(name, name)
+def _row(run: PaperRun, name: str, label: str) -> Row:
     if name == ALL_VIDEOS:
         found = all_videos(run)
         if found is None:
-            return Row(name, LABELS[name], numbers({"accuracy": Number()}), missing(run, NETWORK))
-        return Row(name, LABELS[name], _judged(run, NETWORK, Scores.of(found[0])), found[1])
-    predictions, note = run.model(name).predictions, missing(run, name)
-    if predictions is None:
-        return Row(name, label, lambda _: Number(), note)
-    note = join_notes("chosen on the test set" if name == NETWORK else "", note)
+            return Row(name, label, numbers({"accuracy": Number()}), missing(run, NETWORK))
+        return Row(name, label, _judged(run, NETWORK, Scores.of(found[0])), found[1])
+    predictions = run.model(name).predictions
     label += one_class(run, predictions)
-    return Row(name, label, _judged(run, name, Scores.of(predictions)), note)
+    row = network_row(run, name, label, lambda frame: _judged(run, name, Scores.of(frame)))
+    chosen = name == NETWORK and predictions is not None
+    return replace(row, note=join_notes("chosen on the test set" if chosen else "", row.note))
 
 
-def _judged(run: PaperRun, name: str, scores: Scores) -> Source:
+def _judged(run: PaperRun, name: str, scores: Scores) -> Judged:
     """Statistics beside the majority class, of losses the best constant prediction."""
     targets, size = targets_of(run, name), batch_size_of(run, name)
     constant = constant_baseline(scores, targets)
     baseline = ordinal_statistics(majority_baseline(scores), targets)
     baseline["loss"] = ordinal_statistics(constant, targets)["loss"]
-    judged = Judged(scores.clusters, ordinal_statistics(scores, targets), baseline)
-    divided = Number(
-        _divided_twice(scores, targets, size),
-        _divided_twice(constant, targets, size),
-        scores.clusters.n_patients,
-        len(scores.y_true),
-        len(np.unique(scores.clusters.folds)),
+    divided = (_divided_twice(found, targets, size) for found in (scores, constant))
+    return Judged(
+        scores.clusters,
+        ordinal_statistics(scores, targets),
+        baseline,
+        numbers={DIVIDED_TWICE: Number.of(scores.clusters, *divided)},
     )
-    return lambda column: divided if column.id == DIVIDED_TWICE else judged(column)
 
 
 def _divided_twice(scores: Scores, targets: np.ndarray, batch_size: int) -> float:
@@ -205,23 +189,19 @@ def _divided_twice(scores: Scores, targets: np.ndarray, batch_size: int) -> floa
     )
 
 
-def _baselines(run: PaperRun, largest: str | None) -> list[Row]:
+def _baselines(run: PaperRun, frames: Mapping[str, pd.DataFrame]) -> list[Row]:
     """The two predictors that look at nothing, on the row with the most videos."""
-    if largest is None:
-        return [Row(name, label, nothing) for name, label in BASELINES.items()]
-    scores = Scores.of(run.models[largest].predictions)
-    constant = constant_baseline(scores, targets_of(run, largest))
-    majority = _judged(run, largest, majority_baseline(scores))
-    undefined = Number(note="undefined here: it gives probability 0")
-
-    def of_majority(column: Column) -> Quantity | None:
-        return undefined if column.name in ("loss", DIVIDED_TWICE) else majority(column)
-
-    sources = (of_majority, _judged(run, largest, constant))
-    return [
-        Row(name, label, source)
-        for (name, label), source in zip(BASELINES.items(), sources, strict=True)
-    ]
+    sources: list[Source] = [numbers({}), numbers({})]
+    if frames:
+        largest = max(frames, key=lambda name: len(frames[name]))
+        scores = Scores.of(frames[largest])
+        guess = _judged(run, largest, majority_baseline(scores))
+        constant = constant_baseline(scores, targets_of(run, largest))
+        undefined = Number(note="undefined here: it gives probability 0")
+        without = dict.fromkeys(("loss", DIVIDED_TWICE), undefined)
+        sources = [replace(guess, numbers=without), _judged(run, largest, constant)]
+    rows = zip(BASELINES.items(), sources, strict=True)
+    return [Row(name, label, source) for (name, label), source in rows]
 
 
 @table
@@ -231,8 +211,6 @@ def nan_study(run: PaperRun) -> Layout:
     Norms are logarithms to base 10. A training that diverged is a result here.
     """
     return Layout(
-        run,
-        "nan_study",
         "NaN study (Sec. V-A): norms of gradients by layer",
         rows=[_nan_row(run, variant) for variant in NAN_VARIANTS],
         columns=NAN_COLUMNS,
@@ -256,9 +234,8 @@ def nan_study(run: PaperRun) -> Layout:
 def _nan_row(run: PaperRun, variant: str) -> Row:
     log, note = logged(run, variant), run.status(f"{variant}/{NETWORK}")
     if log is None:
-        return Row(
-            variant, NAN_LABELS[variant], lambda _: Number(), note or "no gradients were logged"
-        )
+        note = note or "no gradients were logged"
+        return Row(variant, NAN_LABELS[variant], lambda _: Number(), note)
     found = study(log)
     values = {
         "epochs": (float(found.epochs), ""),
@@ -278,18 +255,14 @@ def _log10(value: float) -> float:
     return float(np.log10(value)) if value > 0 else float("nan")
 
 
-STUDIED = {
-    NETWORK: LABELS[NETWORK],
-    VAL_SELECTED: LABELS[VAL_SELECTED],
-    SCRATCH: f"{LABELS[SCRATCH]} (ours)",
-    **{name: f"{SCRATCH_LABELS[name]} (ours)" for name in SCRATCH_VARIANTS},
-}
+OURS = {SCRATCH: LABELS[SCRATCH], **SCRATCH_LABELS}
 BEYOND = Study(
-    STUDIED,
+    {name: LABELS[name] for name in (NETWORK, VAL_SELECTED)}
+    | {name: f"{label} (ours)" for name, label in OURS.items()},
     # The variants share its training; the paper's does not learn from random weights.
     best=SCRATCH,
     columns=(Column("accuracy", "Accuracy"), Column("f1", "F1, mean over scores")),
-    multiclass=True,
+    judged=total,
 )
 LEARNING = Amounts(BEYOND, AMOUNTS, {NETWORK: "From scratch"}, pairs=(), published=11)
 

@@ -4,12 +4,9 @@ from dataclasses import replace
 
 from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.cells import Drawing
-from lus_keras.evaluation.tables.drawings import Maker, classification_drawings
-from lus_keras.evaluation.tables.gallery import mistakes_drawing
+from lus_keras.evaluation.tables.drawings import Maker, classification_drawings, mistakes_drawing
 from lus_keras.evaluation.tables.judge import only
-from lus_keras.evaluation.tables.multiclass import class_drawings, mistakes
-from lus_keras.evaluation.tables.multilabel import apart
-from lus_keras.evaluation.tables.multilabel import mistakes as label_mistakes
+from lus_keras.evaluation.tables.multiclass import apart, class_drawings, label_mistakes, mistakes
 from lus_keras.evaluation.tables.studies import beyond_figure, learning_figure
 from lus_keras.papers.robustness import robustness_figure
 from lus_keras.papers.signs import MODELS, MULTILABEL

@@ -8,9 +8,9 @@ import numpy as np
 from lus_keras.core.config import SCALINGS
 from lus_keras.data.video import box_of, sector_mask
 from lus_keras.data.video.resample import resized
+from lus_keras.evaluation.plots import Picture, picture_grid
 from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.cells import Drawing
-from lus_keras.evaluation.tables.gallery import Picture, picture_grid
 from lus_keras.papers.signs.tables import CLASSES
 from lus_keras.simulation import SimulatedVideo, plan_cohort, simulate_video
 from lus_keras.simulation.video import measure_truth

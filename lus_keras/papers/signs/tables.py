@@ -9,16 +9,22 @@ from lus_keras.evaluation.run_record import PaperRun
 from lus_keras.evaluation.tables.engine import table
 from lus_keras.evaluation.tables.judge import tested
 from lus_keras.evaluation.tables.layout import Column, Layout, Row, ids
-from lus_keras.evaluation.tables.multiclass import class_columns, class_rows
-from lus_keras.evaluation.tables.multilabel import label_columns, label_rows
+from lus_keras.evaluation.tables.multiclass import (
+    class_columns,
+    class_rows,
+    label_columns,
+    label_rows,
+    total,
+)
 from lus_keras.evaluation.tables.studies import Amounts, Study, beyond_table, learning_table
-from lus_keras.papers.base import AMOUNTS, class_counts_text
+from lus_keras.papers.base import AMOUNTS, class_counts_text, labels_of
 from lus_keras.papers.localization import table_of
 from lus_keras.papers.robustness import robustness_table
 from lus_keras.papers.signs import EFFICIENTNET, MODELS, MULTILABEL, NEIGHBORS, RESNET50
 
 (MODEL,) = MODELS
-LABELS = {MODEL: "ResNet152", MULTILABEL: "ResNet152, multi-label"}
+TITLES = labels_of("signs")
+LABELS = {MODEL: TITLES[MODEL], MULTILABEL: f"{TITLES[MODEL]}, multi-label"}
 CLASSES = dict(
     zip(SIGNS, ("A line", "B line", "Pleural effusion", "Lung consolidation"), strict=True)
 )
@@ -36,8 +42,6 @@ def table1(run: PaperRun) -> Layout:
     counts = class_counts_text(predictions, tuple(CLASSES.values()))
     unknown = "" if predictions is None else " The number of test images in the paper is not known."
     return Layout(
-        run,
-        "table1",
         "Table 1. Classification of four signs in single frames (%)",
         [row for name in run.with_own({MODEL: ""}) for row in _of_network(run, name)],
         columns,
@@ -65,8 +69,6 @@ def multilabel(run: PaperRun) -> Layout:
     counted = tested(predictions, "frames", _together(predictions))
     simulated = (SIMULATED,) if run.simulated and predictions is not None else ()
     return Layout(
-        run,
-        "multilabel",
         "Multi-label: each of four signs separately in single frames (%), not in the paper",
         label_rows(run, MULTILABEL, CLASSES),
         columns,
@@ -119,17 +121,13 @@ def weights_note(run: PaperRun) -> str:
 
 
 BEYOND = Study(
-    {
-        MODEL: "ResNet152",
-        RESNET50: "ResNet50 (ours)",
-        EFFICIENTNET: "EfficientNet-B0 (ours)",
-        NEIGHBORS: "ResNet152 on three neighboring frames (ours)",
-    },
+    {name: TITLES[name] for name in (MODEL, RESNET50, EFFICIENTNET)}
+    | {NEIGHBORS: "ResNet152 on three neighboring frames (ours)"},
     best=MODEL,
     columns=(Column("accuracy", "Accuracy"), Column("f1", "F1, mean over signs")),
-    multiclass=True,
+    judged=total,
 )
-LEARNING = Amounts(BEYOND, AMOUNTS, {MODEL: "ResNet152"}, pairs=(), published=400)
+LEARNING = Amounts(BEYOND, AMOUNTS, {MODEL: LABELS[MODEL]}, pairs=(), published=400)
 
 TABLES = {
     "table1": table1,

@@ -10,41 +10,29 @@ from functools import partial
 import numpy as np
 
 from lus_keras.core import config
-from lus_keras.evaluation.metrics import Clusters, mean_statistic
 from lus_keras.evaluation.run_record import PaperRun
-from lus_keras.evaluation.tables.classification import baseline_rows, model_rows
+from lus_keras.evaluation.tables.classification import VIDEO, baseline_rows, model_rows
 from lus_keras.evaluation.tables.engine import table
 from lus_keras.evaluation.tables.judge import binary, most_complete, only, tested
 from lus_keras.evaluation.tables.layout import (
+    NOT_RUN,
     Column,
     Contrast,
     Layout,
     Measure,
     Number,
     Row,
-    Source,
     columns_of,
     ids,
+    mean_measure,
+    metrics,
     numbers,
 )
 from lus_keras.evaluation.tables.studies import Amounts, Study, beyond_table, learning_table
 from lus_keras.papers.base import AMOUNTS, labels_of
 from lus_keras.papers.localization import table_of
 from lus_keras.papers.robustness import robustness_table
-from lus_keras.papers.sliding import (
-    BASE,
-    CITED,
-    DATA_SETS,
-    DEPTHS,
-    EXPLAINED,
-    LEAKAGE,
-    OTHERS,
-    PLEURA,
-    TABLE1,
-    TABLE2,
-    TABLE3,
-    TABLE5,
-)
+from lus_keras.papers.sliding import BASE, CITED, DATA_SETS, DEPTHS, EXPLAINED, OTHERS, PAPER
 
 LABELS = labels_of("sliding")
 VARIANTS = {name: variant.title for name, variant in config.load("sliding").variants.items()}
@@ -56,20 +44,15 @@ MMODE_NOTE = (
     "that the paper cites (Jaščur et al. 2021); columns take the place of tiles."
 )
 HEADLINE = (
-    Column("accuracy", "Accuracy"),
+    *metrics("accuracy"),
     Column("sensitivity", "Sensitivity", "recall"),
-    Column("specificity", "Specificity"),
-    Column("f1", "F1"),
+    *metrics("specificity", "f1"),
 )
 FURTHER = (
-    Column("precision", "Precision"),
-    Column("roc_auc", "ROC-AUC"),
-    Column("pr_auc", "PR-AUC"),
+    *metrics("precision", "roc_auc", "pr_auc"),
     Column("brier", "Brier score (0 is best)"),
-    Column("sensitivity_at_90", "Sensitivity at a specificity of 0.90"),
-    Column("video_accuracy", "Accuracy, per video", "accuracy", video=True),
-    Column("video_f1", "F1, per video", "f1", video=True),
-    Column("video_roc_auc", "ROC-AUC, per video", "roc_auc", video=True),
+    *metrics("sensitivity_at_90"),
+    *VIDEO,
 )
 COLUMNS = (*HEADLINE, *FURTHER)
 METHODS = {"vanilla": "Vanilla saliency", "smooth": "SmoothGrad"}
@@ -86,12 +69,10 @@ SHARES = {
 
 def _layout(
     run: PaperRun,
-    id_: str,
     title: str,
     names: Sequence[str],
-    *,
+    *notes: str,
     rows: Sequence[Row] = (),
-    notes: Sequence[str] = (),
     published: str = "",
 ) -> Layout:
     """Networks by data set, each with its baselines, then `rows`."""
@@ -102,9 +83,12 @@ def _layout(
         named = {name: LABELS[name] for name in names if name.startswith(f"{variant}/")}
         made += model_rows(of_variant, named)
         made += baseline_rows(of_variant, prefix=f"{variant}/", title=f"{VARIANTS[variant]}, ")
+    leaking = ", ".join(VARIANTS[variant] for variant in variants if variant in run.leaking)
+    leakage = (
+        f"LEAKAGE in {leaking}: tiles of one patient are in both training and test set. These rows "
+        "measure how well patients are recognized."
+    )
     return Layout(
-        run,
-        id_,
         title,
         rows=(*made, *rows),
         columns=COLUMNS,
@@ -116,7 +100,7 @@ def _layout(
             "Positive: sliding present. Baseline: the majority class of the same tiles. Each tile "
             "counts once; intervals are over patients.",
             *((MMODE_NOTE,) if CITED in names else ()),
-            *_leaking(run, variants),
+            *((leakage,) if leaking else ()),
             *notes,
         ),
     )
@@ -132,40 +116,24 @@ def _population(run: PaperRun, variant: str) -> str:
     return tested(largest, "tiles", positive, prefix=prefix)
 
 
-def _leaking(run: PaperRun, variants: Sequence[str]) -> list[str]:
-    leaking = [
-        variant for variant in variants if variant in run.variants and run.variants[variant].leaks
-    ]
-    if not leaking:
-        return []
-    return [
-        f"LEAKAGE in {', '.join(VARIANTS[variant] for variant in leaking)}: tiles of one patient "
-        "are in both training and test set. These rows measure how well patients are recognized."
-    ]
+def _plain(id_: str, title: str, *notes: str, published: str = ""):
+    """A table of the networks of a target by data set."""
+    names = PAPER.targets[id_]
+    return table(lambda run: _layout(run, title, names, *notes, published=published), id_)
 
 
-def _plain(id_: str, title: str, names: Sequence[str], *notes: str, published: str = ""):
-    """A table of networks by data set."""
-    return table(
-        partial(_layout, id_=id_, title=title, names=names, notes=notes, published=published)
-    )
-
-
-table1 = _plain("table1", "Table 1. Tiles of 30 × 30 pixels", (*TABLE1, CITED))
-table2 = _plain("table2", "Table 2. Tiles of 60 × 60 pixels", TABLE2)
-table3 = _plain("table3", "Table 3. Tiles of 90 × 90 pixels", TABLE3)
-table4 = _plain("table4", "Table 4. All data sets and networks", (*TABLE1, *TABLE2, *TABLE3, CITED))
+table1 = _plain("table1", "Table 1. Tiles of 30 × 30 pixels")
+table2 = _plain("table2", "Table 2. Tiles of 60 × 60 pixels")
+table3 = _plain("table3", "Table 3. Tiles of 90 × 90 pixels")
+table4 = _plain("table4", "Table 4. All data sets and networks")
 table5 = _plain(
     "table5",
     "Table 5. The networks the paper calls best, and a network on M-mode slices",
-    TABLE5,
     "The published M-mode numbers are of that study.",
 )
-
 pleura = _plain(
     "pleura",
     "Pleura only: the first row of tiles of 30 × 30 pixels, compared with two rows",
-    PLEURA,
     "The paper's conclusion names tiles of the pleura only as future work and has no numbers for "
     "them; those of two rows are from Table 1. Where the pleural line is oblique, part of it lies "
     "in the second row.",
@@ -179,32 +147,28 @@ def leakage(run: PaperRun) -> Layout:
 
     Rows `leakage_gain/<network>` hold the difference with its interval.
     """
-    titles = {name: LABELS[name] for name in DEPTHS}
     gains = [
-        Row(f"leakage_gain/{name}", f"Gain from splitting by tile, {title}", _gain(run, name))
-        for name, title in titles.items()
+        Row(
+            f"leakage_gain/{name}",
+            f"Gain from splitting by tile, {LABELS[name]}",
+            partial(_gain, run, name),
+        )
+        for name in DEPTHS
     ]
+    title = "Leakage: the same networks and tiles, split by patient and by tile"
     note = (
         "Gain: metric with the split by tile minus that with the split by patient; the two test "
         "sets are resampled independently, each over its patients."
     )
-    title = "Leakage: the same networks and tiles, split by patient and by tile"
-    return _layout(run, "leakage", title, LEAKAGE, rows=gains, notes=(note,))
+    return _layout(run, title, PAPER.targets["leakage"], note, rows=gains)
 
 
-def _gain(run: PaperRun, name: str) -> Source:
+def _gain(run: PaperRun, name: str, column: Column) -> Contrast | Number | None:
+    if column not in (*HEADLINE, *FURTHER[:4]):
+        return None
     frames = [run.model(f"{variant}/{name}").predictions for variant in (LEAKY, "2_30x30")]
-
-    def source(column: Column) -> Contrast | Number | None:
-        if column not in (*HEADLINE, *FURTHER[:4]):
-            return None
-        sides = [binary(frame) for frame in frames if frame is not None]
-        if len(sides) < len(frames):
-            return Number(note="not run")
-        first, second = ((side.statistics[column.name], side.clusters) for side in sides)
-        return Contrast(first, second, paired=False)
-
-    return source
+    first, second = (None if frame is None else binary(frame) for frame in frames)
+    return first.minus(second, column.name, paired=False) if first and second else NOT_RUN
 
 
 @table
@@ -216,10 +180,10 @@ def explanations(run: PaperRun) -> Layout:
     made = run.model(EXPLAINED).explanations or {}
     methods = METHODS | {name: label for name, label in FURTHER_METHODS.items() if name in made}
     return Layout(
-        run,
-        "explanations",
         "Explanations: where the maps of test tiles lie",
-        rows=[Row(method, label, _mapped(run, method)) for method, label in methods.items()],
+        rows=[
+            Row(method, label, partial(_mapped, run, method)) for method, label in methods.items()
+        ],
         columns=columns_of(SHARES),
         notes=(
             "Tiles of the uppermost row, which contains the pleural line. Baseline: the share of "
@@ -232,25 +196,20 @@ def explanations(run: PaperRun) -> Layout:
     )
 
 
-def _mapped(run: PaperRun, method: str) -> Source:
+def _mapped(run: PaperRun, method: str, column: Column) -> Measure | Number:
     maps = run.model(EXPLAINED).explanations
-
-    def source(column: Column) -> Measure | Number:
-        if maps is None:
-            return Number(note="not run: requires the target figure5")
-        values = maps.get(f"{method}_{column.id}")
-        if values is None:
-            return Number(note="not measured by the version of lus_keras that made the run")
-        known = ~np.isnan(values)
-        if not known.any():
-            return Number(note="n/a: the pleura is not known in these videos")
-        clusters = Clusters.of(maps["patient_id"][known], np.zeros(known.sum(), int))
-        chance = None
-        if column.id != "random":
-            chance = float(np.mean(maps[f"{column.id.removesuffix('_untrained')}_area"][known]))
-        return Measure(mean_statistic(values[known], clusters), clusters, chance)
-
-    return source
+    if maps is None:
+        return Number(note="not run: requires the target figure5")
+    values = maps.get(f"{method}_{column.id}")
+    if values is None:
+        return Number(note="not measured by the version of lus_keras that made the run")
+    known = ~np.isnan(values)
+    if not known.any():
+        return Number(note="n/a: the pleura is not known in these videos")
+    chance = None
+    if column.id != "random":
+        chance = float(np.mean(maps[f"{column.id.removesuffix('_untrained')}_area"][known]))
+    return mean_measure(values[known], maps["patient_id"][known], chance)
 
 
 @table
@@ -262,8 +221,6 @@ def figure4(run: PaperRun) -> Layout:
         known = {name: Number(counts.get(name)) for name in ("present", "absent", "total")}
         rows.append(Row(variant, variant, numbers(known), "" if counts else "not run"))
     return Layout(
-        run,
-        "figure4",
         "Figure 4. Tiles of each class in the six data sets",
         rows,
         columns_of({"present": "Sliding", "absent": "No sliding", "total": "Total"}),
