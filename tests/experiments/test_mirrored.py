@@ -103,4 +103,4 @@ def test_a_batch_that_cannot_be_shared_evenly_is_refused(found):
 def test_a_whole_run_ends_in_predictions_and_says_what_differs(found):
     assert found["exit"] == 0
     assert len(list(found["out"].rglob("predictions.csv"))) == 2
-    assert "normalization statistics are those of each device's share" in found["said"]
+    assert "Normalization statistics are those of each device's share" in found["said"]
