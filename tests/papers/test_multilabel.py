@@ -364,7 +364,7 @@ def test_none_and_several_take_part_and_the_unmarked_is_named(world):
     assert "1 videos have no label in 'signs' and are excluded: v00." in printed
     assert "46 clips of 23 videos of 23 patients, 18 A line, 18 B line, " in printed
     assert "8 none of them" in printed
-    assert "[X] variants.multilabel.set.label_column = signs: ours: in the paper the classes" in printed
+    assert "[X] variants.multilabel.set.label_column = signs: ours: in the paper" in printed
     table = predictions_of(folder / "run")
     truth = {f"v{number:02d}": SHOWN[number % len(SHOWN)] for number in range(1, 24)}
     for _, row in table.iterrows():
