@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 100),
     default=70,
     show_default=True,
-    help="JPEG quality of the images.",
+    help="WebP quality of the images.",
 )
 @PATHS_ROOT
 def annotate(
