@@ -3,7 +3,7 @@
 import numpy as np
 
 from lus_keras.simulation.anatomy import transmission
-from lus_keras.simulation.artifacts import VerticalArtifacts, elevational_visibility
+from lus_keras.simulation.artefacts import VerticalArtifacts, elevational_visibility
 from lus_keras.simulation.geometry import Acquisition
 from lus_keras.simulation.motion import Motion
 from lus_keras.simulation.parameters import TrapParameters, ZLineParameters, draw_many

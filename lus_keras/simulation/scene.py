@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from lus_keras.simulation import anatomy, display, tasks
-from lus_keras.simulation.artifacts import VerticalArtifacts
+from lus_keras.simulation.artefacts import VerticalArtifacts
 from lus_keras.simulation.cohort import VideoPlan
 from lus_keras.simulation.consolidation import Consolidation
 from lus_keras.simulation.effusion import Effusion, build_effusion

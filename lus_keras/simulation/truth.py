@@ -12,7 +12,7 @@ import numpy as np
 
 from lus_keras.data.manifest import Segments
 from lus_keras.simulation.anatomy import haze_db
-from lus_keras.simulation.artifacts import ERASURE
+from lus_keras.simulation.artefacts import ERASURE
 from lus_keras.simulation.display import noise_level
 from lus_keras.simulation.scene import Scene
 from lus_keras.simulation.texture import from_db

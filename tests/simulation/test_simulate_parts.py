@@ -8,7 +8,7 @@ import pytest
 
 from lus_keras.data.clips import frames_in_segments
 from lus_keras.simulation import anatomy, display, plan_cohort, segments_from_frames
-from lus_keras.simulation.artifacts import VerticalArtifacts, elevational_visibility
+from lus_keras.simulation.artefacts import VerticalArtifacts, elevational_visibility
 from lus_keras.simulation.finding_parameters import (
     BlobParameters,
     DefectParameters,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lus_keras.simulation.acoustic_traps import narrow_traps, z_lines
-from lus_keras.simulation.artifacts import Pathology
+from lus_keras.simulation.artefacts import Pathology
 from lus_keras.simulation.geometry import Acquisition, sector_region
 from lus_keras.simulation.motion import Motion
 from lus_keras.simulation.motion import draw_motion as draw_motion

@@ -15,7 +15,7 @@ from lus_keras.simulation.acoustic_traps import (
     span_mm,
     z_lines,
 )
-from lus_keras.simulation.artifacts import Pathology, VerticalArtifacts
+from lus_keras.simulation.artefacts import Pathology, VerticalArtifacts
 from lus_keras.simulation.consolidation import Consolidation
 from lus_keras.simulation.finding_parameters import (
     BlobParameters,

@@ -6,7 +6,7 @@ import numpy as np
 
 from lus_keras.core.labels import SIGNS
 from lus_keras.simulation.acoustic_traps import narrow_traps, z_lines
-from lus_keras.simulation.artifacts import Pathology
+from lus_keras.simulation.artefacts import Pathology
 from lus_keras.simulation.consolidation import Consolidation
 from lus_keras.simulation.finding_parameters import EffusionParameters, HepatisationParameters
 from lus_keras.simulation.geometry import Acquisition, sector_region

@@ -12,7 +12,7 @@ import dataclasses
 from typing import Any
 
 from lus_keras.simulation.acoustic_traps import z_lines
-from lus_keras.simulation.artifacts import Pathology
+from lus_keras.simulation.artefacts import Pathology
 from lus_keras.simulation.geometry import Acquisition
 from lus_keras.simulation.lung_point import draw_lung_point
 from lus_keras.simulation.motion import Motion
