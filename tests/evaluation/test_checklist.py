@@ -168,6 +168,43 @@ def test_networks_that_are_averaged_are_an_ensemble(tmp_path, changes, expected)
     assert answers(CLAIM, section, record)["27"].startswith(expected)
 
 
+def test_networks_of_variants_are_told_apart_by_what_they_were_trained_on(tmp_path):
+    record, papers = read_run(
+        write_run(tmp_path, models=("c2d_a", "c2d_lstm_a"), folds=2, patients=4)
+    )
+    run = papers["bline"]
+    variants = {
+        name: VariantRecord(folds=2, config=Settings.model_validate({"transfer": transfer}))
+        for name, transfer in {
+            "simulated": {"train_on": "simulated", "networks": 3},
+            "tuned": {"pretrain": "simulated"},
+        }.items()
+    }
+    changed = run.record.model_copy(
+        update={
+            "variants": variants,
+            "model_titles": {"simulated/c2d_a": "Simulated only", "tuned/c2d_lstm_a": "Fine-tuned"},
+        }
+    )
+    models = {
+        "simulated/c2d_a": run.models["c2d_a"],
+        "tuned/c2d_lstm_a": run.models["c2d_lstm_a"],
+    }
+    section = build_section(replace(run, record=changed, models=models), declared("bline"))
+    found = answers(CLAIM, section, record)
+    assert found["27"] == (
+        "Probabilities are means over 3 networks trained on simulated videos (Simulated only). Not "
+        "applied (Fine-tuned): each fold's network is evaluated separately, on the test patients "
+        "of its fold."
+    )
+    assert found["33"] == (
+        "Trained on simulated videos only, tested on simulated (Simulated only). Not done "
+        "(Fine-tuned): networks are tested on data from the same source as their training data."
+    )
+    initial = checklist_fields(section, record)["initial"]()
+    assert initial == "Random, seeded, then pretraining on simulated videos (Fine-tuned)."
+
+
 @pytest.mark.parametrize(
     ("resize", "expected"), [("bilinear", "(bilinear with antialiasing)"), ("area", "(by area)")]
 )

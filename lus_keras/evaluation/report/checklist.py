@@ -8,6 +8,7 @@ run) and `remains` (what the authors have to add). Answers use only run.json and
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import jinja2
@@ -17,7 +18,7 @@ from lus_keras.core.multilabel import COLUMNS as MULTILABEL_COLUMNS
 from lus_keras.evaluation.report.escape import escaped, in_cell
 from lus_keras.evaluation.report.html import template
 from lus_keras.evaluation.report.section import RESEARCH_USE, Section
-from lus_keras.evaluation.run_record import RunRecord
+from lus_keras.evaluation.run_record import PaperRun, RunRecord
 from lus_keras.evaluation.tables.cells import Cell, Table
 
 FOLDER = Path(__file__).parent / "checklists"
@@ -93,6 +94,7 @@ def checklist_fields(section: Section, record: RunRecord) -> dict[str, Callable[
             "multilabel": MULTILABEL_COLUMNS,
             "shape": _input_shape(section),
             "measured": list(_measured(section)),
+            "networks_by": partial(_networks_by, section.run),
             "failing": _failing(section),
         }
     )
@@ -105,6 +107,21 @@ def checklist_fields(section: Section, record: RunRecord) -> dict[str, Callable[
 
 def _on_one_line(macro: Callable[[], str]) -> Callable[[], str]:
     return lambda: " ".join(str(macro()).split())
+
+
+def _networks_by(run: PaperRun, *fields: str) -> list[tuple[tuple[object, ...], str]]:
+    """Values of fields of `transfer` → titles of the networks that have them.
+
+    Variants may differ in them. Without titles if all networks of the run agree.
+    """
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for name in run.models:
+        transfer = run.settings_of(name).transfer
+        values = tuple(getattr(transfer, field) for field in fields)
+        groups.setdefault(values, []).append(run.record.model_titles.get(name, name))
+    return [
+        (values, ", ".join(names) if len(groups) > 1 else "") for values, names in groups.items()
+    ]
 
 
 def _input_shape(section: Section) -> list[object]:

@@ -44,7 +44,7 @@ def figure5(run: PaperRun) -> Drawing | None:
     how = "mean of absolute gradients" if order == "mean_abs" else "absolute mean gradient"
     return Drawing(
         "figure5",
-        "Figure 5. Where the network looks",
+        "Figure 5. Saliency maps of a test tile",
         f"Test tile {maps['clip_id'][0]}, the first of those with sliding; frames {step} apart. "
         f"First row: input; then {', '.join(methods)}. Saliency and SmoothGrad ({how}) by the "
         f"engine {ENGINE_NAMES.get(engine, engine)}; explained class: {explained}. Each map is "
