@@ -1,6 +1,7 @@
 """Output of commands: help, printed text, and the list of files written."""
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ from lus_keras.core.safe_text import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+# Files of one folder that are listed one by one; a report has dozens of figures.
+LISTED = 12
 
 
 def _keep_lines(options: dict[str, Any]) -> dict[str, Any]:
@@ -56,10 +60,19 @@ def number_of(count: int, noun: str) -> str:
 
 
 def name_files(files: list[Path]) -> None:
-    """Prints a list of files, and which one to open if there is an index page among them."""
-    echo("Files:")
-    for path in files:
-        echo(f"  {path}")
+    """Prints a list of files, and which one to open if there is an index page among them.
+
+    A folder with more than `LISTED` of them is one line with their number.
+    """
+    folders = Counter(path.parent for path in files)
+    lines = [
+        f"  {path}"
+        if (count := folders[path.parent]) <= LISTED
+        else f"  {path.parent}{os.sep} ({count} files)"
+        for path in files
+    ]
+    for line in dict.fromkeys(["Files:", *lines]):
+        echo(line)
     index = next((path for path in files if path.name == "index.html"), None)
     if index:
         echo(f"Open {os.fspath(index)}")

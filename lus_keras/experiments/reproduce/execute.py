@@ -89,7 +89,8 @@ def _train(request: Request, reporter: Reporter, plans: Sequence[Plan], result: 
 def _prepare(plan: Plan, request: Request, out: Path, reporter: Reporter) -> list[Prepared]:
     """Reports a paper's plan and stores frames, splits and the record of the run."""
     name, settings = plan.paper.name, plan.config
-    reporter.note(f"{name}: {settings.title} ({settings.authors}, {settings.venue})")
+    source = ", ".join(filter(None, (settings.authors, settings.venue)))
+    reporter.note(f"{name}: {settings.title} ({source})")
     known = [plan.data, *map(plan.data_of, plan.variants)]
     for note in dict.fromkeys(sentence(fact) for data in known for fact in data.facts):
         reporter.note(f"  {note}")
