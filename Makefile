@@ -43,8 +43,7 @@ docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file .ci/mkdocs.yml
 
 notebooks: $(INSTALLED)
-	LUS_KERAS_PRESET=$(PRESET) $(BIN)/jupyter-execute --inplace --NotebookClient.record_timing=False \
-	  --NotebookClient.coalesce_streams=True notebooks/*.ipynb
+	LUS_KERAS_PRESET=$(PRESET) $(BIN)/python .ci/notebooks.py notebooks/*.ipynb
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
