@@ -5,6 +5,8 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 BLUE, GREEN, ORANGE, GRAY = "#1f5fbf", "#2a9d4a", "#d9730d", "#777777"
 # Okabe and Ito's palette: told apart by color-blind readers too.
@@ -52,3 +54,35 @@ def new_figure(width: float, height: float) -> Figure:
 def line_style(number: int) -> dict[str, Any]:
     """Keywords of matplotlib's `plot` for the n-th network, from 0; styles repeat after 28."""
     return {"color": PALETTE[number % len(PALETTE)], "ls": LINES[number % len(LINES)], "lw": 1.8}
+
+
+def key_beneath(figure: Figure, axes: Any) -> None:
+    """Puts the legend of some axes under the figure, in two columns, where it hides no data.
+
+    The figure grows by its height, so the axes keep their size.
+    """
+    handles, labels = axes.get_legend_handles_labels()
+    if not handles:
+        return
+    options: dict[str, Any] = {"ncols": 2, "frameon": False, "fontsize": 8}
+    key = figure.legend(handles, labels, loc="outside lower center", **options)
+    extent = key.get_window_extent(FigureCanvasAgg(figure).get_renderer())
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        # Axes of equal scales reach a little below the place that is kept for them.
+        engine.set(h_pad=0.1)
+    figure.set_figheight(figure.get_figheight() + extent.height / figure.dpi + 0.2)
+
+
+def plain_ticks(axis: Any, low: float, high: float) -> None:
+    """Writes plain numbers along a logarithmic axis, few enough not to touch.
+
+    Args:
+        axis: Axis of matplotlib.
+        low: Smallest value drawn.
+        high: Largest value drawn.
+    """
+    steps = (1, 2, 5) if high < 1000 * low else (1,)
+    axis.set_major_locator(MaxNLocator(5) if high < 5 * low else LogLocator(subs=steps))
+    axis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
+    axis.set_minor_formatter(NullFormatter())

@@ -9,6 +9,8 @@ from lus_keras.core.style import BLUE, GRAY, GREEN, ORANGE, new_figure
 
 # Kinds of layers by a part of their class's name; what has none is drawn in gray.
 COLORS = {"Conv": BLUE, "Dense": BLUE, "Bidirectional": GREEN, "Attention": ORANGE}
+# Where an arrow that passes boxes by runs, in the units of the column.
+BESIDE = 0.63
 # Layers of a network that fits a page.
 MOST_LAYERS = 40
 # Layers that belong to the box before them.
@@ -48,10 +50,12 @@ def draw_architecture(model: keras.Model) -> Figure:
         if end - start == 1:
             axes.annotate("", (0.3, end - 0.32), (0.3, start + 0.32), arrowprops=arrow)
             continue
-        # From the right side of one box to that of the other.
-        arrow |= {"connectionstyle": "arc3,rad=-0.6", "shrinkA": 6, "shrinkB": 6}
-        places: dict[str, Any] = {"xycoords": drawn[end], "textcoords": drawn[start]}
-        axes.annotate("", (1, 0.5), (1, 0.5), **places, arrowprops=arrow)
+        # Out of the right side of one box, down between boxes and shapes, into the other's.
+        turn, line = (BESIDE, (start + end) / 2), arrow | {"arrowstyle": "-"}
+        line |= {"connectionstyle": "angle,angleA=90,angleB=0,rad=5", "shrinkA": 0, "shrinkB": 6}
+        axes.annotate("", (1, 0.5), turn, xycoords=drawn[start], textcoords="data", arrowprops=line)
+        arrow |= {"connectionstyle": "angle,angleA=90,angleB=0,rad=5", "shrinkA": 0, "shrinkB": 6}
+        axes.annotate("", (1, 0.5), turn, xycoords=drawn[end], textcoords="data", arrowprops=arrow)
     return figure
 
 

@@ -130,6 +130,14 @@ def test_nothing_is_wider_than_a_phone(opened, annotated):
         opened.resize(1280, 800)
 
 
+def test_the_clock_is_not_cut_off(opened, annotated):
+    """Long videos have long frame numbers."""
+    opened.resize(1280, 800)
+    opened.evaluate("document.getElementById('clock').textContent = '33.33 s · frame 1000 of 1200'")
+    width = "(({scrollWidth, clientWidth}) => scrollWidth - clientWidth)"
+    assert opened.evaluate(f"{width}(document.getElementById('clock'))") <= 0
+
+
 def test_table_2_is_trained_on_what_was_marked(annotated, folder, tensorflow):
     manifest = folder / "manifest.csv"
     said = invoke("data", "import-annotations", annotated, folder / "videos", "--out", manifest)

@@ -1,7 +1,7 @@
 """What networks learned and scored: curves over epochs and thresholds, matrices, differences."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from lus_keras.core.style import BLUE, GRAY, ORANGE, VERDICT_COLORS, line_style, new_figure
+from lus_keras.core.style import (
+    BLUE,
+    GRAY,
+    ORANGE,
+    VERDICT_COLORS,
+    key_beneath,
+    line_style,
+    new_figure,
+)
 from lus_keras.evaluation.metrics import (
     Scores,
     Statistic,
@@ -23,8 +31,10 @@ from lus_keras.evaluation.metrics import (
 )
 
 BINS = 10
-# Characters in a line of words beside a plot.
-WRAP = 36
+# Characters in a line of words beside a plot, and in one above a panel.
+WRAP, TITLE = 36, 26
+# Panels side by side, at most; more go into further rows.
+ACROSS = 5
 
 
 def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figure:
@@ -33,24 +43,37 @@ def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figu
     Args:
         histories: Label → fold → history with `epoch, loss, accuracy` and, if validated, `val_…`.
     """
-    figure = new_figure(max(3.2 * len(histories), 4.5), 4.8)
-    axes = figure.subplots(2, len(histories), squeeze=False, sharex="col", sharey="row")
-    for column, (label, folds) in enumerate(histories.items()):
-        axes[0, column].set_title(label)
-        axes[1, column].set_xlabel("epoch")
-        axes[1, column].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        for row, quantity in enumerate(("loss", "accuracy")):
-            _curve(axes[row, column], folds, quantity, "training", BLUE)
-            _curve(axes[row, column], folds, f"val_{quantity}", "validation", ORANGE)
-    for row, quantity in enumerate(("loss", "accuracy")):
-        axes[row, 0].set_ylabel(quantity)
-    if axes[0, 0].get_legend_handles_labels()[1]:
-        axes[0, 0].legend(frameon=False, fontsize=8)
+    lines, across = _grid(len(histories))
+    figure = new_figure(max(3.2 * across, 4.5), 4.8 * lines)
+    places = figure.subplots(2 * lines, across, squeeze=False)
+    # A pair of panels a network, one above the other.
+    pairs = places.reshape(lines, 2, across).swapaxes(1, 2).reshape(-1, 2)
+    for spare in pairs[len(histories) :].flat:
+        spare.set_axis_off()
+    for pair, (label, folds) in zip(pairs, histories.items(), strict=False):
+        pair[0].set_title(textwrap.fill(label, TITLE))
+        pair[0].sharex(pair[1])
+        pair[0].tick_params(labelbottom=False)
+        pair[1].set_xlabel("epoch")
+        pair[1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        for place, first, quantity in zip(pair, pairs[0], ("loss", "accuracy"), strict=True):
+            _curve(place, folds, quantity, "training", BLUE)
+            _curve(place, folds, f"val_{quantity}", "validation", ORANGE)
+            if place is not first:
+                place.sharey(first)
+    for row, line in enumerate(places):
+        line[0].set_ylabel(("loss", "accuracy")[row % 2])
+        for place in line[1:]:
+            place.tick_params(labelleft=False)
+    # The first network need not be validated.
+    entries = {label: handle for pair in pairs for handle, label in _entries(pair[0])}
+    if entries:
+        pairs[0, 0].legend(list(entries.values()), list(entries), frameon=False, fontsize=8)
     return figure
 
 
 def roc_curves(scores: Mapping[str, Scores]) -> Figure:
-    """Sensitivity against 1 - specificity, all out-of-fold predictions of a model together.
+    """Sensitivity against 1 − specificity, all out-of-fold predictions of a model together.
 
     The legend has the areas with 95 % bootstrap intervals over patients. Models tested on one class
     only are left out.
@@ -59,14 +82,14 @@ def roc_curves(scores: Mapping[str, Scores]) -> Figure:
 
     figure = new_figure(5.2, 5)
     axes = figure.subplots()
-    axes.plot((0, 1), (0, 1), color=GRAY, lw=1, ls=":", label="chance (0.50)")
     for number, (label, model) in enumerate(_two_classes(scores).items()):
         fpr, tpr, _ = roc_curve(model.y_true, model.positive)
         area = _with_interval(roc_auc_statistic(*_read(model)), model)
-        axes.plot(fpr, tpr, **line_style(number), label=f"{label}\n{area}")
-    axes.set(xlabel="1 - specificity", ylabel="sensitivity", aspect="equal")
+        axes.plot(fpr, tpr, **line_style(number), label=f"{textwrap.fill(label, WRAP)}\n{area}")
+    axes.plot((0, 1), (0, 1), color=GRAY, lw=1, ls=":", label="chance (0.50)")
+    axes.set(xlabel="1 − specificity", ylabel="sensitivity", aspect="equal")
     axes.set_title("ROC (area, 95 % CI)")
-    axes.legend(loc="lower right", frameon=False, fontsize=8)
+    key_beneath(figure, axes)
     return figure
 
 
@@ -85,13 +108,14 @@ def precision_recall_curves(scores: Mapping[str, Scores], *, prevalence: bool = 
     for number, (label, model) in enumerate(kept.items()):
         found, recall, _ = precision_recall_curve(model.y_true, model.positive)
         area = _with_interval(pr_auc_statistic(*_read(model)), model)
-        axes.step(recall, found, where="post", **line_style(number), label=f"{label}\n{area}")
+        name = f"{textwrap.fill(label, WRAP)}\n{area}"
+        axes.step(recall, found, where="post", **line_style(number), label=name)
     if kept and prevalence:
         share = float(np.mean(max(kept.values(), key=lambda m: len(m.y_true)).y_true))
         axes.axhline(share, color=GRAY, lw=1, ls=":", label=f"prevalence ({share:.2f})")
     axes.set(xlabel="recall", ylabel="precision", ylim=(-0.02, 1.02))
     axes.set_title("Precision–recall (area, 95 % CI)")
-    axes.legend(loc="lower left", frameon=False, fontsize=8)
+    key_beneath(figure, axes)
     return figure
 
 
@@ -108,9 +132,12 @@ def confusion_matrices(scores: Mapping[str, Scores], classes: Sequence[str]) -> 
 
 def count_matrices(matrices: Mapping[str, NDArray[Any]], classes: Sequence[str]) -> Figure:
     """Confusion matrices `(k, k)` that are counted already, by label; rows = truth."""
-    figure = new_figure(max(2.6 * len(matrices), 3.2), 3.1)
-    panels = figure.subplots(1, len(matrices), squeeze=False)[0]
-    for axes, (label, counts) in zip(panels, matrices.items(), strict=True):
+    lines, across = _grid(len(matrices))
+    figure = new_figure(max(2.6 * across, 3.2), 3.1 * lines)
+    panels = figure.subplots(lines, across, squeeze=False)
+    for spare in panels.flat[len(matrices) :]:
+        spare.set_axis_off()
+    for axes, (label, counts) in zip(panels.flat, matrices.items(), strict=False):
         shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (row, column), count in np.ndenumerate(counts):
@@ -119,10 +146,12 @@ def count_matrices(matrices: Mapping[str, NDArray[Any]], classes: Sequence[str])
             axes.text(column, row, text, ha="center", va="center", color="w" if dark else "k")
         ticks = range(len(classes))
         axes.set_xticks(ticks, classes, fontsize=8)
-        axes.set_yticks(ticks, classes if axes is panels[0] else [""] * len(classes), fontsize=8)
-        axes.set_title(label, fontsize=10)
+        named = classes if axes in panels[:, 0] else [""] * len(classes)
+        axes.set_yticks(ticks, named, fontsize=8)
+        axes.set_title(textwrap.fill(label, TITLE), fontsize=10)
         axes.set_xlabel("predicted")
-    panels[0].set_ylabel("truth")
+    for first in panels[:, 0]:
+        first.set_ylabel("truth")
     return figure
 
 
@@ -142,12 +171,13 @@ def reliability_diagram(scores: Mapping[str, Scores]) -> Figure:
         observed = np.bincount(slot, model.y_true == 1, BINS)[used] / count[used]
         ends = np.array([_of_bin(model, slot == bin_) for bin_ in np.flatnonzero(used)])
         style = line_style(number)
-        axes.plot(mean, observed, marker="o", ms=4, **style, label=label)
+        name = textwrap.fill(label, WRAP)
+        axes.plot(mean, observed, marker="o", ms=4, **style, label=name)
         axes.vlines(mean, *ends.T, color=style["color"], lw=0.8, alpha=0.6)
         below.plot((np.arange(BINS) + 0.5) / BINS, count, marker=".", **line_style(number))
     axes.set(ylabel="observed share of positives", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_title("Reliability")
-    axes.legend(loc="upper left", frameon=False, fontsize=8)
+    key_beneath(figure, axes)
     below.set(xlabel="predicted probability", ylabel="clips")
     return figure
 
@@ -184,10 +214,26 @@ def forest_plot(rows: Sequence[tuple[str, float, float, float, str]], title: str
             "\n".join([numbers, *textwrap.wrap(verdict, WRAP)]),
             (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=8,
         )  # fmt: skip
-    axes.set_yticks(range(len(rows)), [textwrap.fill(row[0], WRAP) for row in rows], fontsize=9)
+    axes.set_yticks(range(len(rows)), [_in_lines(row[0]) for row in rows], fontsize=9)
     axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="difference, 95 % CI over patients")
     axes.set_title(title, fontsize=10)
     return figure
+
+
+def _in_lines(pair: str) -> str:
+    """Words in lines; those too long for one are broken at the minus sign first."""
+    parts = [pair] if len(pair) <= WRAP else pair.replace(" − ", " −\n").split("\n")
+    return "\n".join(textwrap.fill(part, WRAP) for part in parts)
+
+
+def _grid(count: int) -> tuple[int, int]:
+    """Rows and columns of panels, so that rows are about equally long."""
+    lines = -(-count // ACROSS)
+    return lines, -(-count // lines)
+
+
+def _entries(axes: Any) -> Iterator[tuple[Any, str]]:
+    return zip(*axes.get_legend_handles_labels(), strict=True)
 
 
 def _two_classes(scores: Mapping[str, Scores]) -> dict[str, Scores]:

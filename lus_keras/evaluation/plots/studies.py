@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from lus_keras.core.style import GRAY, line_style, new_figure
+from lus_keras.core.style import GRAY, line_style, new_figure, plain_ticks
 
 # x, value, low and high end of its interval.
 Point = tuple[float, float, float, float]
@@ -27,6 +27,8 @@ def quality_against_cost(points: Mapping[str, Point], across: str, up: str) -> F
         axes.plot((cost, cost), (low, high), color=color, lw=1.2)
         axes.plot(cost, value, "os^Dv"[number // 7 % 5], color=color, ms=7, label=label)
     axes.set(xscale="log", xlabel=across, ylabel=f"{up}, 95 % CI over patients")
+    costs = [point[0] for point in points.values()]
+    plain_ticks(axes.xaxis, min(costs), max(costs))
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
@@ -64,6 +66,8 @@ def curves(
             place.axvline(marked, color=GRAY, lw=1, ls=":")
         if log:
             place.set_xscale("log")
+            scale = [point[0] for points in networks.values() for point in points]
+            plain_ticks(place.xaxis, min(scale), max(scale))
         if ticks:
             place.set_xticks(range(len(ticks[name])), ticks[name])
         place.set_xlabel(name)

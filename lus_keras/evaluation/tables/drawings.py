@@ -77,20 +77,23 @@ def score_drawings(
 
 def claims_drawing(claims: Sequence[Claim]) -> Drawing | None:
     """Forest plot of the tested claims; None if no claim could be tested."""
-    rows, labels = [], []
-    for claim in claims:
-        for part in claim.comparisons[:1]:
-            found, pair = part.difference, f"{claim.better} − {claim.worse}"
-            rows.append((pair, found.value, found.ci_low, found.ci_high, claim.verdict))
-            labels.append(part.label)
+    parts = [(claim, part) for claim in claims for part in claim.comparisons[:1]]
+    metrics = {part.label for _, part in parts}
+    rows = []
+    for claim, part in parts:
+        # A title of one metric would be wrong of the others.
+        metric = f"{part.label}: " if len(metrics) > 1 else ""
+        found, pair = part.difference, f"{metric}{claim.better} − {claim.worse}"
+        rows.append((pair, found.value, found.ci_low, found.ci_high, claim.verdict))
     if not rows:
         return None
+    title = "Differences" if len(metrics) > 1 else f"Difference in {metrics.pop()}"
     return Drawing(
         "claims",
         "Differences between models",
         "Paired bootstrap over patients, and over seeds if there are several. With at least three "
         "trainings, a claim holds if its interval lies to the right of 0.",
-        plots.forest_plot(rows, f"Difference in {labels[0]}"),
+        plots.forest_plot(rows, title),
     )
 
 
