@@ -40,7 +40,7 @@ def page():
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_no_page_is_wider_than_its_window(site, page, width):
+def test_no_page_is_wider_than_its_window(page, site, width):
     page.resize(width, 800)
     faults = {}
     # The page of missing addresses has absolute links.
@@ -52,7 +52,7 @@ def test_no_page_is_wider_than_its_window(site, page, width):
     assert faults == {}
 
 
-def test_figures_keep_their_letters_legible_on_a_phone(site, page):
+def test_figures_keep_their_letters_legible_on_a_phone(page, site):
     """A wide figure scrolls in its own box, at least 250 pixels high."""
     page.resize(390, 800)
     page.open(site / "results.html")
