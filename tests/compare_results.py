@@ -2,7 +2,8 @@
 
 A cell is found by paper, table, row and metric. Numbers must be equal to the last digit, as both
 files are made from the same predictions; `--tolerance` allows a relative difference. Keys that only
-one version of the package writes are left out with `--ignore KEY`.
+one version of the package writes are left out with `--ignore KEY`. Rows whose network or variant
+has a new name are matched with `--rename FORMER=NEW`.
 """
 
 import argparse
@@ -23,6 +24,7 @@ def differences(
     *,
     ignore: Collection[str] = (),
     tolerance: float = 0.0,
+    renamed: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Lists what differs.
 
@@ -31,6 +33,7 @@ def differences(
         after: Content of the other.
         ignore: Keys of a cell, or of the file, that do not count.
         tolerance: Relative difference of numbers that is allowed.
+        renamed: New names by former names, each a part of a table's or row's name between slashes.
 
     Returns:
         One line a difference, naming the cell, the key and both values; empty if there is none.
@@ -40,7 +43,7 @@ def differences(
         for key in sorted({*before, *after} - {"rows", *ignore})
         if before.get(key) != after.get(key)
     ]
-    sides = [_by_address(document["rows"]) for document in (before, after)]
+    sides = [_by_address(document["rows"], renamed or {}) for document in (before, after)]
     for side, name in zip(sides, ("before", "after"), strict=True):
         repeated = Counter(address for address, cells in side.items() if len(cells) > 1)
         found += [f"{'/'.join(address)}: more than once {name}" for address in repeated]
@@ -61,10 +64,16 @@ def differences(
     return found
 
 
-def _by_address(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], list[Any]]:
+def _by_address(
+    rows: Sequence[Mapping[str, Any]], renamed: Mapping[str, str]
+) -> dict[tuple[str, ...], list[Any]]:
     cells: dict[tuple[str, ...], list[Any]] = {}
     for row in rows:
-        cells.setdefault(tuple(str(row[key]) for key in ADDRESS), []).append(row)
+        named = {
+            key: "/".join(renamed.get(part, part) for part in str(row[key]).split("/"))
+            for key in ADDRESS
+        }
+        cells.setdefault(tuple(named.values()), []).append({**row, **named})
     return cells
 
 
@@ -90,12 +99,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
     parser.add_argument("--ignore", action="append", default=[], metavar="KEY")
+    parser.add_argument("--rename", action="append", default=[], metavar="FORMER=NEW")
     parser.add_argument("--tolerance", type=float, default=0.0)
     chosen = parser.parse_args(arguments)
     before, after = (
         json.loads(path.read_text(encoding="utf-8")) for path in (chosen.before, chosen.after)
     )
-    found = differences(before, after, ignore=chosen.ignore, tolerance=chosen.tolerance)
+    found = differences(
+        before,
+        after,
+        ignore=chosen.ignore,
+        tolerance=chosen.tolerance,
+        renamed=dict(pair.split("=") for pair in chosen.rename),
+    )
     for line in found:
         print(line)
     print(f"{len(found)} differences in {len(before['rows'])} and {len(after['rows'])} cells.")

@@ -37,6 +37,17 @@ def test_null_is_not_zero_and_order_counts():
     assert differences(before, turned) == ["rows: the same cells in another order"]
 
 
+def test_rows_are_found_under_their_new_names():
+    before, after = document(), document()
+    for row in before["rows"]:
+        row["row"] = "flattery/r"
+    for row in after["rows"]:
+        row["row"] = "leakage_gain/r"
+    assert len(differences(before, after)) == 4
+    assert differences(before, after, renamed={"flattery": "leakage_gain"}) == []
+    assert len(differences(before, after, renamed={"flatter": "leakage_gain"})) == 4
+
+
 def test_the_command_says_whether_there_is_a_difference(tmp_path, capsys):
     paths = [tmp_path / "a.json", tmp_path / "b.json"]
     for path, preset in zip(paths, ("quick", "paper"), strict=True):
