@@ -4,66 +4,46 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from pylatexenc.latexencode import (
+    RULE_DICT,
+    UnicodeToLatexConversionRule,
+    UnicodeToLatexEncoder,
+)
+
 from lus_keras.evaluation.report.html import template
 from lus_keras.evaluation.report.section import Section, claim_rows, interval, number
 from lus_keras.evaluation.tables.cells import Cell, Table
 
 # More lines than a page holds become a longtable.
 MOST_LINES = 45
-ESCAPES = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{character: f"\\{character}" for character in "{}$&#_%"},
-    "−": "$-$",
-    "–": "--",
-    "—": "---",
-    "…": r"\ldots{}",
-    "→": r"$\rightarrow$",
-    "≥": r"$\geq$",
-    "≤": r"$\leq$",
-    "<": r"$<$",
-    ">": r"$>$",
-    "≠": r"$\neq$",
-    "≈": r"$\approx$",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "·": r"$\cdot$",
-    "°": r"$^\circ$",
-    "²": r"$^2$",
-    "³": r"$^3$",
-    "µ": r"$\mu$",
-    "α": r"$\alpha$",
-    "ε": r"$\varepsilon$",
-    "κ": r"$\kappa$",
-    "μ": r"$\mu$",
-    "σ": r"$\sigma$",
-    "“": "``",
-    "”": "''",
-    "‘": "`",
-    "’": "'",
-    "\u00a0": "~",
-    "\n": " ",
-}
+# Where the plain form is more readable in a file than the command of the library.
+PLAIN = {"−": "$-$", "–": "--", "—": "---", "\u00a0": "~", "\n": " "}
+
+
+def _unknown(character: str) -> str:
+    if character.isspace():
+        return " "
+    return "" if unicodedata.category(character) in ("Cc", "Cf") else "?"
+
+
+_ENCODER = UnicodeToLatexEncoder(
+    conversion_rules=[
+        UnicodeToLatexConversionRule(RULE_DICT, {ord(c): text for c, text in PLAIN.items()}),
+        "defaults",
+    ],
+    unknown_char_policy=_unknown,
+    unknown_char_warning=False,
+    replacement_latex_protection="braces-after-macro",
+)
 
 
 def escape(text: str) -> str:
-    """Escapes text for LaTeX and replaces symbols that older engines lack with commands.
+    """Escapes text for LaTeX; symbols and letters with accents become commands.
 
     Returns:
-        Text that LaTeX prints as written. Letters with accents are kept (UTF-8); symbols without a
-        command here become the nearest ASCII characters, or "?".
+        ASCII text that LaTeX prints as written; "?" stands for characters without a command.
     """
-    return "".join(map(_escaped, text))
-
-
-def _escaped(character: str) -> str:
-    if character in ESCAPES:
-        return ESCAPES[character]
-    if character.isascii() or "LATIN" in unicodedata.name(character, ""):
-        return character
-    plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
-    return plain or "?"
+    return str(_ENCODER.unicode_to_latex(text))
 
 
 def table_latex(section: Section, table: Table) -> str:
