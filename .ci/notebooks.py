@@ -14,7 +14,8 @@ for path in map(Path, sys.argv[1:]):
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-    client = NotebookClient(notebook, record_timing=False, coalesce_streams=True)
-    client.resources = {"metadata": {"path": path.parent}}
-    client.execute()
+    resources = {"metadata": {"path": path.parent}}
+    NotebookClient(
+        notebook, record_timing=False, coalesce_streams=True, resources=resources
+    ).execute()
     nbformat.write(notebook, path)

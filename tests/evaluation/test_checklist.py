@@ -174,18 +174,16 @@ def test_networks_of_variants_are_told_apart_by_what_they_were_trained_on(tmp_pa
     )
     run = papers["bline"]
     variants = {
-        name: VariantRecord(folds=2, config=Settings.model_validate({"transfer": transfer}))
-        for name, transfer in {
-            "simulated": {"train_on": "simulated", "networks": 3},
-            "tuned": {"pretrain": "simulated"},
-        }.items()
+        name: VariantRecord(
+            title=title, folds=2, config=Settings.model_validate({"transfer": transfer})
+        )
+        for name, title, transfer in (
+            ("simulated", "Simulated only", {"train_on": "simulated", "networks": 3}),
+            ("tuned", "Fine-tuned", {"pretrain": "simulated"}),
+        )
     }
-    changed = run.record.model_copy(
-        update={
-            "variants": variants,
-            "model_titles": {"simulated/c2d_a": "Simulated only", "tuned/c2d_lstm_a": "Fine-tuned"},
-        }
-    )
+    titles = {"c2d_a": "C2D+A", "c2d_lstm_a": "C2D+LSTM+A"}
+    changed = run.record.model_copy(update={"variants": variants, "model_titles": titles})
     models = {
         "simulated/c2d_a": run.models["c2d_a"],
         "tuned/c2d_lstm_a": run.models["c2d_lstm_a"],
@@ -193,16 +191,19 @@ def test_networks_of_variants_are_told_apart_by_what_they_were_trained_on(tmp_pa
     section = build_section(replace(run, record=changed, models=models), declared("bline"))
     found = answers(CLAIM, section, record)
     assert found["27"] == (
-        "Probabilities are means over 3 networks trained on simulated videos (Simulated only). Not "
-        "applied (Fine-tuned): each fold's network is evaluated separately, on the test patients "
-        "of its fold."
+        "Probabilities are means over 3 networks trained on simulated videos (Simulated only, "
+        "C2D+A). Not applied (Fine-tuned, C2D+LSTM+A): each fold's network is evaluated "
+        "separately, on the test patients of its fold."
     )
     assert found["33"] == (
-        "Trained on simulated videos only, tested on simulated (Simulated only). Not done "
-        "(Fine-tuned): networks are tested on data from the same source as their training data."
+        "Trained on simulated videos only, tested on simulated (Simulated only, C2D+A). Not done "
+        "(Fine-tuned, C2D+LSTM+A): networks are tested on data from the same source as their "
+        "training data."
     )
     initial = checklist_fields(section, record)["initial"]()
-    assert initial == "Random, seeded, then pretraining on simulated videos (Fine-tuned)."
+    assert initial == (
+        "Random, seeded, then pretraining on simulated videos (Fine-tuned, C2D+LSTM+A)."
+    )
 
 
 @pytest.mark.parametrize(

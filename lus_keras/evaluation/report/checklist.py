@@ -118,7 +118,7 @@ def _networks_by(run: PaperRun, *fields: str) -> list[tuple[tuple[object, ...], 
     for name in run.models:
         transfer = run.settings_of(name).transfer
         values = tuple(getattr(transfer, field) for field in fields)
-        groups.setdefault(values, []).append(run.record.model_titles.get(name, name))
+        groups.setdefault(values, []).append(run.title_of(name))
     return [
         (values, ", ".join(names) if len(groups) > 1 else "") for values, names in groups.items()
     ]

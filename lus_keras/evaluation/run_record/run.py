@@ -173,6 +173,13 @@ class PaperRun:
         variant = self.record.variant_of(name)
         return (variant.config if variant else None) or self.settings
 
+    def title_of(self, name: str) -> str:
+        """Printed name of a network, `model` or `variant/model`; the title of its variant first."""
+        key, _, model = name.rpartition("/")
+        variant = self.variants.get(key) if key else None
+        titles = (variant.title if variant else key, self.record.model_titles.get(model, model))
+        return ", ".join(filter(None, titles))
+
     def with_own(self, labels: Mapping[str, str]) -> dict[str, str]:
         """Adds the user's networks in the same variants: network → printed name."""
         variants = dict.fromkeys(name.rpartition("/")[0] for name in labels)

@@ -32,7 +32,7 @@ def classification_drawings(labels: Mapping[str, str], classes: Sequence[str]) -
 
     def scores(run: PaperRun) -> dict[str, Scores]:
         return {
-            labels.get(name, name): Scores.of(model.predictions)
+            labels.get(name) or run.title_of(name): Scores.of(model.predictions)
             for name, model in run.models.items()
             if model.predictions is not None
         }
@@ -98,7 +98,11 @@ def claims_drawing(claims: Sequence[Claim]) -> Drawing | None:
 
 
 def _learning_curves(run: PaperRun, labels: Mapping[str, str]) -> Drawing | None:
-    histories = {labels.get(n, n): m.histories for n, m in run.models.items() if m.histories}
+    histories = {
+        labels.get(name) or run.title_of(name): model.histories
+        for name, model in run.models.items()
+        if model.histories
+    }
     if not histories:
         return None
     return Drawing(
