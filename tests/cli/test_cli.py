@@ -210,6 +210,22 @@ def test_two_workers_finish_every_fold_of_two_papers(tmp_path):
     assert "sliding: mmode/mmode_resnet18: 1 fold to train, 2 at a time." in result.stdout
 
 
+def test_networks_are_drawn_without_training(tmp_path):
+    done = run(
+        "reproduce", "severity/figure5", "bline/figure2", "--preset", "smoke", "--out", tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    drawn = {
+        path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*/architecture/*.png")
+    }
+    networks = ("c2d_a", "c3d_a", "c2d_lstm", "c2d_lstm_a")
+    assert drawn == {
+        "severity/architecture/alexnet_attention_bilstm.png",
+        *(f"bline/architecture/{name}.png" for name in networks),
+    }
+    assert not list(tmp_path.rglob("fold_*"))
+
+
 def test_diverged_fold_is_reported_and_the_others_finish(tmp_path):
     """A learning rate of 1e30 ends in NaN or infinity within an epoch or two."""
     out = tmp_path / "run"

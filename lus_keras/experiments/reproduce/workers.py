@@ -75,7 +75,8 @@ def workers_that_pay(
     Returns:
         1 or more.
     """
-    if accelerators:
+    # Without folds, as for drawings of networks, there is no process to give memory to.
+    if accelerators or not folds:
         return 1
     most = min(cores, folds // LEAST_FOLDS, seconds / LEAST_WORK_S, memory_gb / peak_gb)
     return max(1, math.floor(most))
