@@ -43,6 +43,10 @@ def opened(folder):
         yield page
 
 
+def message(page):
+    return page.evaluate("document.getElementById('message').textContent")
+
+
 def state(page):
     return page.evaluate("({frame, shown, marks: marks[shown]})")
 
@@ -51,6 +55,8 @@ def state(page):
 def annotated(folder, opened):
     """What was saved after each video was marked by keyboard and mouse."""
     page = opened
+    page.open(folder / "page.html")
+    assert "restored" not in message(page), "the page was opened anew, and nothing was done"
     for number in range(len(NAMES)):
         if number % 2:
             press(page, "ArrowRight", times=1, shift=True)
@@ -107,6 +113,7 @@ def test_changes_can_be_undone_and_outlive_the_page(opened, folder, annotated):
     press(opened, "z")
     assert state(opened)["marks"] == before["marks"]
     opened.open(folder / "page.html")
+    assert "restored" in message(opened)
     saved = json.loads(annotated.read_text())["videos"]
     assert opened.evaluate("marks.map((m) => m.intervals)") == [each["intervals"] for each in saved]
     assert opened.evaluate("document.getElementById('progress').textContent") == "4 of 4 annotated"

@@ -403,8 +403,12 @@ $("list").append(...videos.map((each, number) => {
   return button;
 }));
 try {
-  const stored = JSON.parse(localStorage.getItem(KEY));
-  if (stored?.length === videos.length) { marks = stored; say("Your earlier work in this browser was restored. Undo does not revert it."); }
+  const stored = localStorage.getItem(KEY), found = JSON.parse(stored);
+  // The page stores itself when it opens, so a reload finds an entry even without any work.
+  if (found?.length === videos.length && stored !== JSON.stringify(marks)) {
+    marks = found;
+    say("Your earlier work in this browser was restored. Undo does not revert it.");
+  }
 } catch { kept = false; }
 show(0);
 keep();
