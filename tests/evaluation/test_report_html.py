@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lus_keras.evaluation.report.clips import MOST_CLIPS, viewed_clips
-from lus_keras.evaluation.report.html import annotated_spans, bibtex_paper, curve_points
+from lus_keras.evaluation.report.html import annotated_spans, bibtex_paper, curve_points, prose
 from lus_keras.evaluation.report.section import build_section
 from lus_keras.evaluation.report.sprites import MOST_BYTES, make_sprite, mask_source
 from lus_keras.evaluation.run_record import read_run, write_record
@@ -218,6 +218,19 @@ def test_sixty_masks_take_little_room():
     sprite = make_sprite(np.zeros((60, 96, 96), np.uint8))
     noise = rng.integers(0, 256, (60, 11, 11), dtype=np.uint8)
     assert len(mask_source(noise, sprite)) < MOST_BYTES
+
+
+@given(st.text("`<>&\"ab "))
+def test_prose_shows_the_text_with_backticks_as_code_and_no_other_markup(text):
+    shown = prose(text)
+    assert set(re.findall(r"<[^>]*>", shown)) <= {"<code>", "</code>"}
+    assert shown.striptags() == " ".join(re.sub(r"`([^`]+)`", r"\1", text).split())
+
+
+def test_settings_within_a_sentence_are_code():
+    assert prose("as `fit.lr` < 1, \"not\" `a`") == (
+        "as <code>fit.lr</code> &lt; 1, &#34;not&#34; <code>a</code>"
+    )
 
 
 def test_the_paper_is_cited_as_its_configuration_says(run):

@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from lus_keras.core.bibtex import entry, paper_entry
 from lus_keras.evaluation.report.clips import ViewedClip
@@ -60,8 +62,15 @@ def template(
         lstrip_blocks=True,
         **options,
     )
-    environment.filters.update(number=number, interval=interval, plain=plain, **(filters or {}))
+    environment.filters.update(
+        number=number, interval=interval, plain=plain, prose=prose, **(filters or {})
+    )
     return environment.get_template(name)
+
+
+def prose(text: str) -> Markup:
+    """Prints a sentence with the parts between backticks as code, all of it escaped."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def annotated_spans(clip: ViewedClip) -> list[tuple[float, float]]:
