@@ -100,6 +100,13 @@ def test_a_fingerprint_differs_by_what_decides_predictions():
     assert of(fit={"epochs": 2}).differences(of(fit={"epochs": 3})) == [
         "fit.epochs was 2, is now 3."
     ]
+    # What was asked for is no difference, what it came to is.
+    assert not of(fit={"precision": "auto"}).differences(of(fit={"precision": "float32"}))
+    automatic = of(fit={"precision": "auto"}).model_copy(update={"precision": "mixed_bfloat16"})
+    assert of(fit={"precision": "auto"}).differences(automatic) == [
+        "precision was 'float32', is now 'mixed_bfloat16'. "
+        "Continue the run with --set fit.precision=float32."
+    ]
 
 
 def test_committed_runs_are_of_simulated_videos():

@@ -220,7 +220,7 @@ def test_sixty_masks_take_little_room():
     assert len(mask_source(noise, sprite)) < MOST_BYTES
 
 
-@given(st.text("`<>&\"ab "))
+@given(st.text('`<>&"ab '))
 def test_prose_shows_the_text_with_backticks_as_code_and_no_other_markup(text):
     shown = prose(text)
     assert set(re.findall(r"<[^>]*>", shown)) <= {"<code>", "</code>"}
@@ -228,7 +228,7 @@ def test_prose_shows_the_text_with_backticks_as_code_and_no_other_markup(text):
 
 
 def test_settings_within_a_sentence_are_code():
-    assert prose("as `fit.lr` < 1, \"not\" `a`") == (
+    assert prose('as `fit.lr` < 1, "not" `a`') == (
         "as <code>fit.lr</code> &lt; 1, &#34;not&#34; <code>a</code>"
     )
 

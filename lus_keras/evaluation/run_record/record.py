@@ -33,8 +33,9 @@ _FORMER: Final[dict[str, Any]] = {
     "transfer.cohorts.severity.lengths_by_class": False,
     "transfer.cohorts.severity.spread": 1.0,
 }
-# Tables alone read it: predictions do not depend on it.
-_READ_BY_TABLES: Final = "transfer.video_score"
+# Tables alone read `transfer.video_score`. Of `fit.precision`, which may be `auto`, only what it
+# came to counts: `precision`.
+_NOT_DECIDING: Final = frozenset({"transfer.video_score", "fit.precision"})
 
 
 class _Record(BaseModel):
@@ -112,11 +113,11 @@ class Fingerprint(_Record):
     def differences(self, now: "Fingerprint") -> list[str]:
         """One sentence for each key that may change predictions and differs, with both values."""
         old, new = self._deciding(), now._deciding()
-        return [
-            f"{key} was {old.get(key)!r}, is now {new.get(key)!r}."
-            for key in sorted({*old, *new})
-            if old.get(key) != new.get(key)
-        ]
+        changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+        sentences = [f"{key} was {old.get(key)!r}, is now {new.get(key)!r}." for key in changed]
+        if changed == ["precision"]:
+            sentences[0] += f" Continue the run with --set fit.precision={self.precision}."
+        return sentences
 
     def _deciding(self) -> dict[str, Any]:
         """Keys on which predictions depend, flat; those that a former run lacks filled in."""
@@ -125,7 +126,7 @@ class Fingerprint(_Record):
         return {
             key: value
             for key, value in keys.items()
-            if key != _READ_BY_TABLES and (learns_elsewhere or not key.startswith("transfer."))
+            if key not in _NOT_DECIDING and (learns_elsewhere or not key.startswith("transfer."))
         }
 
 
