@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from lus_keras.core.style import GRAY, line_style, new_figure, plain_ticks
+from lus_keras.core.style import GRAY, key_beneath, line_style, new_figure, plain_ticks
 
 # x, value, low and high end of its interval.
 Point = tuple[float, float, float, float]
@@ -20,7 +20,7 @@ def quality_against_cost(points: Mapping[str, Point], across: str, up: str) -> F
         across: Name of the cost.
         up: Name of the metric.
     """
-    figure = new_figure(8.5, 4.6)
+    figure = new_figure(6.8, 3.8)
     axes = figure.subplots()
     for number, (label, (cost, value, low, high)) in enumerate(points.items()):
         color = line_style(number)["color"]
@@ -29,7 +29,7 @@ def quality_against_cost(points: Mapping[str, Point], across: str, up: str) -> F
     axes.set(xscale="log", xlabel=across, ylabel=f"{up}, 95 % CI over patients")
     costs = [point[0] for point in points.values()]
     plain_ticks(axes.xaxis, min(costs), max(costs))
-    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    key_beneath(figure, axes)
     return figure
 
 
