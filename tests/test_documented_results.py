@@ -57,7 +57,8 @@ def expected(runs, column, row, text):
     if found is None:
         return None
     if published == ["verdict"]:
-        return f"**{found['note'].partition(';')[0]}**"
+        verdict = (found["note"] or "").partition(";")[0]
+        return f"**{verdict}**" if verdict else None
     names = ("published",) if published else ("value", "ci_low", "ci_high")
     values = [found[name] for name in names]
     if values[0] is None:

@@ -57,9 +57,10 @@ def line_style(number: int) -> dict[str, Any]:
 
 
 def key_beneath(figure: Figure, axes: Any) -> None:
-    """Puts the legend of some axes under the figure, in two columns, where it hides no data.
+    """Puts the legend of some axes under the figure, where it hides no data.
 
-    The figure grows by its height, so the axes keep their size.
+    The figure grows by its height, so the axes keep their size, and to its width if its two columns
+    are wider than the figure.
     """
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
@@ -67,6 +68,7 @@ def key_beneath(figure: Figure, axes: Any) -> None:
     options: dict[str, Any] = {"ncols": 2, "frameon": False, "fontsize": 8}
     key = figure.legend(handles, labels, loc="outside lower center", **options)
     extent = key.get_window_extent(FigureCanvasAgg(figure).get_renderer())
+    figure.set_figwidth(max(figure.get_figwidth(), extent.width / figure.dpi + 0.2))
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         # Axes of equal scales reach a little below the place that is kept for them.

@@ -6,12 +6,14 @@ into a copy of it trains only the folds that are missing. It holds no weights, s
 
 import shlex
 import shutil
+from collections.abc import Container
 from pathlib import Path
 
 from lus_keras.core.errors import RunError
 from lus_keras.core.files import atomic_write, sha256_of, write_file
 from lus_keras.evaluation.run_record import read_done, read_record, write_record
 from lus_keras.evaluation.run_record.seeds import FILE as SEEDS
+from lus_keras.evaluation.run_record.seeds import run_folders
 
 RUN, SPLIT = "run.json", "split.json"
 # Options that say how a machine ran a command, not what its numbers are.
@@ -22,15 +24,22 @@ REPORT = ("results.json", "tables/*", "figures/*.png")
 DRAWINGS = "*/architecture/*"
 # Files of a fold that only figures need are kept up to this size in bytes.
 MAX_FIGURE_BYTES = 1_000_000
+# Frames, of which a report of several seeds shows those of the first seed.
+FRAMES = ("examples.npz", "masks.npz")
 ALWAYS = ("predictions.csv", "history.csv", "model.json")
 
 
-def archive_run(run_dir: str | Path, destination: str | Path) -> list[Path]:
+def archive_run(
+    run_dir: str | Path, destination: str | Path, *, without: Container[str] = ()
+) -> list[Path]:
     """Copies what the tables and figures of a run are made of.
+
+    Of several seeds, only the first keeps its example frames.
 
     Args:
         run_dir: Run directory, or that of several seeds; folds that are not finished are left out.
         destination: Folder to create or to add to; folds that are there already are replaced.
+        without: Names of files of folds to leave out.
 
     Raises:
         RunError: The run has no run.json, or a file is not the one that DONE vouches for.
@@ -38,8 +47,9 @@ def archive_run(run_dir: str | Path, destination: str | Path) -> list[Path]:
     source, target = Path(run_dir), Path(destination)
     if (source / SEEDS).is_file():
         written = [_copy(source / SEEDS, target / SEEDS)]
-        for record in sorted(source.glob(f"seed_*/{RUN}")):
-            written += archive_run(record.parent, target / record.parent.name)
+        for place, folder in enumerate(run_folders(source)):
+            without = FRAMES if place else ()
+            written += archive_run(folder, target / folder.name, without=without)
         return written + _archive_report(source, target)
     if not (source / RUN).is_file():
         raise RunError(f"{source}: contains no run.json. Give a run directory.")
@@ -47,7 +57,8 @@ def archive_run(run_dir: str | Path, destination: str | Path) -> list[Path]:
     if (source / SPLIT).is_file():
         written.append(_copy(source / SPLIT, target / SPLIT))
     for done in sorted(source.glob("*/*/**/fold_*/DONE")):
-        written += _archive_fold(done.parent, target / done.parent.relative_to(source))
+        fold = target / done.parent.relative_to(source)
+        written += _archive_fold(done.parent, fold, without)
     drawn = sorted(source.glob(DRAWINGS))
     written += [_copy(path, target / path.relative_to(source)) for path in drawn]
     return written + _archive_report(source, target)
@@ -82,12 +93,13 @@ def _archive_report(source: Path, target: Path) -> list[Path]:
     return [_copy(path, target / path.relative_to(source)) for path in found]
 
 
-def _archive_fold(fold: Path, target: Path) -> list[Path]:
+def _archive_fold(fold: Path, target: Path, without: Container[str]) -> list[Path]:
     record = read_done(fold)
     kept, exclusions = {}, dict(record.exclusions)
     for name, vouched in record.sha256.items():
         size = (fold / name).stat().st_size
-        if name in ALWAYS or (name.endswith((".npz", ".csv")) and size <= MAX_FIGURE_BYTES):
+        small = name.endswith((".npz", ".csv")) and size <= MAX_FIGURE_BYTES
+        if name not in without and (name in ALWAYS or small):
             if sha256_of(fold / name) != vouched:
                 raise RunError(f"{fold / name}: does not match its hash in DONE. Retrain the fold.")
             kept[name] = vouched

@@ -1,7 +1,6 @@
 """An archive gives the tables of the run it was made from, and holds no weights."""
 
 import json
-import shutil
 
 import pytest
 from fake_run import fold_dir, record, write_record, write_run
@@ -123,18 +122,23 @@ def test_what_done_does_not_vouch_for_is_refused(run, tmp_path):
         path.write_bytes(before)
 
 
-def test_runs_of_several_seeds_are_archived_with_their_report(run, tmp_path):
+def test_runs_of_several_seeds_are_archived_with_their_report(tmp_path):
     source, target = tmp_path / "seeds", tmp_path / "archive"
     source.mkdir()
     write_seeds(source, (0, 1, 2), "training")
     for seed in (0, 1):
-        shutil.copytree(run, seed_folder(source, seed))
+        write_run(seed_folder(source, seed), models=MODELS, folds=2)
         write_record(seed_folder(source, seed), record(MODELS, 2, seed=seed))
     write_report(source)
     archive_run(source, target)
     before = (target / "report" / "results.json").read_bytes()
     assert not (target / "report" / "index.html").exists()
     assert not list(target.rglob("model.weights.h5"))
+    # A report shows frames of the first seed alone.
+    kept = {seed: list((target / f"seed_{seed}").rglob("examples.npz")) for seed in (0, 1)}
+    assert kept[0] and not kept[1]
+    pictures = {path: path.read_bytes() for path in target.glob("report/figures/*.png")}
     write_report(target)
     assert (target / "report" / "results.json").read_bytes() == before
+    assert pictures and all(path.read_bytes() == was for path, was in pictures.items())
     assert {row["n_seeds"] for row in json.loads(before)["rows"]} >= {2}

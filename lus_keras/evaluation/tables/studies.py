@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 
 import pandas as pd
@@ -21,6 +21,7 @@ from lus_keras.evaluation.tables.layout import (
     Judged,
     Layout,
     Number,
+    Quantity,
     Row,
     numbers,
 )
@@ -48,12 +49,15 @@ class Study:
             the one whose training the variants share.
         columns: Metrics; differences are those of the first.
         judged: Function from a network's predictions to their statistics.
+        further: Columns of what is not computed from predictions alone, with the function from a
+            run and a network to the quantity.
     """
 
     labels: Mapping[str, str]
     best: str
     columns: Sequence[Column]
     judged: Callable[[pd.DataFrame], Judged] = binary
+    further: Mapping[Column, Callable[[PaperRun, str], Quantity]] = field(default_factory=dict)
 
     def contrast(self, run: PaperRun, *names: str) -> Contrast | None:
         """First network minus the second on the patients of both; None if there are none."""
@@ -71,7 +75,8 @@ def beyond_table(study: Study) -> Callable[..., Table]:
     def row(run: PaperRun, name: str, label: str) -> Row:
         cost = {column.id: Number(_cost(run.model(name), column.id)) for column in COST}
         other = None if name == study.best else study.contrast(run, name, study.best) or Number()
-        return network_row(run, name, label, study.judged, **cost, **{gain.id: other})
+        more = {column.id: find(run, name) for column, find in study.further.items()}
+        return network_row(run, name, label, study.judged, **cost, **more, **{gain.id: other})
 
     @table
     def beyond(run: PaperRun) -> Layout:
@@ -80,7 +85,7 @@ def beyond_table(study: Study) -> Callable[..., Table]:
         return Layout(
             "Beyond the paper: its networks and variants of them",
             [row(run, name, label) for name, label in study.labels.items() if asked],
-            (*COST, *study.columns, gain),
+            (*COST, *study.columns, gain, *study.further),
             notes=NOTES,
         )
 

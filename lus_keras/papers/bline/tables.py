@@ -34,6 +34,7 @@ from lus_keras.evaluation.tables.layout import (
     Layout,
     Measure,
     Number,
+    Quantity,
     Row,
     columns_of,
     metrics,
@@ -286,10 +287,37 @@ def transfer(run: PaperRun) -> Layout:
     )
 
 
+def _localized() -> dict[Column, Callable[[PaperRun, str], Quantity]]:
+    """Columns of Table 2 and of the representative frame, of any network with attention."""
+
+    def overlaps(alpha: float) -> Callable[[Localised, float], ArrayLike]:
+        return lambda data, threshold: temporal_iou(data.weights, data.truth, threshold) >= alpha
+
+    def share(
+        run: PaperRun, name: str, *, rule: Callable[[Localised, float], ArrayLike]
+    ) -> Quantity:
+        data, _ = _localised(run, name)
+        if data is None:
+            return Number()
+        found = rule(data, localisation(run).threshold)
+        return Measure(mean_statistic(found, data.clusters), data.clusters)
+
+    rules = {f"iou_{alpha:g}": (f"IoU ≥ {alpha:g} (%)", overlaps(alpha)) for alpha in (0.1, 0.4)}
+    rules["representative_frame"] = (
+        "Representative frame (%)",
+        lambda data, _: representative_frame_hit(data.weights, data.truth),
+    )
+    return {
+        Column(id_, label, over_folds=True, scale=100, digits=1): partial(share, rule=rule)
+        for id_, (label, rule) in rules.items()
+    }
+
+
 BEYOND = Study(
     {**NETWORKS, **{name: f"{LABELS[name]} (ours)" for name in PARTS}},
     best="c2d_lstm_a",
     columns=(Column("f1_pooled", "F1, pooled", "f1"), Column("roc_auc", "ROC-AUC, pooled")),
+    further=_localized(),
 )
 LEARNING = Amounts(
     BEYOND,
