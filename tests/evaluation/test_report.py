@@ -137,6 +137,23 @@ def test_a_network_without_attention_is_na(complete):
         assert (cell["value"], cell["note"]) == (None, "n/a: no attention")
 
 
+def test_variants_are_localized_by_the_measure_of_the_paper(complete):
+    """Beside the paper's own networks, whose numbers are those of its tables."""
+    found = cells(complete[0])
+    for name in ("c2d_a", "c3d_a", "c2d_lstm_a"):
+        for metric in ("iou_0.1", "iou_0.4"):
+            ours, printed = found["beyond", name, metric], found["table2", name, metric]
+            assert ours["value"] is not None
+            assert {**ours, "table": "table2", "published": None, "baseline": None} == {
+                **printed,
+                "published": None,
+                "baseline": None,
+            }
+        hit = found["representative_frame", name, "accuracy"]["value"]
+        assert found["beyond", name, "representative_frame"]["value"] == hit
+    assert found["beyond", "c2d_lstm", "iou_0.1"]["value"] is None
+
+
 def test_true_positives_can_be_counted_instead(tmp_path):
     run_dir = write_run(tmp_path, models=("c2d_a",), folds=2, patients=6)
     before = bline_tables.representative_frame(bline(run_dir)).cell("c2d_a", "accuracy")
