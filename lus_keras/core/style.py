@@ -85,6 +85,6 @@ def plain_ticks(axis: Any, low: float, high: float) -> None:
         high: Largest value drawn.
     """
     steps = (1, 2, 3, 5, 7) if high < 10 * low else (1, 2, 5) if high < 1000 * low else (1,)
-    axis.set_major_locator(MaxNLocator(5) if high < 3 * low else LogLocator(subs=steps))
+    axis.set_major_locator(MaxNLocator(5) if high < 3 * low else LogLocator(subs=steps, numticks=6))
     axis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
     axis.set_minor_formatter(NullFormatter())

@@ -122,7 +122,10 @@ def test_learning_curves_name_the_validation_of_any_network():
     assert named == ["training", "validation"]
 
 
-@pytest.mark.parametrize(("low", "high"), [(166, 182), (138, 198), (5, 40), (10, 1000), (2, 3e7)])
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(166, 182), (138, 198), (66, 310), (70, 208), (5, 40), (10, 1000), (1, 9000), (2, 3e7)],
+)
 def test_numbers_along_a_logarithmic_axis_do_not_touch(low, high):
     points = {"cheap": (low, 0.5, 0.4, 0.6), "dear": (high, 0.6, 0.5, 0.7)}
     figure = studies.quality_against_cost(points, "Time per step (ms)", "Accuracy")
